@@ -1,0 +1,80 @@
+//! Big anonymous memory for the life of the process.
+#![expect(unsafe_code, reason = "mmap and madvise have no safe wrapper in std")]
+
+use std::io;
+
+/// Alignment of an arena: one huge page.
+pub const ALIGNMENT_BYTES: usize = 2 << 20;
+
+/// Zeroed anonymous memory, aligned to 2 MiB, that asks for huge pages. It is never given back.
+///
+/// Units: `bytes`, rounded up to whole huge pages in address space; the slice has exactly `bytes`.
+/// Errors: the system has no such address space left, or `bytes` is 0.
+pub fn allocate(bytes: usize) -> io::Result<&'static mut [u8]> {
+    let whole = bytes.checked_next_multiple_of(ALIGNMENT_BYTES).filter(|_| bytes > 0);
+    let mapped = whole.and_then(|whole| whole.checked_add(ALIGNMENT_BYTES));
+    let (Some(whole), Some(mapped)) = (whole, mapped) else {
+        let text = format!("an arena cannot have {bytes} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    };
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches nothing of ours.
+    let base = unsafe { libc::mmap(std::ptr::null_mut(), mapped, protection, flags, -1, 0) };
+    if base == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let base: *mut u8 = base.cast();
+    let before = base.align_offset(ALIGNMENT_BYTES);
+    let after = mapped - before - whole;
+    // SAFETY: `before` is at most the alignment, which was mapped in addition.
+    let start = unsafe { base.add(before) };
+    // SAFETY: `before + whole` is at most `mapped`.
+    let end = unsafe { start.add(whole) };
+    unmap(base, before);
+    unmap(end, after);
+    // SAFETY: the range is mapped and ours. Without huge pages it is slower, not wrong.
+    unsafe { libc::madvise(start.cast(), whole, libc::MADV_HUGEPAGE) };
+    // SAFETY: `bytes` zeroed bytes are mapped for the rest of the process and this is the one reference to them.
+    Ok(unsafe { std::slice::from_raw_parts_mut(start, bytes) })
+}
+
+/// Has the system back all of `memory` with pages now; the contents stay.
+///
+/// Errors: there is not enough memory.
+pub fn populate(memory: &mut [u8]) -> io::Result<()> {
+    let page = 4096;
+    let begin = memory.as_mut_ptr();
+    let skip = begin.align_offset(page).min(memory.len());
+    let whole = (memory.len() - skip) / page * page;
+    // SAFETY: the range lies within `memory`.
+    let start = unsafe { begin.add(skip) };
+    // SAFETY: the range is whole pages of `memory`; the call keeps what they hold.
+    let result = unsafe { libc::madvise(start.cast(), whole, libc::MADV_POPULATE_WRITE) };
+    if result == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        // Kernels before 5.14, or memory that is not anonymous: a write to each page does the same.
+        Some(libc::EINVAL) => {
+            for at in (0..memory.len()).step_by(page) {
+                // SAFETY: `at` is inside `memory`, which we have alone.
+                let byte = unsafe { begin.add(at) };
+                // SAFETY: as above; volatile, so that the writes are not left out.
+                let value = unsafe { byte.read_volatile() };
+                // SAFETY: as above.
+                unsafe { byte.write_volatile(value) };
+            }
+            Ok(())
+        }
+        _ => Err(error),
+    }
+}
+
+fn unmap(start: *mut u8, bytes: usize) {
+    if bytes > 0 {
+        // SAFETY: the range is part of the mapping just made, and no reference to it exists.
+        unsafe { libc::munmap(start.cast(), bytes) };
+    }
+}

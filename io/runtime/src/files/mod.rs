@@ -1,0 +1,15 @@
+//! Files outside the ring: made filled, replaced whole, locked, mapped, and told apart by file system.
+
+mod create;
+mod lock;
+mod mapping;
+mod replace;
+mod system;
+#[cfg(test)]
+mod tests;
+
+pub use create::create_filled;
+pub use lock::{FileLock, LockError, lock};
+pub use mapping::{Mapping, map};
+pub use replace::{replace, sync_directory};
+pub use system::file_system;

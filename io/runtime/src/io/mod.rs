@@ -1,0 +1,12 @@
+//! What a core may ask for: one `Io` a core, in parts by subject.
+
+mod accepting;
+mod cross_core;
+mod disk;
+mod file_table;
+mod receiving;
+mod sending;
+mod state;
+
+pub(crate) use cross_core::CrossCore;
+pub use state::Io;

@@ -1,0 +1,54 @@
+//! The maxima of this crate: every queue, ring, batch and wait has its bound here.
+
+use std::time::Duration;
+
+/// Entries of the submission queue; a full queue is submitted early, it never loses an entry.
+pub const RING_ENTRIES: u32 = 4096;
+/// Entries of the completion queue; what does not fit waits in the kernel.
+pub const COMPLETION_ENTRIES: u32 = 16 * 1024;
+/// Receive buffers of one core, shared by its connections. A power of two.
+pub const RECEIVE_BUFFERS: u16 = 1024;
+/// Bytes of one receive buffer: the most that one call of `received` brings.
+pub const RECEIVE_BUFFER_BYTES: u32 = 16 * 1024;
+/// Messages one core may have on the way to one other core. A power of two.
+pub const MAILBOX_CAPACITY: usize = 1024;
+/// Notes that foreign threads may have on the way to one core.
+pub const POSTBOX_CAPACITY: usize = 1024;
+/// Sockets that are given to the core in one turn; more wait for the next turn.
+pub const ACCEPTS_A_TURN: usize = 64;
+/// Accepted sockets that may wait for a turn before accepting itself is stopped.
+pub const ACCEPTED_WAITING_MAX: usize = 1024;
+/// Open connections of one core.
+pub const CONNECTIONS_MAX: usize = 65_536;
+/// Connections that an index in a ring token can name.
+pub const CONNECTION_INDEX_MAX: usize = 1 << 28;
+/// Listening sockets of one core.
+pub const LISTENERS_MAX: usize = 64;
+/// Connections the kernel holds for a listener before they are accepted.
+pub const LISTEN_BACKLOG: i32 = 1024;
+/// Writes and syncs of one core that may be on the way to the disk.
+pub const FILE_OPERATIONS_MAX: usize = 1024;
+/// Bytes asked for in one system call of a write or send; longer ones are continued.
+pub const TRANSFER_BYTES_MAX: usize = 1 << 30;
+/// How long accepting rests when the process or the system has no descriptor left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often `Core::tick` is called unless the options say otherwise.
+pub const TICK_INTERVAL: Duration = Duration::from_millis(100);
+/// A turn that works longer than this is counted as a stall.
+pub const STALL: Duration = Duration::from_millis(1);
+/// How long glommio's own reactor may be kept waiting by a busy ring while a guest waits on it.
+pub const PREEMPT: Duration = Duration::from_millis(1);
+/// Rounds in which woken guests may run before the ring has its turn again.
+pub const GUEST_ROUNDS: usize = 16;
+/// Idle seconds before the kernel asks a silent peer whether it is still there.
+pub const KEEPALIVE_IDLE_SECONDS: i32 = 300;
+/// How long a core that ends waits for the kernel to let go of its buffers before it leaks them.
+pub const DRAIN: Duration = Duration::from_secs(10);
+/// Jobs that may wait for one keeper.
+pub const KEEPER_JOBS: usize = 64;
+/// Locked memory that glommio refuses to start below.
+pub const LOCKED_MEMORY_BYTES_MIN: u64 = 512 * 1024;
+
+const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two(), "the kernel masks buffer indexes");
+const _: () = assert!(MAILBOX_CAPACITY.is_power_of_two(), "slots are found by a mask");
+const _: () = assert!(CONNECTIONS_MAX <= CONNECTION_INDEX_MAX, "an index fits its token");

@@ -1,0 +1,1 @@
+//! Cores with real sockets, files and threads.

@@ -1,0 +1,14 @@
+//! Codecs without I/O: RESP2 and RESP3 requests, replies, and the numbers in them.
+//!
+//! Bytes come in as slices and go out into a caller's buffer; nothing here reads, waits or keeps
+//! a connection. [`Parser`] and [`Encoder`] are the server's side, [`reply::Decoder`] the client's.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+pub mod limits;
+pub mod number;
+pub mod reply;
+pub mod resp;
+
+pub use limits::Limits;
+pub use resp::{Encoder, Parsed, Parser, Protocol, ProtocolError, Span};

@@ -1,0 +1,67 @@
+//! Every maximum of the codecs, and the set of them that one connection is held to.
+
+/// Longest single argument by default, in bytes.
+pub const BULK_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Most arguments of one command by default.
+pub const ARGUMENTS_MAX: u32 = 1_048_576;
+/// Longest inline command and longest length line by default, in bytes without the line end.
+pub const INLINE_BYTES_MAX: u32 = 64 * 1024;
+/// Longest whole command by default, in bytes; a [`crate::Span`] cannot reach past `u32::MAX`.
+pub const COMMAND_BYTES_MAX: u32 = 1024 * 1024 * 1024;
+
+/// Longest single argument before authentication, in bytes.
+pub const UNAUTHENTICATED_BULK_BYTES_MAX: u64 = 16 * 1024;
+/// Most arguments of one command before authentication.
+pub const UNAUTHENTICATED_ARGUMENTS_MAX: u32 = 10;
+
+/// Fewest bytes one further argument takes on the wire: `$0`, CRLF, CRLF.
+pub(crate) const ARGUMENT_BYTES_MIN: usize = 6;
+
+/// Deepest nesting of a reply that the client side accepts.
+pub const REPLY_DEPTH_MAX: usize = 32;
+/// Most elements of one reply, over all its levels.
+pub const REPLY_ELEMENTS_MAX: u64 = 16 * 1_048_576;
+/// Longest whole reply, in bytes.
+pub const REPLY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Longest line of a reply, in bytes without the line end.
+pub const REPLY_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// What one connection may send. Small enough to be passed by reference on every command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest single argument, in bytes.
+    pub bulk_bytes_max: u64,
+    /// Most arguments of one command.
+    pub arguments_max: u32,
+    /// Longest inline command and longest length line, in bytes without the line end.
+    pub inline_bytes_max: u32,
+    /// Longest whole command, in bytes.
+    pub command_bytes_max: u32,
+    /// Whether the client has authenticated; decides only which error a passed limit gives.
+    pub authenticated: bool,
+}
+
+impl Limits {
+    /// The limits of a client that may run commands.
+    pub const DEFAULT: Self = Self {
+        bulk_bytes_max: BULK_BYTES_MAX,
+        arguments_max: ARGUMENTS_MAX,
+        inline_bytes_max: INLINE_BYTES_MAX,
+        command_bytes_max: COMMAND_BYTES_MAX,
+        authenticated: true,
+    };
+
+    /// The limits of a client that still has to authenticate.
+    pub const UNAUTHENTICATED: Self = Self {
+        bulk_bytes_max: UNAUTHENTICATED_BULK_BYTES_MAX,
+        arguments_max: UNAUTHENTICATED_ARGUMENTS_MAX,
+        authenticated: false,
+        ..Self::DEFAULT
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,33 @@
+//! Owns the seam between commands and protocols: what a command answers, whatever the client speaks.
+
+/// Takes the pieces of one reply in order. The front implements it with the codec of the client's protocol.
+pub trait ReplyWriter {
+    /// A status word, such as `OK`.
+    fn simple(&mut self, text: &str);
+    /// An error; the first word is its code, such as `ERR` or `WRONGTYPE`.
+    fn error(&mut self, text: &str);
+    /// A signed integer.
+    fn integer(&mut self, value: i64);
+    /// A string of bytes.
+    fn bulk(&mut self, bytes: &[u8]);
+    /// A string of `length_bytes` bytes that follow in [`ReplyWriter::bulk_piece`] calls.
+    fn bulk_begin(&mut self, length_bytes: u64);
+    /// The next bytes of a string that was begun; `last` ends it.
+    fn bulk_piece(&mut self, bytes: &[u8], last: bool);
+    /// No value.
+    fn null(&mut self);
+    /// No array (differs from [`ReplyWriter::null`] in RESP2).
+    fn null_array(&mut self);
+    /// The head of an array of `count` replies that follow.
+    fn array(&mut self, count: usize);
+    /// The head of a map of `count` pairs that follow.
+    fn map(&mut self, count: usize);
+    /// The head of a set of `count` replies that follow.
+    fn set(&mut self, count: usize);
+    /// A floating point number.
+    fn double(&mut self, value: f64);
+    /// A truth value.
+    fn boolean(&mut self, value: bool);
+    /// Text for people, three letters of format (`txt`, `mkd`) and the bytes.
+    fn verbatim(&mut self, format: &str, bytes: &[u8]);
+}

@@ -1,0 +1,98 @@
+//! Owns what callers hold of a key and its value.
+
+use crate::chain::Chain;
+use crate::index::Spot;
+use crate::log::{Location, Log};
+use hyperion_model::DatabaseId;
+
+/// A key, its place in the key space already worked out.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// The key itself.
+    pub bytes: &'a [u8],
+    /// The database it is asked for in.
+    pub database: DatabaseId,
+    /// Index of its partition among those of this core.
+    pub(crate) local: u16,
+    pub(crate) hash: u64,
+}
+
+/// A key that is there and has not expired. Valid until the next change to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub(crate) location: Location,
+    pub(crate) spot: Spot,
+    pub(crate) expires: bool,
+    pub(crate) access: u8,
+}
+
+/// The value of a key, where it lies.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    /// In one piece.
+    Whole(&'a [u8]),
+    /// In pieces.
+    Pieces(Pieces<'a>),
+}
+
+/// The pieces of a long value.
+#[derive(Clone, Copy)]
+pub struct Pieces<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) chain: &'a Chain,
+}
+
+impl<'a> Value<'a> {
+    /// Bytes of the value.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Pieces(pieces) => pieces.chain.bytes,
+        }
+    }
+
+    /// Whether the value has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value's bytes in order, piece by piece.
+    pub fn pieces(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let (whole, pieces) = match *self {
+            Self::Whole(bytes) => (Some(bytes), None),
+            Self::Pieces(pieces) => (None, Some(pieces)),
+        };
+        let chained = pieces.into_iter().flat_map(|pieces| {
+            pieces.chain.pieces.iter().map(move |&location| pieces.log.record(location).value)
+        });
+        whole.into_iter().chain(chained)
+    }
+
+    /// Appends the bytes `start..end` of the value to `out`.
+    pub fn copy_range(&self, start: usize, end: usize, out: &mut Vec<u8>) {
+        let mut at = 0;
+        for piece in self.pieces() {
+            let from = start.clamp(at, at + piece.len()) - at;
+            let to = end.clamp(at, at + piece.len()) - at;
+            out.extend_from_slice(&piece[from..to]);
+            at += piece.len();
+        }
+    }
+
+    /// The value in one piece, in `scratch` when it lies in several.
+    pub fn join<'b>(&self, scratch: &'b mut Vec<u8>) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match *self {
+            Self::Whole(bytes) => bytes,
+            Self::Pieces(_) => {
+                scratch.clear();
+                self.copy_range(0, self.len(), scratch);
+                scratch
+            }
+        }
+    }
+}

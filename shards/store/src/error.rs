@@ -1,0 +1,41 @@
+//! Owns what can go wrong in the store.
+
+use thiserror::Error;
+
+/// Why a change was not made. Nothing of it was written.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum StoreError {
+    /// No segment is ready; the caller waits for one and tries again.
+    #[error("no segment is ready for {bytes} more bytes; wait for the next one")]
+    NoRoom {
+        /// What was asked for.
+        bytes: usize,
+    },
+    /// More than one batch can hold at once.
+    #[error(
+        "{bytes} bytes are more than the {bytes_max} that one command may write at once; send it in parts"
+    )]
+    TooLarge {
+        /// What was asked for.
+        bytes: usize,
+        /// What fits.
+        bytes_max: usize,
+    },
+}
+
+/// Durable data that does not read back as it was written.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "segment {segment} is damaged at offset {offset}: {what}; up to {records} records behind it are concerned; \
+     restore the file from a backup, or move it away to start without its records"
+)]
+pub struct Damage {
+    /// The file's id.
+    pub segment: u64,
+    /// Bytes from the start of the file.
+    pub offset: u64,
+    /// Records that cannot be reached, as far as the rest of the log tells.
+    pub records: u64,
+    /// What was found.
+    pub what: &'static str,
+}

@@ -1,0 +1,550 @@
+//! Owns the log of one core: the table of segments, the open batch, and how far it is written and durable.
+
+mod reuse;
+
+use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
+use crate::error::StoreError;
+use crate::limits::{RECORD_PART_OF_SEGMENT, SEGMENTS_MAX};
+use crate::record::{Extras, Kind, Plan, Record};
+use crate::segment::{HEADER_BYTES, Header, HeaderState, Segment, State};
+use hyperion_model::limits::RECORD_VALUE_BYTES_MAX;
+use std::collections::VecDeque;
+
+/// Bytes kept back in every segment for the batch that seals it.
+pub(crate) const SEAL_BYTES: usize = 128;
+
+/// Bytes of one segment that are to be written to its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// Index of the segment in the core's table.
+    pub slot: u32,
+    /// First byte, from the start of the segment and of its file.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// The log's position when these bytes are written.
+    pub position: u64,
+    /// The LSN after the last record in them.
+    pub lsn: u64,
+}
+
+/// A sync that was begun: when every file of it is synced, all up to `position` is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncTicket {
+    /// What will be durable.
+    pub position: u64,
+    /// The LSN after the last record that will be durable.
+    pub lsn: u64,
+    /// Segments whose files are to be synced.
+    pub slots: Vec<u32>,
+}
+
+/// Whether a write of some size can be made now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Yes.
+    Now,
+    /// When the next segments are ready.
+    Later,
+}
+
+struct OpenBatch {
+    start: usize,
+    records: u32,
+    folded: u32,
+    kind: BatchKind,
+    base_lsn: u64,
+}
+
+/// Where a record lies: slot and offset in 4-byte units. 40 bits.
+pub(crate) type Location = u64;
+
+/// The log of one core.
+pub(crate) struct Log {
+    pub(crate) segments: Vec<Segment>,
+    /// Slots in use, oldest first; the last is the active one.
+    pub(crate) order: VecDeque<u32>,
+    pub(crate) ready: VecDeque<u32>,
+    active: Option<u32>,
+    open: Option<OpenBatch>,
+    appends: Vec<Append>,
+    previous_crc: u32,
+    pub(crate) segment_bytes: usize,
+    offset_bits: u32,
+    keeps_files: bool,
+    core: u16,
+    instance: [u8; 16],
+    entropy: u64,
+    /// Position of byte 0 of the next segment.
+    next_base_position: u64,
+    pub(crate) lsn_next: u64,
+    appended: u64,
+    written: u64,
+    written_lsn: u64,
+    durable: u64,
+    durable_lsn: u64,
+    sync_under_way: bool,
+    pub(crate) now_ms: u64,
+    /// Bytes asked for in vain since the last segment came.
+    demand_bytes: usize,
+    /// Bytes of the record that was appended last.
+    pub(crate) last_size: usize,
+}
+
+impl Log {
+    pub(crate) fn new(
+        core: u16,
+        instance: [u8; 16],
+        segment_bytes: usize,
+        keeps_files: bool,
+        entropy: u64,
+    ) -> Self {
+        Self {
+            segments: Vec::new(),
+            order: VecDeque::new(),
+            ready: VecDeque::new(),
+            active: None,
+            open: None,
+            appends: Vec::new(),
+            previous_crc: 0,
+            segment_bytes,
+            offset_bits: segment_bytes.trailing_zeros() - 2,
+            keeps_files,
+            core,
+            instance,
+            entropy,
+            next_base_position: 0,
+            lsn_next: 1,
+            appended: 0,
+            written: 0,
+            written_lsn: 1,
+            durable: 0,
+            durable_lsn: 1,
+            sync_under_way: false,
+            now_ms: 0,
+            demand_bytes: 0,
+            last_size: 0,
+        }
+    }
+
+    // ---- places
+
+    #[inline(always)]
+    pub(crate) fn place(&self, location: Location) -> (usize, usize) {
+        #[expect(clippy::cast_possible_truncation, reason = "a location has 40 bits")]
+        let location = location as usize;
+        (location >> self.offset_bits, (location & ((1 << self.offset_bits) - 1)) << 2)
+    }
+
+    pub(crate) fn location(&self, slot: u32, offset: usize) -> Location {
+        debug_assert!(offset.is_multiple_of(4) && offset < self.segment_bytes);
+        u64::from(slot) << self.offset_bits | (offset as u64 >> 2)
+    }
+
+    /// The bytes from `location` to the end of its segment.
+    #[inline(always)]
+    pub(crate) fn bytes_at(&self, location: Location) -> &[u8] {
+        let (slot, offset) = self.place(location);
+        &self.segments[slot].memory[offset..]
+    }
+
+    /// The record at `location`, which an index or a chain points at.
+    #[inline(always)]
+    pub(crate) fn record(&self, location: Location) -> Record<'_> {
+        let (slot, offset) = self.place(location);
+        let segment = &self.segments[slot];
+        Record::read(&segment.memory[offset..], segment.epoch_ms)
+            .expect("a location names a whole record")
+    }
+
+    /// Position in the log of the record at `location`.
+    #[inline]
+    pub(crate) fn position(&self, location: Location) -> u64 {
+        let (slot, offset) = self.place(location);
+        self.segments[slot].base_position + offset as u64
+    }
+
+    // ---- room
+
+    /// The longest value that lies in one record here.
+    pub(crate) fn record_value_bytes_max(&self) -> usize {
+        RECORD_VALUE_BYTES_MAX.min(self.segment_bytes / RECORD_PART_OF_SEGMENT)
+    }
+
+    /// The most bytes that one batch can hold.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        self.segment_bytes - HEADER_BYTES - 2 * BATCH_HEAD_BYTES - SEAL_BYTES
+    }
+
+    fn left_in_active(&self) -> usize {
+        let Some(slot) = self.active else { return 0 };
+        let head = if self.open.is_none() { BATCH_HEAD_BYTES } else { 0 };
+        (self.segment_bytes - SEAL_BYTES).saturating_sub(self.segments[slot as usize].filled + head)
+    }
+
+    fn fits_active(&self, bytes: usize) -> bool {
+        self.active.is_some() && bytes <= self.left_in_active()
+    }
+
+    /// Whether `bytes` of records, spread over as many batches as it takes, can be written now.
+    pub(crate) fn room(&mut self, bytes: usize) -> Room {
+        if self.fits_active(bytes) {
+            return Room::Now;
+        }
+        let part =
+            self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
+        let segments_needed = bytes.div_ceil(part);
+        if segments_needed <= self.ready.len() {
+            Room::Now
+        } else {
+            self.demand_bytes = self.demand_bytes.max(bytes);
+            Room::Later
+        }
+    }
+
+    /// Segments that the caller should make ready.
+    pub(crate) fn segments_wanted(&self) -> usize {
+        let part =
+            self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
+        let target = 1 + self.demand_bytes.div_ceil(part);
+        let in_use = self.segments.len()
+            - self.segments.iter().filter(|segment| segment.state == State::Absent).count();
+        target.saturating_sub(self.ready.len()).min(SEGMENTS_MAX - in_use)
+    }
+
+    /// Takes a segment, zeroed or left over, whose file (if any) is `segment_bytes` long.
+    pub(crate) fn add_ready(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
+        let slot = self.add_slot(id, memory);
+        self.ready.push_back(slot);
+        if self.ready.len() * self.segment_bytes > self.demand_bytes {
+            self.demand_bytes = 0;
+        }
+        slot
+    }
+
+    pub(crate) fn add_slot(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
+        assert_eq!(
+            memory.len(),
+            self.segment_bytes,
+            "segment {id} has another size than the log's"
+        );
+        let segment = Segment::new(id, memory);
+        let absent = self.segments.iter().position(|segment| segment.state == State::Absent);
+        let slot = absent.unwrap_or(self.segments.len());
+        assert!(slot < SEGMENTS_MAX, "more than {SEGMENTS_MAX} segments");
+        if absent.is_some() {
+            self.segments[slot] = segment;
+        } else {
+            self.segments.push(segment);
+        }
+        u32::try_from(slot).expect("below SEGMENTS_MAX")
+    }
+
+    // ---- appending
+
+    fn random(&mut self) -> u64 {
+        // splitmix64: the entropy came in from outside, this only stretches it.
+        self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.entropy;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Seals the active segment and begins the next ready one.
+    fn rotate(&mut self, bytes: usize) -> Result<(), StoreError> {
+        if self.ready.is_empty() {
+            self.demand_bytes = self.demand_bytes.max(bytes);
+            return Err(StoreError::NoRoom { bytes });
+        }
+        self.close_batch();
+        if let Some(slot) = self.active.take() {
+            self.seal(slot);
+        }
+        let slot = self.ready.pop_front().expect("looked at above");
+        #[expect(clippy::cast_possible_truncation, reason = "a salt is 32 bits of it")]
+        let salt = self.random() as u32;
+        let segment = &mut self.segments[slot as usize];
+        segment.state = State::Active;
+        segment.salt = salt;
+        segment.epoch_ms = self.now_ms;
+        segment.base_lsn = self.lsn_next;
+        segment.base_position = self.next_base_position;
+        segment.live_bytes = 0;
+        segment.anchors = 0;
+        segment.died_at = 0;
+        Header {
+            state: HeaderState::InUse,
+            core: self.core,
+            id: segment.id,
+            base_lsn: segment.base_lsn,
+            epoch_ms: segment.epoch_ms,
+            instance: self.instance,
+            salt,
+        }
+        .write(segment.memory);
+        segment.filled = HEADER_BYTES;
+        self.next_base_position += self.segment_bytes as u64;
+        self.appended = segment.base_position + HEADER_BYTES as u64;
+        self.previous_crc = salt;
+        self.active = Some(slot);
+        self.order.push_back(slot);
+        self.push_append(slot, 0);
+        Ok(())
+    }
+
+    fn seal(&mut self, slot: u32) {
+        let segment = &self.segments[slot as usize];
+        let mut counts = [0_u8; 32];
+        counts[..8].copy_from_slice(&segment.live_bytes.to_le_bytes());
+        counts[8..16].copy_from_slice(&segment.base_lsn.to_le_bytes());
+        counts[16..24].copy_from_slice(&self.lsn_next.to_le_bytes());
+        counts[24..32].copy_from_slice(&(segment.filled as u64).to_le_bytes());
+        self.mark(slot, BatchKind::Seal, &counts);
+        self.segments[slot as usize].state = State::Sealed;
+    }
+
+    /// Writes a batch of one mark into the space that is kept back for it.
+    fn mark(&mut self, slot: u32, kind: BatchKind, value: &[u8]) {
+        self.begin(slot, kind);
+        self.put_record(slot, Kind::Mark, &Extras::default(), b"", &[value]);
+        self.close_batch();
+    }
+
+    /// Begins a batch for what is written after a start, so that nothing left over behind the end can follow it.
+    pub(crate) fn resume(&mut self, lsn_next: u64) {
+        self.lsn_next = lsn_next;
+        let Some(slot) = self.active else { return };
+        let nonce = [self.random().to_le_bytes(), self.random().to_le_bytes()].concat();
+        // The seal's place is kept back twice over by `left_in_active`.
+        if self.fits_active(SEAL_BYTES) {
+            self.mark(slot, BatchKind::Resume, &nonce);
+        } else {
+            // Too full for more: it is sealed as it is, and the next write begins a new segment.
+            self.seal(slot);
+            self.active = None;
+        }
+    }
+
+    fn begin(&mut self, slot: u32, kind: BatchKind) {
+        let segment = &mut self.segments[slot as usize];
+        let start = segment.filled;
+        segment.filled += BATCH_HEAD_BYTES;
+        self.open = Some(OpenBatch { start, records: 0, folded: 0, kind, base_lsn: self.lsn_next });
+    }
+
+    fn put_record(
+        &mut self,
+        slot: u32,
+        kind: Kind,
+        extras: &Extras,
+        key: &[u8],
+        value: &[&[u8]],
+    ) -> Location {
+        let value_bytes = value.iter().map(|part| part.len()).sum();
+        let segment = &mut self.segments[slot as usize];
+        let plan = Plan::new(key.len(), value_bytes, extras, segment.epoch_ms);
+        let offset = segment.filled;
+        let crc = plan.write(&mut segment.memory[offset..], kind, extras, key, value, segment.salt);
+        segment.filled += plan.size;
+        self.last_size = plan.size;
+        self.appended = segment.base_position + segment.filled as u64;
+        let open = self.open.as_mut().expect("a record is put into an open batch");
+        open.records += 1;
+        open.folded = fold(open.folded, crc);
+        self.lsn_next += 1;
+        self.location(slot, offset)
+    }
+
+    /// Appends one record to the open batch, in the next segment when the active one is full.
+    pub(crate) fn append(
+        &mut self,
+        kind: Kind,
+        extras: &Extras,
+        key: &[u8],
+        value: &[&[u8]],
+    ) -> Result<Location, StoreError> {
+        let value_bytes = value.iter().map(|part| part.len()).sum();
+        let epoch_ms =
+            self.active.map_or(self.now_ms, |slot| self.segments[slot as usize].epoch_ms);
+        // Eight bytes more: in a new segment, with another epoch, an expiry may want the wide form.
+        let bytes = Plan::new(key.len(), value_bytes, extras, epoch_ms).size + 16;
+        self.make_room(bytes)?;
+        let slot = self.active.expect("room was made");
+        if self.open.is_none() {
+            self.begin(slot, BatchKind::Data);
+        }
+        Ok(self.put_record(slot, kind, extras, key, value))
+    }
+
+    /// Makes sure that the next `bytes` of records fall into one batch.
+    pub(crate) fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
+        if self.fits_active(bytes) {
+            return Ok(());
+        }
+        if bytes > self.batch_bytes_max() {
+            return Err(StoreError::TooLarge { bytes, bytes_max: self.batch_bytes_max() });
+        }
+        self.rotate(bytes)
+    }
+
+    /// Closes what is open and begins a batch of another kind.
+    pub(crate) fn begin_prepare(&mut self, bytes: usize) -> Result<(), StoreError> {
+        self.close_batch();
+        self.make_room(bytes)?;
+        self.begin(self.active.expect("room was made"), BatchKind::Prepare);
+        Ok(())
+    }
+
+    /// Ends the open batch, if there is one, so that it can be written.
+    pub(crate) fn close_batch(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let slot = self.active.expect("an open batch lies in the active segment");
+        let lag = open.base_lsn.saturating_sub(self.durable_lsn);
+        let segment = &mut self.segments[slot as usize];
+        assert!(open.records > 0, "a batch was opened and nothing put into it");
+        let body_bytes = segment.filled - open.start - BATCH_HEAD_BYTES;
+        let head = BatchHead {
+            kind: open.kind,
+            body_bytes: u32::try_from(body_bytes).expect("a batch is smaller than a segment"),
+            records: open.records,
+            base_lsn: open.base_lsn,
+            previous_crc: self.previous_crc,
+            durable_lag: u32::try_from(lag).unwrap_or(u32::MAX),
+            crc: 0,
+        };
+        self.previous_crc =
+            head.write(&mut segment.memory[open.start..], open.folded, segment.salt);
+        self.push_append(slot, open.start);
+    }
+
+    /// Queues what was filled from `start` on for writing; what follows on directly is joined.
+    fn push_append(&mut self, slot: u32, start: usize) {
+        let segment = &mut self.segments[slot as usize];
+        let position = segment.base_position + segment.filled as u64;
+        if !self.keeps_files {
+            (self.written, self.durable) = (position, position);
+            (self.written_lsn, self.durable_lsn) = (self.lsn_next, self.lsn_next);
+            return;
+        }
+        segment.dirty = true;
+        let append = Append { slot, start, end: segment.filled, position, lsn: self.lsn_next };
+        match self.appends.last_mut() {
+            Some(last) if last.slot == slot && last.end == start => {
+                *last = Append { start: last.start, ..append };
+            }
+            _ => self.appends.push(append),
+        }
+    }
+
+    /// Moves what is to be written into `appends`, in order.
+    pub(crate) fn take_appends(&mut self, appends: &mut Vec<Append>) {
+        appends.append(&mut self.appends);
+    }
+
+    // ---- how far
+
+    /// End of the last record, whether its batch is closed or not.
+    #[inline]
+    pub(crate) fn appended_position(&self) -> u64 {
+        self.appended
+    }
+
+    #[inline]
+    pub(crate) fn written_position(&self) -> u64 {
+        self.written
+    }
+
+    #[inline]
+    pub(crate) fn durable_position(&self) -> u64 {
+        self.durable
+    }
+
+    /// The file took these bytes.
+    pub(crate) fn mark_written(&mut self, append: &Append) {
+        assert!(
+            append.position <= self.appended,
+            "written {} is past appended {}",
+            append.position,
+            self.appended
+        );
+        self.written = self.written.max(append.position);
+        self.written_lsn = self.written_lsn.max(append.lsn);
+    }
+
+    /// Begins a sync of all that is written, unless one is under way or there is nothing.
+    pub(crate) fn begin_sync(&mut self) -> Option<SyncTicket> {
+        if self.sync_under_way || !self.keeps_files || self.written == self.durable {
+            return None;
+        }
+        let mut slots = Vec::new();
+        for &slot in self.order.iter().rev() {
+            let segment = &self.segments[slot as usize];
+            if segment.base_position + segment.filled as u64 <= self.durable {
+                break;
+            }
+            if segment.dirty && segment.base_position < self.written {
+                slots.push(slot);
+            }
+        }
+        self.sync_under_way = true;
+        Some(SyncTicket { position: self.written, lsn: self.written_lsn, slots })
+    }
+
+    /// Every file of the ticket was synced.
+    pub(crate) fn finish_sync(&mut self, ticket: &SyncTicket) {
+        assert!(
+            ticket.position <= self.written,
+            "durable {} is past written {}",
+            ticket.position,
+            self.written
+        );
+        self.sync_under_way = false;
+        self.durable = self.durable.max(ticket.position);
+        self.durable_lsn = self.durable_lsn.max(ticket.lsn);
+        for &slot in &ticket.slots {
+            let segment = &mut self.segments[slot as usize];
+            let end = segment.base_position + segment.filled as u64;
+            if end <= self.durable {
+                segment.dirty = false;
+            }
+        }
+    }
+
+    /// Whether the reuse of a segment waits for a sync.
+    pub(crate) fn wants_sync(&self) -> bool {
+        self.reuse_waits_for_sync()
+    }
+
+    // ---- recovery
+
+    /// Takes a segment that was read from its file.
+    pub(crate) fn adopt(&mut self, header: &Header, memory: &'static mut [u8]) -> u32 {
+        let slot = self.add_slot(header.id, memory);
+        let segment = &mut self.segments[slot as usize];
+        segment.state = State::Sealed;
+        segment.salt = header.salt;
+        segment.epoch_ms = header.epoch_ms;
+        segment.base_lsn = header.base_lsn;
+        segment.base_position = self.next_base_position;
+        segment.filled = HEADER_BYTES;
+        self.next_base_position += self.segment_bytes as u64;
+        self.order.push_back(slot);
+        slot
+    }
+
+    /// Everything up to the end of the last adopted segment was read from files that the caller has synced.
+    pub(crate) fn recovered(&mut self, previous_crc: u32, lsn_next: u64, tail_is_open: bool) {
+        let Some(&slot) = self.order.back() else { return };
+        let segment = &mut self.segments[slot as usize];
+        let end = segment.base_position + segment.filled as u64;
+        if tail_is_open {
+            segment.state = State::Active;
+            self.active = Some(slot);
+        }
+        self.previous_crc = previous_crc;
+        self.lsn_next = lsn_next;
+        (self.appended, self.written, self.written_lsn) = (end, end, lsn_next);
+        (self.durable, self.durable_lsn) = (end, lsn_next);
+    }
+}

@@ -1,0 +1,145 @@
+//! Owns the end of a segment's life: when it is dead, and what must be durable before its bytes are used again.
+
+use super::Log;
+use crate::limits::READY_SEGMENTS_MAX;
+use crate::record::Plan;
+use crate::segment::{HEADER_BYTES, Header, HeaderState, State};
+
+impl Log {
+    /// Counts a record that something points at.
+    pub(crate) fn add_live(&mut self, location: u64, size: usize) {
+        let (slot, _) = self.place(location);
+        self.segments[slot].live_bytes += size as u64;
+    }
+
+    /// Counts a record that nothing points at any more.
+    pub(crate) fn remove_live(&mut self, location: u64) {
+        let size = self.record(location).size as u64;
+        let (slot, _) = self.place(location);
+        let appended = self.appended_position();
+        let segment = &mut self.segments[slot];
+        assert!(
+            segment.live_bytes >= size,
+            "segment {} has {} live bytes, less than {size}",
+            segment.id,
+            segment.live_bytes
+        );
+        segment.live_bytes -= size;
+        segment.died_at = appended;
+    }
+
+    /// Counts a record that older segments depend on.
+    pub(crate) fn add_anchor(&mut self, location: u64) {
+        let (slot, _) = self.place(location);
+        self.segments[slot].anchors += 1;
+    }
+
+    /// Holds the segment of `location` for a transaction.
+    pub(crate) fn pin(&mut self, location: u64) {
+        let (slot, _) = self.place(location);
+        self.segments[slot].pins += 1;
+    }
+
+    /// Lets the segment of `location` go.
+    pub(crate) fn unpin(&mut self, location: u64) {
+        let (slot, _) = self.place(location);
+        let segment = &mut self.segments[slot];
+        segment.pins = segment.pins.checked_sub(1).expect("a pin is taken off once");
+    }
+
+    /// No record of any segment is pointed at any more; records about transactions stay.
+    pub(crate) fn all_died(&mut self) {
+        let appended = self.appended_position();
+        for &slot in &self.order {
+            let segment = &mut self.segments[slot as usize];
+            segment.live_bytes = 0;
+            segment.died_at = appended;
+        }
+    }
+
+    fn is_dead(&self, slot: u32, is_oldest: bool) -> bool {
+        let segment = &self.segments[slot as usize];
+        segment.state == State::Sealed
+            && segment.live_bytes == 0
+            && segment.pins == 0
+            && (segment.anchors == 0 || is_oldest)
+    }
+
+    pub(super) fn reuse_waits_for_sync(&self) -> bool {
+        let durable = self.durable_position();
+        self.order.iter().enumerate().any(|(age, &slot)| {
+            self.is_dead(slot, age == 0) && self.segments[slot as usize].died_at > durable
+        })
+    }
+
+    /// Frees dead segments. With files, their headers must be overwritten and synced first: their slots go to `headers`, and
+    /// [`Log::freed`] ends it. An older segment that may hold a key's earlier value is gone for good before a younger one
+    /// that holds the key's tombstone may go.
+    pub(crate) fn free_dead(&mut self, headers: &mut Vec<u32>) {
+        let durable = self.durable_position();
+        let mut age = 0;
+        while let Some(&slot) = self.order.get(age) {
+            if !self.is_dead(slot, age == 0) || self.segments[slot as usize].died_at > durable {
+                age += 1;
+                continue;
+            }
+            self.free_one(slot);
+            if self.keeps_files {
+                headers.push(slot);
+                age += 1;
+            } else {
+                self.freed(slot);
+            }
+        }
+    }
+
+    /// Writes a free header into the segment's memory.
+    pub(crate) fn free_one(&mut self, slot: u32) {
+        #[expect(clippy::cast_possible_truncation, reason = "a salt is 32 bits of it")]
+        let salt = self.random() as u32;
+        let (core, instance) = (self.core, self.instance);
+        let segment = &mut self.segments[slot as usize];
+        let (id, base_lsn, epoch_ms) = (segment.id, segment.base_lsn, segment.epoch_ms);
+        Header { state: HeaderState::Free, core, id, base_lsn, epoch_ms, instance, salt }
+            .write(segment.memory);
+        segment.state = State::Freeing;
+    }
+
+    /// The header of a freed segment is durable: it may be used again.
+    pub(crate) fn freed(&mut self, slot: u32) {
+        let segment = &mut self.segments[slot as usize];
+        assert_eq!(segment.state, State::Freeing, "segment {} was not being freed", segment.id);
+        segment.state = State::Ready;
+        segment.filled = 0;
+        segment.anchors = 0;
+        segment.dirty = false;
+        self.order.retain(|&other| other != slot);
+        self.ready.push_back(slot);
+    }
+
+    /// Gives back the memory of a ready segment that is more than is needed, with its id.
+    pub(crate) fn take_surplus(&mut self) -> Option<(u64, &'static mut [u8])> {
+        if self.ready.len() <= READY_SEGMENTS_MAX || self.demand_bytes > 0 {
+            return None;
+        }
+        let slot = self.ready.pop_back()?;
+        let segment = &mut self.segments[slot as usize];
+        segment.state = State::Absent;
+        Some((segment.id, std::mem::take(&mut segment.memory)))
+    }
+
+    /// Bytes of all records in use, dead or alive.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.order.iter().map(|&slot| self.segments[slot as usize].filled as u64).sum()
+    }
+
+    /// Bytes of all records that something points at.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.order.iter().map(|&slot| self.segments[slot as usize].live_bytes).sum()
+    }
+
+    /// The size that a record would have now.
+    pub(crate) fn planned_size(&self, key_bytes: usize, value_bytes: usize) -> usize {
+        Plan::new(key_bytes, value_bytes, &crate::record::Extras::default(), self.now_ms).size
+    }
+}

@@ -1,0 +1,374 @@
+//! Owns the way back from segments to a store: checks every batch, indexes what is whole, cuts what was never finished.
+//!
+//! What follows the first batch that is not whole is ignored, if nothing tells that it had been durable. If a later batch tells so
+//! (by its durable LSN), the data was damaged and the start is refused.
+
+use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
+use crate::chain;
+use crate::error::Damage;
+use crate::index::Entry;
+use crate::limits::REPLAY_AHEAD;
+use crate::log::Location;
+use crate::record::{Kind, Record};
+use crate::segment::{HEADER_BYTES, Header, State};
+use crate::store::{FLUSH_ALL_KEY, Store};
+use crate::transaction::{Prepared, read_id};
+use hyperion_model::collections::Set;
+use hyperion_model::limits::DATABASES;
+use hyperion_model::{DatabaseId, TransactionId};
+
+/// A prepared transaction without a word about its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// The transaction; its coordinator is in the id.
+    pub id: TransactionId,
+}
+
+/// What recovery found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Records that were read.
+    pub records: u64,
+    /// Where the log was cut: segment id and offset, when bytes behind it were ignored.
+    pub cut: Option<(u64, u64)>,
+    /// Slots of segments behind the cut: their headers must be written and synced, then [`Store::freed`] called.
+    pub dropped: Vec<u32>,
+    /// Transactions that wait for their coordinator's word.
+    pub unresolved: Vec<Unresolved>,
+    /// Transactions that this core decided to commit.
+    pub decided: Vec<TransactionId>,
+    /// The LSN that follows the last record, dropped ones too.
+    pub lsn_next: u64,
+}
+
+/// Where reading one segment ended.
+enum End {
+    Sealed,
+    /// The first byte that is not part of a whole batch.
+    Open(usize),
+}
+
+struct Reader {
+    offsets: Vec<u32>,
+    previous_crc: u32,
+    lsn: u64,
+    decided: Set<TransactionId>,
+    records: u64,
+}
+
+impl Store {
+    /// Reads segments that were in use, whose files the caller has synced. `segments` need no order.
+    ///
+    /// # Errors
+    /// When data that had been durable does not read back.
+    pub fn recover(
+        &mut self,
+        mut segments: Vec<(Header, &'static mut [u8])>,
+    ) -> Result<Recovered, Damage> {
+        segments.sort_by_key(|(header, _)| header.base_lsn);
+        let slots: Vec<u32> =
+            segments.into_iter().map(|(header, memory)| self.log.adopt(&header, memory)).collect();
+        let mut reader = Reader {
+            offsets: Vec::new(),
+            previous_crc: 0,
+            lsn: 1,
+            decided: Set::default(),
+            records: 0,
+        };
+        let mut recovered = Recovered::default();
+        let mut tail_is_open = false;
+        for (at, &slot) in slots.iter().enumerate() {
+            let segment = &self.log.segments[slot as usize];
+            reader.previous_crc = segment.salt;
+            reader.lsn = reader.lsn.max(segment.base_lsn);
+            match self.replay_segment(slot, &mut reader) {
+                End::Sealed => tail_is_open = false,
+                End::Open(offset) => {
+                    let behind = &slots[at + 1..];
+                    let highest = self.look_behind(slot, offset, behind, reader.lsn)?;
+                    tail_is_open = true;
+                    let has_bytes = highest.is_some() || !behind.is_empty();
+                    recovered.cut =
+                        has_bytes.then_some((self.log.segments[slot as usize].id, offset as u64));
+                    recovered.dropped = behind.to_vec();
+                    recovered.lsn_next = highest.unwrap_or(0);
+                    break;
+                }
+            }
+        }
+        for &slot in &recovered.dropped {
+            self.log.order.retain(|&other| other != slot);
+        }
+        recovered.lsn_next = recovered.lsn_next.max(reader.lsn);
+        self.log.recovered(reader.previous_crc, reader.lsn, tail_is_open);
+        for &slot in &recovered.dropped {
+            self.log.free_dropped(slot);
+        }
+        self.drop_unclaimed_chains();
+        recovered.records = reader.records;
+        recovered.decided = reader.decided.into_iter().collect();
+        recovered.decided.sort_unstable();
+        recovered.unresolved =
+            self.transactions.prepared.keys().map(|&id| Unresolved { id }).collect();
+        recovered.unresolved.sort_unstable_by_key(|unresolved| unresolved.id);
+        Ok(recovered)
+    }
+
+    /// Ends recovery: `lsn_next` is above every LSN of the node. The log takes writes from now on.
+    pub fn resume(&mut self, lsn_next: u64) {
+        self.log.resume(lsn_next);
+    }
+
+    fn replay_segment(&mut self, slot: u32, reader: &mut Reader) -> End {
+        let mut offset = HEADER_BYTES;
+        loop {
+            let Some(head) = self.read_batch(slot, offset, reader) else {
+                return End::Open(offset);
+            };
+            reader.previous_crc = head.crc;
+            reader.lsn = head.lsn_end();
+            reader.records += u64::from(head.records);
+            offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
+            self.log.segments[slot as usize].filled = offset;
+            match head.kind {
+                BatchKind::Data => self.replay_data(slot, reader),
+                BatchKind::Prepare => self.replay_prepare(slot, reader),
+                BatchKind::Resume => {}
+                BatchKind::Seal => return End::Sealed,
+            }
+        }
+    }
+
+    /// Checks the batch at `offset` whole; leaves the offsets of its records in the reader.
+    fn read_batch(&self, slot: u32, offset: usize, reader: &mut Reader) -> Option<BatchHead> {
+        let segment = &self.log.segments[slot as usize];
+        let head = BatchHead::read(segment.memory.get(offset..)?)?;
+        let follows = match head.kind {
+            BatchKind::Resume => head.base_lsn >= reader.lsn,
+            _ => head.base_lsn == reader.lsn,
+        };
+        if head.previous_crc != reader.previous_crc || !follows {
+            return None;
+        }
+        is_whole(segment.memory, offset, &head, segment.salt, segment.epoch_ms, &mut reader.offsets)
+            .then_some(head)
+    }
+
+    fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
+        let offsets = std::mem::take(&mut reader.offsets);
+        for (at, &offset) in offsets.iter().enumerate() {
+            if let Some(&ahead) = offsets.get(at + REPLAY_AHEAD) {
+                let location = self.log.location(slot, ahead as usize);
+                let record = self.log.record(location);
+                if let Some(key) = self.replayed_key(&record) {
+                    self.prefetch_bucket(&key);
+                }
+            }
+            self.replay_record(self.log.location(slot, offset as usize), reader);
+        }
+        reader.offsets = offsets;
+    }
+
+    fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
+        let is_key = matches!(record.kind, Kind::Put | Kind::Chain | Kind::Tombstone);
+        let database =
+            u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)?;
+        is_key.then(|| self.key(DatabaseId(database), record.key))
+    }
+
+    fn replay_record(&mut self, location: Location, reader: &mut Reader) {
+        // The arena lives as long as the store, but the compiler cannot tell: the key is copied only where it must be.
+        let record = self.log.record(location);
+        let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
+        match kind {
+            Kind::Put | Kind::Chain => {
+                if kind == Kind::Chain {
+                    let Some((id, bytes, pieces)) = chain::read_head(record.value) else { return };
+                    if !self.chains.is_whole(id, bytes, pieces) {
+                        return;
+                    }
+                    let counted = self
+                        .replayed_key(&record)
+                        .and_then(|key| self.locate(&key))
+                        .is_some_and(|(_, entry)| {
+                            let old = self.log.record(entry.location());
+                            old.kind == Kind::Chain
+                                && chain::read_head(old.value).is_some_and(|(old, _, _)| old == id)
+                        });
+                    if !counted {
+                        self.chains.count_live(&mut self.log, id);
+                    }
+                }
+                self.point_replayed(location, size, expires);
+            }
+            Kind::Tombstone => {
+                let found = self.replayed_key(&record).and_then(|key| {
+                    let (spot, entry) = self.locate(&key)?;
+                    Some((spot, entry, key.bytes.to_vec(), key.database))
+                });
+                self.log.add_anchor(location);
+                if let Some((spot, entry, bytes, database)) = found {
+                    let key = self.key(database, &bytes);
+                    self.unpoint(&key, spot, entry);
+                }
+            }
+            Kind::Flush => {
+                let all = record.key == FLUSH_ALL_KEY;
+                let database = u8::try_from(record.namespace).ok().map(DatabaseId);
+                self.log.add_anchor(location);
+                self.drop_keys(if all { None } else { database });
+            }
+            Kind::Piece => {
+                let bytes = record.value.len();
+                if let Some((id, number)) = chain::read_piece_key(record.key) {
+                    self.chains.replay_piece(id, number, location, bytes);
+                }
+            }
+            Kind::Commit | Kind::Abort | Kind::Decision => {
+                let Some(id) = read_id(record.key) else { return };
+                self.log.add_anchor(location);
+                match kind {
+                    Kind::Commit => self.apply_prepared(id, true),
+                    Kind::Abort => self.drop_prepared(id, true),
+                    _ => drop(reader.decided.insert(id)),
+                }
+            }
+            // Formats to come: a release that writes them raises the version.
+            Kind::Delta | Kind::Prepare | Kind::Run | Kind::Packed | Kind::Chunk | Kind::Mark => {}
+        }
+    }
+
+    fn point_replayed(&mut self, location: Location, size: usize, expires: bool) {
+        let mut bytes = std::mem::take(&mut self.replay_key);
+        let record = self.log.record(location);
+        bytes.clear();
+        bytes.extend_from_slice(record.key);
+        let database = u8::try_from(record.namespace).unwrap_or(0).min(DATABASES - 1);
+        let key = self.key(DatabaseId(database), &bytes);
+        self.point(&key, location, size, expires);
+        self.replay_key = bytes;
+    }
+
+    fn replay_prepare(&mut self, slot: u32, reader: &Reader) {
+        let mut locations =
+            reader.offsets.iter().map(|&offset| self.log.location(slot, offset as usize));
+        let Some(opening) = locations.next() else { return };
+        let Some(id) = read_id(self.log.record(opening).key) else { return };
+        let records = locations.collect();
+        self.log.pin(opening);
+        self.transactions.prepared.insert(id, Prepared { opening, records });
+    }
+
+    /// Looks for batches behind a place where none is whole. Gives the highest LSN that they reach.
+    fn look_behind(
+        &self,
+        slot: u32,
+        offset: usize,
+        behind: &[u32],
+        lsn: u64,
+    ) -> Result<Option<u64>, Damage> {
+        let (mut highest, mut offsets) = (None, Vec::new());
+        let mut proof: Option<u64> = None;
+        let places = std::iter::once((slot, offset + 4))
+            .chain(behind.iter().map(|&slot| (slot, HEADER_BYTES)));
+        for (slot, start) in places {
+            let segment = &self.log.segments[slot as usize];
+            let mut at = start;
+            while at + BATCH_HEAD_BYTES < segment.memory.len() {
+                let head =
+                    BatchHead::read(&segment.memory[at..]).filter(|head| head.base_lsn >= lsn);
+                match head {
+                    Some(head)
+                        if is_whole(
+                            segment.memory,
+                            at,
+                            &head,
+                            segment.salt,
+                            segment.epoch_ms,
+                            &mut offsets,
+                        ) =>
+                    {
+                        highest = highest.max(Some(head.lsn_end()));
+                        if head.durable_lsn() > lsn {
+                            proof = proof.max(Some(head.durable_lsn()));
+                        }
+                        at += BATCH_HEAD_BYTES + head.body_bytes as usize;
+                    }
+                    _ => at += 4,
+                }
+            }
+        }
+        let Some(durable_lsn) = proof else { return Ok(highest) };
+        Err(Damage {
+            segment: self.log.segments[slot as usize].id,
+            offset: offset as u64,
+            records: durable_lsn - lsn,
+            what: "a batch that had been durable is not whole",
+        })
+    }
+
+    fn drop_unclaimed_chains(&mut self) {
+        let mut claimed: Set<u64> = Set::default();
+        let log = &self.log;
+        let mut claim = |location| {
+            let record = log.record(location);
+            if record.kind == Kind::Chain
+                && let Some((id, _, _)) = chain::read_head(record.value)
+            {
+                claimed.insert(id);
+            }
+        };
+        if self.chains.is_empty() {
+            return;
+        }
+        let indexed = self
+            .databases
+            .iter()
+            .flatten()
+            .flat_map(|index| index.entries(&self.pool))
+            .map(Entry::location);
+        indexed.for_each(&mut claim);
+        self.transactions
+            .prepared
+            .values()
+            .flat_map(|prepared| &prepared.records)
+            .for_each(|&location| claim(location));
+        self.chains.retain(|id| claimed.contains(&id));
+    }
+}
+
+/// Whether the batch at `at` is whole: every record intact, the lengths and counts right. Fills `offsets` with its records' places.
+fn is_whole(
+    memory: &[u8],
+    at: usize,
+    head: &BatchHead,
+    salt: u32,
+    epoch_ms: u64,
+    offsets: &mut Vec<u32>,
+) -> bool {
+    offsets.clear();
+    let end = at + BATCH_HEAD_BYTES + head.body_bytes as usize;
+    let mut place = at + BATCH_HEAD_BYTES;
+    let mut folded = 0;
+    while place < end {
+        let bytes = &memory[place..end];
+        let Some(record) = Record::read(bytes, epoch_ms) else { return false };
+        if offsets.len() == head.records as usize || !record.is_intact(bytes, salt) {
+            return false;
+        }
+        folded = fold(folded, record.crc);
+        offsets.push(u32::try_from(place).expect("segments are below 4 GiB"));
+        place += record.size;
+    }
+    offsets.len() == head.records as usize && head.is_intact(&memory[at..], folded, salt)
+}
+
+impl crate::log::Log {
+    /// A segment behind the cut goes back to the free ones; its header says so from the next sync on.
+    fn free_dropped(&mut self, slot: u32) {
+        let segment = &mut self.segments[slot as usize];
+        segment.live_bytes = 0;
+        segment.state = State::Sealed;
+        self.free_one(slot);
+    }
+}

@@ -1,0 +1,155 @@
+//! Owns one segment: its header as bytes, and what is known of it while it is in use.
+
+use crate::record::{read_u32, read_u64_short};
+use crc_fast::crc32_iscsi;
+
+/// Bytes before the first batch.
+pub const HEADER_BYTES: usize = 4096;
+/// Version of all that lies in a segment. Checked at start; golden files hold it.
+pub const FORMAT_VERSION: u16 = 1;
+const MAGIC: &[u8; 8] = b"HYPERION";
+/// What the crc covers, crc included: below one disk sector, so that it is never torn.
+const HEADER_USED_BYTES: usize = 68;
+
+/// Whether the records behind a header count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderState {
+    /// They are part of the log.
+    InUse,
+    /// They are left over; the segment waits for its next use.
+    Free,
+}
+
+/// The first bytes of a segment.
+///
+/// Shape: magic 8, version u16, state u16, core u16, 2 zero, id u64, base LSN u64, epoch in Unix ms u64, instance 16 bytes,
+/// salt u32, sequence u32 zero, crc u32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// In use or free.
+    pub state: HeaderState,
+    /// The core that wrote it.
+    pub core: u16,
+    /// The file's number; it stays when the file is used again.
+    pub id: u64,
+    /// LSN of the first record: segments of a core are ordered by it.
+    pub base_lsn: u64,
+    /// Zero of the short expiry times in it, Unix ms.
+    pub epoch_ms: u64,
+    /// The node that the file belongs to.
+    pub instance: [u8; 16],
+    /// Random for every use: it is in all crcs of the segment.
+    pub salt: u32,
+}
+
+impl Header {
+    /// Writes the header, zeros behind it. `out` is `[HEADER_BYTES]`.
+    pub fn write(&self, out: &mut [u8]) {
+        let out = &mut out[..HEADER_BYTES];
+        out.fill(0);
+        out[..8].copy_from_slice(MAGIC);
+        out[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out[10..12].copy_from_slice(&u16::from(self.state == HeaderState::Free).to_le_bytes());
+        out[12..14].copy_from_slice(&self.core.to_le_bytes());
+        out[16..24].copy_from_slice(&self.id.to_le_bytes());
+        out[24..32].copy_from_slice(&self.base_lsn.to_le_bytes());
+        out[32..40].copy_from_slice(&self.epoch_ms.to_le_bytes());
+        out[40..56].copy_from_slice(&self.instance);
+        out[56..60].copy_from_slice(&self.salt.to_le_bytes());
+        let crc = crc32_iscsi(&out[..HEADER_USED_BYTES - 4]);
+        out[HEADER_USED_BYTES - 4..HEADER_USED_BYTES].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    /// Reads a header. `Ok(None)`: all zeros, a file that was never used.
+    ///
+    /// # Errors
+    /// A few words on what is wrong.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, &'static str> {
+        let Some(head) = bytes.get(..HEADER_USED_BYTES) else {
+            return Err("the file is shorter than its header");
+        };
+        if head.iter().all(|&byte| byte == 0) {
+            return Ok(None);
+        }
+        if &head[..8] != MAGIC {
+            return Err("it does not begin as a segment does");
+        }
+        if crc32_iscsi(&head[..HEADER_USED_BYTES - 4]) != read_u32(head, HEADER_USED_BYTES - 4) {
+            return Err("the header's checksum is wrong");
+        }
+        let word = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+        if word(8) != FORMAT_VERSION {
+            return Err("another version of the format; use the release that wrote it");
+        }
+        let mut instance = [0; 16];
+        instance.copy_from_slice(&head[40..56]);
+        Ok(Some(Self {
+            state: if word(10) == 0 { HeaderState::InUse } else { HeaderState::Free },
+            core: word(12),
+            id: read_u64_short(&head[16..24]),
+            base_lsn: read_u64_short(&head[24..32]),
+            epoch_ms: read_u64_short(&head[32..40]),
+            instance,
+            salt: read_u32(head, 56),
+        }))
+    }
+}
+
+/// Where a segment stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The slot has no memory.
+    Absent,
+    /// Waits for its next use.
+    Ready,
+    /// Takes the records of now.
+    Active,
+    /// Full, read only.
+    Sealed,
+    /// Dead; its header is being overwritten on disk.
+    Freeing,
+}
+
+/// A segment: bytes at a base, and its accounts.
+pub(crate) struct Segment {
+    pub(crate) id: u64,
+    pub(crate) state: State,
+    pub(crate) memory: &'static mut [u8],
+    pub(crate) salt: u32,
+    pub(crate) epoch_ms: u64,
+    pub(crate) base_lsn: u64,
+    /// Position of byte 0 in the core's log.
+    pub(crate) base_position: u64,
+    /// Bytes in use from the start.
+    pub(crate) filled: usize,
+    /// Bytes of records that an index, a chain or a prepared transaction points at.
+    pub(crate) live_bytes: u64,
+    /// Records that older segments depend on: tombstones, flushes and the words about transactions.
+    pub(crate) anchors: u32,
+    /// Transactions that are under way and have records here.
+    pub(crate) pins: u32,
+    /// Position at which the last live record died.
+    pub(crate) died_at: u64,
+    /// Bytes were written that no sync has covered.
+    pub(crate) dirty: bool,
+}
+
+impl Segment {
+    pub(crate) fn new(id: u64, memory: &'static mut [u8]) -> Self {
+        Self {
+            id,
+            state: State::Ready,
+            memory,
+            salt: 0,
+            epoch_ms: 0,
+            base_lsn: 0,
+            base_position: 0,
+            filled: 0,
+            live_bytes: 0,
+            anchors: 0,
+            pins: 0,
+            died_at: 0,
+            dirty: false,
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! Owns one core's store: reads and changes by key, over the log and the indexes.
+
+mod expiry;
+mod keyspace;
+
+use crate::chain::{self, Chains};
+use crate::database::{Found, Key, Pieces, Value};
+use crate::error::StoreError;
+use crate::index::{Entry, Index, IndexPool, Spot};
+use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::log::{Append, Location, Log, Room, SyncTicket};
+use crate::prefetch::prefetch;
+use crate::record::{self, Extras, Kind};
+use crate::transaction::Transactions;
+use expiry::Sweep;
+pub use expiry::Swept;
+use hyperion_model::limits::DATABASES;
+use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
+pub(crate) use keyspace::FLUSH_ALL_KEY;
+pub use keyspace::ScanCursor;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// What a store is made with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The core it belongs to.
+    pub core: CoreId,
+    /// Who owns which partition.
+    pub map: PartitionMap,
+    /// The node, written into every segment.
+    pub instance: [u8; 16],
+    /// Bytes of every segment, a power of two.
+    pub segment_bytes: usize,
+    /// Whether appends are to be written to files; without, all is as good as durable at once.
+    pub keeps_files: bool,
+    /// Seed of the index's hash, secret, the same for the life of the data.
+    pub hash_seed: u64,
+    /// Random bits for the salts of segments.
+    pub entropy: u64,
+}
+
+/// What the store holds, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreFigures {
+    /// Keys over all databases.
+    pub keys: u64,
+    /// Keys that expire.
+    pub expiring: u64,
+    /// Bytes of records in use, dead ones too.
+    pub held_bytes: u64,
+    /// Bytes of records that are live.
+    pub live_bytes: u64,
+    /// Bytes of the indexes.
+    pub index_bytes: u64,
+    /// Segments in use.
+    pub segments_in_use: u64,
+    /// Segments that wait, filled with memory.
+    pub segments_ready: u64,
+    /// Keys that were removed because they had expired.
+    pub expired: u64,
+}
+
+/// One core's data.
+pub struct Store {
+    pub(crate) log: Log,
+    pub(crate) pool: IndexPool,
+    /// Per database; empty until its first key. `[owned partitions]` each.
+    pub(crate) databases: Vec<Vec<Index>>,
+    pub(crate) chains: Chains,
+    pub(crate) transactions: Transactions,
+    /// Partition to index among the owned ones; `NOT_OWNED` for those of other cores.
+    locals: Vec<u16>,
+    /// The partitions of this core, in order.
+    owned: Vec<u16>,
+    map: PartitionMap,
+    hash_seed: u64,
+    /// Per owned partition: the log's position behind its last deletion.
+    deleted_at: Vec<u64>,
+    expiring: [u64; DATABASES as usize],
+    expired: u64,
+    sweep: Sweep,
+    observed: u64,
+    access_now: u8,
+    scratch: Vec<u8>,
+    pub(crate) replay_key: Vec<u8>,
+}
+
+const NOT_OWNED: u16 = u16::MAX;
+/// A stamp of the last use counts units of 2^15 ms.
+const ACCESS_UNIT_SHIFT: u32 = 15;
+
+impl Store {
+    /// An empty store, without a segment yet.
+    ///
+    /// # Panics
+    /// When the segment size is not a power of two between 64 KiB and 64 MiB.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let bytes = options.segment_bytes;
+        assert!(
+            bytes.is_power_of_two() && (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&bytes),
+            "segments of {bytes} bytes"
+        );
+        let owned: Vec<u16> =
+            options.map.owned_by(options.core).map(|partition| partition.0).collect();
+        let mut locals = vec![NOT_OWNED; usize::from(options.map.partitions())];
+        for (local, &partition) in (0..).zip(&owned) {
+            locals[usize::from(partition)] = local;
+        }
+        Self {
+            log: Log::new(
+                options.core.0,
+                options.instance,
+                bytes,
+                options.keeps_files,
+                options.entropy,
+            ),
+            pool: IndexPool::default(),
+            databases: (0..DATABASES).map(|_| Vec::new()).collect(),
+            chains: Chains::default(),
+            transactions: Transactions::default(),
+            deleted_at: vec![0; owned.len()],
+            locals,
+            owned,
+            map: options.map,
+            hash_seed: options.hash_seed,
+            expiring: [0; DATABASES as usize],
+            expired: 0,
+            sweep: Sweep::default(),
+            observed: 0,
+            access_now: 0,
+            scratch: Vec::new(),
+            replay_key: Vec::new(),
+        }
+    }
+
+    /// Sets the time of this turn, Unix ms. It never goes back.
+    pub fn set_now(&mut self, now_ms: u64) {
+        self.log.now_ms = self.log.now_ms.max(now_ms);
+        #[expect(clippy::cast_possible_truncation, reason = "6 bits are kept")]
+        let access = (self.log.now_ms >> ACCESS_UNIT_SHIFT) as u8 & 0x3f;
+        self.access_now = access;
+    }
+
+    /// The time of this turn, Unix ms.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.log.now_ms
+    }
+
+    /// Works out where `bytes` lies.
+    ///
+    /// # Panics
+    /// When another core owns the key.
+    #[inline]
+    #[must_use]
+    pub fn key<'a>(&self, database: DatabaseId, bytes: &'a [u8]) -> Key<'a> {
+        self.key_in_slot(database, bytes, slot_of(bytes))
+    }
+
+    /// As [`Store::key`], for a key whose slot is known.
+    ///
+    /// # Panics
+    /// When another core owns the key.
+    #[inline]
+    #[must_use]
+    pub fn key_in_slot<'a>(&self, database: DatabaseId, bytes: &'a [u8], slot: u16) -> Key<'a> {
+        let local = self.locals[usize::from(self.map.partition_of(slot).0)];
+        assert!(local != NOT_OWNED, "slot {slot} belongs to another core");
+        Key { bytes, database, local, hash: xxh3_64_with_seed(bytes, self.hash_seed) }
+    }
+
+    // ---- prefetching
+
+    /// Asks for the key's bucket.
+    #[inline]
+    pub fn prefetch_bucket(&self, key: &Key<'_>) {
+        if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
+        {
+            index.prefetch(&self.pool, key.hash);
+        }
+    }
+
+    /// Asks for the key's record; its bucket should be there by now.
+    #[inline]
+    pub fn prefetch_record(&self, key: &Key<'_>) {
+        if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
+            && let Some(location) = index.guess(&self.pool, key.hash)
+        {
+            prefetch(&self.log.bytes_at(location)[0]);
+        }
+    }
+
+    // ---- what a command observed
+
+    /// Begins to note what is observed.
+    #[inline]
+    pub fn begin_observing(&mut self) {
+        self.observed = 0;
+    }
+
+    /// The position that must be released before an answer that was worked out since [`Store::begin_observing`] may leave.
+    #[inline]
+    #[must_use]
+    pub fn observed_position(&self) -> u64 {
+        self.observed
+    }
+
+    #[inline(always)]
+    fn observe(&mut self, position: u64) {
+        self.observed = self.observed.max(position);
+    }
+
+    // ---- reading
+
+    #[inline(always)]
+    pub(crate) fn locate(&self, key: &Key<'_>) -> Option<(Spot, Entry)> {
+        let index = self.databases[usize::from(key.database.0)].get(usize::from(key.local))?;
+        index.find(&self.pool, key.hash, |location| {
+            record::key_at(self.log.bytes_at(location)) == key.bytes
+        })
+    }
+
+    /// Finds a key that has not expired; one that has is removed.
+    #[inline]
+    pub fn find(&mut self, key: &Key<'_>) -> Option<Found> {
+        let Some((spot, entry)) = self.locate(key) else {
+            self.observe(self.deleted_at[usize::from(key.local)]);
+            return None;
+        };
+        if entry.expires() && self.has_expired(entry.location()) {
+            self.remove_expired(key, spot, entry);
+            self.observe(self.deleted_at[usize::from(key.local)]);
+            return None;
+        }
+        self.observe(self.log.position(entry.location()) + 1);
+        if entry.access() != self.access_now {
+            let touched = entry.with_access(self.access_now);
+            self.databases[usize::from(key.database.0)][usize::from(key.local)].replace(
+                &mut self.pool,
+                spot,
+                touched,
+            );
+        }
+        Some(Found {
+            location: entry.location(),
+            spot,
+            expires: entry.expires(),
+            access: entry.access(),
+        })
+    }
+
+    /// The value of a key that was just found.
+    #[inline]
+    #[must_use]
+    pub fn value(&self, found: &Found) -> Value<'_> {
+        let record = self.log.record(found.location);
+        if record.kind == Kind::Chain {
+            let (id, _, _) =
+                chain::read_head(record.value).expect("an indexed chain record is whole");
+            return Value::Pieces(Pieces { log: &self.log, chain: self.chains.get(id) });
+        }
+        Value::Whole(record.value)
+    }
+
+    /// When the key expires, Unix ms.
+    #[must_use]
+    pub fn expiry_ms(&self, found: &Found) -> Option<u64> {
+        if found.expires { self.log.record(found.location).expiry_ms } else { None }
+    }
+
+    /// Time since the key was used before this lookup, in ms, in steps of 33 s up to half an hour.
+    #[must_use]
+    pub fn idle_ms(&self, found: &Found) -> u64 {
+        u64::from(self.access_now.wrapping_sub(found.access) & 0x3f) << ACCESS_UNIT_SHIFT
+    }
+
+    // ---- changing
+
+    /// The most bytes of keys and values that one batch takes; what is longer than a record goes beside it.
+    #[must_use]
+    pub fn batch_bytes_max(&self) -> usize {
+        self.log.batch_bytes_max()
+    }
+
+    /// Whether a command that writes about `bytes` can run now.
+    #[inline]
+    pub fn room(&mut self, bytes: usize) -> Room {
+        self.log.room(bytes)
+    }
+
+    /// Sets a key, whatever it was before. `value` is the parts of the value in order.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn put(
+        &mut self,
+        key: &Key<'_>,
+        value: &[&[u8]],
+        expiry_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let (location, size) = self.write_value(key, value, expiry_ms)?;
+        self.point(key, location, size, expiry_ms.is_some());
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Appends the record of a value, its pieces first when it is long. Gives place and size of what is to be indexed.
+    pub(crate) fn write_value(
+        &mut self,
+        key: &Key<'_>,
+        value: &[&[u8]],
+        expiry_ms: Option<u64>,
+    ) -> Result<(Location, usize), StoreError> {
+        let extras =
+            Extras { expiry_ms, namespace: u16::from(key.database.0), ..Extras::default() };
+        let bytes: usize = value.iter().map(|part| part.len()).sum();
+        if bytes <= self.log.record_value_bytes_max() {
+            let location = self.log.append(Kind::Put, &extras, key.bytes, value)?;
+            return Ok((location, self.log.last_size));
+        }
+        let head = self.chains.write(&mut self.log, value)?;
+        match self.log.append(Kind::Chain, &extras, key.bytes, &[&head]) {
+            Ok(location) => Ok((location, self.log.last_size)),
+            Err(error) => {
+                let (id, _, _) = chain::read_head(&head).expect("written above");
+                self.chains.remove(&mut self.log, id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
+    #[inline]
+    pub(crate) fn point(&mut self, key: &Key<'_>, location: Location, size: usize, expires: bool) {
+        self.log.add_live(location, size);
+        let entry = Entry::new(location, expires, self.access_now);
+        let database = usize::from(key.database.0);
+        if expires {
+            self.expiring[database] += 1;
+        }
+        if let Some((spot, old)) = self.locate(key) {
+            self.databases[database][usize::from(key.local)].replace(&mut self.pool, spot, entry);
+            self.retire(database, old, Some(location));
+            return;
+        }
+        if self.databases[database].is_empty() {
+            self.databases[database] =
+                self.owned.iter().map(|_| Index::new(&mut self.pool)).collect();
+        }
+        let (log, hash_seed) = (&self.log, self.hash_seed);
+        self.databases[database][usize::from(key.local)].insert(
+            &mut self.pool,
+            key.hash,
+            entry,
+            |location| xxh3_64_with_seed(record::key_at(log.bytes_at(location)), hash_seed),
+            |location| prefetch(&log.bytes_at(location)[0]),
+        );
+    }
+
+    /// Counts an entry as dead, with its chain unless the record at `heir` took it over.
+    fn retire(&mut self, database: usize, old: Entry, heir: Option<Location>) {
+        if old.expires() {
+            self.expiring[database] -= 1;
+        }
+        let chain_of = |log: &Log, location| {
+            let record = log.record(location);
+            (record.kind == Kind::Chain)
+                .then(|| chain::read_head(record.value).map(|(id, _, _)| id))
+                .flatten()
+        };
+        if let Some(id) = chain_of(&self.log, old.location())
+            && heir.and_then(|heir| chain_of(&self.log, heir)) != Some(id)
+        {
+            self.chains.remove(&mut self.log, id);
+        }
+        self.log.remove_live(old.location());
+    }
+
+    /// Removes a key. `Ok(false)` when it was not there.
+    ///
+    /// # Errors
+    /// When there is no room for the tombstone; then nothing has changed.
+    pub fn delete(&mut self, key: &Key<'_>) -> Result<bool, StoreError> {
+        let Some(found) = self.find(key) else { return Ok(false) };
+        let entry = Entry::new(found.location, found.expires, 0);
+        self.bury(key, found.spot, entry)?;
+        self.observe(self.log.appended_position());
+        Ok(true)
+    }
+
+    /// Writes a tombstone and takes the entry out.
+    fn bury(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) -> Result<(), StoreError> {
+        let extras = Extras { namespace: u16::from(key.database.0), ..Extras::default() };
+        let location = self.log.append(Kind::Tombstone, &extras, key.bytes, &[])?;
+        self.log.add_anchor(location);
+        self.unpoint(key, spot, entry);
+        Ok(())
+    }
+
+    /// Takes an entry out of the index.
+    pub(crate) fn unpoint(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) {
+        let database = usize::from(key.database.0);
+        self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
+        self.retire(database, entry, None);
+        self.deleted_at[usize::from(key.local)] = self.log.appended_position();
+    }
+
+    // ---- the log, for the one who writes the files
+
+    /// Closes the batch of this turn and gives what is to be written, in order.
+    pub fn take_appends(&mut self, appends: &mut Vec<Append>) {
+        self.log.close_batch();
+        self.log.take_appends(appends);
+    }
+
+    /// The bytes of an append.
+    #[must_use]
+    pub fn append_bytes(&self, append: &Append) -> &[u8] {
+        &self.log.segments[append.slot as usize].memory[append.start..append.end]
+    }
+
+    /// The first bytes of a segment, for a header that is to be written alone.
+    #[must_use]
+    pub fn header_bytes(&self, slot: u32) -> &[u8] {
+        &self.log.segments[slot as usize].memory[..crate::segment::HEADER_BYTES]
+    }
+
+    /// The file id of a segment.
+    #[must_use]
+    pub fn segment_id(&self, slot: u32) -> u64 {
+        self.log.segments[slot as usize].id
+    }
+
+    /// The bytes of `append` are in the file (in the system's memory, not on the disk).
+    pub fn mark_written(&mut self, append: &Append) {
+        self.log.mark_written(append);
+    }
+
+    /// Begins a sync, unless there is nothing to sync or one is under way.
+    pub fn begin_sync(&mut self) -> Option<SyncTicket> {
+        self.log.begin_sync()
+    }
+
+    /// Every file of the ticket was synced.
+    pub fn finish_sync(&mut self, ticket: &SyncTicket) {
+        self.log.finish_sync(ticket);
+    }
+
+    /// Whether a sync is needed for other reasons than answers: a segment waits to be used again.
+    #[must_use]
+    pub fn wants_sync(&self) -> bool {
+        self.log.wants_sync()
+    }
+
+    /// End of all that is in the log.
+    #[must_use]
+    #[inline]
+    pub fn appended_position(&self) -> u64 {
+        self.log.appended_position()
+    }
+
+    /// End of what survives the end of the process.
+    #[must_use]
+    #[inline]
+    pub fn written_position(&self) -> u64 {
+        self.log.written_position()
+    }
+
+    /// End of what survives a power cut.
+    #[must_use]
+    #[inline]
+    pub fn durable_position(&self) -> u64 {
+        self.log.durable_position()
+    }
+
+    /// Number of segments that should be made ready now.
+    #[must_use]
+    pub fn segments_wanted(&self) -> usize {
+        self.log.segments_wanted()
+    }
+
+    /// Takes a segment's memory (`[segment_bytes]`) for later use; its file, if any, is as long. Gives its slot.
+    pub fn add_ready(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
+        self.log.add_ready(id, memory)
+    }
+
+    /// Frees dead segments. The slots whose header must be written and synced before [`Store::freed`] go to `headers`.
+    pub fn free_dead(&mut self, headers: &mut Vec<u32>) {
+        self.log.free_dead(headers);
+    }
+
+    /// The header of a freed segment is on the disk.
+    pub fn freed(&mut self, slot: u32) {
+        self.log.freed(slot);
+    }
+
+    /// Gives back a segment that is more than is needed: its id and memory.
+    pub fn take_surplus(&mut self) -> Option<(u64, &'static mut [u8])> {
+        self.log.take_surplus()
+    }
+
+    /// Bytes of memory in use for keys and values: records and indexes.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        self.log.held_bytes() + self.pool.bytes()
+    }
+
+    /// What the store holds.
+    #[must_use]
+    pub fn figures(&self) -> StoreFigures {
+        StoreFigures {
+            keys: self.databases.iter().flatten().map(Index::count).sum(),
+            expiring: self.expiring.iter().sum(),
+            held_bytes: self.log.held_bytes(),
+            live_bytes: self.log.live_bytes(),
+            index_bytes: self.pool.bytes(),
+            segments_in_use: self.log.order.len() as u64,
+            segments_ready: self.log.ready.len() as u64,
+            expired: self.expired,
+        }
+    }
+}

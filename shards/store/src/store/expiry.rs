@@ -1,0 +1,116 @@
+//! Owns the end of keys that expire: on the way of a lookup, and by a sweep that takes a bounded part of the index a step.
+
+use super::Store;
+use crate::database::{Found, Key};
+use crate::error::StoreError;
+use crate::index::{Cursor, Entry, Spot};
+use crate::log::Location;
+use crate::record;
+use hyperion_model::DatabaseId;
+use hyperion_model::limits::DATABASES;
+
+/// Where the sweep stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sweep {
+    database: u8,
+    local: u16,
+    cursor: Cursor,
+}
+
+/// What one step of the sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Keys that expire among those it looked at.
+    pub looked_at: u64,
+    /// Keys that had expired and were removed.
+    pub removed: u64,
+}
+
+impl Store {
+    #[inline]
+    pub(super) fn has_expired(&self, location: Location) -> bool {
+        self.log.record(location).expiry_ms.is_some_and(|at_ms| at_ms <= self.log.now_ms)
+    }
+
+    /// Logs the end of an expired key. Without room it stays, hidden, for the next one who looks.
+    pub(super) fn remove_expired(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) {
+        if self.bury(key, spot, entry).is_ok() {
+            self.expired += 1;
+        }
+    }
+
+    /// Gives a key another expiry time, or none. The value stays.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn set_expiry(
+        &mut self,
+        key: &Key<'_>,
+        found: &Found,
+        expiry_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let record = self.log.record(found.location);
+        let mut value = std::mem::take(&mut self.scratch);
+        value.clear();
+        value.extend_from_slice(record.value);
+        let extras = record::Extras {
+            expiry_ms,
+            namespace: record.namespace,
+            attributes: record.attributes,
+            moved_lsn: None,
+        };
+        let result = self.log.append(record.kind, &extras, key.bytes, &[&value]);
+        self.scratch = value;
+        let location = result?;
+        self.point(key, location, self.log.last_size, expiry_ms.is_some());
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Number of keys of a database that expire.
+    #[must_use]
+    pub fn expiring(&self, database: DatabaseId) -> u64 {
+        self.expiring[usize::from(database.0)]
+    }
+
+    /// Looks at the next `buckets` buckets and removes what has expired in them.
+    pub fn sweep(&mut self, buckets: usize) -> Swept {
+        let mut swept = Swept::default();
+        if self.expiring.iter().all(|&expiring| expiring == 0) {
+            return swept;
+        }
+        let mut dead: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..buckets {
+            if self.expiring[usize::from(self.sweep.database)] == 0 {
+                self.sweep =
+                    Sweep { database: (self.sweep.database + 1) % DATABASES, ..Sweep::default() };
+                continue;
+            }
+            let Sweep { database, local, cursor } = self.sweep;
+            let log = &self.log;
+            let index = &self.databases[usize::from(database)][usize::from(local)];
+            let next = index.walk_expiring(&self.pool, cursor, |entry| {
+                swept.looked_at += 1;
+                let record = log.record(entry.location());
+                if record.expiry_ms.is_some_and(|at_ms| at_ms <= log.now_ms) {
+                    dead.push(record.key.to_vec());
+                }
+            });
+            for bytes in dead.drain(..) {
+                let key = self.key(DatabaseId(database), &bytes);
+                // A lookup removes it.
+                if self.locate(&key).is_some() && self.find(&key).is_none() {
+                    swept.removed += 1;
+                }
+            }
+            self.sweep = match next {
+                Some(cursor) => Sweep { cursor, ..self.sweep },
+                None if usize::from(local) + 1 < self.owned.len() => {
+                    Sweep { database, local: local + 1, ..Sweep::default() }
+                }
+                None => Sweep { database: (database + 1) % DATABASES, ..Sweep::default() },
+            };
+        }
+        swept
+    }
+}

@@ -1,0 +1,187 @@
+//! Owns what concerns many keys: counts, walks, a random key, and the flush.
+
+use super::Store;
+use crate::error::StoreError;
+use crate::index::{Cursor, Entry, Index};
+use crate::record::{self, Extras, Kind};
+use hyperion_model::{DatabaseId, PartitionId};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Key of a flush record that concerns all databases.
+pub(crate) const FLUSH_ALL_KEY: &[u8] = b"*";
+
+/// Where SCAN stands, over all partitions of all cores.
+///
+/// Shape as a number: 16 bits partition, 8 bits bucket, 32 bits prefix; 0 is the start, and the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanCursor(pub u64);
+
+impl ScanCursor {
+    /// The start of a partition.
+    #[must_use]
+    pub fn at_partition(partition: PartitionId) -> Self {
+        Self(u64::from(partition.0) << 48)
+    }
+
+    /// The partition that comes next.
+    #[must_use]
+    pub fn partition(self) -> PartitionId {
+        #[expect(clippy::cast_possible_truncation, reason = "16 bits")]
+        PartitionId((self.0 >> 48) as u16)
+    }
+
+    fn within(self) -> Cursor {
+        #[expect(clippy::cast_possible_truncation, reason = "32 bits and 8 bits")]
+        Cursor { prefix: self.0 as u32, bucket: (self.0 >> 32) as u8 }
+    }
+
+    fn join(partition: PartitionId, cursor: Cursor) -> Self {
+        Self(
+            u64::from(partition.0) << 48
+                | u64::from(cursor.bucket) << 32
+                | u64::from(cursor.prefix),
+        )
+    }
+}
+
+/// Buckets that one step of a scan looks at for every key that it was asked for, at least.
+const SCAN_BUCKETS_MIN: u64 = 1024;
+
+impl Store {
+    /// Number of keys of a database on this core.
+    #[must_use]
+    pub fn count(&self, database: DatabaseId) -> u64 {
+        self.databases[usize::from(database.0)].iter().map(Index::count).sum()
+    }
+
+    /// One step of a scan from `cursor`, which lies in a partition of this core: gives about `count` keys to `visit` and the cursor of
+    /// the next step. The scan ends with 0; a partition of another core may follow before.
+    pub fn scan(
+        &self,
+        database: DatabaseId,
+        cursor: ScanCursor,
+        count: u64,
+        mut visit: impl FnMut(&[u8]),
+    ) -> ScanCursor {
+        let hash_at = |location| {
+            xxh3_64_with_seed(record::key_at(self.log.bytes_at(location)), self.hash_seed)
+        };
+        let (mut partition, mut within) = (cursor.partition(), cursor.within());
+        let (mut met, mut buckets) = (0, 0);
+        loop {
+            let local =
+                self.locals.get(usize::from(partition.0)).copied().unwrap_or(super::NOT_OWNED);
+            let index = self.databases[usize::from(database.0)].get(usize::from(local));
+            let next = index.and_then(|index| {
+                index.walk(&self.pool, within, hash_at, |_, entry| {
+                    met += 1;
+                    if !(entry.expires() && self.has_expired(entry.location())) {
+                        visit(record::key_at(self.log.bytes_at(entry.location())));
+                    }
+                })
+            });
+            buckets += 1;
+            if let Some(next) = next {
+                within = next;
+            } else {
+                let owner = self.map.owner(partition);
+                partition = PartitionId(partition.0.saturating_add(1));
+                within = Cursor::default();
+                if partition.0 >= self.map.partitions() {
+                    return ScanCursor(0);
+                }
+                if self.map.owner(partition) != owner {
+                    return ScanCursor::at_partition(partition);
+                }
+            }
+            if met >= count || buckets >= SCAN_BUCKETS_MIN.max(count) {
+                return ScanCursor::join(partition, within);
+            }
+        }
+    }
+
+    /// A key that has not expired, from a place that `random` chooses.
+    #[must_use]
+    pub fn random_key(&self, database: DatabaseId, random: u64) -> Option<Vec<u8>> {
+        let indexes = &self.databases[usize::from(database.0)];
+        if indexes.is_empty() {
+            return None;
+        }
+        let hash_at = |location| {
+            xxh3_64_with_seed(record::key_at(self.log.bytes_at(location)), self.hash_seed)
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "parts of a random number")]
+        let (start, prefix, bucket) =
+            (random as usize % indexes.len(), (random >> 16) as u32, (random >> 48) as u8 % 64);
+        let whole = (0..indexes.len()).map(|step| (start + step) % indexes.len());
+        // From the chosen place to the end of its partition, then all partitions from their starts.
+        let places = std::iter::once((start, Cursor { prefix, bucket }))
+            .chain(whole.map(|at| (at, Cursor::default())));
+        for (at, cursor) in places {
+            if indexes[at].count() == 0 {
+                continue;
+            }
+            let (mut next, mut met) = (Some(cursor), Vec::new());
+            while let Some(cursor) = next {
+                next = indexes[at].walk(&self.pool, cursor, hash_at, |_, entry| met.push(entry));
+                met.retain(|entry: &Entry| {
+                    !(entry.expires() && self.has_expired(entry.location()))
+                });
+                if !met.is_empty() {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "a part of a random number"
+                    )]
+                    let chosen = met[(random >> 8) as usize % met.len()];
+                    return Some(record::key_at(self.log.bytes_at(chosen.location())).to_vec());
+                }
+            }
+        }
+        None
+    }
+
+    /// Removes all keys of one database, or of all.
+    ///
+    /// # Errors
+    /// When there is no room for the record of it; then nothing has changed.
+    pub fn flush(&mut self, database: Option<DatabaseId>) -> Result<(), StoreError> {
+        let namespace = database.map_or(0, |database| u16::from(database.0));
+        let key = if database.is_some() { b"" } else { FLUSH_ALL_KEY };
+        let extras = Extras { namespace, ..Extras::default() };
+        let location = self.log.append(Kind::Flush, &extras, key, &[])?;
+        self.log.add_anchor(location);
+        self.drop_keys(database);
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Empties the indexes of one database, or of all.
+    pub(crate) fn drop_keys(&mut self, database: Option<DatabaseId>) {
+        let chosen = database.map_or(0..self.databases.len(), |database| {
+            usize::from(database.0)..usize::from(database.0) + 1
+        });
+        let others_are_empty = self
+            .databases
+            .iter()
+            .enumerate()
+            .all(|(at, indexes)| chosen.contains(&at) || indexes.is_empty());
+        if others_are_empty && self.transactions.is_idle() {
+            self.log.all_died();
+            self.chains.clear();
+        } else {
+            for at in chosen.clone() {
+                let entries: Vec<Entry> =
+                    self.databases[at].iter().flat_map(|index| index.entries(&self.pool)).collect();
+                entries.into_iter().for_each(|entry| self.retire(at, entry, None));
+            }
+        }
+        for at in chosen {
+            for index in std::mem::take(&mut self.databases[at]) {
+                index.dissolve(&mut self.pool);
+            }
+            self.expiring[at] = 0;
+        }
+        let appended = self.log.appended_position();
+        self.deleted_at.fill(appended);
+    }
+}

@@ -1,0 +1,245 @@
+//! Owns the store's part of transactions over several cores: prepared writes, and the words that settle them.
+//!
+//! A participant writes the transaction's records as one batch of kind prepare; they take effect with its commit record. The
+//! coordinator's decision record is the truth: a participant that finds a prepare without commit or abort after a crash asks
+//! for it. A commit record is written only when the decision is durable, and the decision is kept until every participant's
+//! commit record is durable.
+
+use crate::chain;
+use crate::error::StoreError;
+use crate::log::Location;
+use crate::record::{Extras, Kind};
+use crate::store::Store;
+use hyperion_model::collections::Map;
+use hyperion_model::{DatabaseId, TransactionId};
+
+/// One change of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write<'a> {
+    /// The database of the key.
+    pub database: DatabaseId,
+    /// The key.
+    pub key: &'a [u8],
+    /// What it becomes; `None`: it goes.
+    pub value: Option<&'a [u8]>,
+    /// When it expires, Unix ms.
+    pub expiry_ms: Option<u64>,
+}
+
+/// The writes that wait for the word.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    /// The record that opens the batch.
+    pub(crate) opening: Location,
+    /// The records in it.
+    pub(crate) records: Vec<Location>,
+}
+
+#[derive(Default)]
+pub(crate) struct Transactions {
+    pub(crate) prepared: Map<TransactionId, Prepared>,
+    /// Decisions whose participants have not all committed durably, with the record's place.
+    pub(crate) decided: Map<TransactionId, Location>,
+}
+
+impl Transactions {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.prepared.is_empty()
+    }
+}
+
+impl Store {
+    /// Writes the changes of a transaction without letting them take effect. The caller keeps the keys locked until
+    /// [`Store::commit_prepared`] or [`Store::abort_prepared`].
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn prepare(&mut self, id: TransactionId, writes: &[Write<'_>]) -> Result<(), StoreError> {
+        let inline_max = self.log.record_value_bytes_max();
+        let small = |write: &Write<'_>| write.value.map_or(0, <[u8]>::len).min(inline_max);
+        let bytes =
+            writes.iter().map(|write| write.key.len() + small(write) + 64).sum::<usize>() + 64;
+        if bytes > self.log.batch_bytes_max() {
+            return Err(StoreError::TooLarge { bytes, bytes_max: self.log.batch_bytes_max() });
+        }
+        // Long values first: their pieces lie in batches of their own.
+        let mut heads: Vec<Option<[u8; chain::HEAD_BYTES]>> = Vec::with_capacity(writes.len());
+        for write in writes {
+            let head = match write.value {
+                Some(value) if value.len() > inline_max => {
+                    match self.chains.write(&mut self.log, &[value]) {
+                        Ok(head) => Some(head),
+                        Err(error) => return Err(self.drop_heads(&heads, error)),
+                    }
+                }
+                _ => None,
+            };
+            heads.push(head);
+        }
+        if let Err(error) = self.log.begin_prepare(bytes) {
+            return Err(self.drop_heads(&heads, error));
+        }
+        let mut prepared = Prepared::default();
+        let appended = "room was made for the whole batch";
+        prepared.opening = self
+            .log
+            .append(Kind::Prepare, &Extras::default(), &id.0.to_le_bytes(), &[])
+            .expect(appended);
+        for (write, head) in writes.iter().zip(&heads) {
+            let extras = Extras {
+                expiry_ms: write.expiry_ms,
+                namespace: u16::from(write.database.0),
+                ..Extras::default()
+            };
+            let (kind, value) = match (write.value, head) {
+                (None, _) => (Kind::Tombstone, &[][..]),
+                (Some(_), Some(head)) => (Kind::Chain, &head[..]),
+                (Some(value), None) => (Kind::Put, value),
+            };
+            let location = self.log.append(kind, &extras, write.key, &[value]).expect(appended);
+            prepared.records.push(location);
+        }
+        self.log.close_batch();
+        self.log.pin(prepared.opening);
+        let before = self.transactions.prepared.insert(id, prepared);
+        assert!(before.is_none(), "transaction {id:?} was prepared twice");
+        Ok(())
+    }
+
+    /// Makes several changes that take effect together, on this core alone. `id` is fresh: it names them in the log when they are
+    /// too many for the batch that is open.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn write_all(&mut self, id: TransactionId, writes: &[Write<'_>]) -> Result<(), StoreError> {
+        let inline_max = self.log.record_value_bytes_max();
+        let is_long = |write: &Write<'_>| write.value.is_some_and(|value| value.len() > inline_max);
+        if writes.iter().any(is_long) {
+            self.prepare(id, writes)?;
+            return self.commit_prepared(id);
+        }
+        // Room for all of them at once: then none of them can fail, and they lie in one batch.
+        let bytes = writes.iter().map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len) + 64).sum();
+        self.log.make_room(bytes)?;
+        for write in writes {
+            let key = self.key(write.database, write.key);
+            match write.value {
+                Some(value) => self.put(&key, &[value], write.expiry_ms)?,
+                None => drop(self.delete(&key)?),
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_heads(
+        &mut self,
+        heads: &[Option<[u8; chain::HEAD_BYTES]>],
+        error: StoreError,
+    ) -> StoreError {
+        for head in heads.iter().flatten() {
+            if let Some((id, _, _)) = chain::read_head(head) {
+                self.chains.remove(&mut self.log, id);
+            }
+        }
+        error
+    }
+
+    /// Lets the prepared changes take effect. Does nothing when there are none under this id.
+    ///
+    /// # Errors
+    /// When there is no room for the record of it; then nothing has changed.
+    pub fn commit_prepared(&mut self, id: TransactionId) -> Result<(), StoreError> {
+        if !self.transactions.prepared.contains_key(&id) {
+            return Ok(());
+        }
+        let location =
+            self.log.append(Kind::Commit, &Extras::default(), &id.0.to_le_bytes(), &[])?;
+        self.log.add_anchor(location);
+        self.apply_prepared(id, false);
+        Ok(())
+    }
+
+    /// Indexes the records of a prepared transaction.
+    pub(crate) fn apply_prepared(&mut self, id: TransactionId, from_log: bool) {
+        let Some(prepared) = self.transactions.prepared.remove(&id) else { return };
+        for location in prepared.records {
+            let record = self.log.record(location);
+            let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "namespaces below DATABASES are written"
+            )]
+            let database = DatabaseId(record.namespace as u8);
+            let bytes = record.key.to_vec();
+            let head = (kind == Kind::Chain).then(|| chain::read_head(record.value)).flatten();
+            let key = self.key(database, &bytes);
+            if kind == Kind::Tombstone {
+                self.log.add_anchor(location);
+                if let Some((spot, entry)) = self.locate(&key) {
+                    self.unpoint(&key, spot, entry);
+                }
+            } else {
+                if let (Some((chain, _, _)), true) = (head, from_log) {
+                    self.chains.count_live(&mut self.log, chain);
+                }
+                self.point(&key, location, size, expires);
+            }
+        }
+        self.log.unpin(prepared.opening);
+    }
+
+    /// Drops the prepared changes.
+    ///
+    /// # Errors
+    /// When there is no room for the record of it; then nothing has changed.
+    pub fn abort_prepared(&mut self, id: TransactionId) -> Result<(), StoreError> {
+        if !self.transactions.prepared.contains_key(&id) {
+            return Ok(());
+        }
+        let location =
+            self.log.append(Kind::Abort, &Extras::default(), &id.0.to_le_bytes(), &[])?;
+        self.log.add_anchor(location);
+        self.drop_prepared(id, false);
+        Ok(())
+    }
+
+    pub(crate) fn drop_prepared(&mut self, id: TransactionId, from_log: bool) {
+        let Some(prepared) = self.transactions.prepared.remove(&id) else { return };
+        for location in prepared.records {
+            let record = self.log.record(location);
+            if record.kind == Kind::Chain
+                && !from_log
+                && let Some((chain, _, _)) = chain::read_head(record.value)
+            {
+                self.chains.remove(&mut self.log, chain);
+            }
+        }
+        self.log.unpin(prepared.opening);
+    }
+
+    /// Writes the coordinator's word that a transaction is committed, and keeps it until [`Store::settled`].
+    ///
+    /// # Errors
+    /// When there is no room for it; then nothing has changed.
+    pub fn decide(&mut self, id: TransactionId) -> Result<(), StoreError> {
+        let location =
+            self.log.append(Kind::Decision, &Extras::default(), &id.0.to_le_bytes(), &[])?;
+        self.log.add_anchor(location);
+        self.log.pin(location);
+        self.transactions.decided.insert(id, location);
+        Ok(())
+    }
+
+    /// Every participant's commit record is durable: the decision is not needed any more.
+    pub fn settled(&mut self, id: TransactionId) {
+        if let Some(location) = self.transactions.decided.remove(&id) {
+            self.log.unpin(location);
+        }
+    }
+
+}
+
+/// Reads the id out of a record's key.
+pub(crate) fn read_id(key: &[u8]) -> Option<TransactionId> {
+    Some(TransactionId(u64::from_le_bytes(key.try_into().ok()?)))
+}

@@ -1,0 +1,52 @@
+//! Owns the numbers that bound the config and its values.
+
+/// The longest config that is read, from a file or from a client.
+pub(crate) const CONFIG_BYTES_MAX: usize = 1 << 20;
+/// Earlier configs that are kept beside the current one.
+pub(crate) const EARLIER_CONFIGS_MAX: usize = 10;
+/// The highest epoch: every integer up to here is exact in JSON (RFC 7493, section 2.2).
+pub(crate) const EPOCH_MAX: u64 = (1 << 53) - 1;
+/// The most partitions of a cluster.
+pub(crate) const PARTITIONS_MAX: u32 = 1024;
+/// Partitions of a cluster when the config does not say.
+pub(crate) const PARTITIONS_DEFAULT: u32 = 64;
+/// The highest number of a core that a list may name.
+pub(crate) const CORE_NUMBER_MAX: u16 = 1023;
+/// The longest name of a node, in bytes.
+pub(crate) const NODE_NAME_BYTES_MAX: usize = 64;
+/// The longest path of a Unix socket, in bytes: the kernel keeps 108 with the closing zero.
+pub(crate) const UNIX_PATH_BYTES_MAX: usize = 107;
+/// The longest rack, in bytes.
+pub(crate) const RACK_BYTES_MAX: usize = 128;
+/// The smallest segment.
+pub(crate) const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+/// The largest segment, and the one that is used when the config does not say.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+/// Segments that a core needs: one open, one sealed, and two in reserve for the cleaner.
+pub(crate) const SEGMENTS_A_CORE_MIN: u64 = 4;
+/// The largest memory limit: 1 PiB, exact in JSON.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 1 << 50;
+/// The part of the machine's memory, in percent, that is used when the config does not say.
+pub(crate) const MEMORY_PERCENT_DEFAULT: u64 = 60;
+/// The longest time between two syncs, in milliseconds.
+pub(crate) const SYNC_INTERVAL_MS_MAX: u32 = 60_000;
+/// The time between two syncs, in milliseconds, when the config does not say.
+pub(crate) const SYNC_INTERVAL_MS_DEFAULT: u32 = 100;
+/// The most clients of a node.
+pub(crate) const CLIENTS_MAX: u32 = 1_000_000;
+/// Clients of a node when the config does not say.
+pub(crate) const CLIENTS_DEFAULT: u32 = 10_000;
+/// The longest idle timeout, in seconds: one year.
+pub(crate) const IDLE_TIMEOUT_S_MAX: u32 = 31_536_000;
+/// The smallest bound on the output that waits for one client, in bytes.
+pub(crate) const OUTPUT_BYTES_MIN: u64 = 64 << 10;
+/// The bound on the output that waits for one client, in bytes, when the config does not say.
+pub(crate) const OUTPUT_BYTES_DEFAULT: u64 = 256 << 20;
+/// The largest value, in bytes.
+pub(crate) const VALUE_BYTES_MAX: u64 = 512 << 20;
+/// The longest wait for a client that does not read, in seconds.
+pub(crate) const WRITE_TIMEOUT_S_MAX: u32 = 86_400;
+/// The wait for a client that does not read, in seconds, when the config does not say.
+pub(crate) const WRITE_TIMEOUT_S_DEFAULT: u32 = 60;
+/// The longest password, in bytes.
+pub(crate) const PASSWORD_BYTES_MAX: usize = 512;

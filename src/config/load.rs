@@ -1,0 +1,125 @@
+//! Owns the config at start: found or made, read, checked, and known to be writable.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::document::Config;
+use super::error::ConfigError;
+use super::file;
+use super::keeper::Keeper;
+use super::limits::CONFIG_BYTES_MAX;
+use super::machine::Machine;
+use super::overrides::Overrides;
+use super::parse::{ParseError, parse};
+use super::resolve::validate;
+use crate::flags::Flags;
+
+/// The name of a node that nobody named.
+const NODE_NAME_DEFAULT: &str = "node-1";
+
+/// A config that the node can start with.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// Holds it from now on.
+    pub(crate) keeper: Keeper,
+    /// Sentences for the log: what was made, which flags stand over the file, what is unwise.
+    pub(crate) said: Vec<String>,
+}
+
+/// Finds the config that the flags ask for, or makes the first one of a single node.
+///
+/// With `--check` no config is written.
+///
+/// Errors: [`ConfigError`], one sentence.
+pub(crate) fn open(flags: &Flags, machine: &Machine) -> Result<Opened, ConfigError> {
+    let overrides = Overrides::from_flags(flags);
+    let given = flags.config.clone();
+    let path = given.clone().unwrap_or_else(|| flags.data.join("config.json"));
+    let mut said = Vec::new();
+    let found = match fs::symlink_metadata(&path) {
+        Ok(_) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(ConfigError::Unreadable { path, error }),
+    };
+    let (path, config) = if found {
+        // A link is followed once, here: replacing the link itself would leave its target old.
+        let path = match fs::canonicalize(&path) {
+            Ok(path) => path,
+            Err(error) => return Err(ConfigError::Unreadable { path, error }),
+        };
+        let config = load(&path)?;
+        check_name(&path, &config, flags.node.as_deref())?;
+        (path, config)
+    } else if given.is_some() {
+        return Err(ConfigError::Missing { path });
+    } else {
+        let config = make(&path, flags, &overrides, machine)?;
+        if !flags.check {
+            said.push(format!(
+                "made the config {} with what the flags of this start say; it is used from now on",
+                path.display()
+            ));
+        }
+        (path, config)
+    };
+    let keeper = match Keeper::new(&path, config, overrides, machine.clone()) {
+        Ok(keeper) => keeper,
+        Err(problems) => return Err(ConfigError::Invalid { path, problems }),
+    };
+    if found {
+        file::check_writable(&path).map_err(ConfigError::NotWritable)?;
+    }
+    said.extend(keeper.override_sentences());
+    said.extend(keeper.current().resolved.warnings.iter().cloned());
+    Ok(Opened { keeper, said })
+}
+
+/// Reads a config file; what it holds is not checked against the machine yet.
+///
+/// Errors: unreadable, too long, not JSON, or a field that does not fit.
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let path = path.to_owned();
+    let bytes = match file::read(&path) {
+        Ok(bytes) if bytes.len() > CONFIG_BYTES_MAX => return Err(ConfigError::TooBig { path }),
+        Ok(bytes) => bytes,
+        Err(error) => return Err(ConfigError::Unreadable { path, error }),
+    };
+    parse(&bytes).map_err(|error| match error {
+        ParseError::NotJson { line, column, problem } => {
+            ConfigError::NotJson { path, line, column, problem }
+        }
+        ParseError::Shape(problem) => ConfigError::Invalid { path, problems: vec![problem] },
+    })
+}
+
+fn check_name(path: &Path, config: &Config, wanted: Option<&str>) -> Result<(), ConfigError> {
+    match (wanted, config.nodes.first()) {
+        (Some(wanted), Some(node)) if node.name != wanted => Err(ConfigError::NodeUnknown {
+            path: path.to_owned(),
+            wanted: wanted.to_owned(),
+            found: node.name.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn make(
+    path: &Path,
+    flags: &Flags,
+    overrides: &Overrides,
+    machine: &Machine,
+) -> Result<Config, ConfigError> {
+    let not_made = |error| ConfigError::NotMade { path: path.to_owned(), error };
+    let name = flags.node.as_deref().unwrap_or(NODE_NAME_DEFAULT);
+    let config = Config::default_single(name, overrides, machine).map_err(not_made)?;
+    let problems = validate(&config, machine);
+    if !problems.is_empty() {
+        return Err(ConfigError::Invalid { path: path.to_owned(), problems });
+    }
+    if !flags.check {
+        file::make_folder(&flags.data).map_err(not_made)?;
+        file::write_atomically(path, config.to_text().as_bytes()).map_err(not_made)?;
+    }
+    Ok(config)
+}

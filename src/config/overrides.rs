@@ -1,0 +1,112 @@
+//! Owns the flags that stand over the config file for one start.
+
+use super::document::Config;
+use super::settings::{Durability, LogLevel, Settings, Storage};
+use crate::flags::Flags;
+
+/// What the flags say in the place of the file; a live change of the same field ends it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Overrides {
+    /// For `/nodes/0/resp`.
+    pub(crate) resp: Option<String>,
+    /// For `/nodes/0/http`.
+    pub(crate) http: Option<String>,
+    /// For `/nodes/0/cores`.
+    pub(crate) cores: Option<String>,
+    /// For `/nodes/0/resp_cores`.
+    pub(crate) resp_cores: Option<u16>,
+    /// For `/nodes/0/unix`.
+    pub(crate) unix: Option<String>,
+    /// For `/settings/storage`.
+    pub(crate) storage: Option<Storage>,
+    /// For `/settings/durability`.
+    pub(crate) durability: Option<Durability>,
+    /// For `/settings/log_level`.
+    pub(crate) log_level: Option<LogLevel>,
+}
+
+impl Overrides {
+    /// Takes them from the flags.
+    pub(crate) fn from_flags(flags: &Flags) -> Self {
+        Self {
+            resp: flags.resp.map(|address| address.to_string()),
+            http: flags.http.map(|address| address.to_string()),
+            cores: flags.cores.clone(),
+            resp_cores: flags.resp_cores,
+            unix: flags.unix.clone(),
+            storage: flags.storage,
+            durability: flags.durability,
+            log_level: flags.log_level,
+        }
+    }
+
+    /// The config with the flags in it.
+    pub(crate) fn over(&self, config: &Config) -> Config {
+        let mut config = config.clone();
+        if let Some(node) = config.nodes.first_mut() {
+            put(&mut node.resp, &self.resp);
+            put(&mut node.http, &self.http);
+            put(&mut node.cores, &self.cores);
+            put(&mut node.resp_cores, &self.resp_cores);
+            if self.unix.is_some() {
+                node.unix.clone_from(&self.unix);
+            }
+        }
+        put(&mut config.settings.storage, &self.storage);
+        put(&mut config.settings.durability, &self.durability);
+        put(&mut config.settings.log_level, &self.log_level);
+        config
+    }
+
+    /// One sentence for each field where the flags and the file differ, for the log.
+    pub(crate) fn sentences(&self, file: &Config) -> Vec<String> {
+        super::difference::between(file, &self.over(file))
+            .into_iter()
+            .map(|difference| {
+                let show = |value: Option<serde_json::Value>| {
+                    value.map_or_else(|| "nothing".to_owned(), |value| value.to_string())
+                };
+                format!(
+                    "{} is {} by a flag for this start; the config file says {}",
+                    difference.pointer,
+                    show(difference.proposed),
+                    show(difference.current)
+                )
+            })
+            .collect()
+    }
+
+    /// What remains once the file has gone from `old` to `new`: a field that was changed is the file's again.
+    pub(crate) fn after_change(&self, old: &Settings, new: &Settings) -> Self {
+        let mut rest = self.clone();
+        if old.durability != new.durability {
+            rest.durability = None;
+        }
+        if old.log_level != new.log_level {
+            rest.log_level = None;
+        }
+        rest
+    }
+
+    /// Takes settings that were changed while the flags stood over them: what was not touched goes back to
+    /// what the file says, what was touched is the file's from now on.
+    pub(crate) fn settle(&self, seen: &Settings, changed: &mut Settings, file: &Settings) -> Self {
+        let rest = self.after_change(seen, changed);
+        if rest.durability.is_some() {
+            changed.durability = file.durability;
+        }
+        if rest.log_level.is_some() {
+            changed.log_level = file.log_level;
+        }
+        if changed.storage == seen.storage {
+            changed.storage = file.storage;
+        }
+        rest
+    }
+}
+
+fn put<T: Clone>(field: &mut T, flag: &Option<T>) {
+    if let Some(value) = flag {
+        field.clone_from(value);
+    }
+}

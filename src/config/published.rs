@@ -1,0 +1,48 @@
+//! Owns the config that is in force, for readers that must not wait while a new one is written.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::document::Config;
+use super::resolve::Resolved;
+
+/// A config in force.
+#[derive(Debug)]
+pub(crate) struct Current {
+    /// The config as the file has it.
+    pub(crate) config: Config,
+    /// The hash of its canonical form.
+    pub(crate) hash: String,
+    /// What the node runs with: the file with the flags of this start over it.
+    pub(crate) resolved: Arc<Resolved>,
+}
+
+/// The place where the config in force is found; the lock is held to copy a pointer, never longer.
+#[derive(Debug)]
+pub(crate) struct Published(RwLock<Arc<Current>>);
+
+impl Published {
+    /// Begins with a config.
+    pub(crate) fn new(current: Current) -> Self {
+        Self(RwLock::new(Arc::new(current)))
+    }
+
+    /// The config in force.
+    pub(crate) fn get(&self) -> Arc<Current> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another in force.
+    pub(crate) fn set(&self, current: Current) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+    }
+}
+
+impl Current {
+    /// The config with the epoch and the parent of the next one, ready to edit.
+    pub(crate) fn next(&self) -> Config {
+        let mut next = self.config.clone();
+        next.epoch += 1;
+        next.parent.clone_from(&self.hash);
+        next
+    }
+}

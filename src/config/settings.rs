@@ -1,0 +1,163 @@
+//! Owns the settings of a config: everything that says how, not where, with a default for each.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::limits::{
+    CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SYNC_INTERVAL_MS_DEFAULT,
+    VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
+};
+use super::size::Size;
+
+/// How the node keeps, answers and bounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Whether data is in segment files too.
+    pub(crate) storage: Storage,
+    /// When a write is answered.
+    pub(crate) durability: Durability,
+    /// Time between two syncs with [`Durability::Interval`], in milliseconds.
+    pub(crate) sync_interval_ms: u32,
+    /// The memory for data; without it a part of the machine's memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_bytes_max: Option<Size>,
+    /// The length of a segment, a power of two.
+    pub(crate) segment_bytes: Size,
+    /// What happens when memory is full; `none` answers writes with an error.
+    pub(crate) eviction: String,
+    /// Who may come in.
+    pub(crate) auth: Auth,
+    /// What one client may take.
+    pub(crate) limits: Limits,
+    /// How much is logged.
+    pub(crate) log_level: LogLevel,
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Auth {
+    /// `sha256:` and 64 hexadecimal digits; absent when there is no password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_hash: Option<String>,
+}
+
+/// What one client may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Clients at the same time on this node.
+    pub(crate) clients: u32,
+    /// Silence after which a client is closed, in seconds; 0 for never.
+    pub(crate) idle_timeout_s: u32,
+    /// Output that may wait for one client.
+    pub(crate) output_bytes: Size,
+    /// The largest value.
+    pub(crate) value_bytes: Size,
+    /// How long a client may leave its output unread, in seconds.
+    pub(crate) write_timeout_s: u32,
+}
+
+/// Whether data is in segment files too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Storage {
+    /// In memory and in segment files.
+    #[default]
+    Disk,
+    /// In memory alone; a restart begins empty.
+    Memory,
+}
+
+/// When a write is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// When it is on stable storage.
+    #[default]
+    Always,
+    /// When it is written; a sync follows each interval.
+    Interval,
+    /// When it is written; the kernel syncs when it likes.
+    Never,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    /// What stops the node.
+    Error,
+    /// What a person should look at.
+    Warn,
+    /// Starts, stops and changes.
+    #[default]
+    Info,
+    /// What happens in a turn.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Durability {
+    /// The word in the config.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Interval => "interval",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl Storage {
+    /// The word in the config.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl LogLevel {
+    /// The word in the config.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            storage: Storage::default(),
+            durability: Durability::default(),
+            sync_interval_ms: SYNC_INTERVAL_MS_DEFAULT,
+            memory_bytes_max: None,
+            segment_bytes: Size::from_bytes(SEGMENT_BYTES_MAX),
+            eviction: "none".to_owned(),
+            auth: Auth::default(),
+            limits: Limits::default(),
+            log_level: LogLevel::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            clients: CLIENTS_DEFAULT,
+            idle_timeout_s: 0,
+            output_bytes: Size::from_bytes(OUTPUT_BYTES_DEFAULT),
+            value_bytes: Size::from_bytes(VALUE_BYTES_MAX),
+            write_timeout_s: WRITE_TIMEOUT_S_DEFAULT,
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Tests of the keeper: compare-and-set, the table of live changes, and the file.
+
+use std::fs;
+
+use super::{Folder, config, keeper_at, machine};
+use crate::config::difference::leaves;
+use crate::config::document::Config;
+use crate::config::file;
+use crate::config::keeper::{Keeper, Refused};
+use crate::config::live::{Change, FIELDS, change_of};
+use crate::config::load::load;
+use crate::config::overrides::Overrides;
+use crate::config::settings::{Durability, LogLevel, Storage};
+use crate::config::size::Size;
+
+const HASH: &str = "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+
+fn bytes(config: &Config) -> Vec<u8> {
+    config.to_text().into_bytes()
+}
+
+/// A config in which every field is there.
+fn whole() -> Config {
+    let mut config = config();
+    config.nodes[0].unix = Some("/run/a.sock".to_owned());
+    config.nodes[0].rack = Some("r1".to_owned());
+    config.settings.memory_bytes_max = Some(Size::from_bytes(4 << 30));
+    config.settings.auth.password_hash = Some(HASH.to_owned());
+    config
+}
+
+#[test]
+fn a_child_is_accepted_once_and_written() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let mut keeper = keeper_at(&path, config());
+    let first_hash = keeper.current().hash.clone();
+    let mut next = keeper.next();
+    assert_eq!((next.epoch, &next.parent), (2, &first_hash));
+    next.settings.durability = Durability::Never;
+
+    let accepted = keeper.propose(&bytes(&next)).expect("a child");
+    assert_eq!(accepted.changed_live, ["/settings/durability"]);
+    assert!(accepted.needs_restart.is_empty());
+    assert_eq!(accepted.resolved.settings().durability, Durability::Never);
+    assert_eq!(load(&path).expect("written"), next);
+    assert_eq!(keeper.current().config, next);
+    let epochs: Vec<u64> = keeper.history().map(|(epoch, _)| *epoch).collect();
+    assert_eq!(epochs, [1, 2]);
+
+    let again = keeper.propose(&bytes(&next)).expect("the very same");
+    assert!(again.changed_live.is_empty());
+    assert_eq!(again.hash, accepted.hash);
+
+    let mut sibling = next.clone();
+    sibling.settings.durability = Durability::Interval;
+    match keeper.propose(&bytes(&sibling)) {
+        Err(Refused::Stale { epoch, hash, diff }) => {
+            assert_eq!((epoch, hash), (2, accepted.hash.clone()));
+            let pointers: Vec<&str> = diff.iter().map(|d| d.pointer.as_str()).collect();
+            assert_eq!(pointers, ["/settings/durability"]);
+        }
+        other => panic!("{other:?}"),
+    }
+    for (epoch, parent) in
+        [(3, first_hash.as_str()), (4, accepted.hash.as_str()), (3, ""), (u64::MAX, "")]
+    {
+        let mut wrong = keeper.next();
+        wrong.epoch = epoch;
+        wrong.parent = parent.to_owned();
+        let refused = keeper.propose(&bytes(&wrong)).expect_err("no child");
+        assert!(matches!(refused, Refused::Stale { .. }), "{epoch} {parent}: {refused:?}");
+    }
+}
+
+#[test]
+fn every_field_has_one_row_and_each_row_a_field() {
+    let fields = leaves(&whole());
+    for pointer in
+        fields.keys().filter(|pointer| !["/epoch", "/parent"].contains(&pointer.as_str()))
+    {
+        let rows = FIELDS.iter().filter(|(field, _)| field == pointer).count();
+        assert_eq!(rows, 1, "{pointer}");
+    }
+    // `auth` is a field of its own while it is empty.
+    for (field, _) in FIELDS.iter().filter(|(field, _)| *field != "/settings/auth") {
+        assert!(fields.contains_key(*field), "{field} is in no config");
+    }
+}
+
+#[test]
+fn each_row_of_the_table_does_what_it_says() {
+    type Edit = fn(&mut Config);
+    let edits: [(&str, Edit); 24] = [
+        ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
+        ("/partitions", |c| c.partitions = 128),
+        ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
+        ("/nodes/0/uuid", |c| c.nodes[0].uuid = "11111111-2222-4333-8444-555555555555".to_owned()),
+        ("/nodes/0/resp", |c| c.nodes[0].resp = "127.0.0.1:9000".to_owned()),
+        ("/nodes/0/http", |c| c.nodes[0].http = "127.0.0.1:9001".to_owned()),
+        ("/nodes/0/cores", |c| c.nodes[0].cores = "0".to_owned()),
+        ("/nodes/0/resp_cores", |c| c.nodes[0].resp_cores = 0),
+        ("/nodes/0/unix", |c| c.nodes[0].unix = None),
+        ("/nodes/0/rack", |c| c.nodes[0].rack = None),
+        ("/settings/storage", |c| c.settings.storage = Storage::Memory),
+        ("/settings/durability", |c| c.settings.durability = Durability::Interval),
+        ("/settings/sync_interval_ms", |c| c.settings.sync_interval_ms = 7),
+        ("/settings/memory_bytes_max", |c| c.settings.memory_bytes_max = None),
+        ("/settings/segment_bytes", |c| c.settings.segment_bytes = Size::from_bytes(1 << 20)),
+        ("/settings/auth/password_hash", |c| c.settings.auth.password_hash = None),
+        ("/settings/limits/clients", |c| c.settings.limits.clients = 5),
+        ("/settings/limits/idle_timeout_s", |c| c.settings.limits.idle_timeout_s = 5),
+        ("/settings/limits/output_bytes", |c| {
+            c.settings.limits.output_bytes = Size::from_bytes(1 << 20)
+        }),
+        ("/settings/limits/value_bytes", |c| {
+            c.settings.limits.value_bytes = Size::from_bytes(1 << 20)
+        }),
+        ("/settings/limits/write_timeout_s", |c| c.settings.limits.write_timeout_s = 5),
+        ("/settings/log_level", |c| c.settings.log_level = LogLevel::Debug),
+        // No valid second value: refused by the rules, and by the table where it says so.
+        ("/mode", |c| c.mode = "sharding".to_owned()),
+        ("/settings/eviction", |c| c.settings.eviction = "lru".to_owned()),
+    ];
+    let also_one_value = ["/replication", "/nodes/0/id", "/removed", "/settings/auth"];
+    for (field, _) in FIELDS.iter().filter(|(field, _)| !also_one_value.contains(field)) {
+        assert!(edits.iter().any(|(edited, _)| edited == field), "{field} is not walked through");
+    }
+    for (pointer, edit) in edits {
+        let folder = Folder::new();
+        let path = folder.file("config.json");
+        let mut keeper = keeper_at(&path, whole());
+        let mut next = keeper.next();
+        edit(&mut next);
+        let outcome = keeper.propose(&bytes(&next));
+        match change_of(pointer) {
+            Some(Change::Live) if pointer == "/settings/eviction" => {
+                assert!(matches!(outcome, Err(Refused::Invalid(_))), "{pointer}: {outcome:?}");
+            }
+            Some(Change::Live) => {
+                let accepted = outcome.unwrap_or_else(|error| panic!("{pointer}: {error:?}"));
+                assert_eq!(accepted.changed_live, [pointer]);
+                assert!(accepted.needs_restart.is_empty(), "{pointer}");
+            }
+            Some(Change::Restart) => {
+                let accepted = outcome.unwrap_or_else(|error| panic!("{pointer}: {error:?}"));
+                assert_eq!(accepted.needs_restart, [pointer]);
+                assert!(accepted.changed_live.is_empty(), "{pointer}");
+            }
+            Some(Change::Never(what_to_do)) => match outcome {
+                Err(Refused::Invalid(problems)) => {
+                    let found =
+                        problems.iter().find(|p| p.pointer == pointer && p.hint == what_to_do);
+                    assert!(found.is_some(), "{pointer}: {problems:?}");
+                    assert_eq!(load(&path).expect("still there"), keeper.current().config);
+                }
+                other => panic!("{pointer}: {other:?}"),
+            },
+            None => panic!("{pointer} has no row"),
+        }
+    }
+}
+
+#[test]
+fn wrong_proposals_leave_everything_as_it_is() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let mut keeper = keeper_at(&path, config());
+    let before = fs::read(&path).expect("written");
+    let unknown = keeper.next().to_text().replacen("\"storage\"", "\"storrage\"", 1);
+    for (proposal, pointer) in [
+        (b"nonsense".to_vec(), ""),
+        (unknown.into_bytes(), "/settings/storrage"),
+        (b"\"\xff\"".to_vec(), ""),
+        (b"[".repeat(100_000), ""),
+    ] {
+        match keeper.propose(&proposal) {
+            Err(Refused::Invalid(problems)) => assert_eq!(problems[0].pointer, pointer),
+            other => panic!("{pointer}: {other:?}"),
+        }
+    }
+    assert_eq!(keeper.propose(&vec![b' '; (1 << 20) + 1]).expect_err("too long"), Refused::TooBig);
+    // A number that JSON cannot hold exactly is a problem, not a hash.
+    let mut huge = keeper.next();
+    huge.settings.memory_bytes_max = Some(Size::parse("18446744073709551615").expect("a size"));
+    assert!(matches!(keeper.propose(&bytes(&huge)), Err(Refused::Invalid(_))));
+    assert_eq!(fs::read(&path).expect("still there"), before);
+    assert_eq!(keeper.current().config.epoch, 1);
+}
+
+#[test]
+fn settings_are_amended_in_place() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let mut keeper = keeper_at(&path, config());
+    let accepted = keeper.amend(|settings| settings.limits.clients = 7).expect("a live setting");
+    assert_eq!((accepted.config.epoch, accepted.changed_live.len()), (2, 1));
+    assert_eq!(load(&path).expect("written").settings.limits.clients, 7);
+    let same = keeper.amend(|settings| settings.limits.clients = 7).expect("nothing to do");
+    assert_eq!(same.config.epoch, 2);
+    let refused = keeper.amend(|settings| settings.limits.clients = 0).expect_err("out of range");
+    assert!(matches!(refused, Refused::Invalid(_)));
+    let refused =
+        keeper.amend(|settings| settings.storage = Storage::Memory).expect_err("not live");
+    assert!(matches!(refused, Refused::Invalid(_)));
+    assert_eq!(keeper.current().config.epoch, 2);
+}
+
+#[test]
+fn the_last_ten_are_kept_and_known_after_a_restart() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let mut keeper = keeper_at(&path, config());
+    fs::write(folder.file("config.x.json"), "not ours").expect("written");
+    fs::write(folder.file("other.1.json"), "not ours").expect("written");
+    for clients in 1..=13 {
+        keeper.amend(|settings| settings.limits.clients = clients).expect("a live setting");
+    }
+    let kept: Vec<u64> =
+        file::earlier(&path).expect("a folder").into_iter().map(|(epoch, _)| epoch).collect();
+    assert_eq!(kept, (4..=13).collect::<Vec<u64>>());
+    assert!(folder.file("config.x.json").exists() && folder.file("other.1.json").exists());
+    let again = Keeper::new(&path, load(&path).expect("there"), Overrides::default(), machine())
+        .expect("valid");
+    assert!(again.history().eq(keeper.history()), "{again:?} {keeper:?}");
+    let names: Vec<_> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .filter(|name| name.to_string_lossy().starts_with('.'))
+        .collect();
+    assert!(names.is_empty(), "left behind: {names:?}");
+}
+
+#[test]
+fn a_config_that_cannot_be_written_is_not_in_force() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let mut keeper = keeper_at(&path, config());
+    // Where the next file is written stands a folder with something in it.
+    fs::create_dir_all(folder.file(".config.json.new/in the way")).expect("made");
+    let mut next = keeper.next();
+    next.settings.limits.clients = 3;
+    match keeper.propose(&bytes(&next)) {
+        Err(Refused::NotWritable { full: false, sentence }) => {
+            assert!(sentence.contains("config.json"), "{sentence}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(keeper.current().config.epoch, 1);
+    assert_eq!(load(&path).expect("the old one").epoch, 1);
+    fs::remove_dir_all(folder.file(".config.json.new")).expect("removed");
+    keeper.propose(&bytes(&next)).expect("it can be written again");
+}
+
+#[test]
+fn a_flag_stands_over_the_file_until_the_field_is_changed() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let file = config();
+    file::write_atomically(&path, file.to_text().as_bytes()).expect("written");
+    let overrides = Overrides {
+        durability: Some(Durability::Never),
+        log_level: Some(LogLevel::Debug),
+        http: Some("127.0.0.1:9999".to_owned()),
+        ..Overrides::default()
+    };
+    let mut keeper = Keeper::new(&path, file, overrides, machine()).expect("valid");
+    assert_eq!(keeper.override_sentences().len(), 3);
+    assert_eq!(keeper.current().resolved.settings().durability, Durability::Never);
+
+    let accepted = keeper.amend(|settings| settings.limits.clients = 7).expect("live");
+    assert_eq!(accepted.resolved.settings().durability, Durability::Never);
+    assert_eq!(accepted.config.settings.durability, Durability::Always, "the flag is not written");
+    assert_eq!(accepted.config.nodes[0].http, "127.0.0.1:7380");
+
+    // Back to what the file says: the flag ends, the cores are told.
+    let accepted = keeper.amend(|settings| settings.durability = Durability::Always).expect("live");
+    assert_eq!(accepted.changed_live, ["/settings/durability"]);
+    assert_eq!(accepted.resolved.settings().durability, Durability::Always);
+    assert_eq!(accepted.resolved.settings().log_level, LogLevel::Debug);
+    assert_eq!(keeper.override_sentences().len(), 2);
+
+    let mut next = keeper.next();
+    next.settings.log_level = LogLevel::Warn;
+    let accepted = keeper.propose(&bytes(&next)).expect("live");
+    assert_eq!(accepted.resolved.settings().log_level, LogLevel::Warn);
+    assert_eq!(accepted.resolved.http.to_string(), "127.0.0.1:9999");
+}

@@ -1,0 +1,118 @@
+//! Tests of the start: which config is taken, what is refused, and what is found before the first change.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::{Folder, config, machine};
+use crate::config::error::ConfigError;
+use crate::config::load::{load, open};
+use crate::config::settings::Durability;
+use crate::flags::Flags;
+
+fn flags(line: &[&str]) -> Flags {
+    Flags::parse_from_arguments([&["hyperiond"], line].concat()).expect("good flags")
+}
+
+#[test]
+fn the_first_start_makes_a_config_and_the_next_one_uses_it() {
+    let folder = Folder::new();
+    let data = folder.file("data");
+    let data = data.to_str().expect("text");
+    let path = folder.file("data/config.json");
+
+    let check = flags(&["--data", data, "--check"]);
+    open(&check, &machine()).expect("it would start");
+    assert!(!path.exists(), "--check makes nothing");
+
+    let first =
+        open(&flags(&["--data", data, "--node", "n", "--cores", "0"]), &machine()).expect("made");
+    assert!(first.said[0].contains("made the config"), "{:?}", first.said);
+    let made = load(&path).expect("written");
+    assert_eq!((made.nodes[0].name.as_str(), made.nodes[0].cores.as_str()), ("n", "0"));
+    assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+
+    let second =
+        open(&flags(&["--data", data, "--durability", "never"]), &machine()).expect("there");
+    assert_eq!(second.keeper.current().config, made);
+    assert_eq!(second.keeper.current().resolved.settings().durability, Durability::Never);
+    assert_eq!(second.said.len(), 1, "{:?}", second.said);
+    assert!(second.said[0].contains("/settings/durability"), "{:?}", second.said);
+}
+
+#[test]
+fn a_refused_config_is_one_sentence() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let unknown = config().to_text().replacen("\"eviction\"", "\"evict\"", 1);
+    let open_address = config().to_text().replace("127.0.0.1:7379", "0.0.0.0:7379");
+    for (content, expected) in [
+        (String::new(), "not JSON at line 1"),
+        ("{\n  \"epoch\": nonsense\n}".to_owned(), "not JSON at line 2, column 13"),
+        (unknown, "/settings/evict: unknown field"),
+        (open_address, "/nodes/0/resp: 0.0.0.0:7379 can be reached from other machines"),
+        (" ".repeat((1 << 20) + 1), "longer than"),
+    ] {
+        fs::write(&path, content).expect("written");
+        let error = open(&flags(&["--config", path.to_str().expect("text")]), &machine())
+            .expect_err(expected)
+            .to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    let missing = folder.file("missing.json");
+    let error = open(&flags(&["--config", missing.to_str().expect("text")]), &machine());
+    assert!(matches!(error, Err(ConfigError::Missing { .. })), "{error:?}");
+    let error = open(&flags(&["--config", folder.path().to_str().expect("text")]), &machine());
+    assert!(matches!(error, Err(ConfigError::Unreadable { .. })), "{error:?}");
+    fs::write(&path, config().to_text()).expect("written");
+    let error =
+        open(&flags(&["--config", path.to_str().expect("text"), "--node", "b"]), &machine());
+    assert!(matches!(error, Err(ConfigError::NodeUnknown { .. })), "{error:?}");
+    assert_eq!(ConfigError::EXIT_CODE, 78);
+}
+
+#[test]
+fn a_flag_that_makes_the_config_unsafe_is_refused() {
+    let folder = Folder::new();
+    let data = folder.file("data");
+    let arguments = ["--data", data.to_str().expect("text"), "--resp", "0.0.0.0:7379"];
+    let error = open(&flags(&arguments), &machine()).expect_err("no password").to_string();
+    assert!(error.contains("password"), "{error}");
+    assert!(!data.exists(), "a refused start leaves nothing");
+}
+
+#[test]
+fn an_unwritable_place_is_found_at_start() {
+    let folder = Folder::new();
+    // The parent of the data folder is a file: this holds for root too.
+    let file = folder.file("file");
+    fs::write(&file, "").expect("written");
+    let data = file.join("data");
+    let error = open(&flags(&["--data", data.to_str().expect("text")]), &machine())
+        .expect_err("the parent is a file")
+        .to_string();
+    assert!(error.contains("Not a directory"), "{error}");
+
+    let path = folder.file("config.json");
+    fs::write(&path, config().to_text()).expect("written");
+    fs::create_dir_all(folder.file(".config.json.probe/in the way")).expect("made");
+    let error = open(&flags(&["--config", path.to_str().expect("text")]), &machine())
+        .expect_err("the folder takes no file")
+        .to_string();
+    assert!(error.contains("keeps its config current"), "{error}");
+}
+
+#[test]
+fn a_link_is_followed_and_stays() {
+    let folder = Folder::new();
+    let (target, link) = (folder.file("target.json"), folder.file("link.json"));
+    fs::write(&target, config().to_text()).expect("written");
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).expect("set");
+    symlink(&target, &link).expect("linked");
+    let mut opened =
+        open(&flags(&["--config", link.to_str().expect("text")]), &machine()).expect("a config");
+    opened.keeper.amend(|settings| settings.limits.clients = 3).expect("live");
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+    assert_eq!(load(&target).expect("written").settings.limits.clients, 3);
+    assert_eq!(fs::metadata(&target).expect("there").permissions().mode() & 0o777, 0o640);
+}

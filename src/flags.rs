@@ -1,0 +1,164 @@
+//! Owns the flags of `hyperiond`: what they are called, what they accept, and how a bad one is answered.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::config::{CoreChoice, Durability, LogLevel, Storage};
+
+/// The exit code of a start with bad flags.
+pub(crate) const EXIT_BAD_FLAGS: u8 = 64;
+
+/// A memory-first database that any Redis client can talk to.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "hyperiond", version, about, args_conflicts_with_subcommands = true)]
+pub(crate) struct Flags {
+    /// The config file; without it DIR/config.json is used, and made when it is not there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder of the data files.
+    #[arg(long, value_name = "DIR", default_value = "hyperion-data")]
+    pub(crate) data: PathBuf,
+    /// The name of this node in the config.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// The cores to run on: `0-3`, `0,2` or `all`.
+    #[arg(long, value_name = "CORES", value_parser = cores)]
+    pub(crate) cores: Option<String>,
+    /// The address for Redis clients, such as 127.0.0.1:7379.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) resp: Option<SocketAddr>,
+    /// The address for HTTP, such as 127.0.0.1:7380.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) http: Option<SocketAddr>,
+    /// The first port of the cores' own listeners for Redis clients; 0 for none.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) resp_cores: Option<u16>,
+    /// A Unix socket for Redis clients.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unix: Option<String>,
+    /// When a write is answered: after its sync, after its write, or after its write without any sync.
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(crate) durability: Option<Durability>,
+    /// Where data is kept: in segment files too, or in memory alone.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) storage: Option<Storage>,
+    /// Check the flags and the config, say what is wrong, and stop.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// How much is logged.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What `hyperiond` does besides serving.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Read a password from standard input (one line) and print its hash for the config.
+    HashPassword,
+}
+
+/// Why the program stops before it begins: a bad flag, or a text that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FlagsStop {
+    /// 64 for a bad flag (the text belongs on standard error), 0 for help and version.
+    pub(crate) exit_code: u8,
+    /// One sentence for a bad flag; the whole text for help and version.
+    pub(crate) text: String,
+}
+
+impl Flags {
+    /// Reads the flags; the first argument is the name of the program.
+    ///
+    /// Errors: [`FlagsStop`] with what to print and the exit code.
+    pub(crate) fn parse_from_arguments<I, A>(arguments: I) -> Result<Self, FlagsStop>
+    where
+        I: IntoIterator<Item = A>,
+        A: Into<OsString> + Clone,
+    {
+        Self::try_parse_from(arguments).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                FlagsStop { exit_code: 0, text: error.to_string() }
+            }
+            _ => FlagsStop { exit_code: EXIT_BAD_FLAGS, text: one_sentence(&error.to_string()) },
+        })
+    }
+}
+
+/// The first paragraph of what clap says, on one line.
+fn one_sentence(rendered: &str) -> String {
+    let paragraph: Vec<&str> =
+        rendered.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let sentence = paragraph.join(" ");
+    let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
+    format!("{sentence}; `hyperiond --help` lists the flags")
+}
+
+fn cores(text: &str) -> Result<String, String> {
+    CoreChoice::parse(text).map(|_| text.to_owned())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:7379".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Flags, FlagsStop> {
+        Flags::parse_from_arguments(
+            std::iter::once("hyperiond").chain(line.split(' ').filter(|word| !word.is_empty())),
+        )
+    }
+
+    #[test]
+    fn good_flags_are_read() {
+        let flags = parse(
+            "--config c.json --data d --node a --cores 0-3 --resp 127.0.0.1:1 --http [::1]:2 \
+             --resp-cores 7400 --unix /tmp/s --durability never --storage memory --check \
+             --log-level debug",
+        )
+        .expect("these are all flags");
+        assert_eq!(flags.config, Some(PathBuf::from("c.json")));
+        assert_eq!(flags.cores.as_deref(), Some("0-3"));
+        assert_eq!(flags.http, Some("[::1]:2".parse().expect("an address")));
+        assert_eq!(flags.durability, Some(Durability::Never));
+        assert_eq!(flags.storage, Some(Storage::Memory));
+        assert_eq!(flags.log_level, Some(LogLevel::Debug));
+        assert!(flags.check);
+        let none = parse("").expect("every flag may be left out");
+        assert_eq!(none.data, PathBuf::from("hyperion-data"));
+        let hash = parse("hash-password").expect("a subcommand");
+        assert_eq!(hash.command, Some(Command::HashPassword));
+    }
+
+    #[test]
+    fn bad_flags_are_one_sentence_and_exit_64() {
+        for (line, expected) in [
+            ("--peer 127.0.0.1:7381", "--peer"),
+            ("--sql 127.0.0.1:7432", "--sql"),
+            ("--cores 3-0", "3-0"),
+            ("--cores x", "0-3"),
+            ("--resp localhost:1", "give an IP address and a port"),
+            ("--durability sometimes", "always"),
+            ("--storage tape", "disk"),
+            ("--resp-cores 70000", "70000"),
+            ("--config", "--config"),
+            ("nonsense", "nonsense"),
+        ] {
+            let stop = parse(line).expect_err(line);
+            assert_eq!(stop.exit_code, EXIT_BAD_FLAGS, "{line}");
+            assert!(stop.text.contains(expected), "{line}: {}", stop.text);
+            assert!(!stop.text.contains('\n'), "{line}: {}", stop.text);
+        }
+        assert_eq!(parse("--help").expect_err("help stops").exit_code, 0);
+        assert_eq!(parse("--version").expect_err("version stops").exit_code, 0);
+    }
+}

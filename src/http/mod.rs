@@ -1,0 +1,24 @@
+//! Lists the parts of the HTTP side: the bounded front, the hop to `tiny_http`, the routes, the changes.
+
+mod answer;
+mod changer;
+mod courier;
+mod front;
+mod head;
+mod limits;
+mod request;
+mod routes;
+mod server;
+mod side;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub(crate) use answer::refusal;
+pub(crate) use changer::{ChangeError, Jobs};
+pub(crate) use front::{CONTINUE, Progress, RequestReader};
+pub(crate) use limits::{BODY_DEADLINE_S, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX};
+pub(crate) use request::Request;
+pub(crate) use side::{Bridge, Busy, HttpSide, HttpSideError};
+pub(crate) use view::NodeView;

@@ -1,0 +1,123 @@
+//! Owns the paths: who may ask, which methods each knows, and what it answers.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::answer::Answer;
+use super::view::NodeView;
+use crate::config::{Current, Problem, Published};
+
+/// The paths, each with its methods.
+const PATHS: [(&str, &str); 5] = [
+    ("/config", "GET, HEAD, POST"),
+    ("/config/conflict", "GET, HEAD"),
+    ("/health", "GET, HEAD"),
+    ("/metrics", "GET, HEAD"),
+    ("/status", "GET, HEAD"),
+];
+
+/// A request as the routes see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The method.
+    pub(crate) method: &'a str,
+    /// Path and query.
+    pub(crate) target: &'a str,
+    /// The value of `Authorization`.
+    pub(crate) authorization: Option<&'a [u8]>,
+}
+
+/// What is to happen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Answer this.
+    Answer(Answer),
+    /// Take the body as the next config.
+    Propose,
+}
+
+/// Finds out what a request asks for and, unless it is a change, answers it.
+pub(crate) fn route(call: Call<'_>, published: &Published, view: &NodeView) -> Outcome {
+    let (path, query) = match call.target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (call.target, None),
+    };
+    let current = published.get();
+    if path != "/health" && !is_authorized(&current, call.authorization) {
+        return Outcome::Answer(unauthorized());
+    }
+    let Some((_, methods)) = PATHS.iter().find(|(known, _)| *known == path) else {
+        return Outcome::Answer(unknown_path(path));
+    };
+    if !methods.split(", ").any(|method| method == call.method) {
+        let problem = format!("{path} does not know {}", call.method);
+        let hint = format!("use one of {methods}");
+        return Outcome::Answer(Answer::error(405, &problem, &hint).with("Allow", *methods));
+    }
+    let next = match (path, call.method, query) {
+        (_, _, None | Some("")) => false,
+        ("/config", "GET" | "HEAD", Some("next=1")) => true,
+        (_, _, Some(query)) => {
+            let problem = format!("{path} does not know the query {query:?}");
+            let hint = "leave it out; GET /config?next=1 is the only one there is";
+            return Outcome::Answer(Answer::error(400, &problem, hint));
+        }
+    };
+    Outcome::Answer(match path {
+        "/config" if call.method == "POST" => return Outcome::Propose,
+        "/config" => config(&current, next),
+        "/config/conflict" => no_conflict(),
+        "/health" => health(view),
+        "/metrics" => {
+            Answer::text(200, "text/plain; version=0.0.4; charset=utf-8", (view.metrics)())
+        }
+        _ => Answer::json(200, &(view.status)()),
+    })
+}
+
+fn is_authorized(current: &Arc<Current>, authorization: Option<&[u8]>) -> bool {
+    let Some(password) = &current.resolved.password else { return true };
+    let token = authorization.and_then(|value| {
+        let (scheme, token) = value.split_at_checked(b"Bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token.trim_ascii())
+    });
+    token.is_some_and(|token| password.accepts(token))
+}
+
+fn unauthorized() -> Answer {
+    Answer::error(
+        401,
+        "the password is missing or wrong",
+        "send the header \"Authorization: Bearer <password>\"",
+    )
+    .with("WWW-Authenticate", "Bearer")
+}
+
+fn unknown_path(path: &str) -> Answer {
+    let paths: Vec<&str> = PATHS.iter().map(|(path, _)| *path).collect();
+    let problem = format!("there is nothing at {path:?}");
+    let hint = format!("the paths are {}", paths.join(", "));
+    Answer::json(404, &json!({ "errors": [Problem::at("", problem, hint)], "paths": paths }))
+}
+
+fn config(current: &Current, next: bool) -> Answer {
+    let text = if next { current.next().to_text() } else { current.config.to_text() };
+    Answer::json_text(200, text)
+}
+
+fn no_conflict() -> Answer {
+    Answer::error(404, "no conflict", "the config of a single node has none to conflict with")
+}
+
+fn health(view: &NodeView) -> Answer {
+    match (view.healthy)() {
+        Ok(()) => Answer::json(200, &json!({ "status": "ok" })),
+        Err(reason) => {
+            let problem =
+                Problem::at("", reason.as_str(), "wait, or look into the log of the node");
+            Answer::json(503, &json!({ "status": reason, "errors": [problem] }))
+                .with("Retry-After", "1")
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Lists the tests of the HTTP side.

@@ -1,0 +1,29 @@
+//! Owns what the routes ask of the node: four functions that the node fills in.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::Resolved;
+
+/// What the node shows to the HTTP side. Each is called on a thread of the HTTP side, may wait for the cores,
+/// and should bound that wait itself: a call that never returns keeps its thread.
+pub(crate) struct NodeView {
+    /// What `/status` answers.
+    pub(crate) status: Box<dyn Fn() -> Value + Send + Sync>,
+    /// What `/metrics` answers: Prometheus text, version 0.0.4.
+    pub(crate) metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Whether the node serves; the error says why not.
+    pub(crate) healthy: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Hands a config to every core and returns when each has taken it; the error names who has not.
+    pub(crate) apply: Apply,
+}
+
+/// See [`NodeView::apply`].
+pub(crate) type Apply = Box<dyn Fn(&Arc<Resolved>) -> Result<(), String> + Send + Sync>;
+
+impl std::fmt::Debug for NodeView {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("NodeView")
+    }
+}
