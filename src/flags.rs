@@ -1,4 +1,5 @@
-//! Owns the flags of `hyperiond`: what they are called, what they accept, and how a bad one is answered.
+//! Owns the flags of `hyperiond`: what they are called, what they accept, and how a bad one is
+//! answered.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -40,7 +41,8 @@ pub(crate) struct Flags {
     /// A Unix socket for Redis clients.
     #[arg(long, value_name = "PATH")]
     pub(crate) unix: Option<String>,
-    /// When a write is answered: after its sync, after its write, or after its write without any sync.
+    /// When a write is answered: after its sync, after its write, or after its write without any
+    /// sync.
     #[arg(long, value_enum, value_name = "MODE")]
     pub(crate) durability: Option<Durability>,
     /// Where data is kept: in segment files too, or in memory alone.

@@ -1,11 +1,51 @@
-//! Being written.
+//! The node of Hyperion: reads flags, serves, and says in one sentence why it does not.
 #![forbid(unsafe_code)]
 
-#[allow(dead_code, unused_imports, reason = "wired by main")]
 mod config;
-#[allow(dead_code, unused_imports, reason = "wired by main")]
 mod flags;
-#[allow(dead_code, unused_imports, reason = "wired by main")]
+mod front;
 mod http;
+mod log;
+mod node;
 
-fn main() {}
+use std::process::ExitCode;
+
+use flags::{Command, Flags};
+use log::LogControl;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let flags = match Flags::parse_from_arguments(std::env::args_os()) {
+        Ok(flags) => flags,
+        Err(stop) if stop.exit_code == 0 => {
+            print!("{}", stop.text);
+            return ExitCode::SUCCESS;
+        }
+        Err(stop) => {
+            eprintln!("hyperiond: {}", stop.text);
+            return ExitCode::from(stop.exit_code);
+        }
+    };
+    if let Some(Command::HashPassword) = flags.command {
+        return match config::hash_line(std::io::stdin().lock()) {
+            Ok(hash) => {
+                println!("{hash}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                eprintln!("hyperiond: {why}");
+                ExitCode::from(flags::EXIT_BAD_FLAGS)
+            }
+        };
+    }
+    let log = LogControl::start();
+    match node::serve(&flags, &log) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hyperiond: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

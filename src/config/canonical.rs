@@ -1,7 +1,7 @@
 //! Owns the canonical form of a config (RFC 8785) and the hash over it.
 //!
-//! Written here and not taken from a crate: a config holds no floating-point number, and without them the
-//! form is sorted keys, no spaces and the escapes that `serde_json` writes already.
+//! Written here and not taken from a crate: a config holds no floating-point number, and without
+//! them the form is sorted keys, no spaces and the escapes that `serde_json` writes already.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

@@ -12,14 +12,15 @@ const NEW_FILE_MODE: u32 = 0o600;
 
 /// Replaces a file so that after a crash it is the old one or the new one.
 ///
-/// Errors: those of writing beside the file, of syncing and of renaming. After an error in the last step,
-/// the sync of the folder, the new content is in place and may be lost in a power cut.
+/// Errors: those of writing beside the file, of syncing and of renaming. After an error in the last
+/// step, the sync of the folder, the new content is in place and may be lost in a power cut.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mode = fs::metadata(path).map_or(NEW_FILE_MODE, |meta| meta.permissions().mode() & 0o777);
     let beside = beside(path, "new");
     let written = write_new(&beside, bytes, mode).and_then(|()| fs::rename(&beside, path));
     if let Err(error) = written {
-        // The first error is the one to report; a file that stays behind is removed by the next write.
+        // The first error is the one to report; a file that stays behind is removed by the next
+        // write.
         let _ = fs::remove_file(&beside);
         return Err(error);
     }

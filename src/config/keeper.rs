@@ -19,7 +19,8 @@ use super::published::{Current, Published};
 use super::resolve::{Resolved, resolve, validate};
 use super::settings::Settings;
 
-/// Holds the current config and its file. It reads and writes that file and knows no socket and no thread.
+/// Holds the current config and its file. It reads and writes that file and knows no socket and no
+/// thread.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     path: PathBuf,
@@ -117,7 +118,8 @@ impl Keeper {
         self.overrides.sentences(&self.current().config)
     }
 
-    /// Takes a whole config, as JSON, in the place of the current one: compare-and-set on epoch and parent.
+    /// Takes a whole config, as JSON, in the place of the current one: compare-and-set on epoch and
+    /// parent.
     ///
     /// Errors: [`Refused`]; the current config stands.
     pub(crate) fn propose(&mut self, bytes: &[u8]) -> Result<Accepted, Refused> {
@@ -144,10 +146,11 @@ impl Keeper {
         self.take(proposed, rest)
     }
 
-    /// Changes settings in place: the epoch rises by one, and all rules of [`Keeper::propose`] hold.
+    /// Changes settings in place: the epoch rises by one, and all rules of [`Keeper::propose`]
+    /// hold.
     ///
-    /// The closure sees the settings that the node runs with. A change to what they are already is accepted
-    /// without a new epoch.
+    /// The closure sees the settings that the node runs with. A change to what they are already is
+    /// accepted without a new epoch.
     ///
     /// Errors: [`Refused`]; the current config stands.
     pub(crate) fn amend(

@@ -1,4 +1,5 @@
-//! Owns the table of what may change while the node runs, what waits for a restart, and what does not.
+//! Owns the table of what may change while the node runs, what waits for a restart, and what does
+//! not.
 
 use super::difference::Difference;
 use super::problem::Problem;

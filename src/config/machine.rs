@@ -1,4 +1,5 @@
-//! Owns what the config needs to know of the machine: which cores this process may use, how much memory.
+//! Owns what the config needs to know of the machine: which cores this process may use, how much
+//! memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -21,7 +21,7 @@ mod resolve;
 mod settings;
 mod size;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod uuid;
 
 pub(crate) use cores::CoreChoice;

@@ -76,7 +76,8 @@ impl Overrides {
             .collect()
     }
 
-    /// What remains once the file has gone from `old` to `new`: a field that was changed is the file's again.
+    /// What remains once the file has gone from `old` to `new`: a field that was changed is the
+    /// file's again.
     pub(crate) fn after_change(&self, old: &Settings, new: &Settings) -> Self {
         let mut rest = self.clone();
         if old.durability != new.durability {
@@ -88,8 +89,8 @@ impl Overrides {
         rest
     }
 
-    /// Takes settings that were changed while the flags stood over them: what was not touched goes back to
-    /// what the file says, what was touched is the file's from now on.
+    /// Takes settings that were changed while the flags stood over them: what was not touched goes
+    /// back to what the file says, what was touched is the file's from now on.
     pub(crate) fn settle(&self, seen: &Settings, changed: &mut Settings, file: &Settings) -> Self {
         let rest = self.after_change(seen, changed);
         if rest.durability.is_some() {

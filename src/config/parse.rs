@@ -40,6 +40,14 @@ impl ParseError {
 ///
 /// Errors: [`ParseError`], the first thing that is wrong.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Config, ParseError> {
+    // The reader of a structure would take the fields of a list in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ParseError::Shape(Problem::at(
+            "",
+            "the config is a list, expected an object",
+            "send the whole config as one JSON object",
+        )));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let config = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());

@@ -1,4 +1,5 @@
-//! Owns passwords: their hash as text in the config, and the comparison that takes the same time for all.
+//! Owns passwords: their hash as text in the config, and the comparison that takes the same time
+//! for all.
 
 use std::io::{BufRead, Read};
 
@@ -16,7 +17,8 @@ pub(crate) struct PasswordHash([u8; 32]);
 impl PasswordHash {
     /// Reads `sha256:` and 64 lower-case hexadecimal digits.
     ///
-    /// Errors: a sentence that says how a hash looks; it does not repeat the text, which may be a password.
+    /// Errors: a sentence that says how a hash looks; it does not repeat the text, which may be a
+    /// password.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         const BAD: &str =
             "the password hash is not \"sha256:\" and 64 lower-case hexadecimal digits";

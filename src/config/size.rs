@@ -1,4 +1,5 @@
-//! Owns a number of bytes as a person writes it: `8589934592` or `"8GiB"`, written back as it was given.
+//! Owns a number of bytes as a person writes it: `8589934592` or `"8GiB"`, written back as it was
+//! given.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Owns the one thread that changes the config: check, write, hand to the cores, answer, in this order.
+//! Owns the one thread that changes the config: check, write, hand to the cores, answer, in this
+//! order.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,12 +58,14 @@ pub(crate) struct Changer {
     keeper: Arc<Mutex<Keeper>>,
     view: Arc<NodeView>,
     answer_time: Duration,
-    /// A config was written that some core has not taken: the next accepted one is handed out in any case.
+    /// A config was written that some core has not taken: the next accepted one is handed out in
+    /// any case.
     apply_owed: bool,
 }
 
 impl Changer {
-    /// Begins with nothing owed; a proposal that waited longer than `answer_time` is not taken any more.
+    /// Begins with nothing owed; a proposal that waited longer than `answer_time` is not taken any
+    /// more.
     pub(crate) fn new(
         keeper: Arc<Mutex<Keeper>>,
         view: Arc<NodeView>,
@@ -107,7 +110,8 @@ impl Changer {
         }
     }
 
-    /// Runs a change so that a panic in it is an error of this change and not the end of the thread.
+    /// Runs a change so that a panic in it is an error of this change and not the end of the
+    /// thread.
     fn guarded(
         &mut self,
         change: impl FnOnce(&mut Keeper) -> Result<Accepted, Refused>,

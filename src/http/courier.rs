@@ -1,4 +1,5 @@
-//! Owns the hop of one request over the private socket and of its answer back, within a time and a size.
+//! Owns the hop of one request over the private socket and of its answer back, within a time and a
+//! size.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -62,7 +63,8 @@ fn exchange(socket: &Path, request: &Request, time: Duration) -> io::Result<Vec<
     }
 }
 
-/// Connects, and waits a little for a server that is just being started again: nothing was sent yet.
+/// Connects, and waits a little for a server that is just being started again: nothing was sent
+/// yet.
 fn connect(socket: &Path) -> io::Result<UnixStream> {
     for _ in 1..CONNECT_TRIES {
         if let Ok(stream) = UnixStream::connect(socket) {

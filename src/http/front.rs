@@ -1,4 +1,5 @@
-//! Owns the bounded reading of one request a connection, byte by byte if need be, before anything answers.
+//! Owns the bounded reading of one request a connection, byte by byte if need be, before anything
+//! answers.
 
 use super::head::{self, Headers, Refusal, RequestLine};
 use super::limits::HEAD_BYTES_MAX;
@@ -39,12 +40,14 @@ enum State {
 }
 
 impl RequestReader {
-    /// Whether the head is whole and the body is under way: the body's deadline holds then, not the head's.
+    /// Whether the head is whole and the body is under way: the body's deadline holds then, not the
+    /// head's.
     pub(crate) fn in_body(&self) -> bool {
         matches!(self.state, State::Body(..))
     }
 
-    /// Takes the next bytes. After [`Progress::Complete`] or [`Progress::Refuse`] more bytes are dropped.
+    /// Takes the next bytes. After [`Progress::Complete`] or [`Progress::Refuse`] more bytes are
+    /// dropped.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Progress {
         match self.advance(bytes) {
             Ok(progress) => progress,
@@ -92,7 +95,8 @@ impl RequestReader {
         let length = headers.body_bytes.unwrap_or(0);
         let expects_continue = headers.expects_continue;
         self.bytes.drain(..end + HEAD_END.len());
-        // The head may have ended inside these bytes and the body begun, even past the head's bound.
+        // The head may have ended inside these bytes and the body begun, even past the head's
+        // bound.
         let rest = length.saturating_sub(self.bytes.len()).min(bytes.len() - taken);
         self.bytes.truncate(length);
         self.bytes.extend_from_slice(&bytes[taken..taken + rest]);

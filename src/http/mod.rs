@@ -1,4 +1,5 @@
-//! Lists the parts of the HTTP side: the bounded front, the hop to `tiny_http`, the routes, the changes.
+//! Lists the parts of the HTTP side: the bounded front, the hop to `tiny_http`, the routes, the
+//! changes.
 
 mod answer;
 mod changer;

@@ -1,9 +1,10 @@
-//! Owns a whole request: the few parts of it that the routes need, and its way over the private socket.
+//! Owns a whole request: the few parts of it that the routes need, and its way over the private
+//! socket.
 
 use std::fmt::Write as _;
 
-/// The header that carries the client's `Authorization` over the private socket: in hexadecimal, because
-/// passwords may hold bytes that the other side takes for a broken header.
+/// The header that carries the client's `Authorization` over the private socket: in hexadecimal,
+/// because passwords may hold bytes that the other side takes for a broken header.
 pub(crate) const AUTHORIZATION_HEX: &str = "Authorization-Hex";
 
 /// A whole request of a client.
@@ -20,7 +21,8 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The request as it is written to `tiny_http`: made anew, so that no header of the client passes.
+    /// The request as it is written to `tiny_http`: made anew, so that no header of the client
+    /// passes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: {}\r\n",

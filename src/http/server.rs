@@ -1,4 +1,5 @@
-//! Owns `tiny_http` behind the private socket: started again when it ends, and a few threads that answer.
+//! Owns `tiny_http` behind the private socket: started again when it ends, and a few threads that
+//! answer.
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,8 +43,8 @@ impl Supervisor {
         self.place.path()
     }
 
-    /// Hands requests out until it is stopped. `tiny_http` ends for good on its first failed accept, so its
-    /// end is not the end here.
+    /// Hands requests out until it is stopped. `tiny_http` ends for good on its first failed
+    /// accept, so its end is not the end here.
     pub(crate) fn run(&self, handlers: &Sender<Request>) {
         while !self.stopping.load(Ordering::Acquire) {
             let server = self.lock().clone();

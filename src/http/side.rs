@@ -1,4 +1,5 @@
-//! Owns the threads of the HTTP side: started once, fed with whole requests, gone when it is dropped.
+//! Owns the threads of the HTTP side: started once, fed with whole requests, gone when it is
+//! dropped.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -135,7 +136,8 @@ impl fmt::Debug for HttpSide {
     }
 }
 
-/// Takes whole requests and sends each with a thread of its own, so that a slow one keeps no other waiting.
+/// Takes whole requests and sends each with a thread of its own, so that a slow one keeps no other
+/// waiting.
 struct Couriers {
     supervisor: Arc<Supervisor>,
     answered: Answered,

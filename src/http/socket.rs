@@ -19,7 +19,8 @@ pub(crate) struct SocketPlace {
 }
 
 impl SocketPlace {
-    /// Chooses the data folder, or a new folder for this user alone when there is none or its path is too long.
+    /// Chooses the data folder, or a new folder for this user alone when there is none or its path
+    /// is too long.
     ///
     /// Errors: those of making the folder, and a temporary folder whose path is too long.
     pub(crate) fn choose(data: Option<&Path>) -> io::Result<Self> {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::config::Resolved;
 
-/// What the node shows to the HTTP side. Each is called on a thread of the HTTP side, may wait for the cores,
-/// and should bound that wait itself: a call that never returns keeps its thread.
+/// What the node shows to the HTTP side. Each is called on a thread of the HTTP side, may wait for
+/// the cores, and should bound that wait itself: a call that never returns keeps its thread.
 pub(crate) struct NodeView {
     /// What `/status` answers.
     pub(crate) status: Box<dyn Fn() -> Value + Send + Sync>,
@@ -15,7 +15,8 @@ pub(crate) struct NodeView {
     pub(crate) metrics: Box<dyn Fn() -> String + Send + Sync>,
     /// Whether the node serves; the error says why not.
     pub(crate) healthy: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// Hands a config to every core and returns when each has taken it; the error names who has not.
+    /// Hands a config to every core and returns when each has taken it; the error names who has
+    /// not.
     pub(crate) apply: Apply,
 }
 

@@ -6,7 +6,7 @@ use std::io;
 /// Alignment of an arena: one huge page.
 pub const ALIGNMENT_BYTES: usize = 2 << 20;
 
-/// Zeroed anonymous memory, aligned to 2 MiB, that asks for huge pages. It is never given back.
+/// Zeroed anonymous memory, aligned to 2 MiB, that asks for huge pages. It is the caller's for good, or until [`release`].
 ///
 /// Units: `bytes`, rounded up to whole huge pages in address space; the slice has exactly `bytes`.
 /// Errors: the system has no such address space left, or `bytes` is 0.
@@ -35,8 +35,16 @@ pub fn allocate(bytes: usize) -> io::Result<&'static mut [u8]> {
     unmap(end, after);
     // SAFETY: the range is mapped and ours. Without huge pages it is slower, not wrong.
     unsafe { libc::madvise(start.cast(), whole, libc::MADV_HUGEPAGE) };
-    // SAFETY: `bytes` zeroed bytes are mapped for the rest of the process and this is the one reference to them.
+    // SAFETY: `bytes` zeroed bytes are mapped for the rest of the process and this is the one
+    // reference to them.
     Ok(unsafe { std::slice::from_raw_parts_mut(start, bytes) })
+}
+
+/// Gives memory of [`allocate`] back to the system. It must be whole: what `allocate` gave, not a part of it.
+pub fn release(memory: &'static mut [u8]) {
+    if let Some(whole) = memory.len().checked_next_multiple_of(ALIGNMENT_BYTES) {
+        unmap(memory.as_mut_ptr(), whole);
+    }
 }
 
 /// Has the system back all of `memory` with pages now; the contents stay.
@@ -76,5 +84,27 @@ fn unmap(start: *mut u8, bytes: usize) {
     if bytes > 0 {
         // SAFETY: the range is part of the mapping just made, and no reference to it exists.
         unsafe { libc::munmap(start.cast(), bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALIGNMENT_BYTES, allocate, populate};
+
+    #[test]
+    fn arenas_are_aligned_zero_and_populated() {
+        for bytes in [1, 4096, ALIGNMENT_BYTES - 1, ALIGNMENT_BYTES, 3 * ALIGNMENT_BYTES + 5] {
+            let memory = allocate(bytes).unwrap();
+            assert_eq!(memory.len(), bytes);
+            assert_eq!(memory.as_ptr().align_offset(ALIGNMENT_BYTES), 0, "{bytes}");
+            memory[bytes - 1] = 7;
+            populate(memory).unwrap();
+            populate(&mut memory[bytes / 2..]).unwrap();
+            assert_eq!(memory[bytes - 1], 7);
+            assert!(memory[..bytes - 1].iter().all(|byte| *byte == 0), "{bytes}");
+        }
+        for bytes in [0, usize::MAX, usize::MAX - ALIGNMENT_BYTES] {
+            assert!(allocate(bytes).is_err(), "{bytes}");
+        }
     }
 }

@@ -1,4 +1,9 @@
-//! What wakes one core from anywhere: its sleep flag and an eventfd that its ring reads.
+//! What wakes one core from anywhere: its sleep flag, an eventfd that its ring reads, and one that
+//! glommio reads while a guest waits on glommio.
+//!
+//! Why two: our ring signals the second for each completion, so one would seem enough. But a signal
+//! that follows from an eventfd write inside another eventfd write is put off by the kernel, and
+//! with deferred task work we saw it never come (6.18). So who rings writes the second itself.
 #![expect(unsafe_code, reason = "eventfd has no safe wrapper in std")]
 
 use std::{
@@ -15,6 +20,10 @@ use crate::mesh::SleepFlag;
 pub(crate) struct Bell {
     pub(crate) flag: SleepFlag,
     event: File,
+    /// Wakes glommio. Registered with the ring too, while a guest waits.
+    outer_event: File,
+    /// The core sleeps in glommio, or may.
+    in_glommio: AtomicBool,
     /// The core's ring for messages between rings; -1 until it stands or when the level has none.
     ring: AtomicI32,
     stop: AtomicBool,
@@ -25,6 +34,8 @@ impl Bell {
         Ok(Bell {
             flag: SleepFlag::new(),
             event: File::from(event_descriptor()?),
+            outer_event: File::from(event_descriptor()?),
+            in_glommio: AtomicBool::new(false),
             ring: AtomicI32::new(-1),
             stop: AtomicBool::new(false),
         })
@@ -38,16 +49,29 @@ impl Bell {
     }
 
     /// Wakes the core by its eventfd. The caller has claimed the flag.
-    #[expect(clippy::host_endian_bytes, reason = "the kernel reads the counter in host order")]
     pub(crate) fn ring_event(&self) {
-        // Blocks only at 2^64 - 2 unread rings; an eventfd that is open has no other error.
-        let _ = (&self.event).write(&1_u64.to_ne_bytes());
+        write_one(&self.event);
+        if self.in_glommio.load(Ordering::Acquire) {
+            write_one(&self.outer_event);
+        }
     }
 
     /// Asks the core to leave its loop.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
-        self.ring_event();
+        write_one(&self.event);
+        write_one(&self.outer_event);
+    }
+
+    /// Says where the core will sleep. Before the sleep flag is raised: its fence publishes this
+    /// too.
+    pub(crate) fn set_in_glommio(&self, value: bool) {
+        self.in_glommio.store(value, Ordering::Release);
+    }
+
+    /// A descriptor of the eventfd that glommio is to read.
+    pub(crate) fn outer_event(&self) -> io::Result<OwnedFd> {
+        self.outer_event.try_clone().map(OwnedFd::from)
     }
 
     pub(crate) fn stopping(&self) -> bool {
@@ -67,8 +91,14 @@ impl Bell {
     }
 }
 
+#[expect(clippy::host_endian_bytes, reason = "the kernel reads the counter in host order")]
+fn write_one(mut event: &File) {
+    // Blocks only at 2^64 - 2 unread rings; an eventfd that is open has no other error.
+    let _ = event.write(&1_u64.to_ne_bytes());
+}
+
 /// A new eventfd, blocking (the ring itself never blocks on it).
-pub(crate) fn event_descriptor() -> io::Result<OwnedFd> {
+fn event_descriptor() -> io::Result<OwnedFd> {
     // SAFETY: the call has no pointers.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
     if fd < 0 {

@@ -24,8 +24,8 @@ pub trait Core: 'static {
     /// What other threads send a core.
     type Note: Send + 'static;
 
-    /// A listener brought a socket. Decide here: `io.open` it, put it in a mail for another core, or
-    /// `io.refuse` it. Dropping it closes it.
+    /// A listener brought a socket. Decide here: `io.open` it, put it in a mail for another core,
+    /// or `io.refuse` it. Dropping it closes it.
     fn accepted(&mut self, io: &mut Io<Self::Mail>, listener: ListenerId, socket: Socket);
 
     /// A peer sent `bytes`, 1 to `receive_buffer_bytes` of them. They are gone after the call.
@@ -57,6 +57,7 @@ pub trait Core: 'static {
     /// Called every `tick_interval`.
     fn tick(&mut self, io: &mut Io<Self::Mail>);
 
-    /// The batch of completions, mail and notes of this turn was given; queue writes and sends here.
+    /// The batch of completions, mail and notes of this turn was given; queue writes and sends
+    /// here.
     fn turn_end(&mut self, io: &mut Io<Self::Mail>);
 }

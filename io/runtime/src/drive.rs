@@ -1,4 +1,5 @@
-//! The loop of one core: enter, reap, give the batch to the core, ring doorbells, sleep when nothing is left.
+//! The loop of one core: enter, reap, give the batch to the core, ring doorbells, sleep when
+//! nothing is left.
 #![expect(unsafe_code, reason = "glommio takes the ring's eventfd as a raw descriptor")]
 
 use std::{
@@ -10,7 +11,7 @@ use glommio::io::BufferedFile;
 
 use crate::{
     ConnectionId, Core, Io, Postbox, RuntimeError,
-    bell::event_descriptor,
+    bell::Bell,
     guests, limits,
     ring::{Completion, Operation},
 };
@@ -25,7 +26,8 @@ pub(crate) struct Driver<C: Core> {
     next_tick_ns: u64,
     tick_ns: u64,
     spin: Duration,
-    /// Moving mean of the time between a turn's end and the next event: polling pays while it is short.
+    /// Moving mean of the time between a turn's end and the next event: polling pays while it is
+    /// short.
     gap: Duration,
     /// The ring timeout that wakes glommio's sleep is in flight.
     timeout_armed: bool,
@@ -149,10 +151,11 @@ impl<C: Core> Driver<C> {
         let Completion { result, more, buffer, .. } = completion;
         let buffers = self.io.memory.buffers.clone();
         // Held to the end of this call: the buffer goes back to the kernel on every way out.
-        let lent = buffers.as_ref().zip(buffer).map(|(buffers, buffer)| {
-            buffers.lend(buffer, usize::try_from(result).unwrap_or(0))
-        });
-        let seen = self.io.receive_completed(id, more);
+        let lent = buffers
+            .as_ref()
+            .zip(buffer)
+            .map(|(buffers, buffer)| buffers.lend(buffer, usize::try_from(result).unwrap_or(0)));
+        let seen = self.io.receive_completed(id, result, more);
         match usize::try_from(result) {
             _ if !seen => {}
             Ok(0) => {
@@ -238,8 +241,8 @@ impl<C: Core> Driver<C> {
         Duration::from_nanos(due_ns.saturating_sub(self.io.elapsed_ns()))
     }
 
-    /// Polls for a while where that is wanted and has paid lately, then says "I sleep", looks once more, submits and
-    /// waits in one call.
+    /// Polls for a while where that is wanted and has paid lately, then says "I sleep", looks once
+    /// more, submits and waits in one call.
     fn sleep_in_ring(&mut self) {
         if self.spin.is_zero() {
             self.park();
@@ -279,11 +282,15 @@ impl<C: Core> Driver<C> {
         self.inbox_full() || self.io.cross.has_room_again() || self.io.cross.bell().stopping()
     }
 
-    /// A guest waits on glommio, so glommio must sleep: it waits for our ring's eventfd beside its own work.
-    async fn sleep_in_glommio(&mut self, bell: &mut Option<GlommioBell>) -> Result<(), RuntimeError> {
+    /// A guest waits on glommio, so glommio must sleep: it waits for our ring's eventfd beside its
+    /// own work.
+    async fn sleep_in_glommio(
+        &mut self,
+        bell: &mut Option<GlommioBell>,
+    ) -> Result<(), RuntimeError> {
         let bell = match bell {
             Some(bell) => bell,
-            None => bell.insert(GlommioBell::new()?),
+            None => bell.insert(GlommioBell::new(self.io.cross.bell())?),
         };
         if !bell.registered {
             self.io.ring.register_event(bell.fd).map_err(registration)?;
@@ -294,6 +301,7 @@ impl<C: Core> Driver<C> {
             let after = self.until_due();
             self.io.ring.set_timeout(after);
         }
+        self.io.cross.bell().set_in_glommio(true);
         self.io.cross.bell().flag.announce();
         self.io.ring.enter(0, None);
         if !self.io.ring.pending() && !self.found_before_sleep() {
@@ -305,12 +313,14 @@ impl<C: Core> Driver<C> {
             })?;
         }
         self.io.cross.bell().flag.awake();
+        self.io.cross.bell().set_in_glommio(false);
         // Runs the deferred work that the eventfd announced.
         self.io.ring.enter(0, None);
         Ok(())
     }
 
-    /// While the eventfd is registered every completion signals it, so it goes when nobody waits on glommio.
+    /// While the eventfd is registered every completion signals it, so it goes when nobody waits on
+    /// glommio.
     fn leave_glommio(&self, bell: Option<&mut GlommioBell>) -> Result<(), RuntimeError> {
         if let Some(bell) = bell.filter(|bell| bell.registered) {
             self.io.ring.unregister_event().map_err(registration)?;
@@ -321,8 +331,9 @@ impl<C: Core> Driver<C> {
 }
 
 impl GlommioBell {
-    fn new() -> Result<GlommioBell, RuntimeError> {
-        let event = event_descriptor()
+    fn new(bell: &Bell) -> Result<GlommioBell, RuntimeError> {
+        let event = bell
+            .outer_event()
             .map_err(|source| RuntimeError::System { call: "eventfd", source })?;
         let fd = event.as_raw_fd();
         // SAFETY: `into_raw_fd` gives the descriptor up, so the file owns it alone.

@@ -1,9 +1,10 @@
-//! Other tasks of the same executor: how the ring's task knows whether one may run, or waits on glommio.
+//! Other tasks of the same executor: how the ring's task knows whether one may run, or waits on
+//! glommio.
 //!
-//! glommio does not say whether anything else is runnable, so guests are counted: [`spawn`] counts their
-//! polls, [`outside`] counts their waits on glommio's own reactor. A guest must be spawned through
-//! `spawn`, and must wrap every await of a glommio timer, file, channel or blocking call in `outside`;
-//! else it waits until the ring's task happens to give way.
+//! glommio does not say whether anything else is runnable, so guests are counted: [`spawn`] counts
+//! their polls, [`outside`] counts their waits on glommio's own reactor. A guest must be spawned
+//! through `spawn`, and must wrap every await of a glommio timer, file, channel or blocking call in
+//! `outside`; else it waits until the ring's task happens to give way.
 
 use std::{
     cell::Cell,
@@ -33,7 +34,8 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
     .detach();
 }
 
-/// Wraps an await that needs glommio's reactor, so that the core does not sleep in its ring meanwhile.
+/// Wraps an await that needs glommio's reactor, so that the core does not sleep in its ring
+/// meanwhile.
 pub async fn outside<F: Future>(future: F) -> F::Output {
     struct Held;
     impl Drop for Held {
@@ -46,7 +48,8 @@ pub async fn outside<F: Future>(future: F) -> F::Output {
     future.await
 }
 
-/// Says that the core woke a guest by other means than glommio, for example through a waker it kept.
+/// Says that the core woke a guest by other means than glommio, for example through a waker it
+/// kept.
 pub fn woken() {
     WOKEN.set(true);
 }
@@ -56,7 +59,8 @@ pub(crate) fn any_waits() -> bool {
     WAITS.get() > 0
 }
 
-/// Lets woken guests run until none makes progress, in a bounded number of rounds. True when some may still.
+/// Lets woken guests run until none makes progress, in a bounded number of rounds. True when some
+/// may still.
 pub(crate) async fn run_woken() -> bool {
     if !WOKEN.take() {
         return false;

@@ -65,3 +65,37 @@ fn work(queue: &Receiver<Job>) {
         job();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::{Busy, Keeper};
+    use crate::limits;
+
+    #[test]
+    fn jobs_run_in_order_and_a_full_queue_pushes_back() {
+        let keeper = Keeper::start("keeper-test").unwrap();
+        let (gate, gates) = mpsc::channel::<()>();
+        let (done, results) = mpsc::channel();
+        let (begun, begins) = mpsc::channel();
+        keeper
+            .run(Box::new(move || {
+                begun.send(()).unwrap();
+                gates.recv().unwrap();
+            }))
+            .unwrap();
+        begins.recv().unwrap();
+        for number in 0..limits::KEEPER_JOBS {
+            let done = done.clone();
+            keeper.run(Box::new(move || done.send(number).unwrap())).unwrap();
+        }
+        let Busy(job) = keeper.run(Box::new(|| ())).unwrap_err();
+        job();
+        gate.send(()).unwrap();
+        drop(keeper);
+        drop(done);
+        let results: Vec<usize> = results.iter().collect();
+        assert_eq!(results, (0..limits::KEEPER_JOBS).collect::<Vec<_>>());
+    }
+}

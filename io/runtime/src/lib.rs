@@ -1,11 +1,15 @@
 //! The rim of one process: cores, their ring, sockets, files, the mesh between cores, and timers.
 //!
-//! A program gives one [`Core`] for each cpu to [`run`]; all calls to a core come from that core's own
-//! thread, and everything a core asks for goes through its [`Io`].
+//! A program gives one [`Core`] for each cpu to [`run`]; all calls to a core come from that core's
+//! own thread, and everything a core asks for goes through its [`Io`].
 #![deny(unsafe_code)]
 #![cfg_attr(
     loom,
-    allow(dead_code, reason = "under loom only the mesh is built, and its users are not")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "under loom only the mesh is built, and its users are not"
+    )
 )]
 
 #[cfg(not(loom))]
@@ -37,12 +41,15 @@ mod options;
 #[cfg(not(loom))]
 mod postbox;
 #[cfg(not(loom))]
+pub mod process;
+#[cfg(not(loom))]
 mod ring;
 #[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
 mod stats;
-#[cfg(all(test, not(loom)))]
+#[cfg(not(loom))]
+#[cfg(test)]
 mod tests;
 
 #[cfg(not(loom))]
@@ -56,6 +63,6 @@ pub use crate::{
     options::RuntimeOptions,
     postbox::{Postbox, Postboxes},
     ring::RingLevel,
-    run::{Handles, run},
+    run::{Handles, available_cpus, run},
     stats::Stats,
 };

@@ -12,7 +12,8 @@ pub struct RuntimeOptions {
     pub cpus: Vec<usize>,
     /// Forces what is used of the ring; `None` probes downwards.
     pub level: Option<RingLevel>,
-    /// How long a core polls its mailboxes and its ring before it sleeps, in microseconds; 0 is off.
+    /// How long a core polls its mailboxes and its ring before it sleeps, in microseconds; 0 is
+    /// off.
     pub spin_us: u64,
     /// Time between two calls of `Core::tick`.
     pub tick_interval: Duration,
@@ -71,8 +72,7 @@ impl RuntimeOptions {
             (
                 "completion_entries",
                 self.completion_entries.to_string(),
-                self.completion_entries >= self.ring_entries
-                    && self.completion_entries <= 65_536,
+                self.completion_entries >= self.ring_entries && self.completion_entries <= 65_536,
                 "it must be at least ring_entries and at most 65536",
             ),
             (

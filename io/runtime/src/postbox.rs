@@ -79,7 +79,8 @@ impl<N: Send> Postboxes<N> {
 impl<N: Send> Postbox<N> {
     /// Gives `note` to the core and wakes it.
     ///
-    /// Errors: gives the note back when the box is full; the core is awake then, so try again shortly.
+    /// Errors: gives the note back when the box is full; the core is awake then, so try again
+    /// shortly.
     pub fn post(&self, note: N) -> Result<(), N> {
         let result = self.inner.queue.push(note);
         self.inner.bell.wake();

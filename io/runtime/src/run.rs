@@ -21,14 +21,16 @@ use crate::{
 
 /// The running cores. Dropping it leaves them running.
 pub struct Handles<E: Send + 'static> {
-    threads: Vec<ExecutorJoinHandle<Result<(), CoreError<E>>>>,
+    threads: Vec<Thread<E>>,
     bells: Arc<[Arc<Bell>]>,
 }
 
-/// Starts one pinned executor for each of `options.cpus`, builds its ring, calls `make` on the core's own thread
-/// (it may take long), and drives what `make` gives. Returns when all rings stand.
+/// Starts one pinned executor for each of `options.cpus`, builds its ring, calls `make` on the
+/// core's own thread (it may take long), and drives what `make` gives. Returns when all rings
+/// stand.
 ///
-/// Errors: io_uring is missing or forbidden, a limit or a cpu is; an error of `make` comes from `Handles::join`.
+/// Errors: io_uring is missing or forbidden, a limit or a cpu is; an error of `make` comes from
+/// `Handles::join`.
 pub fn run<C, E, F>(
     options: &RuntimeOptions,
     postboxes: &Postboxes<C::Note>,
@@ -50,7 +52,8 @@ where
     let (report, reports) = mpsc::channel::<Result<(), RuntimeError>>();
     let mut threads = Vec::with_capacity(cores);
     let mut go = Vec::with_capacity(cores);
-    for (core, (senders, receivers)) in mesh(cores, options.mailbox_capacity).into_iter().enumerate()
+    for (core, (senders, receivers)) in
+        mesh(cores, options.mailbox_capacity).into_iter().enumerate()
     {
         let (go_sender, go_receiver) = mpsc::channel::<()>();
         let (options, bells, make) = (options.clone(), bells.clone(), make.clone());
@@ -85,31 +88,34 @@ where
         match spawned {
             Ok(thread) => threads.push(thread),
             Err(error) => {
-                drop(go);
-                return Err(RuntimeError::Executor { core, reason: error.to_string() });
+                let reason = error.to_string();
+                return Err(give_up(go, threads, RuntimeError::Executor { core, reason }));
             }
         }
         go.push(go_sender);
     }
     drop(report);
-    for core in 0..cores {
-        let result = reports.recv().unwrap_or_else(|_| {
-            let reason = "its thread ended before its ring stood".to_string();
-            Err(RuntimeError::Executor { core, reason })
-        });
-        if let Err(error) = result {
-            drop(go);
-            threads.into_iter().for_each(|thread| drop(thread.join()));
-            return Err(error);
+    for _ in 0..cores {
+        match reports.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(give_up(go, threads, error)),
+            Err(_) => {
+                let reason = "an executor ended before its ring stood".to_string();
+                return Err(give_up(go, threads, RuntimeError::Executor { core: 0, reason }));
+            }
         }
     }
-    // All rings stand, so doorbells reach every core. A core whose thread is gone is found by `join`.
-    go.iter().for_each(|sender| drop(sender.send(())));
+    // All rings stand, so doorbells reach every core. A core whose thread is gone is found by
+    // `join`.
+    for sender in go {
+        let _ = sender.send(());
+    }
     Ok(Handles { threads, bells })
 }
 
 impl<E: Send + 'static> Handles<E> {
-    /// Asks all cores to leave their loops after the turn they are in. A core that is still in `make` leaves after it.
+    /// Asks all cores to leave their loops after the turn they are in. A core that is still in
+    /// `make` leaves after it.
     pub fn stop(&self) {
         self.bells.iter().for_each(|bell| bell.stop());
     }
@@ -127,6 +133,25 @@ impl<E: Send + 'static> Handles<E> {
         }
         first
     }
+}
+
+type Thread<E> = ExecutorJoinHandle<Result<(), CoreError<E>>>;
+
+/// Ends the cores that wait for their start. Gives the executor's own error where one did not
+/// start, else `error`.
+fn give_up<E: Send + 'static>(
+    go: Vec<mpsc::Sender<()>>,
+    threads: Vec<Thread<E>>,
+    error: RuntimeError,
+) -> RuntimeError {
+    drop(go);
+    let mut error = error;
+    for (core, thread) in threads.into_iter().enumerate() {
+        if let (Err(reason), RuntimeError::Executor { .. }) = (thread.join(), &error) {
+            error = RuntimeError::Executor { core, reason: reason.to_string() };
+        }
+    }
+    error
 }
 
 /// Stops all cores unless it is forgotten: a core that fails or panics must not leave half a node.
@@ -161,6 +186,20 @@ fn mesh<M: Send>(cores: usize, capacity: usize) -> Vec<Ends<M>> {
 }
 
 fn check_cpus(cpus: &[usize]) -> Result<(), RuntimeError> {
+    let available = available_cpus()?;
+    match cpus.iter().find(|cpu| !available.contains(cpu)) {
+        None => Ok(()),
+        Some(&cpu) => {
+            let all: Vec<String> = available.iter().map(usize::to_string).collect();
+            Err(RuntimeError::CpuMissing { cpu, available: all.join(",") })
+        }
+    }
+}
+
+/// The cpus that this process may use, in order.
+///
+/// Errors: the system does not say.
+pub fn available_cpus() -> Result<Vec<usize>, RuntimeError> {
     // SAFETY: a mask of zeros is a valid value.
     let mut mask: libc::cpu_set_t = unsafe { mem::zeroed() };
     // SAFETY: the kernel writes at most the size of the mask.
@@ -169,20 +208,12 @@ fn check_cpus(cpus: &[usize]) -> Result<(), RuntimeError> {
         let source = std::io::Error::last_os_error();
         return Err(RuntimeError::System { call: "sched_getaffinity", source });
     }
-    let available = |cpu: usize| {
-        // SAFETY: the index is below the size of the mask.
-        cpu < size_of_val(&mask) * 8 && unsafe { libc::CPU_ISSET(cpu, &mask) }
-    };
-    match cpus.iter().find(|cpu| !available(**cpu)) {
-        None => Ok(()),
-        Some(&cpu) => {
-            let all: Vec<String> = (0..size_of_val(&mask) * 8)
-                .filter(|cpu| available(*cpu))
-                .map(|cpu| cpu.to_string())
-                .collect();
-            Err(RuntimeError::CpuMissing { cpu, available: all.join(",") })
-        }
-    }
+    Ok((0..size_of_val(&mask) * 8)
+        .filter(|cpu| {
+            // SAFETY: the index is below the size of the mask.
+            unsafe { libc::CPU_ISSET(*cpu, &mask) }
+        })
+        .collect())
 }
 
 fn check_locked_memory(cores: usize) -> Result<(), RuntimeError> {

@@ -7,6 +7,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+/// Output of builds, scripts and fuzz runs, wherever it stands.
+const SKIPPED: [&str; 5] = [".git", "target", "__pycache__", "corpus", "artifacts"];
+
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     /// Path from the repository's folder, with `/` between names; text, lossy when it is not UTF-8.
@@ -26,11 +29,7 @@ impl Tree {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
-            if name == ".git"
-                || name == "target"
-                || name == "__pycache__"
-                || ignored.contains(&path)
-            {
+            if SKIPPED.contains(&name.as_str()) || ignored.contains(&path) {
                 continue;
             }
             let kind = entry.file_type()?;

@@ -1,1 +1,15 @@
-//! Being written.
+//! One core's machine: commands over the store, locks, and transactions over several cores.
+//!
+//! Requests and mail go in, answers and effects come out; nothing here waits, opens or reads a clock.
+#![forbid(unsafe_code)]
+
+pub mod command;
+mod effect;
+mod engine;
+mod lock;
+mod settings;
+mod transaction;
+
+pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
+pub use engine::{Engine, Outcome, Request, Route};
+pub use settings::{Durability, Settings};

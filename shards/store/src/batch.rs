@@ -1,14 +1,19 @@
 //! Owns the head of a batch: one commit, the atomic unit of the log.
 //!
-//! 32 bytes: crc u32, body length u32, record count u32, kind u8, 3 bytes zero, base LSN u64, crc of the batch before u32,
-//! durable lag u32 (base LSN less the LSN that was known to be durable then). The crc covers the rest of the head and, by
-//! folding them, the crcs of the records in order; it is XORed with the segment's salt.
+//! 32 bytes: crc u32, body length u32, record count u32, kind u8, check u24, base LSN u64, crc of the batch before u32,
+//! durable lag u32 (base LSN less the LSN that was known to be durable then; all ones: not known). The crc covers the rest of
+//! the head and, by folding them, the crcs of the records in order; it is XORed with the segment's salt. The check is 24 bits
+//! of the crc of the head alone, salted too: a search for batches behind a hole looks at the records of real heads only,
+//! whatever bytes a client has stored there.
 
 use crate::record::{read_u32, read_u64_short};
 use crc_fast::crc32_iscsi;
 
 /// Bytes of a head.
 pub(crate) const BATCH_HEAD_BYTES: usize = 32;
+
+/// No log gets this far; what claims to is not a batch.
+pub(crate) const LSN_MAX: u64 = 1 << 60;
 
 /// What a batch holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +57,15 @@ impl BatchHead {
         out[16..24].copy_from_slice(&self.base_lsn.to_le_bytes());
         out[24..28].copy_from_slice(&self.previous_crc.to_le_bytes());
         out[28..32].copy_from_slice(&self.durable_lag.to_le_bytes());
+        let check = crc32_iscsi(&out[4..]) ^ salt;
+        out[13..16].copy_from_slice(&check.to_le_bytes()[..3]);
         let crc = crc32_iscsi(&out[4..]) ^ salt ^ folded;
         out[..4].copy_from_slice(&crc.to_le_bytes());
         crc
     }
 
-    /// Reads a head, unchecked but for its kind and that its body lies inside `bytes`.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+    /// Reads a head whose check is right; that its body lies inside `bytes` is looked at, the crc is not.
+    pub(crate) fn read(bytes: &[u8], salt: u32) -> Option<Self> {
         let head = bytes.get(..BATCH_HEAD_BYTES)?;
         let kind = match head[12] {
             1 => BatchKind::Data,
@@ -76,8 +83,18 @@ impl BatchHead {
             durable_lag: read_u32(head, 28),
             crc: read_u32(head, 0),
         };
-        (head.records > 0 && head.body_bytes as usize <= bytes.len() - BATCH_HEAD_BYTES)
-            .then_some(head)
+        let is_sound = head.records > 0
+            && head.body_bytes as usize <= bytes.len() - BATCH_HEAD_BYTES
+            && head.base_lsn < LSN_MAX
+            && Self::check_is_right(bytes, salt);
+        is_sound.then_some(head)
+    }
+
+    fn check_is_right(bytes: &[u8], salt: u32) -> bool {
+        let mut covered = [0; BATCH_HEAD_BYTES - 4];
+        covered.copy_from_slice(&bytes[4..BATCH_HEAD_BYTES]);
+        covered[9..12].fill(0);
+        (crc32_iscsi(&covered) ^ salt).to_le_bytes()[..3] == bytes[13..16]
     }
 
     /// Whether the crc of the head at the start of `bytes` is right for these folded records and this salt.
@@ -90,8 +107,11 @@ impl BatchHead {
         self.base_lsn.saturating_add(u64::from(self.records))
     }
 
-    /// The LSN below which all was durable when the batch was written.
+    /// The LSN below which all was durable when the batch was written; 0 when that is not known.
     pub(crate) fn durable_lsn(&self) -> u64 {
+        if self.durable_lag == u32::MAX {
+            return 0;
+        }
         self.base_lsn.saturating_sub(u64::from(self.durable_lag))
     }
 }

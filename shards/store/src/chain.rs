@@ -10,6 +10,8 @@ use hyperion_model::collections::Map;
 pub(crate) struct Chain {
     pub(crate) pieces: Vec<Location>,
     pub(crate) bytes: usize,
+    /// A head claimed it during recovery, and its pieces count as live.
+    counted: bool,
 }
 
 /// Bytes of a chain record's value: id u64, bytes u64, pieces u32.
@@ -72,6 +74,7 @@ impl Chains {
         head[8..16].copy_from_slice(&(chain.bytes as u64).to_le_bytes());
         let pieces = u32::try_from(chain.pieces.len()).expect("fewer than 2^32 pieces");
         head[16..].copy_from_slice(&pieces.to_le_bytes());
+        chain.counted = true;
         self.chains.insert(id, chain);
         Ok(head)
     }
@@ -79,7 +82,7 @@ impl Chains {
     /// A piece was read from the log; it counts once its head is read.
     pub(crate) fn replay_piece(&mut self, id: u64, number: u32, location: Location, bytes: usize) {
         let chain = self.chains.entry(id).or_default();
-        if number as usize == chain.pieces.len() {
+        if number as usize == chain.pieces.len() && !chain.counted {
             chain.pieces.push(location);
             chain.bytes += bytes;
         }
@@ -92,9 +95,16 @@ impl Chains {
             .is_some_and(|chain| chain.bytes == bytes && chain.pieces.len() == pieces)
     }
 
-    /// Counts the pieces of a chain that was read from the log.
-    pub(crate) fn count_live(&self, log: &mut Log, id: u64) {
-        for &location in &self.get(id).pieces {
+    /// Whether a head has claimed the chain already.
+    pub(crate) fn is_counted(&self, id: u64) -> bool {
+        self.chains.get(&id).is_some_and(|chain| chain.counted)
+    }
+
+    /// Counts the pieces of a chain that was read from the log, once.
+    pub(crate) fn count_live(&mut self, log: &mut Log, id: u64) {
+        let Some(chain) = self.chains.get_mut(&id).filter(|chain| !chain.counted) else { return };
+        chain.counted = true;
+        for &location in &chain.pieces {
             let size = log.record(location).size;
             log.add_live(location, size);
         }

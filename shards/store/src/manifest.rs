@@ -1,6 +1,6 @@
 //! Owns the bytes of MANIFEST: what must be known before any segment is read.
 //!
-//! 64 bytes: magic 8, format version u16, cores u16, partitions u16, starts u16, segment bytes u32, 4 zero, instance 16 bytes,
+//! 64 bytes: magic 8, format version u16, cores u16, partitions u16, starts u16, segment bytes u32, generation u32, instance 16 bytes,
 //! hash seed u64, 12 zero, crc u32. Which segments are in use stands in their own headers.
 
 use crate::record::{read_u32, read_u64_short};
@@ -25,6 +25,8 @@ pub struct Manifest {
     pub starts: u16,
     /// Size of every segment file.
     pub segment_bytes: u32,
+    /// Segments of other generations are left over from a change of the cores.
+    pub generation: u32,
     /// Seed of the index's hash.
     pub hash_seed: u64,
 }
@@ -58,6 +60,7 @@ impl Manifest {
         out[12..14].copy_from_slice(&self.partitions.to_le_bytes());
         out[14..16].copy_from_slice(&self.starts.to_le_bytes());
         out[16..20].copy_from_slice(&self.segment_bytes.to_le_bytes());
+        out[20..24].copy_from_slice(&self.generation.to_le_bytes());
         out[24..40].copy_from_slice(&self.instance);
         out[40..48].copy_from_slice(&self.hash_seed.to_le_bytes());
         let crc = crc32_iscsi(&out[..60]);
@@ -91,6 +94,7 @@ impl Manifest {
             partitions: word(12),
             starts: word(14),
             segment_bytes: read_u32(bytes, 16),
+            generation: read_u32(bytes, 20),
             hash_seed: read_u64_short(&bytes[40..48]),
         })
     }

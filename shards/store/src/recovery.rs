@@ -1,21 +1,22 @@
 //! Owns the way back from segments to a store: checks every batch, indexes what is whole, cuts what was never finished.
 //!
 //! What follows the first batch that is not whole is ignored, if nothing tells that it had been durable. If a later batch tells so
-//! (by its durable LSN), the data was damaged and the start is refused.
+//! (by its durable LSN), the data was damaged and the start is refused. LSNs that are missing between two segments are those
+//! of freed segments if a later batch tells that they had been durable; otherwise the log ends before them.
 
-use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
+use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
 use crate::chain;
 use crate::error::Damage;
 use crate::index::Entry;
 use crate::limits::REPLAY_AHEAD;
-use crate::log::Location;
+use crate::log::{Location, SEAL_BATCH_BYTES};
 use crate::record::{Kind, Record};
 use crate::segment::{HEADER_BYTES, Header, State};
 use crate::store::{FLUSH_ALL_KEY, Store};
 use crate::transaction::{Prepared, read_id};
 use hyperion_model::collections::Set;
 use hyperion_model::limits::DATABASES;
-use hyperion_model::{DatabaseId, TransactionId};
+use hyperion_model::{DatabaseId, TransactionId, slot_of};
 
 /// A prepared transaction without a word about its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,29 +32,37 @@ pub struct Recovered {
     pub records: u64,
     /// Where the log was cut: segment id and offset, when bytes behind it were ignored.
     pub cut: Option<(u64, u64)>,
-    /// Slots of segments behind the cut: their headers must be written and synced, then [`Store::freed`] called.
+    /// Slots of segments that do not count: their headers must be written and synced, then [`Store::freed`] called, all
+    /// before [`Store::resume`].
     pub dropped: Vec<u32>,
     /// Transactions that wait for their coordinator's word.
     pub unresolved: Vec<Unresolved>,
-    /// Transactions that this core decided to commit.
+    /// Transactions that this core decided to commit. Their words are kept until [`Store::settled`] is called for each: when
+    /// every participant's commit record is durable.
     pub decided: Vec<TransactionId>,
     /// The LSN that follows the last record, dropped ones too.
     pub lsn_next: u64,
 }
 
-/// Where reading one segment ended.
+/// Where reading ended.
 enum End {
-    Sealed,
-    /// The first byte that is not part of a whole batch.
-    Open(usize),
+    /// Behind the seal of this segment.
+    Sealed(usize),
+    /// At the first byte of a slot that is not part of a whole batch.
+    Open(u32, usize),
+    /// Before the first segment that is there.
+    Missing,
 }
 
 struct Reader {
     offsets: Vec<u32>,
     previous_crc: u32,
     lsn: u64,
-    decided: Set<TransactionId>,
+    /// Highest LSN below which all had been durable, by the word of a batch.
+    claimed_lsn: u64,
     records: u64,
+    /// The first record whose key this core does not own.
+    foreign: Option<Location>,
 }
 
 impl Store {
@@ -72,41 +81,83 @@ impl Store {
             offsets: Vec::new(),
             previous_crc: 0,
             lsn: 1,
-            decided: Set::default(),
+            claimed_lsn: 0,
             records: 0,
+            foreign: None,
         };
         let mut recovered = Recovered::default();
         let mut tail_is_open = false;
+        // Where the last segment that counts ends.
+        let mut last = None;
         for (at, &slot) in slots.iter().enumerate() {
             let segment = &self.log.segments[slot as usize];
-            reader.previous_crc = segment.salt;
-            reader.lsn = reader.lsn.max(segment.base_lsn);
-            match self.replay_segment(slot, &mut reader) {
-                End::Sealed => tail_is_open = false,
-                End::Open(offset) => {
-                    let behind = &slots[at + 1..];
-                    let highest = self.look_behind(slot, offset, behind, reader.lsn)?;
-                    tail_is_open = true;
-                    let has_bytes = highest.is_some() || !behind.is_empty();
-                    recovered.cut =
-                        has_bytes.then_some((self.log.segments[slot as usize].id, offset as u64));
-                    recovered.dropped = behind.to_vec();
-                    recovered.lsn_next = highest.unwrap_or(0);
-                    break;
+            let (id, base_lsn, salt) = (segment.id, segment.base_lsn, segment.salt);
+            if last.is_some() && base_lsn < reader.lsn {
+                // Cut off at an earlier start, and its free header never reached the disk.
+                recovered.dropped.push(slot);
+                continue;
+            }
+            let end = if base_lsn > reader.lsn && !self.had_been_durable(&slots[at..], base_lsn) {
+                last.map_or(End::Missing, |(slot, offset)| End::Open(slot, offset))
+            } else {
+                reader.previous_crc = salt;
+                reader.lsn = reader.lsn.max(base_lsn);
+                self.replay_segment(slot, &mut reader)
+            };
+            let (cut_slot, offset, behind) = match end {
+                End::Sealed(offset) => {
+                    last = Some((slot, offset));
+                    continue;
                 }
+                End::Open(cut_slot, offset) if cut_slot == slot => {
+                    tail_is_open = true;
+                    (Some(slot), offset, &slots[at + 1..])
+                }
+                End::Open(cut_slot, offset) => (Some(cut_slot), offset, &slots[at..]),
+                End::Missing => (None, HEADER_BYTES, &slots[at..]),
+            };
+            let highest = self.look_behind(cut_slot, offset, behind, reader.lsn)?;
+            let has_bytes = highest.is_some() || !behind.is_empty();
+            let cut_id = cut_slot.map_or(id, |slot| self.log.segments[slot as usize].id);
+            recovered.cut = has_bytes.then_some((cut_id, offset as u64));
+            recovered.dropped.extend_from_slice(behind);
+            recovered.lsn_next = highest.unwrap_or(0);
+            break;
+        }
+        if let Some(location) = reader.foreign {
+            let (slot, offset) = self.log.place(location);
+            return Err(Damage {
+                segment: self.log.segments[slot].id,
+                offset: offset as u64,
+                records: reader.records,
+                what: "a key that another core owns",
+            });
+        }
+        let tail = slots.iter().rfind(|slot| !recovered.dropped.contains(slot));
+        if let (true, Some(&slot)) = (tail_is_open, tail) {
+            let segment = &self.log.segments[slot as usize];
+            if segment.filled + SEAL_BATCH_BYTES > segment.memory.len() {
+                return Err(Damage {
+                    segment: segment.id,
+                    offset: segment.filled as u64,
+                    records: 0,
+                    what: "no place is left for the end of the segment",
+                });
             }
         }
         for &slot in &recovered.dropped {
             self.log.order.retain(|&other| other != slot);
+            let base_lsn = self.log.segments[slot as usize].base_lsn.min(LSN_MAX);
+            recovered.lsn_next = recovered.lsn_next.max(base_lsn + 1);
         }
         recovered.lsn_next = recovered.lsn_next.max(reader.lsn);
-        self.log.recovered(reader.previous_crc, reader.lsn, tail_is_open);
+        self.log.recovered(reader.previous_crc, reader.lsn, reader.claimed_lsn, tail_is_open);
         for &slot in &recovered.dropped {
             self.log.free_dropped(slot);
         }
-        self.drop_unclaimed_chains();
+        self.settle_chains();
         recovered.records = reader.records;
-        recovered.decided = reader.decided.into_iter().collect();
+        recovered.decided = self.transactions.decided.keys().copied().collect();
         recovered.decided.sort_unstable();
         recovered.unresolved =
             self.transactions.prepared.keys().map(|&id| Unresolved { id }).collect();
@@ -123,10 +174,11 @@ impl Store {
         let mut offset = HEADER_BYTES;
         loop {
             let Some(head) = self.read_batch(slot, offset, reader) else {
-                return End::Open(offset);
+                return End::Open(slot, offset);
             };
             reader.previous_crc = head.crc;
             reader.lsn = head.lsn_end();
+            reader.claimed_lsn = reader.claimed_lsn.max(head.durable_lsn());
             reader.records += u64::from(head.records);
             offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
             self.log.segments[slot as usize].filled = offset;
@@ -134,7 +186,7 @@ impl Store {
                 BatchKind::Data => self.replay_data(slot, reader),
                 BatchKind::Prepare => self.replay_prepare(slot, reader),
                 BatchKind::Resume => {}
-                BatchKind::Seal => return End::Sealed,
+                BatchKind::Seal => return End::Sealed(offset),
             }
         }
     }
@@ -142,7 +194,7 @@ impl Store {
     /// Checks the batch at `offset` whole; leaves the offsets of its records in the reader.
     fn read_batch(&self, slot: u32, offset: usize, reader: &mut Reader) -> Option<BatchHead> {
         let segment = &self.log.segments[slot as usize];
-        let head = BatchHead::read(segment.memory.get(offset..)?)?;
+        let head = BatchHead::read(segment.memory.get(offset..)?, segment.salt)?;
         let follows = match head.kind {
             BatchKind::Resume => head.base_lsn >= reader.lsn,
             _ => head.base_lsn == reader.lsn,
@@ -169,17 +221,25 @@ impl Store {
         reader.offsets = offsets;
     }
 
+    /// The key of a record that sets or removes one; `None` for others and for keys that this core cannot hold.
     fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
         let is_key = matches!(record.kind, Kind::Put | Kind::Chain | Kind::Tombstone);
         let database =
             u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)?;
-        is_key.then(|| self.key(DatabaseId(database), record.key))
+        let slot = slot_of(record.key);
+        (is_key && self.owns(slot))
+            .then(|| self.key_in_slot(DatabaseId(database), record.key, slot))
     }
 
     fn replay_record(&mut self, location: Location, reader: &mut Reader) {
         // The arena lives as long as the store, but the compiler cannot tell: the key is copied only where it must be.
         let record = self.log.record(location);
         let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
+        let is_key = matches!(kind, Kind::Put | Kind::Chain | Kind::Tombstone);
+        if is_key && self.replayed_key(&record).is_none() {
+            reader.foreign.get_or_insert(location);
+            return;
+        }
         match kind {
             Kind::Put | Kind::Chain => {
                 if kind == Kind::Chain {
@@ -196,6 +256,9 @@ impl Store {
                                 && chain::read_head(old.value).is_some_and(|(old, _, _)| old == id)
                         });
                     if !counted {
+                        if self.chains.is_counted(id) {
+                            return;
+                        }
                         self.chains.count_live(&mut self.log, id);
                     }
                 }
@@ -228,9 +291,9 @@ impl Store {
                 let Some(id) = read_id(record.key) else { return };
                 self.log.add_anchor(location);
                 match kind {
+                    Kind::Decision => self.keep_decision(id, location),
                     Kind::Commit => self.apply_prepared(id, true),
-                    Kind::Abort => self.drop_prepared(id, true),
-                    _ => drop(reader.decided.insert(id)),
+                    _ => self.drop_prepared(id, true),
                 }
             }
             // Formats to come: a release that writes them raises the version.
@@ -249,34 +312,63 @@ impl Store {
         self.replay_key = bytes;
     }
 
-    fn replay_prepare(&mut self, slot: u32, reader: &Reader) {
+    fn replay_prepare(&mut self, slot: u32, reader: &mut Reader) {
         let mut locations =
             reader.offsets.iter().map(|&offset| self.log.location(slot, offset as usize));
         let Some(opening) = locations.next() else { return };
-        let Some(id) = read_id(self.log.record(opening).key) else { return };
-        let records = locations.collect();
+        let head = self.log.record(opening);
+        let Some(id) = read_id(head.key).filter(|_| head.kind == Kind::Prepare) else { return };
+        let records: Vec<Location> = locations.collect();
+        let is_foreign = |&&location: &&Location| {
+            self.replayed_key(&self.log.record(location)).is_none()
+        };
+        if let Some(&location) = records.iter().find(is_foreign) {
+            reader.foreign.get_or_insert(location);
+            return;
+        }
+        // The same command may have been tried before, without room for its end.
+        self.drop_prepared(id, true);
         self.log.pin(opening);
         self.transactions.prepared.insert(id, Prepared { opening, records });
+    }
+
+    /// Whether a whole batch in these segments tells that everything below `lsn` had been durable.
+    fn had_been_durable(&self, slots: &[u32], lsn: u64) -> bool {
+        let mut offsets = Vec::new();
+        slots.iter().any(|&slot| {
+            let segment = &self.log.segments[slot as usize];
+            let mut offset = HEADER_BYTES;
+            let mut whole = std::iter::from_fn(|| {
+                let head = BatchHead::read(segment.memory.get(offset..)?, segment.salt)?;
+                let at = offset;
+                offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
+                let (salt, epoch_ms) = (segment.salt, segment.epoch_ms);
+                is_whole(segment.memory, at, &head, salt, epoch_ms, &mut offsets).then_some(head)
+            });
+            whole.any(|head| head.durable_lsn() >= lsn)
+        })
     }
 
     /// Looks for batches behind a place where none is whole. Gives the highest LSN that they reach.
     fn look_behind(
         &self,
-        slot: u32,
+        slot: Option<u32>,
         offset: usize,
         behind: &[u32],
         lsn: u64,
     ) -> Result<Option<u64>, Damage> {
         let (mut highest, mut offsets) = (None, Vec::new());
         let mut proof: Option<u64> = None;
-        let places = std::iter::once((slot, offset + 4))
+        let places = slot
+            .map(|slot| (slot, offset + 4))
+            .into_iter()
             .chain(behind.iter().map(|&slot| (slot, HEADER_BYTES)));
         for (slot, start) in places {
             let segment = &self.log.segments[slot as usize];
             let mut at = start;
             while at + BATCH_HEAD_BYTES < segment.memory.len() {
-                let head =
-                    BatchHead::read(&segment.memory[at..]).filter(|head| head.base_lsn >= lsn);
+                let head = BatchHead::read(&segment.memory[at..], segment.salt)
+                    .filter(|head| head.base_lsn >= lsn);
                 match head {
                     Some(head)
                         if is_whole(
@@ -299,12 +391,30 @@ impl Store {
             }
         }
         let Some(durable_lsn) = proof else { return Ok(highest) };
+        let slot = slot.or(behind.first().copied()).expect("the proof lies somewhere");
         Err(Damage {
             segment: self.log.segments[slot as usize].id,
             offset: offset as u64,
             records: durable_lsn - lsn,
             what: "a batch that had been durable is not whole",
         })
+    }
+
+    /// Drops chains without a head, and counts those of prepared transactions as live.
+    fn settle_chains(&mut self) {
+        let waiting: Vec<u64> = self
+            .transactions
+            .prepared
+            .values()
+            .flat_map(|prepared| &prepared.records)
+            .filter_map(|&location| {
+                let record = self.log.record(location);
+                (record.kind == Kind::Chain).then(|| chain::read_head(record.value)).flatten()
+            })
+            .map(|(id, _, _)| id)
+            .collect();
+        waiting.into_iter().for_each(|id| self.chains.count_live(&mut self.log, id));
+        self.drop_unclaimed_chains();
     }
 
     fn drop_unclaimed_chains(&mut self) {

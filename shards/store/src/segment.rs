@@ -6,7 +6,7 @@ use crc_fast::crc32_iscsi;
 /// Bytes before the first batch.
 pub const HEADER_BYTES: usize = 4096;
 /// Version of all that lies in a segment. Checked at start; golden files hold it.
-pub const FORMAT_VERSION: u16 = 1;
+pub(crate) const FORMAT_VERSION: u16 = 1;
 const MAGIC: &[u8; 8] = b"HYPERION";
 /// What the crc covers, crc included: below one disk sector, so that it is never torn.
 const HEADER_USED_BYTES: usize = 68;
@@ -23,7 +23,7 @@ pub enum HeaderState {
 /// The first bytes of a segment.
 ///
 /// Shape: magic 8, version u16, state u16, core u16, 2 zero, id u64, base LSN u64, epoch in Unix ms u64, instance 16 bytes,
-/// salt u32, sequence u32 zero, crc u32.
+/// salt u32, generation u32, crc u32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// In use or free.
@@ -40,6 +40,8 @@ pub struct Header {
     pub instance: [u8; 16],
     /// Random for every use: it is in all crcs of the segment.
     pub salt: u32,
+    /// The layout of partitions over cores that it belongs to; the manifest names the one that counts.
+    pub generation: u32,
 }
 
 impl Header {
@@ -56,6 +58,7 @@ impl Header {
         out[32..40].copy_from_slice(&self.epoch_ms.to_le_bytes());
         out[40..56].copy_from_slice(&self.instance);
         out[56..60].copy_from_slice(&self.salt.to_le_bytes());
+        out[60..64].copy_from_slice(&self.generation.to_le_bytes());
         let crc = crc32_iscsi(&out[..HEADER_USED_BYTES - 4]);
         out[HEADER_USED_BYTES - 4..HEADER_USED_BYTES].copy_from_slice(&crc.to_le_bytes());
     }
@@ -91,6 +94,7 @@ impl Header {
             epoch_ms: read_u64_short(&head[32..40]),
             instance,
             salt: read_u32(head, 56),
+            generation: read_u32(head, 60),
         }))
     }
 }

@@ -116,10 +116,18 @@ impl Store {
         let is_long = |write: &Write<'_>| write.value.is_some_and(|value| value.len() > inline_max);
         if writes.iter().any(is_long) {
             self.prepare(id, writes)?;
-            return self.commit_prepared(id);
+            let committed = self.commit_prepared(id);
+            if committed.is_err() {
+                // Without a commit record the prepared batch is void, and may be prepared once more under this id.
+                self.drop_prepared(id, false);
+            }
+            return committed;
         }
         // Room for all of them at once: then none of them can fail, and they lie in one batch.
-        let bytes = writes.iter().map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len) + 64).sum();
+        let bytes = writes
+            .iter()
+            .map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len) + 64)
+            .sum();
         self.log.make_room(bytes)?;
         for write in writes {
             let key = self.key(write.database, write.key);
@@ -156,7 +164,16 @@ impl Store {
             self.log.append(Kind::Commit, &Extras::default(), &id.0.to_le_bytes(), &[])?;
         self.log.add_anchor(location);
         self.apply_prepared(id, false);
+        self.observe(self.log.appended_position());
         Ok(())
+    }
+
+    /// Keeps the word of a decision until the transaction is settled.
+    pub(crate) fn keep_decision(&mut self, id: TransactionId, location: Location) {
+        self.log.pin(location);
+        if let Some(before) = self.transactions.decided.insert(id, location) {
+            self.log.unpin(before);
+        }
     }
 
     /// Indexes the records of a prepared transaction.
@@ -179,7 +196,12 @@ impl Store {
                     self.unpoint(&key, spot, entry);
                 }
             } else {
-                if let (Some((chain, _, _)), true) = (head, from_log) {
+                if let Some((chain, bytes, pieces)) = head {
+                    // In the log, a value that was replaced since may have lost its pieces.
+                    let is_whole = self.chains.is_whole(chain, bytes, pieces);
+                    if !is_whole || (from_log && self.chains.is_counted(chain)) {
+                        continue;
+                    }
                     self.chains.count_live(&mut self.log, chain);
                 }
                 self.point(&key, location, size, expires);
@@ -225,8 +247,7 @@ impl Store {
         let location =
             self.log.append(Kind::Decision, &Extras::default(), &id.0.to_le_bytes(), &[])?;
         self.log.add_anchor(location);
-        self.log.pin(location);
-        self.transactions.decided.insert(id, location);
+        self.keep_decision(id, location);
         Ok(())
     }
 
@@ -236,7 +257,6 @@ impl Store {
             self.log.unpin(location);
         }
     }
-
 }
 
 /// Reads the id out of a record's key.

@@ -111,10 +111,10 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/limits/clients", |c| c.settings.limits.clients = 5),
         ("/settings/limits/idle_timeout_s", |c| c.settings.limits.idle_timeout_s = 5),
         ("/settings/limits/output_bytes", |c| {
-            c.settings.limits.output_bytes = Size::from_bytes(1 << 20)
+            c.settings.limits.output_bytes = Size::from_bytes(1 << 20);
         }),
         ("/settings/limits/value_bytes", |c| {
-            c.settings.limits.value_bytes = Size::from_bytes(1 << 20)
+            c.settings.limits.value_bytes = Size::from_bytes(1 << 20);
         }),
         ("/settings/limits/write_timeout_s", |c| c.settings.limits.write_timeout_s = 5),
         ("/settings/log_level", |c| c.settings.log_level = LogLevel::Debug),

@@ -1,4 +1,5 @@
-//! Tests of the start: which config is taken, what is refused, and what is found before the first change.
+//! Tests of the start: which config is taken, what is refused, and what is found before the first
+//! change.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

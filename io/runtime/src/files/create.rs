@@ -11,18 +11,28 @@ use std::{
 const CHUNK_BYTES: usize = 1 << 20;
 const ALIGNMENT_BYTES: usize = 4096;
 
-/// Makes a new file of `bytes` zeros, on stable storage when this returns, open for reading and writing through the
-/// page cache. Written past the page cache where the file system allows it. The directory is not synced.
+/// Makes a new file of `bytes` zeros, on stable storage when this returns, open for reading and
+/// writing through the page cache. Written past the page cache where the file system allows it. The
+/// directory is not synced.
 ///
 /// Units: `bytes`, any count.
 /// Errors: the file exists, or the disk is full: then the file is removed again.
 pub fn create_filled(path: &Path, bytes: u64) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    match fill(&file, path, bytes) {
+    fill_or_remove(file, path, |file| fill(file, path, bytes))
+}
+
+pub(super) fn fill_or_remove(
+    file: File,
+    path: &Path,
+    fill: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<File> {
+    match fill(&file) {
         Ok(()) => Ok(file),
         Err(error) => {
             drop(file);
-            // The first error is the one to tell; a file that stays is met by the next `create_new`.
+            // The first error is the one to tell; a file that stays is met by the next
+            // `create_new`.
             let _ = fs::remove_file(path);
             Err(error)
         }

@@ -34,19 +34,15 @@ pub enum LockError {
     },
 }
 
-/// Locks the file at `path`, made when missing, without waiting, and writes this process's id in it.
+/// Locks the file at `path`, made when missing, without waiting, and writes this process's id in
+/// it.
 ///
 /// Errors: another holder, named by what it wrote; or the file cannot be used.
 pub fn lock(path: &Path) -> Result<FileLock, LockError> {
     let failed = |source| LockError::Failed { path: path.to_path_buf(), source };
     let mut options = OpenOptions::new();
-    let mut file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(failed)?;
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -11,15 +11,16 @@ pub struct Mapping {
     map: Option<Mmap>,
 }
 
-/// Maps all of `file` for reading. Only for sealed files under a held directory lock: the caller sees to it that
-/// nobody writes or shortens the file while the mapping lives.
+/// Maps all of `file` for reading. Only for sealed files under a held directory lock: the caller
+/// sees to it that nobody writes or shortens the file while the mapping lives.
 ///
 /// Errors: those of mmap.
 pub fn map(file: &File) -> io::Result<Mapping> {
     if file.metadata()?.len() == 0 {
         return Ok(Mapping { map: None });
     }
-    // SAFETY: the caller maps sealed files alone, as the text above demands; the lock keeps other processes off.
+    // SAFETY: the caller maps sealed files alone, as the text above demands; the lock keeps other
+    // processes off.
     let map = unsafe { Mmap::map(file)? };
     Ok(Mapping { map: Some(map) })
 }

@@ -1,4 +1,5 @@
-//! Files outside the ring: made filled, replaced whole, locked, mapped, and told apart by file system.
+//! Files outside the ring: made filled, replaced whole, locked, mapped, and told apart by file
+//! system.
 
 mod create;
 mod lock;
@@ -6,7 +7,7 @@ mod mapping;
 mod replace;
 mod system;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use create::create_filled;
 pub use lock::{FileLock, LockError, lock};

@@ -15,10 +15,12 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Puts `bytes` in the place of the file at `path`: after a crash the old or the new file is there, whole. Writes
-/// `path` + `.new`, syncs it, renames it and syncs the directory. One writer at a time.
+/// Puts `bytes` in the place of the file at `path`: after a crash the old or the new file is there,
+/// whole. Writes `path` + `.new`, syncs it, renames it and syncs the directory. One writer at a
+/// time.
 ///
-/// Errors: those of the calls; the old file is untouched then, except when the last sync failed: then either may be there.
+/// Errors: those of the calls; the old file is untouched then, except when the last sync failed:
+/// then either may be there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = OsString::from(path);
     name.push(".new");

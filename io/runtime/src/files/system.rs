@@ -3,8 +3,8 @@
 
 use std::{ffi::CString, io, mem, os::unix::ffi::OsStrExt, path::Path};
 
-/// The file system by its magic number: `ext4` (also ext2 and ext3), `xfs`, `btrfs`, `tmpfs`, `overlayfs`, `nfs`,
-/// else `other`.
+/// The file system by its magic number: `ext4` (also ext2 and ext3), `xfs`, `btrfs`, `tmpfs`,
+/// `overlayfs`, `nfs`, else `other`.
 ///
 /// Errors: the path does not exist or cannot be reached.
 pub fn file_system(path: &Path) -> io::Result<&'static str> {

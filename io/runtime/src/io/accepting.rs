@@ -18,8 +18,8 @@ use crate::{
 };
 
 impl<M> Io<M> {
-    /// Listens on a TCP address; port 0 lets the system choose one. Accepted sockets send at once (no delay) and
-    /// are kept alive.
+    /// Listens on a TCP address; port 0 lets the system choose one. Accepted sockets send at once
+    /// (no delay) and are kept alive.
     ///
     /// Errors: those of bind, for example an address in use.
     pub fn listen_tcp(&mut self, address: SocketAddr) -> io::Result<ListenerId> {
@@ -27,8 +27,8 @@ impl<M> Io<M> {
         self.start_listener(listener)
     }
 
-    /// Listens on a Unix socket at `path` with the permission bits `mode`. A socket file that nobody answers on is
-    /// replaced.
+    /// Listens on a Unix socket at `path` with the permission bits `mode`. A socket file that
+    /// nobody answers on is replaced.
     ///
     /// Errors: somebody answers there, or the path is another kind of file, or those of bind.
     pub fn listen_unix(&mut self, path: &Path, mode: u32) -> io::Result<ListenerId> {

@@ -87,13 +87,15 @@ impl<M> CrossCore<M> {
 impl<M: Send> Io<M> {
     /// Puts `mail` in the box of another core, which reads it in its next turn.
     ///
-    /// Errors: gives the mail back when the box is full; this core then gets a turn when there is room.
+    /// Errors: gives the mail back when the box is full; this core then gets a turn when there is
+    /// room.
     /// Panics: when `core` is this core or there is no such core.
     pub fn post(&mut self, core: usize, mail: M) -> Result<(), M> {
         assert!(core != self.cross.core, "core {core} posts to itself");
         let sender = self.cross.senders[core].as_mut();
         let sender = sender.expect("there is a box to each other core");
-        // A full box is woken too: its owner may be asleep with mail that no doorbell was rung for yet.
+        // A full box is woken too: its owner may be asleep with mail that no doorbell was rung for
+        // yet.
         self.cross.to_wake[core] = true;
         self.cross.any_to_wake = true;
         let result = sender.push(mail);

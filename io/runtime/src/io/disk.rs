@@ -23,8 +23,8 @@ impl<M> Io<M> {
         self.memory.files.take(id)
     }
 
-    /// Writes all of `bytes` now, on this core: for the page cache. Buffered writes on the ring would go to a worker
-    /// thread on file systems that may block.
+    /// Writes all of `bytes` now, on this core: for the page cache. Buffered writes on the ring
+    /// would go to a worker thread on file systems that may block.
     ///
     /// Errors: those of pwrite; `NotFound` for a dead id.
     pub fn write_inline(&mut self, id: FileId, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -34,8 +34,9 @@ impl<M> Io<M> {
         }
     }
 
-    /// Writes all of `bytes` at `offset`, and then syncs the file's data if `sync`; `Core::file_done` is called once
-    /// for both. A write that the kernel cuts short is continued; `WriteZero` says that it went no further.
+    /// Writes all of `bytes` at `offset`, and then syncs the file's data if `sync`;
+    /// `Core::file_done` is called once for both. A write that the kernel cuts short is continued;
+    /// `WriteZero` says that it went no further.
     pub fn write(&mut self, id: FileId, offset: u64, bytes: &'static [u8], sync: bool, token: u64) {
         self.start_file_operation(id, offset, bytes, sync, token);
     }
@@ -100,8 +101,12 @@ impl<M> Io<M> {
         }
     }
 
-    /// A write or sync completed. Gives the caller's token and the result when all of the operation is through.
-    pub(crate) fn file_completed(&mut self, completion: Completion) -> Option<(u64, io::Result<()>)> {
+    /// A write or sync completed. Gives the caller's token and the result when all of the operation
+    /// is through.
+    pub(crate) fn file_completed(
+        &mut self,
+        completion: Completion,
+    ) -> Option<(u64, io::Result<()>)> {
         let Completion { token, result, .. } = completion;
         let operation = self.memory.files.operation(token.index);
         operation.pending -= 1;
@@ -115,7 +120,9 @@ impl<M> Io<M> {
             }
             (_, Ok(_)) => self.stats.file_syncs += 1,
             (_, Err(_)) if -result == libc::ECANCELED => operation.cancelled = true,
-            (_, Err(_)) if matches!(-result, libc::EINTR | libc::EAGAIN) => operation.cancelled = true,
+            (_, Err(_)) if matches!(-result, libc::EINTR | libc::EAGAIN) => {
+                operation.cancelled = true;
+            }
             (_, Err(_)) => {
                 operation.error.get_or_insert_with(|| io::Error::from_raw_os_error(-result));
             }

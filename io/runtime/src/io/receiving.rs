@@ -41,7 +41,8 @@ impl<M> Io<M> {
         self.memory.connections.view(id).is_some_and(|connection| connection.paused)
     }
 
-    /// Ends a connection at once; bytes in flight may be lost. `closed` is called later in this turn or in the next.
+    /// Ends a connection at once; bytes in flight may be lost. `closed` is called later in this
+    /// turn or in the next.
     pub fn close(&mut self, id: ConnectionId) {
         let Some(connection) = self.memory.connections.get(id) else { return };
         let why = connection.orderly_reason();
@@ -83,8 +84,8 @@ impl<M> Io<M> {
         self.memory.connections.open()
     }
 
-    /// When a byte was last received from the peer or taken by the kernel for it, in `now_ns`; the time of
-    /// opening before that.
+    /// When a byte was last received from the peer or taken by the kernel for it, in `now_ns`; the
+    /// time of opening before that.
     #[must_use]
     pub fn last_progress_ns(&self, id: ConnectionId) -> Option<u64> {
         self.memory.connections.view(id).map(|connection| connection.progress_ns)
@@ -129,24 +130,24 @@ impl<M> Io<M> {
             let bytes = self.options.receive_buffer_bytes as usize;
             connection.receive_buffer = vec![0; bytes].into_boxed_slice();
         }
-        // SAFETY: `in_receive` keeps the connection, and everybody off the buffer, until the completion; `Io` drains
-        // the ring before its memory goes.
+        // SAFETY: `in_receive` keeps the connection, and everybody off the buffer, until the
+        // completion; `Io` drains the ring before its memory goes.
         unsafe { self.ring.receive_once(socket, &mut connection.receive_buffer, token) };
     }
 
-    /// The receive in flight has ended or not; true when the core still sees the connection.
-    pub(crate) fn receive_completed(&mut self, id: ConnectionId, more: bool) -> bool {
+    /// Notes what a completion says about the receive; true when the core is to hear of it.
+    pub(crate) fn receive_completed(&mut self, id: ConnectionId, result: i32, more: bool) -> bool {
         let now_ns = self.now_ns();
         let Some(connection) = self.memory.connections.any(id) else { return false };
         if !more {
             connection.in_receive = false;
             connection.cancelling = false;
         }
-        connection.progress_ns = now_ns;
-        let seen = !connection.closed;
-        if !seen {
-            self.memory.connections.retire(id);
+        if result > 0 {
+            connection.progress_ns = now_ns;
         }
+        let seen = !connection.closed && !connection.close_after_send;
+        self.memory.connections.retire(id);
         seen
     }
 

@@ -8,9 +8,10 @@ use crate::{
 };
 
 impl<M> Io<M> {
-    /// Sends `bytes` if nothing is in flight: takes them, leaves an empty buffer with the old allocation in their
-    /// place, and gives true. Otherwise, or when the id is dead or closing, gives false and takes nothing; while
-    /// `is_sending`, `Core::sent` says when to try again. Sending nothing gives true and does nothing.
+    /// Sends `bytes` if nothing is in flight: takes them, leaves an empty buffer with the old
+    /// allocation in their place, and gives true. Otherwise, or when the id is dead or closing,
+    /// gives false and takes nothing; while `is_sending`, `Core::sent` says when to try again.
+    /// Sending nothing gives true and does nothing.
     pub fn send(&mut self, id: ConnectionId, bytes: &mut Vec<u8>) -> bool {
         let now_ns = self.now_ns();
         let Some(connection) = self.memory.connections.get(id) else { return false };
@@ -39,8 +40,8 @@ impl<M> Io<M> {
         connection.in_send = true;
         let token = Token::new(Operation::Send, id.index, id.generation);
         let rest = &connection.sending[connection.sent_bytes..];
-        // SAFETY: `in_send` keeps the connection and its buffer unchanged until the completion; `Io` drains the ring
-        // before its memory goes.
+        // SAFETY: `in_send` keeps the connection and its buffer unchanged until the completion;
+        // `Io` drains the ring before its memory goes.
         unsafe { self.ring.send(connection.socket.fd(), rest, token) };
     }
 

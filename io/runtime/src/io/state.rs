@@ -1,5 +1,8 @@
 //! The state behind `Io`: ring, tables, clocks, counters; and how it ends.
-#![expect(unsafe_code, reason = "memory that the kernel writes may be dropped only when the ring is empty")]
+#![expect(
+    unsafe_code,
+    reason = "memory that the kernel writes may be dropped only when the ring is empty"
+)]
 
 use std::{
     collections::VecDeque,
@@ -101,7 +104,8 @@ impl<M> Io<M> {
         self.now_unix_ms
     }
 
-    /// Nanoseconds since the cores were started, the same for all cores, never going back; read once a turn.
+    /// Nanoseconds since the cores were started, the same for all cores, never going back; read
+    /// once a turn.
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.now_ns
@@ -123,8 +127,8 @@ impl<M> Io<M> {
         self.again = true;
     }
 
-    /// Leaves the loop of this core after this turn. What was queued is still submitted; sends get no more
-    /// time than the kernel needs to take what fits, writes and syncs are waited for.
+    /// Leaves the loop of this core after this turn. What was queued is still submitted; sends get
+    /// no more time than the kernel needs to take what fits, writes and syncs are waited for.
     pub fn stop(&mut self) {
         self.stopping = true;
     }
@@ -178,7 +182,11 @@ impl<M> Drop for Io<M> {
             unsafe { ManuallyDrop::drop(&mut self.ring) };
             // SAFETY: as above; no request points into it, for none is in flight.
             unsafe { ManuallyDrop::drop(&mut self.memory) };
+        } else {
+            // Ring and memory are leaked: the kernel may still write there. In tests nothing takes
+            // so long, so there it is a failure.
+            #[cfg(test)]
+            assert!(std::thread::panicking(), "the ring kept {} requests", self.ring.in_flight());
         }
-        // Otherwise ring and memory are leaked: the kernel may still write there.
     }
 }

@@ -1,5 +1,8 @@
 //! One bounded queue from one core to one other core: one producer, one consumer, no lock.
-#![expect(unsafe_code, reason = "slots are shared between the two ends and handed over by counters")]
+#![expect(
+    unsafe_code,
+    reason = "slots are shared between the two ends and handed over by counters"
+)]
 
 use std::mem::MaybeUninit;
 
@@ -19,9 +22,10 @@ struct Shared<M> {
     slots: Box<[UnsafeCell<MaybeUninit<M>>]>,
 }
 
-// SAFETY: the one sender alone writes slots in `taken + capacity > put`, the one receiver alone reads slots in
-// `taken < put`; neither end is `Clone` and both need `&mut self`. A slot changes hands by a release store that
-// the other end loads with acquire. Messages cross threads, so they must be `Send`.
+// SAFETY: the one sender alone writes slots in `taken + capacity > put`, the one receiver alone
+// reads slots in `taken < put`; neither end is `Clone` and both need `&mut self`. A slot changes
+// hands by a release store that the other end loads with acquire. Messages cross threads, so they
+// must be `Send`.
 unsafe impl<M: Send> Send for Shared<M> {}
 // SAFETY: as above; no method of `Shared` is reachable but through the two ends.
 unsafe impl<M: Send> Sync for Shared<M> {}
@@ -70,7 +74,8 @@ pub(crate) fn mailbox<M: Send>(capacity: usize) -> (MailSender<M>, MailReceiver<
 }
 
 impl<M: Send> MailSender<M> {
-    /// Puts `mail` in, or gives it back when the box is full; then the receiver will say when there is room.
+    /// Puts `mail` in, or gives it back when the box is full; then the receiver will say when there
+    /// is room.
     pub(crate) fn push(&mut self, mail: M) -> Result<(), M> {
         let capacity = self.shared.slots.len();
         let put = self.shared.put.0.load(Ordering::Relaxed);
@@ -80,7 +85,8 @@ impl<M: Send> MailSender<M> {
             return Err(mail);
         }
         self.shared.slots[put & (capacity - 1)].with_mut(|slot| {
-            // SAFETY: `put - taken < capacity`, so the receiver has left this slot; we are the one sender.
+            // SAFETY: `put - taken < capacity`, so the receiver has left this slot; we are the one
+            // sender.
             let slot = unsafe { &mut *slot };
             slot.write(mail);
         });
@@ -114,7 +120,8 @@ impl<M: Send> MailReceiver<M> {
             return None;
         }
         let mail = self.shared.slots[taken & (self.shared.slots.len() - 1)].with_mut(|slot| {
-            // SAFETY: `taken < put`, so the sender wrote this slot and left it; we are the one receiver.
+            // SAFETY: `taken < put`, so the sender wrote this slot and left it; we are the one
+            // receiver.
             let slot = unsafe { &mut *slot };
             // SAFETY: it was written, and `taken` moves on below, so it is read once.
             unsafe { slot.assume_init_read() }
@@ -129,9 +136,11 @@ impl<M: Send> MailReceiver<M> {
         self.shared.put.0.load(Ordering::Acquire).wrapping_sub(taken)
     }
 
-    /// After messages were taken: true when the sender had found the box full, so it must be woken if it sleeps.
+    /// After messages were taken: true when the sender had found the box full, so it must be woken
+    /// if it sleeps.
     pub(crate) fn sender_starved(&self) -> bool {
-        // Orders our store of `taken` before the look at the sender's flags, as `SleepFlag::claim` does.
+        // Orders our store of `taken` before the look at the sender's flags, as `SleepFlag::claim`
+        // does.
         fence(Ordering::SeqCst);
         self.shared.starved.0.load(Ordering::Relaxed)
             && self.shared.starved.0.swap(false, Ordering::AcqRel)

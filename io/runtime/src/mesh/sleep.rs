@@ -1,8 +1,8 @@
 //! The flag by which a core says that it sleeps, so that only sleepers are woken.
 //!
 //! The sleeper: `announce`, look at all queues, sleep if they are empty, `awake`. The waker: put
-//! something in a queue, `claim`, ring if that gave true. The two fences order "flag, then look" against
-//! "put, then flag", so at least one side sees the other.
+//! something in a queue, `claim`, ring if that gave true. The two fences order "flag, then look"
+//! against "put, then flag", so at least one side sees the other.
 
 use super::sync::{AtomicBool, Ordering, fence};
 

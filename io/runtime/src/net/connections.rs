@@ -66,7 +66,8 @@ impl Connections {
         self.open
     }
 
-    /// Takes a socket in; gives it back when the table is full, also of those that are still being closed.
+    /// Takes a socket in; gives it back when the table is full, also of those that are still being
+    /// closed.
     pub(crate) fn add(&mut self, socket: Socket, now_ns: u64) -> Result<ConnectionId, Socket> {
         let index = match self.free.pop() {
             Some(index) => index,
@@ -127,7 +128,8 @@ impl Connections {
         }
     }
 
-    /// Frees the slot, and closes the socket, when the core sees it no more and nothing is in flight.
+    /// Frees the slot, and closes the socket, when the core sees it no more and nothing is in
+    /// flight.
     pub(crate) fn retire(&mut self, id: ConnectionId) {
         let idle = self.any(id).is_some_and(|connection| {
             connection.closed && !connection.in_send && !connection.in_receive

@@ -8,7 +8,8 @@ use std::{
 
 use crate::limits;
 
-/// Asks the kernel to find silent peers that are gone. Accepted sockets inherit it from their listener.
+/// Asks the kernel to find silent peers that are gone. Accepted sockets inherit it from their
+/// listener.
 pub(super) fn set_keepalive(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
     set(socket, libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, limits::KEEPALIVE_IDLE_SECONDS)
@@ -29,9 +30,7 @@ fn set(socket: BorrowedFd<'_>, level: i32, name: i32, value: i32) -> io::Result<
     let length = libc::socklen_t::try_from(size_of::<i32>()).unwrap_or(4);
     let pointer: *const i32 = &raw const value;
     // SAFETY: the kernel copies `length` bytes of `value` during the call.
-    check(unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, name, pointer.cast(), length)
-    })
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, pointer.cast(), length) })
 }
 
 fn check(result: i32) -> io::Result<()> {

@@ -25,8 +25,7 @@ enum Stream {
 
 impl Socket {
     pub(crate) fn from_fd(fd: OwnedFd, unix: bool) -> Socket {
-        let stream =
-            if unix { Stream::Unix(fd.into()) } else { Stream::Tcp(fd.into()) };
+        let stream = if unix { Stream::Unix(fd.into()) } else { Stream::Tcp(fd.into()) };
         Socket { stream }
     }
 
@@ -77,7 +76,8 @@ impl Socket {
         }
     }
 
-    /// Ends both directions; requests of the ring on it then complete. One that the peer ended already is fine.
+    /// Ends both directions; requests of the ring on it then complete. One that the peer ended
+    /// already is fine.
     pub(crate) fn shutdown(&self) {
         let _ = match &self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Both),
@@ -85,7 +85,8 @@ impl Socket {
         };
     }
 
-    /// Says `bytes` as far as the socket takes them at once, and closes. The peer may be gone: nobody is told.
+    /// Says `bytes` as far as the socket takes them at once, and closes. The peer may be gone:
+    /// nobody is told.
     pub(crate) fn refuse(self, bytes: &[u8]) {
         let _ = match &self.stream {
             Stream::Tcp(stream) => {

@@ -49,7 +49,8 @@ impl ReceiveBuffers {
             bytes,
             tail: Cell::new(0),
         };
-        // SAFETY: both allocations live until `drop`; `Io` drains the ring before it drops them, or leaks them.
+        // SAFETY: both allocations live until `drop`; `Io` drains the ring before it drops them, or
+        // leaks them.
         unsafe {
             ring.submitter().register_buf_ring_with_flags(buffers.entries as u64, count, 0, 0)?;
         }
@@ -74,7 +75,8 @@ impl ReceiveBuffers {
         let tail = self.tail.get();
         // SAFETY: the mask keeps the place inside the allocation of `count` entries.
         let place = unsafe { self.entries.add(usize::from(tail & (self.count - 1))) };
-        // SAFETY: the kernel reads a place only after the tail has passed it, and holds at most `count`.
+        // SAFETY: the kernel reads a place only after the tail has passed it, and holds at most
+        // `count`.
         let entry = unsafe { &mut *place };
         entry.set_addr(self.at(id) as u64);
         entry.set_len(self.bytes);
@@ -101,7 +103,8 @@ impl Deref for Lent<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the kernel filled `length` bytes and leaves the buffer alone until `drop` gives it back.
+        // SAFETY: the kernel filled `length` bytes and leaves the buffer alone until `drop` gives
+        // it back.
         unsafe { std::slice::from_raw_parts(self.buffers.at(self.id), self.length) }
     }
 }

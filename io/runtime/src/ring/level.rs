@@ -9,7 +9,8 @@ use crate::{RuntimeError, RuntimeOptions};
 /// How much of io_uring is used; named for the first kernel that has it whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RingLevel {
-    /// No setup flags, one-shot accept and receive into a buffer of each connection, eventfd doorbells.
+    /// No setup flags, one-shot accept and receive into a buffer of each connection, eventfd
+    /// doorbells.
     V5_15,
     /// Deferred task work, multishot accept and receive, provided buffers, messages between rings.
     V6_1,

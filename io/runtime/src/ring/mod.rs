@@ -5,8 +5,8 @@ mod level;
 mod queue;
 mod token;
 
-pub use level::RingLevel;
 pub(crate) use buffers::ReceiveBuffers;
+pub use level::RingLevel;
 pub(crate) use level::check_permission;
 pub(crate) use queue::{Completion, Ring};
 pub(crate) use token::{Operation, Token};

@@ -110,7 +110,8 @@ impl Ring {
     /// Receives again and again into the registered buffers.
     pub(crate) fn receive_multishot(&mut self, socket: RawFd, token: Token) {
         let entry = opcode::RecvMulti::new(Fd(socket), 0).build();
-        // SAFETY: the request has no pointers of its own; the registered buffers outlive the ring's requests.
+        // SAFETY: the request has no pointers of its own; the registered buffers outlive the ring's
+        // requests.
         unsafe { self.push(entry, token) };
     }
 
@@ -179,7 +180,8 @@ impl Ring {
     pub(crate) fn read_event(&mut self, event: RawFd) {
         let count: *mut u64 = &raw mut *self.event_count;
         let entry = opcode::Read::new(Fd(event), count.cast(), 8).build();
-        // SAFETY: the count is boxed and lives as long as the ring; one such read is in flight at a time.
+        // SAFETY: the count is boxed and lives as long as the ring; one such read is in flight at a
+        // time.
         unsafe { self.push(entry, Token::new(Operation::Event, 0, 0)) };
     }
 
@@ -187,7 +189,8 @@ impl Ring {
     pub(crate) fn set_timeout(&mut self, after: Duration) {
         *self.timeout = timespec(after);
         let entry = opcode::Timeout::new(&raw const *self.timeout).build();
-        // SAFETY: the time is boxed and lives as long as the ring; the caller has one in flight at a time.
+        // SAFETY: the time is boxed and lives as long as the ring; the caller has one in flight at
+        // a time.
         unsafe { self.push(entry, Token::new(Operation::Timeout, 0, 0)) };
     }
 
@@ -195,9 +198,8 @@ impl Ring {
     pub(crate) fn send_message(&mut self, ring: RawFd, core: u32) {
         let bits = Token::new(Operation::Message, 0, 0).to_bits();
         let token = Token::new(Operation::MessageSent, core, 0);
-        let entry = opcode::MsgRingData::new(Fd(ring), 0, bits, None)
-            .build()
-            .flags(Flags::SKIP_SUCCESS);
+        let entry =
+            opcode::MsgRingData::new(Fd(ring), 0, bits, None).build().flags(Flags::SKIP_SUCCESS);
         // SAFETY: the request has no pointers.
         unsafe { self.push(entry, token) };
     }
@@ -211,8 +213,8 @@ impl Ring {
         self.ring.submitter().unregister_eventfd()
     }
 
-    /// The one system call of a turn: submits everything, runs deferred work, and waits for `want` completions
-    /// or the time limit.
+    /// The one system call of a turn: submits everything, runs deferred work, and waits for `want`
+    /// completions or the time limit.
     pub(crate) fn enter(&mut self, want: u32, limit: Option<Duration>) {
         let submitted = {
             let mut queue = self.ring.submission();
@@ -225,7 +227,8 @@ impl Ring {
             Some(limit) => {
                 let time = timespec(limit);
                 let argument = SubmitArgs::new().timespec(&time);
-                // SAFETY: the argument and its time live through the call; entries are valid by `push`.
+                // SAFETY: the argument and its time live through the call; entries are valid by
+                // `push`.
                 unsafe {
                     submitter.enter(
                         submitted,
@@ -282,7 +285,8 @@ impl Ring {
         self.in_flight -= ended;
     }
 
-    /// The submission queue is full: submits it, and makes room for completions where the kernel asks for that first.
+    /// The submission queue is full: submits it, and makes room for completions where the kernel
+    /// asks for that first.
     fn make_room(&mut self) {
         self.enter(0, None);
         if self.ring.submission().is_full() {

@@ -1,4 +1,5 @@
-//! What a completion says about its request: the kind, a place in a table, and that place's generation.
+//! What a completion says about its request: the kind, a place in a table, and that place's
+//! generation.
 
 /// Kinds of requests. The number is part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,10 @@ impl Token {
             9 => Operation::Sync,
             other => unreachable!("the ring gave back a token of kind {other} that we never sent"),
         };
-        Token { operation, index: (bits >> 4) as u32 & ((1 << 28) - 1), generation: (bits >> 32) as u32 }
+        Token {
+            operation,
+            index: (bits >> 4) as u32 & ((1 << 28) - 1),
+            generation: (bits >> 32) as u32,
+        }
     }
 }

@@ -1,1 +1,9 @@
-//! Cores with real sockets, files and threads.
+//! Cores with real sockets, files and threads. Deadlines here only guard against hanging.
+
+mod connections;
+mod cores;
+mod descriptors;
+mod disk;
+mod echo;
+mod harness;
+mod unix;

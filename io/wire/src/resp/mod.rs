@@ -1,8 +1,10 @@
 //! The server's side of RESP: commands in, replies out.
 
+mod arguments;
 mod encoder;
 mod error;
 mod inline;
+mod length;
 mod parser;
 #[cfg(test)]
 mod tests;

@@ -36,9 +36,7 @@ impl Entry {
     /// The 6-bit stamp of the last use.
     #[inline(always)]
     pub(crate) fn access(self) -> u8 {
-        #[expect(clippy::cast_possible_truncation, reason = "6 bits")]
-        let access = (self.0 >> ACCESS_SHIFT & ACCESS_MASK) as u8;
-        access
+        (self.0 >> ACCESS_SHIFT & ACCESS_MASK) as u8
     }
 
     /// The same entry with another stamp.

@@ -1,9 +1,18 @@
 //! Owns the end of a segment's life: when it is dead, and what must be durable before its bytes are used again.
 
-use super::Log;
+//!
+//! A segment is freed when nothing in it counts any more, and when a durable batch tells (by its durable lag) that all of the
+//! segment had been durable. By that word recovery knows a segment that was freed from one that never reached the disk: both
+//! leave a hole in the LSNs, but the second ends the log.
+
+use super::{Log, SEAL_BATCH_BYTES, SEAL_BYTES};
+use crate::batch::{BATCH_HEAD_BYTES, BatchKind};
 use crate::limits::READY_SEGMENTS_MAX;
-use crate::record::Plan;
-use crate::segment::{HEADER_BYTES, Header, HeaderState, State};
+use crate::segment::{Header, HeaderState, State};
+
+/// Bytes of a batch with one empty mark.
+const TELL_BYTES: usize = BATCH_HEAD_BYTES + 8;
+const _: () = assert!(TELL_BYTES + SEAL_BATCH_BYTES <= SEAL_BYTES, "one word fits before the seal");
 
 impl Log {
     /// Counts a record that something points at.
@@ -66,20 +75,56 @@ impl Log {
     }
 
     pub(super) fn reuse_waits_for_sync(&self) -> bool {
-        let durable = self.durable_position();
         self.order.iter().enumerate().any(|(age, &slot)| {
-            self.is_dead(slot, age == 0) && self.segments[slot as usize].died_at > durable
+            self.is_dead(slot, age == 0)
+                && !(self.death_is_durable(slot) && self.durability_is_told(age))
         })
+    }
+
+    /// Whether what took the place of the segment's records is durable.
+    fn death_is_durable(&self, slot: u32) -> bool {
+        self.segments[slot as usize].died_at <= self.durable_position()
+    }
+
+    /// Whether a durable batch tells that the segment had been durable.
+    fn durability_is_told(&self, age: usize) -> bool {
+        !self.keeps_files || self.lsn_end(age) <= self.claimed_lsn
+    }
+
+    /// The LSN after the last record of a segment in use.
+    fn lsn_end(&self, age: usize) -> u64 {
+        self.order
+            .get(age + 1)
+            .map_or(self.lsn_next, |&next| self.segments[next as usize].base_lsn)
+    }
+
+    /// Writes a batch that only tells how far the log is durable, when nothing else is being written that does.
+    fn tell_durable(&mut self) {
+        let Some(slot) = self.active else { return };
+        let segment = &self.segments[slot as usize];
+        // The seal's reserve takes one such batch: the one that tells of every sealed segment.
+        let is_last_word = self.durable_lsn >= segment.base_lsn;
+        let kept_back = if is_last_word { SEAL_BATCH_BYTES } else { SEAL_BYTES };
+        let fits = segment.filled + TELL_BYTES + kept_back <= self.segment_bytes;
+        let lag_fits = self.lsn_next - self.durable_lsn < u64::from(u32::MAX);
+        if fits && lag_fits && self.open.is_none() && self.claim.is_none() {
+            self.mark(slot, BatchKind::Data, &[]);
+        }
     }
 
     /// Frees dead segments. With files, their headers must be overwritten and synced first: their slots go to `headers`, and
     /// [`Log::freed`] ends it. An older segment that may hold a key's earlier value is gone for good before a younger one
     /// that holds the key's tombstone may go.
     pub(crate) fn free_dead(&mut self, headers: &mut Vec<u32>) {
-        let durable = self.durable_position();
         let mut age = 0;
+        let mut is_untold = false;
         while let Some(&slot) = self.order.get(age) {
-            if !self.is_dead(slot, age == 0) || self.segments[slot as usize].died_at > durable {
+            if !self.is_dead(slot, age == 0) || !self.death_is_durable(slot) {
+                age += 1;
+                continue;
+            }
+            if !self.durability_is_told(age) {
+                is_untold |= self.lsn_end(age) <= self.durable_lsn;
                 age += 1;
                 continue;
             }
@@ -91,17 +136,29 @@ impl Log {
                 self.freed(slot);
             }
         }
+        if is_untold {
+            self.tell_durable();
+        }
     }
 
     /// Writes a free header into the segment's memory.
     pub(crate) fn free_one(&mut self, slot: u32) {
         #[expect(clippy::cast_possible_truncation, reason = "a salt is 32 bits of it")]
         let salt = self.random() as u32;
-        let (core, instance) = (self.core, self.instance);
+        let (core, instance, generation) = (self.core, self.instance, self.generation);
         let segment = &mut self.segments[slot as usize];
         let (id, base_lsn, epoch_ms) = (segment.id, segment.base_lsn, segment.epoch_ms);
-        Header { state: HeaderState::Free, core, id, base_lsn, epoch_ms, instance, salt }
-            .write(segment.memory);
+        Header {
+            state: HeaderState::Free,
+            core,
+            id,
+            base_lsn,
+            epoch_ms,
+            instance,
+            salt,
+            generation,
+        }
+        .write(segment.memory);
         segment.state = State::Freeing;
     }
 
@@ -117,15 +174,15 @@ impl Log {
         self.ready.push_back(slot);
     }
 
-    /// Gives back the memory of a ready segment that is more than is needed, with its id.
-    pub(crate) fn take_surplus(&mut self) -> Option<(u64, &'static mut [u8])> {
+    /// Gives back the memory of a ready segment that is more than is needed, with its slot and id.
+    pub(crate) fn take_surplus(&mut self) -> Option<(u32, u64, &'static mut [u8])> {
         if self.ready.len() <= READY_SEGMENTS_MAX || self.demand_bytes > 0 {
             return None;
         }
         let slot = self.ready.pop_back()?;
         let segment = &mut self.segments[slot as usize];
         segment.state = State::Absent;
-        Some((segment.id, std::mem::take(&mut segment.memory)))
+        Some((slot, segment.id, std::mem::take(&mut segment.memory)))
     }
 
     /// Bytes of all records in use, dead or alive.
@@ -136,10 +193,5 @@ impl Log {
     /// Bytes of all records that something points at.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.order.iter().map(|&slot| self.segments[slot as usize].live_bytes).sum()
-    }
-
-    /// The size that a record would have now.
-    pub(crate) fn planned_size(&self, key_bytes: usize, value_bytes: usize) -> usize {
-        Plan::new(key_bytes, value_bytes, &crate::record::Extras::default(), self.now_ms).size
     }
 }

@@ -99,9 +99,9 @@ impl Store {
             for bytes in dead.drain(..) {
                 let key = self.key(DatabaseId(database), &bytes);
                 // A lookup removes it.
-                if self.locate(&key).is_some() && self.find(&key).is_none() {
-                    swept.removed += 1;
-                }
+                let before = self.expired;
+                let _ = self.find(&key);
+                swept.removed += self.expired - before;
             }
             self.sweep = match next {
                 Some(cursor) => Sweep { cursor, ..self.sweep },

@@ -26,7 +26,6 @@ impl ScanCursor {
     /// The partition that comes next.
     #[must_use]
     pub fn partition(self) -> PartitionId {
-        #[expect(clippy::cast_possible_truncation, reason = "16 bits")]
         PartitionId((self.0 >> 48) as u16)
     }
 
@@ -67,6 +66,9 @@ impl Store {
             xxh3_64_with_seed(record::key_at(self.log.bytes_at(location)), self.hash_seed)
         };
         let (mut partition, mut within) = (cursor.partition(), cursor.within());
+        if partition.0 >= self.map.partitions() {
+            return ScanCursor(0);
+        }
         let (mut met, mut buckets) = (0, 0);
         loop {
             let local =
@@ -128,10 +130,6 @@ impl Store {
                     !(entry.expires() && self.has_expired(entry.location()))
                 });
                 if !met.is_empty() {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "a part of a random number"
-                    )]
                     let chosen = met[(random >> 8) as usize % met.len()];
                     return Some(record::key_at(self.log.bytes_at(chosen.location())).to_vec());
                 }

@@ -56,7 +56,7 @@ impl IndexPool {
             let empty = IndexSegment { buckets: [Bucket::EMPTY; BUCKETS] };
             self.chunks.push(vec![empty; CHUNK_SEGMENTS].into_boxed_slice());
             self.depths.resize(self.depths.len() + CHUNK_SEGMENTS, 0);
-            self.free.extend((first..first + CHUNK_SEGMENTS as u32).rev());
+            self.free.extend((first..).take(CHUNK_SEGMENTS).collect::<Vec<u32>>().into_iter().rev());
         }
         let id = self.free.pop().expect("filled above");
         self.depths[id as usize] = depth;
@@ -120,9 +120,7 @@ impl Index {
     #[inline(always)]
     fn slot(&self, hash: u64) -> usize {
         // Two shifts, because a shift by 64 is none.
-        #[expect(clippy::cast_possible_truncation, reason = "at most DEPTH_MAX bits are left")]
-        let slot = (hash >> 1 >> (63 - self.depth)) as usize;
-        slot
+        (hash >> 1 >> (63 - self.depth)) as usize
     }
 
     /// Asks for the home bucket of `hash`.

@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 
 /// Bytes kept back in every segment for the batch that seals it.
 pub(crate) const SEAL_BYTES: usize = 128;
+/// Bytes of that batch.
+pub(crate) const SEAL_BATCH_BYTES: usize = BATCH_HEAD_BYTES + 8 + 32;
 
 /// Bytes of one segment that are to be written to its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,7 @@ pub(crate) struct Log {
     keeps_files: bool,
     core: u16,
     instance: [u8; 16],
+    generation: u32,
     entropy: u64,
     /// Position of byte 0 of the next segment.
     next_base_position: u64,
@@ -84,6 +87,12 @@ pub(crate) struct Log {
     durable: u64,
     durable_lsn: u64,
     sync_under_way: bool,
+    /// A durable batch tells that all below this LSN had been durable: see `reuse`.
+    claimed_lsn: u64,
+    /// A batch that will tell more when it is durable: its end, and the LSN it tells of.
+    claim: Option<(u64, u64)>,
+    /// LSN to go on from with the first batch of the next segment.
+    resume_lsn: Option<u64>,
     pub(crate) now_ms: u64,
     /// Bytes asked for in vain since the last segment came.
     demand_bytes: usize,
@@ -95,6 +104,7 @@ impl Log {
     pub(crate) fn new(
         core: u16,
         instance: [u8; 16],
+        generation: u32,
         segment_bytes: usize,
         keeps_files: bool,
         entropy: u64,
@@ -112,6 +122,7 @@ impl Log {
             keeps_files,
             core,
             instance,
+            generation,
             entropy,
             next_base_position: 0,
             lsn_next: 1,
@@ -121,6 +132,9 @@ impl Log {
             durable: 0,
             durable_lsn: 1,
             sync_under_way: false,
+            claimed_lsn: 0,
+            claim: None,
+            resume_lsn: None,
             now_ms: 0,
             demand_bytes: 0,
             last_size: 0,
@@ -258,7 +272,7 @@ impl Log {
             return Err(StoreError::NoRoom { bytes });
         }
         self.close_batch();
-        if let Some(slot) = self.active.take() {
+        if let Some(slot) = self.active {
             self.seal(slot);
         }
         let slot = self.ready.pop_front().expect("looked at above");
@@ -281,6 +295,7 @@ impl Log {
             epoch_ms: segment.epoch_ms,
             instance: self.instance,
             salt,
+            generation: self.generation,
         }
         .write(segment.memory);
         segment.filled = HEADER_BYTES;
@@ -290,6 +305,10 @@ impl Log {
         self.active = Some(slot);
         self.order.push_back(slot);
         self.push_append(slot, 0);
+        if let Some(lsn) = self.resume_lsn.take() {
+            self.lsn_next = lsn;
+            self.mark_resume(slot);
+        }
         Ok(())
     }
 
@@ -313,17 +332,28 @@ impl Log {
 
     /// Begins a batch for what is written after a start, so that nothing left over behind the end can follow it.
     pub(crate) fn resume(&mut self, lsn_next: u64) {
-        self.lsn_next = lsn_next;
-        let Some(slot) = self.active else { return };
-        let nonce = [self.random().to_le_bytes(), self.random().to_le_bytes()].concat();
-        // The seal's place is kept back twice over by `left_in_active`.
-        if self.fits_active(SEAL_BYTES) {
-            self.mark(slot, BatchKind::Resume, &nonce);
-        } else {
-            // Too full for more: it is sealed as it is, and the next write begins a new segment.
-            self.seal(slot);
-            self.active = None;
+        assert!(lsn_next >= self.lsn_next, "resume at {lsn_next}, before {}", self.lsn_next);
+        match self.active {
+            // The seal's place is kept back twice over by `left_in_active`.
+            Some(slot) if self.fits_active(SEAL_BYTES) => {
+                self.lsn_next = lsn_next;
+                self.mark_resume(slot);
+                return;
+            }
+            Some(slot) => {
+                // Too full for more: it is sealed as it is, and the next write begins a new segment.
+                self.seal(slot);
+                self.active = None;
+            }
+            None => {}
         }
+        // Only a batch of kind resume may leave a hole between LSNs; a new segment follows on the one before.
+        self.resume_lsn = (lsn_next > self.lsn_next).then_some(lsn_next);
+    }
+
+    fn mark_resume(&mut self, slot: u32) {
+        let nonce = [self.random().to_le_bytes(), self.random().to_le_bytes()].concat();
+        self.mark(slot, BatchKind::Resume, &nonce);
     }
 
     fn begin(&mut self, slot: u32, kind: BatchKind) {
@@ -415,6 +445,10 @@ impl Log {
         };
         self.previous_crc =
             head.write(&mut segment.memory[open.start..], open.folded, segment.salt);
+        let told = head.durable_lsn();
+        if self.claim.is_none() && told > self.claimed_lsn {
+            self.claim = Some((segment.base_position + segment.filled as u64, told));
+        }
         self.push_append(slot, open.start);
     }
 
@@ -435,6 +469,10 @@ impl Log {
             }
             _ => self.appends.push(append),
         }
+    }
+
+    pub(crate) fn has_open_batch(&self) -> bool {
+        self.open.is_some() || !self.appends.is_empty()
     }
 
     /// Moves what is to be written into `appends`, in order.
@@ -502,6 +540,9 @@ impl Log {
         self.sync_under_way = false;
         self.durable = self.durable.max(ticket.position);
         self.durable_lsn = self.durable_lsn.max(ticket.lsn);
+        if let Some((_, told)) = self.claim.take_if(|(end, _)| *end <= self.durable) {
+            self.claimed_lsn = told;
+        }
         for &slot in &ticket.slots {
             let segment = &mut self.segments[slot as usize];
             let end = segment.base_position + segment.filled as u64;
@@ -534,7 +575,14 @@ impl Log {
     }
 
     /// Everything up to the end of the last adopted segment was read from files that the caller has synced.
-    pub(crate) fn recovered(&mut self, previous_crc: u32, lsn_next: u64, tail_is_open: bool) {
+    pub(crate) fn recovered(
+        &mut self,
+        previous_crc: u32,
+        lsn_next: u64,
+        claimed_lsn: u64,
+        tail_is_open: bool,
+    ) {
+        self.claimed_lsn = claimed_lsn;
         let Some(&slot) = self.order.back() else { return };
         let segment = &mut self.segments[slot as usize];
         let end = segment.base_position + segment.filled as u64;

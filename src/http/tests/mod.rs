@@ -1,1 +1,4 @@
 //! Lists the tests of the HTTP side.
+
+mod front;
+mod side;

@@ -15,7 +15,7 @@ use crate::transaction::Transactions;
 use expiry::Sweep;
 pub use expiry::Swept;
 use hyperion_model::limits::DATABASES;
-use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
+use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
 pub use keyspace::ScanCursor;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -29,6 +29,8 @@ pub struct Options {
     pub map: PartitionMap,
     /// The node, written into every segment.
     pub instance: [u8; 16],
+    /// The layout of partitions over cores, written into every segment.
+    pub generation: u32,
     /// Bytes of every segment, a power of two.
     pub segment_bytes: usize,
     /// Whether appends are to be written to files; without, all is as good as durable at once.
@@ -111,6 +113,7 @@ impl Store {
             log: Log::new(
                 options.core.0,
                 options.instance,
+                options.generation,
                 bytes,
                 options.keeps_files,
                 options.entropy,
@@ -170,6 +173,10 @@ impl Store {
         Key { bytes, database, local, hash: xxh3_64_with_seed(bytes, self.hash_seed) }
     }
 
+    pub(crate) fn owns(&self, slot: u16) -> bool {
+        self.locals[usize::from(self.map.partition_of(slot).0)] != NOT_OWNED
+    }
+
     // ---- prefetching
 
     /// Asks for the key's bucket.
@@ -207,7 +214,7 @@ impl Store {
     }
 
     #[inline(always)]
-    fn observe(&mut self, position: u64) {
+    pub(crate) fn observe(&mut self, position: u64) {
         self.observed = self.observed.max(position);
     }
 
@@ -414,6 +421,12 @@ impl Store {
         self.log.take_appends(appends);
     }
 
+    /// Whether records were appended that no batch has closed yet.
+    #[must_use]
+    pub fn has_open_batch(&self) -> bool {
+        self.log.has_open_batch()
+    }
+
     /// The bytes of an append.
     #[must_use]
     pub fn append_bytes(&self, append: &Append) -> &[u8] {
@@ -424,6 +437,13 @@ impl Store {
     #[must_use]
     pub fn header_bytes(&self, slot: u32) -> &[u8] {
         &self.log.segments[slot as usize].memory[..crate::segment::HEADER_BYTES]
+    }
+
+    /// The slot of the segment with this file id.
+    #[must_use]
+    pub fn slot_of(&self, id: u64) -> Option<u32> {
+        let is_it = |segment: &crate::segment::Segment| segment.id == id && !segment.memory.is_empty();
+        self.log.segments.iter().position(is_it).and_then(|slot| u32::try_from(slot).ok())
     }
 
     /// The file id of a segment.
@@ -495,9 +515,32 @@ impl Store {
         self.log.freed(slot);
     }
 
-    /// Gives back a segment that is more than is needed: its id and memory.
-    pub fn take_surplus(&mut self) -> Option<(u64, &'static mut [u8])> {
+    /// Gives back a segment that is more than is needed: its slot, id and memory.
+    pub fn take_surplus(&mut self) -> Option<(u32, u64, &'static mut [u8])> {
         self.log.take_surplus()
+    }
+
+    /// The partitions of this core, in order.
+    pub fn owned_partitions(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        self.owned.iter().map(|&partition| PartitionId(partition))
+    }
+
+    /// Bytes of every segment.
+    #[must_use]
+    pub fn segment_bytes(&self) -> usize {
+        self.log.segment_bytes
+    }
+
+    /// Ends the store and gives the memory of its segments back.
+    #[must_use]
+    pub fn into_memory(self) -> Vec<&'static mut [u8]> {
+        let memories = self.log.segments.into_iter().map(|segment| segment.memory);
+        memories.filter(|memory| !memory.is_empty()).collect()
+    }
+
+    /// Ends the store and gives the memory of all its segments back.
+    pub fn into_memory(self) -> impl Iterator<Item = &'static mut [u8]> {
+        self.log.segments.into_iter().map(|segment| segment.memory).filter(|memory| !memory.is_empty())
     }
 
     /// Bytes of memory in use for keys and values: records and indexes.

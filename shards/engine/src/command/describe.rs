@@ -1,0 +1,230 @@
+//! Owns COMMAND: what the table says, in the shapes that clients read.
+
+use super::context::{integer, is_word};
+use super::error::{CommandError, repeat};
+use super::flags::Flags;
+use super::glob::matches;
+use super::lookup::find;
+use super::spec::{CommandSpec, Group, KeySpec, keys_of};
+use super::table::COMMANDS;
+use hyperion_model::ReplyWriter;
+
+const HELP: [&str; 15] = [
+    "COMMAND [<subcommand> [<arg> ...]]. Without a subcommand, as INFO about all. Subcommands are:",
+    "COUNT",
+    "    The number of commands.",
+    "DOCS [<name> ...]",
+    "    What commands do and cost.",
+    "GETKEYS <command line>",
+    "    The keys of a command line.",
+    "GETKEYSANDFLAGS <command line>",
+    "    The keys of a command line and what is done to them.",
+    "HELP",
+    "    This text.",
+    "INFO [<name> ...]",
+    "    Arity, flags and keys of commands.",
+    "LIST [FILTERBY MODULE <name> | ACLCAT <category> | PATTERN <pattern>]",
+    "    The names of the commands.",
+];
+
+/// COMMAND [COUNT | DOCS | GETKEYS | GETKEYSANDFLAGS | HELP | INFO | LIST]; `arguments[0]` is the name.
+///
+/// # Errors
+/// When the subcommand is not known or its words are not understood; then nothing was answered.
+pub fn describe(arguments: &[&[u8]], reply: &mut dyn ReplyWriter) -> Result<(), CommandError> {
+    let Some(&name) = arguments.get(1) else {
+        info_all(reply);
+        return Ok(());
+    };
+    let rest = &arguments[2..];
+    let must =
+        |holds: bool, command| if holds { Ok(()) } else { Err(CommandError::WrongArity(command)) };
+    if is_word(name, "count") {
+        must(rest.is_empty(), "command|count")?;
+        reply.integer(integer(COMMANDS.len()));
+    } else if is_word(name, "docs") {
+        docs(rest, reply);
+    } else if is_word(name, "info") {
+        info(rest, reply);
+    } else if is_word(name, "list") {
+        list(rest, reply)?;
+    } else if is_word(name, "getkeys") {
+        must(!rest.is_empty(), "command|getkeys")?;
+        keys(rest, false, reply)?;
+    } else if is_word(name, "getkeysandflags") {
+        must(!rest.is_empty(), "command|getkeysandflags")?;
+        keys(rest, true, reply)?;
+    } else if is_word(name, "help") {
+        must(rest.is_empty(), "command|help")?;
+        reply.array(HELP.len());
+        HELP.iter().for_each(|line| reply.simple(line));
+    } else {
+        return Err(CommandError::UnknownSubcommand { name: repeat(name), command: "COMMAND" });
+    }
+    Ok(())
+}
+
+fn info(names: &[&[u8]], reply: &mut dyn ReplyWriter) {
+    if names.is_empty() {
+        info_all(reply);
+        return;
+    }
+    reply.array(names.len());
+    for name in names {
+        match find(name) {
+            Some(spec) => info_one(spec, reply),
+            None => reply.null_array(),
+        }
+    }
+}
+
+fn info_all(reply: &mut dyn ReplyWriter) {
+    reply.array(COMMANDS.len());
+    COMMANDS.iter().for_each(|spec| info_one(spec, reply));
+}
+
+/// Ten fields: name, arity, flags, first key, last key, step, categories, tips, key specifications, subcommands.
+fn info_one(spec: &CommandSpec, reply: &mut dyn ReplyWriter) {
+    reply.array(10);
+    reply.bulk(spec.name.as_bytes());
+    reply.integer(i64::from(spec.arity));
+    simple_set(spec.flags.names(), reply);
+    reply.integer(i64::from(spec.keys.first));
+    reply.integer(i64::from(spec.keys.last));
+    reply.integer(i64::from(spec.keys.step));
+    simple_set(categories(spec), reply);
+    reply.array(0);
+    if spec.keys == KeySpec::NONE {
+        reply.array(0);
+    } else {
+        reply.array(1);
+        key_specification(spec, reply);
+    }
+    reply.array(0);
+}
+
+fn simple_set(names: impl Iterator<Item = &'static str> + Clone, reply: &mut dyn ReplyWriter) {
+    reply.set(names.clone().count());
+    names.for_each(|name| reply.simple(name));
+}
+
+/// The keys again, in the form that newer clients read: where the search begins, and how it goes on.
+fn key_specification(spec: &CommandSpec, reply: &mut dyn ReplyWriter) {
+    let KeySpec { first, last, step } = spec.keys;
+    // Here the last key counts from the first one, unless it counts from the end.
+    let last = if last < 0 { i64::from(last) } else { i64::from(last) - i64::from(first) };
+    reply.map(3);
+    reply.bulk(b"flags");
+    simple_set(key_flags(spec).iter().copied(), reply);
+    reply.bulk(b"begin_search");
+    reply.map(2);
+    reply.bulk(b"type");
+    reply.bulk(b"index");
+    reply.bulk(b"spec");
+    reply.map(1);
+    reply.bulk(b"index");
+    reply.integer(i64::from(first));
+    reply.bulk(b"find_keys");
+    reply.map(2);
+    reply.bulk(b"type");
+    reply.bulk(b"range");
+    reply.bulk(b"spec");
+    reply.map(3);
+    reply.bulk(b"lastkey");
+    reply.integer(last);
+    reply.bulk(b"keystep");
+    reply.integer(i64::from(step));
+    reply.bulk(b"limit");
+    reply.integer(0);
+}
+
+fn key_flags(spec: &CommandSpec) -> &'static [&'static str] {
+    if spec.writes() { &["RW", "access", "update"] } else { &["RO", "access"] }
+}
+
+/// The categories that a command belongs to, with their sign.
+fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + Clone {
+    let flags = spec.flags;
+    let on_keys = spec.writes() || flags.has(Flags::READONLY);
+    [
+        ("@keyspace", on_keys && spec.group != Group::String),
+        ("@read", flags.has(Flags::READONLY)),
+        ("@write", spec.writes()),
+        ("@string", spec.group == Group::String),
+        ("@admin", flags.has(Flags::ADMIN)),
+        ("@fast", flags.has(Flags::FAST)),
+        ("@slow", !flags.has(Flags::FAST)),
+        ("@dangerous", flags.has(Flags::DANGEROUS) || flags.has(Flags::ADMIN)),
+        ("@connection", spec.group == Group::Connection),
+    ]
+    .into_iter()
+    .filter(|&(_, belongs)| belongs)
+    .map(|(category, _)| category)
+}
+
+fn docs(names: &[&[u8]], reply: &mut dyn ReplyWriter) {
+    let chosen: Vec<&CommandSpec> = if names.is_empty() {
+        COMMANDS.iter().collect()
+    } else {
+        names.iter().filter_map(|name| find(name)).collect()
+    };
+    reply.map(chosen.len());
+    for spec in chosen {
+        reply.bulk(spec.name.as_bytes());
+        reply.map(4);
+        let fields = [
+            ("summary", spec.summary),
+            ("since", spec.since),
+            ("group", spec.group.name()),
+            ("complexity", spec.complexity),
+        ];
+        for (field, text) in fields {
+            reply.bulk(field.as_bytes());
+            reply.bulk(text.as_bytes());
+        }
+    }
+}
+
+fn list(words: &[&[u8]], reply: &mut dyn ReplyWriter) -> Result<(), CommandError> {
+    let chosen: Vec<&CommandSpec> = match words {
+        [] => COMMANDS.iter().collect(),
+        [filter, kind, value] if is_word(filter, "filterby") => {
+            let keep: &dyn Fn(&CommandSpec) -> bool = if is_word(kind, "module") {
+                &|_| false
+            } else if is_word(kind, "aclcat") {
+                &|spec| categories(spec).any(|category| is_word(value, &category[1..]))
+            } else if is_word(kind, "pattern") {
+                let pattern = value.to_ascii_lowercase();
+                &move |spec| matches(&pattern, spec.name.as_bytes())
+            } else {
+                return Err(CommandError::Syntax);
+            };
+            COMMANDS.iter().filter(|spec| keep(spec)).collect()
+        }
+        _ => return Err(CommandError::Syntax),
+    };
+    reply.array(chosen.len());
+    chosen.iter().for_each(|spec| reply.bulk(spec.name.as_bytes()));
+    Ok(())
+}
+
+fn keys(line: &[&[u8]], with_flags: bool, reply: &mut dyn ReplyWriter) -> Result<(), CommandError> {
+    let spec = find(line[0]).ok_or(CommandError::InvalidCommand)?;
+    if spec.keys == KeySpec::NONE {
+        return Err(CommandError::NoKeyArguments);
+    }
+    if !spec.admits(line.len()) {
+        return Err(CommandError::InvalidArgumentCount);
+    }
+    reply.array(keys_of(spec, line).count());
+    for at in keys_of(spec, line) {
+        if with_flags {
+            reply.array(2);
+            reply.bulk(line[at]);
+            simple_set(key_flags(spec).iter().copied(), reply);
+        } else {
+            reply.bulk(line[at]);
+        }
+    }
+    Ok(())
+}

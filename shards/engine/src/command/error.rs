@@ -1,0 +1,140 @@
+//! Owns what a command answers when it cannot do what was asked: the exact line, code first.
+
+use hyperion_model::limits::KEY_BYTES_MAX;
+use hyperion_store::StoreError;
+use thiserror::Error;
+
+/// Why a command was not carried out. Nothing of it has changed anything; the text is the reply's error line.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CommandError {
+    /// Words that do not go together, or are not known.
+    #[error("ERR syntax error")]
+    Syntax,
+    /// Too few or too many words for the command, named with its subcommand behind `|`.
+    #[error("ERR wrong number of arguments for '{0}' command")]
+    WrongArity(&'static str),
+    /// A number was expected, or the value under the key is none.
+    #[error("ERR value is not an integer or out of range")]
+    NotInteger,
+    /// A number was expected, or the value under the key is none.
+    #[error("ERR value is not a valid float")]
+    NotFloat,
+    /// A number outside of what its place takes.
+    #[error("ERR value is out of range")]
+    OutOfRange,
+    /// The sum does not fit 64 bits.
+    #[error("ERR increment or decrement would overflow")]
+    Overflow,
+    /// The amount has no positive twin.
+    #[error("ERR decrement would overflow")]
+    DecrementOverflow,
+    /// The sum is no finite number.
+    #[error("ERR increment would produce NaN or Infinity")]
+    NotFinite,
+    /// The string would be longer than the limit on values.
+    #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
+    TooLong,
+    /// A negative place in a string.
+    #[error("ERR offset is out of range")]
+    OffsetOutOfRange,
+    /// A time to live that is not positive, or a time that does not fit.
+    #[error("ERR invalid expire time in '{0}' command")]
+    InvalidExpire(&'static str),
+    /// EXPIRE's conditions exclude each other.
+    #[error("ERR NX and XX, GT or LT options at the same time are not compatible")]
+    ConditionsExclude,
+    /// EXPIRE's comparisons exclude each other.
+    #[error("ERR GT and LT options at the same time are not compatible")]
+    ComparisonsExclude,
+    /// EXPIRE does not know the option.
+    #[error("ERR Unsupported option {0}")]
+    UnsupportedOption(String),
+    /// The key that is to be moved is not there.
+    #[error("ERR no such key")]
+    NoSuchKey,
+    /// COPY onto itself.
+    #[error("ERR source and destination objects are the same")]
+    SameObject,
+    /// A database that does not exist.
+    #[error("ERR DB index is out of range")]
+    DatabaseOutOfRange,
+    /// The key holds another type.
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
+    /// SCAN's cursor is no number.
+    #[error("ERR invalid cursor")]
+    InvalidCursor,
+    /// Frequencies are not counted.
+    #[error(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
+         between policies at runtime LRU and LFU data will take some time to adjust."
+    )]
+    NoFrequency,
+    /// A key longer than the limit.
+    #[error("ERR key of {bytes} bytes is longer than the {KEY_BYTES_MAX} bytes that are allowed")]
+    KeyTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The memory limit is reached.
+    #[error("OOM command not allowed when used memory > 'maxmemory'.")]
+    OutOfMemory,
+    /// A command that does not exist.
+    #[error("ERR unknown command '{name}', with args beginning with: {arguments}")]
+    UnknownCommand {
+        /// What the client called it.
+        name: String,
+        /// The first of its arguments, each in quotes and with a blank behind.
+        arguments: String,
+    },
+    /// A subcommand that does not exist.
+    #[error("ERR unknown subcommand '{name}'. Try {command} HELP.")]
+    UnknownSubcommand {
+        /// What the client called it.
+        name: String,
+        /// The command, in capitals.
+        command: &'static str,
+    },
+    /// COMMAND GETKEYS about a command that does not exist.
+    #[error("ERR Invalid command specified")]
+    InvalidCommand,
+    /// COMMAND GETKEYS about a command line that is too short or too long.
+    #[error("ERR Invalid number of arguments specified for command")]
+    InvalidArgumentCount,
+    /// COMMAND GETKEYS about a command without keys.
+    #[error("ERR The command has no key arguments")]
+    NoKeyArguments,
+    /// What the store refused; [`StoreError::NoRoom`] means: the same again, later.
+    #[error("ERR {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Most bytes of a client's own words that an error repeats.
+const REPEATED_BYTES_MAX: usize = 128;
+
+/// A client's word as an error may repeat it: one line, bounded, printable.
+pub(crate) fn repeat(word: &[u8]) -> String {
+    let word = &word[..word.len().min(REPEATED_BYTES_MAX)];
+    let text = String::from_utf8_lossy(word);
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+impl CommandError {
+    /// The error for a command line whose first word names no command.
+    #[must_use]
+    pub fn unknown_command(arguments: &[&[u8]]) -> Self {
+        let name = arguments.first().map_or_else(String::new, |name| repeat(name));
+        let mut beginning = String::new();
+        for argument in arguments.iter().skip(1) {
+            if beginning.len() >= REPEATED_BYTES_MAX {
+                break;
+            }
+            let left = REPEATED_BYTES_MAX - beginning.len();
+            let argument = &argument[..argument.len().min(left)];
+            beginning.push('\'');
+            beginning.push_str(&repeat(argument));
+            beginning.push_str("' ");
+        }
+        Self::UnknownCommand { name, arguments: beginning }
+    }
+}

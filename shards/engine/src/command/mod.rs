@@ -1,0 +1,36 @@
+//! The commands: one table, and what each of them does to one core's store.
+
+mod context;
+mod counter;
+mod describe;
+mod error;
+mod expire;
+mod flags;
+mod float;
+mod gather;
+mod glob;
+mod lookup;
+mod multiple;
+mod object;
+mod range;
+mod rename;
+mod scan;
+mod set_options;
+mod spec;
+mod string;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use context::{Context, reply_value};
+pub use describe::describe;
+pub use error::CommandError;
+pub use flags::Flags;
+pub use gather::{Gather, Part, check, merge, part};
+pub use glob::matches;
+pub use lookup::find;
+pub use rename::copy_options;
+pub use scan::{parse_cursor, scan_part};
+pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, Run, Spread, keys_of};
+pub use table::COMMANDS;

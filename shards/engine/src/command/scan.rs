@@ -1,0 +1,114 @@
+//! Owns SCAN: its cursor, its options, and the step that one core makes.
+
+use super::context::{Context, is_word};
+use super::error::CommandError;
+use super::glob::matches;
+use hyperion_model::DatabaseId;
+use hyperion_model::limits::{PARTITIONS_MAX, SCAN_COUNT_MAX};
+use hyperion_model::number::parse_integer;
+use hyperion_store::{ScanCursor, Store};
+
+const COUNT_DEFAULT: u64 = 10;
+
+/// Reads a cursor: what an earlier step answered, or 0.
+#[must_use]
+pub fn parse_cursor(text: &[u8]) -> Option<ScanCursor> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok().map(ScanCursor)
+}
+
+struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    count: u64,
+    /// A type was named that no key has.
+    wants_none: bool,
+}
+
+impl<'a> Options<'a> {
+    fn parse(words: &[&'a [u8]]) -> Result<Self, CommandError> {
+        let mut options = Self { pattern: None, count: COUNT_DEFAULT, wants_none: false };
+        let (pairs, rest) = words.as_chunks::<2>();
+        for &[word, value] in pairs {
+            if is_word(word, "match") {
+                options.pattern = Some(value).filter(|&pattern| pattern != b"*");
+            } else if is_word(word, "count") {
+                let count = parse_integer(value).ok_or(CommandError::NotInteger)?;
+                let count = u64::try_from(count).ok().filter(|&count| count > 0);
+                options.count = count.ok_or(CommandError::Syntax)?.min(SCAN_COUNT_MAX);
+            } else if is_word(word, "type") {
+                options.wants_none = !is_word(value, "string");
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        if rest.is_empty() { Ok(options) } else { Err(CommandError::Syntax) }
+    }
+}
+
+/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type], on the core that owns the cursor's partition.
+///
+/// With `own_core_only` the partitions of other cores are passed over, so that the scan ends with this core's keys.
+///
+/// # Errors
+/// When the cursor or an option cannot be read.
+pub fn scan_part(
+    context: &mut Context<'_>,
+    arguments: &[&[u8]],
+    own_core_only: bool,
+) -> Result<(), CommandError> {
+    let mut cursor = parse_cursor(arguments[1]).ok_or(CommandError::InvalidCursor)?;
+    let options = Options::parse(&arguments[2..])?;
+    let Context { store, database, reply, scratch, .. } = context;
+    scratch.clear();
+    let mut found = 0;
+    let mut take = |key: &[u8]| {
+        if options.wants_none || options.pattern.is_some_and(|pattern| !matches(pattern, key)) {
+            return;
+        }
+        let bytes = u32::try_from(key.len()).expect("keys are below KEY_BYTES_MAX");
+        scratch.extend_from_slice(&bytes.to_le_bytes());
+        scratch.extend_from_slice(key);
+        found += 1;
+    };
+    // A cursor that was never given out names no partition: the scan is over.
+    if cursor.partition().0 >= PARTITIONS_MAX {
+        cursor = ScanCursor(0);
+    } else if own_core_only {
+        cursor = scan_own(store, *database, cursor, options.count, &mut take);
+    } else {
+        cursor = store.scan(*database, cursor, options.count, &mut take);
+    }
+    reply.array(2);
+    reply.bulk(cursor.0.to_string().as_bytes());
+    reply.array(found);
+    let mut rest = &scratch[..];
+    while let Some((bytes, behind)) = rest.split_first_chunk::<4>() {
+        let (key, behind) = behind.split_at(u32::from_le_bytes(*bytes) as usize);
+        reply.bulk(key);
+        rest = behind;
+    }
+    Ok(())
+}
+
+/// A step that goes on over the partitions of other cores, which hold nothing here, to the next of this core.
+fn scan_own(
+    store: &Store,
+    database: DatabaseId,
+    mut cursor: ScanCursor,
+    count: u64,
+    take: &mut impl FnMut(&[u8]),
+) -> ScanCursor {
+    let mut met = 0;
+    loop {
+        cursor = store.scan(database, cursor, count, |key| {
+            met += 1;
+            take(key);
+        });
+        let is_at_start = cursor == ScanCursor::at_partition(cursor.partition());
+        if cursor == ScanCursor(0) || met >= count || !is_at_start {
+            return cursor;
+        }
+    }
+}

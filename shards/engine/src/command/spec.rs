@@ -1,0 +1,212 @@
+//! Owns the description of one command: a row of the table.
+
+use super::context::Context;
+use super::error::CommandError;
+use super::flags::Flags;
+use super::gather::Gather;
+
+/// Carries a command out on the core that owns its keys. `arguments[0]` is the name; their number was checked against the arity.
+///
+/// A handler answers only when nothing can fail any more; after an error nothing has changed, and the same call may be made again.
+pub type Handler = fn(&mut Context<'_>, &[&[u8]]) -> Result<(), CommandError>;
+
+/// A command.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandSpec {
+    /// Its name in lower case.
+    pub name: &'static str,
+    /// Words with the name: exactly so many, or at least `-arity` when negative.
+    pub arity: i16,
+    /// What is said of it.
+    pub flags: Flags,
+    /// Which words are keys.
+    pub keys: KeySpec,
+    /// The group of commands it is documented in.
+    pub group: Group,
+    /// First version of Redis that had it.
+    pub since: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// What it costs.
+    pub complexity: &'static str,
+    /// Where it runs.
+    pub run: Run,
+    /// Its place in the table.
+    pub(super) index: u8,
+}
+
+impl CommandSpec {
+    /// Its place in the table, `0..COMMANDS.len()`.
+    #[inline]
+    #[must_use]
+    pub fn index(&self) -> usize {
+        usize::from(self.index)
+    }
+
+    /// Whether a line of `count` words, the name included, fits the arity.
+    #[inline]
+    #[must_use]
+    pub fn admits(&self, count: usize) -> bool {
+        let arity = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { count >= arity } else { count == arity }
+    }
+
+    /// Checks the number of words, the name included.
+    ///
+    /// # Errors
+    /// When there are too few or too many.
+    #[inline]
+    pub fn check_arity(&self, count: usize) -> Result<(), CommandError> {
+        if self.admits(count) {
+            return Ok(());
+        }
+        Err(CommandError::WrongArity(self.name))
+    }
+
+    /// Whether it may change data.
+    #[inline]
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.flags.has(Flags::WRITE)
+    }
+}
+
+/// Which words of a command are keys: from `first` to `last` every `step`-th. A negative `last` counts from the end; `first` 0
+/// means no keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Index of the first key.
+    pub first: u8,
+    /// Index of the last key.
+    pub last: i8,
+    /// From one key to the next.
+    pub step: u8,
+}
+
+impl KeySpec {
+    /// No keys.
+    pub const NONE: Self = Self { first: 0, last: 0, step: 0 };
+    /// The word behind the name.
+    pub const ONE: Self = Self { first: 1, last: 1, step: 1 };
+    /// The two words behind the name.
+    pub const TWO: Self = Self { first: 1, last: 2, step: 1 };
+    /// All words behind the name.
+    pub const ALL: Self = Self { first: 1, last: -1, step: 1 };
+    /// Pairs of key and value behind the name.
+    pub const PAIRS: Self = Self { first: 1, last: -1, step: 2 };
+}
+
+/// Indices of the words that are keys. A line too short for its command gives those that are there.
+#[inline]
+pub fn keys_of(spec: &CommandSpec, arguments: &[&[u8]]) -> impl Iterator<Item = usize> + use<> {
+    let (first, step) = (usize::from(spec.keys.first), usize::from(spec.keys.step.max(1)));
+    let last = usize::from(spec.keys.last.unsigned_abs());
+    let end = match spec.keys {
+        KeySpec { first: 0, .. } => 0,
+        KeySpec { last: ..0, .. } => (arguments.len() + 1).saturating_sub(last),
+        _ => arguments.len().min(last + 1),
+    };
+    (first..end.max(first)).step_by(step)
+}
+
+/// Groups of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Strings.
+    String,
+    /// Keys of any type.
+    Generic,
+    /// The connection.
+    Connection,
+    /// The node.
+    Server,
+}
+
+impl Group {
+    /// Its name in COMMAND DOCS.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Generic => "generic",
+            Self::Connection => "connection",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Where a command runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// One key, on the core that owns it.
+    Key(Handler),
+    /// Several keys.
+    Keys {
+        /// Runs where one core owns all of them.
+        local: Handler,
+        /// The shape over several cores.
+        spread: Spread,
+    },
+    /// On every core; the parts are put together.
+    Every(Gather),
+    /// On the core that owns the cursor's partition.
+    Scan,
+    /// At the front: it concerns the connection or the node.
+    Front(FrontCommand),
+}
+
+/// What a command over several cores does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Sets every pair.
+    Mset,
+    /// Sets every pair if none of the keys is there.
+    Msetnx,
+    /// Removes keys and counts those that were there.
+    Delete,
+    /// Counts the keys that are there, each as often as it is named.
+    Count,
+    /// As [`Spread::Count`], and the keys count as used.
+    Touch,
+    /// Gives the values in order.
+    Mget,
+    /// Moves the first key's value to the second key.
+    Rename,
+    /// As [`Spread::Rename`], if the second key is not there.
+    RenameNx,
+    /// Copies the first key's value to the second key.
+    Copy,
+}
+
+/// Commands that the front carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrontCommand {
+    /// Is anybody there?
+    Ping,
+    /// Says it back.
+    Echo,
+    /// Protocol version, password and name at once.
+    Hello,
+    /// The password.
+    Auth,
+    /// Chooses the database.
+    Select,
+    /// Ends the connection.
+    Quit,
+    /// Makes the connection as new.
+    Reset,
+    /// About this and the other connections.
+    Client,
+    /// About the commands.
+    Command,
+    /// About the node.
+    Info,
+    /// The node's settings.
+    Config,
+    /// The node's clock.
+    Time,
+    /// For tests of the node.
+    Debug,
+    /// For fun.
+    Lolwut,
+}

@@ -1,0 +1,15 @@
+//! The tests of the commands, and what they run on.
+
+mod describe;
+mod expire;
+mod floats;
+mod gather;
+mod generic;
+mod glob;
+mod limits;
+mod lookup;
+mod model;
+mod recorder;
+mod scan;
+mod stage;
+mod strings;

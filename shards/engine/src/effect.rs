@@ -1,0 +1,162 @@
+//! Owns what goes in and out of an engine beside requests: mail between cores, and answers that come later.
+
+use crate::command::{Gather, Part};
+use hyperion_model::{CoreId, DatabaseId, TransactionId};
+
+/// Names the client of a command that is answered later. The engine only hands it back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Work that the engine asks for.
+#[derive(Debug)]
+pub enum Effect {
+    /// Bring this to another core.
+    Mail {
+        /// To whom.
+        to: CoreId,
+        /// What.
+        mail: Mail,
+    },
+    /// A command over several cores is done.
+    Finished {
+        /// Whose it was.
+        ticket: Ticket,
+        /// What to tell.
+        answer: Answer,
+    },
+}
+
+/// The answer to a command over several cores.
+#[derive(Debug)]
+pub enum Answer {
+    /// `OK`.
+    Ok,
+    /// A number.
+    Integer(i64),
+    /// One value or none for each key.
+    Values(Vec<Option<Vec<u8>>>),
+    /// An error line, its code first.
+    Error(String),
+    /// The parts of all cores, to be put together by [`crate::command::merge`].
+    Gathered {
+        /// What was asked.
+        gather: Gather,
+        /// An answer of each core.
+        parts: Vec<Part>,
+    },
+}
+
+/// What engines tell each other.
+#[derive(Debug)]
+pub enum Mail {
+    /// A step of a transaction.
+    Transaction(TransactionMail),
+    /// Do your part of this and send it back.
+    Ask {
+        /// Names the question to the asker.
+        id: TransactionId,
+        /// What is asked.
+        gather: Gather,
+        /// The asker's database.
+        database: DatabaseId,
+        /// The command's arguments.
+        arguments: Vec<Vec<u8>>,
+    },
+    /// A core's part of an answer.
+    Part {
+        /// The question.
+        id: TransactionId,
+        /// The part.
+        part: Part,
+    },
+}
+
+/// What a transaction wants to know of a key before it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Nothing.
+    Nothing,
+    /// Whether it is there.
+    Presence,
+    /// Its value and when it expires.
+    Value,
+}
+
+/// What was found of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The value, empty unless it was asked for.
+    pub value: Vec<u8>,
+    /// When it expires, Unix ms.
+    pub expiry_ms: Option<u64>,
+}
+
+/// A change as it travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedWrite {
+    /// The database of the key.
+    pub database: DatabaseId,
+    /// The key.
+    pub key: Vec<u8>,
+    /// What it becomes; `None`: it goes.
+    pub value: Option<Vec<u8>>,
+    /// When it expires, Unix ms.
+    pub expiry_ms: Option<u64>,
+}
+
+/// The steps of a transaction. The coordinator sends the first four, a participant answers with the others.
+#[derive(Debug)]
+pub enum TransactionMail {
+    /// Lock these keys, all at once, and tell what is wanted of them.
+    Lock {
+        /// The transaction.
+        id: TransactionId,
+        /// The keys of this participant.
+        keys: Vec<(DatabaseId, Vec<u8>)>,
+        /// What is wanted of each.
+        want: Want,
+        /// Whether it will write.
+        writes: bool,
+    },
+    /// Write these changes so that they survive, without effect yet.
+    Prepare {
+        /// The transaction.
+        id: TransactionId,
+        /// The changes of this participant's keys.
+        writes: Vec<OwnedWrite>,
+    },
+    /// It is decided: let them take effect, unlock.
+    Commit {
+        /// The transaction.
+        id: TransactionId,
+    },
+    /// It is off, or was only reading: drop what was prepared, unlock.
+    Release {
+        /// The transaction.
+        id: TransactionId,
+    },
+    /// The keys are locked.
+    Locked {
+        /// The transaction.
+        id: TransactionId,
+        /// For each key what was found.
+        found: Vec<Option<Wanted>>,
+    },
+    /// The changes are on stable storage.
+    Prepared {
+        /// The transaction.
+        id: TransactionId,
+    },
+    /// The changes cannot be made.
+    Refused {
+        /// The transaction.
+        id: TransactionId,
+        /// An error line, its code first.
+        error: String,
+    },
+    /// The changes took effect, on stable storage.
+    Committed {
+        /// The transaction.
+        id: TransactionId,
+    },
+}

@@ -1,0 +1,409 @@
+//! Owns the machine of one core: where a command belongs, when it may run, and what it leaves to be done.
+
+use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
+use crate::effect::{Answer, Effect, Mail, Ticket};
+use crate::lock::Locks;
+use crate::settings::{Durability, Settings};
+use crate::transaction::{Coordinator, Then, Until, Waiting};
+use hyperion_model::{CoreId, DatabaseId, PartitionMap, ReplyWriter, TransactionId, slot_of};
+use hyperion_store::{Append, Room, ScanCursor, Store, StoreError, SyncTicket};
+use std::collections::VecDeque;
+
+/// Bytes that a record may take beside its key and value, roundly.
+const RECORD_SLACK_BYTES: usize = 64;
+
+/// A command with what it needs to know of its client.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The command.
+    pub spec: &'static CommandSpec,
+    /// The client's database.
+    pub database: DatabaseId,
+    /// Name and arguments; their number is right.
+    pub arguments: &'a [&'a [u8]],
+    /// The client came in by this core's own address: it means this core's part of the keys.
+    pub own_core_only: bool,
+}
+
+/// Where a command is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// On this core.
+    Here,
+    /// On that core.
+    There(CoreId),
+    /// On several: [`Engine::begin_spread`].
+    Spread,
+    /// On all: [`Engine::begin_gather`].
+    Everywhere,
+    /// In the front.
+    Front,
+}
+
+/// What became of a command that was to run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is answered. The answer may leave once the log has released this position.
+    Done {
+        /// What the answer observed.
+        observed: u64,
+    },
+    /// A key is locked: nothing happened, try again when [`Engine::take_unlocked`] says so.
+    Locked,
+    /// There is no room in the log: nothing happened, try again when a segment has come.
+    NoRoom,
+}
+
+/// One core's machine.
+pub struct Engine {
+    pub(crate) core: CoreId,
+    pub(crate) map: PartitionMap,
+    pub(crate) store: Store,
+    pub(crate) locks: Locks,
+    pub(crate) coordinator: Coordinator,
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) own_mail: VecDeque<Mail>,
+    /// Steps that found no room in the log.
+    pub(crate) parked: VecDeque<(CoreId, Mail)>,
+    settings: Settings,
+    effects: Vec<Effect>,
+    start: u16,
+    transactions_begun: u64,
+    random: u64,
+    scratch: Vec<u8>,
+    over_memory: bool,
+    no_segments: Option<String>,
+}
+
+impl Engine {
+    /// A machine around a store that has been recovered. `start` differs from start to start; `random` seeds what commands draw.
+    #[must_use]
+    pub fn new(core: CoreId, map: PartitionMap, store: Store, settings: Settings, start: u16, random: u64) -> Self {
+        Self {
+            core,
+            map,
+            store,
+            locks: Locks::default(),
+            coordinator: Coordinator::default(),
+            waiting: Vec::new(),
+            own_mail: VecDeque::new(),
+            parked: VecDeque::new(),
+            settings,
+            effects: Vec::new(),
+            start,
+            transactions_begun: 0,
+            random,
+            scratch: Vec::new(),
+            over_memory: false,
+            no_segments: None,
+        }
+    }
+
+    /// The store, to be looked at.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The store, for the one who writes its files and resumes it.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Changes the settings. What has been written stays as durable as it was promised.
+    pub fn apply(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Tells that no segment can be made (a sentence), or that it can again.
+    pub fn set_no_segments(&mut self, why: Option<String>) {
+        self.no_segments = why;
+    }
+
+    // ---- the turn
+
+    /// Begins a turn at `now_ms`, Unix ms.
+    pub fn begin_turn(&mut self, now_ms: u64) {
+        self.store.set_now(now_ms);
+        self.over_memory = self.store.used_bytes() > self.settings.memory_bytes_max;
+    }
+
+    /// Ends a turn: gives what is to be written.
+    pub fn end_turn(&mut self, appends: &mut Vec<Append>) {
+        self.store.take_appends(appends);
+    }
+
+    /// Whether records were appended since the last [`Engine::end_turn`].
+    #[must_use]
+    pub fn has_open_batch(&self) -> bool {
+        self.store.has_open_batch()
+    }
+
+    /// Whether nothing waits for the log or for other cores.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && self.parked.is_empty() && self.coordinator.is_idle()
+    }
+
+    /// Moves the work that was asked for into `effects`.
+    pub fn take_effects(&mut self, effects: &mut Vec<Effect>) {
+        effects.append(&mut self.effects);
+    }
+
+    /// The log's position up to which answers may leave.
+    #[must_use]
+    #[inline]
+    pub fn released_position(&self) -> u64 {
+        match self.settings.durability {
+            Durability::Always => self.store.durable_position(),
+            Durability::Interval | Durability::Never => self.store.written_position(),
+        }
+    }
+
+    /// These bytes are in their file.
+    pub fn written(&mut self, append: &Append) {
+        self.store.mark_written(append);
+    }
+
+    /// Every file of the ticket was synced.
+    pub fn synced(&mut self, ticket: &SyncTicket) {
+        self.store.finish_sync(ticket);
+    }
+
+    /// A segment has come: what found no room is tried again.
+    pub fn room_came(&mut self) {
+        self.retry_parked();
+        self.retry_decisions();
+        self.settle();
+    }
+
+    /// Whether a lock was let go since the last call: commands that were [`Outcome::Locked`] may run now.
+    pub fn take_unlocked(&mut self) -> bool {
+        self.locks.take_released()
+    }
+
+    // ---- commands
+
+    /// Where a command belongs.
+    #[must_use]
+    pub fn route(&self, request: &Request<'_>) -> Route {
+        let spec = request.spec;
+        match spec.run {
+            Run::Front(_) => Route::Front,
+            _ if self.map.cores() == 1 => Route::Here,
+            Run::Key(_) => request.arguments.get(1).map_or(Route::Here, |key| self.route_to(self.owner_of(key))),
+            Run::Keys { .. } => {
+                let mut owners = command::keys_of(spec, request.arguments).map(|at| self.owner_of(request.arguments[at]));
+                let Some(first) = owners.next() else { return Route::Here };
+                if owners.all(|owner| owner == first) { self.route_to(first) } else { Route::Spread }
+            }
+            Run::Every(_) if request.own_core_only => Route::Here,
+            Run::Every(_) => Route::Everywhere,
+            Run::Scan if request.own_core_only => Route::Here,
+            Run::Scan => {
+                let cursor = request.arguments.get(1).and_then(|cursor| command::parse_cursor(cursor));
+                let partition = cursor.map(ScanCursor::partition).filter(|partition| partition.0 < self.map.partitions());
+                partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
+            }
+        }
+    }
+
+    fn owner_of(&self, key: &[u8]) -> CoreId {
+        self.map.owner(self.map.partition_of(slot_of(key)))
+    }
+
+    fn route_to(&self, core: CoreId) -> Route {
+        if core == self.core { Route::Here } else { Route::There(core) }
+    }
+
+    /// Asks the memory for what a command will touch first: call with `step` 0 for all commands of a batch, then with 1.
+    #[inline]
+    pub fn prefetch(&self, request: &Request<'_>, step: u8) {
+        if let (Run::Key(_), Some(&bytes)) = (request.spec.run, request.arguments.get(1)) {
+            let key = self.store.key(request.database, bytes);
+            match step {
+                0 => self.store.prefetch_bucket(&key),
+                _ => self.store.prefetch_record(&key),
+            }
+        }
+    }
+
+    /// Runs a command whose route is [`Route::Here`].
+    pub fn execute(&mut self, request: &Request<'_>, reply: &mut dyn ReplyWriter) -> Outcome {
+        let spec = request.spec;
+        if !self.locks.is_empty() && self.touches_locked(request) {
+            return Outcome::Locked;
+        }
+        if spec.flags.has(Flags::WRITE) {
+            if spec.flags.has(Flags::DENYOOM)
+                && let Some(refusal) = self.write_refusal()
+            {
+                reply.error(&refusal);
+                return Outcome::Done { observed: 0 };
+            }
+            let bytes = request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
+            if self.store.room(bytes) == Room::Later {
+                return self.no_room(reply);
+            }
+        }
+        self.store.begin_observing();
+        let result = match spec.run {
+            Run::Key(handler) | Run::Keys { local: handler, .. } => {
+                let transaction = if matches!(spec.run, Run::Keys { .. }) { self.fresh_transaction() } else { TransactionId(0) };
+                let random = self.draw();
+                let mut context = self.context(request.database, reply, transaction, random);
+                handler(&mut context, request.arguments)
+            }
+            Run::Scan => {
+                let own_core_only = request.own_core_only;
+                let mut context = self.context(request.database, reply, TransactionId(0), 0);
+                command::scan_part(&mut context, request.arguments, own_core_only)
+            }
+            Run::Every(gather) => {
+                let result = self.part(gather, request.database, request.arguments);
+                let random = self.draw();
+                result.map(|part| command::merge(gather, vec![part], random, reply))
+            }
+            Run::Front(_) => {
+                reply.error("ERR the command belongs to the connection");
+                Ok(())
+            }
+        };
+        match result {
+            Ok(()) => {}
+            Err(CommandError::Store(StoreError::NoRoom { .. })) => return self.no_room(reply),
+            Err(error) => reply.error(&error.to_string()),
+        }
+        Outcome::Done { observed: self.store.observed_position() }
+    }
+
+    fn context<'a>(
+        &'a mut self,
+        database: DatabaseId,
+        reply: &'a mut dyn ReplyWriter,
+        transaction: TransactionId,
+        random: u64,
+    ) -> Context<'a> {
+        Context {
+            store: &mut self.store,
+            database,
+            reply,
+            scratch: &mut self.scratch,
+            value_bytes_max: self.settings.value_bytes_max,
+            random,
+            transaction,
+        }
+    }
+
+    /// This core's part of a command that all cores answer.
+    fn part(
+        &mut self,
+        gather: command::Gather,
+        database: DatabaseId,
+        arguments: &[&[u8]],
+    ) -> Result<Part, CommandError> {
+        command::check(gather, arguments)?;
+        let random = self.draw();
+        command::part(gather, &mut self.store, database, arguments, random)
+    }
+
+    fn touches_locked(&self, request: &Request<'_>) -> bool {
+        match request.spec.run {
+            Run::Key(_) | Run::Keys { .. } => command::keys_of(request.spec, request.arguments)
+                .any(|at| self.locks.holds(request.database, request.arguments[at])),
+            _ => false,
+        }
+    }
+
+    fn no_room(&self, reply: &mut dyn ReplyWriter) -> Outcome {
+        let Some(why) = &self.no_segments else { return Outcome::NoRoom };
+        reply.error(&format!("MISCONF {why}; writes are refused until there is room, reads go on"));
+        Outcome::Done { observed: 0 }
+    }
+
+    /// Why a command that grows the data is refused now.
+    pub(crate) fn write_refusal(&self) -> Option<String> {
+        self.over_memory.then(|| CommandError::OutOfMemory.to_string())
+    }
+
+    pub(crate) fn fresh_transaction(&mut self) -> TransactionId {
+        self.transactions_begun += 1;
+        TransactionId::new(self.start, self.core, self.transactions_begun)
+    }
+
+    fn draw(&mut self) -> u64 {
+        // splitmix64, from the seed that came in at the start.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    // ---- mail
+
+    /// Takes mail from another core.
+    pub fn mail(&mut self, from: CoreId, mail: Mail) {
+        self.take_mail(from, mail);
+        self.settle();
+    }
+
+    pub(crate) fn take_mail(&mut self, from: CoreId, mail: Mail) {
+        match mail {
+            Mail::Transaction(step) => self.transaction_mail(from, step),
+            Mail::Ask { id, gather, database, arguments } => {
+                let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+                self.store.begin_observing();
+                match self.part(gather, database, &slices) {
+                    Ok(part) => {
+                        let until = Until::Released(self.store.observed_position());
+                        self.wait(until, Then::Mail { to: from, mail: Mail::Part { id, part } });
+                    }
+                    Err(CommandError::Store(StoreError::NoRoom { .. })) if self.no_segments.is_none() => {
+                        self.parked.push_back((from, Mail::Ask { id, gather, database, arguments }));
+                    }
+                    Err(error) => self.send(from, Mail::Part { id, part: Part::Refused(error.to_string()) }),
+                }
+            }
+            Mail::Part { id, part } => self.part_came(id, part),
+        }
+    }
+
+    pub(crate) fn send(&mut self, to: CoreId, mail: Mail) {
+        if to == self.core {
+            self.own_mail.push_back(mail);
+        } else {
+            self.effects.push(Effect::Mail { to, mail });
+        }
+    }
+
+    pub(crate) fn finish(&mut self, ticket: Ticket, answer: Answer) {
+        self.effects.push(Effect::Finished { ticket, answer });
+    }
+
+    // ---- after a start
+
+    /// Settles transactions that recovery found prepared: `is_decided` tells what their coordinators' logs say.
+    ///
+    /// # Errors
+    /// When there is no room for the records of it.
+    pub fn resolve(
+        store: &mut Store,
+        unresolved: &[hyperion_store::Unresolved],
+        is_decided: impl Fn(TransactionId) -> bool,
+    ) -> Result<(), StoreError> {
+        unresolved.iter().try_for_each(|unresolved| {
+            if is_decided(unresolved.id) {
+                store.commit_prepared(unresolved.id)
+            } else {
+                store.abort_prepared(unresolved.id)
+            }
+        })
+    }
+}

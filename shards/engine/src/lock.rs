@@ -1,0 +1,119 @@
+//! Owns the locks of one core: keys held for transactions over several cores, and those that wait for them in order.
+
+use crate::effect::Want;
+use hyperion_model::collections::Map;
+use hyperion_model::{DatabaseId, TransactionId};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A key as locks name it. Clients choose keys, so it is ordered, not hashed.
+pub(crate) type LockKey = (DatabaseId, Vec<u8>);
+
+/// Keys that a transaction asks for.
+#[derive(Debug)]
+pub(crate) struct LockRequest {
+    pub(crate) id: TransactionId,
+    pub(crate) keys: Vec<LockKey>,
+    pub(crate) want: Want,
+    pub(crate) writes: bool,
+}
+
+/// All locks of one core.
+#[derive(Default)]
+pub(crate) struct Locks {
+    held: BTreeMap<LockKey, TransactionId>,
+    holders: Map<TransactionId, Vec<LockKey>>,
+    waiting: VecDeque<LockRequest>,
+    /// A lock was let go since this was last asked.
+    released: bool,
+}
+
+impl Locks {
+    /// Whether no key is locked: the usual case, asked before every command.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    pub(crate) fn holds(&self, database: DatabaseId, key: &[u8]) -> bool {
+        !self.held.is_empty() && self.held.contains_key(&(database, key.to_vec()))
+    }
+
+    /// Asks for keys; `true`: they are locked now, else the request waits.
+    pub(crate) fn lock(&mut self, request: LockRequest) -> Option<LockRequest> {
+        if self.is_free(&request) {
+            self.take(&request);
+            return Some(request);
+        }
+        self.waiting.push_back(request);
+        None
+    }
+
+    fn is_free(&self, request: &LockRequest) -> bool {
+        request.keys.iter().all(|key| !self.held.contains_key(key))
+    }
+
+    fn take(&mut self, request: &LockRequest) {
+        for key in &request.keys {
+            self.held.insert(key.clone(), request.id);
+        }
+        self.holders.insert(request.id, request.keys.clone());
+    }
+
+    /// Lets all keys of a transaction go.
+    pub(crate) fn release(&mut self, id: TransactionId) {
+        for key in self.holders.remove(&id).unwrap_or_default() {
+            self.held.remove(&key);
+        }
+        self.waiting.retain(|request| request.id != id);
+        self.released = true;
+    }
+
+    /// The next waiting request whose keys are free; they are locked for it.
+    pub(crate) fn next_granted(&mut self) -> Option<LockRequest> {
+        let at = self.waiting.iter().position(|request| self.is_free(request))?;
+        let request = self.waiting.remove(at).expect("its place was just found");
+        self.take(&request);
+        Some(request)
+    }
+
+    /// Whether a lock was let go since the last call.
+    pub(crate) fn take_released(&mut self) -> bool {
+        std::mem::take(&mut self.released)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(id: u64, keys: &[&[u8]]) -> LockRequest {
+        let keys = keys.iter().map(|key| (DatabaseId(0), key.to_vec())).collect();
+        LockRequest { id: TransactionId(id), keys, want: Want::Nothing, writes: true }
+    }
+
+    #[test]
+    fn a_request_gets_all_its_keys_or_waits_for_all() {
+        let mut locks = Locks::default();
+        assert!(locks.lock(request(1, &[b"a", b"b"])).is_some());
+        assert!(locks.lock(request(2, &[b"b", b"c"])).is_none());
+        assert!(!locks.holds(DatabaseId(0), b"c"), "a waiting request holds nothing");
+        assert!(locks.lock(request(3, &[b"c"])).is_some());
+        assert!(locks.next_granted().is_none());
+        locks.release(TransactionId(1));
+        assert!(locks.next_granted().is_none(), "c is still held");
+        locks.release(TransactionId(3));
+        assert_eq!(locks.next_granted().map(|granted| granted.id), Some(TransactionId(2)));
+        locks.release(TransactionId(2));
+        assert!(locks.is_empty() && locks.take_released() && !locks.take_released());
+    }
+
+    #[test]
+    fn a_released_transaction_no_longer_waits() {
+        let mut locks = Locks::default();
+        locks.lock(request(1, &[b"a"]));
+        locks.lock(request(2, &[b"a"]));
+        locks.release(TransactionId(2));
+        locks.release(TransactionId(1));
+        assert!(locks.next_granted().is_none() && locks.is_empty());
+    }
+}

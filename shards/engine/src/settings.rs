@@ -1,0 +1,24 @@
+//! Owns what the engine must be told of the config. All of it may change while it runs.
+
+/// What an answer waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Stable storage.
+    Always,
+    /// The system's memory; synced every interval.
+    #[default]
+    Interval,
+    /// The system's memory; synced when the system likes.
+    Never,
+}
+
+/// The settings of one core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What an answer waits for.
+    pub durability: Durability,
+    /// This core's share of the memory for records and indexes.
+    pub memory_bytes_max: u64,
+    /// Longest value.
+    pub value_bytes_max: u64,
+}

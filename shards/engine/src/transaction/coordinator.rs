@@ -1,0 +1,246 @@
+//! Owns the coordinator's side of transactions, and of questions to all cores.
+
+use super::shape::{Shape, Verdict};
+use super::{Then, Until};
+use crate::command::{Gather, Part, Spread};
+use crate::effect::{Answer, Mail, OwnedWrite, Ticket, TransactionMail, Wanted};
+use crate::engine::Engine;
+use crate::lock::LockKey;
+use hyperion_model::collections::Map;
+use hyperion_model::limits::TRANSACTIONS_MAX;
+use hyperion_model::{CoreId, DatabaseId, TransactionId, slot_of};
+use hyperion_store::StoreError;
+
+/// A core's share of the keys: where they begin in `Transaction::keys`, which is ordered by core.
+#[derive(Debug)]
+struct Participant {
+    core: CoreId,
+    first: usize,
+    end: usize,
+    writes: bool,
+}
+
+#[derive(Debug)]
+struct Transaction {
+    ticket: Ticket,
+    shape: Shape,
+    keys: Vec<LockKey>,
+    /// By key, in the order of the shape's keys.
+    found: Vec<Option<Wanted>>,
+    /// Places in `keys`, ordered by core.
+    by_core: Vec<usize>,
+    participants: Vec<Participant>,
+    /// Participants that have answered the step under way.
+    answered: usize,
+    answer: Option<Answer>,
+    refused: Option<String>,
+}
+
+struct Question {
+    ticket: Ticket,
+    gather: Gather,
+    parts: Vec<Part>,
+    asked: usize,
+}
+
+/// What this core coordinates.
+#[derive(Default)]
+pub(crate) struct Coordinator {
+    transactions: Map<TransactionId, Transaction>,
+    questions: Map<TransactionId, Question>,
+    /// Transactions whose decision found no room.
+    undecided: Vec<TransactionId>,
+}
+
+impl Coordinator {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.transactions.is_empty() && self.questions.is_empty()
+    }
+}
+
+impl Engine {
+    /// Begins a command whose keys lie on several cores; the answer comes as [`crate::Effect::Finished`].
+    pub fn begin_spread(&mut self, ticket: Ticket, spread: Spread, database: DatabaseId, arguments: Vec<Vec<u8>>) {
+        if self.coordinator.transactions.len() >= TRANSACTIONS_MAX {
+            let error = format!("ERR {TRANSACTIONS_MAX} commands over several cores are under way; try again");
+            return self.finish(ticket, Answer::Error(error));
+        }
+        let (shape, keys) = match Shape::new(spread, database, arguments) {
+            Ok(taken_apart) => taken_apart,
+            Err(error) => return self.finish(ticket, Answer::Error(error.to_string())),
+        };
+        if shape.may_write()
+            && spread != Spread::Delete
+            && let Some(error) = self.write_refusal()
+        {
+            return self.finish(ticket, Answer::Error(error));
+        }
+        let core_of = |key: &LockKey| self.map.owner(self.map.partition_of(slot_of(&key.1)));
+        let mut by_core: Vec<usize> = (0..keys.len()).collect();
+        by_core.sort_by_key(|&key| core_of(&keys[key]));
+        let mut participants: Vec<Participant> = Vec::new();
+        for (place, &key) in by_core.iter().enumerate() {
+            let core = core_of(&keys[key]);
+            match participants.last_mut() {
+                Some(last) if last.core == core => last.end = place + 1,
+                _ => participants.push(Participant { core, first: place, end: place + 1, writes: false }),
+            }
+        }
+        let id = self.fresh_transaction();
+        let found = vec![None; keys.len()];
+        let transaction = Transaction {
+            ticket,
+            shape,
+            keys,
+            found,
+            by_core,
+            participants,
+            answered: 0,
+            answer: None,
+            refused: None,
+        };
+        self.coordinator.transactions.insert(id, transaction);
+        self.lock_next(id);
+        self.settle();
+    }
+
+    /// Asks the next participant for its locks, or decides when all have answered.
+    fn lock_next(&mut self, id: TransactionId) {
+        let Some(transaction) = self.coordinator.transactions.get(&id) else { return };
+        let Some(participant) = transaction.participants.get(transaction.answered) else { return self.decide(id) };
+        let places = &transaction.by_core[participant.first..participant.end];
+        let keys = places.iter().map(|&key| transaction.keys[key].clone()).collect();
+        let (want, writes) = (transaction.shape.want(), transaction.shape.may_write());
+        self.send(participant.core, Mail::Transaction(TransactionMail::Lock { id, keys, want, writes }));
+    }
+
+    pub(super) fn locked(&mut self, id: TransactionId, found: Vec<Option<Wanted>>) {
+        let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
+        let participant = &transaction.participants[transaction.answered];
+        for (place, found) in (participant.first..participant.end).zip(found) {
+            transaction.found[transaction.by_core[place]] = found;
+        }
+        transaction.answered += 1;
+        self.lock_next(id);
+    }
+
+    fn decide(&mut self, id: TransactionId) {
+        let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
+        let Verdict { writes, answer } = transaction.shape.decide(&transaction.keys, &mut transaction.found);
+        transaction.answered = 0;
+        let mut steps: Vec<(CoreId, TransactionMail)> = Vec::new();
+        for participant in &mut transaction.participants {
+            let own: Vec<OwnedWrite> = writes
+                .iter()
+                .filter(|write| self.map.owner(self.map.partition_of(slot_of(&write.key))) == participant.core)
+                .cloned()
+                .collect();
+            participant.writes = !own.is_empty();
+            let step = if own.is_empty() {
+                TransactionMail::Release { id }
+            } else {
+                TransactionMail::Prepare { id, writes: own }
+            };
+            steps.push((participant.core, step));
+        }
+        if writes.is_empty() {
+            let ticket = transaction.ticket;
+            self.coordinator.transactions.remove(&id);
+            self.finish(ticket, answer);
+        } else {
+            transaction.participants.retain(|participant| participant.writes);
+            transaction.answer = Some(answer);
+        }
+        for (core, step) in steps {
+            self.send(core, Mail::Transaction(step));
+        }
+    }
+
+    /// A participant has prepared, or has refused to.
+    pub(super) fn prepared(&mut self, id: TransactionId, refused: Option<String>) {
+        let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
+        transaction.answered += 1;
+        if transaction.refused.is_none() {
+            transaction.refused = refused;
+        }
+        if transaction.answered < transaction.participants.len() {
+            return;
+        }
+        if let Some(error) = transaction.refused.take() {
+            let (ticket, cores) = (transaction.ticket, transaction.cores());
+            self.coordinator.transactions.remove(&id);
+            for core in cores {
+                self.send(core, Mail::Transaction(TransactionMail::Release { id }));
+            }
+            return self.finish(ticket, Answer::Error(error));
+        }
+        self.write_decision(id);
+    }
+
+    fn write_decision(&mut self, id: TransactionId) {
+        match self.store.decide(id) {
+            Ok(()) => {
+                let position = self.store.appended_position();
+                self.wait(Until::Durable(position), Then::Decided(id));
+            }
+            Err(StoreError::NoRoom { .. } | StoreError::TooLarge { .. }) => self.coordinator.undecided.push(id),
+        }
+    }
+
+    /// There is room again: decisions that found none are written.
+    pub(crate) fn retry_decisions(&mut self) {
+        for id in std::mem::take(&mut self.coordinator.undecided) {
+            self.write_decision(id);
+        }
+    }
+
+    /// The decision is on stable storage: the client may know, the participants commit.
+    pub(super) fn decided(&mut self, id: TransactionId) {
+        let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
+        transaction.answered = 0;
+        let (ticket, cores) = (transaction.ticket, transaction.cores());
+        let answer = transaction.answer.take().expect("a transaction that writes has an answer");
+        for core in cores {
+            self.send(core, Mail::Transaction(TransactionMail::Commit { id }));
+        }
+        self.finish(ticket, answer);
+    }
+
+    pub(super) fn committed(&mut self, id: TransactionId) {
+        let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
+        transaction.answered += 1;
+        if transaction.answered == transaction.participants.len() {
+            self.coordinator.transactions.remove(&id);
+            self.store.settled(id);
+        }
+    }
+
+    // ---- questions to all cores
+
+    /// Begins a command that every core answers; the answer comes as [`crate::Effect::Finished`].
+    pub fn begin_gather(&mut self, ticket: Ticket, gather: Gather, database: DatabaseId, arguments: &[Vec<u8>]) {
+        let id = self.fresh_transaction();
+        let asked = usize::from(self.map.cores());
+        self.coordinator.questions.insert(id, Question { ticket, gather, parts: Vec::new(), asked });
+        for core in 0..self.map.cores() {
+            self.send(CoreId(core), Mail::Ask { id, gather, database, arguments: arguments.to_vec() });
+        }
+        self.settle();
+    }
+
+    pub(crate) fn part_came(&mut self, id: TransactionId, part: Part) {
+        let Some(question) = self.coordinator.questions.get_mut(&id) else { return };
+        question.parts.push(part);
+        if question.parts.len() == question.asked
+            && let Some(question) = self.coordinator.questions.remove(&id)
+        {
+            self.finish(question.ticket, Answer::Gathered { gather: question.gather, parts: question.parts });
+        }
+    }
+}
+
+impl Transaction {
+    fn cores(&self) -> Vec<CoreId> {
+        self.participants.iter().map(|participant| participant.core).collect()
+    }
+}

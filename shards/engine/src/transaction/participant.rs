@@ -1,0 +1,108 @@
+//! Owns a participant's side of transactions.
+
+use super::{Then, Until};
+use crate::effect::{Mail, OwnedWrite, TransactionMail, Want, Wanted};
+use crate::engine::Engine;
+use crate::lock::LockRequest;
+use hyperion_model::{CoreId, TransactionId};
+use hyperion_store::{StoreError, Write};
+
+impl Engine {
+    pub(crate) fn transaction_mail(&mut self, from: CoreId, mail: TransactionMail) {
+        match mail {
+            TransactionMail::Lock { id, keys, want, writes } => {
+                let request = LockRequest { id, keys, want, writes };
+                if let Some(request) = self.locks.lock(request) {
+                    self.granted(&request);
+                }
+            }
+            TransactionMail::Prepare { id, writes } => self.prepare(from, id, writes),
+            TransactionMail::Commit { id } => match self.store.commit_prepared(id) {
+                Ok(()) => {
+                    let position = self.store.appended_position();
+                    self.unlock(id);
+                    let mail = Mail::Transaction(TransactionMail::Committed { id });
+                    self.wait(Until::DurableSometime(position), Then::Mail { to: from, mail });
+                }
+                Err(_) => self.parked.push_back((from, Mail::Transaction(mail))),
+            },
+            TransactionMail::Release { id } => match self.store.abort_prepared(id) {
+                Ok(()) => self.unlock(id),
+                Err(_) => self.parked.push_back((from, Mail::Transaction(mail))),
+            },
+            TransactionMail::Locked { id, found } => self.locked(id, found),
+            TransactionMail::Prepared { id } => self.prepared(id, None),
+            TransactionMail::Refused { id, error } => self.prepared(id, Some(error)),
+            TransactionMail::Committed { id } => self.committed(id),
+        }
+    }
+
+    /// The keys of a request are locked: tells the coordinator what it wants to know of them.
+    fn granted(&mut self, request: &LockRequest) {
+        self.store.begin_observing();
+        let mut found = Vec::with_capacity(request.keys.len());
+        for (database, bytes) in &request.keys {
+            if request.want == Want::Nothing {
+                found.push(None);
+                continue;
+            }
+            let key = self.store.key(*database, bytes);
+            let wanted = self.store.find(&key).map(|place| {
+                let mut value = Vec::new();
+                if request.want == Want::Value {
+                    let whole = self.store.value(&place);
+                    whole.copy_range(0, whole.len(), &mut value);
+                }
+                Wanted { value, expiry_ms: self.store.expiry_ms(&place) }
+            });
+            found.push(wanted);
+        }
+        let to = request.id.coordinator();
+        let mail = Mail::Transaction(TransactionMail::Locked { id: request.id, found });
+        let until = Until::Released(self.store.observed_position());
+        self.wait(until, Then::Mail { to, mail });
+    }
+
+    fn prepare(&mut self, from: CoreId, id: TransactionId, writes: Vec<OwnedWrite>) {
+        let grows = writes.iter().any(|write| write.value.is_some());
+        let refusal = if grows { self.write_refusal() } else { None };
+        let refuse = |error| Mail::Transaction(TransactionMail::Refused { id, error });
+        if let Some(error) = refusal {
+            return self.send(from, refuse(error));
+        }
+        let borrowed: Vec<Write<'_>> = writes
+            .iter()
+            .map(|write| Write {
+                database: write.database,
+                key: &write.key,
+                value: write.value.as_deref(),
+                expiry_ms: write.expiry_ms,
+            })
+            .collect();
+        match self.store.prepare(id, &borrowed) {
+            Ok(()) => {
+                let position = self.store.appended_position();
+                let mail = Mail::Transaction(TransactionMail::Prepared { id });
+                self.wait(Until::Durable(position), Then::Mail { to: from, mail });
+            }
+            Err(StoreError::NoRoom { .. }) => {
+                self.parked.push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
+            }
+            Err(error @ StoreError::TooLarge { .. }) => self.send(from, refuse(format!("ERR {error}"))),
+        }
+    }
+
+    fn unlock(&mut self, id: TransactionId) {
+        self.locks.release(id);
+        while let Some(request) = self.locks.next_granted() {
+            self.granted(&request);
+        }
+    }
+
+    /// There is room again: steps that found none are taken once more.
+    pub(crate) fn retry_parked(&mut self) {
+        for (from, mail) in std::mem::take(&mut self.parked) {
+            self.take_mail(from, mail);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Owns what waits for the log: a step of a transaction goes on when its records are released or durable.
+
+use crate::effect::Mail;
+use crate::engine::Engine;
+use hyperion_model::{CoreId, TransactionId};
+
+/// What the log must reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// An answer that observed this position may leave.
+    Released(u64),
+    /// This position is on stable storage; a sync is asked for.
+    Durable(u64),
+    /// This position is on stable storage, whenever that is.
+    DurableSometime(u64),
+}
+
+/// What goes on then.
+#[derive(Debug)]
+pub(crate) enum Then {
+    Mail { to: CoreId, mail: Mail },
+    Decided(TransactionId),
+}
+
+/// A step that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) until: Until,
+    pub(crate) then: Then,
+}
+
+impl Engine {
+    pub(crate) fn wait(&mut self, until: Until, then: Then) {
+        self.waiting.push(Waiting { until, then });
+    }
+
+    /// Goes on with everything that can: mail to ourselves, and steps whose records the log has reached.
+    pub fn settle(&mut self) {
+        loop {
+            while let Some(mail) = self.own_mail.pop_front() {
+                self.take_mail(self.core, mail);
+            }
+            if self.waiting.is_empty() || !self.go_on() {
+                return;
+            }
+        }
+    }
+
+    /// Takes every step whose time has come; `false` when there was none.
+    fn go_on(&mut self) -> bool {
+        let (released, durable) = (self.released_position(), self.store.durable_position());
+        let is_due = |waiting: &mut Waiting| match waiting.until {
+            Until::Released(position) => position <= released,
+            Until::Durable(position) | Until::DurableSometime(position) => position <= durable,
+        };
+        let due: Vec<Waiting> = self.waiting.extract_if(.., is_due).collect();
+        let any = !due.is_empty();
+        for waiting in due {
+            match waiting.then {
+                Then::Mail { to, mail } => self.send(to, mail),
+                Then::Decided(id) => self.decided(id),
+            }
+        }
+        any
+    }
+
+    /// Whether a step waits for a sync that nobody else may ask for.
+    #[must_use]
+    pub fn wants_sync(&self) -> bool {
+        self.waiting.iter().any(|waiting| matches!(waiting.until, Until::Durable(_))) || self.store.wants_sync()
+    }
+
+    /// Whether a step waits for a sync, sooner or later.
+    #[must_use]
+    pub fn awaits_sync(&self) -> bool {
+        self.waiting.iter().any(|waiting| !matches!(waiting.until, Until::Released(_))) || self.store.wants_sync()
+    }
+}

@@ -1,0 +1,201 @@
+//! Feeds recovery with segments of any bytes, bare or with every checksum made right so that they get deep: it must neither
+//! panic nor hang, and what it gives must be readable.
+//!
+//! Input: 1 byte of choices (bits 0 and 1: segments less one; bit 2: checksums are made right; bit 3: the input changes bytes of
+//! the golden segment instead of being one), then the bytes.
+#![no_main]
+
+use crc_fast::crc32_iscsi;
+use hyperion_model::{CoreId, DatabaseId, PartitionMap, TransactionId};
+use hyperion_store::{HEADER_BYTES, HeaderState, Options, ScanCursor, SegmentHeader, Store};
+use libfuzzer_sys::fuzz_target;
+
+const SEGMENT_BYTES: usize = 64 << 10;
+const SALT: u32 = 0x5a17_5a17;
+const GOLDEN: &[u8] = include_bytes!("../../testdata/segment-v1.bin");
+
+fn word(bytes: &[u8], at: usize) -> usize {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
+}
+
+/// Size of the record at the start of `bytes`, if it fits.
+fn record_size(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() < 16 {
+        return None;
+    }
+    let flags = bytes[4];
+    let wide = flags & 0x10 != 0;
+    let mut size = if wide {
+        16_usize.checked_add(word(bytes, 8))?.checked_add(word(bytes, 12))?
+    } else {
+        8 + usize::from(bytes[5]) + usize::from(u16::from_le_bytes([bytes[6], bytes[7]]))
+    };
+    for (flag, small, large) in [(0x20, 5, 8), (0x40, 2, 2), (0x80, 12, 12)] {
+        size += if flags & flag == 0 { 0 } else if wide { large } else { small };
+    }
+    size += if wide && bytes[5] & 1 != 0 { 8 } else { 0 };
+    let size = size.next_multiple_of(4);
+    (size <= bytes.len()).then_some(size)
+}
+
+/// Makes lengths, LSNs and checksums right, batch after batch, as far as the bytes allow.
+fn make_right(segment: &mut [u8], mut lsn: u64) -> u64 {
+    let (mut at, mut previous) = (HEADER_BYTES, SALT);
+    while at + 32 + 16 <= segment.len() {
+        if segment[at + 4..at + 48].iter().all(|&byte| byte == 0) {
+            break;
+        }
+        let body_end = (at + 32 + word(segment, at + 4)).min(segment.len());
+        let (mut place, mut folded, mut records) = (at + 32, 0_u32, 0_u32);
+        while place < body_end {
+            if segment[place + 4] & 0x0f == 0 {
+                segment[place + 4] |= 1;
+            }
+            if segment[place + 4] & 0x0f == 15 {
+                segment[place + 4] ^= 8;
+            }
+            let Some(size) = record_size(&segment[place..body_end]) else { break };
+            let crc = crc32_iscsi(&segment[place + 4..place + size]) ^ SALT;
+            segment[place..place + 4].copy_from_slice(&crc.to_le_bytes());
+            folded = folded.rotate_left(7).wrapping_mul(0x9e37_79b1) ^ crc;
+            records += 1;
+            place += size;
+        }
+        if records == 0 {
+            break;
+        }
+        let body = u32::try_from(place - at - 32).expect("a segment is small");
+        segment[at + 4..at + 8].copy_from_slice(&body.to_le_bytes());
+        segment[at + 8..at + 12].copy_from_slice(&records.to_le_bytes());
+        let kind = (segment[at + 12].wrapping_sub(1) & 3) + 1;
+        if kind == 4 {
+            lsn += u64::from(segment[at + 16]);
+        }
+        segment[at + 12..at + 16].copy_from_slice(&[kind, 0, 0, 0]);
+        segment[at + 16..at + 24].copy_from_slice(&lsn.to_le_bytes());
+        segment[at + 24..at + 28].copy_from_slice(&previous.to_le_bytes());
+        let check = (crc32_iscsi(&segment[at + 4..at + 32]) ^ SALT).to_le_bytes();
+        segment[at + 13..at + 16].copy_from_slice(&check[..3]);
+        let crc = crc32_iscsi(&segment[at + 4..at + 32]) ^ SALT ^ folded;
+        segment[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+        (previous, at) = (crc, place);
+        lsn += u64::from(records);
+        if kind == 3 {
+            break;
+        }
+    }
+    lsn
+}
+
+fn segment_of(input: &[u8], choices: u8) -> Vec<u8> {
+    let mut segment = vec![0; SEGMENT_BYTES];
+    if choices & 8 == 0 {
+        let length = input.len().min(SEGMENT_BYTES - HEADER_BYTES);
+        segment[HEADER_BYTES..HEADER_BYTES + length].copy_from_slice(&input[..length]);
+    } else {
+        segment[..GOLDEN.len()].copy_from_slice(GOLDEN);
+        for change in input.chunks_exact(3) {
+            let at = usize::from(u16::from_le_bytes([change[0], change[1]]));
+            let at = HEADER_BYTES + at % (GOLDEN.len() - HEADER_BYTES);
+            segment[at] = change[2];
+        }
+    }
+    segment
+}
+
+fn header(id: u64, base_lsn: u64) -> SegmentHeader {
+    SegmentHeader {
+        state: HeaderState::InUse,
+        core: 0,
+        id,
+        base_lsn,
+        epoch_ms: 1_000_000,
+        instance: [7; 16],
+        generation: 1,
+        salt: SALT,
+    }
+}
+
+fn recover_and_use(segments: Vec<(SegmentHeader, &'static mut [u8])>, spare: &'static mut [u8]) {
+    let mut store = Store::new(Options {
+        core: CoreId(0),
+        map: PartitionMap::spread(4, 1),
+        instance: [7; 16],
+        generation: 1,
+        segment_bytes: SEGMENT_BYTES,
+        keeps_files: true,
+        hash_seed: 7,
+        entropy: 3,
+    });
+    store.set_now(1_000_000);
+    let Ok(recovered) = store.recover(segments) else { return };
+    for &slot in &recovered.dropped {
+        store.freed(slot);
+    }
+    store.resume(recovered.lsn_next);
+    store.add_ready(99, spare);
+    // As at a start: prepared transactions are settled, then clients read and write.
+    for (at, unresolved) in recovered.unresolved.iter().enumerate() {
+        let _ = if at % 2 == 0 {
+            store.commit_prepared(unresolved.id)
+        } else {
+            store.abort_prepared(unresolved.id)
+        };
+    }
+    recovered.decided.iter().for_each(|&id: &TransactionId| store.settled(id));
+    for database in 0..16 {
+        let (mut keys, mut cursor) = (Vec::new(), ScanCursor::default());
+        loop {
+            cursor = store.scan(DatabaseId(database), cursor, 100, |key| keys.push(key.to_vec()));
+            if cursor.0 == 0 {
+                break;
+            }
+        }
+        for bytes in &keys {
+            let key = store.key(DatabaseId(database), bytes);
+            let Some(found) = store.find(&key) else { continue };
+            let (mut value, held) = (Vec::new(), store.value(&found));
+            held.copy_range(0, held.len(), &mut value);
+            assert_eq!(value.len(), held.len());
+            let expiry = store.expiry_ms(&found);
+            let _ = store.set_expiry(&key, &found, expiry);
+            let _ = store.delete(&key);
+        }
+    }
+    let key = store.key(DatabaseId(0), b"key");
+    let _ = store.put(&key, &[b"value"], None);
+    let _ = store.flush(None);
+    let mut appends = Vec::new();
+    store.take_appends(&mut appends);
+    appends.iter().for_each(|append| store.mark_written(append));
+    if let Some(ticket) = store.begin_sync() {
+        store.finish_sync(&ticket);
+    }
+    store.free_dead(&mut Vec::new());
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&choices, input)) = input.split_first() else { return };
+    let count = usize::from(choices & 3) + 1;
+    let part = input.len().div_ceil(count).max(1);
+    let (mut buffers, mut lsn) = (Vec::new(), 1);
+    for (id, part) in (1_u64..).zip(input.chunks(part)) {
+        let mut segment = segment_of(part, choices);
+        let header = header(id, lsn);
+        header.write(&mut segment);
+        lsn = if choices & 4 == 0 { lsn + 100 } else { make_right(&mut segment, lsn) };
+        buffers.push((header, Box::into_raw(segment.into_boxed_slice())));
+    }
+    let spare = Box::into_raw(vec![0; SEGMENT_BYTES].into_boxed_slice());
+    let segments = buffers
+        .iter()
+        // SAFETY: each box is lent once, to a store that is gone when `recover_and_use` returns.
+        .map(|&(header, buffer)| (header, unsafe { &mut *buffer }))
+        .collect();
+    // SAFETY: as above.
+    recover_and_use(segments, unsafe { &mut *spare });
+    for buffer in buffers.into_iter().map(|(_, buffer)| buffer).chain([spare]) {
+        // SAFETY: nobody holds the reference any more, and it came from `Box::into_raw`.
+        drop(unsafe { Box::from_raw(buffer) });
+    }
+});

@@ -1,0 +1,71 @@
+//! Tests that the bytes of a segment stay what they are: produced and read.
+
+use super::disk::{Disk, World, pattern};
+use crate::Write;
+use hyperion_model::{CoreId, DatabaseId, TransactionId};
+
+const GOLDEN: &[u8] = include_bytes!("../../testdata/segment-v1.bin");
+
+fn sequence() -> World {
+    let mut world = World::new();
+    world.put(b"key", b"value");
+    world.put_in(3, b"expires", b"soon", Some(1_500_000));
+    world.put_in(0, b"expires far", b"late", Some(1 << 45));
+    world.sync();
+    world.put(&[b'k'; 300], b"a wide key");
+    world.put(b"long", &pattern(1, 9_000));
+    assert!(world.delete(b"key"));
+    world.sync();
+    let id = |count| TransactionId::new(1, CoreId(0), count);
+    let write =
+        [Write { database: DatabaseId(1), key: b"t", value: Some(b"x"), expiry_ms: None }];
+    for (count, commits) in [(1, true), (2, false)] {
+        world.retry(|store| store.prepare(id(count), &write));
+        world.write();
+        if commits {
+            world.retry(|store| store.decide(id(count)));
+            world.retry(|store| store.commit_prepared(id(count)));
+        } else {
+            world.retry(|store| store.abort_prepared(id(count)));
+        }
+    }
+    world.retry(|store| store.flush(Some(DatabaseId(9))));
+    world.sync();
+    let mut world = world.reopen().expect("no damage");
+    world.put(b"after", b"the start");
+    world.sync();
+    world
+}
+
+/// To write the file anew, after the format's version was raised: `HYPERION_GOLDEN=write cargo test -p hyperion-store golden`.
+#[test]
+fn the_same_changes_give_the_golden_bytes() {
+    let mut world = sequence();
+    let file = world.disk.files.remove(&1).expect("the first segment");
+    let used = file.iter().rposition(|&byte| byte != 0).expect("it is in use") + 1;
+    if std::env::var_os("HYPERION_GOLDEN").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/segment-v1.bin");
+        std::fs::write(path, &file[..used]).expect("the folder is there");
+        return;
+    }
+    let differs = file.iter().zip(GOLDEN).position(|(new, old)| new != old);
+    assert_eq!((used, differs), (GOLDEN.len(), None), "length, and first byte that differs");
+}
+
+#[test]
+fn the_golden_bytes_are_read() {
+    let mut file = GOLDEN.to_vec();
+    file.resize(super::disk::SEGMENT_BYTES, 0);
+    let disk = Disk { files: [(1, file)].into(), writes: Vec::new() };
+    let mut world = World::open(&disk, 1).expect("no damage");
+    let expected = [
+        ((0, b"after".to_vec()), (b"the start".to_vec(), None)),
+        ((0, b"expires far".to_vec()), (b"late".to_vec(), Some(1 << 45))),
+        ((0, vec![b'k'; 300]), (b"a wide key".to_vec(), None)),
+        ((0, b"long".to_vec()), (pattern(1, 9_000), None)),
+        ((1, b"t".to_vec()), (b"x".to_vec(), None)),
+        ((3, b"expires".to_vec()), (b"soon".to_vec(), Some(1_500_000))),
+    ];
+    assert!(world.contents() == expected.into());
+    assert_eq!(world.recovered.decided, [TransactionId::new(1, CoreId(0), 1)]);
+}

@@ -1,0 +1,54 @@
+//! Owns what cores send each other for clients: the commands of a turn, and their answers.
+
+use hyperion_engine::command::CommandSpec;
+use hyperion_model::DatabaseId;
+use hyperion_runtime::ConnectionId;
+use hyperion_wire::Protocol;
+
+/// One command in a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommandHead {
+    pub(crate) connection: ConnectionId,
+    pub(crate) spec: &'static CommandSpec,
+    pub(crate) database: DatabaseId,
+    pub(crate) protocol: Protocol,
+    /// Arguments behind the name.
+    pub(crate) arguments: u32,
+}
+
+/// The commands that one core has for another in one turn.
+#[derive(Debug, Default)]
+pub(crate) struct CommandBatch {
+    pub(crate) heads: Vec<CommandHead>,
+    /// Length of each argument.
+    pub(crate) lengths: Vec<u32>,
+    /// The arguments, one after the other.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl CommandBatch {
+    /// Adds a command; `arguments[0]` is its name, which stays here.
+    pub(crate) fn push(&mut self, head: CommandHead, arguments: &[&[u8]]) {
+        self.heads.push(head);
+        for argument in &arguments[1..] {
+            self.lengths.push(u32::try_from(argument.len()).expect("arguments are below 4 GiB"));
+            self.bytes.extend_from_slice(argument);
+        }
+    }
+}
+
+/// One answer in a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplyHead {
+    pub(crate) connection: ConnectionId,
+    pub(crate) length: usize,
+}
+
+/// The answers that one core has for another's clients.
+#[derive(Debug, Default)]
+pub(crate) struct ReplyBatch {
+    pub(crate) heads: Vec<ReplyHead>,
+    pub(crate) bytes: Vec<u8>,
+    /// The highest position that one of them observed of the answering core's log.
+    pub(crate) observed: u64,
+}

@@ -1,0 +1,121 @@
+//! Owns what is known of one client of the Redis protocol.
+
+use hyperion_engine::Ticket;
+use hyperion_model::DatabaseId;
+use hyperion_runtime::ConnectionId;
+use hyperion_wire::{Parser, Protocol};
+
+use super::output::Output;
+
+/// Why no command of a client runs at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It may run.
+    #[default]
+    None,
+    /// The log has no room, or a key is locked, or a mailbox is full: tried again when that changes.
+    Again,
+    /// An answer that comes later; nothing runs before it.
+    Answer(Ticket),
+    /// The answers of other cores must come first.
+    Drain,
+    /// The client does not read.
+    Output,
+    /// Until this time of the core's clock.
+    Until(u64),
+}
+
+/// Which answers a client wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReplyMode {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// Not that of the next command.
+    SkipNext,
+    /// Not that of this command.
+    Skip,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) connection: ConnectionId,
+    /// The number that CLIENT ID gives.
+    pub(crate) number: u64,
+    pub(crate) own_core_only: bool,
+    pub(crate) since_ms: u64,
+    pub(crate) parser: Parser,
+    /// What was received and has not run.
+    pub(crate) input: Vec<u8>,
+    /// Length of input below which a half command cannot be whole.
+    pub(crate) input_needed: usize,
+    pub(crate) output: Output,
+    pub(crate) hold: Hold,
+    pub(crate) is_paused: bool,
+    /// It is in the list of those with something to send.
+    pub(crate) is_dirty: bool,
+    /// It will send nothing more.
+    pub(crate) has_ended: bool,
+    /// Nothing of it runs any more; it is closed when its answers have left.
+    pub(crate) is_closing: bool,
+    pub(crate) session: Session,
+}
+
+/// What a client can set of itself, and RESET takes back.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) protocol: Protocol,
+    pub(crate) database: DatabaseId,
+    pub(crate) is_authenticated: bool,
+    pub(crate) name: String,
+    pub(crate) library_name: String,
+    pub(crate) library_version: String,
+    pub(crate) reply_mode: ReplyMode,
+    pub(crate) no_evict: bool,
+    pub(crate) last_command: &'static str,
+}
+
+impl Session {
+    pub(crate) fn new(is_authenticated: bool) -> Self {
+        Self {
+            protocol: Protocol::Resp2,
+            database: DatabaseId(0),
+            is_authenticated,
+            name: String::new(),
+            library_name: String::new(),
+            library_version: String::new(),
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            last_command: "NULL",
+        }
+    }
+}
+
+impl Client {
+    pub(crate) fn new(connection: ConnectionId, number: u64, own_core_only: bool, since_ms: u64, is_open: bool) -> Self {
+        Self {
+            connection,
+            number,
+            own_core_only,
+            since_ms,
+            parser: Parser::new(),
+            input: Vec::new(),
+            input_needed: 0,
+            output: Output::default(),
+            hold: Hold::None,
+            is_paused: false,
+            is_dirty: false,
+            has_ended: false,
+            is_closing: false,
+            session: Session::new(is_open),
+        }
+    }
+
+    /// Whether answers are dropped.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self.session.reply_mode, ReplyMode::Off | ReplyMode::Skip)
+    }
+}

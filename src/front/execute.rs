@@ -1,0 +1,242 @@
+//! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
+
+use std::time::Instant;
+
+use hyperion_engine::command::{CommandError, CommandSpec, Flags, Run};
+use hyperion_engine::{Answer, Outcome, Request, Route, Ticket};
+use hyperion_model::ReplyWriter;
+
+use super::batch::CommandHead;
+use super::client::{Client, Hold, ReplyMode};
+use super::limits::{BACKLOG_BATCHES_MAX, REMOTE_ANSWERS_MAX};
+use super::replies::Replies;
+use crate::node::{Io, NodeCore};
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It ran, or it is on its way.
+    Ran,
+    /// Nothing happened: the same command runs later.
+    Held,
+}
+
+/// One in so many commands is timed.
+const SAMPLE: u64 = 64;
+
+impl NodeCore {
+    /// Runs one command of a client, or sends it where it belongs.
+    #[inline]
+    pub(super) fn run_line(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        spec: Option<&'static CommandSpec>,
+        arguments: &[&[u8]],
+    ) -> Progress {
+        let Some(spec) = spec else {
+            self.counters.errors += 1;
+            let error = if client.session.is_authenticated {
+                CommandError::unknown_command(arguments).to_string()
+            } else {
+                NO_AUTH.to_owned()
+            };
+            self.answer(client, |reply| reply.error(&error));
+            return Progress::Ran;
+        };
+        if !client.session.is_authenticated && !spec.flags.has(Flags::NO_AUTH) {
+            self.counters.errors += 1;
+            self.answer(client, |reply| reply.error(NO_AUTH));
+            return Progress::Ran;
+        }
+        if !spec.admits(arguments.len()) {
+            self.counters.errors += 1;
+            self.answer(client, |reply| reply.error(&CommandError::WrongArity(spec.name).to_string()));
+            return Progress::Ran;
+        }
+        let request = Request {
+            spec,
+            database: client.session.database,
+            arguments,
+            own_core_only: client.own_core_only,
+        };
+        let progress = match self.engine.route(&request) {
+            Route::Here => self.run_here(client, &request),
+            Route::There(core) => self.send_there(client, core.0, &request),
+            Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
+                client.hold = Hold::Drain;
+                Progress::Held
+            }
+            Route::Spread => {
+                let ticket = self.fresh_ticket(client);
+                if let Run::Keys { spread, .. } = spec.run {
+                    self.engine.begin_spread(ticket, spread, request.database, owned(arguments));
+                }
+                Progress::Ran
+            }
+            Route::Everywhere => {
+                if let Run::Every(gather) = spec.run {
+                    if let Err(error) = hyperion_engine::command::check(gather, arguments) {
+                        self.answer(client, |reply| reply.error(&error.to_string()));
+                    } else {
+                        let ticket = self.fresh_ticket(client);
+                        self.engine.begin_gather(ticket, gather, request.database, &owned(arguments));
+                    }
+                }
+                Progress::Ran
+            }
+            Route::Front => self.run_front(io, client, spec, arguments),
+        };
+        if progress == Progress::Ran {
+            self.counters.commands[spec.index()] += 1;
+            client.session.last_command = spec.name;
+            match client.session.reply_mode {
+                ReplyMode::SkipNext => client.session.reply_mode = ReplyMode::Skip,
+                ReplyMode::Skip => client.session.reply_mode = ReplyMode::On,
+                ReplyMode::On | ReplyMode::Off => {}
+            }
+        }
+        progress
+    }
+
+    #[inline]
+    fn run_here(&mut self, client: &mut Client, request: &Request<'_>) -> Progress {
+        self.commands_run += 1;
+        let timed = self.commands_run.is_multiple_of(SAMPLE).then(Instant::now);
+        let (own, protocol) = (self.index, client.session.protocol);
+        let (is_in_order, is_silent) = (client.output.is_in_order(), client.is_silent());
+        let buffer = if is_in_order { client.output.buffer() } else { client.output.lane_buffer(own) };
+        let before = buffer.len();
+        let outcome = self.engine.execute(request, &mut Replies::new(buffer, protocol));
+        let observed = match outcome {
+            Outcome::Done { observed } => observed,
+            Outcome::Locked | Outcome::NoRoom => {
+                buffer.truncate(before);
+                self.hold_again(client);
+                return Progress::Held;
+            }
+        };
+        let length = buffer.len() - before;
+        if buffer.get(before) == Some(&b'-') {
+            self.counters.errors += 1;
+        }
+        if is_in_order {
+            if is_silent {
+                buffer.truncate(before);
+            }
+            client.output.mark(observed, self.engine.released_position());
+        } else {
+            client.output.owe(own, is_silent);
+            client.output.paid(own, length, observed);
+        }
+        if let Some(since) = timed {
+            self.counters.sampled[request.spec.index()].add(since.elapsed());
+        }
+        Progress::Ran
+    }
+
+    fn send_there(&mut self, client: &mut Client, core: u16, request: &Request<'_>) -> Progress {
+        let link = &mut self.links[usize::from(core)];
+        if link.backlog.len() >= BACKLOG_BATCHES_MAX || client.output.owed() >= REMOTE_ANSWERS_MAX {
+            self.hold_again(client);
+            return Progress::Held;
+        }
+        let arguments = u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");
+        let head = CommandHead {
+            connection: client.connection,
+            spec: request.spec,
+            database: request.database,
+            protocol: client.session.protocol,
+            arguments,
+        };
+        link.commands.push(head, request.arguments);
+        client.output.owe(core, client.is_silent());
+        self.counters.hops += 1;
+        Progress::Ran
+    }
+
+    /// The client's commands wait until something changes on this core.
+    pub(super) fn hold_again(&mut self, client: &mut Client) {
+        client.hold = Hold::Again;
+        self.held.push(client.connection);
+    }
+
+    /// Names a command that is answered later; the client waits for it.
+    pub(super) fn fresh_ticket(&mut self, client: &mut Client) -> Ticket {
+        self.tickets_given += 1;
+        let ticket = Ticket(self.tickets_given);
+        client.hold = Hold::Answer(ticket);
+        self.tickets.insert(ticket, client.connection);
+        ticket
+    }
+
+    /// The client that waits for `ticket`, unless it has gone.
+    pub(super) fn client_of(&mut self, ticket: Ticket) -> Option<Box<Client>> {
+        let connection = self.tickets.remove(&ticket)?;
+        let mut client = self.clients.take(connection)?;
+        if client.hold == Hold::Answer(ticket) {
+            client.hold = Hold::None;
+            return Some(client);
+        }
+        self.clients.put_back(client);
+        None
+    }
+
+    /// A command over several cores is done: tells its client, and goes on with what that sent behind it.
+    pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
+        let random = self.draw();
+        self.finish_with(io, ticket, |reply| match answer {
+            Answer::Ok => reply.simple("OK"),
+            Answer::Integer(value) => reply.integer(value),
+            Answer::Values(values) => {
+                reply.array(values.len());
+                for value in values {
+                    match value {
+                        Some(bytes) => reply.bulk(&bytes),
+                        None => reply.null(),
+                    }
+                }
+            }
+            Answer::Error(error) => reply.error(&error),
+            Answer::Gathered { gather, parts } => hyperion_engine::command::merge(gather, parts, random, reply),
+        });
+    }
+
+    /// Answers the client that waits for `ticket`.
+    pub(crate) fn finish_with(&mut self, io: &mut Io, ticket: Ticket, write: impl FnOnce(&mut dyn ReplyWriter)) {
+        let Some(mut client) = self.client_of(ticket) else { return };
+        self.answer(&mut client, write);
+        self.run_kept(io, &mut client);
+        self.dirty(&mut client);
+        self.clients.put_back(client);
+    }
+
+    /// Writes an answer in order that observed `observed` of this core's log.
+    pub(super) fn answer_observing(
+        &mut self,
+        client: &mut Client,
+        observed: u64,
+        write: impl FnOnce(&mut dyn ReplyWriter),
+    ) {
+        let (own, protocol, silent) = (self.index, client.session.protocol, client.is_silent());
+        if client.output.is_in_order() {
+            if !silent {
+                write(&mut Replies::new(client.output.buffer(), protocol));
+            }
+            client.output.mark(observed, self.engine.released_position());
+            return;
+        }
+        let buffer = client.output.lane_buffer(own);
+        let before = buffer.len();
+        write(&mut Replies::new(buffer, protocol));
+        let length = buffer.len() - before;
+        client.output.owe(own, silent);
+        client.output.paid(own, length, observed);
+    }
+}
+
+pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
+
+fn owned(arguments: &[&[u8]]) -> Vec<Vec<u8>> {
+    arguments.iter().map(|argument| argument.to_vec()).collect()
+}

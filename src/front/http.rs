@@ -1,0 +1,132 @@
+//! Owns the HTTP port's connections: bounded reading on our ring, answers by the side thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hyperion_runtime::{ConnectionId, Socket};
+
+use crate::http::{
+    BODY_DEADLINE_S, CONTINUE, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX, HttpSide, Progress, RequestReader, refusal,
+};
+use crate::node::{Io, NodeCore};
+
+/// One HTTP connection.
+#[derive(Debug)]
+struct Caller {
+    number: u64,
+    reader: RequestReader,
+    since_ns: u64,
+    waits_for_answer: bool,
+}
+
+/// The HTTP connections of this node; they live on core 0.
+#[derive(Default)]
+pub(crate) struct HttpDoor {
+    side: Option<Arc<HttpSide>>,
+    callers: BTreeMap<ConnectionId, Caller>,
+    numbers: BTreeMap<u64, ConnectionId>,
+    next_number: u64,
+}
+
+impl HttpDoor {
+    pub(crate) fn new(side: Option<Arc<HttpSide>>) -> Self {
+        Self { side, ..Self::default() }
+    }
+
+    pub(crate) fn holds(&self, connection: ConnectionId) -> bool {
+        self.callers.contains_key(&connection)
+    }
+}
+
+impl NodeCore {
+    pub(crate) fn open_http(&mut self, io: &mut Io, socket: Socket) {
+        if self.http.callers.len() >= HTTP_CONNECTIONS_MAX {
+            io.refuse(socket, &refusal(503, "too many connections to the HTTP port; try again"));
+            return;
+        }
+        let Ok(connection) = io.open(socket) else { return };
+        self.http.next_number += 1;
+        let number = self.http.next_number;
+        let since_ns = io.now_ns();
+        let caller = Caller { number, reader: RequestReader::default(), since_ns, waits_for_answer: false };
+        self.http.callers.insert(connection, caller);
+        self.http.numbers.insert(number, connection);
+    }
+
+    pub(crate) fn feed_http(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
+        let Some(caller) = self.http.callers.get_mut(&connection) else { return };
+        if caller.waits_for_answer {
+            return;
+        }
+        match caller.reader.feed(bytes) {
+            Progress::More => {}
+            Progress::Continue => drop(io.send(connection, &mut CONTINUE.to_vec())),
+            Progress::Refuse(status, sentence) => self.end_http(io, connection, refusal(status, &sentence)),
+            Progress::Complete(request) => {
+                caller.waits_for_answer = true;
+                let number = caller.number;
+                let taken = self.http.side.as_ref().map(|side| side.submit(number, request));
+                if !matches!(taken, Some(Ok(()))) {
+                    self.end_http(io, connection, refusal(503, "too many requests wait; try again"));
+                }
+            }
+        }
+    }
+
+    /// The side thread has answered a request.
+    pub(crate) fn answer_http(&mut self, io: &mut Io, number: u64, bytes: Vec<u8>) {
+        if let Some(&connection) = self.http.numbers.get(&number) {
+            self.end_http(io, connection, bytes);
+        }
+    }
+
+    fn end_http(&mut self, io: &mut Io, connection: ConnectionId, mut bytes: Vec<u8>) {
+        if let Some(caller) = self.http.callers.get_mut(&connection) {
+            caller.waits_for_answer = true;
+        }
+        if io.is_sending(connection) {
+            // Only the short word that lets a body follow can be in flight; it will have left by the next tick.
+            self.http_late.push((connection, bytes));
+            return;
+        }
+        io.send(connection, &mut bytes);
+        io.close_after_send(connection);
+    }
+
+    pub(crate) fn closed_http(&mut self, connection: ConnectionId) {
+        if let Some(caller) = self.http.callers.remove(&connection) {
+            self.http.numbers.remove(&caller.number);
+        }
+    }
+
+    /// Ends what takes too long, and sends what could not be sent before.
+    pub(crate) fn tick_http(&mut self, io: &mut Io) {
+        for (connection, bytes) in std::mem::take(&mut self.http_late) {
+            self.end_http(io, connection, bytes);
+        }
+        let now_ns = io.now_ns();
+        let late: Vec<ConnectionId> = self
+            .http
+            .callers
+            .iter()
+            .filter(|(_, caller)| {
+                let seconds = if caller.reader.in_body() || caller.waits_for_answer {
+                    HEADER_DEADLINE_S + BODY_DEADLINE_S
+                } else {
+                    HEADER_DEADLINE_S
+                };
+                let seconds = if caller.waits_for_answer { seconds * 2 } else { seconds };
+                now_ns.saturating_sub(caller.since_ns) > seconds * 1_000_000_000
+            })
+            .map(|(&connection, _)| connection)
+            .collect();
+        for connection in late {
+            let waits = self.http.callers.get(&connection).is_some_and(|caller| caller.waits_for_answer);
+            if waits {
+                io.close(connection);
+            } else {
+                self.end_http(io, connection, refusal(408, "the request did not come whole in time; send it at once"));
+            }
+        }
+    }
+}

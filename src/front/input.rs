@@ -1,0 +1,231 @@
+//! Owns the way from received bytes to commands that run.
+
+use hyperion_engine::Request;
+use hyperion_engine::command::{CommandSpec, Run, find};
+use hyperion_model::ReplyWriter;
+use hyperion_runtime::ConnectionId;
+use hyperion_wire::{Limits, Parsed, Span};
+
+use super::client::{Client, Hold};
+use super::execute::Progress;
+use super::limits::{
+    INPUT_KEEP_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
+};
+use crate::node::{Io, NodeCore};
+
+/// One command, read and not yet run.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    spans: Vec<Span>,
+    start: usize,
+    end: usize,
+    /// Arguments without their quotes, for inline commands that had some.
+    unquoted: Option<Vec<u8>>,
+    spec: Option<&'static CommandSpec>,
+}
+
+/// Space for the commands that are read ahead.
+pub(crate) type Lines = [Line; LINES_AHEAD];
+
+/// Most arguments that need no allocation.
+const ARGUMENTS_INLINE: usize = 8;
+
+impl Line {
+    /// Calls `run` with the arguments.
+    fn with_arguments<R>(&self, input: &[u8], run: impl FnOnce(&[&[u8]]) -> R) -> R {
+        let base = match &self.unquoted {
+            Some(bytes) => bytes.as_slice(),
+            None => &input[self.start..self.end],
+        };
+        if self.spans.len() <= ARGUMENTS_INLINE {
+            let mut arguments: [&[u8]; ARGUMENTS_INLINE] = [&[]; ARGUMENTS_INLINE];
+            for (argument, span) in arguments.iter_mut().zip(&self.spans) {
+                *argument = span.of(base);
+            }
+            return run(&arguments[..self.spans.len()]);
+        }
+        let arguments: Vec<&[u8]> = self.spans.iter().map(|span| span.of(base)).collect();
+        run(&arguments)
+    }
+
+    fn name<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
+        let base = self.unquoted.as_deref().unwrap_or(&input[self.start..self.end]);
+        self.spans.first().map_or(&[], |span| span.of(base))
+    }
+}
+
+/// How reading ahead ended.
+enum Ahead {
+    /// There may be more.
+    Full,
+    /// The rest is not a whole command.
+    Dry,
+    /// The rest is no command.
+    Broken(String),
+}
+
+impl NodeCore {
+    /// Bytes of a client came in.
+    pub(crate) fn feed(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
+        let Some(mut client) = self.clients.take(connection) else { return };
+        if client.is_closing {
+            self.clients.put_back(client);
+            return;
+        }
+        if client.input.is_empty() && client.hold == Hold::None {
+            let used = self.run_input(io, &mut client, bytes);
+            client.input.extend_from_slice(&bytes[used..]);
+            self.input_bytes += bytes.len() - used;
+        } else {
+            client.input.extend_from_slice(bytes);
+            self.input_bytes += bytes.len();
+            if client.input.len() >= client.input_needed {
+                self.run_kept(io, &mut client);
+            }
+        }
+        if self.input_bytes > INPUT_TOTAL_BYTES_MAX {
+            self.refuse_client(&mut client, "ERR too much unread input of all clients together; try again later");
+        }
+        if client.hold != Hold::None && client.input.len() > INPUT_PAUSE_BYTES && !client.is_paused {
+            client.is_paused = true;
+            io.pause_receive(connection);
+        }
+        self.clients.put_back(client);
+    }
+
+    /// Runs what a client has sent and could not run before.
+    pub(crate) fn run_kept(&mut self, io: &mut Io, client: &mut Client) {
+        if client.hold != Hold::None || client.is_closing {
+            return;
+        }
+        if !client.input.is_empty() {
+            let input = std::mem::take(&mut client.input);
+            let used = self.run_input(io, client, &input);
+            self.input_bytes -= used;
+            client.input = input;
+            client.input.drain(..used);
+            if client.input.is_empty() && client.input.capacity() > INPUT_KEEP_BYTES {
+                client.input = Vec::new();
+            }
+        }
+        if client.is_paused && client.hold == Hold::None {
+            client.is_paused = false;
+            io.resume_receive(client.connection);
+        }
+        if client.has_ended && client.hold == Hold::None {
+            client.is_closing = true;
+            self.dirty(client);
+        }
+    }
+
+    /// Runs the commands in `input`, as far as they are whole and may run. Gives the bytes that are done with.
+    fn run_input(&mut self, io: &mut Io, client: &mut Client, input: &[u8]) -> usize {
+        let mut lines = std::mem::take(&mut self.lines);
+        let used = self.run_lines(io, client, input, &mut lines);
+        self.lines = lines;
+        self.dirty(client);
+        used
+    }
+
+    fn run_lines(&mut self, io: &mut Io, client: &mut Client, input: &[u8], lines: &mut Lines) -> usize {
+        let mut at = 0;
+        client.input_needed = 0;
+        loop {
+            let (count, end, ahead) = self.read_ahead(client, input, at, lines);
+            if count > 1 && self.keys > PREFETCH_KEYS_MIN {
+                self.prefetch(client, input, &lines[..count]);
+            }
+            for line in &lines[..count] {
+                let progress = line.with_arguments(input, |arguments| self.run_line(io, client, line.spec, arguments));
+                if progress == Progress::Held {
+                    client.parser.reset();
+                    client.input_needed = 0;
+                    return at;
+                }
+                at = line.end;
+                if client.is_closing {
+                    return input.len();
+                }
+                if client.output.len() > OUTPUT_PAUSE_BYTES && client.hold == Hold::None {
+                    client.hold = Hold::Output;
+                }
+                if client.hold != Hold::None {
+                    client.parser.reset();
+                    client.input_needed = 0;
+                    return at;
+                }
+            }
+            at = end;
+            match ahead {
+                Ahead::Full => {}
+                Ahead::Dry => return at,
+                Ahead::Broken(error) => {
+                    self.refuse_client(client, &error);
+                    return input.len();
+                }
+            }
+        }
+    }
+
+    /// Reads commands from `start` on. Gives their number and the end of what was read.
+    fn read_ahead(&self, client: &mut Client, input: &[u8], start: usize, lines: &mut Lines) -> (usize, usize, Ahead) {
+        let limits = if client.session.is_authenticated { &self.limits } else { &Limits::UNAUTHENTICATED };
+        let (mut count, mut at) = (0, start);
+        while let Some(line) = lines.get_mut(count) {
+            line.unquoted = None;
+            let consumed = match client.parser.parse(&input[at..], limits, &mut line.spans) {
+                Ok(Parsed::Command { consumed }) => consumed,
+                Ok(Parsed::Unquoted { consumed, bytes }) => {
+                    line.unquoted = Some(bytes);
+                    consumed
+                }
+                Ok(Parsed::Nothing { consumed }) => {
+                    at += consumed;
+                    continue;
+                }
+                Ok(Parsed::Incomplete { bytes_min }) => {
+                    client.input_needed = bytes_min;
+                    return (count, at, Ahead::Dry);
+                }
+                Err(error) => return (count, at, Ahead::Broken(format!("ERR {error}"))),
+            };
+            (line.start, line.end) = (at, at + consumed);
+            at += consumed;
+            line.spec = find(line.name(input));
+            count += 1;
+            // What such a command changes, the next may be read by.
+            if line.spec.is_none_or(|spec| matches!(spec.run, Run::Front(_))) {
+                break;
+            }
+        }
+        (count, at, Ahead::Full)
+    }
+
+    fn prefetch(&self, client: &Client, input: &[u8], lines: &[Line]) {
+        let database = client.session.database;
+        for step in 0..2 {
+            for line in lines {
+                let Some(spec) = line.spec else { continue };
+                line.with_arguments(input, |arguments| {
+                    let request = Request { spec, database, arguments, own_core_only: client.own_core_only };
+                    self.engine.prefetch(&request, step);
+                });
+            }
+        }
+    }
+
+    /// Says why, and closes when that has left.
+    pub(crate) fn refuse_client(&mut self, client: &mut Client, error: &str) {
+        self.counters.protocol_errors += 1;
+        self.input_bytes -= client.input.len();
+        client.input = Vec::new();
+        self.answer(client, |reply| reply.error(error));
+        client.is_closing = true;
+        self.dirty(client);
+    }
+
+    /// Writes an answer in order.
+    pub(crate) fn answer(&mut self, client: &mut Client, write: impl FnOnce(&mut dyn ReplyWriter)) {
+        self.answer_observing(client, 0, write);
+    }
+}

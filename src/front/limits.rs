@@ -1,0 +1,22 @@
+//! Owns the numbers that bound what one client may hold.
+
+/// Commands that are read ahead, so that what they touch is in the cache when they run.
+pub(crate) const LINES_AHEAD: usize = 16;
+/// Keys above which the index no longer fits the caches and reading ahead pays.
+pub(crate) const PREFETCH_KEYS_MIN: u64 = 32_768;
+/// Unsent output above which a client's commands wait.
+pub(crate) const OUTPUT_PAUSE_BYTES: usize = 1 << 20;
+/// Unread input of a waiting client above which nothing more is received from it.
+pub(crate) const INPUT_PAUSE_BYTES: usize = 1 << 20;
+/// An input buffer above this size is given back when it is empty.
+pub(crate) const INPUT_KEEP_BYTES: usize = 64 << 10;
+/// An output buffer above this size is given back when it is sent.
+pub(crate) const OUTPUT_KEEP_BYTES: usize = 256 << 10;
+/// Unread input of all clients of one core together.
+pub(crate) const INPUT_TOTAL_BYTES_MAX: usize = 2 << 30;
+/// Answers of one client that other cores still owe.
+pub(crate) const REMOTE_ANSWERS_MAX: usize = 65_536;
+/// Batches that wait for another core's mailbox before clients wait for them.
+pub(crate) const BACKLOG_BATCHES_MAX: usize = 64;
+/// Longest name of a client, and of its library.
+pub(crate) const CLIENT_NAME_BYTES_MAX: usize = 4_096;

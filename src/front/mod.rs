@@ -1,0 +1,18 @@
+//! The door: what clients send becomes requests, and what engines answer becomes bytes in order.
+
+pub(crate) mod batch;
+pub(crate) mod client;
+mod commands;
+mod execute;
+mod http;
+mod input;
+pub(crate) mod limits;
+mod output;
+mod peers;
+mod replies;
+
+pub(crate) use client::Client;
+pub(crate) use commands::{ClientFilter, FrontAsk, FrontPart};
+pub(crate) use http::HttpDoor;
+pub(crate) use peers::ParkedCommands;
+pub(crate) use input::Lines;

@@ -1,0 +1,195 @@
+//! Owns the answers of one client until they leave: in the order of its commands, none before the log has released it.
+
+use std::collections::VecDeque;
+
+use super::limits::OUTPUT_KEEP_BYTES;
+
+/// Bytes up to `end` may leave once the log has released `position`.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    end: usize,
+    position: u64,
+}
+
+/// Answers of one core that wait for earlier answers of others.
+#[derive(Debug, Default)]
+struct Lane {
+    bytes: Vec<u8>,
+    taken: usize,
+    /// Length of each answer, and what it observed of this core's log.
+    answers: VecDeque<(usize, u64)>,
+}
+
+/// An answer that is owed, in the order of the commands.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    core: u16,
+    silent: bool,
+}
+
+/// What is to be sent to one client.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    bytes: Vec<u8>,
+    marks: VecDeque<Mark>,
+    owed: VecDeque<Owed>,
+    lanes: Vec<Lane>,
+}
+
+impl Output {
+    /// Whether no other core owes an answer: the next may be written straight to the end.
+    #[inline]
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.owed.is_empty()
+    }
+
+    /// Answers that other cores owe, and those behind them.
+    pub(crate) fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.lanes.iter().map(|lane| lane.bytes.len()).sum::<usize>()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The buffer for an answer that is in order. Say afterwards what it observed: [`Output::mark`].
+    #[inline]
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// All bytes until now wait for `position`, unless `released` has reached it.
+    #[inline]
+    pub(crate) fn mark(&mut self, position: u64, released: u64) {
+        if position <= released && self.marks.is_empty() {
+            return;
+        }
+        let end = self.bytes.len();
+        match self.marks.back_mut() {
+            Some(last) if position <= last.position => last.end = end,
+            Some(last) if last.end == end => last.position = position,
+            _ => self.marks.push_back(Mark { end, position }),
+        }
+    }
+
+    fn lane(&mut self, core: u16) -> &mut Lane {
+        let at = usize::from(core);
+        if self.lanes.len() <= at {
+            self.lanes.resize_with(at + 1, Lane::default);
+        }
+        &mut self.lanes[at]
+    }
+
+    /// The next answer will come from `core`.
+    pub(crate) fn owe(&mut self, core: u16, silent: bool) {
+        self.owed.push_back(Owed { core, silent });
+    }
+
+    /// The buffer of `core`'s lane; [`Output::paid`] must follow with the length of what was added.
+    pub(crate) fn lane_buffer(&mut self, core: u16) -> &mut Vec<u8> {
+        &mut self.lane(core).bytes
+    }
+
+    /// An answer of `length` bytes was added to `core`'s lane.
+    pub(crate) fn paid(&mut self, core: u16, length: usize, observed: u64) {
+        self.lane(core).answers.push_back((length, observed));
+    }
+
+    /// Moves what is in order now from the lanes to the end.
+    pub(crate) fn merge(&mut self, released: u64) {
+        while let Some(&Owed { core, silent }) = self.owed.front() {
+            let lane = &mut self.lanes[usize::from(core)];
+            let Some((length, observed)) = lane.answers.pop_front() else { break };
+            if !silent {
+                self.bytes.extend_from_slice(&lane.bytes[lane.taken..lane.taken + length]);
+            }
+            lane.taken += length;
+            if lane.taken == lane.bytes.len() {
+                lane.bytes.clear();
+                lane.bytes.shrink_to(OUTPUT_KEEP_BYTES);
+                lane.taken = 0;
+            }
+            self.owed.pop_front();
+            self.mark(observed, released);
+        }
+    }
+
+    /// Takes the bytes that may leave now: all of them by exchange, or a part. `out` is empty before.
+    pub(crate) fn take_released(&mut self, released: u64, out: &mut Vec<u8>) {
+        debug_assert!(out.is_empty());
+        let mut end = 0;
+        while let Some(mark) = self.marks.front() {
+            if mark.position > released {
+                break;
+            }
+            end = mark.end;
+            self.marks.pop_front();
+        }
+        if self.marks.is_empty() {
+            std::mem::swap(&mut self.bytes, out);
+            return;
+        }
+        out.extend(self.bytes.drain(..end));
+        for mark in &mut self.marks {
+            mark.end -= end;
+        }
+    }
+
+    /// Whether something waits for the log.
+    pub(crate) fn waits_for_log(&self) -> bool {
+        !self.marks.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(output: &mut Output, released: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        output.take_released(released, &mut out);
+        out
+    }
+
+    #[test]
+    fn an_answer_waits_for_what_it_observed_and_no_longer() {
+        let mut output = Output::default();
+        output.buffer().extend_from_slice(b"a");
+        output.mark(10, 0);
+        output.buffer().extend_from_slice(b"b");
+        output.mark(20, 0);
+        output.buffer().extend_from_slice(b"c");
+        output.mark(0, 0);
+        assert_eq!(taken(&mut output, 9), b"");
+        assert_eq!(taken(&mut output, 10), b"a", "the older answer does not wait for the newer write");
+        assert_eq!(taken(&mut output, 19), b"");
+        assert_eq!(taken(&mut output, 20), b"bc");
+        assert!(!output.waits_for_log());
+    }
+
+    #[test]
+    fn answers_of_other_cores_are_put_back_in_order() {
+        let mut output = Output::default();
+        for core in [1, 0, 2, 1] {
+            output.owe(core, false);
+        }
+        output.owe(0, true);
+        for (core, text) in [(0, "own"), (1, "one"), (2, "two"), (0, "silent")] {
+            output.lane_buffer(core).extend_from_slice(text.as_bytes());
+            output.paid(core, text.len(), 0);
+        }
+        output.merge(0);
+        assert_eq!(output.buffer().as_slice(), b"oneowntwo");
+        output.lane_buffer(1).extend_from_slice(b"last");
+        output.paid(1, 4, 7);
+        output.merge(0);
+        assert!(output.is_in_order());
+        assert_eq!(taken(&mut output, 6), b"", "one buffer, one mark at its end");
+        assert_eq!(taken(&mut output, 7), b"oneowntwolast");
+    }
+}

@@ -1,0 +1,143 @@
+//! Owns the commands of other cores' clients: runs them here in order, and sends their answers back.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use hyperion_engine::{Outcome, Request};
+use hyperion_model::limits::WAITING_COMMANDS_MAX;
+use hyperion_model::ReplyWriter;
+use hyperion_runtime::ConnectionId;
+
+use super::batch::{CommandBatch, CommandHead, ReplyBatch, ReplyHead};
+use super::client::Hold;
+use super::replies::Replies;
+use crate::node::{Io, NodeCore};
+
+/// A command of another core's client that could not run yet.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    from: u16,
+    head: CommandHead,
+    arguments: Vec<Vec<u8>>,
+}
+
+/// Commands that wait, and whose they are: a later command of the same client waits behind.
+#[derive(Debug, Default)]
+pub(crate) struct ParkedCommands {
+    commands: VecDeque<Parked>,
+    origins: BTreeSet<(u16, ConnectionId)>,
+}
+
+impl ParkedCommands {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+}
+
+impl NodeCore {
+    /// Runs the commands that another core sent.
+    pub(crate) fn run_batch(&mut self, from: u16, batch: &CommandBatch) {
+        let (mut length_at, mut at) = (0, 0);
+        let mut arguments: Vec<&[u8]> = Vec::with_capacity(8);
+        for head in &batch.heads {
+            arguments.clear();
+            arguments.push(head.spec.name.as_bytes());
+            for &length in &batch.lengths[length_at..length_at + head.arguments as usize] {
+                arguments.push(&batch.bytes[at..at + length as usize]);
+                at += length as usize;
+            }
+            length_at += head.arguments as usize;
+            let waits = !self.parked.is_empty() && self.parked.origins.contains(&(from, head.connection));
+            if waits || !self.run_for(from, *head, &arguments) {
+                self.park(from, *head, &arguments);
+            }
+        }
+    }
+
+    /// Runs one command of another core's client; `false`: it must wait.
+    fn run_for(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) -> bool {
+        let request = Request { spec: head.spec, database: head.database, arguments, own_core_only: false };
+        let replies = &mut self.links[usize::from(from)].replies;
+        let before = replies.bytes.len();
+        match self.engine.execute(&request, &mut Replies::new(&mut replies.bytes, head.protocol)) {
+            Outcome::Done { observed } => {
+                let length = replies.bytes.len() - before;
+                replies.heads.push(ReplyHead { connection: head.connection, length });
+                replies.observed = replies.observed.max(observed);
+                true
+            }
+            Outcome::Locked | Outcome::NoRoom => {
+                replies.bytes.truncate(before);
+                false
+            }
+        }
+    }
+
+    fn park(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) {
+        if self.parked.commands.len() >= WAITING_COMMANDS_MAX {
+            let replies = &mut self.links[usize::from(from)].replies;
+            let before = replies.bytes.len();
+            Replies::new(&mut replies.bytes, head.protocol)
+                .error("ERR too many commands wait for locked keys or for room in the log; try again");
+            let length = replies.bytes.len() - before;
+            replies.heads.push(ReplyHead { connection: head.connection, length });
+            return;
+        }
+        self.parked.origins.insert((from, head.connection));
+        let arguments = arguments.iter().map(|argument| argument.to_vec()).collect();
+        self.parked.commands.push_back(Parked { from, head, arguments });
+    }
+
+    /// Something changed: tries again what waits, other cores' clients and our own.
+    pub(crate) fn retry_held(&mut self, io: &mut Io) {
+        let commands = std::mem::take(&mut self.parked);
+        for Parked { from, head, arguments } in commands.commands {
+            let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let waits = self.parked.origins.contains(&(from, head.connection));
+            if waits || !self.run_for(from, head, &slices) {
+                self.park(from, head, &slices);
+            }
+        }
+        for connection in std::mem::take(&mut self.held) {
+            self.unhold(io, connection, Hold::Again);
+        }
+    }
+
+    /// Lets a client go on that was held for `reason`.
+    pub(crate) fn unhold(&mut self, io: &mut Io, connection: ConnectionId, reason: Hold) {
+        let Some(mut client) = self.clients.take(connection) else { return };
+        if client.hold == reason {
+            client.hold = Hold::None;
+            self.run_kept(io, &mut client);
+            self.dirty(&mut client);
+        }
+        self.clients.put_back(client);
+    }
+
+    /// Answers for our clients came from another core.
+    pub(crate) fn take_replies(&mut self, io: &mut Io, from: u16, batch: &ReplyBatch) {
+        let mut at = 0;
+        let released = self.engine.released_position();
+        for head in &batch.heads {
+            let bytes = &batch.bytes[at..at + head.length];
+            at += head.length;
+            let Some(client) = self.clients.get(head.connection) else { continue };
+            client.output.lane_buffer(from).extend_from_slice(bytes);
+            // What it observed of the other core's log was released before it was sent.
+            client.output.paid(from, head.length, 0);
+            if !client.is_dirty {
+                client.is_dirty = true;
+                self.dirty.push(head.connection);
+            }
+        }
+        for head in &batch.heads {
+            let Some(client) = self.clients.get(head.connection) else { continue };
+            if client.output.is_in_order() {
+                continue;
+            }
+            client.output.merge(released);
+            if client.hold == Hold::Drain && client.output.is_in_order() {
+                self.unhold(io, head.connection, Hold::Drain);
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Owns one core of the node: what the ring brings goes to the front and the engine, what they ask for goes to the ring.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::mpsc;
+
+use hyperion_engine::{Effect, Engine, Mail as EngineMail, Ticket};
+use hyperion_model::CoreId;
+use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
+use hyperion_wire::Limits;
+
+use super::board::Board;
+use super::clients::Clients;
+use super::commit::Commit;
+use super::figures::Counters;
+use super::links::Link;
+use super::supply::{Supplied, Supply};
+use super::Io;
+use crate::config::{Accepted, Published, Resolved};
+use crate::front::batch::{CommandBatch, ReplyBatch};
+use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands};
+use crate::http::Jobs;
+
+/// What cores send each other.
+pub(crate) enum Mail {
+    /// Commands of the sender's clients.
+    Commands(Box<CommandBatch>),
+    /// Answers for the receiver's clients.
+    Replies(Box<ReplyBatch>),
+    /// A step between engines.
+    Engine(EngineMail),
+    /// A client that the receiver is to serve.
+    Socket(Socket),
+    /// A question about clients.
+    Ask(Ticket, FrontAsk),
+    /// An answer to it.
+    Part(Ticket, FrontPart),
+}
+
+/// What other threads send a core.
+pub(crate) enum Note {
+    /// A segment is ready, or could not be made.
+    Supplied(Supplied),
+    /// The answer to an HTTP request.
+    Http(u64, Vec<u8>),
+    /// A config is in force; say when it is taken.
+    Config(Arc<Resolved>, mpsc::Sender<()>),
+    /// What became of a CONFIG SET.
+    Amended(Ticket, Box<Result<Accepted, String>>),
+    /// Finish what was begun and leave.
+    Stop,
+}
+
+/// What all cores of the node share, read only but for two counts.
+pub(crate) struct Shared {
+    /// The config in force, with the flags of this start.
+    pub(crate) config: Arc<Published>,
+    pub(crate) config_path: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) board: Arc<Board>,
+    /// Clients of the node: a limit of all cores together needs one count.
+    pub(crate) clients: AtomicUsize,
+    /// The last client's number.
+    pub(crate) client_numbers: AtomicU64,
+    pub(crate) postboxes: Postboxes<Note>,
+    /// The way to change the config.
+    pub(crate) jobs: Option<Jobs>,
+    /// Random, new at every start: INFO's run_id.
+    pub(crate) run_id: String,
+    pub(crate) started_ms: u64,
+}
+
+/// What a listener's clients want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Redis clients of the node.
+    Resp,
+    /// Redis clients of this core.
+    OwnCore,
+    /// HTTP.
+    Http,
+}
+
+/// One core of the node.
+pub(crate) struct NodeCore {
+    pub(crate) index: u16,
+    pub(crate) engine: Engine,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: Arc<Resolved>,
+    pub(crate) limits: Limits,
+    pub(crate) clients: Clients,
+    /// Clients with something to send.
+    pub(crate) dirty: Vec<ConnectionId>,
+    /// Clients whose commands wait for a change on this core.
+    pub(crate) held: Vec<ConnectionId>,
+    /// Clients with answers that wait for the log.
+    pub(super) waiting: Vec<ConnectionId>,
+    /// Clients that wait for a time of the core's clock.
+    pub(crate) wakes: Vec<(u64, Ticket)>,
+    /// Why no segment can be made, if so.
+    pub(super) no_segments: Option<String>,
+    pub(crate) parked: ParkedCommands,
+    pub(crate) links: Vec<Link>,
+    pub(crate) tickets: BTreeMap<Ticket, ConnectionId>,
+    pub(crate) tickets_given: u64,
+    /// Questions about clients that are under way: parts that are missing, parts that came.
+    pub(crate) asks: BTreeMap<Ticket, (usize, Vec<FrontPart>)>,
+    pub(crate) http: HttpDoor,
+    pub(crate) http_late: Vec<(ConnectionId, Vec<u8>)>,
+    pub(super) doors: Vec<(ListenerId, Door)>,
+    pub(super) next_core: usize,
+    pub(super) commit: Commit,
+    pub(super) supply: Supply,
+    pub(crate) counters: Counters,
+    pub(crate) commands_run: u64,
+    /// Unread input of all clients.
+    pub(crate) input_bytes: usize,
+    /// Keys of this core, a tick old.
+    pub(crate) keys: u64,
+    pub(crate) lines: Lines,
+    pub(super) effects: Vec<Effect>,
+    pub(super) spare: Vec<u8>,
+    pub(super) random: u64,
+    pub(super) stopping: bool,
+    pub(super) begun: bool,
+    pub(super) sweep_budget: usize,
+}
+
+impl NodeCore {
+    /// Begins the turn once, before the first thing that happens in it.
+    #[inline]
+    fn begin(&mut self, io: &Io) {
+        if !self.begun {
+            self.begun = true;
+            self.engine.begin_turn(io.now_unix_ms());
+        }
+    }
+
+    /// The client has something to send, or is to be closed.
+    #[inline]
+    pub(crate) fn dirty(&mut self, client: &mut Client) {
+        if !client.is_dirty {
+            client.is_dirty = true;
+            self.dirty.push(client.connection);
+        }
+    }
+
+    /// Random bits.
+    pub(crate) fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        self.random ^ (self.random >> 29)
+    }
+}
+
+impl Core for NodeCore {
+    type Mail = Mail;
+    type Note = Note;
+
+    fn accepted(&mut self, io: &mut Io, listener: ListenerId, socket: Socket) {
+        let door = self.doors.iter().find(|(id, _)| *id == listener).map(|(_, door)| *door);
+        match door {
+            Some(Door::Http) => self.open_http(io, socket),
+            Some(Door::OwnCore) => self.open_client(io, socket, true),
+            Some(Door::Resp) => self.spread_client(io, socket),
+            None => drop(socket),
+        }
+    }
+
+    fn received(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
+        self.begin(io);
+        if self.http.holds(connection) {
+            self.feed_http(io, connection, bytes);
+        } else {
+            self.feed(io, connection, bytes);
+        }
+    }
+
+    fn ended(&mut self, io: &mut Io, connection: ConnectionId) {
+        self.begin(io);
+        if self.http.holds(connection) {
+            return;
+        }
+        let Some(mut client) = self.clients.take(connection) else { return };
+        client.has_ended = true;
+        self.run_kept(io, &mut client);
+        self.clients.put_back(client);
+    }
+
+    fn sent(&mut self, io: &mut Io, connection: ConnectionId) {
+        self.begin(io);
+        self.after_send(io, connection);
+    }
+
+    fn closed(&mut self, _: &mut Io, connection: ConnectionId, _: CloseReason) {
+        self.forget_client(connection);
+        self.closed_http(connection);
+    }
+
+    fn mail(&mut self, io: &mut Io, from: usize, mail: Mail) {
+        self.begin(io);
+        let from = u16::try_from(from).expect("cores are counted in 16 bits");
+        match mail {
+            Mail::Commands(batch) => self.run_batch(from, &batch),
+            Mail::Replies(batch) => self.take_replies(io, from, &batch),
+            Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
+            Mail::Socket(socket) => self.open_client(io, socket, false),
+            Mail::Ask(ticket, ask) => {
+                let part = self.answer_ask(io, &ask);
+                self.links[usize::from(from)].backlog.push_back(Mail::Part(ticket, part));
+            }
+            Mail::Part(ticket, part) => self.ask_part(io, ticket, part),
+        }
+    }
+
+    fn note(&mut self, io: &mut Io, note: Note) {
+        self.begin(io);
+        match note {
+            Note::Supplied(supplied) => self.supplied(io, supplied),
+            Note::Http(number, bytes) => self.answer_http(io, number, bytes),
+            Note::Config(config, taken) => {
+                self.apply_config(config);
+                // Nobody waits any more when the sender's time is up.
+                let _ = taken.send(());
+            }
+            Note::Amended(ticket, result) => self.config_amended(io, ticket, *result),
+            Note::Stop => self.stopping = true,
+        }
+    }
+
+    fn file_done(&mut self, io: &mut Io, token: u64, result: io::Result<()>) {
+        self.begin(io);
+        self.synced(token, result);
+    }
+
+    fn tick(&mut self, io: &mut Io) {
+        self.begin(io);
+        self.tick_all(io);
+    }
+
+    fn turn_end(&mut self, io: &mut Io) {
+        self.begin(io);
+        self.end_turn(io);
+        self.begun = false;
+    }
+}

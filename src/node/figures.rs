@@ -1,0 +1,91 @@
+//! Owns what one core counts, as it is shown by INFO, `/status` and `/metrics`.
+
+use std::time::Duration;
+
+use hyperion_engine::command::COMMANDS;
+use hyperion_model::limits::DATABASES;
+use hyperion_runtime::Stats;
+use hyperion_store::StoreFigures;
+
+/// Upper edges of the latency histogram, in microseconds.
+pub(crate) const LATENCY_EDGES_US: [u64; 14] =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 10_000, 100_000, 1_000_000];
+
+/// A histogram of times.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Latency {
+    /// Per edge, and one more for what is above the last.
+    pub(crate) counts: [u64; LATENCY_EDGES_US.len() + 1],
+    pub(crate) count: u64,
+    pub(crate) sum_ns: u64,
+    pub(crate) max_ns: u64,
+}
+
+impl Latency {
+    pub(crate) fn add(&mut self, time: Duration) {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let at = LATENCY_EDGES_US.partition_point(|edge| edge * 1_000 < ns);
+        self.counts[at] += 1;
+        self.count += 1;
+        self.sum_ns += ns;
+        self.max_ns = self.max_ns.max(ns);
+    }
+
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
+        self.count += other.count;
+        self.sum_ns += other.sum_ns;
+        self.max_ns = self.max_ns.max(other.max_ns);
+    }
+}
+
+/// What a core counts itself. CONFIG RESETSTAT sets it to zero.
+#[derive(Clone, Debug)]
+pub(crate) struct Counters {
+    /// By the command's place in the table.
+    pub(crate) commands: Vec<u64>,
+    /// Times of one in 64 commands, by the command's place in the table.
+    pub(crate) sampled: Vec<Latency>,
+    pub(crate) errors: u64,
+    pub(crate) protocol_errors: u64,
+    pub(crate) hops: u64,
+    pub(crate) connections_refused: u64,
+    pub(crate) connections: u64,
+    pub(crate) syncs: Latency,
+    pub(crate) writes: Latency,
+    pub(crate) bytes_logged: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            commands: vec![0; COMMANDS.len()],
+            sampled: vec![Latency::default(); COMMANDS.len()],
+            errors: 0,
+            protocol_errors: 0,
+            hops: 0,
+            connections_refused: 0,
+            connections: 0,
+            syncs: Latency::default(),
+            writes: Latency::default(),
+            bytes_logged: 0,
+        }
+    }
+}
+
+/// What one core shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CoreFigures {
+    pub(crate) counters: Counters,
+    pub(crate) store: StoreFigures,
+    pub(crate) runtime: Stats,
+    pub(crate) clients: u64,
+    pub(crate) input_bytes: u64,
+    /// Keys and expiring keys of each database.
+    pub(crate) databases: [(u64, u64); DATABASES as usize],
+    pub(crate) ring_level: String,
+    /// Why writes are refused, if they are.
+    pub(crate) no_segments: Option<String>,
+    /// When this was taken, Unix ms.
+    pub(crate) at_ms: u64,
+}

@@ -1,0 +1,24 @@
+//! One node: its cores, their files and mailboxes, and what they show to the side threads.
+
+mod board;
+mod clients;
+mod commit;
+mod core;
+mod figures;
+mod links;
+mod metrics;
+mod migrate;
+mod open;
+mod start;
+mod status;
+mod supply;
+mod ticking;
+
+pub(crate) use self::board::Board;
+pub(crate) use self::clients::Clients;
+pub(crate) use self::core::{Mail, NodeCore, Note, Shared};
+pub(crate) use self::figures::{CoreFigures, Counters, Latency};
+pub(crate) use self::start::{NodeError, serve};
+
+/// What a core of ours asks its ring for.
+pub(crate) type Io = hyperion_runtime::Io<Mail>;

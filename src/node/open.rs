@@ -1,0 +1,292 @@
+//! Owns the data directory at start: lock, manifest, and each core's segments back in memory.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use hyperion_model::{CoreId, PartitionMap};
+use hyperion_runtime::files::{self, FileLock, LockError};
+use hyperion_runtime::arena;
+use hyperion_store::manifest::{Manifest, ManifestError};
+use hyperion_store::{
+    Append, Damage, HEADER_BYTES, HeaderState, Options, Recovered, SegmentHeader, Store,
+};
+use thiserror::Error;
+
+use super::supply::{core_folder, segment_path};
+
+/// Free segments that a start takes into memory; the files of more are removed.
+const FREE_KEPT: usize = 2;
+
+/// Why the data cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum OpenError {
+    /// Somebody else uses it.
+    #[error("{0}")]
+    Locked(#[from] LockError),
+    /// The manifest is not right.
+    #[error("{path}: {error}")]
+    Manifest {
+        /// The data directory.
+        path: PathBuf,
+        /// What is wrong.
+        error: ManifestError,
+    },
+    /// There are segments and no manifest.
+    #[error("{path} has segments but no MANIFEST; restore it from a backup, or move the directory away to start empty")]
+    NoManifest {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// A setting that is fixed for the life of the data.
+    #[error("the data at {path} was made with {what} {made}, the config says {configured}; set it back to {made}")]
+    Fixed {
+        /// The data directory.
+        path: PathBuf,
+        /// The setting.
+        what: &'static str,
+        /// What the data has.
+        made: u64,
+        /// What the config has.
+        configured: u64,
+    },
+    /// Bytes that had been durable are not there any more.
+    #[error("{folder}: {damage}")]
+    Damaged {
+        /// The core's folder.
+        folder: PathBuf,
+        /// What and where.
+        damage: Damage,
+    },
+    /// A segment's header is not right.
+    #[error("{path}: {what}; restore the file from a backup, or move it away to start without its records")]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A call failed.
+    #[error("{path}: {error}; make sure that the node may read and write there")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
+    |error| OpenError::Io { path: path.to_path_buf(), error }
+}
+
+/// A data directory that is ours.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(super) path: PathBuf,
+    pub(super) manifest: Manifest,
+    _lock: FileLock,
+}
+
+/// What the config says of the data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) cores: u16,
+    pub(super) partitions: u16,
+    pub(super) segment_bytes: u32,
+}
+
+impl Data {
+    /// Locks the directory and reads its manifest, or makes both.
+    pub(super) fn open(path: &Path, wanted: Wanted, random: [u64; 3]) -> Result<Self, OpenError> {
+        fs::create_dir_all(path).map_err(failed(path))?;
+        let lock = files::lock(&path.join("LOCK"))?;
+        let manifest_path = path.join("MANIFEST");
+        let manifest = match fs::read(&manifest_path) {
+            Ok(bytes) => Manifest::read(&bytes)
+                .map_err(|error| OpenError::Manifest { path: path.to_path_buf(), error })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if has_segments(path) {
+                    return Err(OpenError::NoManifest { path: path.to_path_buf() });
+                }
+                let mut instance = [0; 16];
+                instance[..8].copy_from_slice(&random[0].to_le_bytes());
+                instance[8..].copy_from_slice(&random[1].to_le_bytes());
+                Manifest {
+                    instance,
+                    cores: wanted.cores,
+                    partitions: wanted.partitions,
+                    starts: 0,
+                    segment_bytes: wanted.segment_bytes,
+                    generation: 1,
+                    hash_seed: random[2],
+                }
+            }
+            Err(error) => return Err(failed(&manifest_path)(error)),
+        };
+        for (what, made, configured) in [
+            ("partitions", u64::from(manifest.partitions), u64::from(wanted.partitions)),
+            ("segment_bytes", u64::from(manifest.segment_bytes), u64::from(wanted.segment_bytes)),
+        ] {
+            if made != configured {
+                return Err(OpenError::Fixed { path: path.to_path_buf(), what, made, configured });
+            }
+        }
+        let mut data = Self { path: path.to_path_buf(), manifest, _lock: lock };
+        data.manifest.starts = data.manifest.starts.wrapping_add(1);
+        data.write_manifest()?;
+        Ok(data)
+    }
+
+    pub(super) fn write_manifest(&self) -> Result<(), OpenError> {
+        let path = self.path.join("MANIFEST");
+        files::replace(&path, &self.manifest.write()).map_err(failed(&path))
+    }
+
+    /// What a core's store is made with.
+    pub(super) fn options(&self, core: CoreId, map: &PartitionMap, generation: u32, entropy: u64) -> Options {
+        Options {
+            core,
+            map: map.clone(),
+            instance: self.manifest.instance,
+            generation,
+            segment_bytes: self.manifest.segment_bytes as usize,
+            keeps_files: true,
+            hash_seed: self.manifest.hash_seed,
+            entropy,
+        }
+    }
+}
+
+fn has_segments(path: &Path) -> bool {
+    let folders = fs::read_dir(path).into_iter().flatten().flatten();
+    folders.into_iter().any(|folder| {
+        folder.file_name().to_string_lossy().starts_with("core-")
+            && fs::read_dir(folder.path()).is_ok_and(|mut files| files.next().is_some())
+    })
+}
+
+/// One core's data, back in memory.
+pub(super) struct Loaded {
+    pub(super) store: Store,
+    pub(super) recovered: Recovered,
+    /// By slot.
+    pub(super) files: Vec<Option<File>>,
+    pub(super) next_id: u64,
+}
+
+/// Reads all segments of one core.
+pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) -> Result<Loaded, OpenError> {
+    let folder = core_folder(&data.path, core.0);
+    fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    files::sync_directory(&data.path).map_err(failed(&data.path))?;
+    let generation = data.manifest.generation;
+    let mut store = Store::new(data.options(core, map, generation, entropy));
+    let (mut used, mut free, mut next_id) = (Vec::new(), Vec::new(), 1);
+    for (id, path) in segments_in(&folder)? {
+        next_id = next_id.max(id + 1);
+        match read_header(&path, data)? {
+            Some(header) if header.generation == generation && header.state == HeaderState::InUse => {
+                used.push((id, path, header));
+            }
+            Some(header) if header.generation == generation && free.len() < FREE_KEPT => free.push((id, path)),
+            // Left over from a segment that was never finished, from another number of cores, or one too many.
+            _ => fs::remove_file(&path).map_err(failed(&path))?,
+        }
+    }
+    let mut segments = Vec::new();
+    let mut opened: Vec<(u64, File)> = Vec::new();
+    for (id, path, header) in used {
+        let file = open_segment(&path)?;
+        // What a killed process left in the page cache must be on the disk before anything builds on it.
+        file.sync_data().map_err(failed(&path))?;
+        let memory = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
+        memory.copy_from_slice(&files::map(&file).map_err(failed(&path))?);
+        segments.push((SegmentHeader { id, ..header }, memory));
+        opened.push((id, file));
+    }
+    let recovered = store.recover(segments).map_err(|damage| OpenError::Damaged { folder: folder.clone(), damage })?;
+    for (id, path) in free {
+        let memory = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
+        arena::populate(memory).map_err(failed(&path))?;
+        store.add_ready(id, memory);
+        opened.push((id, open_segment(&path)?));
+    }
+    let mut files: Vec<Option<File>> = Vec::new();
+    for (id, file) in opened {
+        let Some(slot) = store.slot_of(id) else { continue };
+        if files.len() <= slot as usize {
+            files.resize_with(slot as usize + 1, || None);
+        }
+        files[slot as usize] = Some(file);
+    }
+    for &slot in &recovered.dropped {
+        let file = files[slot as usize].as_ref();
+        if let Some(file) = file {
+            file.write_all_at(store.header_bytes(slot), 0).and_then(|()| file.sync_data()).map_err(failed(&folder))?;
+        }
+        store.freed(slot);
+    }
+    Ok(Loaded { store, recovered, files, next_id })
+}
+
+fn segments_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let name = entry.map_err(failed(folder))?.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix("segment-")?.strip_suffix(".hyp")?.parse().ok());
+        if let Some(id) = id {
+            found.push((id, segment_path(folder, id)));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn open_segment(path: &Path) -> Result<File, OpenError> {
+    File::options().read(true).write(true).open(path).map_err(failed(path))
+}
+
+/// The header of a segment; `None` for a file whose making was cut short.
+fn read_header(path: &Path, data: &Data) -> Result<Option<SegmentHeader>, OpenError> {
+    let file = open_segment(path)?;
+    let length = file.metadata().map_err(failed(path))?.len();
+    let mut bytes = vec![0; HEADER_BYTES];
+    let wrong = |what| OpenError::Header { path: path.to_path_buf(), what };
+    if length < HEADER_BYTES as u64 {
+        return Ok(None);
+    }
+    file.read_exact_at(&mut bytes, 0).map_err(failed(path))?;
+    let header = SegmentHeader::read(&bytes).map_err(wrong)?;
+    let whole = length == u64::from(data.manifest.segment_bytes);
+    match header {
+        None => Ok(None),
+        Some(_) if !whole => Err(wrong("the file is cut short")),
+        Some(header) if header.instance != data.manifest.instance => Err(wrong("it belongs to another node")),
+        Some(header) => Ok(Some(header)),
+    }
+}
+
+/// Writes and syncs all that a store has for its files, before anything is served.
+pub(super) fn write_out(store: &mut Store, files: &[Option<File>], path: &Path) -> Result<(), OpenError> {
+    let mut appends: Vec<Append> = Vec::new();
+    store.take_appends(&mut appends);
+    for append in &appends {
+        let file = files.get(append.slot as usize).and_then(Option::as_ref);
+        let Some(file) = file else {
+            return Err(failed(path)(io::Error::other("a segment in use has no file")));
+        };
+        file.write_all_at(store.append_bytes(append), append.start as u64).map_err(failed(path))?;
+        store.mark_written(append);
+    }
+    if let Some(ticket) = store.begin_sync() {
+        for &slot in &ticket.slots {
+            if let Some(file) = files.get(slot as usize).and_then(Option::as_ref) {
+                file.sync_data().map_err(failed(path))?;
+            }
+        }
+        store.finish_sync(&ticket);
+    }
+    Ok(())
+}

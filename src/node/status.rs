@@ -1,0 +1,65 @@
+//! Owns what `/status` answers.
+
+use hyperion_runtime::Stats;
+use serde_json::{Value, json};
+
+use super::figures::CoreFigures;
+use super::start::unix_ms;
+use crate::config::Current;
+
+/// All figures of the node, and of each core.
+pub(super) fn status(cores: &[CoreFigures], current: &Current, started_ms: u64) -> Value {
+    let config = &current.resolved;
+    let sum = |figure: fn(&CoreFigures) -> u64| cores.iter().map(figure).sum::<u64>();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "node": config.node().name,
+        "epoch": config.config.epoch,
+        "uptime_s": unix_ms().saturating_sub(started_ms) / 1000,
+        "mode": config.config.mode,
+        "storage": config.settings().storage.as_str(),
+        "durability": config.settings().durability.as_str(),
+        "sync_interval_ms": config.settings().sync_interval_ms,
+        "clients": sum(|core| core.clients),
+        "keys": sum(|core| core.store.keys),
+        "expiring_keys": sum(|core| core.store.expiring),
+        "memory": {
+            "limit_bytes": config.memory_bytes_max,
+            "records_bytes": sum(|core| core.store.held_bytes),
+            "live_bytes": sum(|core| core.store.live_bytes),
+            "index_bytes": sum(|core| core.store.index_bytes),
+        },
+        "writes_refused": cores.iter().find_map(|core| core.no_segments.clone()),
+        "cores": cores.iter().zip(&config.cores).enumerate().map(|(index, (core, cpu))| one(index, *cpu, core)).collect::<Vec<_>>(),
+    })
+}
+
+fn one(index: usize, cpu: u16, core: &CoreFigures) -> Value {
+    let Stats { turns, enters, parks, bytes_in, bytes_out, stalls_over_1ms, stall_ns_max, mail_sent, doorbells, .. } =
+        core.runtime;
+    json!({
+        "core": index,
+        "cpu": cpu,
+        "ring_level": core.ring_level,
+        "clients": core.clients,
+        "keys": core.store.keys,
+        "segments_in_use": core.store.segments_in_use,
+        "segments_ready": core.store.segments_ready,
+        "records_bytes": core.store.held_bytes,
+        "live_bytes": core.store.live_bytes,
+        "commands": core.counters.commands.iter().sum::<u64>(),
+        "hops": core.counters.hops,
+        "bytes_logged": core.counters.bytes_logged,
+        "syncs": core.counters.syncs.count,
+        "sync_us_max": core.counters.syncs.max_ns / 1000,
+        "turns": turns,
+        "enters": enters,
+        "parks": parks,
+        "bytes_in": bytes_in,
+        "bytes_out": bytes_out,
+        "stalls_over_1ms": stalls_over_1ms,
+        "stall_us_max": stall_ns_max / 1000,
+        "mail_sent": mail_sent,
+        "doorbells": doorbells,
+    })
+}

@@ -1,0 +1,167 @@
+//! Owns the supply of segments: files and memory are made ready by a side thread, ahead of their use.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyperion_runtime::{Keeper, Postbox, arena, files};
+
+use super::Io;
+use super::core::{NodeCore, Note};
+
+/// Ticks to wait after a segment could not be made.
+const RETRY_TICKS: u32 = 10;
+
+/// What the side thread has for a core.
+pub(crate) enum Supplied {
+    /// A segment: its file (if any) is filled, its memory populated.
+    Ready {
+        /// Number of the file.
+        id: u64,
+        /// The file, none in memory mode.
+        file: Option<File>,
+        /// The memory.
+        memory: &'static mut [u8],
+    },
+    /// It could not be made: a sentence.
+    Failed(String),
+}
+
+/// One core's supply.
+pub(super) struct Supply {
+    keeper: Arc<Keeper>,
+    postbox: Postbox<Note>,
+    /// Where the files lie; none in memory mode.
+    folder: Option<PathBuf>,
+    segment_bytes: usize,
+    next_id: u64,
+    under_way: usize,
+    pause_ticks: u32,
+}
+
+/// The path of a segment's file.
+pub(super) fn segment_path(folder: &Path, id: u64) -> PathBuf {
+    folder.join(format!("segment-{id:08}.hyp"))
+}
+
+/// The folder of a core's files.
+pub(super) fn core_folder(data: &Path, core: u16) -> PathBuf {
+    data.join(format!("core-{core:03}"))
+}
+
+/// Makes one segment.
+pub(super) fn make_segment(folder: Option<&Path>, id: u64, bytes: usize) -> Result<(Option<File>, &'static mut [u8]), String> {
+    let file = match folder {
+        None => None,
+        Some(folder) => {
+            let path = segment_path(folder, id);
+            let made = files::create_filled(&path, bytes as u64)
+                .and_then(|file| files::sync_directory(folder).map(|()| file))
+                .map_err(|error| format!("no segment of {bytes} bytes can be made at {}: {error}", path.display()))?;
+            Some(made)
+        }
+    };
+    let memory = arena::allocate(bytes)
+        .and_then(|memory| arena::populate(memory).map(|()| memory))
+        .map_err(|error| format!("no memory for a segment of {bytes} bytes: {error}"))?;
+    Ok((file, memory))
+}
+
+impl Supply {
+    pub(super) fn new(
+        keeper: Arc<Keeper>,
+        postbox: Postbox<Note>,
+        folder: Option<PathBuf>,
+        segment_bytes: usize,
+        next_id: u64,
+    ) -> Self {
+        Self { keeper, postbox, folder, segment_bytes, next_id, under_way: 0, pause_ticks: 0 }
+    }
+
+    fn order(&mut self) {
+        let (id, bytes, folder, postbox) = (self.next_id, self.segment_bytes, self.folder.clone(), self.postbox.clone());
+        let job = Box::new(move || {
+            let supplied = match make_segment(folder.as_deref(), id, bytes) {
+                Ok((file, memory)) => Supplied::Ready { id, file, memory },
+                Err(why) => Supplied::Failed(why),
+            };
+            let mut note = Note::Supplied(supplied);
+            while let Err(back) = postbox.post(note) {
+                note = back;
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        if self.keeper.run(job).is_ok() {
+            self.next_id += 1;
+            self.under_way += 1;
+        }
+    }
+}
+
+impl NodeCore {
+    /// Orders the segments that the log will want.
+    pub(super) fn ask_for_segments(&mut self) {
+        if self.supply.pause_ticks > 0 || self.stopping {
+            return;
+        }
+        let wanted = self.engine.store().segments_wanted();
+        while self.supply.under_way < wanted {
+            let before = self.supply.under_way;
+            self.supply.order();
+            if self.supply.under_way == before {
+                break;
+            }
+        }
+    }
+
+    /// The side thread has made a segment, or could not.
+    pub(super) fn supplied(&mut self, io: &mut Io, supplied: Supplied) {
+        self.supply.under_way -= 1;
+        match supplied {
+            Supplied::Ready { id, file, memory } => {
+                let slot = self.engine.store_mut().add_ready(id, memory) as usize;
+                if self.commit.files.len() <= slot {
+                    self.commit.files.resize(slot + 1, None);
+                }
+                self.commit.files[slot] = file.map(|file| io.add_file(file));
+                if self.no_segments.take().is_some() {
+                    tracing::info!("there is room for segments again");
+                    self.engine.set_no_segments(None);
+                }
+            }
+            Supplied::Failed(why) => {
+                if self.no_segments.as_ref() != Some(&why) {
+                    tracing::error!("{why}; writes are refused when the segment in use is full, until there is room");
+                }
+                self.engine.set_no_segments(Some(why.clone()));
+                self.no_segments = Some(why);
+                self.supply.pause_ticks = RETRY_TICKS;
+            }
+        }
+        self.engine.room_came();
+        self.retry_held(io);
+    }
+
+    /// Counts down the pause after a failure, and gives back what is more than is needed.
+    pub(super) fn tick_supply(&mut self, io: &mut Io) {
+        self.supply.pause_ticks = self.supply.pause_ticks.saturating_sub(1);
+        while let Some((slot, id, memory)) = self.engine.store_mut().take_surplus() {
+            let file = self.commit.files.get_mut(slot as usize).and_then(Option::take);
+            let file = file.and_then(|file| io.take_file(file));
+            let path = self.supply.folder.as_ref().map(|folder| segment_path(folder, id));
+            let job = Box::new(move || {
+                drop(file);
+                if let Some(path) = path
+                    && let Err(error) = std::fs::remove_file(&path)
+                {
+                    tracing::warn!("{} cannot be removed: {error}; it is used again after the next start", path.display());
+                }
+                arena::release(memory);
+            });
+            if let Err(busy) = self.supply.keeper.run(job) {
+                // The side thread has its hands full: this one is given back right here.
+                (busy.0)();
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Owns what happens every tick, and the coming and going of clients.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hyperion_engine::{Durability, Settings};
+use hyperion_model::DatabaseId;
+use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS};
+use hyperion_runtime::{ConnectionId, Socket};
+
+use super::Io;
+use super::core::{Mail, NodeCore};
+use super::figures::CoreFigures;
+use crate::config::{Durability as ConfigDurability, Resolved};
+use crate::front::Client;
+use crate::front::client::Hold;
+
+/// Most buckets that one tick of the expiry sweep looks at.
+const SWEEP_BUCKETS_MAX: usize = 256 * SWEEP_BUCKETS;
+const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
+
+/// The engine's settings out of the node's.
+pub(super) fn engine_settings(config: &Resolved) -> Settings {
+    let cores = config.cores.len().max(1) as u64;
+    Settings {
+        durability: match config.settings().durability {
+            ConfigDurability::Always => Durability::Always,
+            ConfigDurability::Interval => Durability::Interval,
+            ConfigDurability::Never => Durability::Never,
+        },
+        memory_bytes_max: config.memory_bytes_max / cores,
+        value_bytes_max: config.value_bytes_max,
+    }
+}
+
+impl NodeCore {
+    // ---- ticks
+
+    pub(super) fn tick_all(&mut self, io: &mut Io) {
+        self.sweep_expired();
+        self.free_segments(io);
+        self.tick_supply(io);
+        self.tick_http(io);
+        self.wake_sleepers(io);
+        self.close_idle(io);
+        if !self.parked.is_empty() || !self.held.is_empty() {
+            self.retry_held(io);
+        }
+        self.keys = self.engine.store().figures().keys;
+        let figures = self.figures(io);
+        self.shared.board.show(usize::from(self.index), figures);
+    }
+
+    /// Looks through a part of the index for expired keys: a small one while it finds few, a larger one while it finds many.
+    fn sweep_expired(&mut self) {
+        let swept = self.engine.store_mut().sweep(self.sweep_budget);
+        let many = swept.removed * 10 > swept.looked_at && swept.removed > 0;
+        self.sweep_budget = if many {
+            (self.sweep_budget * 2).min(SWEEP_BUCKETS_MAX)
+        } else {
+            (self.sweep_budget / 2).max(SWEEP_BUCKETS)
+        };
+    }
+
+    fn wake_sleepers(&mut self, io: &mut Io) {
+        let now_ns = io.now_ns();
+        let due: Vec<_> = self.wakes.extract_if(.., |(at_ns, _)| *at_ns <= now_ns).collect();
+        for (_, ticket) in due {
+            self.finish_with(io, ticket, |reply| reply.simple("OK"));
+        }
+    }
+
+    fn close_idle(&mut self, io: &mut Io) {
+        let now_ns = io.now_ns();
+        let limits = &self.config.settings().limits;
+        let idle_ns = u64::from(limits.idle_timeout_s) * 1_000_000_000;
+        let unread_ns = u64::from(limits.write_timeout_s) * 1_000_000_000;
+        let output_max = usize::try_from(self.config.output_bytes_max).unwrap_or(usize::MAX);
+        let is_late = |client: &Client| {
+            let since_ns = now_ns.saturating_sub(io.last_progress_ns(client.connection).unwrap_or(now_ns));
+            let is_unread = io.is_sending(client.connection) || client.hold == Hold::Output;
+            is_unread && unread_ns > 0 && since_ns > unread_ns
+                || idle_ns > 0 && since_ns > idle_ns && client.hold == Hold::None
+                || client.output.len() > output_max && io.is_sending(client.connection)
+        };
+        let late: Vec<ConnectionId> =
+            self.clients.iter().filter(|client| is_late(client)).map(|client| client.connection).collect();
+        for connection in late {
+            io.close(connection);
+        }
+    }
+
+    /// What this core shows.
+    pub(crate) fn figures(&self, io: &Io) -> CoreFigures {
+        let store = self.engine.store();
+        let mut databases = [(0, 0); DATABASES as usize];
+        for (number, place) in (0..DATABASES).zip(&mut databases) {
+            *place = (store.count(DatabaseId(number)), store.expiring(DatabaseId(number)));
+        }
+        CoreFigures {
+            counters: self.counters.clone(),
+            store: store.figures(),
+            runtime: *io.stats(),
+            clients: self.clients.len() as u64,
+            input_bytes: self.input_bytes as u64,
+            databases,
+            ring_level: io.level().to_string(),
+            no_segments: self.no_segments.clone(),
+            at_ms: io.now_unix_ms(),
+        }
+    }
+
+    /// Takes a config.
+    pub(super) fn apply_config(&mut self, config: Arc<Resolved>) {
+        self.engine.apply(engine_settings(&config));
+        self.limits.bulk_bytes_max = config.value_bytes_max;
+        let had_password = self.config.password.is_some();
+        self.config = config;
+        if had_password && self.config.password.is_none() {
+            let all: Vec<ConnectionId> = self.clients.iter().map(|client| client.connection).collect();
+            for connection in all {
+                if let Some(client) = self.clients.get(connection) {
+                    client.session.is_authenticated = true;
+                }
+            }
+        }
+    }
+
+    // ---- clients
+
+    /// Gives a new client to the cores in turn.
+    pub(super) fn spread_client(&mut self, io: &mut Io, socket: Socket) {
+        let core = self.next_core;
+        self.next_core = (self.next_core + 1) % io.cores();
+        if core == usize::from(self.index) {
+            self.open_client(io, socket, false);
+        } else {
+            self.links[core].backlog.push_back(Mail::Socket(socket));
+        }
+    }
+
+    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, own_core_only: bool) {
+        let max = self.config.settings().limits.clients as usize;
+        let shared = Arc::clone(&self.shared);
+        if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
+            shared.clients.fetch_sub(1, Ordering::Relaxed);
+            self.counters.connections_refused += 1;
+            return io.refuse(socket, TOO_MANY_CLIENTS);
+        }
+        match io.open(socket) {
+            Ok(connection) => {
+                self.counters.connections += 1;
+                let number = shared.client_numbers.fetch_add(1, Ordering::Relaxed) + 1;
+                let is_open = self.config.password.is_none();
+                self.clients.add(Client::new(connection, number, own_core_only, io.now_unix_ms(), is_open));
+            }
+            Err(socket) => {
+                shared.clients.fetch_sub(1, Ordering::Relaxed);
+                self.counters.connections_refused += 1;
+                io.refuse(socket, TOO_MANY_CLIENTS);
+            }
+        }
+    }
+
+    pub(super) fn forget_client(&mut self, connection: ConnectionId) {
+        if let Some(client) = self.clients.remove(connection) {
+            self.input_bytes -= client.input.len();
+            self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+            if let Hold::Answer(ticket) = client.hold {
+                self.tickets.remove(&ticket);
+            }
+        }
+    }
+
+    /// What was in flight has left: more may be sent, and a client that was held for it goes on.
+    pub(super) fn after_send(&mut self, io: &mut Io, connection: ConnectionId) {
+        let Some(mut client) = self.clients.take(connection) else { return };
+        if !client.output.is_empty() || client.is_closing {
+            self.dirty(&mut client);
+        }
+        let is_held = client.hold == Hold::Output;
+        self.clients.put_back(client);
+        if is_held {
+            self.unhold(io, connection, Hold::Output);
+        }
+    }
+}
