@@ -1,7 +1,9 @@
 //! Big anonymous memory for the life of the process.
 #![expect(unsafe_code, reason = "mmap and madvise have no safe wrapper in std")]
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 /// Alignment of an arena: one huge page.
 pub const ALIGNMENT_BYTES: usize = 2 << 20;
@@ -35,16 +37,23 @@ pub fn allocate(bytes: usize) -> io::Result<&'static mut [u8]> {
     unmap(end, after);
     // SAFETY: the range is mapped and ours. Without huge pages it is slower, not wrong.
     unsafe { libc::madvise(start.cast(), whole, libc::MADV_HUGEPAGE) };
+    ALLOCATED.lock().unwrap_or_else(PoisonError::into_inner).insert(start.addr(), bytes);
     // SAFETY: `bytes` zeroed bytes are mapped for the rest of the process and this is the one
     // reference to them.
     Ok(unsafe { std::slice::from_raw_parts_mut(start, bytes) })
 }
 
-/// Gives memory of [`allocate`] back to the system. It must be whole: what `allocate` gave, not a part of it.
+/// What [`allocate`] gave and [`release`] has not taken: address and bytes.
+static ALLOCATED: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+
+/// Gives memory of [`allocate`] back to the system, whole.
+///
+/// Panics: when it is not just what `allocate` gave: memory of others must not be unmapped.
 pub fn release(memory: &'static mut [u8]) {
-    if let Some(whole) = memory.len().checked_next_multiple_of(ALIGNMENT_BYTES) {
-        unmap(memory.as_mut_ptr(), whole);
-    }
+    let (start, bytes) = (memory.as_mut_ptr(), memory.len());
+    let known = ALLOCATED.lock().unwrap_or_else(PoisonError::into_inner).remove(&start.addr());
+    assert!(known == Some(bytes), "{bytes} bytes at {start:p} are no arena");
+    unmap(start, bytes.next_multiple_of(ALIGNMENT_BYTES));
 }
 
 /// Has the system back all of `memory` with pages now; the contents stay.
@@ -89,7 +98,7 @@ fn unmap(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALIGNMENT_BYTES, allocate, populate};
+    use super::{ALIGNMENT_BYTES, allocate, populate, release};
 
     #[test]
     fn arenas_are_aligned_zero_and_populated() {
@@ -102,6 +111,7 @@ mod tests {
             populate(&mut memory[bytes / 2..]).unwrap();
             assert_eq!(memory[bytes - 1], 7);
             assert!(memory[..bytes - 1].iter().all(|byte| *byte == 0), "{bytes}");
+            release(memory);
         }
         for bytes in [0, usize::MAX, usize::MAX - ALIGNMENT_BYTES] {
             assert!(allocate(bytes).is_err(), "{bytes}");

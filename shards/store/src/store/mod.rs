@@ -531,13 +531,6 @@ impl Store {
         self.log.segment_bytes
     }
 
-    /// Ends the store and gives the memory of its segments back.
-    #[must_use]
-    pub fn into_memory(self) -> Vec<&'static mut [u8]> {
-        let memories = self.log.segments.into_iter().map(|segment| segment.memory);
-        memories.filter(|memory| !memory.is_empty()).collect()
-    }
-
     /// Ends the store and gives the memory of all its segments back.
     pub fn into_memory(self) -> impl Iterator<Item = &'static mut [u8]> {
         self.log.segments.into_iter().map(|segment| segment.memory).filter(|memory| !memory.is_empty())

@@ -1,0 +1,208 @@
+//! Owns questions about all clients of the node: each core answers its part, the asking core puts them together.
+
+use hyperion_model::ReplyWriter;
+use hyperion_runtime::ConnectionId;
+
+use super::super::client::{Client, Hold};
+use super::super::execute::Progress;
+use super::super::limits::BACKLOG_BATCHES_MAX;
+use super::client_filter::ClientFilter;
+use super::client_line::{Whereabouts, client_line};
+use crate::node::{Counters, Io, Mail, NodeCore};
+use hyperion_engine::Ticket;
+
+/// A question to every core.
+#[derive(Clone, Debug)]
+pub(crate) enum FrontAsk {
+    /// The lines about these clients.
+    ClientList(ClientFilter),
+    /// Close these clients and count them.
+    ClientKill(ClientFilter),
+    /// Set the counters to zero.
+    ResetStatistics,
+}
+
+/// One core's answer.
+#[derive(Debug)]
+pub(crate) enum FrontPart {
+    /// Clients' numbers and lines.
+    Lines(Vec<(u64, String)>),
+    /// Clients that were closed.
+    Count(u64),
+    /// It is done.
+    Done,
+    /// Not an answer: what the asking core keeps for the end.
+    Asker(Asker),
+}
+
+/// What the asking core keeps until all parts are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asker {
+    /// The older form of CLIENT KILL is answered by a word and not by a count.
+    pub(super) wants_word: bool,
+    /// The client asked for its own end.
+    pub(super) closes: bool,
+}
+
+/// All parts together.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// Lines in the order of the clients' numbers.
+    Text(String),
+    Count(u64),
+    /// Whether the older form of CLIENT KILL found anybody.
+    Found(bool),
+    Done,
+}
+
+impl NodeCore {
+    /// Asks every core, and answers at once when this is the only one.
+    pub(super) fn ask_all(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        ask: &FrontAsk,
+        wants_word: bool,
+    ) -> Progress {
+        if !client.output.is_in_order() {
+            client.hold = Hold::Drain;
+            return Progress::Held;
+        }
+        if self.links.iter().any(|link| link.backlog.len() >= BACKLOG_BATCHES_MAX) {
+            self.hold_again(client);
+            return Progress::Held;
+        }
+        let mut asker = Asker { wants_word, closes: false };
+        let mut own = self.answer_ask(io, ask);
+        // The client itself is out of the table while it runs.
+        match (ask, &mut own) {
+            (FrontAsk::ClientList(filter), FrontPart::Lines(lines)) => {
+                let place = Whereabouts::of(io, client);
+                if filter.fits(place.candidate(client)) {
+                    lines.push((client.number, client_line(&place, client, "client|list")));
+                }
+            }
+            (FrontAsk::ClientKill(filter), FrontPart::Count(count)) => {
+                asker.closes = filter.fits(Whereabouts::of(io, client).candidate(client));
+                *count += u64::from(asker.closes);
+            }
+            _ => {}
+        }
+        let parts = vec![FrontPart::Asker(asker), own];
+        let others = self.links.len() - 1;
+        if others == 0 {
+            self.tell(client, parts);
+            return Progress::Ran;
+        }
+        let ticket = self.fresh_ticket(client);
+        let own_index = usize::from(self.index);
+        for (core, link) in self.links.iter_mut().enumerate() {
+            if core != own_index {
+                link.backlog.push_back(Mail::Ask(ticket, ask.clone()));
+            }
+        }
+        self.asks.insert(ticket, (others, parts));
+        Progress::Ran
+    }
+
+    /// This core's part of a question about clients, without a client that is just running.
+    pub(crate) fn answer_ask(&mut self, io: &mut Io, ask: &FrontAsk) -> FrontPart {
+        match ask {
+            FrontAsk::ClientList(filter) => {
+                let lines = self.clients.iter().filter_map(|client| {
+                    let place = Whereabouts::of(io, client);
+                    let line = || client_line(&place, client, client.session.last_command);
+                    filter.fits(place.candidate(client)).then(|| (client.number, line()))
+                });
+                FrontPart::Lines(lines.collect())
+            }
+            FrontAsk::ClientKill(filter) => {
+                let meant: Vec<ConnectionId> = self
+                    .clients
+                    .iter()
+                    .filter(|client| filter.fits(Whereabouts::of(io, client).candidate(client)))
+                    .map(|client| client.connection)
+                    .collect();
+                for &connection in &meant {
+                    if let Some(client) = self.clients.get(connection) {
+                        client.is_closing = true;
+                    }
+                    io.close(connection);
+                }
+                FrontPart::Count(meant.len() as u64)
+            }
+            FrontAsk::ResetStatistics => {
+                self.counters = Counters::default();
+                let figures = self.figures(io);
+                self.shared.board.show(usize::from(self.index), figures);
+                FrontPart::Done
+            }
+        }
+    }
+
+    /// A part came: when all are there, answers the client that asked.
+    pub(crate) fn ask_part(&mut self, io: &mut Io, ticket: Ticket, part: FrontPart) {
+        let Some((missing, parts)) = self.asks.get_mut(&ticket) else { return };
+        parts.push(part);
+        *missing -= 1;
+        if *missing > 0 {
+            return;
+        }
+        let Some((_, parts)) = self.asks.remove(&ticket) else { return };
+        let Some(mut client) = self.client_of(ticket) else { return };
+        self.tell(&mut client, parts);
+        self.run_kept(io, &mut client);
+        self.dirty(&mut client);
+        self.clients.put_back(client);
+    }
+
+    fn tell(&mut self, client: &mut Client, parts: Vec<FrontPart>) {
+        let (whole, closes) = put_together(parts);
+        self.answer(client, |reply| whole.write(reply));
+        if closes {
+            client.is_closing = true;
+            self.dirty(client);
+        }
+    }
+}
+
+/// All parts as one answer, and whether the client that asked is closed behind it.
+pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, bool) {
+    let mut asker = Asker::default();
+    let mut whole = Whole::Done;
+    let mut all_lines = Vec::new();
+    for part in parts {
+        match part {
+            FrontPart::Asker(kept) => asker = kept,
+            FrontPart::Lines(lines) => {
+                all_lines.extend(lines);
+                whole = Whole::Text(String::new());
+            }
+            FrontPart::Count(count) => {
+                let before = if let Whole::Count(before) = whole { before } else { 0 };
+                whole = Whole::Count(before + count);
+            }
+            FrontPart::Done => {}
+        }
+    }
+    let whole = match whole {
+        Whole::Text(_) => {
+            all_lines.sort_unstable_by_key(|(number, _)| *number);
+            Whole::Text(all_lines.into_iter().map(|(_, line)| line).collect())
+        }
+        Whole::Count(count) if asker.wants_word => Whole::Found(count > 0),
+        other => other,
+    };
+    (whole, asker.closes)
+}
+
+impl Whole {
+    fn write(&self, reply: &mut dyn ReplyWriter) {
+        match self {
+            Self::Text(text) => reply.verbatim("txt", text.as_bytes()),
+            Self::Count(count) => reply.integer(i64::try_from(*count).unwrap_or(i64::MAX)),
+            Self::Found(true) | Self::Done => reply.simple("OK"),
+            Self::Found(false) => reply.error("ERR No such client"),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Owns CLIENT: what a client asks and sets of itself, and what it asks of others.
+
+use super::super::client::{Client, ReplyMode};
+use super::super::execute::Progress;
+use super::asks::FrontAsk;
+use super::client_filter::ClientFilter;
+use super::client_line::{Whereabouts, client_line};
+use super::connection::{attribute, client_name};
+use super::run::{Carried, exactly, is_word, keyword, shown, syntax, unknown_subcommand, wrong_arity};
+use crate::node::{Io, NodeCore};
+
+const HELP: [&str; 43] = [
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "GETREDIR",
+    "    Return -1: there is no tracking of keys to redirect.",
+    "HELP",
+    "    Prints this help.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "KILL <ip:port>",
+    "    Kill connection made from <ip:port>.",
+    "KILL <option> <value> [<option> <value> [...]]",
+    "    Kill connections. Options are:",
+    "    * ADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made from the specified address",
+    "    * ID <client-id>",
+    "      Kill the connection with this ID; may be given more than once.",
+    "    * LADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made to specified local address",
+    "    * MAXAGE <seconds>",
+    "      Kill connections that are at least so old.",
+    "    * SKIPME (YES|NO)",
+    "      Skip killing current connection (default: yes).",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Kill connections by type; all are NORMAL.",
+    "    * USER <username>",
+    "      Kill connections authenticated by <username>.",
+    "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",
+    "    Return information about client connections.",
+    "NO-EVICT (ON|OFF)",
+    "    Protect current client connection from eviction; no client is ever evicted.",
+    "NO-TOUCH OFF",
+    "    Accepted; ON is not supported, a read always counts as a use of the key.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Control the replies sent to the current connection.",
+    "SETINFO <option> <value>",
+    "    Set client meta attr. Options are:",
+    "    * LIB-NAME: the client lib name.",
+    "    * LIB-VER: the client lib version.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+];
+
+impl NodeCore {
+    pub(super) fn client_command(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        arguments: &[&[u8]],
+    ) -> Carried {
+        let (subcommand, words) = (arguments[1], &arguments[2..]);
+        match keyword(subcommand).as_str() {
+            "id" => {
+                exactly(words, 0, "client|id")?;
+                let number = i64::try_from(client.number).unwrap_or(i64::MAX);
+                self.answer(client, |reply| reply.integer(number));
+            }
+            "getname" => {
+                exactly(words, 0, "client|getname")?;
+                let name = client.session.name.clone();
+                self.answer(client, |reply| match name.as_str() {
+                    "" => reply.null(),
+                    name => reply.bulk(name.as_bytes()),
+                });
+            }
+            "setname" => {
+                exactly(words, 1, "client|setname")?;
+                client.session.name = client_name(words[0])?;
+                self.agree(client);
+            }
+            "setinfo" => {
+                exactly(words, 2, "client|setinfo")?;
+                set_info(client, words[0], words[1])?;
+                self.agree(client);
+            }
+            "list" => {
+                let ask = FrontAsk::ClientList(ClientFilter::parse_list(words)?);
+                return Ok(self.ask_all(io, client, &ask, false));
+            }
+            "info" => {
+                exactly(words, 0, "client|info")?;
+                let line = client_line(&Whereabouts::of(io, client), client, "client|info");
+                self.answer(client, |reply| reply.verbatim("txt", line.as_bytes()));
+            }
+            "kill" => return self.client_kill(io, client, words),
+            "no-evict" => {
+                exactly(words, 1, "client|no-evict")?;
+                client.session.no_evict = on_or_off(words[0])?;
+                self.agree(client);
+            }
+            "no-touch" => {
+                exactly(words, 1, "client|no-touch")?;
+                if on_or_off(words[0])? {
+                    return Err("ERR CLIENT NO-TOUCH ON is not supported; a read always counts as a use of the key"
+                        .to_owned());
+                }
+                self.agree(client);
+            }
+            "reply" => {
+                exactly(words, 1, "client|reply")?;
+                self.client_reply(client, words[0])?;
+            }
+            "getredir" => {
+                exactly(words, 0, "client|getredir")?;
+                self.answer(client, |reply| reply.integer(-1));
+            }
+            "help" => {
+                exactly(words, 0, "client|help")?;
+                self.help(client, &HELP);
+            }
+            _ => return Err(unknown_subcommand(subcommand, "CLIENT")),
+        }
+        Ok(Progress::Ran)
+    }
+
+    fn client_kill(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+        let (filter, wants_word) = match words {
+            [] => return Err(wrong_arity("client|kill")),
+            [peer] => (ClientFilter::of_peer(peer), true),
+            words => (ClientFilter::parse_kill(words, client.number)?, false),
+        };
+        Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), wants_word))
+    }
+
+    fn client_reply(&mut self, client: &mut Client, mode: &[u8]) -> Result<(), String> {
+        match keyword(mode).as_str() {
+            "on" => {
+                client.session.reply_mode = ReplyMode::On;
+                self.agree(client);
+            }
+            "off" => client.session.reply_mode = ReplyMode::Off,
+            "skip" if client.session.reply_mode == ReplyMode::Off => {}
+            "skip" => client.session.reply_mode = ReplyMode::SkipNext,
+            _ => return Err(syntax()),
+        }
+        Ok(())
+    }
+}
+
+fn set_info(client: &mut Client, option: &[u8], value: &[u8]) -> Result<(), String> {
+    let name = shown(option);
+    let place = match keyword(option).as_str() {
+        "lib-name" => &mut client.session.library_name,
+        "lib-ver" => &mut client.session.library_version,
+        _ => return Err(format!("ERR Unrecognized option '{name}'")),
+    };
+    *place = attribute(&name, value)?;
+    Ok(())
+}
+
+fn on_or_off(word: &[u8]) -> Result<bool, String> {
+    if is_word(word, "on") {
+        Ok(true)
+    } else if is_word(word, "off") {
+        Ok(false)
+    } else {
+        Err(syntax())
+    }
+}

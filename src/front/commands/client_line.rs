@@ -1,0 +1,77 @@
+//! Owns the line about one client in CLIENT LIST and CLIENT INFO.
+
+use hyperion_wire::Protocol;
+
+use super::super::client::{Client, Hold};
+use super::client_filter::Candidate;
+use super::connection::USER;
+use crate::node::Io;
+
+/// Where a client is, and since when, as the ring knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whereabouts<'a> {
+    pub(super) peer: &'a str,
+    pub(super) local: &'a str,
+    pub(super) fd: i32,
+    pub(super) age_s: u64,
+    /// Since a byte went either way.
+    pub(super) idle_s: u64,
+}
+
+impl<'a> Whereabouts<'a> {
+    pub(super) fn of(io: &'a Io, client: &Client) -> Self {
+        let (id, now_ns) = (client.connection, io.now_ns());
+        let progress_ns = io.last_progress_ns(id).unwrap_or(now_ns);
+        Self {
+            peer: io.peer(id),
+            local: io.local(id),
+            fd: io.fd(id).unwrap_or(-1),
+            age_s: io.now_unix_ms().saturating_sub(client.since_ms) / 1_000,
+            idle_s: now_ns.saturating_sub(progress_ns) / 1_000_000_000,
+        }
+    }
+
+    /// What a filter looks at.
+    pub(super) fn candidate(&self, client: &Client) -> Candidate<'a> {
+        let Self { peer, local, age_s, .. } = *self;
+        Candidate { number: client.number, peer, local, age_s }
+    }
+}
+
+/// The line, with its end. `command` is what the client runs or ran last.
+pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &str) -> String {
+    let session = &client.session;
+    let Whereabouts { peer, local, fd, age_s, idle_s } = place;
+    let (input, input_free) =
+        (client.input.len(), client.input.capacity() - client.input.len());
+    let output = client.output.len();
+    format!(
+        "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \
+         sub=0 psub=0 ssub=0 multi=-1 qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem=0 \
+         rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={USER} \
+         redir=-1 resp={} lib-name={} lib-ver={}\n",
+        client.number,
+        session.name,
+        flags(place, client),
+        session.database.0,
+        size_of::<Client>() + input + input_free + output,
+        if output > 0 { "rw" } else { "r" },
+        if session.protocol == Protocol::Resp3 { 3 } else { 2 },
+        session.library_name,
+        session.library_version,
+    )
+}
+
+/// Letters as Redis gives them; `N` when there are no others.
+fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
+    let letters: String = [
+        ('b', matches!(client.hold, Hold::Answer(_) | Hold::Until(_))),
+        ('c', client.is_closing),
+        ('e', client.session.no_evict),
+        ('U', place.local.ends_with(":0")),
+    ]
+    .into_iter()
+    .filter_map(|(letter, holds)| holds.then_some(letter))
+    .collect();
+    if letters.is_empty() { "N".to_owned() } else { letters }
+}

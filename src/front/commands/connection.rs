@@ -1,0 +1,195 @@
+//! Owns the commands about one connection: PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET.
+
+use hyperion_engine::command::CommandError;
+use hyperion_model::limits::DATABASES;
+use hyperion_model::number::parse_integer;
+use hyperion_model::{DatabaseId, ReplyWriter};
+use hyperion_wire::Protocol;
+
+use super::super::client::{Client, Session};
+use super::super::execute::Progress;
+use super::super::limits::CLIENT_NAME_BYTES_MAX;
+use super::run::{Carried, REDIS_LEVEL, is_word, not_integer, shown, syntax, wrong_arity};
+use crate::node::NodeCore;
+
+/// The one user there is.
+pub(super) const USER: &str = "default";
+const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+const NO_PASSWORD: &str = "ERR AUTH <password> called without any password configured for the default user. \
+     Are you sure your configuration is correct?";
+const HELLO_NO_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+     AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
+
+impl NodeCore {
+    pub(super) fn ping(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+        match arguments {
+            [_] => self.answer(client, |reply| reply.simple("PONG")),
+            [_, text] => self.answer(client, |reply| reply.bulk(text)),
+            _ => return Err(wrong_arity("ping")),
+        }
+        Ok(Progress::Ran)
+    }
+
+    pub(super) fn echo(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+        let [_, text] = arguments else { return Err(wrong_arity("echo")) };
+        self.answer(client, |reply| reply.bulk(text));
+        Ok(Progress::Ran)
+    }
+
+    /// HELLO [version [AUTH user password] [SETNAME name]].
+    pub(super) fn hello(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+        let hello = Hello::parse(&arguments[1..])?;
+        if let Some((user, password)) = hello.credentials {
+            self.admit(client, user, password)?;
+        }
+        if !client.session.is_authenticated {
+            return Err(HELLO_NO_AUTH.to_owned());
+        }
+        if let Some(name) = hello.name {
+            client.session.name = name;
+        }
+        if let Some(protocol) = hello.protocol {
+            client.session.protocol = protocol;
+        }
+        let (number, protocol) = (client.number, client.session.protocol);
+        self.answer(client, |reply| introduce(number, protocol, reply));
+        Ok(Progress::Ran)
+    }
+
+    /// AUTH [user] password.
+    pub(super) fn auth(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+        match arguments {
+            [_, _] if self.config.password.is_none() => return Err(NO_PASSWORD.to_owned()),
+            [_, password] => self.admit(client, USER.as_bytes(), password)?,
+            [_, user, password] => self.admit(client, user, password)?,
+            _ => return Err(syntax()),
+        }
+        Ok(self.agree(client))
+    }
+
+    /// Lets a client in. Without a password of the node any will do, as in Redis.
+    fn admit(&self, client: &mut Client, user: &[u8], password: &[u8]) -> Result<(), String> {
+        let is_right = self.config.password.as_ref().is_none_or(|hash| hash.accepts(password));
+        if !is_right || user != USER.as_bytes() {
+            return Err(WRONG_PASSWORD.to_owned());
+        }
+        client.session.is_authenticated = true;
+        Ok(())
+    }
+
+    pub(super) fn select(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+        let [_, number] = arguments else { return Err(wrong_arity("select")) };
+        client.session.database = database(number)?;
+        Ok(self.agree(client))
+    }
+
+    pub(super) fn quit(&mut self, client: &mut Client) -> Progress {
+        self.agree(client);
+        client.is_closing = true;
+        self.dirty(client);
+        Progress::Ran
+    }
+
+    /// Takes back what the client has set; what it said of its library stays, as in Redis.
+    pub(super) fn reset(&mut self, client: &mut Client) -> Progress {
+        let fresh = Session::new(self.config.password.is_none());
+        let old = std::mem::replace(&mut client.session, fresh);
+        client.session.library_name = old.library_name;
+        client.session.library_version = old.library_version;
+        self.answer(client, |reply| reply.simple("RESET"));
+        Progress::Ran
+    }
+}
+
+/// Reads the number of a database.
+pub(super) fn database(text: &[u8]) -> Result<DatabaseId, String> {
+    let number = parse_integer(text).ok_or_else(not_integer)?;
+    u8::try_from(number)
+        .ok()
+        .filter(|number| *number < DATABASES)
+        .map(DatabaseId)
+        .ok_or_else(|| CommandError::DatabaseOutOfRange.to_string())
+}
+
+/// What a HELLO asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Hello<'a> {
+    pub(super) protocol: Option<Protocol>,
+    /// User and password.
+    pub(super) credentials: Option<(&'a [u8], &'a [u8])>,
+    pub(super) name: Option<String>,
+}
+
+impl<'a> Hello<'a> {
+    /// Reads the words behind HELLO.
+    ///
+    /// Errors: the error line.
+    pub(super) fn parse(words: &[&'a [u8]]) -> Result<Self, String> {
+        let mut hello = Self::default();
+        let [version, options @ ..] = words else { return Ok(hello) };
+        hello.protocol = match parse_integer(version) {
+            Some(2) => Some(Protocol::Resp2),
+            Some(3) => Some(Protocol::Resp3),
+            Some(_) => return Err("NOPROTO unsupported protocol version".to_owned()),
+            None => {
+                return Err("ERR Protocol version is not an integer or out of range".to_owned());
+            }
+        };
+        let mut options = options;
+        while let [option, rest @ ..] = options {
+            options = match rest {
+                [user, password, rest @ ..] if is_word(option, "auth") => {
+                    hello.credentials = Some((user, password));
+                    rest
+                }
+                [name, rest @ ..] if is_word(option, "setname") => {
+                    hello.name = Some(client_name(name)?);
+                    rest
+                }
+                _ => {
+                    return Err(format!("ERR Syntax error in HELLO option '{}'", shown(option)));
+                }
+            };
+        }
+        Ok(hello)
+    }
+}
+
+fn introduce(number: u64, protocol: Protocol, reply: &mut dyn ReplyWriter) {
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(REDIS_LEVEL.as_bytes());
+    reply.bulk(b"proto");
+    reply.integer(if protocol == Protocol::Resp3 { 3 } else { 2 });
+    reply.bulk(b"id");
+    reply.integer(i64::try_from(number).unwrap_or(i64::MAX));
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+}
+
+/// Checks a client's name: empty takes it away.
+pub(super) fn client_name(name: &[u8]) -> Result<String, String> {
+    attribute("Client names", name)
+}
+
+/// Checks what a client says of itself: printable, without spaces, so that CLIENT LIST stays readable.
+pub(super) fn attribute(what: &str, value: &[u8]) -> Result<String, String> {
+    if value.len() > CLIENT_NAME_BYTES_MAX {
+        let length = value.len();
+        return Err(format!(
+            "ERR {what} cannot be longer than {CLIENT_NAME_BYTES_MAX} bytes, this has {length}"
+        ));
+    }
+    if !value.iter().all(u8::is_ascii_graphic) {
+        return Err(format!(
+            "ERR {what} cannot contain spaces, newlines or special characters."
+        ));
+    }
+    Ok(String::from_utf8_lossy(value).into_owned())
+}

@@ -1,0 +1,60 @@
+//! Owns INFO: gathers what is known of the node, and puts the sections together that were asked for.
+
+use std::sync::atomic::Ordering;
+
+use super::super::client::Client;
+use super::super::execute::Progress;
+use super::info_sections::{Facts, SECTIONS, Section, When};
+use super::process::Process;
+use super::run::keyword;
+use crate::node::{Io, NodeCore};
+
+impl NodeCore {
+    /// INFO [section ...]. The figures of this core are those of now, the others' a tick old.
+    pub(super) fn info(&mut self, io: &mut Io, client: &mut Client, names: &[&[u8]]) -> Progress {
+        let mut cores = self.shared.board.read();
+        cores[usize::from(self.index)] = self.figures(io);
+        let facts = Facts {
+            cores: &cores,
+            config: &self.config,
+            config_path: &self.shared.config_path,
+            run_id: &self.shared.run_id,
+            process: Process::read(),
+            process_id: std::process::id(),
+            now_ms: io.now_unix_ms(),
+            started_ms: self.shared.started_ms,
+            clients: self.shared.clients.load(Ordering::Relaxed),
+        };
+        let text = info_text(&facts, names);
+        self.answer(client, |reply| reply.verbatim("txt", text.as_bytes()));
+        Progress::Ran
+    }
+}
+
+/// The sections that `names` ask for, in their own order, each once.
+pub(super) fn info_text(facts: &Facts<'_>, names: &[&[u8]]) -> String {
+    let names: Vec<String> = names.iter().map(|name| keyword(name)).collect();
+    let mut text = String::new();
+    for section in SECTIONS.iter().filter(|section| is_wanted(section, &names)) {
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        text.push_str("# ");
+        text.push_str(section.title);
+        text.push_str("\r\n");
+        (section.write)(facts, &mut text);
+    }
+    text
+}
+
+fn is_wanted(section: &Section, names: &[String]) -> bool {
+    let by_default = section.when == When::Default;
+    if names.is_empty() {
+        return by_default;
+    }
+    names.iter().any(|name| match name.as_str() {
+        "all" | "everything" => true,
+        "default" => by_default,
+        name => section.title.eq_ignore_ascii_case(name),
+    })
+}

@@ -1,0 +1,265 @@
+//! Owns the sections of INFO. What is not counted is left out, for a zero there would be a lie.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use hyperion_engine::command::COMMANDS;
+
+use super::process::Process;
+use super::run::{REDIS_LEVEL, VERSION};
+use crate::config::{Resolved, Storage};
+use crate::node::{CoreFigures, Latency};
+
+/// What the sections are written from.
+pub(super) struct Facts<'a> {
+    pub(super) cores: &'a [CoreFigures],
+    pub(super) config: &'a Resolved,
+    pub(super) config_path: &'a Path,
+    pub(super) run_id: &'a str,
+    pub(super) process: Process,
+    pub(super) process_id: u32,
+    pub(super) now_ms: u64,
+    pub(super) started_ms: u64,
+    /// Clients of the whole node.
+    pub(super) clients: usize,
+}
+
+/// When a section is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// Without being asked for.
+    Default,
+    /// By its name, `all` or `everything`.
+    Asked,
+}
+
+/// One section.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) when: When,
+    pub(super) write: fn(&Facts<'_>, &mut String),
+}
+
+/// All sections in their order.
+pub(super) static SECTIONS: [Section; 12] = [
+    Section { title: "Server", when: When::Default, write: server },
+    Section { title: "Clients", when: When::Default, write: clients },
+    Section { title: "Memory", when: When::Default, write: memory },
+    Section { title: "Persistence", when: When::Default, write: persistence },
+    Section { title: "Stats", when: When::Default, write: statistics },
+    Section { title: "Replication", when: When::Default, write: replication },
+    Section { title: "CPU", when: When::Default, write: processor },
+    Section { title: "Commandstats", when: When::Asked, write: command_statistics },
+    Section { title: "Errorstats", when: When::Default, write: error_statistics },
+    Section { title: "Cluster", when: When::Default, write: cluster },
+    Section { title: "Keyspace", when: When::Default, write: keyspace },
+    Section { title: "Hyperion", when: When::Asked, write: hyperion },
+];
+
+impl Facts<'_> {
+    fn sum(&self, of: impl Fn(&CoreFigures) -> u64) -> u64 {
+        self.cores.iter().map(of).sum()
+    }
+
+    /// Records and indexes, as the memory limit counts them.
+    fn used_bytes(&self) -> u64 {
+        self.sum(|core| core.store.held_bytes + core.store.index_bytes)
+    }
+}
+
+fn line(text: &mut String, name: &str, value: impl Display) {
+    text.push_str(&format!("{name}:{value}\r\n"));
+}
+
+fn server(facts: &Facts<'_>, text: &mut String) {
+    let uptime_s = facts.now_ms.saturating_sub(facts.started_ms) / 1_000;
+    line(text, "redis_version", REDIS_LEVEL);
+    line(text, "hyperion_version", VERSION);
+    line(text, "redis_mode", "standalone");
+    line(text, "os", &facts.process.system);
+    line(text, "arch_bits", usize::BITS);
+    line(text, "multiplexing_api", "io_uring");
+    line(text, "process_id", facts.process_id);
+    line(text, "run_id", facts.run_id);
+    line(text, "tcp_port", facts.config.resp.port());
+    line(text, "server_time_usec", facts.now_ms * 1_000);
+    line(text, "uptime_in_seconds", uptime_s);
+    line(text, "uptime_in_days", uptime_s / 86_400);
+    line(text, "hz", 10);
+    line(text, "configured_hz", 10);
+    line(text, "executable", &facts.process.executable);
+    line(text, "config_file", facts.config_path.display());
+}
+
+fn clients(facts: &Facts<'_>, text: &mut String) {
+    line(text, "connected_clients", facts.clients);
+    line(text, "cluster_connections", 0);
+    line(text, "maxclients", facts.config.settings().limits.clients);
+    line(text, "blocked_clients", 0);
+    line(text, "tracking_clients", 0);
+    line(text, "hyperion_unread_input_bytes", facts.sum(|core| core.input_bytes));
+}
+
+fn memory(facts: &Facts<'_>, text: &mut String) {
+    let used = facts.used_bytes();
+    let resident = facts.process.resident_bytes;
+    line(text, "used_memory", used);
+    line(text, "used_memory_human", human(used));
+    line(text, "used_memory_rss", resident);
+    line(text, "used_memory_rss_human", human(resident));
+    line(text, "used_memory_overhead", facts.sum(|core| core.store.index_bytes));
+    line(text, "used_memory_dataset", facts.sum(|core| core.store.live_bytes));
+    line(text, "maxmemory", facts.config.memory_bytes_max);
+    line(text, "maxmemory_human", human(facts.config.memory_bytes_max));
+    line(text, "maxmemory_policy", "noeviction");
+    line(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
+    line(text, "mem_allocator", "mimalloc");
+}
+
+fn persistence(facts: &Facts<'_>, text: &mut String) {
+    let settings = facts.config.settings();
+    let on_disk = settings.storage == Storage::Disk;
+    let refused = facts.cores.iter().any(|core| core.no_segments.is_some());
+    line(text, "loading", 0);
+    line(text, "async_loading", 0);
+    line(text, "rdb_changes_since_last_save", 0);
+    line(text, "rdb_bgsave_in_progress", 0);
+    line(text, "rdb_last_save_time", facts.started_ms / 1_000);
+    line(text, "rdb_last_bgsave_status", "ok");
+    line(text, "rdb_last_bgsave_time_sec", -1);
+    line(text, "rdb_current_bgsave_time_sec", -1);
+    line(text, "aof_enabled", u8::from(on_disk));
+    line(text, "aof_rewrite_in_progress", 0);
+    line(text, "aof_rewrite_scheduled", 0);
+    line(text, "aof_last_rewrite_time_sec", -1);
+    line(text, "aof_current_rewrite_time_sec", -1);
+    line(text, "aof_last_bgrewrite_status", "ok");
+    line(text, "aof_last_write_status", if refused { "err" } else { "ok" });
+    line(text, "hyperion_storage", settings.storage.as_str());
+    line(text, "hyperion_durability", settings.durability.as_str());
+    line(text, "hyperion_sync_interval_ms", settings.sync_interval_ms);
+    line(text, "hyperion_syncs", facts.sum(|core| core.counters.syncs.count));
+    line(text, "hyperion_bytes_logged", facts.sum(|core| core.counters.bytes_logged));
+    line(text, "hyperion_segments_in_use", facts.sum(|core| core.store.segments_in_use));
+    line(text, "hyperion_segments_ready", facts.sum(|core| core.store.segments_ready));
+}
+
+fn statistics(facts: &Facts<'_>, text: &mut String) {
+    line(text, "total_connections_received", facts.sum(|core| core.counters.connections));
+    line(text, "total_commands_processed", facts.sum(|core| core.counters.commands.iter().sum()));
+    line(text, "total_net_input_bytes", facts.sum(|core| core.runtime.bytes_in));
+    line(text, "total_net_output_bytes", facts.sum(|core| core.runtime.bytes_out));
+    line(text, "rejected_connections", facts.sum(|core| core.counters.connections_refused));
+    line(text, "expired_keys", facts.sum(|core| core.store.expired));
+    line(text, "evicted_keys", 0);
+    line(text, "pubsub_channels", 0);
+    line(text, "pubsub_patterns", 0);
+    line(text, "latest_fork_usec", 0);
+    line(text, "total_error_replies", facts.sum(|core| core.counters.errors));
+    line(text, "total_reads_processed", facts.sum(|core| core.runtime.receives));
+    line(text, "total_writes_processed", facts.sum(|core| core.runtime.sends));
+}
+
+fn replication(facts: &Facts<'_>, text: &mut String) {
+    line(text, "role", "master");
+    line(text, "connected_slaves", 0);
+    line(text, "master_failover_state", "no-failover");
+    line(text, "master_replid", facts.run_id);
+    line(text, "master_replid2", "0".repeat(40));
+    line(text, "master_repl_offset", 0);
+    line(text, "second_repl_offset", -1);
+    line(text, "repl_backlog_active", 0);
+}
+
+fn processor(facts: &Facts<'_>, text: &mut String) {
+    let times = facts.process.times;
+    for (name, us) in [
+        ("used_cpu_sys", times.system_us),
+        ("used_cpu_user", times.user_us),
+        ("used_cpu_sys_children", times.children_system_us),
+        ("used_cpu_user_children", times.children_user_us),
+    ] {
+        line(text, name, format_args!("{}.{:06}", us / 1_000_000, us % 1_000_000));
+    }
+}
+
+/// Calls are counted; their time is that of the calls that were timed, one in 64, taken for all.
+fn command_statistics(facts: &Facts<'_>, text: &mut String) {
+    for spec in &COMMANDS {
+        let calls = facts.sum(|core| core.counters.commands[spec.index()]);
+        if calls == 0 {
+            continue;
+        }
+        let mut sampled = Latency::default();
+        facts.cores.iter().for_each(|core| sampled.join(&core.counters.sampled[spec.index()]));
+        let us_per_call = ratio(sampled.sum_ns, sampled.count) / 1_000.0;
+        text.push_str(&format!(
+            "cmdstat_{}:calls={calls},usec={:.0},usec_per_call={us_per_call:.2},rejected_calls=0,failed_calls=0\r\n",
+            spec.name,
+            us_per_call * calls as f64,
+        ));
+    }
+}
+
+/// Errors are counted together, whatever their code.
+fn error_statistics(facts: &Facts<'_>, text: &mut String) {
+    let errors = facts.sum(|core| core.counters.errors);
+    if errors > 0 {
+        text.push_str(&format!("errorstat_ANY:count={errors}\r\n"));
+    }
+}
+
+fn cluster(_: &Facts<'_>, text: &mut String) {
+    line(text, "cluster_enabled", 0);
+}
+
+fn keyspace(facts: &Facts<'_>, text: &mut String) {
+    let databases = facts.cores.first().map_or(0, |core| core.databases.len());
+    for number in 0..databases {
+        let keys = facts.sum(|core| core.databases[number].0);
+        let expires = facts.sum(|core| core.databases[number].1);
+        if keys > 0 {
+            text.push_str(&format!("db{number}:keys={keys},expires={expires},avg_ttl=0\r\n"));
+        }
+    }
+}
+
+fn hyperion(facts: &Facts<'_>, text: &mut String) {
+    let longest_ns = facts.cores.iter().map(|core| core.runtime.stall_ns_max).max().unwrap_or(0);
+    line(text, "cores", facts.cores.len());
+    line(text, "partitions", facts.config.config.partitions);
+    line(text, "config_epoch", facts.config.config.epoch);
+    line(text, "ring_level", facts.cores.first().map_or("", |core| &core.ring_level));
+    line(text, "hops", facts.sum(|core| core.counters.hops));
+    line(text, "protocol_errors", facts.sum(|core| core.counters.protocol_errors));
+    line(text, "turns", facts.sum(|core| core.runtime.turns));
+    line(text, "stalls_over_1ms", facts.sum(|core| core.runtime.stalls_over_1ms));
+    line(text, "stall_usec_max", longest_ns / 1_000);
+    for (number, core) in facts.cores.iter().enumerate() {
+        let commands: u64 = core.counters.commands.iter().sum();
+        text.push_str(&format!(
+            "core{number}:clients={},keys={},commands={commands}\r\n",
+            core.clients, core.store.keys
+        ));
+    }
+}
+
+/// Bytes as people read them: `512B`, `1.50K`.
+pub(super) fn human(bytes: u64) -> String {
+    let (mut value, mut unit) = (bytes as f64, 'B');
+    if bytes < 1024 {
+        return format!("{bytes}B");
+    }
+    for next in ['K', 'M', 'G', 'T', 'P', 'E'] {
+        if value < 1024.0 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, next);
+    }
+    format!("{value:.2}{unit}")
+}
+
+/// Zero when there is nothing to divide by.
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

@@ -1,0 +1,13 @@
+//! Owns the numbers that bound what these commands take.
+
+/// Bytes of a client's own words that an error repeats.
+pub(super) const REPEATED_BYTES_MAX: usize = 128;
+/// Bytes of a word that is looked up; every word that we know is shorter.
+pub(super) const KEYWORD_BYTES_MAX: usize = 64;
+/// The longest password, as for `hyperiond hash-password`.
+pub(super) const PASSWORD_BYTES_MAX: usize = 512;
+/// The longest that DEBUG SLEEP holds a client, in seconds.
+pub(super) const SLEEP_S_MAX: f64 = 86_400.0;
+/// Tries to tell a core what became of CONFIG SET, and the pause between two, in milliseconds.
+pub(super) const AMENDED_TRIES: u32 = 500;
+pub(super) const AMENDED_PAUSE_MS: u64 = 10;

@@ -1,0 +1,21 @@
+//! The commands that concern the connection or the node: what the front carries out itself.
+
+mod art;
+mod asks;
+mod client;
+mod client_filter;
+mod client_line;
+mod config;
+mod connection;
+mod info;
+mod info_sections;
+mod limits;
+mod parameters;
+mod process;
+mod run;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use asks::{FrontAsk, FrontPart};
+pub(crate) use client_filter::ClientFilter;

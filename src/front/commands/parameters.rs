@@ -1,0 +1,211 @@
+//! Owns the table of parameters that CONFIG GET shows and CONFIG SET changes.
+
+use std::path::Path;
+
+use hyperion_model::limits::DATABASES;
+use hyperion_model::number::parse_integer;
+
+use super::limits::PASSWORD_BYTES_MAX;
+use super::run::keyword;
+use crate::config::{Durability, LogLevel, PasswordHash, Resolved, Settings, Size, Storage};
+
+/// A change of one setting.
+pub(super) type Setting = Box<dyn FnOnce(&mut Settings) + Send>;
+type Show = fn(&Resolved, &Path) -> String;
+type Read = fn(&[u8]) -> Result<Setting, String>;
+
+/// One parameter.
+pub(super) struct Parameter {
+    /// Its name in lower case.
+    pub(super) name: &'static str,
+    /// The field of the config that it stands for, as a JSON pointer.
+    pub(super) pointer: &'static str,
+    /// Its value as text; the path is the folder of the data files.
+    pub(super) show: Show,
+    /// Reads a new value, or says what is wrong with it; `None` where it cannot change.
+    pub(super) read: Option<Read>,
+}
+
+const fn fixed(name: &'static str, show: Show) -> Parameter {
+    Parameter { name, pointer: "", show, read: None }
+}
+
+const fn live(name: &'static str, pointer: &'static str, show: Show, read: Read) -> Parameter {
+    Parameter { name, pointer, show, read: Some(read) }
+}
+
+/// All parameters, by name.
+pub(super) static PARAMETERS: [Parameter; 23] = [
+    live("appendfsync", "/settings/durability", |config, _| append_fsync(config).to_owned(), read_append_fsync),
+    fixed("appendonly", |config, _| yes_or_no(config.settings().storage == Storage::Disk)),
+    fixed("bind", |config, _| config.resp.ip().to_string()),
+    fixed("client-output-buffer-limit", |config, _| {
+        let bytes = config.output_bytes_max;
+        format!("normal {bytes} 0 0 slave {bytes} 0 0 pubsub {bytes} 0 0")
+    }),
+    fixed("cluster-enabled", |_, _| yes_or_no(false)),
+    fixed("databases", |_, _| DATABASES.to_string()),
+    fixed("dir", |_, data| data.display().to_string()),
+    live("durability", "/settings/durability", |config, _| config.settings().durability.as_str().to_owned(), read_durability),
+    fixed("io-threads", |config, _| config.cores.len().to_string()),
+    live("loglevel", "/settings/log_level", |config, _| log_level(config).to_owned(), read_log_level),
+    live("maxclients", "/settings/limits/clients", |config, _| config.settings().limits.clients.to_string(), |text| {
+        let clients = whole(text)?;
+        Ok(Box::new(move |settings| settings.limits.clients = clients))
+    }),
+    live("maxmemory", "/settings/memory_bytes_max", |config, _| config.memory_bytes_max.to_string(), |text| {
+        // Redis means "no limit" by 0; here it takes the share of the machine's memory that a config without a limit has.
+        let bytes = Some(memory(text)?).filter(|bytes| *bytes > 0);
+        Ok(Box::new(move |settings| settings.memory_bytes_max = bytes.map(Size::from_bytes)))
+    }),
+    live("maxmemory-policy", "/settings/eviction", |_, _| "noeviction".to_owned(), |text| match keyword(text).as_str() {
+        "noeviction" => Ok(unchanged()),
+        _ => Err("argument(s) must be one of the following: noeviction".to_owned()),
+    }),
+    fixed("port", |config, _| config.resp.port().to_string()),
+    live("proto-max-bulk-len", "/settings/limits/value_bytes", |config, _| config.value_bytes_max.to_string(), |text| {
+        let bytes = memory(text)?;
+        Ok(Box::new(move |settings| settings.limits.value_bytes = Size::from_bytes(bytes)))
+    }),
+    // The password itself is nowhere: this is its hash, as the config has it.
+    live(
+        "requirepass",
+        "/settings/auth/password_hash",
+        |config, _| config.password.as_ref().map_or_else(String::new, PasswordHash::to_text),
+        read_password,
+    ),
+    live("save", "", |_, _| String::new(), |text| match text {
+        b"" => Ok(unchanged()),
+        _ => Err("there are no snapshots, every write is in the log; only \"\" is accepted".to_owned()),
+    }),
+    fixed("segment-bytes", |config, _| config.segment_bytes.to_string()),
+    fixed("storage", |config, _| config.settings().storage.as_str().to_owned()),
+    live(
+        "sync-interval-ms",
+        "/settings/sync_interval_ms",
+        |config, _| config.settings().sync_interval_ms.to_string(),
+        |text| {
+            let interval_ms = whole(text)?;
+            Ok(Box::new(move |settings| settings.sync_interval_ms = interval_ms))
+        },
+    ),
+    live("timeout", "/settings/limits/idle_timeout_s", |config, _| config.settings().limits.idle_timeout_s.to_string(), |text| {
+        let seconds = whole(text)?;
+        Ok(Box::new(move |settings| settings.limits.idle_timeout_s = seconds))
+    }),
+    fixed("unixsocket", |config, _| config.unix.as_ref().map_or_else(String::new, |path| path.display().to_string())),
+    live(
+        "write-timeout",
+        "/settings/limits/write_timeout_s",
+        |config, _| config.settings().limits.write_timeout_s.to_string(),
+        |text| {
+            let seconds = whole(text)?;
+            Ok(Box::new(move |settings| settings.limits.write_timeout_s = seconds))
+        },
+    ),
+];
+
+/// The parameter of this name, whatever its case.
+pub(super) fn find(name: &[u8]) -> Option<&'static Parameter> {
+    PARAMETERS.iter().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
+}
+
+fn unchanged() -> Setting {
+    Box::new(|_| {})
+}
+
+fn yes_or_no(holds: bool) -> String {
+    if holds { "yes".to_owned() } else { "no".to_owned() }
+}
+
+fn append_fsync(config: &Resolved) -> &'static str {
+    match config.settings().durability {
+        Durability::Always => "always",
+        Durability::Interval => "everysec",
+        Durability::Never => "no",
+    }
+}
+
+/// Longest time between syncs that `everysec` promises, in milliseconds.
+const EVERYSEC_MS: u32 = 1_000;
+
+fn read_append_fsync(text: &[u8]) -> Result<Setting, String> {
+    let durability = match keyword(text).as_str() {
+        "always" => Durability::Always,
+        "everysec" => {
+            return Ok(Box::new(|settings| {
+                settings.durability = Durability::Interval;
+                settings.sync_interval_ms = settings.sync_interval_ms.min(EVERYSEC_MS);
+            }));
+        }
+        "no" => Durability::Never,
+        _ => return Err("argument(s) must be one of the following: everysec, always, no".to_owned()),
+    };
+    Ok(Box::new(move |settings| settings.durability = durability))
+}
+
+fn read_durability(text: &[u8]) -> Result<Setting, String> {
+    let durability = match keyword(text).as_str() {
+        "always" => Durability::Always,
+        "interval" => Durability::Interval,
+        "never" => Durability::Never,
+        _ => return Err("argument(s) must be one of the following: always, interval, never".to_owned()),
+    };
+    Ok(Box::new(move |settings| settings.durability = durability))
+}
+
+/// Redis' words where it has one for the level.
+fn log_level(config: &Resolved) -> &'static str {
+    match config.settings().log_level {
+        LogLevel::Warn => "warning",
+        LogLevel::Info => "notice",
+        level => level.as_str(),
+    }
+}
+
+fn read_log_level(text: &[u8]) -> Result<Setting, String> {
+    let level = match keyword(text).as_str() {
+        "error" => LogLevel::Error,
+        "warn" | "warning" => LogLevel::Warn,
+        "info" | "notice" => LogLevel::Info,
+        "debug" | "verbose" => LogLevel::Debug,
+        "trace" => LogLevel::Trace,
+        _ => {
+            return Err("argument(s) must be one of the following: debug, verbose, notice, warning, error, trace"
+                .to_owned());
+        }
+    };
+    Ok(Box::new(move |settings| settings.log_level = level))
+}
+
+fn read_password(text: &[u8]) -> Result<Setting, String> {
+    if text.len() > PASSWORD_BYTES_MAX {
+        return Err(format!("the password is too long; use at most {PASSWORD_BYTES_MAX} bytes"));
+    }
+    let hash = (!text.is_empty()).then(|| PasswordHash::of(text).to_text());
+    Ok(Box::new(move |settings| settings.auth.password_hash = hash))
+}
+
+fn whole(text: &[u8]) -> Result<u32, String> {
+    let number = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
+    u32::try_from(number).map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))
+}
+
+/// Reads `100`, `100k` (thousands), `100kb` (1,024s) and so on, in any case.
+pub(super) fn memory(text: &[u8]) -> Result<u64, String> {
+    const BAD: &str = "argument must be a memory value";
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, unit) = text.split_at(digits);
+    let scale = match keyword(unit).as_str() {
+        "" | "b" => 1,
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return Err(BAD.to_owned()),
+    };
+    let number: Option<u64> = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    number.and_then(|number| number.checked_mul(scale)).ok_or_else(|| BAD.to_owned())
+}
