@@ -87,6 +87,8 @@ impl Output {
 
     /// The next answer will come from `core`.
     pub(crate) fn owe(&mut self, core: u16, silent: bool) {
+        // The lane is there before its first answer.
+        self.lane(core);
         self.owed.push_back(Owed { core, silent });
     }
 
@@ -179,6 +181,8 @@ mod tests {
             output.owe(core, false);
         }
         output.owe(0, true);
+        output.merge(0);
+        assert!(output.is_empty(), "nothing is merged before the first answer");
         for (core, text) in [(0, "own"), (1, "one"), (2, "two"), (0, "silent")] {
             output.lane_buffer(core).extend_from_slice(text.as_bytes());
             output.paid(core, text.len(), 0);

@@ -226,7 +226,11 @@ impl Engine {
     #[inline]
     pub fn prefetch(&self, request: &Request<'_>, step: u8) {
         if let (Run::Key(_), Some(&bytes)) = (request.spec.run, request.arguments.get(1)) {
-            let key = self.store.key(request.database, bytes);
+            let slot = slot_of(bytes);
+            if self.map.owner(self.map.partition_of(slot)) != self.core {
+                return;
+            }
+            let key = self.store.key_in_slot(request.database, bytes, slot);
             match step {
                 0 => self.store.prefetch_bucket(&key),
                 _ => self.store.prefetch_record(&key),

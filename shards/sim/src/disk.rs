@@ -32,10 +32,16 @@ pub struct Disk {
     files: BTreeMap<FileId, File>,
     sequence: u64,
     /// Syncs report success and do nothing: for the control that the checks can fail.
-    pub lies_about_sync: bool,
+    lies_about_sync: bool,
 }
 
 impl Disk {
+    /// An empty disk; one that `lies_about_sync` is there to be found out.
+    #[must_use]
+    pub fn new(lies_about_sync: bool) -> Self {
+        Self { lies_about_sync, ..Self::default() }
+    }
+
     /// A file of zeros, safe on the disk.
     pub fn create(&mut self, file: FileId, bytes: usize) {
         let zeros = vec![0; bytes];
@@ -45,7 +51,9 @@ impl Disk {
 
     /// All files of a core: id and bytes.
     pub fn files(&self, core: u16) -> impl Iterator<Item = (u64, &[u8])> {
-        self.files.range((core, 0)..=(core, u64::MAX)).map(|(&(_, id), file)| (id, &file.visible[..]))
+        self.files
+            .range((core, 0)..=(core, u64::MAX))
+            .map(|(&(_, id), file)| (id, &file.visible[..]))
     }
 
     /// Writes, visible to the next start of the process.
@@ -96,7 +104,8 @@ impl Disk {
             }
             for (sector, writes) in sectors {
                 // A later version holds what the earlier ones brought.
-                let kept = if random.chance(keep_parts) { random.index(writes.len()) + 1 } else { 0 };
+                let kept =
+                    if random.chance(keep_parts) { random.index(writes.len()) + 1 } else { 0 };
                 for &at in &writes[..kept] {
                     let write = &file.pending[at];
                     let end = write.start + write.bytes.len();

@@ -51,7 +51,11 @@ fn apply(contents: &mut Contents, change: &Change) {
 #[must_use]
 pub fn unexpired(contents: &Contents, now_ms: u64) -> Contents {
     let lives = |held: &Held| held.1.is_none_or(|at_ms| at_ms > now_ms);
-    contents.iter().filter(|(_, held)| lives(held)).map(|(key, held)| (key.clone(), held.clone())).collect()
+    contents
+        .iter()
+        .filter(|(_, held)| lives(held))
+        .map(|(key, held)| (key.clone(), held.clone()))
+        .collect()
 }
 
 impl CoreModel {
@@ -90,7 +94,10 @@ impl CoreModel {
         let safe = self.entries.iter().take_while(|entry| entry.position <= safe_position).count();
         let total = self.entries.len();
         let Some(kept) = kept else {
-            return Err(format!("{} keys were found, which no prefix of {total} changes gives", found.len()));
+            return Err(format!(
+                "{} keys were found, which no prefix of {total} changes gives",
+                found.len()
+            ));
         };
         if kept < safe {
             return Err(format!("{kept} of {total} changes are left, but {safe} were safe"));

@@ -90,24 +90,27 @@ impl Core {
         store.set_now(now_ms);
         let (mut in_use, mut free) = (Vec::new(), Vec::new());
         for (id, bytes) in disk.files(number) {
-            let header = SegmentHeader::read(bytes)
-                .map_err(|what| Damage { segment: id, offset: 0, records: 0, what })?;
+            let header = SegmentHeader::read(bytes).map_err(|what| Damage {
+                segment: id,
+                offset: 0,
+                records: 0,
+                what,
+            })?;
             match header.filter(|header| header.state == HeaderState::InUse) {
                 Some(header) => in_use.push((header, memory.take(Some(bytes)))),
                 None => free.push(id),
             }
         }
         let recovered = store.recover(in_use)?;
-        let mut core =
-            Self {
-                store,
-                recovered,
-                number,
-                map: map(cores),
-                appends: Vec::new(),
-                sync: None,
-                freeing: Vec::new(),
-            };
+        let mut core = Self {
+            store,
+            recovered,
+            number,
+            map: map(cores),
+            appends: Vec::new(),
+            sync: None,
+            freeing: Vec::new(),
+        };
         for slot in core.recovered.dropped.clone() {
             core.write_header(slot, disk);
         }
@@ -135,7 +138,8 @@ impl Core {
     /// Makes segments ready, up to `segments_max` files.
     pub fn supply(&mut self, segments_max: usize, disk: &mut Disk, memory: &mut Memory) {
         while self.store.segments_wanted() > 0 {
-            let (count, last) = disk.files(self.number).fold((0, 0), |(count, _), (id, _)| (count + 1, id));
+            let (count, last) =
+                disk.files(self.number).fold((0, 0), |(count, _), (id, _)| (count + 1, id));
             if count >= segments_max {
                 return;
             }

@@ -319,9 +319,8 @@ impl Store {
         let head = self.log.record(opening);
         let Some(id) = read_id(head.key).filter(|_| head.kind == Kind::Prepare) else { return };
         let records: Vec<Location> = locations.collect();
-        let is_foreign = |&&location: &&Location| {
-            self.replayed_key(&self.log.record(location)).is_none()
-        };
+        let is_foreign =
+            |&&location: &&Location| self.replayed_key(&self.log.record(location)).is_none();
         if let Some(&location) = records.iter().find(is_foreign) {
             reader.foreign.get_or_insert(location);
             return;

@@ -18,7 +18,10 @@ const SHADES: [char; 6] = [' ', '.', ':', 'o', 'O', '@'];
 /// The text that LOLWUT answers.
 pub(super) fn lolwut(version: i64) -> String {
     let mut text = picture(version);
-    let _ = write!(text, "\nA moon that tumbles, kicked a little at each turn. Hyperion ver. {VERSION}\n");
+    let _ = write!(
+        text,
+        "\nA moon that tumbles, kicked a little at each turn. Hyperion ver. {VERSION}\n"
+    );
     text
 }
 
@@ -28,9 +31,12 @@ fn picture(version: i64) -> String {
     let mut visits = [[0_usize; COLUMNS]; LINES];
     let mut seed = version.cast_unsigned();
     for orbit in 0..ORBITS {
-        seed = seed.wrapping_add(orbit).wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        seed = seed
+            .wrapping_add(orbit)
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
         let mut angle = (seed >> 48).cast_signed();
-        let mut speed = (seed >> 32 & 0xffff).cast_signed();
+        let mut speed = ((seed >> 32) & 0xffff).cast_signed();
         for _ in 0..KICKS {
             speed = (speed + strength * kick(angle) / 64).rem_euclid(TURN);
             angle = (angle + speed).rem_euclid(TURN);
@@ -39,7 +45,8 @@ fn picture(version: i64) -> String {
     }
     let mut text = String::new();
     for line in &visits {
-        let shades: String = line.iter().map(|count| SHADES[(*count).min(SHADES.len() - 1)]).collect();
+        let shades: String =
+            line.iter().map(|count| SHADES[(*count).min(SHADES.len() - 1)]).collect();
         text.push_str(shades.trim_end());
         text.push('\n');
     }
@@ -54,5 +61,5 @@ fn kick(angle: i64) -> i64 {
 
 fn cell(at: i64, cells: usize) -> usize {
     let at = usize::try_from(at).expect("places lie within one turn");
-    at * cells >> 16
+    (at * cells) >> 16
 }

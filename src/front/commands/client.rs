@@ -6,7 +6,9 @@ use super::asks::FrontAsk;
 use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::connection::{attribute, client_name};
-use super::run::{Carried, exactly, is_word, keyword, shown, syntax, unknown_subcommand, wrong_arity};
+use super::run::{
+    Carried, exactly, is_word, keyword, shown, syntax, unknown_subcommand, wrong_arity,
+};
 use crate::node::{Io, NodeCore};
 
 const HELP: [&str; 43] = [

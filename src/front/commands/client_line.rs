@@ -42,8 +42,7 @@ impl<'a> Whereabouts<'a> {
 pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &str) -> String {
     let session = &client.session;
     let Whereabouts { peer, local, fd, age_s, idle_s } = place;
-    let (input, input_free) =
-        (client.input.len(), client.input.capacity() - client.input.len());
+    let (input, input_free) = (client.input.len(), client.input.capacity() - client.input.len());
     let output = client.output.len();
     format!(
         "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \

@@ -78,11 +78,16 @@ impl NodeCore {
             return Ok(Progress::Held);
         }
         let Some(jobs) = self.shared.jobs.clone() else {
-            return Err("ERR CONFIG SET failed - the config of this node cannot change while it runs".to_owned());
+            return Err(
+                "ERR CONFIG SET failed - the config of this node cannot change while it runs"
+                    .to_owned(),
+            );
         };
         let ticket = self.fresh_ticket(client);
         let postbox = self.shared.postboxes.to(usize::from(self.index));
-        let change = move |current: &mut _| settings.into_iter().for_each(|setting: Setting| setting(current));
+        let change = move |current: &mut _| {
+            settings.into_iter().for_each(|setting: Setting| setting(current));
+        };
         let told = jobs.amend(change, move |outcome| {
             let outcome = outcome.map_err(|error| failure(&error, &parameters));
             let mut note = Note::Amended(ticket, Box::new(outcome));
@@ -104,7 +109,12 @@ impl NodeCore {
     }
 
     /// Tells the client that asked what became of CONFIG SET.
-    pub(crate) fn config_amended(&mut self, io: &mut Io, ticket: Ticket, result: Result<Accepted, String>) {
+    pub(crate) fn config_amended(
+        &mut self,
+        io: &mut Io,
+        ticket: Ticket,
+        result: Result<Accepted, String>,
+    ) {
         if result.is_err() {
             self.counters.errors += 1;
         }
@@ -117,10 +127,11 @@ impl NodeCore {
 
 /// The parameters that fit one of the patterns, each once, in the order of the table.
 pub(super) fn chosen(patterns: &[&[u8]]) -> impl Iterator<Item = &'static Parameter> {
-    let patterns: Vec<Vec<u8>> = patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
-    PARAMETERS
-        .iter()
-        .filter(move |parameter| patterns.iter().any(|pattern| matches(pattern, parameter.name.as_bytes())))
+    let patterns: Vec<Vec<u8>> =
+        patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
+    PARAMETERS.iter().filter(move |parameter| {
+        patterns.iter().any(|pattern| matches(pattern, parameter.name.as_bytes()))
+    })
 }
 
 /// Reads the pairs of a CONFIG SET; all of them are right, or nothing changes.
@@ -134,7 +145,10 @@ pub(super) fn parse_set(words: &[&[u8]]) -> Result<Vec<(&'static Parameter, Sett
     let mut settings: Vec<(&'static Parameter, Setting)> = Vec::new();
     for &[name, value] in pairs {
         let Some(parameter) = find(name) else {
-            return Err(format!("ERR Unknown option or number of arguments for CONFIG SET - '{}'", shown(name)));
+            return Err(format!(
+                "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
+                shown(name)
+            ));
         };
         if settings.iter().any(|(other, _)| other.name == parameter.name) {
             return Err(failed(parameter, "duplicate parameter"));
@@ -158,21 +172,28 @@ pub(super) fn failure(error: &ChangeError, parameters: &[&'static Parameter]) ->
     let refused = match error {
         ChangeError::Refused(refused) => refused,
         ChangeError::NotApplied(sentence) => {
-            return format!("ERR CONFIG SET was written but is not in force everywhere: {sentence}");
+            return format!(
+                "ERR CONFIG SET was written but is not in force everywhere: {sentence}"
+            );
         }
     };
     match refused {
         Refused::Invalid(problems) => match problems.first() {
             Some(problem) => {
-                let parameter = parameters.iter().find(|parameter| parameter.pointer == problem.pointer);
+                let parameter =
+                    parameters.iter().find(|parameter| parameter.pointer == problem.pointer);
                 match parameter {
-                    Some(parameter) => failed(parameter, &format!("{}; {}", problem.problem, problem.hint)),
+                    Some(parameter) => {
+                        failed(parameter, &format!("{}; {}", problem.problem, problem.hint))
+                    }
                     None => format!("ERR CONFIG SET failed - {problem}"),
                 }
             }
             None => "ERR CONFIG SET failed - the config was not accepted".to_owned(),
         },
-        Refused::Stale { .. } => "ERR CONFIG SET failed - the config was changed at the same time; try again".to_owned(),
+        Refused::Stale { .. } => {
+            "ERR CONFIG SET failed - the config was changed at the same time; try again".to_owned()
+        }
         Refused::TooBig => "ERR CONFIG SET failed - the config would be too long".to_owned(),
         Refused::NotWritable { sentence, .. } => format!("ERR CONFIG SET failed - {sentence}"),
     }

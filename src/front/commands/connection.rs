@@ -187,9 +187,7 @@ pub(super) fn attribute(what: &str, value: &[u8]) -> Result<String, String> {
         ));
     }
     if !value.iter().all(u8::is_ascii_graphic) {
-        return Err(format!(
-            "ERR {what} cannot contain spaces, newlines or special characters."
-        ));
+        return Err(format!("ERR {what} cannot contain spaces, newlines or special characters."));
     }
     Ok(String::from_utf8_lossy(value).into_owned())
 }

@@ -36,7 +36,12 @@ const fn live(name: &'static str, pointer: &'static str, show: Show, read: Read)
 
 /// All parameters, by name.
 pub(super) static PARAMETERS: [Parameter; 23] = [
-    live("appendfsync", "/settings/durability", |config, _| append_fsync(config).to_owned(), read_append_fsync),
+    live(
+        "appendfsync",
+        "/settings/durability",
+        |config, _| append_fsync(config).to_owned(),
+        read_append_fsync,
+    ),
     fixed("appendonly", |config, _| yes_or_no(config.settings().storage == Storage::Disk)),
     fixed("bind", |config, _| config.resp.ip().to_string()),
     fixed("client-output-buffer-limit", |config, _| {
@@ -46,27 +51,57 @@ pub(super) static PARAMETERS: [Parameter; 23] = [
     fixed("cluster-enabled", |_, _| yes_or_no(false)),
     fixed("databases", |_, _| DATABASES.to_string()),
     fixed("dir", |_, data| data.display().to_string()),
-    live("durability", "/settings/durability", |config, _| config.settings().durability.as_str().to_owned(), read_durability),
+    live(
+        "durability",
+        "/settings/durability",
+        |config, _| config.settings().durability.as_str().to_owned(),
+        read_durability,
+    ),
     fixed("io-threads", |config, _| config.cores.len().to_string()),
-    live("loglevel", "/settings/log_level", |config, _| log_level(config).to_owned(), read_log_level),
-    live("maxclients", "/settings/limits/clients", |config, _| config.settings().limits.clients.to_string(), |text| {
-        let clients = whole(text)?;
-        Ok(Box::new(move |settings| settings.limits.clients = clients))
-    }),
-    live("maxmemory", "/settings/memory_bytes_max", |config, _| config.memory_bytes_max.to_string(), |text| {
-        // Redis means "no limit" by 0; here it takes the share of the machine's memory that a config without a limit has.
-        let bytes = Some(memory(text)?).filter(|bytes| *bytes > 0);
-        Ok(Box::new(move |settings| settings.memory_bytes_max = bytes.map(Size::from_bytes)))
-    }),
-    live("maxmemory-policy", "/settings/eviction", |_, _| "noeviction".to_owned(), |text| match keyword(text).as_str() {
-        "noeviction" => Ok(unchanged()),
-        _ => Err("argument(s) must be one of the following: noeviction".to_owned()),
-    }),
+    live(
+        "loglevel",
+        "/settings/log_level",
+        |config, _| log_level(config).to_owned(),
+        read_log_level,
+    ),
+    live(
+        "maxclients",
+        "/settings/limits/clients",
+        |config, _| config.settings().limits.clients.to_string(),
+        |text| {
+            let clients = whole(text)?;
+            Ok(Box::new(move |settings| settings.limits.clients = clients))
+        },
+    ),
+    live(
+        "maxmemory",
+        "/settings/memory_bytes_max",
+        |config, _| config.memory_bytes_max.to_string(),
+        |text| {
+            // Redis means "no limit" by 0; here it takes the share of the machine's memory that a config without a limit has.
+            let bytes = Some(memory(text)?).filter(|bytes| *bytes > 0);
+            Ok(Box::new(move |settings| settings.memory_bytes_max = bytes.map(Size::from_bytes)))
+        },
+    ),
+    live(
+        "maxmemory-policy",
+        "/settings/eviction",
+        |_, _| "noeviction".to_owned(),
+        |text| match keyword(text).as_str() {
+            "noeviction" => Ok(unchanged()),
+            _ => Err("argument(s) must be one of the following: noeviction".to_owned()),
+        },
+    ),
     fixed("port", |config, _| config.resp.port().to_string()),
-    live("proto-max-bulk-len", "/settings/limits/value_bytes", |config, _| config.value_bytes_max.to_string(), |text| {
-        let bytes = memory(text)?;
-        Ok(Box::new(move |settings| settings.limits.value_bytes = Size::from_bytes(bytes)))
-    }),
+    live(
+        "proto-max-bulk-len",
+        "/settings/limits/value_bytes",
+        |config, _| config.value_bytes_max.to_string(),
+        |text| {
+            let bytes = memory(text)?;
+            Ok(Box::new(move |settings| settings.limits.value_bytes = Size::from_bytes(bytes)))
+        },
+    ),
     // The password itself is nowhere: this is its hash, as the config has it.
     live(
         "requirepass",
@@ -74,10 +109,16 @@ pub(super) static PARAMETERS: [Parameter; 23] = [
         |config, _| config.password.as_ref().map_or_else(String::new, PasswordHash::to_text),
         read_password,
     ),
-    live("save", "", |_, _| String::new(), |text| match text {
-        b"" => Ok(unchanged()),
-        _ => Err("there are no snapshots, every write is in the log; only \"\" is accepted".to_owned()),
-    }),
+    live(
+        "save",
+        "",
+        |_, _| String::new(),
+        |text| match text {
+            b"" => Ok(unchanged()),
+            _ => Err("there are no snapshots, every write is in the log; only \"\" is accepted"
+                .to_owned()),
+        },
+    ),
     fixed("segment-bytes", |config, _| config.segment_bytes.to_string()),
     fixed("storage", |config, _| config.settings().storage.as_str().to_owned()),
     live(
@@ -89,11 +130,18 @@ pub(super) static PARAMETERS: [Parameter; 23] = [
             Ok(Box::new(move |settings| settings.sync_interval_ms = interval_ms))
         },
     ),
-    live("timeout", "/settings/limits/idle_timeout_s", |config, _| config.settings().limits.idle_timeout_s.to_string(), |text| {
-        let seconds = whole(text)?;
-        Ok(Box::new(move |settings| settings.limits.idle_timeout_s = seconds))
+    live(
+        "timeout",
+        "/settings/limits/idle_timeout_s",
+        |config, _| config.settings().limits.idle_timeout_s.to_string(),
+        |text| {
+            let seconds = whole(text)?;
+            Ok(Box::new(move |settings| settings.limits.idle_timeout_s = seconds))
+        },
+    ),
+    fixed("unixsocket", |config, _| {
+        config.unix.as_ref().map_or_else(String::new, |path| path.display().to_string())
     }),
-    fixed("unixsocket", |config, _| config.unix.as_ref().map_or_else(String::new, |path| path.display().to_string())),
     live(
         "write-timeout",
         "/settings/limits/write_timeout_s",
@@ -139,7 +187,9 @@ fn read_append_fsync(text: &[u8]) -> Result<Setting, String> {
             }));
         }
         "no" => Durability::Never,
-        _ => return Err("argument(s) must be one of the following: everysec, always, no".to_owned()),
+        _ => {
+            return Err("argument(s) must be one of the following: everysec, always, no".to_owned());
+        }
     };
     Ok(Box::new(move |settings| settings.durability = durability))
 }
@@ -149,7 +199,11 @@ fn read_durability(text: &[u8]) -> Result<Setting, String> {
         "always" => Durability::Always,
         "interval" => Durability::Interval,
         "never" => Durability::Never,
-        _ => return Err("argument(s) must be one of the following: always, interval, never".to_owned()),
+        _ => {
+            return Err(
+                "argument(s) must be one of the following: always, interval, never".to_owned()
+            );
+        }
     };
     Ok(Box::new(move |settings| settings.durability = durability))
 }
@@ -188,7 +242,8 @@ fn read_password(text: &[u8]) -> Result<Setting, String> {
 
 fn whole(text: &[u8]) -> Result<u32, String> {
     let number = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
-    u32::try_from(number).map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))
+    u32::try_from(number)
+        .map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))
 }
 
 /// Reads `100`, `100k` (thousands), `100kb` (1,024s) and so on, in any case.
@@ -206,6 +261,7 @@ pub(super) fn memory(text: &[u8]) -> Result<u64, String> {
         "gb" => 1 << 30,
         _ => return Err(BAD.to_owned()),
     };
-    let number: Option<u64> = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    let number: Option<u64> =
+        std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     number.and_then(|number| number.checked_mul(scale)).ok_or_else(|| BAD.to_owned())
 }

@@ -46,7 +46,12 @@ impl NodeCore {
         Ok(Progress::Ran)
     }
 
-    pub(super) fn debug(&mut self, io: &mut Io, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+    pub(super) fn debug(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        arguments: &[&[u8]],
+    ) -> Carried {
         match (keyword(arguments[1]).as_str(), &arguments[2..]) {
             ("sleep", [seconds]) => {
                 let wait = sleep_time(seconds)?;

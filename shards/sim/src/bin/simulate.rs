@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 fn number(argument: Option<String>, otherwise: u64) -> Result<u64, String> {
     let Some(argument) = argument else { return Ok(otherwise) };
-    argument.parse().map_err(|_| format!("{argument:?} is not a number; use: simulate [SEEDS] [FIRST]"))
+    argument
+        .parse()
+        .map_err(|_| format!("{argument:?} is not a number; use: simulate [SEEDS] [FIRST]"))
 }
 
 fn main() -> ExitCode {

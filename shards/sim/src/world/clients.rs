@@ -50,7 +50,7 @@ impl World {
     }
 
     pub(super) fn any_value(&mut self, length_max: u64) -> Vec<u8> {
-        let seed = self.random.next();
+        let seed = self.random.number();
         let length = 8 + self.random.below(length_max);
         (0..length / 8 + 1).flat_map(|word| mix(seed ^ word).to_le_bytes()).collect()
     }

@@ -44,7 +44,7 @@ impl World {
         self.disk.sync_all();
         let count = u16::try_from(self.models.len()).expect("2 or 3");
         for number in 0..count {
-            let entropy = self.random.next();
+            let entropy = self.random.number();
             let (disk, memory) = (&mut self.disk, &mut self.memory);
             let core = Core::open(number, count, disk, memory, entropy, self.now_ms)
                 .map_err(|damage| format!("core {number}: {damage}"))?;
@@ -52,19 +52,20 @@ impl World {
         }
         let lsn = self.cores.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
         let mut left = Vec::new();
-        for at in 0..self.cores.len() {
+        for (at, &safe_position) in safe.iter().enumerate() {
             let core = &mut self.cores[at];
             core.store.resume(lsn);
             core.supply(self.segments_max, &mut self.disk, &mut self.memory);
             let found = core.contents();
             let records = core.recovered.records;
             for (key, (value, _)) in &found {
-                let parts = key.iter().chain(value).fold(0, |sum, &byte| mix(sum ^ u64::from(byte)));
+                let parts =
+                    key.iter().chain(value).fold(0, |sum, &byte| mix(sum ^ u64::from(byte)));
                 self.note(parts);
             }
             self.note(records);
             let kept = self.models[at]
-                .settle(&found, safe[at], self.now_ms)
+                .settle(&found, safe_position, self.now_ms)
                 .map_err(|violation| format!("core {at}: {violation}"))?;
             left.push(kept.into_iter().collect::<BTreeSet<TransactionId>>());
         }

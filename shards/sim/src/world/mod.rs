@@ -54,9 +54,12 @@ enum Phase {
     Committing,
 }
 
+/// Keys, and what they become.
+type Writes = Vec<(Vec<u8>, Option<Held>)>;
+
 struct Part {
     core: u16,
-    writes: Vec<(Vec<u8>, Option<Held>)>,
+    writes: Writes,
     prepared_at: u64,
     committed_at: Option<u64>,
 }
@@ -107,15 +110,12 @@ pub fn run(seed: u64, settings: Settings) -> Result<Report, Violation> {
 pub fn run_with(seed: u64, settings: Settings, memory: &mut Memory) -> Result<Report, Violation> {
     let mut random = Random::new(seed);
     let cores = u16::try_from(2 + random.below(2)).expect("2 or 3");
-    let durability =
-        [Durability::Always, Durability::Interval, Durability::Never][random.index(3)];
-    let faults = Faults {
-        write_parts: [0, 0, 3][random.index(3)],
-        sync_parts: [0, 0, 5][random.index(3)],
-    };
+    let durability = [Durability::Always, Durability::Interval, Durability::Never][random.index(3)];
+    let faults =
+        Faults { write_parts: [0, 0, 3][random.index(3)], sync_parts: [0, 0, 5][random.index(3)] };
     let mut world = World {
         memory: std::mem::take(memory),
-        disk: Disk { lies_about_sync: settings.lies_about_sync, ..Disk::default() },
+        disk: Disk::new(settings.lies_about_sync),
         cores: Vec::new(),
         models: vec![CoreModel::default(); usize::from(cores)],
         map: map(cores),

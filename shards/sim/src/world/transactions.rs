@@ -1,7 +1,7 @@
 //! Owns transactions over several cores: prepare, decide, commit, settle, each step when the one before is durable.
 
-use super::{Part, Phase, Transaction, Violation, World};
-use crate::model::{Change, Held};
+use super::{Part, Phase, Transaction, Violation, World, Writes};
+use crate::model::Change;
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 use hyperion_store::{StoreError, Write};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ fn failed(error: StoreError) -> Result<(), Violation> {
 impl World {
     /// Writes the prepared records of a new transaction on every core that it concerns.
     pub(super) fn begin_transaction(&mut self) -> Result<(), Violation> {
-        let mut by_core: BTreeMap<usize, Vec<(Vec<u8>, Option<Held>)>> = BTreeMap::new();
+        let mut by_core: BTreeMap<usize, Writes> = BTreeMap::new();
         for _ in 0..2 + self.random.below(4) {
             let key = self.any_key();
             let at = self.owner(&key);

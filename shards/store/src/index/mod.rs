@@ -56,7 +56,8 @@ impl IndexPool {
             let empty = IndexSegment { buckets: [Bucket::EMPTY; BUCKETS] };
             self.chunks.push(vec![empty; CHUNK_SEGMENTS].into_boxed_slice());
             self.depths.resize(self.depths.len() + CHUNK_SEGMENTS, 0);
-            self.free.extend((first..).take(CHUNK_SEGMENTS).collect::<Vec<u32>>().into_iter().rev());
+            self.free
+                .extend((first..).take(CHUNK_SEGMENTS).collect::<Vec<u32>>().into_iter().rev());
         }
         let id = self.free.pop().expect("filled above");
         self.depths[id as usize] = depth;

@@ -93,9 +93,7 @@ impl Log {
 
     /// The LSN after the last record of a segment in use.
     fn lsn_end(&self, age: usize) -> u64 {
-        self.order
-            .get(age + 1)
-            .map_or(self.lsn_next, |&next| self.segments[next as usize].base_lsn)
+        self.order.get(age + 1).map_or(self.lsn_next, |&next| self.segments[next as usize].base_lsn)
     }
 
     /// Writes a batch that only tells how far the log is durable, when nothing else is being written that does.

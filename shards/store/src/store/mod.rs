@@ -442,7 +442,8 @@ impl Store {
     /// The slot of the segment with this file id.
     #[must_use]
     pub fn slot_of(&self, id: u64) -> Option<u32> {
-        let is_it = |segment: &crate::segment::Segment| segment.id == id && !segment.memory.is_empty();
+        let is_it =
+            |segment: &crate::segment::Segment| segment.id == id && !segment.memory.is_empty();
         self.log.segments.iter().position(is_it).and_then(|slot| u32::try_from(slot).ok())
     }
 
@@ -533,7 +534,11 @@ impl Store {
 
     /// Ends the store and gives the memory of all its segments back.
     pub fn into_memory(self) -> impl Iterator<Item = &'static mut [u8]> {
-        self.log.segments.into_iter().map(|segment| segment.memory).filter(|memory| !memory.is_empty())
+        self.log
+            .segments
+            .into_iter()
+            .map(|segment| segment.memory)
+            .filter(|memory| !memory.is_empty())
     }
 
     /// Bytes of memory in use for keys and values: records and indexes.

@@ -6,7 +6,8 @@ use hyperion_model::DatabaseId;
 #[test]
 fn long_values_come_back_overwrite_and_go() {
     let mut world = World::new();
-    for (step, length) in [8_192, 8_193, 20_000, 65_536, 300_000, 8_192, 1].into_iter().enumerate() {
+    for (step, length) in [8_192, 8_193, 20_000, 65_536, 300_000, 8_192, 1].into_iter().enumerate()
+    {
         let value = pattern(step as u64, length);
         world.put(b"long", &value);
         world.put(b"other", &pattern(99, 30_000));
@@ -35,7 +36,8 @@ fn a_chain_that_was_torn_is_not_there() {
     let end = world.disk.written_bytes();
     for cut in (before..=end).step_by(1_009).chain([end - 1, end]) {
         let mut again = World::open(&world.disk.cut(cut), 3).expect("nothing was synced");
-        let expected = if world.disk.reach(cut) == end { pattern(1, 100_000) } else { b"before".to_vec() };
+        let expected =
+            if world.disk.reach(cut) == end { pattern(1, 100_000) } else { b"before".to_vec() };
         assert!(again.get(b"long") == Some(expected), "cut {cut} of {end}");
         again.put(b"long", &pattern(2, 50_000));
         again.sync();

@@ -7,12 +7,21 @@ fn history(world: &mut World, syncs: bool) -> Vec<(usize, Contents)> {
     let mut history = vec![(0, Contents::new())];
     for step in 0..60_u32 {
         match step % 7 {
-            3 => drop(world.delete(&(step % 5).to_le_bytes())),
-            5 => world.put_in(2, &step.to_le_bytes(), &pattern(step.into(), 3_000), Some(9_000_000)),
+            3 => {
+                world.delete(&(step % 5).to_le_bytes());
+            }
+            5 => {
+                let value = pattern(step.into(), 3_000);
+                world.put_in(2, &step.to_le_bytes(), &value, Some(9_000_000));
+            }
             6 => world.put(&step.to_le_bytes(), &pattern(step.into(), 9_000)),
             _ => world.put(&(step % 5).to_le_bytes(), &pattern(step.into(), 120)),
         }
-        if syncs && step % 4 == 0 { world.sync() } else { world.write() }
+        if syncs && step % 4 == 0 {
+            world.sync();
+        } else {
+            world.write();
+        }
         history.push((world.disk.written_bytes(), world.contents()));
     }
     history
@@ -26,8 +35,9 @@ fn a_cut_at_any_byte_leaves_an_exact_prefix_of_batches() {
     let tail = end - 700;
     for cut in (0..tail).step_by(1_501).chain(tail..=end) {
         let mut again = World::open(&world.disk.cut(cut), 2).expect("nothing was synced");
+        let reach = world.disk.reach(cut);
         let (_, expected) =
-            history.iter().rev().find(|(bytes, _)| *bytes <= world.disk.reach(cut)).expect("the empty one");
+            history.iter().rev().find(|(bytes, _)| *bytes <= reach).expect("the empty one");
         assert!(again.contents() == *expected, "cut {cut} of {end}");
     }
 }
@@ -39,11 +49,11 @@ fn a_flipped_bit_is_refused_or_cuts_what_was_not_known_to_be_durable() {
     let allowed: Vec<&Contents> = history.iter().map(|(_, contents)| contents).collect();
     let (mut refused, mut cut) = (0, 0);
     let ids: Vec<u64> = world.disk.files.keys().copied().collect();
-    for flip in 0..1_500_u64 {
-        let id = ids[(flip % ids.len() as u64) as usize];
+    for flip in 0..1_500_usize {
+        let id = ids[flip % ids.len()];
         let mut disk = Disk { files: world.disk.files.clone(), writes: Vec::new() };
         let file = disk.files.get_mut(&id).unwrap();
-        let at = (flip.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24) as usize % file.len();
+        let at = flip.wrapping_mul(0x9e37_79b9_7f4a_7c15) / (1 << 24) % file.len();
         file[at] ^= 1 << (flip % 8);
         match World::open(&disk, 2) {
             Err(_) => refused += 1,

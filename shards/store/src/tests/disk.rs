@@ -83,8 +83,12 @@ impl World {
         store.set_now(1_000_000);
         let mut in_use = Vec::new();
         for (&id, bytes) in &disk.files {
-            let header = Header::read(bytes)
-                .map_err(|what| Damage { segment: id, offset: 0, records: 0, what })?;
+            let header = Header::read(bytes).map_err(|what| Damage {
+                segment: id,
+                offset: 0,
+                records: 0,
+                what,
+            })?;
             if let Some(header) = header.filter(|header| header.state == HeaderState::InUse) {
                 in_use.push((header, leak(bytes.clone())));
             }

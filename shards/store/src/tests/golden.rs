@@ -17,8 +17,7 @@ fn sequence() -> World {
     assert!(world.delete(b"key"));
     world.sync();
     let id = |count| TransactionId::new(1, CoreId(0), count);
-    let write =
-        [Write { database: DatabaseId(1), key: b"t", value: Some(b"x"), expiry_ms: None }];
+    let write = [Write { database: DatabaseId(1), key: b"t", value: Some(b"x"), expiry_ms: None }];
     for (count, commits) in [(1, true), (2, false)] {
         world.retry(|store| store.prepare(id(count), &write));
         world.write();

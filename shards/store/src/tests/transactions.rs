@@ -13,8 +13,7 @@ fn write<'a>(key: &'a [u8], value: Option<&'a [u8]>) -> Write<'a> {
 }
 
 fn prepare(world: &mut World, id: TransactionId, long: &[u8]) {
-    let writes =
-        [write(b"a", Some(b"new")), write(b"gone", None), write(b"long", Some(long))];
+    let writes = [write(b"a", Some(b"new")), write(b"gone", None), write(b"long", Some(long))];
     world.retry(|store| store.prepare(id, &writes));
 }
 
@@ -47,10 +46,8 @@ fn a_transaction_is_whole_or_absent_at_every_cut() {
         }
         world.write();
         let end = world.disk.written_bytes();
-        let (old, new) = (
-            (Some(b"old".to_vec()), false, None),
-            (Some(b"new".to_vec()), true, Some(long.len())),
-        );
+        let (old, new) =
+            ((Some(b"old".to_vec()), false, None), (Some(b"new".to_vec()), true, Some(long.len())));
         for cut in (before..prepared - 200).step_by(997).chain(prepared - 200..=end) {
             let mut again = World::open(&world.disk.cut(cut), 2).expect("nothing was synced");
             let reach = world.disk.reach(cut);
@@ -141,7 +138,8 @@ fn all_writes_of_one_core_are_whole_or_absent() {
         let mut world = started();
         world.write();
         let before = world.disk.written_bytes();
-        let writes = [write(b"a", Some(b"new")), write(b"gone", None), write(b"long", Some(&value))];
+        let writes =
+            [write(b"a", Some(b"new")), write(b"gone", None), write(b"long", Some(&value))];
         world.retry(|store| store.write_all(id(3), &writes));
         world.write();
         let end = world.disk.written_bytes();
