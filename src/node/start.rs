@@ -358,9 +358,9 @@ impl Maker {
         let index = u16::try_from(core).expect("cores are counted in 16 bits");
         let id = CoreId(index);
         let random = self.random.rotate_left(u32::from(index) % 64) ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let (store, segment_files, next_id) = match &self.data {
+        let (store, segment_files, next_id, decided) = match &self.data {
             Some(data) => self.make_with_files(data, id, random)?,
-            None => (self.make_in_memory(id, random)?, Vec::new(), 2),
+            None => (self.make_in_memory(id, random)?, Vec::new(), 2, Vec::new()),
         };
         let start = self.data.as_ref().map_or(1, |data| data.manifest.starts);
         let settings = engine_settings(&self.config);
@@ -370,6 +370,8 @@ impl Maker {
         commit.files = segment_files.into_iter().map(|file| file.map(|file| io.add_file(file))).collect();
         let cores = self.config.cores.len();
         self.meeting.meet(|state| state.ready += 1, |state| state.ready == cores)?;
+        // Every participant's commit is on the disk now: the decisions have been carried out.
+        decided.into_iter().for_each(|id| engine.store_mut().settled(id));
         let folder = self.data.as_ref().map(|data| core_folder(&data.path, index));
         let segment_bytes = usize::try_from(self.config.segment_bytes).expect("segments are at most 64 MiB");
         let mut limits = Limits::DEFAULT;
@@ -443,7 +445,7 @@ impl Maker {
         data: &Data,
         core: CoreId,
         random: u64,
-    ) -> Result<(Store, Vec<Option<File>>, u64), NodeError> {
+    ) -> Result<(Store, Vec<Option<File>>, u64, Vec<TransactionId>), NodeError> {
         let since = std::time::Instant::now();
         let mut loaded = load(data, core, &self.map, random)?;
         let cores = self.config.cores.len();
@@ -485,7 +487,7 @@ impl Maker {
         if let Some((segment, offset)) = recovered.cut {
             tracing::warn!("core {}: the log ended unfinished in segment {segment} at {offset}; it was cut there", core.0);
         }
-        Ok((loaded.store, loaded.files, loaded.next_id))
+        Ok((loaded.store, loaded.files, loaded.next_id, loaded.recovered.decided))
     }
 
     /// Opens the listeners: last, when every core's data stands.

@@ -1,1 +1,16 @@
-//! End to end.
+//! End to end: the binary is started, spoken to, killed and started again.
+
+mod atomic;
+mod bad_input;
+mod basics;
+mod client;
+mod crowd;
+mod disk;
+mod door;
+mod durability;
+mod harness;
+mod http;
+mod http_call;
+mod levels;
+mod live_settings;
+mod tour;

@@ -115,8 +115,6 @@ pub enum TransactionMail {
         keys: Vec<(DatabaseId, Vec<u8>)>,
         /// What is wanted of each.
         want: Want,
-        /// Whether it will write.
-        writes: bool,
     },
     /// Write these changes so that they survive, without effect yet.
     Prepare {

@@ -14,7 +14,6 @@ pub(crate) struct LockRequest {
     pub(crate) id: TransactionId,
     pub(crate) keys: Vec<LockKey>,
     pub(crate) want: Want,
-    pub(crate) writes: bool,
 }
 
 /// All locks of one core.
@@ -88,7 +87,7 @@ mod tests {
 
     fn request(id: u64, keys: &[&[u8]]) -> LockRequest {
         let keys = keys.iter().map(|key| (DatabaseId(0), key.to_vec())).collect();
-        LockRequest { id: TransactionId(id), keys, want: Want::Nothing, writes: true }
+        LockRequest { id: TransactionId(id), keys, want: Want::Nothing }
     }
 
     #[test]

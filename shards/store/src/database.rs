@@ -17,6 +17,21 @@ pub struct Key<'a> {
     pub(crate) hash: u64,
 }
 
+/// The place of a key without its bytes: those stand in its record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) database: DatabaseId,
+    pub(crate) local: u16,
+    pub(crate) hash: u64,
+}
+
+impl Key<'_> {
+    #[inline(always)]
+    pub(crate) fn place(&self) -> Place {
+        Place { database: self.database, local: self.local, hash: self.hash }
+    }
+}
+
 /// A key that is there and has not expired. Valid until the next change to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {

@@ -13,4 +13,4 @@ pub(crate) const RECORD_PART_OF_SEGMENT: usize = 8;
 /// Deepest directory of one index: 2^20 segments, 300 million keys in a partition.
 pub(crate) const DEPTH_MAX: u8 = 20;
 /// Records that recovery looks ahead, so that their buckets are in the cache when they are indexed.
-pub(crate) const REPLAY_AHEAD: usize = 16;
+pub(crate) const REPLAY_AHEAD: usize = 48;

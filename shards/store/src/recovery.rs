@@ -6,6 +6,7 @@
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
 use crate::chain;
+use crate::database::Place;
 use crate::error::Damage;
 use crate::index::Entry;
 use crate::limits::REPLAY_AHEAD;
@@ -208,15 +209,20 @@ impl Store {
 
     fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
         let offsets = std::mem::take(&mut reader.offsets);
-        for (at, &offset) in offsets.iter().enumerate() {
-            if let Some(&ahead) = offsets.get(at + REPLAY_AHEAD) {
-                let location = self.log.location(slot, ahead as usize);
-                let record = self.log.record(location);
-                if let Some(key) = self.replayed_key(&record) {
-                    self.prefetch_bucket(&key);
-                }
+        // A key's place is worked out once, when its bucket is asked for, and kept until its turn comes.
+        let mut places = [None; REPLAY_AHEAD];
+        for step in 0..offsets.len() + REPLAY_AHEAD {
+            let place = step % REPLAY_AHEAD;
+            if let Some(at) = step.checked_sub(REPLAY_AHEAD) {
+                let location = self.log.location(slot, offsets[at] as usize);
+                self.replay_record(location, places[place], reader);
             }
-            self.replay_record(self.log.location(slot, offset as usize), reader);
+            places[place] = offsets.get(step).and_then(|&offset| {
+                let record = self.log.record(self.log.location(slot, offset as usize));
+                let key = self.replayed_key(&record)?.place();
+                self.prefetch_place(key);
+                Some(key)
+            });
         }
         reader.offsets = offsets;
     }
@@ -231,17 +237,18 @@ impl Store {
             .then(|| self.key_in_slot(DatabaseId(database), record.key, slot))
     }
 
-    fn replay_record(&mut self, location: Location, reader: &mut Reader) {
+    fn replay_record(&mut self, location: Location, place: Option<Place>, reader: &mut Reader) {
         // The arena lives as long as the store, but the compiler cannot tell: the key is copied only where it must be.
         let record = self.log.record(location);
         let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
         let is_key = matches!(kind, Kind::Put | Kind::Chain | Kind::Tombstone);
-        if is_key && self.replayed_key(&record).is_none() {
+        if is_key && place.is_none() {
             reader.foreign.get_or_insert(location);
             return;
         }
         match kind {
             Kind::Put | Kind::Chain => {
+                let Some(place) = place else { return };
                 if kind == Kind::Chain {
                     let Some((id, bytes, pieces)) = chain::read_head(record.value) else { return };
                     if !self.chains.is_whole(id, bytes, pieces) {
@@ -262,7 +269,7 @@ impl Store {
                         self.chains.count_live(&mut self.log, id);
                     }
                 }
-                self.point_replayed(location, size, expires);
+                self.point(place, location, size, expires);
             }
             Kind::Tombstone => {
                 let found = self.replayed_key(&record).and_then(|key| {
@@ -299,17 +306,6 @@ impl Store {
             // Formats to come: a release that writes them raises the version.
             Kind::Delta | Kind::Prepare | Kind::Run | Kind::Packed | Kind::Chunk | Kind::Mark => {}
         }
-    }
-
-    fn point_replayed(&mut self, location: Location, size: usize, expires: bool) {
-        let mut bytes = std::mem::take(&mut self.replay_key);
-        let record = self.log.record(location);
-        bytes.clear();
-        bytes.extend_from_slice(record.key);
-        let database = u8::try_from(record.namespace).unwrap_or(0).min(DATABASES - 1);
-        let key = self.key(DatabaseId(database), &bytes);
-        self.point(&key, location, size, expires);
-        self.replay_key = bytes;
     }
 
     fn replay_prepare(&mut self, slot: u32, reader: &mut Reader) {

@@ -204,7 +204,7 @@ impl Store {
                     }
                     self.chains.count_live(&mut self.log, chain);
                 }
-                self.point(&key, location, size, expires);
+                self.point(key.place(), location, size, expires);
             }
         }
         self.log.unpin(prepared.opening);

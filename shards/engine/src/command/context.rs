@@ -3,7 +3,10 @@
 use super::error::CommandError;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_model::{DatabaseId, ReplyWriter, TransactionId};
-use hyperion_store::{Found, Key, Store, Value};
+use hyperion_store::{Found, Key, Room, Store, StoreError, Value};
+
+/// Covers the heads of records beside a value.
+const HEADS_BYTES: usize = 1024;
 
 /// What a handler works with.
 pub struct Context<'a> {
@@ -32,6 +35,16 @@ impl Context<'_> {
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Result<Key<'k>, CommandError> {
         check_key(bytes)?;
         Ok(self.store.key(self.database, bytes))
+    }
+
+    /// Asks for room for a value that is written anew although its bytes did not come with the command: the engine asked for
+    /// those of the arguments alone, and a long value takes several segments.
+    pub(super) fn check_room(&mut self, bytes: usize) -> Result<(), CommandError> {
+        let with_heads = bytes + bytes / 64 + HEADS_BYTES;
+        match self.store.room(with_heads) {
+            Room::Now => Ok(()),
+            Room::Later => Err(StoreError::NoRoom { bytes: with_heads }.into()),
+        }
     }
 
     /// Copies a value into the scratch space.

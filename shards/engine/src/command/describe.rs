@@ -49,10 +49,10 @@ pub fn describe(arguments: &[&[u8]], reply: &mut dyn ReplyWriter) -> Result<(), 
     } else if is_word(name, "list") {
         list(rest, reply)?;
     } else if is_word(name, "getkeys") {
-        must(!rest.is_empty(), "command|getkeys")?;
+        must(rest.len() >= 2, "command|getkeys")?;
         keys(rest, false, reply)?;
     } else if is_word(name, "getkeysandflags") {
-        must(!rest.is_empty(), "command|getkeysandflags")?;
+        must(rest.len() >= 2, "command|getkeysandflags")?;
         keys(rest, true, reply)?;
     } else if is_word(name, "help") {
         must(rest.is_empty(), "command|help")?;
@@ -73,7 +73,7 @@ fn info(names: &[&[u8]], reply: &mut dyn ReplyWriter) {
     for name in names {
         match find(name) {
             Some(spec) => info_one(spec, reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
 }

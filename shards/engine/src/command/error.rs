@@ -19,8 +19,8 @@ pub enum CommandError {
     /// A number was expected, or the value under the key is none.
     #[error("ERR value is not a valid float")]
     NotFloat,
-    /// A number outside of what its place takes.
-    #[error("ERR value is out of range")]
+    /// A database number that does not fit 32 bits.
+    #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     OutOfRange,
     /// The sum does not fit 64 bits.
     #[error("ERR increment or decrement would overflow")]

@@ -22,6 +22,7 @@ pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     check_length(context, bytes)?;
     if !arguments[2].is_empty() {
         let expiry_ms = context.store.expiry_ms(&found);
+        context.check_room(key.bytes.len() + bytes)?;
         context.save(&found);
         context.store.put(&key, &[&context.scratch[..], arguments[2]], expiry_ms)?;
     }
@@ -46,6 +47,7 @@ pub(super) fn setrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let offset = usize::try_from(offset).map_err(|_| CommandError::TooLong)?;
     let end = offset.checked_add(value.len()).ok_or(CommandError::TooLong)?;
     check_length(context, end)?;
+    context.check_room(key.bytes.len() + before_bytes.max(end))?;
     context.scratch.clear();
     if let Some(found) = &found {
         context.save(found);

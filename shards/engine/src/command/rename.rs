@@ -46,6 +46,8 @@ pub(super) fn renamenx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 
 fn move_value(context: &mut Context<'_>, found: &Found, arguments: &[&[u8]]) -> Done {
     let expiry_ms = context.store.expiry_ms(found);
+    let bytes = context.store.value(found).len();
+    context.check_room(arguments[1].len() + arguments[2].len() + bytes)?;
     context.save(found);
     let database = context.database;
     let writes = [
@@ -72,7 +74,7 @@ pub fn copy_options(
         } else if is_word(word, "db") {
             let number = words.next().ok_or(CommandError::Syntax)?;
             let number = parse_integer(number).ok_or(CommandError::NotInteger)?;
-            let number = i32::try_from(number).map_err(|_| CommandError::NotInteger)?;
+            let number = i32::try_from(number).map_err(|_| CommandError::OutOfRange)?;
             let chosen = u8::try_from(number).ok().filter(|&number| number < DATABASES);
             target = DatabaseId(chosen.ok_or(CommandError::DatabaseOutOfRange)?);
         } else {
@@ -97,6 +99,8 @@ pub(super) fn copy(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         return Ok(());
     };
     let expiry_ms = context.store.expiry_ms(&found);
+    let bytes = context.store.value(&found).len();
+    context.check_room(target.bytes.len() + bytes)?;
     context.save(&found);
     context.store.put(&target, &[context.scratch], expiry_ms)?;
     context.reply.integer(1);

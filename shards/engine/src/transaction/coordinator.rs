@@ -110,8 +110,8 @@ impl Engine {
         let Some(participant) = transaction.participants.get(transaction.answered) else { return self.decide(id) };
         let places = &transaction.by_core[participant.first..participant.end];
         let keys = places.iter().map(|&key| transaction.keys[key].clone()).collect();
-        let (want, writes) = (transaction.shape.want(), transaction.shape.may_write());
-        self.send(participant.core, Mail::Transaction(TransactionMail::Lock { id, keys, want, writes }));
+        let want = transaction.shape.want();
+        self.send(participant.core, Mail::Transaction(TransactionMail::Lock { id, keys, want }));
     }
 
     pub(super) fn locked(&mut self, id: TransactionId, found: Vec<Option<Wanted>>) {

@@ -10,8 +10,8 @@ use hyperion_store::{StoreError, Write};
 impl Engine {
     pub(crate) fn transaction_mail(&mut self, from: CoreId, mail: TransactionMail) {
         match mail {
-            TransactionMail::Lock { id, keys, want, writes } => {
-                let request = LockRequest { id, keys, want, writes };
+            TransactionMail::Lock { id, keys, want } => {
+                let request = LockRequest { id, keys, want };
                 if let Some(request) = self.locks.lock(request) {
                     self.granted(&request);
                 }

@@ -62,7 +62,7 @@ impl Store {
         let result = self.log.append(record.kind, &extras, key.bytes, &[&value]);
         self.scratch = value;
         let location = result?;
-        self.point(key, location, self.log.last_size, expiry_ms.is_some());
+        self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
         self.observe(self.log.appended_position());
         Ok(())
     }

@@ -4,7 +4,7 @@ mod expiry;
 mod keyspace;
 
 use crate::chain::{self, Chains};
-use crate::database::{Found, Key, Pieces, Value};
+use crate::database::{Found, Key, Place, Pieces, Value};
 use crate::error::StoreError;
 use crate::index::{Entry, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -84,7 +84,6 @@ pub struct Store {
     observed: u64,
     access_now: u8,
     scratch: Vec<u8>,
-    pub(crate) replay_key: Vec<u8>,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
@@ -133,7 +132,6 @@ impl Store {
             observed: 0,
             access_now: 0,
             scratch: Vec::new(),
-            replay_key: Vec::new(),
         }
     }
 
@@ -182,6 +180,11 @@ impl Store {
     /// Asks for the key's bucket.
     #[inline]
     pub fn prefetch_bucket(&self, key: &Key<'_>) {
+        self.prefetch_place(key.place());
+    }
+
+    #[inline]
+    pub(crate) fn prefetch_place(&self, key: Place) {
         if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
         {
             index.prefetch(&self.pool, key.hash);
@@ -226,6 +229,14 @@ impl Store {
         index.find(&self.pool, key.hash, |location| {
             record::key_at(self.log.bytes_at(location)) == key.bytes
         })
+    }
+
+    /// Finds the entry of the key that the record at `location` has.
+    #[inline(always)]
+    fn locate_alike(&self, key: Place, location: Location) -> Option<(Spot, Entry)> {
+        let index = self.databases[usize::from(key.database.0)].get(usize::from(key.local))?;
+        let key_at = |location| record::key_at(self.log.bytes_at(location));
+        index.find(&self.pool, key.hash, |other| key_at(other) == key_at(location))
     }
 
     /// Finds a key that has not expired; one that has is removed.
@@ -307,7 +318,7 @@ impl Store {
         expiry_ms: Option<u64>,
     ) -> Result<(), StoreError> {
         let (location, size) = self.write_value(key, value, expiry_ms)?;
-        self.point(key, location, size, expiry_ms.is_some());
+        self.point(key.place(), location, size, expiry_ms.is_some());
         self.observe(self.log.appended_position());
         Ok(())
     }
@@ -339,14 +350,14 @@ impl Store {
 
     /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
     #[inline]
-    pub(crate) fn point(&mut self, key: &Key<'_>, location: Location, size: usize, expires: bool) {
+    pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
         self.log.add_live(location, size);
         let entry = Entry::new(location, expires, self.access_now);
         let database = usize::from(key.database.0);
         if expires {
             self.expiring[database] += 1;
         }
-        if let Some((spot, old)) = self.locate(key) {
+        if let Some((spot, old)) = self.locate_alike(key, location) {
             self.databases[database][usize::from(key.local)].replace(&mut self.pool, spot, entry);
             self.retire(database, old, Some(location));
             return;

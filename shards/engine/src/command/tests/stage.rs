@@ -1,9 +1,11 @@
 //! Owns a core for tests: a store in memory that gets a segment whenever a command asks for room, and a clock.
 
 use super::recorder::Recorder;
-use crate::command::{CommandError, Context, Run, check, describe, find, merge, part, scan_part};
+use crate::command::{
+    CommandError, CommandSpec, Context, Run, check, describe, find, merge, part, scan_part,
+};
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, TransactionId};
-use hyperion_store::{Options, Store, StoreError};
+use hyperion_store::{Options, Room, Store, StoreError};
 
 /// When the clock starts, Unix ms.
 pub(super) const START_MS: u64 = 1_700_000_000_000;
@@ -81,7 +83,7 @@ impl Stage {
     pub(super) fn run_words(&mut self, words: &[&[u8]]) -> String {
         loop {
             let mut reply = Recorder::default();
-            let result = self.attempt(words, &mut reply);
+            let result = self.check_room(words).and_then(|()| self.attempt(words, &mut reply));
             let mut headers = Vec::new();
             match result {
                 Ok(()) => {
@@ -101,6 +103,16 @@ impl Stage {
         }
     }
 
+    /// As the engine does before a command that writes.
+    fn check_room(&mut self, words: &[&[u8]]) -> Result<(), CommandError> {
+        let bytes: usize = words.iter().map(|word| word.len() + 64).sum();
+        if find(words[0]).is_some_and(CommandSpec::writes) && self.store.room(bytes) == Room::Later
+        {
+            return Err(StoreError::NoRoom { bytes }.into());
+        }
+        Ok(())
+    }
+
     pub(super) fn attempt(
         &mut self,
         words: &[&[u8]],
@@ -109,7 +121,7 @@ impl Stage {
         let spec = find(words[0]).ok_or_else(|| CommandError::unknown_command(words))?;
         spec.check_arity(words.len())?;
         self.transactions += 1;
-        self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        self.random = mix(self.random);
         let mut scratch = b"left over".to_vec();
         let mut context = Context {
             store: &mut self.store,
@@ -141,6 +153,13 @@ impl Stage {
             self.store.add_ready(self.segments, memory);
         }
     }
+}
+
+/// The next of a row of random numbers.
+fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 27)
 }
 
 /// Runs every line of a table on a new stage.
