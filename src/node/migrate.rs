@@ -140,7 +140,7 @@ impl Target {
         write_out(&mut self.store, &self.files, &data.path)?;
         let folder = core_folder(&data.path, self.core.0);
         let bytes = data.manifest.segment_bytes as usize;
-        let (file, memory) = make_segment(Some(&folder), self.next_id, bytes)
+        let (file, memory) = make_segment(Some(&folder), self.next_id, bytes, false)
             .map_err(|why| failed(&folder)(std::io::Error::other(why)))?;
         let slot = self.store.add_ready(self.next_id, memory) as usize;
         self.next_id += 1;

@@ -27,7 +27,7 @@ use super::open::{Data, OpenError, Wanted, load, write_out};
 use super::supply::{Supply, core_folder, make_segment};
 use super::ticking::engine_settings;
 use super::{metrics, status};
-use crate::config::{self, ConfigError, Machine, Resolved, Storage};
+use crate::config::{self, ConfigError, Durability, Machine, Resolved, Storage};
 use crate::flags::Flags;
 use crate::front::{HttpDoor, Lines};
 use crate::http::{Bridge, HttpSide, HttpSideError, NodeView};
@@ -435,7 +435,7 @@ impl Maker {
             hash_seed: random ^ 0x5bd1_e995_97f4_a7c1,
             entropy: random,
         });
-        let (_, memory) = make_segment(None, 1, segment_bytes).map_err(NodeError::Segment)?;
+        let (_, memory) = make_segment(None, 1, segment_bytes, false).map_err(NodeError::Segment)?;
         store.add_ready(1, memory);
         Ok(store)
     }
@@ -463,7 +463,8 @@ impl Maker {
         let segment_bytes = store.segment_bytes();
         if store.segments_wanted() > 0 {
             let folder = core_folder(&data.path, core.0);
-            let (file, memory) = make_segment(Some(&folder), loaded.next_id, segment_bytes).map_err(NodeError::Segment)?;
+            let filled = self.config.settings().durability == Durability::Always;
+            let (file, memory) = make_segment(Some(&folder), loaded.next_id, segment_bytes, filled).map_err(NodeError::Segment)?;
             let slot = store.add_ready(loaded.next_id, memory) as usize;
             loaded.next_id += 1;
             if files.len() <= slot {

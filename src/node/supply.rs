@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hyperion_engine::Durability;
 use hyperion_runtime::{Keeper, Postbox, arena, files};
 
 use super::Io;
@@ -50,12 +51,21 @@ pub(super) fn core_folder(data: &Path, core: u16) -> PathBuf {
 }
 
 /// Makes one segment.
-pub(super) fn make_segment(folder: Option<&Path>, id: u64, bytes: usize) -> Result<(Option<File>, &'static mut [u8]), String> {
+///
+/// `filled`: the file's blocks are written with zeros, so that a sync of the log never carries metadata. It pays where every
+/// commit is synced; otherwise allocated blocks do, at a tenth of the processor time.
+pub(super) fn make_segment(
+    folder: Option<&Path>,
+    id: u64,
+    bytes: usize,
+    filled: bool,
+) -> Result<(Option<File>, &'static mut [u8]), String> {
     let file = match folder {
         None => None,
         Some(folder) => {
             let path = segment_path(folder, id);
-            let made = files::create_filled(&path, bytes as u64)
+            let create = if filled { files::create_filled } else { files::create_allocated };
+            let made = create(&path, bytes as u64)
                 .and_then(|file| files::sync_directory(folder).map(|()| file))
                 .map_err(|error| format!("no segment of {bytes} bytes can be made at {}: {error}", path.display()))?;
             Some(made)
@@ -78,10 +88,10 @@ impl Supply {
         Self { keeper, postbox, folder, segment_bytes, next_id, under_way: 0, pause_ticks: 0 }
     }
 
-    fn order(&mut self) {
+    fn order(&mut self, filled: bool) {
         let (id, bytes, folder, postbox) = (self.next_id, self.segment_bytes, self.folder.clone(), self.postbox.clone());
         let job = Box::new(move || {
-            let supplied = match make_segment(folder.as_deref(), id, bytes) {
+            let supplied = match make_segment(folder.as_deref(), id, bytes, filled) {
                 Ok((file, memory)) => Supplied::Ready { id, file, memory },
                 Err(why) => Supplied::Failed(why),
             };
@@ -105,9 +115,10 @@ impl NodeCore {
             return;
         }
         let wanted = self.engine.store().segments_wanted();
+        let filled = self.engine.settings().durability == Durability::Always;
         while self.supply.under_way < wanted {
             let before = self.supply.under_way;
-            self.supply.order();
+            self.supply.order(filled);
             if self.supply.under_way == before {
                 break;
             }

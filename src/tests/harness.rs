@@ -359,13 +359,13 @@ impl Node {
         fs::write(self.config_path(), config.to_string()).expect("the folder is ours");
     }
 
-    /// Ports of the config that nobody else has; a test that names its own keeps it.
+    /// Writes ports into the config that nobody else has; a test may choose the IP address for Redis clients.
     fn write_ports(&self) {
         let Ok(text) = fs::read(self.config_path()) else { return };
         let Ok(mut config) = serde_json::from_slice::<Value>(&text) else { return };
         let Some(node) = config.pointer_mut("/nodes/0").and_then(Value::as_object_mut) else { return };
-        let own = self.setup.config.pointer("/nodes/0/resp").cloned();
-        node.insert("resp".to_owned(), own.unwrap_or_else(|| json!(self.resp().to_string())));
+        let ip = self.setup.config.pointer("/nodes/0/resp").and_then(Value::as_str).unwrap_or("127.0.0.1");
+        node.insert("resp".to_owned(), json!(format!("{ip}:{}", self.ports[0])));
         node.insert("http".to_owned(), json!(self.http().to_string()));
         if node.get("resp_cores").is_some_and(|port| *port != json!(0)) {
             node.insert("resp_cores".to_owned(), json!(self.ports[2]));

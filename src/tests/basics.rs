@@ -1,0 +1,184 @@
+//! Owns tests of what every client meets first.
+
+use std::collections::BTreeSet;
+
+use hyperion_wire::reply::Reply;
+use serde_json::json;
+
+use super::client::{Client, pipeline, show};
+use super::harness::{Node, Setup};
+use super::tour::{long_pipeline, random_pipelines, tour};
+
+#[test]
+fn the_tour() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    tour(&mut client);
+    long_pipeline(&mut client);
+    random_pipelines(&mut client, 1, 20);
+}
+
+#[test]
+fn a_command_may_come_byte_by_byte() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    for byte in pipeline(["SET slow 1", "GET slow"]) {
+        client.send(&[byte]);
+    }
+    assert_eq!([client.shown(), client.shown()], ["OK", "1"]);
+}
+
+#[test]
+fn a_client_that_has_said_all_is_still_answered() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    client.send(&pipeline(["SET last 1", "GET last"]));
+    client.end();
+    assert_eq!([client.shown(), client.shown()], ["OK", "1"]);
+    assert!(client.is_closed_by_node());
+    let mut client = node.client();
+    assert_eq!(client.ask("QUIT"), "OK");
+    assert!(client.is_closed_by_node());
+}
+
+#[test]
+fn both_protocols_are_spoken() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    let Reply::Array(fields) = client.call(&[b"HELLO"]) else { panic!("RESP2 has no maps") };
+    assert_eq!(show(&fields[0]), "server");
+    let Reply::Map(fields) = client.call(&[b"HELLO", b"3", b"SETNAME", b"tester"]) else { panic!("RESP3 has maps") };
+    let protocol = fields.iter().find(|(name, _)| show(name) == "proto").map(|(_, value)| show(value));
+    assert_eq!(protocol.as_deref(), Some("3"));
+    assert!(matches!(client.call(&[b"CONFIG", b"GET", b"maxclients"]), Reply::Map(_)));
+    client.expect(&[
+        ("CLIENT GETNAME", "tester"),
+        ("GET nothing", "nil"),
+        ("HELLO 4", "-NOPROTO unsupported protocol version"),
+        ("RESET", "RESET"),
+    ]);
+    assert!(matches!(client.call(&[b"CONFIG", b"GET", b"maxclients"]), Reply::Array(_)));
+}
+
+#[test]
+fn sixteen_databases_stand_apart() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    for database in 0..16 {
+        client.expect(&[(&format!("SELECT {database}"), "OK"), (&format!("SET key {database}"), "OK")]);
+    }
+    for database in 0..16 {
+        client.expect(&[(&format!("SELECT {database}"), "OK"), ("GET key", &database.to_string()), ("DBSIZE", "1")]);
+    }
+    client.expect(&[
+        ("SELECT 16", "-ERR DB index is out of range"),
+        ("SELECT x", "-ERR value is not an integer or out of range"),
+        ("FLUSHDB", "OK"),
+        ("DBSIZE", "0"),
+        ("SELECT 14", "OK"),
+        ("DBSIZE", "1"),
+        ("FLUSHALL", "OK"),
+        ("SELECT 3", "OK"),
+        ("DBSIZE", "0"),
+    ]);
+}
+
+#[test]
+fn a_unix_socket_is_a_door_too() {
+    let mut node = Setup::new().prepare();
+    let path = node.folder().join("redis.sock");
+    node.edit(&[("/nodes/0/unix", json!(path.to_str()))]);
+    node.start();
+    tour(&mut Client::unix(&path));
+    // One that a killed process left is no obstacle.
+    node.kill_and_start();
+    tour(&mut Client::unix(&path));
+}
+
+#[test]
+fn several_clients_see_each_others_writes() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.start();
+    let mut clients: Vec<Client> = (0..8).map(|_| node.client()).collect();
+    for round in 0..50 {
+        for writer in 0..clients.len() {
+            let (key, value) = (format!("k{}", round % 7), format!("{round}-{writer}"));
+            assert_eq!(clients[writer].ask(&format!("SET {key} {value}")), "OK");
+            let reader = (writer + 3) % clients.len();
+            assert_eq!(clients[reader].ask(&format!("GET {key}")), value);
+        }
+    }
+}
+
+#[test]
+fn over_two_cores_answers_come_in_order() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.start();
+    // Clients are given to the cores in turn.
+    let (mut first, mut second) = (node.client(), node.client());
+    for client in [&mut first, &mut second] {
+        tour(client);
+        long_pipeline(client);
+    }
+    random_pipelines(&mut first, 2, 40);
+    random_pipelines(&mut second, 3, 40);
+}
+
+fn keys(client: &mut Client) -> BTreeSet<String> {
+    let (mut found, mut cursor) = (BTreeSet::new(), "0".to_owned());
+    loop {
+        let Reply::Array(parts) = client.call(&[b"SCAN", cursor.as_bytes(), b"COUNT", b"100"]) else { panic!("SCAN") };
+        let [next, Reply::Array(keys)] = parts.as_slice() else { panic!("SCAN answers cursor and keys") };
+        found.extend(keys.iter().map(show));
+        cursor = show(next);
+        if cursor == "0" {
+            return found;
+        }
+    }
+}
+
+fn count(client: &mut Client) -> usize {
+    client.ask("DBSIZE").parse().expect("a number")
+}
+
+#[test]
+fn a_cores_own_address_means_its_part() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node: Node = setup.at("/nodes/0/resp_cores", json!(1)).start();
+    let mut whole = node.client();
+    whole.send(&pipeline((0..400).map(|number| format!("SET key:{number} {number}"))));
+    (0..400).for_each(|_| assert_eq!(whole.shown(), "OK"));
+    let (mut first, mut second) = (Client::tcp(node.resp_core(0)), Client::tcp(node.resp_core(1)));
+    let (first_keys, second_keys) = (keys(&mut first), keys(&mut second));
+    assert_eq!((first_keys.len(), second_keys.len()), (count(&mut first), count(&mut second)));
+    assert!(first_keys.len() > 100 && second_keys.len() > 100, "{} and {}", first_keys.len(), second_keys.len());
+    assert!(first_keys.is_disjoint(&second_keys));
+    assert_eq!(first_keys.len() + second_keys.len(), 400);
+    assert_eq!(keys(&mut whole).len(), 400);
+    // Every key is reached by every address.
+    for key in &second_keys {
+        assert_eq!(first.ask(&format!("GET {key}")), key["key:".len()..]);
+    }
+    assert_eq!(second.ask("FLUSHALL"), "OK");
+    assert_eq!((count(&mut second), count(&mut first), count(&mut whole)), (0, first_keys.len(), first_keys.len()));
+    assert_eq!(whole.ask("FLUSHALL"), "OK");
+    assert_eq!((count(&mut first), count(&mut whole)), (0, 0));
+}
+
+#[test]
+fn clients_of_all_cores_are_listed_and_ended() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.start();
+    let mut clients: Vec<Client> = (0..6).map(|_| node.client()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.ask(&format!("CLIENT SETNAME c{number}")), "OK");
+    }
+    let list = clients[0].ask("CLIENT LIST");
+    for number in 0..6 {
+        assert!(list.contains(&format!(" name=c{number} ")), "{list}");
+    }
+    let number = clients[3].ask("CLIENT ID");
+    assert_eq!(clients[0].ask(&format!("CLIENT KILL ID {number}")), "1");
+    assert!(clients[3].is_closed_by_node());
+    assert!(!clients[1].ask("CLIENT LIST").contains(" name=c3 "));
+}
