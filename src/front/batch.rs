@@ -37,6 +37,21 @@ impl CommandBatch {
     }
 }
 
+impl CommandBatch {
+    /// Each command with its first argument, which most have as their key.
+    pub(crate) fn ahead(&self) -> impl Iterator<Item = (&CommandHead, &[u8])> {
+        let (mut lengths, mut at) = (self.lengths.as_slice(), 0);
+        self.heads.iter().map(move |head| {
+            let (own, rest) = lengths.split_at(head.arguments as usize);
+            lengths = rest;
+            let start = at;
+            at += own.iter().map(|&length| length as usize).sum::<usize>();
+            let key = own.first().map_or(&[][..], |&length| &self.bytes[start..start + length as usize]);
+            (head, key)
+        })
+    }
+}
+
 /// One answer in a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplyHead {

@@ -5,6 +5,7 @@ use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
 
+use super::limits::{REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX};
 use super::output::Output;
 
 /// Why no command of a client runs at the moment.
@@ -53,6 +54,8 @@ pub(crate) struct Client {
     /// Length of input below which a half command cannot be whole.
     pub(crate) input_needed: usize,
     pub(crate) output: Output,
+    /// About how long an answer of another core is.
+    pub(crate) remote_answer_bytes: usize,
     pub(crate) hold: Hold,
     pub(crate) is_paused: bool,
     /// It is in the list of those with something to send.
@@ -105,6 +108,7 @@ impl Client {
             input: Vec::new(),
             input_needed: 0,
             output: Output::default(),
+            remote_answer_bytes: REMOTE_ANSWER_BYTES,
             hold: Hold::None,
             is_paused: false,
             is_dirty: false,
@@ -112,6 +116,17 @@ impl Client {
             is_closing: false,
             session: Session::new(is_open),
         }
+    }
+
+    /// Answers that other cores may owe this client at once: fewer, the longer they are, because it may not read them.
+    pub(crate) fn remote_answers_max(&self) -> usize {
+        (REMOTE_BYTES_MAX / self.remote_answer_bytes).clamp(1, REMOTE_ANSWERS_MAX)
+    }
+
+    /// Another core's answer of this length came.
+    pub(crate) fn note_remote_answer(&mut self, length: usize) {
+        let expected = self.remote_answer_bytes - self.remote_answer_bytes / 8;
+        self.remote_answer_bytes = length.max(expected).max(REMOTE_ANSWER_BYTES_MIN);
     }
 
     /// Whether answers are dropped.

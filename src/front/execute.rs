@@ -8,7 +8,7 @@ use hyperion_model::ReplyWriter;
 
 use super::batch::CommandHead;
 use super::client::{Client, Hold, ReplyMode};
-use super::limits::{BACKLOG_BATCHES_MAX, REMOTE_ANSWERS_MAX};
+use super::limits::BACKLOG_BATCHES_MAX;
 use super::replies::Replies;
 use crate::node::{Io, NodeCore};
 
@@ -137,8 +137,12 @@ impl NodeCore {
 
     fn send_there(&mut self, client: &mut Client, core: u16, request: &Request<'_>) -> Progress {
         let link = &mut self.links[usize::from(core)];
-        if link.backlog.len() >= BACKLOG_BATCHES_MAX || client.output.owed() >= REMOTE_ANSWERS_MAX {
+        if link.backlog.len() >= BACKLOG_BATCHES_MAX {
             self.hold_again(client);
+            return Progress::Held;
+        }
+        if client.output.owed() >= client.remote_answers_max() {
+            client.hold = Hold::Drain;
             return Progress::Held;
         }
         let arguments = u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");

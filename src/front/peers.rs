@@ -9,6 +9,7 @@ use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandBatch, CommandHead, ReplyBatch, ReplyHead};
 use super::client::Hold;
+use super::limits::{LINES_AHEAD, PREFETCH_KEYS_MIN};
 use super::replies::Replies;
 use crate::node::{Io, NodeCore};
 
@@ -38,7 +39,16 @@ impl NodeCore {
     pub(crate) fn run_batch(&mut self, from: u16, batch: &CommandBatch) {
         let (mut length_at, mut at) = (0, 0);
         let mut arguments: Vec<&[u8]> = Vec::with_capacity(8);
-        for head in &batch.heads {
+        let mut ahead = batch.ahead();
+        for (number, head) in batch.heads.iter().enumerate() {
+            if number.is_multiple_of(LINES_AHEAD) && self.keys > PREFETCH_KEYS_MIN {
+                let next: Vec<_> = ahead.by_ref().take(LINES_AHEAD).collect();
+                for step in 0..2 {
+                    for &(head, key) in &next {
+                        self.engine.prefetch_key(head.spec, head.database, key, step);
+                    }
+                }
+            }
             arguments.clear();
             arguments.push(head.spec.name.as_bytes());
             for &length in &batch.lengths[length_at..length_at + head.arguments as usize] {
@@ -124,6 +134,7 @@ impl NodeCore {
             client.output.lane_buffer(from).extend_from_slice(bytes);
             // What it observed of the other core's log was released before it was sent.
             client.output.paid(from, head.length, 0);
+            client.note_remote_answer(head.length);
             if !client.is_dirty {
                 client.is_dirty = true;
                 self.dirty.push(head.connection);

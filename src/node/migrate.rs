@@ -4,6 +4,7 @@
 //! leaves the old ones in force. It takes the memory of both for a while.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyperion_engine::Engine;
@@ -12,7 +13,7 @@ use hyperion_model::limits::DATABASES;
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
 use hyperion_store::{Room, ScanCursor, Store};
 
-use super::open::{Data, OpenError, failed, load, write_out};
+use super::open::{Data, OpenError, failed, load, segments_in, write_out};
 use super::supply::{core_folder, make_segment};
 
 /// Keys that are written before their batch is closed.
@@ -44,6 +45,10 @@ pub(super) fn migrate(data: &mut Data, cores: u16, entropy: u64) -> Result<(), O
         store.resume(lsn_next);
         let folder = core_folder(&data.path, core.0);
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        if core.0 >= data.manifest.cores {
+            // What lies there does not count: it is of a change that did not come to its end.
+            remove_segments(&folder)?;
+        }
         targets.push(Target { store, files: Vec::new(), core, next_id });
     }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
@@ -60,9 +65,20 @@ pub(super) fn migrate(data: &mut Data, cores: u16, entropy: u64) -> Result<(), O
         write_out(&mut target.store, &target.files, &data.path)?;
         target.store.into_memory().into_iter().for_each(hyperion_runtime::arena::release);
     }
+    let old_cores = std::mem::replace(&mut data.manifest.cores, cores);
     data.manifest.generation = generation;
-    data.manifest.cores = cores;
-    data.write_manifest()
+    data.write_manifest()?;
+    for core in cores..old_cores {
+        let folder = core_folder(&data.path, core);
+        remove_segments(&folder)?;
+        // Somebody else's file may be in it; an empty folder costs nothing.
+        let _ = fs::remove_dir(&folder);
+    }
+    Ok(())
+}
+
+fn remove_segments(folder: &Path) -> Result<(), OpenError> {
+    segments_in(folder)?.iter().try_for_each(|(_, path)| fs::remove_file(path).map_err(failed(path)))
 }
 
 fn resolve(
@@ -73,10 +89,10 @@ fn resolve(
     if !unresolved.is_empty() {
         // The records about it need room; it is memory that no file follows.
         let bytes = store.segment_bytes();
-        let memory = hyperion_runtime::arena::allocate(bytes).map_err(failed(std::path::Path::new("memory")))?;
+        let memory = hyperion_runtime::arena::allocate(bytes).map_err(failed(Path::new("memory")))?;
         store.add_ready(u64::MAX, memory);
         Engine::resolve(&mut store, unresolved, |id| decided.contains(&id))
-            .map_err(|error| failed(std::path::Path::new("memory"))(std::io::Error::other(error)))?;
+            .map_err(|error| failed(Path::new("memory"))(std::io::Error::other(error)))?;
     }
     Ok(store)
 }

@@ -52,7 +52,7 @@ pub(crate) enum OpenError {
         configured: u64,
     },
     /// Bytes that had been durable are not there any more.
-    #[error("{folder}: {damage}")]
+    #[error("{}: {damage}", segment_path(folder, damage.segment).display())]
     Damaged {
         /// The core's folder.
         folder: PathBuf,
@@ -231,7 +231,8 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
     Ok(Loaded { store, recovered, files, next_id })
 }
 
-fn segments_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+/// The segment files of a core, by id.
+pub(super) fn segments_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed(folder))? {
         let name = entry.map_err(failed(folder))?.file_name();

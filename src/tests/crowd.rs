@@ -1,1 +1,216 @@
-//! Owns nothing yet.
+//! Owns tests of clients that ask for much, read little or say nothing: others are served, memory stays bounded.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+
+use serde_json::json;
+
+use super::client::{Client, Dice, command, pipeline};
+use super::harness::{Node, PATIENCE, Setup, wait_for};
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// Another client is served while something else goes on.
+fn expect_service(node: &Node) {
+    let mut client = node.client();
+    client.expect(&[("SET service 1", "OK"), ("GET service", "1"), ("DEL service", "1")]);
+}
+
+/// Sends a million commands and reads their answers: nothing at first, then all of them.
+fn a_million(node: &Node, address: SocketAddr, line: &str, answer: &str, bound_bytes: u64) {
+    const COUNT: usize = 1_000_000;
+    let mut stream = TcpStream::connect(address).expect("the node listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+    let mut writer = stream.try_clone().expect("it is a socket");
+    let before = node.memory("VmRSS");
+    let commands = pipeline([line]).repeat(1_000);
+    // The node stops taking commands while nobody reads; the rest is sent while we read.
+    let sender = thread::spawn(move || (0..COUNT / 1_000).for_each(|_| writer.write_all(&commands).expect("it takes them")));
+    thread::sleep(std::time::Duration::from_millis(300));
+    expect_service(node);
+    let answer = answer.as_bytes();
+    let (mut left, mut buffer, mut kept) = (COUNT * answer.len(), vec![0; 1 << 20], 0);
+    while left > 0 {
+        let count = stream.read(&mut buffer[kept..]).expect("the node answers");
+        assert!(count > 0, "the node closed, {left} bytes are missing");
+        left -= count;
+        let whole = (kept + count) / answer.len() * answer.len();
+        assert!(buffer[..whole].chunks(answer.len()).all(|one| one == answer), "an answer is wrong");
+        buffer.copy_within(whole..kept + count, 0);
+        kept = kept + count - whole;
+    }
+    sender.join().expect("all was sent");
+    let grown = node.memory("VmHWM").saturating_sub(before);
+    assert!(grown < bound_bytes, "memory grew by {grown} bytes");
+    expect_service(node);
+}
+
+#[test]
+fn a_million_pings_in_one_pipeline() {
+    let node = Setup::new().start();
+    a_million(&node, node.resp(), "PING", "+PONG\r\n", 32 * MEBIBYTE);
+}
+
+#[test]
+fn a_million_reads_in_one_pipeline() {
+    let node = Setup::new().start();
+    node.client().set("key", b"0123456789");
+    a_million(&node, node.resp(), "GET key", "$10\r\n0123456789\r\n", 32 * MEBIBYTE);
+}
+
+#[test]
+fn a_million_reads_of_the_other_core() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.at("/nodes/0/resp_cores", json!(1)).start();
+    let key = key_of_the_second_core(&node);
+    node.client().set(&key, b"0123456789");
+    a_million(&node, node.resp_core(0), &format!("GET {key}"), "$10\r\n0123456789\r\n", 64 * MEBIBYTE);
+}
+
+/// Sends GETs of 1 MiB to an address and reads nothing, until the node closes; gives how much its memory grew.
+fn never_reads(node: &Node, address: SocketAddr, key: &str) -> u64 {
+    let mut client = node.client();
+    client.set(key, &Dice(1).bytes(1 << 20));
+    let before = node.memory("VmRSS");
+    let mut silent = Client::tcp(address);
+    let number = silent.ask("CLIENT ID");
+    let gets = pipeline([format!("GET {key}")]).repeat(4_000);
+    let mut sent = 0;
+    wait_for("the node closes a client that does not read", || {
+        sent += silent.send_some(&gets[sent..]).unwrap_or(0);
+        expect_service(node);
+        client.ask(&format!("CLIENT LIST ID {number}")).is_empty()
+    });
+    node.memory("VmHWM").saturating_sub(before)
+}
+
+#[test]
+fn a_client_that_never_reads_is_closed() {
+    let node = Setup::new().at("/settings/limits/write_timeout_s", json!(1)).start();
+    let grown = never_reads(&node, node.resp(), "key");
+    assert!(grown < 32 * MEBIBYTE, "memory grew by {grown} bytes");
+}
+
+#[test]
+fn a_client_that_never_reads_from_the_other_core_is_closed() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let setup = setup.at("/nodes/0/resp_cores", json!(1)).at("/settings/limits/write_timeout_s", json!(1));
+    let node = setup.start();
+    let key = key_of_the_second_core(&node);
+    let grown = never_reads(&node, node.resp_core(0), &key);
+    assert!(grown < 64 * MEBIBYTE, "memory grew by {grown} bytes");
+}
+
+/// A key that the second core owns.
+fn key_of_the_second_core(node: &Node) -> String {
+    let (mut client, mut second) = (node.client(), Client::tcp(node.resp_core(1)));
+    let key = (0..).map(|number| format!("key:{number}")).find(|key| {
+        client.set(key, b"1");
+        second.ask("DBSIZE") == "1"
+    });
+    client.ask("FLUSHALL");
+    key.expect("half of all keys are there")
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_all() {
+    let node = Setup::new().start();
+    let value = Dice(2).bytes(1 << 20);
+    let mut client = node.client();
+    client.set("key", &value);
+    client.send(&pipeline(["GET key"]).repeat(64));
+    for _ in 0..64 {
+        let hyperion_wire::reply::Reply::Bulk(bytes) = client.reply() else { panic!("GET") };
+        assert!(bytes == value);
+    }
+}
+
+#[test]
+fn two_thousand_half_commands_do_no_harm() {
+    const CLIENTS: usize = 2_000;
+    let node = Setup::new().start();
+    let before = node.memory("VmRSS");
+    let whole = command(&[b"SET", b"half", b"0123456789"]);
+    let mut clients: Vec<Client> = Vec::with_capacity(CLIENTS);
+    for number in 0..CLIENTS {
+        let mut client = node.client();
+        client.send(&whole[..1 + number % (whole.len() - 1)]);
+        clients.push(client);
+        if number % 200 == 0 {
+            expect_service(&node);
+        }
+    }
+    let grown = node.memory("VmHWM").saturating_sub(before);
+    assert!(grown < 64 * MEBIBYTE, "memory grew by {grown} bytes");
+    assert_eq!(node.client().ask("EXISTS half"), "0");
+    // Each of them may still finish.
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(&whole[1 + number % (whole.len() - 1)..]);
+        assert_eq!(client.shown(), "OK", "client {number}");
+    }
+}
+
+#[test]
+fn a_claimed_length_takes_no_memory() {
+    let node = Setup::new().start();
+    let before = node.memory("VmRSS");
+    let mut clients: Vec<Client> = (0..200).map(|_| node.client()).collect();
+    for client in &mut clients {
+        client.send(b"*1048576\r\n$3\r\nSET\r\n$536870912\r\nabc");
+    }
+    expect_service(&node);
+    let grown = node.memory("VmHWM").saturating_sub(before);
+    assert!(grown < 16 * MEBIBYTE, "memory grew by {grown} bytes");
+}
+
+#[test]
+fn silence_ends_a_connection() {
+    let node = Setup::new().at("/settings/limits/idle_timeout_s", json!(1)).start();
+    let (mut idle, mut half) = (node.client(), node.client());
+    idle.expect(&[("PING", "PONG")]);
+    half.send(b"*1\r\n$4\r\nPI");
+    let busy = node.resp();
+    let speaker = thread::spawn(move || {
+        let mut client = Client::tcp(busy);
+        for _ in 0..20 {
+            assert_eq!(client.ask("PING"), "PONG");
+            thread::sleep(std::time::Duration::from_millis(100));
+        }
+    });
+    assert!(idle.is_closed_by_node());
+    assert!(half.is_closed_by_node());
+    speaker.join().expect("who speaks stays");
+}
+
+#[test]
+fn one_client_too_many_is_told() {
+    let node = Setup::new().at("/settings/limits/clients", json!(10)).start();
+    // The harness' own look at the node may not be over.
+    let mut client = node.client();
+    wait_for("one client", || client.ask("CLIENT LIST").lines().count() == 1);
+    let mut others: Vec<Client> = (0..9).map(|_| node.client()).collect();
+    others.iter_mut().for_each(|other| other.expect(&[("PING", "PONG")]));
+    for _ in 0..20 {
+        let mut refused = node.client();
+        assert_eq!(refused.shown(), "-ERR max number of clients reached");
+        assert!(refused.is_closed_by_node());
+    }
+    client.expect(&[("PING", "PONG")]);
+    // A place that comes free is taken.
+    others.pop();
+    wait_for("a free place", || node.client().try_ask("PING").is_ok_and(|answer| answer == "PONG"));
+}
+
+#[test]
+fn one_client_too_many_is_told_by_two_cores() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.at("/settings/limits/clients", json!(6)).start();
+    let mut client = node.client();
+    wait_for("one client", || client.ask("CLIENT LIST").lines().count() == 1);
+    let mut others: Vec<Client> = (0..5).map(|_| node.client()).collect();
+    others.iter_mut().for_each(|other| other.expect(&[("PING", "PONG")]));
+    for _ in 0..6 {
+        assert_eq!(node.client().shown(), "-ERR max number of clients reached");
+    }
+}

@@ -12,6 +12,9 @@ use std::collections::VecDeque;
 /// Bytes that a record may take beside its key and value, roundly.
 const RECORD_SLACK_BYTES: usize = 64;
 
+/// Working space above this size is given back after the command.
+const SCRATCH_KEEP_BYTES: usize = 1 << 20;
+
 /// A command with what it needs to know of its client.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -197,7 +200,10 @@ impl Engine {
         match spec.run {
             Run::Front(_) => Route::Front,
             _ if self.map.cores() == 1 => Route::Here,
-            Run::Key(_) => request.arguments.get(1).map_or(Route::Here, |key| self.route_to(self.owner_of(key))),
+            Run::Key(_) => {
+                let key = command::keys_of(spec, request.arguments).next();
+                key.map_or(Route::Here, |at| self.route_to(self.owner_of(request.arguments[at])))
+            }
             Run::Keys { .. } => {
                 let mut owners = command::keys_of(spec, request.arguments).map(|at| self.owner_of(request.arguments[at]));
                 let Some(first) = owners.next() else { return Route::Here };
@@ -225,16 +231,25 @@ impl Engine {
     /// Asks the memory for what a command will touch first: call with `step` 0 for all commands of a batch, then with 1.
     #[inline]
     pub fn prefetch(&self, request: &Request<'_>, step: u8) {
-        if let (Run::Key(_), Some(&bytes)) = (request.spec.run, request.arguments.get(1)) {
-            let slot = slot_of(bytes);
-            if self.map.owner(self.map.partition_of(slot)) != self.core {
-                return;
-            }
-            let key = self.store.key_in_slot(request.database, bytes, slot);
-            match step {
-                0 => self.store.prefetch_bucket(&key),
-                _ => self.store.prefetch_record(&key),
-            }
+        if let Some(&key) = request.arguments.get(1) {
+            self.prefetch_key(request.spec, request.database, key, step);
+        }
+    }
+
+    /// As [`Engine::prefetch`], for a command whose first argument is `key`.
+    #[inline]
+    pub fn prefetch_key(&self, spec: &CommandSpec, database: DatabaseId, key: &[u8], step: u8) {
+        if !matches!(spec.run, Run::Key(_)) {
+            return;
+        }
+        let slot = slot_of(key);
+        if self.map.owner(self.map.partition_of(slot)) != self.core {
+            return;
+        }
+        let key = self.store.key_in_slot(database, key, slot);
+        match step {
+            0 => self.store.prefetch_bucket(&key),
+            _ => self.store.prefetch_record(&key),
         }
     }
 
@@ -279,6 +294,9 @@ impl Engine {
                 Ok(())
             }
         };
+        if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
+            self.scratch = Vec::new();
+        }
         match result {
             Ok(()) => {}
             Err(CommandError::Store(StoreError::NoRoom { .. })) => return self.no_room(reply),

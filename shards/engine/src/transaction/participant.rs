@@ -5,7 +5,7 @@ use crate::effect::{Mail, OwnedWrite, TransactionMail, Want, Wanted};
 use crate::engine::Engine;
 use crate::lock::LockRequest;
 use hyperion_model::{CoreId, TransactionId};
-use hyperion_store::{StoreError, Write};
+use hyperion_store::{Room, StoreError, Write};
 
 impl Engine {
     pub(crate) fn transaction_mail(&mut self, from: CoreId, mail: TransactionMail) {
@@ -69,6 +69,12 @@ impl Engine {
         let refuse = |error| Mail::Transaction(TransactionMail::Refused { id, error });
         if let Some(error) = refusal {
             return self.send(from, refuse(error));
+        }
+        // Asked for whole, so that a long value finds all its segments at once.
+        let bytes = writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len) + 64).sum();
+        if self.store.room(bytes) == Room::Later {
+            self.parked.push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
+            return;
         }
         let borrowed: Vec<Write<'_>> = writes
             .iter()

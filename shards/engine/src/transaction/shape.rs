@@ -4,6 +4,7 @@ use crate::command::{CommandError, Spread, copy_options};
 use crate::effect::{Answer, OwnedWrite, Want, Wanted};
 use crate::lock::LockKey;
 use hyperion_model::DatabaseId;
+use hyperion_model::limits::KEY_BYTES_MAX;
 
 /// A command's keys and what it does with them.
 #[derive(Debug)]
@@ -55,6 +56,9 @@ impl Shape {
                 names.push((database, std::mem::take(&mut arguments[1])));
                 names.push((target, std::mem::take(&mut arguments[2])));
             }
+        }
+        if let Some((_, key)) = names.iter().find(|(_, key)| key.len() > KEY_BYTES_MAX) {
+            return Err(CommandError::KeyTooLong { bytes: key.len() });
         }
         let mut keys = names.clone();
         keys.sort_unstable();
