@@ -98,17 +98,13 @@ impl Keeper {
         self.published.get()
     }
 
-    /// The config with epoch and parent filled in, ready to edit.
-    pub(crate) fn next(&self) -> Config {
-        self.current().next()
-    }
-
     /// The path of the config file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Epochs and hashes of the configs that are still there, the current one last.
+    #[cfg(test)]
     pub(crate) fn history(&self) -> impl Iterator<Item = &(u64, String)> {
         self.history.iter()
     }

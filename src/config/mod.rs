@@ -25,7 +25,7 @@ pub(crate) mod tests;
 mod uuid;
 
 pub(crate) use cores::CoreChoice;
-pub(crate) use difference::Difference;
+#[cfg(test)]
 pub(crate) use document::Config;
 pub(crate) use error::ConfigError;
 pub(crate) use keeper::{Accepted, Keeper, Refused};

@@ -1,7 +1,7 @@
 //! Owns passwords: their hash as text in the config, and the comparison that takes the same time
 //! for all.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

@@ -22,8 +22,6 @@ pub(crate) enum Hold {
     Drain,
     /// The client does not read.
     Output,
-    /// Until this time of the core's clock.
-    Until(u64),
 }
 
 /// Which answers a client wants.
@@ -38,6 +36,17 @@ pub(crate) enum ReplyMode {
     SkipNext,
     /// Not that of this command.
     Skip,
+}
+
+impl ReplyMode {
+    /// What holds for the next command, once this one was answered.
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::SkipNext => Self::Skip,
+            Self::Skip => Self::On,
+            Self::On | Self::Off => self,
+        }
+    }
 }
 
 /// One client.

@@ -7,7 +7,7 @@ use hyperion_engine::{Answer, Outcome, Request, Route, Ticket};
 use hyperion_model::ReplyWriter;
 
 use super::batch::CommandHead;
-use super::client::{Client, Hold, ReplyMode};
+use super::client::{Client, Hold};
 use super::limits::BACKLOG_BATCHES_MAX;
 use super::replies::Replies;
 use crate::node::{Io, NodeCore};
@@ -28,6 +28,22 @@ impl NodeCore {
     /// Runs one command of a client, or sends it where it belongs.
     #[inline]
     pub(super) fn run_line(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        spec: Option<&'static CommandSpec>,
+        arguments: &[&[u8]],
+    ) -> Progress {
+        let progress = self.run_or_refuse(io, client, spec, arguments);
+        // An answer that comes later is silenced by the mode that holds now.
+        if progress == Progress::Ran && !matches!(client.hold, Hold::Answer(_)) {
+            client.session.reply_mode = client.session.reply_mode.next();
+        }
+        progress
+    }
+
+    #[inline]
+    fn run_or_refuse(
         &mut self,
         io: &mut Io,
         client: &mut Client,
@@ -90,11 +106,6 @@ impl NodeCore {
         if progress == Progress::Ran {
             self.counters.commands[spec.index()] += 1;
             client.session.last_command = spec.name;
-            match client.session.reply_mode {
-                ReplyMode::SkipNext => client.session.reply_mode = ReplyMode::Skip,
-                ReplyMode::Skip => client.session.reply_mode = ReplyMode::On,
-                ReplyMode::On | ReplyMode::Off => {}
-            }
         }
         progress
     }
@@ -210,6 +221,7 @@ impl NodeCore {
     pub(crate) fn finish_with(&mut self, io: &mut Io, ticket: Ticket, write: impl FnOnce(&mut dyn ReplyWriter)) {
         let Some(mut client) = self.client_of(ticket) else { return };
         self.answer(&mut client, write);
+        client.session.reply_mode = client.session.reply_mode.next();
         self.run_kept(io, &mut client);
         self.dirty(&mut client);
         self.clients.put_back(client);

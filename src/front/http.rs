@@ -73,6 +73,13 @@ impl NodeCore {
         }
     }
 
+    /// The caller will send nothing more: half a request will never be whole.
+    pub(crate) fn ended_http(&mut self, io: &mut Io, connection: ConnectionId) {
+        if self.http.callers.get(&connection).is_some_and(|caller| !caller.waits_for_answer) {
+            io.close(connection);
+        }
+    }
+
     /// The side thread has answered a request.
     pub(crate) fn answer_http(&mut self, io: &mut Io, number: u64, bytes: Vec<u8>) {
         if let Some(&connection) = self.http.numbers.get(&number) {

@@ -20,7 +20,7 @@ pub(crate) const REMOTE_ANSWERS_MAX: usize = 65_536;
 pub(crate) const REMOTE_BYTES_MAX: usize = 2 << 20;
 /// What a client's first answer of another core is taken to be long, and the least that any is: many may be on the way at
 /// once, and the next may be longer than the last.
-pub(crate) const REMOTE_ANSWER_BYTES: usize = 64 << 10;
+pub(crate) const REMOTE_ANSWER_BYTES: usize = 128 << 10;
 pub(crate) const REMOTE_ANSWER_BYTES_MIN: usize = 16 << 10;
 /// Batches that wait for another core's mailbox before clients wait for them.
 pub(crate) const BACKLOG_BATCHES_MAX: usize = 64;

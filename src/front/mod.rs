@@ -12,7 +12,7 @@ mod peers;
 mod replies;
 
 pub(crate) use client::Client;
-pub(crate) use commands::{ClientFilter, FrontAsk, FrontPart};
+pub(crate) use commands::{FrontAsk, FrontPart};
 pub(crate) use http::HttpDoor;
 pub(crate) use peers::ParkedCommands;
 pub(crate) use input::Lines;

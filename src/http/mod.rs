@@ -20,6 +20,7 @@ pub(crate) use answer::refusal;
 pub(crate) use changer::{ChangeError, Jobs};
 pub(crate) use front::{CONTINUE, Progress, RequestReader};
 pub(crate) use limits::{BODY_DEADLINE_S, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX};
+#[cfg(test)]
 pub(crate) use request::Request;
-pub(crate) use side::{Bridge, Busy, HttpSide, HttpSideError};
+pub(crate) use side::{Bridge, HttpSide, HttpSideError};
 pub(crate) use view::NodeView;

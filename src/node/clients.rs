@@ -12,6 +12,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
+    /// The client whose place a new connection takes: it is closed, and the word of that is still on its way.
+    pub(crate) fn in_place_of(&self, connection: ConnectionId) -> Option<ConnectionId> {
+        self.places.get(connection.index as usize)?.as_deref().map(|client| client.connection)
+    }
+
     pub(crate) fn add(&mut self, client: Client) {
         let at = client.connection.index as usize;
         if self.places.len() <= at {

@@ -1,12 +1,17 @@
 //! Owns the end of a turn: the batch goes to its file, syncs begin, what was released leaves.
 //!
-//! The batch is written with pwrite on the core itself. On the ring, a buffered write to ext4 is handed to a worker thread,
-//! which costs more than the copy into the page cache does. Syncs go through the ring.
+//! Two ways, chosen by durability and by a probe of the disk at start:
+//! - `interval` and `never`: pwrite into the page cache on the core itself (on the ring, a buffered write to ext4 is handed to
+//!   a worker thread, which costs more than the copy), then an fsync on the ring when it is time.
+//! - `always`: one direct write of whole blocks on the ring that is durable when it completes; batches that come meanwhile
+//!   are one batch, written when it is through. Where direct writes do not pay: the first way, with an fsync a batch.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use hyperion_engine::{Durability, Effect};
+use hyperion_runtime::arena::ArenaView;
+use hyperion_runtime::files::DIRECT_BLOCK_BYTES;
 use hyperion_runtime::{ConnectionId, FileId};
 use hyperion_store::{Append, SyncTicket};
 
@@ -23,12 +28,27 @@ const TOKEN_FREE: u64 = 1 << 32;
 /// Token of a commit's sync.
 const TOKEN_SYNC: u64 = 1;
 
+/// Token of a direct write.
+const TOKEN_DIRECT: u64 = 2;
+
+/// One segment's file, as the ring knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SegmentFile {
+    pub(super) cached: FileId,
+    /// The same file past the page cache, and the memory that is written to it.
+    pub(super) direct: Option<(FileId, ArenaView)>,
+}
+
 /// The files of one core's segments, and the sync under way.
 #[derive(Debug, Default)]
 pub(super) struct Commit {
     /// By slot.
-    pub(super) files: Vec<Option<FileId>>,
+    pub(super) files: Vec<Option<SegmentFile>>,
     appends: Vec<Append>,
+    /// Appends whose direct writes are under way, writes that are, and when they began.
+    direct: Vec<Append>,
+    direct_left: usize,
+    direct_since: Option<Instant>,
     sync: Option<(SyncTicket, usize, Instant)>,
     last_sync_ns: u64,
     freeing: Vec<u32>,
@@ -42,7 +62,7 @@ impl NodeCore {
             self.carry_out(io);
             if self.engine.take_unlocked() {
                 self.retry_held(io);
-            } else if !self.engine.has_open_batch() {
+            } else if !self.engine.has_open_batch() || self.commit.direct_left > 0 {
                 break;
             }
         }
@@ -53,7 +73,7 @@ impl NodeCore {
         self.flush(io);
         self.post_mail(io);
         self.ask_for_segments();
-        if self.engine.has_open_batch() || !self.dirty.is_empty() {
+        if self.engine.has_open_batch() && self.commit.direct_left == 0 || !self.dirty.is_empty() {
             io.wake_again();
         }
         if self.stopping {
@@ -61,13 +81,32 @@ impl NodeCore {
         }
     }
 
+    fn segment_file(&self, slot: u32) -> SegmentFile {
+        let file = self.commit.files.get(slot as usize).copied().flatten();
+        file.unwrap_or_else(|| die("a segment in use has no file"))
+    }
+
     fn write_batch(&mut self, io: &mut Io) {
+        if self.commit.direct_left > 0 {
+            return;
+        }
+        // What the page cache still owes the disk is synced first: a direct write is about itself alone.
+        let store = self.engine.store();
+        let is_direct = self.engine.settings().durability == Durability::Always
+            && self.commit.sync.is_none()
+            && store.durable_position() == store.written_position();
         let mut appends = std::mem::take(&mut self.commit.appends);
         self.engine.end_turn(&mut appends);
+        let has_direct = |append: &Append| self.segment_file(append.slot).direct.is_some();
+        if is_direct && !appends.is_empty() && appends.iter().all(has_direct) {
+            self.commit_direct(io, &appends);
+            self.commit.direct.append(&mut appends);
+            self.commit.appends = appends;
+            return;
+        }
         for append in &appends {
             let bytes = self.engine.store().append_bytes(append);
-            let file = self.commit.files.get(append.slot as usize).copied().flatten();
-            let Some(file) = file else { die("a segment in use has no file") };
+            let file = self.segment_file(append.slot).cached;
             let timed = Instant::now();
             if let Err(error) = io.write_inline(file, append.start as u64, bytes) {
                 die(&format!("writing segment {} failed: {error}", self.engine.store().segment_id(append.slot)));
@@ -78,6 +117,37 @@ impl NodeCore {
         }
         appends.clear();
         self.commit.appends = appends;
+    }
+
+    /// Writes the blocks of these appends so that they are durable when the writes complete. Blocks at the ends are shared with
+    /// the batches before and after: the first hold the same bytes again, the last are written once more by the next commit.
+    fn commit_direct(&mut self, io: &mut Io, appends: &[Append]) {
+        self.commit.direct_since = Some(Instant::now());
+        for append in appends {
+            if let Some((file, arena)) = self.segment_file(append.slot).direct {
+                let start = append.start / DIRECT_BLOCK_BYTES * DIRECT_BLOCK_BYTES;
+                io.write_arena(file, arena, start..append.end.next_multiple_of(DIRECT_BLOCK_BYTES), TOKEN_DIRECT);
+                self.commit.direct_left += 1;
+            }
+        }
+    }
+
+    /// A direct write is durable.
+    fn direct_done(&mut self) {
+        self.commit.direct_left -= 1;
+        if self.commit.direct_left > 0 {
+            return;
+        }
+        if let Some(since) = self.commit.direct_since.take() {
+            self.counters.syncs.add(since.elapsed());
+        }
+        for append in self.commit.direct.drain(..) {
+            self.counters.bytes_logged += (append.end - append.start) as u64;
+            self.engine.written(&append);
+        }
+        if let Some(ticket) = self.engine.store_mut().begin_sync() {
+            self.engine.synced(&ticket);
+        }
     }
 
     fn carry_out(&mut self, io: &mut Io) {
@@ -94,7 +164,7 @@ impl NodeCore {
 
     /// Begins a sync if somebody waits for one, or if it is time.
     fn begin_sync(&mut self, io: &mut Io) {
-        if self.commit.sync.is_some() {
+        if self.commit.sync.is_some() || self.commit.direct_left > 0 {
             return;
         }
         let interval_ns = u64::from(self.config.settings().sync_interval_ms) * 1_000_000;
@@ -112,7 +182,7 @@ impl NodeCore {
         let mut begun = 0;
         for &slot in &ticket.slots {
             if let Some(file) = self.commit.files.get(slot as usize).copied().flatten() {
-                io.sync(file, TOKEN_SYNC);
+                io.sync(file.cached, TOKEN_SYNC);
                 begun += 1;
             }
         }
@@ -127,6 +197,9 @@ impl NodeCore {
         if let Err(error) = result {
             // The kernel may have dropped the pages: trying again would report success for data that is gone.
             die(&format!("a sync failed: {error}"));
+        }
+        if token == TOKEN_DIRECT {
+            return self.direct_done();
         }
         if token >= TOKEN_FREE {
             let slot = u32::try_from(token - TOKEN_FREE).expect("a slot was added");
@@ -153,9 +226,7 @@ impl NodeCore {
         let mut headers = Vec::new();
         self.engine.store_mut().free_dead(&mut headers);
         for slot in headers {
-            let Some(file) = self.commit.files.get(slot as usize).copied().flatten() else {
-                die("a segment that was in use has no file")
-            };
+            let file = self.segment_file(slot).cached;
             if let Err(error) = io.write_inline(file, 0, self.engine.store().header_bytes(slot)) {
                 die(&format!("writing the header of segment {} failed: {error}", self.engine.store().segment_id(slot)));
             }
@@ -208,7 +279,7 @@ impl NodeCore {
     /// Leaves when everything begun is on the disk and sent.
     fn finish(&mut self, io: &mut Io) {
         let durable = self.engine.store().durable_position() >= self.engine.store().appended_position();
-        if durable && self.commit.sync.is_none() && self.engine.is_settled() {
+        if durable && self.commit.sync.is_none() && self.commit.direct_left == 0 && self.engine.is_settled() {
             io.stop();
         } else {
             std::thread::sleep(Duration::from_micros(100));

@@ -19,7 +19,7 @@ use super::figures::Counters;
 use super::links::Link;
 use super::supply::{Supplied, Supply};
 use super::Io;
-use crate::config::{Accepted, Published, Resolved};
+use crate::config::{Accepted, Resolved};
 use crate::front::batch::{CommandBatch, ReplyBatch};
 use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands};
 use crate::http::Jobs;
@@ -56,8 +56,6 @@ pub(crate) enum Note {
 
 /// What all cores of the node share, read only but for two counts.
 pub(crate) struct Shared {
-    /// The config in force, with the flags of this start.
-    pub(crate) config: Arc<Published>,
     pub(crate) config_path: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) board: Arc<Board>,
@@ -181,7 +179,7 @@ impl Core for NodeCore {
     fn ended(&mut self, io: &mut Io, connection: ConnectionId) {
         self.begin(io);
         if self.http.holds(connection) {
-            return;
+            return self.ended_http(io, connection);
         }
         let Some(mut client) = self.clients.take(connection) else { return };
         client.has_ended = true;

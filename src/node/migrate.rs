@@ -59,11 +59,11 @@ pub(super) fn migrate(data: &mut Data, cores: u16, entropy: u64) -> Result<(), O
         source.store.resume(lsn_next);
         let mut store = resolve(source.store, &source.recovered.unresolved, &decided)?;
         move_keys(data, &mut store, &new_map, &mut targets, now_ms)?;
-        store.into_memory().into_iter().for_each(hyperion_runtime::arena::release);
+        store.into_memory().for_each(hyperion_runtime::arena::release);
     }
     for mut target in targets {
         write_out(&mut target.store, &target.files, &data.path)?;
-        target.store.into_memory().into_iter().for_each(hyperion_runtime::arena::release);
+        target.store.into_memory().for_each(hyperion_runtime::arena::release);
     }
     let old_cores = std::mem::replace(&mut data.manifest.cores, cores);
     data.manifest.generation = generation;

@@ -14,11 +14,9 @@ mod status;
 mod supply;
 mod ticking;
 
-pub(crate) use self::board::Board;
-pub(crate) use self::clients::Clients;
-pub(crate) use self::core::{Mail, NodeCore, Note, Shared};
+pub(crate) use self::core::{Mail, NodeCore, Note};
 pub(crate) use self::figures::{CoreFigures, Counters, Latency};
-pub(crate) use self::start::{NodeError, serve};
+pub(crate) use self::start::serve;
 
 /// What a core of ours asks its ring for.
 pub(crate) type Io = hyperion_runtime::Io<Mail>;

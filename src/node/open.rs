@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hyperion_model::{CoreId, PartitionMap};
 use hyperion_runtime::files::{self, FileLock, LockError};
-use hyperion_runtime::arena;
+use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_store::manifest::{Manifest, ManifestError};
 use hyperion_store::{
     Append, Damage, HEADER_BYTES, HeaderState, Options, Recovered, SegmentHeader, Store,
@@ -173,6 +173,8 @@ pub(super) struct Loaded {
     pub(super) recovered: Recovered,
     /// By slot.
     pub(super) files: Vec<Option<File>>,
+    /// The memory of each segment, by id.
+    pub(super) views: Vec<(u64, ArenaView)>,
     pub(super) next_id: u64,
 }
 
@@ -195,7 +197,7 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
             _ => fs::remove_file(&path).map_err(failed(&path))?,
         }
     }
-    let mut segments = Vec::new();
+    let (mut segments, mut views) = (Vec::new(), Vec::new());
     let mut opened: Vec<(u64, File)> = Vec::new();
     for (id, path, header) in used {
         let file = open_segment(&path)?;
@@ -203,6 +205,7 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
         file.sync_data().map_err(failed(&path))?;
         let memory = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
         memory.copy_from_slice(&files::map(&file).map_err(failed(&path))?);
+        views.push((id, ArenaView::of(memory)));
         segments.push((SegmentHeader { id, ..header }, memory));
         opened.push((id, file));
     }
@@ -210,6 +213,7 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
     for (id, path) in free {
         let memory = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
         arena::populate(memory).map_err(failed(&path))?;
+        views.push((id, ArenaView::of(memory)));
         store.add_ready(id, memory);
         opened.push((id, open_segment(&path)?));
     }
@@ -228,7 +232,7 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
         }
         store.freed(slot);
     }
-    Ok(Loaded { store, recovered, files, next_id })
+    Ok(Loaded { store, recovered, files, views, next_id })
 }
 
 /// The segment files of a core, by id.

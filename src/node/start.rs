@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, PartitionMap, TransactionId};
+use hyperion_runtime::arena::ArenaView;
 use hyperion_runtime::{CoreError, Keeper, Postboxes, RuntimeError, RuntimeOptions, files, process};
 use hyperion_store::{Options, Store};
 use hyperion_wire::Limits;
@@ -18,13 +19,13 @@ use thiserror::Error;
 use super::Io;
 use super::board::Board;
 use super::clients::Clients;
-use super::commit::{Commit, EXIT_DISK};
+use super::commit::{Commit, EXIT_DISK, SegmentFile};
 use super::core::{Door, NodeCore, Note, Shared};
 use super::figures::Counters;
 use super::links::Link;
 use super::migrate::migrate;
-use super::open::{Data, OpenError, Wanted, load, write_out};
-use super::supply::{Supply, core_folder, make_segment};
+use super::open::{Data, Loaded, OpenError, Wanted, load, write_out};
+use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
 use super::{metrics, status};
 use crate::config::{self, ConfigError, Durability, Machine, Resolved, Storage};
@@ -142,6 +143,8 @@ struct Maker {
     keeper: Arc<Keeper>,
     meeting: Arc<Meeting>,
     http: Option<Arc<HttpSide>>,
+    /// Direct commits pay on this disk.
+    direct: bool,
     random: u64,
 }
 
@@ -174,7 +177,6 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         answered: answer_to(&postboxes),
     })?;
     let shared = Arc::new(Shared {
-        config: published,
         config_path: keeper_path,
         data: flags.data.clone(),
         board,
@@ -187,6 +189,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     });
     say_promises(&resolved, data.as_ref(), flags);
     let files = Keeper::start("segments").map_err(|error| NodeError::System { what: "starting a thread", error })?;
+    let direct = data.as_ref().is_some_and(|data| commits_direct(&data.path));
     let maker = Maker {
         shared,
         config: Arc::clone(&resolved),
@@ -195,6 +198,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         keeper: Arc::new(files),
         meeting: Arc::default(),
         http: Some(Arc::new(http)),
+        direct,
         random: random[3],
     };
     let options = RuntimeOptions {
@@ -216,6 +220,39 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         Err(CoreError::Ring { error, .. }) => Err(error.into()),
         Err(CoreError::Panicked { .. }) => Err(NodeError::Other),
     }
+}
+
+/// Whether commits of `always` are direct writes: asked of the disk, once a start.
+fn commits_direct(data: &Path) -> bool {
+    match files::direct_commits_pay(data) {
+        Ok(pay) => {
+            let way = if pay { "direct writes" } else { "writes and syncs" };
+            tracing::info!("commits that are synced at once are {way} on this disk");
+            pay
+        }
+        Err(error) => {
+            tracing::warn!("the disk could not be probed: {error}; commits are writes and syncs");
+            false
+        }
+    }
+}
+
+/// Hands the files of a core's segments to its ring.
+fn register(
+    io: &mut Io,
+    store: &Store,
+    files: Vec<Option<File>>,
+    views: &[(u64, ArenaView)],
+    direct_folder: Option<&Path>,
+) -> Vec<Option<SegmentFile>> {
+    let register = |(slot, file): (u32, Option<File>)| {
+        let cached = io.add_file(file?);
+        let id = store.segment_id(slot);
+        let view = views.iter().find(|(other, _)| *other == id).map(|(_, view)| *view);
+        let direct = direct_folder.and_then(|folder| open_direct(folder, id)).zip(view);
+        Some(SegmentFile { cached, direct: direct.map(|(file, view)| (io.add_file(file), view)) })
+    };
+    (0..).zip(files).map(register).collect()
 }
 
 fn check_descriptors(config: &Resolved) {
@@ -358,8 +395,14 @@ impl Maker {
         let index = u16::try_from(core).expect("cores are counted in 16 bits");
         let id = CoreId(index);
         let random = self.random.rotate_left(u32::from(index) % 64) ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let folder = self.data.as_ref().map(|data| core_folder(&data.path, index));
         let (store, segment_files, next_id, decided) = match &self.data {
-            Some(data) => self.make_with_files(data, id, random)?,
+            Some(data) => {
+                let loaded = self.make_with_files(data, id, random)?;
+                let folder = folder.as_deref().filter(|_| self.direct);
+                let files = register(io, &loaded.store, loaded.files, &loaded.views, folder);
+                (loaded.store, files, loaded.next_id, loaded.recovered.decided)
+            }
             None => (self.make_in_memory(id, random)?, Vec::new(), 2, Vec::new()),
         };
         let start = self.data.as_ref().map_or(1, |data| data.manifest.starts);
@@ -367,12 +410,11 @@ impl Maker {
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
         engine.begin_turn(unix_ms());
         let mut commit = Commit::default();
-        commit.files = segment_files.into_iter().map(|file| file.map(|file| io.add_file(file))).collect();
+        commit.files = segment_files;
         let cores = self.config.cores.len();
         self.meeting.meet(|state| state.ready += 1, |state| state.ready == cores)?;
         // Every participant's commit is on the disk now: the decisions have been carried out.
         decided.into_iter().for_each(|id| engine.store_mut().settled(id));
-        let folder = self.data.as_ref().map(|data| core_folder(&data.path, index));
         let segment_bytes = usize::try_from(self.config.segment_bytes).expect("segments are at most 64 MiB");
         let mut limits = Limits::DEFAULT;
         limits.bulk_bytes_max = self.config.value_bytes_max;
@@ -403,6 +445,7 @@ impl Maker {
                 self.shared.postboxes.to(core),
                 folder,
                 segment_bytes,
+                self.direct,
                 next_id,
             ),
             counters: Counters::default(),
@@ -445,7 +488,7 @@ impl Maker {
         data: &Data,
         core: CoreId,
         random: u64,
-    ) -> Result<(Store, Vec<Option<File>>, u64, Vec<TransactionId>), NodeError> {
+    ) -> Result<Loaded, NodeError> {
         let since = std::time::Instant::now();
         let mut loaded = load(data, core, &self.map, random)?;
         let cores = self.config.cores.len();
@@ -465,6 +508,7 @@ impl Maker {
             let folder = core_folder(&data.path, core.0);
             let filled = self.config.settings().durability == Durability::Always;
             let (file, memory) = make_segment(Some(&folder), loaded.next_id, segment_bytes, filled).map_err(NodeError::Segment)?;
+            loaded.views.push((loaded.next_id, ArenaView::of(memory)));
             let slot = store.add_ready(loaded.next_id, memory) as usize;
             loaded.next_id += 1;
             if files.len() <= slot {
@@ -488,7 +532,7 @@ impl Maker {
         if let Some((segment, offset)) = recovered.cut {
             tracing::warn!("core {}: the log ended unfinished in segment {segment} at {offset}; it was cut there", core.0);
         }
-        Ok((loaded.store, loaded.files, loaded.next_id, loaded.recovered.decided))
+        Ok(loaded)
     }
 
     /// Opens the listeners: last, when every core's data stands.

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyperion_engine::Durability;
-use hyperion_runtime::{Keeper, Postbox, arena, files};
+use hyperion_runtime::arena::{self, ArenaView};
+use hyperion_runtime::{Keeper, Postbox, files};
 
 use super::Io;
+use super::commit::SegmentFile;
 use super::core::{NodeCore, Note};
 
 /// Ticks to wait after a segment could not be made.
@@ -21,6 +23,8 @@ pub(crate) enum Supplied {
         id: u64,
         /// The file, none in memory mode.
         file: Option<File>,
+        /// The same file for direct writes, where they pay.
+        direct: Option<File>,
         /// The memory.
         memory: &'static mut [u8],
     },
@@ -35,6 +39,8 @@ pub(super) struct Supply {
     /// Where the files lie; none in memory mode.
     folder: Option<PathBuf>,
     segment_bytes: usize,
+    /// Direct commits pay on this disk.
+    direct: bool,
     next_id: u64,
     under_way: usize,
     pause_ticks: u32,
@@ -77,22 +83,35 @@ pub(super) fn make_segment(
     Ok((file, memory))
 }
 
+/// Opens a segment for direct writes. Without it commits go through the page cache.
+pub(super) fn open_direct(folder: &Path, id: u64) -> Option<File> {
+    files::open_direct(&segment_path(folder, id)).unwrap_or_else(|error| {
+        tracing::warn!("segment {id} cannot be opened for direct writes: {error}; its commits go through the page cache");
+        None
+    })
+}
+
 impl Supply {
     pub(super) fn new(
         keeper: Arc<Keeper>,
         postbox: Postbox<Note>,
         folder: Option<PathBuf>,
         segment_bytes: usize,
+        direct: bool,
         next_id: u64,
     ) -> Self {
-        Self { keeper, postbox, folder, segment_bytes, next_id, under_way: 0, pause_ticks: 0 }
+        Self { keeper, postbox, folder, segment_bytes, direct, next_id, under_way: 0, pause_ticks: 0 }
     }
 
     fn order(&mut self, filled: bool) {
+        let direct = self.direct;
         let (id, bytes, folder, postbox) = (self.next_id, self.segment_bytes, self.folder.clone(), self.postbox.clone());
         let job = Box::new(move || {
             let supplied = match make_segment(folder.as_deref(), id, bytes, filled) {
-                Ok((file, memory)) => Supplied::Ready { id, file, memory },
+                Ok((file, memory)) => {
+                    let folder = folder.as_deref().filter(|_| direct);
+                    Supplied::Ready { id, file, direct: folder.and_then(|folder| open_direct(folder, id)), memory }
+                }
                 Err(why) => Supplied::Failed(why),
             };
             let mut note = Note::Supplied(supplied);
@@ -129,12 +148,14 @@ impl NodeCore {
     pub(super) fn supplied(&mut self, io: &mut Io, supplied: Supplied) {
         self.supply.under_way -= 1;
         match supplied {
-            Supplied::Ready { id, file, memory } => {
+            Supplied::Ready { id, file, direct, memory } => {
+                let view = ArenaView::of(memory);
                 let slot = self.engine.store_mut().add_ready(id, memory) as usize;
                 if self.commit.files.len() <= slot {
                     self.commit.files.resize(slot + 1, None);
                 }
-                self.commit.files[slot] = file.map(|file| io.add_file(file));
+                let direct = direct.map(|file| (io.add_file(file), view));
+                self.commit.files[slot] = file.map(|file| SegmentFile { cached: io.add_file(file), direct });
                 if self.no_segments.take().is_some() {
                     tracing::info!("there is room for segments again");
                     self.engine.set_no_segments(None);
@@ -158,7 +179,7 @@ impl NodeCore {
         self.supply.pause_ticks = self.supply.pause_ticks.saturating_sub(1);
         while let Some((slot, id, memory)) = self.engine.store_mut().take_surplus() {
             let file = self.commit.files.get_mut(slot as usize).and_then(Option::take);
-            let file = file.and_then(|file| io.take_file(file));
+            let file = file.map(|file| (io.take_file(file.cached), file.direct.and_then(|(direct, _)| io.take_file(direct))));
             let path = self.supply.folder.as_ref().map(|folder| segment_path(folder, id));
             let job = Box::new(move || {
                 drop(file);

@@ -149,6 +149,9 @@ impl NodeCore {
         }
         match io.open(socket) {
             Ok(connection) => {
+                if let Some(closed) = self.clients.in_place_of(connection) {
+                    self.forget_client(closed);
+                }
                 self.counters.connections += 1;
                 let number = shared.client_numbers.fetch_add(1, Ordering::Relaxed) + 1;
                 let is_open = self.config.password.is_none();

@@ -41,6 +41,41 @@ fn a_client_that_has_said_all_is_still_answered() {
     assert!(client.is_closed_by_node());
 }
 
+/// The mode used to be over before the answer of a command that is answered later, which then was heard.
+#[test]
+fn a_skipped_answer_is_silent_whenever_it_comes() {
+    let setups = [Some(Setup::new()), Setup::two_cores()];
+    for (cores, setup) in setups.into_iter().enumerate().filter_map(|(at, setup)| Some((at + 1, setup?))) {
+        let node = setup.start();
+        let mut client = node.client();
+        for line in [
+            "PING",
+            "GET a",
+            "MSET a 1 b 2 c 3 d 4 e 5 f 6",
+            "DEL a b c d e f",
+            "DBSIZE",
+            "KEYS *",
+            "CLIENT LIST",
+            "CONFIG SET maxclients 1000",
+            "CONFIG RESETSTAT",
+            "DEBUG SLEEP 0.01",
+            "NONSENSE",
+            "GET",
+            "CONFIG SET nonsense 1",
+            "CLIENT REPLY SKIP",
+        ] {
+            client.send(&pipeline(["ECHO before", "CLIENT REPLY SKIP", line, "ECHO behind"]));
+            assert_eq!(client.shown(), "before", "{line} on {cores} cores");
+            if line == "CLIENT REPLY SKIP" {
+                client.send(&pipeline(["ECHO behind"]));
+            }
+            assert_eq!(client.shown(), "behind", "{line} on {cores} cores");
+        }
+        client.send(&pipeline(["CLIENT REPLY OFF", "MSET a 1 b 2", "CLIENT LIST", "CLIENT REPLY ON", "DBSIZE"]));
+        assert_eq!([client.shown(), client.shown()], ["OK", "2"], "on {cores} cores");
+    }
+}
+
 #[test]
 fn both_protocols_are_spoken() {
     let node = Setup::new().start();

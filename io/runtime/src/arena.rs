@@ -56,6 +56,36 @@ pub fn release(memory: &'static mut [u8]) {
     unmap(start, bytes.next_multiple_of(ALIGNMENT_BYTES));
 }
 
+/// Names an arena to the ring, beside the one reference to it.
+#[derive(Clone, Copy, Debug)]
+pub struct ArenaView {
+    start: *const u8,
+    bytes: usize,
+}
+
+impl ArenaView {
+    /// Names `memory`.
+    ///
+    /// Panics: when it is not just what [`allocate`] gave.
+    #[must_use]
+    pub fn of(memory: &[u8]) -> ArenaView {
+        let (start, bytes) = (memory.as_ptr(), memory.len());
+        let known = ALLOCATED.lock().unwrap_or_else(PoisonError::into_inner).get(&start.addr()).copied();
+        assert!(known == Some(bytes), "{bytes} bytes at {start:p} are no arena");
+        ArenaView { start, bytes }
+    }
+
+    /// Its size.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn pointer(self) -> *const u8 {
+        self.start
+    }
+}
+
 /// Has the system back all of `memory` with pages now; the contents stay.
 ///
 /// Errors: there is not enough memory.

@@ -35,7 +35,7 @@ fn a_child_is_accepted_once_and_written() {
     let path = folder.file("config.json");
     let mut keeper = keeper_at(&path, config());
     let first_hash = keeper.current().hash.clone();
-    let mut next = keeper.next();
+    let mut next = keeper.current().next();
     assert_eq!((next.epoch, &next.parent), (2, &first_hash));
     next.settings.durability = Durability::Never;
 
@@ -65,7 +65,7 @@ fn a_child_is_accepted_once_and_written() {
     for (epoch, parent) in
         [(3, first_hash.as_str()), (4, accepted.hash.as_str()), (3, ""), (u64::MAX, "")]
     {
-        let mut wrong = keeper.next();
+        let mut wrong = keeper.current().next();
         wrong.epoch = epoch;
         wrong.parent = parent.to_owned();
         let refused = keeper.propose(&bytes(&wrong)).expect_err("no child");
@@ -130,7 +130,7 @@ fn each_row_of_the_table_does_what_it_says() {
         let folder = Folder::new();
         let path = folder.file("config.json");
         let mut keeper = keeper_at(&path, whole());
-        let mut next = keeper.next();
+        let mut next = keeper.current().next();
         edit(&mut next);
         let outcome = keeper.propose(&bytes(&next));
         match change_of(pointer) {
@@ -167,7 +167,7 @@ fn wrong_proposals_leave_everything_as_it_is() {
     let path = folder.file("config.json");
     let mut keeper = keeper_at(&path, config());
     let before = fs::read(&path).expect("written");
-    let unknown = keeper.next().to_text().replacen("\"storage\"", "\"storrage\"", 1);
+    let unknown = keeper.current().next().to_text().replacen("\"storage\"", "\"storrage\"", 1);
     for (proposal, pointer) in [
         (b"nonsense".to_vec(), ""),
         (unknown.into_bytes(), "/settings/storrage"),
@@ -181,7 +181,7 @@ fn wrong_proposals_leave_everything_as_it_is() {
     }
     assert_eq!(keeper.propose(&vec![b' '; (1 << 20) + 1]).expect_err("too long"), Refused::TooBig);
     // A number that JSON cannot hold exactly is a problem, not a hash.
-    let mut huge = keeper.next();
+    let mut huge = keeper.current().next();
     huge.settings.memory_bytes_max = Some(Size::parse("18446744073709551615").expect("a size"));
     assert!(matches!(keeper.propose(&bytes(&huge)), Err(Refused::Invalid(_))));
     assert_eq!(fs::read(&path).expect("still there"), before);
@@ -238,7 +238,7 @@ fn a_config_that_cannot_be_written_is_not_in_force() {
     let mut keeper = keeper_at(&path, config());
     // Where the next file is written stands a folder with something in it.
     fs::create_dir_all(folder.file(".config.json.new/in the way")).expect("made");
-    let mut next = keeper.next();
+    let mut next = keeper.current().next();
     next.settings.limits.clients = 3;
     match keeper.propose(&bytes(&next)) {
         Err(Refused::NotWritable { full: false, sentence }) => {
@@ -280,7 +280,7 @@ fn a_flag_stands_over_the_file_until_the_field_is_changed() {
     assert_eq!(accepted.resolved.settings().log_level, LogLevel::Debug);
     assert_eq!(keeper.override_sentences().len(), 2);
 
-    let mut next = keeper.next();
+    let mut next = keeper.current().next();
     next.settings.log_level = LogLevel::Warn;
     let accepted = keeper.propose(&bytes(&next)).expect("live");
     assert_eq!(accepted.resolved.settings().log_level, LogLevel::Warn);

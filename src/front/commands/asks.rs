@@ -151,6 +151,7 @@ impl NodeCore {
         let Some((_, parts)) = self.asks.remove(&ticket) else { return };
         let Some(mut client) = self.client_of(ticket) else { return };
         self.tell(&mut client, parts);
+        client.session.reply_mode = client.session.reply_mode.next();
         self.run_kept(io, &mut client);
         self.dirty(&mut client);
         self.clients.put_back(client);

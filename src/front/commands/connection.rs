@@ -104,6 +104,7 @@ impl NodeCore {
 /// Reads the number of a database.
 pub(super) fn database(text: &[u8]) -> Result<DatabaseId, String> {
     let number = parse_integer(text).ok_or_else(not_integer)?;
+    let number = i32::try_from(number).map_err(|_| CommandError::OutOfRange.to_string())?;
     u8::try_from(number)
         .ok()
         .filter(|number| *number < DATABASES)

@@ -1,7 +1,5 @@
 //! Owns the numbers that bound what these commands take.
 
-/// Bytes of a client's own words that an error repeats.
-pub(super) const REPEATED_BYTES_MAX: usize = 128;
 /// Bytes of a word that is looked up; every word that we know is shorter.
 pub(super) const KEYWORD_BYTES_MAX: usize = 64;
 /// The longest password, as for `hyperiond hash-password`.

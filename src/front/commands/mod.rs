@@ -18,4 +18,3 @@ mod server;
 mod tests;
 
 pub(crate) use asks::{FrontAsk, FrontPart};
-pub(crate) use client_filter::ClientFilter;

@@ -1,10 +1,11 @@
 //! Owns the step from a command of the front to the code that carries it out.
 
+pub(super) use hyperion_engine::command::repeat as shown;
 use hyperion_engine::command::{CommandError, CommandSpec, FrontCommand, Run};
 
 use super::super::client::Client;
 use super::super::execute::Progress;
-use super::limits::{KEYWORD_BYTES_MAX, REPEATED_BYTES_MAX};
+use super::limits::KEYWORD_BYTES_MAX;
 use crate::node::{Io, NodeCore};
 
 /// The version of Redis whose commands and texts are met; clients choose what they send by it.
@@ -76,12 +77,6 @@ pub(super) fn keyword(word: &[u8]) -> String {
 /// Whether `word` is `name` (in lower case), whatever its case.
 pub(super) fn is_word(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
-}
-
-/// A client's word as an error may repeat it: one line, bounded, printable.
-pub(super) fn shown(word: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&word[..word.len().min(REPEATED_BYTES_MAX)]);
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// Errors: when there are not `count` words behind the subcommand `name`.

@@ -81,6 +81,11 @@ fn names_and_databases_have_their_bounds() {
         ("16", Err("ERR DB index is out of range")),
         ("-1", Err("ERR DB index is out of range")),
         ("256", Err("ERR DB index is out of range")),
+        ("2147483647", Err("ERR DB index is out of range")),
+        (
+            "2147483648",
+            Err("ERR value is out of range, value must between -2147483648 and 2147483647"),
+        ),
         ("a", Err("ERR value is not an integer or out of range")),
     ] {
         let found = database(text.as_bytes()).map(|database| database.0);

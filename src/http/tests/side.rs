@@ -128,7 +128,7 @@ impl Node {
     }
 
     fn next(&self) -> Config {
-        self.keeper.lock().expect("whole").next()
+        self.keeper.lock().expect("whole").current().next()
     }
 }
 

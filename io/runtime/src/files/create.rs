@@ -7,6 +7,7 @@ use std::{
     os::fd::AsRawFd,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
+    time::{Duration, Instant},
 };
 
 /// Bytes written at once, and their alignment for direct I/O.
@@ -43,6 +44,74 @@ fn allocate(file: &File, bytes: u64) -> io::Result<()> {
     // SAFETY: the descriptor is open as long as `file` lives; no memory is passed.
     let result = unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Blocks of direct I/O: offsets and lengths are multiples of it.
+pub const DIRECT_BLOCK_BYTES: usize = ALIGNMENT_BYTES;
+
+/// Opens an existing file for writes past the page cache; none where the file system has none.
+///
+/// Errors: those of open, but for a file system without direct I/O.
+pub fn open_direct(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells whether one direct write that is durable when it completes is no slower than a write to the page cache and a sync
+/// behind it, on the disk of `folder`. Some disks take milliseconds for the first and not for the second.
+///
+/// Errors: the folder cannot be written.
+pub fn direct_commits_pay(folder: &Path) -> io::Result<bool> {
+    let path = folder.join("probe");
+    let _ = fs::remove_file(&path);
+    let file = create_filled(&path, PROBE_BYTES as u64)?;
+    let result = probe(&file, &path);
+    // A probe that stays is removed by the next one.
+    let _ = fs::remove_file(&path);
+    result
+}
+
+const PROBE_BYTES: usize = 1 << 20;
+const PROBE_ROUNDS: usize = 12;
+
+fn probe(file: &File, path: &Path) -> io::Result<bool> {
+    let Some(direct) = open_direct(path)? else { return Ok(false) };
+    let memory = vec![1_u8; 2 * ALIGNMENT_BYTES];
+    let skip = memory.as_ptr().align_offset(ALIGNMENT_BYTES);
+    let block = &memory[skip..skip + ALIGNMENT_BYTES];
+    let (mut cached, mut straight) = (Duration::MAX, Duration::MAX);
+    for round in 0..PROBE_ROUNDS {
+        let at = (round * ALIGNMENT_BYTES) as u64;
+        let since = Instant::now();
+        file.write_all_at(block, at)?;
+        file.sync_data()?;
+        cached = cached.min(since.elapsed());
+        let since = Instant::now();
+        if !write_durable(&direct, block, at)? {
+            return Ok(false);
+        }
+        straight = straight.min(since.elapsed());
+    }
+    // A worker thread's wake-up, which the first way needs on the ring, is not in these times: a tie goes to the second.
+    Ok(straight <= cached + cached / 8)
+}
+
+/// Writes `block` with RWF_DSYNC; false where the kernel does not do that.
+fn write_durable(file: &File, block: &[u8], at: u64) -> io::Result<bool> {
+    let part = libc::iovec { iov_base: block.as_ptr().cast_mut().cast(), iov_len: block.len() };
+    let offset = libc::off_t::try_from(at).map_err(io::Error::other)?;
+    // SAFETY: the one part names `block`, which lives through the call and is only read.
+    let written = unsafe { libc::pwritev2(file.as_raw_fd(), &raw const part, 1, offset, libc::RWF_DSYNC) };
+    match usize::try_from(written) {
+        Ok(written) => Ok(written == block.len()),
+        Err(_) => match io::Error::last_os_error() {
+            error if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => Ok(false),
+            error => Err(error),
+        },
+    }
 }
 
 pub(super) fn fill_or_remove(

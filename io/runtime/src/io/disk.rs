@@ -3,12 +3,19 @@
 use std::{
     fs::File,
     io,
+    ops::Range,
     os::{fd::AsRawFd, unix::fs::FileExt},
 };
 
-use super::{Io, file_table::FileOperation};
+use super::{
+    Io,
+    file_table::{FileOperation, Source},
+};
 use crate::{
-    FileId, limits,
+    FileId,
+    arena::ArenaView,
+    files::DIRECT_BLOCK_BYTES,
+    limits,
     ring::{Completion, Operation, Token},
 };
 
@@ -38,20 +45,33 @@ impl<M> Io<M> {
     /// `Core::file_done` is called once for both. A write that the kernel cuts short is continued;
     /// `WriteZero` says that it went no further.
     pub fn write(&mut self, id: FileId, offset: u64, bytes: &'static [u8], sync: bool, token: u64) {
-        self.start_file_operation(id, offset, bytes, sync, token);
+        self.start_file_operation(id, offset, Source::of(bytes), sync, false, token);
     }
 
     /// Syncs the file's data; `Core::file_done` is called once.
     pub fn sync(&mut self, id: FileId, token: u64) {
-        self.start_file_operation(id, 0, &[], true, token);
+        self.start_file_operation(id, 0, Source::of(&[]), true, false, token);
+    }
+
+    /// Writes a part of an arena to a file that was opened for direct I/O, on stable storage when it completes;
+    /// `Core::file_done` is called once. The arena may change meanwhile: what is on the disk of bytes that do is either.
+    ///
+    /// Units: `range` in bytes of the arena and of the file alike, whole blocks of `files::DIRECT_BLOCK_BYTES`.
+    /// Panics: when the range is not in the arena or not of whole blocks.
+    pub fn write_arena(&mut self, id: FileId, arena: ArenaView, range: Range<usize>, token: u64) {
+        let whole = range.start.is_multiple_of(DIRECT_BLOCK_BYTES) && range.end.is_multiple_of(DIRECT_BLOCK_BYTES);
+        assert!(whole && range.end <= arena.bytes(), "range {range:?} of an arena of {} bytes", arena.bytes());
+        let bytes = Source { pointer: arena.pointer().wrapping_add(range.start), length: range.len() };
+        self.start_file_operation(id, range.start as u64, bytes, false, true, token);
     }
 
     fn start_file_operation(
         &mut self,
         file: FileId,
         offset: u64,
-        bytes: &'static [u8],
+        bytes: Source,
         sync: bool,
+        durable: bool,
         token: u64,
     ) {
         let refused = if self.memory.files.get(file).is_none() {
@@ -73,6 +93,7 @@ impl<M> Io<M> {
             token,
             offset,
             bytes,
+            durable,
             sync,
             pending: 0,
             written: 0,
@@ -85,7 +106,7 @@ impl<M> Io<M> {
     fn submit_file_operation(&mut self, index: u32) {
         let operation = self.memory.files.operation(index);
         let (file, offset, bytes) = (operation.file, operation.offset, operation.bytes);
-        let sync = operation.sync;
+        let (sync, durable) = (operation.sync, operation.durable);
         operation.pending = u8::from(!bytes.is_empty()) + u8::from(sync);
         operation.written = 0;
         operation.cancelled = false;
@@ -94,7 +115,7 @@ impl<M> Io<M> {
         match (bytes.is_empty(), sync_token) {
             (false, sync_token) => {
                 let token = Token::new(Operation::Write, index, 0);
-                self.ring.write(fd, offset, bytes, sync_token, token);
+                self.ring.write(fd, offset, bytes, durable, sync_token, token);
             }
             (true, Some(token)) => self.ring.sync(fd, token),
             (true, None) => unreachable!("an empty write without a sync is not started"),
@@ -131,7 +152,7 @@ impl<M> Io<M> {
             return None;
         }
         if operation.error.is_none() {
-            operation.bytes = &operation.bytes[operation.written..];
+            operation.bytes = operation.bytes.after(operation.written);
             operation.offset += operation.written as u64;
             let again = !operation.bytes.is_empty() || operation.cancelled;
             if again {

@@ -4,13 +4,38 @@ use std::{fs::File, io};
 
 use crate::FileId;
 
+/// Bytes of the program that the kernel reads: an address, because a part of them may change meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    pub(crate) pointer: *const u8,
+    pub(crate) length: usize,
+}
+
+impl Source {
+    pub(super) fn of(bytes: &'static [u8]) -> Source {
+        Source { pointer: bytes.as_ptr(), length: bytes.len() }
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.length == 0
+    }
+
+    /// What follows the first `length` bytes.
+    pub(super) fn after(self, length: usize) -> Source {
+        let length = length.min(self.length);
+        Source { pointer: self.pointer.wrapping_add(length), length: self.length - length }
+    }
+}
+
 /// One write or sync until its last completion.
 #[derive(Debug)]
 pub(super) struct FileOperation {
     pub(super) file: FileId,
     pub(super) token: u64,
     pub(super) offset: u64,
-    pub(super) bytes: &'static [u8],
+    pub(super) bytes: Source,
+    /// The write itself is to be on stable storage when it completes.
+    pub(super) durable: bool,
     pub(super) sync: bool,
     /// Completions that are still to come.
     pub(super) pending: u8,

@@ -9,4 +9,5 @@ mod sending;
 mod state;
 
 pub(crate) use cross_core::CrossCore;
+pub(crate) use file_table::Source;
 pub use state::Io;

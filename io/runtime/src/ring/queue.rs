@@ -14,7 +14,7 @@ use io_uring::{
 };
 
 use super::{Operation, ReceiveBuffers, RingLevel, Token, level};
-use crate::{RuntimeError, RuntimeOptions, limits};
+use crate::{RuntimeError, RuntimeOptions, io::Source, limits};
 
 /// IORING_ENTER_GETEVENTS: run deferred work and look for completions.
 const ENTER_GETEVENTS: u32 = 1;
@@ -138,24 +138,26 @@ impl Ring {
         unsafe { self.push(entry, token) };
     }
 
-    /// Writes `bytes`, and syncs the file's data after it when asked, as one chain.
+    /// Writes `bytes`, to stable storage when `durable`, and syncs the file's data after it when asked, as one chain.
     pub(crate) fn write(
         &mut self,
         file: RawFd,
         offset: u64,
-        bytes: &'static [u8],
+        bytes: Source,
+        durable: bool,
         sync_token: Option<Token>,
         token: Token,
     ) {
         // A chain must be submitted whole.
         self.reserve(2);
-        let mut entry = opcode::Write::new(Fd(file), bytes.as_ptr(), transfer_length(bytes.len()))
+        let mut entry = opcode::Write::new(Fd(file), bytes.pointer, transfer_length(bytes.length))
             .offset(offset)
+            .rw_flags(if durable { libc::RWF_DSYNC } else { 0 })
             .build();
         if sync_token.is_some() {
             entry = entry.flags(Flags::IO_LINK);
         }
-        // SAFETY: the bytes are static.
+        // SAFETY: the bytes are static or part of an arena; were one released meanwhile, the kernel would answer EFAULT.
         unsafe { self.push(entry, token) };
         if let Some(token) = sync_token {
             self.sync(file, token);

@@ -112,11 +112,15 @@ pub enum CommandError {
 /// Most bytes of a client's own words that an error repeats.
 const REPEATED_BYTES_MAX: usize = 128;
 
-/// A client's word as an error may repeat it: one line, bounded, printable.
-pub(crate) fn repeat(word: &[u8]) -> String {
-    let word = &word[..word.len().min(REPEATED_BYTES_MAX)];
-    let text = String::from_utf8_lossy(word);
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+/// A client's word as an error may repeat it: bounded, one line, and as in Redis only up to its first zero. What is not UTF-8
+/// is replaced, because there are clients that fail on an error they cannot read.
+pub fn repeat(word: &[u8]) -> String {
+    text_of(&word[..word.len().min(REPEATED_BYTES_MAX)])
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    let bytes = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ")
 }
 
 impl CommandError {
@@ -124,17 +128,18 @@ impl CommandError {
     #[must_use]
     pub fn unknown_command(arguments: &[&[u8]]) -> Self {
         let name = arguments.first().map_or_else(String::new, |name| repeat(name));
-        let mut beginning = String::new();
+        let mut beginning = Vec::new();
         for argument in arguments.iter().skip(1) {
             if beginning.len() >= REPEATED_BYTES_MAX {
                 break;
             }
             let left = REPEATED_BYTES_MAX - beginning.len();
             let argument = &argument[..argument.len().min(left)];
-            beginning.push('\'');
-            beginning.push_str(&repeat(argument));
-            beginning.push_str("' ");
+            let shown = argument.split(|&byte| byte == 0).next().unwrap_or_default();
+            beginning.push(b'\'');
+            beginning.extend_from_slice(shown);
+            beginning.extend_from_slice(b"' ");
         }
-        Self::UnknownCommand { name, arguments: beginning }
+        Self::UnknownCommand { name, arguments: text_of(&beginning) }
     }
 }

@@ -1,70 +1,152 @@
-//! Owns the sum of two decimal numbers as text, without the noise of binary fractions.
+//! Owns the sum of two decimal numbers as text, the same to the last digit as Redis gives it.
 //!
-//! Numbers of up to 17 digits behind the point and 20 before it are added as decimals, exactly; others as `f64`. The result
-//! has at most 17 digits behind the point and no zeros at its end.
+//! Redis adds in the 80 bits of x86's `long double`, where 0.1 + 0.2 is still 0.3 with 17 digits behind the point. Here the
+//! same numbers are kept in whole ones; deliberately absent are hexadecimal digits, which Redis reads too.
 
+use super::big::Big;
 use super::error::CommandError;
-use hyperion_model::number::parse_float;
+use super::extended::Extended;
 
-/// Digits behind the point that are kept.
-const FRACTION_DIGITS: usize = 17;
-/// Digits before the point that are added exactly.
-const WHOLE_DIGITS: usize = 20;
-const SCALE: i128 = 10_i128.pow(17);
+/// Longest text that is read as a number.
+const TEXT_BYTES_MAX: usize = 5_119;
+/// Every number whose first digit stands for 10 to this power or more is too large, and one whose first digit stands for less
+/// than its negative too small.
+const FIRST_DIGIT_POWER_MAX: i64 = 5_000;
+/// Digits of a number that fits 64 bits.
+const SHORT_DIGITS: usize = 19;
+/// The largest power of five that fits 64 bits.
+const SHORT_POWER_MAX: u32 = 27;
 
 /// Adds two numbers given as text.
 ///
 /// # Errors
 /// When one is no number, or the sum is not finite.
 pub(super) fn add(left: &[u8], right: &[u8]) -> Result<String, CommandError> {
-    if let (Some(left), Some(right)) = (parse_decimal(left), parse_decimal(right)) {
-        return Ok(print_decimal(left + right));
-    }
-    let parse = |text| parse_float(text).ok_or(CommandError::NotFloat);
-    let sum = parse(left)? + parse(right)?;
-    if !sum.is_finite() {
-        return Err(CommandError::NotFinite);
-    }
-    Ok(trim(format!("{sum:.FRACTION_DIGITS$}")))
+    let parse = |text| parse(text).ok_or(CommandError::NotFloat);
+    let (left, right) = (parse(left)?, parse(right)?);
+    let sum = match (left, right) {
+        (Number::Finite(left), Number::Finite(right)) => left.add(right),
+        _ => None,
+    };
+    Ok(sum.ok_or(CommandError::NotFinite)?.to_text())
 }
 
-/// Reads a plain decimal number in units of 10^-17; `None` when it has an exponent, too many digits, or is none at all.
-fn parse_decimal(text: &[u8]) -> Option<i128> {
-    let (negative, digits) = match text {
+/// What a text stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Number {
+    Finite(Extended),
+    Infinite,
+}
+
+/// Reads a number as C's `strtold` does; `None` when it is none, too large or too small.
+pub(super) fn parse(text: &[u8]) -> Option<Number> {
+    if text.len() > TEXT_BYTES_MAX {
+        return None;
+    }
+    let (is_negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    let point = digits.iter().position(|&byte| byte == b'.');
-    let (whole, fraction) = match point {
-        Some(at) => (&digits[..at], &digits[at + 1..]),
-        None => (digits, &[][..]),
-    };
-    let is_empty = whole.is_empty() && fraction.is_empty();
-    if is_empty || whole.len() > WHOLE_DIGITS || fraction.len() > FRACTION_DIGITS {
-        return None;
+    if text.eq_ignore_ascii_case(b"inf") || text.eq_ignore_ascii_case(b"infinity") {
+        return Some(Number::Infinite);
     }
-    let zeros = std::iter::repeat_n(&b'0', FRACTION_DIGITS - fraction.len());
-    let mut value = 0_i128;
-    for digit in whole.iter().chain(fraction).chain(zeros) {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
+    let Decimal { digits, power } = Decimal::parse(text)?;
+    let magnitude = match first_digit_power(&digits, power) {
+        None => Extended::ZERO,
+        Some(first) if first.abs() > FIRST_DIGIT_POWER_MAX => return None,
+        Some(_) => {
+            let power = i32::try_from(power).ok()?;
+            let scale = power.unsigned_abs();
+            if digits.len() <= SHORT_DIGITS && scale <= SHORT_POWER_MAX {
+                short(&digits, power)?
+            } else {
+                long(&digits, power)?
+            }
+        }
+    };
+    Some(Number::Finite(if is_negative { magnitude.negated() } else { magnitude }))
+}
+
+/// Digits, `0..=9`, without zeros before and behind, times 10 to the power of `power`.
+struct Decimal {
+    digits: Vec<u8>,
+    power: i64,
+}
+
+impl Decimal {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mark = text.iter().position(|byte| matches!(byte, b'e' | b'E'));
+        let (mantissa, exponent) = match mark {
+            Some(at) => (&text[..at], parse_exponent(&text[at + 1..])?),
+            None => (text, 0),
+        };
+        let (mut digits, mut behind_point, mut is_behind) = (Vec::new(), 0, false);
+        for &byte in mantissa {
+            match byte {
+                b'.' if !is_behind => is_behind = true,
+                b'0'..=b'9' => {
+                    digits.push(byte - b'0');
+                    behind_point += i64::from(is_behind);
+                }
+                _ => return None,
+            }
+        }
+        let written = digits.len();
+        if written == 0 {
             return None;
         }
-        value = value * 10 + i128::from(digit);
+        let zeros = digits.iter().take_while(|&&digit| digit == 0).count();
+        digits.drain(..zeros);
+        while digits.pop_if(|digit| *digit == 0).is_some() {
+            behind_point -= 1;
+        }
+        Some(Self { digits, power: exponent - behind_point })
     }
-    Some(if negative { -value } else { value })
 }
 
-fn print_decimal(value: i128) -> String {
-    let sign = if value < 0 { "-" } else { "" };
-    let (whole, fraction) = (value.abs() / SCALE, value.abs() % SCALE);
-    trim(format!("{sign}{whole}.{fraction:0FRACTION_DIGITS$}"))
+/// Reads the digits behind the `e`; far out of reach they say no more than that.
+fn parse_exponent(text: &[u8]) -> Option<i64> {
+    let (sign, digits) = match text {
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] => (1, rest),
+        _ => (1, text),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let append = |value: i64, digit: &u8| (value * 10 + i64::from(digit - b'0')).min(1_000_000_000);
+    Some(sign * digits.iter().fold(0, append))
 }
 
-/// Cuts the zeros behind the last digit of a fraction, and the point when nothing is left behind it.
-fn trim(mut text: String) -> String {
-    let kept = text.trim_end_matches('0').trim_end_matches('.').len();
-    text.truncate(kept);
-    if text.is_empty() || text == "-" || text == "-0" { "0".to_owned() } else { text }
+/// The power of ten that the first digit stands for; `None` for zero.
+fn first_digit_power(digits: &[u8], power: i64) -> Option<i64> {
+    let behind_first = i64::try_from(digits.len().checked_sub(1)?).ok()?;
+    Some(power + behind_first)
+}
+
+/// A number whose digits and whose power of five fit 64 bits each, as most do.
+pub(super) fn short(digits: &[u8], power: i32) -> Option<Extended> {
+    let value = digits.iter().fold(0, |value, &digit| value * 10 + u128::from(digit));
+    let fives = 5_u128.pow(power.unsigned_abs());
+    if power >= 0 {
+        return Extended::round(value * fives, false, power);
+    }
+    // Moved up as far as it goes, the value gives a quotient of at least 64 bits.
+    let zeros = value.leading_zeros();
+    let value = value << zeros;
+    Extended::round(value / fives, value % fives > 0, power - zeros.cast_signed())
+}
+
+/// Any other number.
+pub(super) fn long(digits: &[u8], power: i32) -> Option<Extended> {
+    let mut value = Big::from_digits(digits);
+    let fives = Big::power_of_five(power.unsigned_abs());
+    if power >= 0 {
+        value.multiply(&fives);
+        let (top, is_inexact, shift) = value.top();
+        return Extended::round(top, is_inexact, power + shift);
+    }
+    let (quotient, is_inexact, shift) = value.divide(&fives);
+    Extended::round(quotient, is_inexact, power + shift)
 }

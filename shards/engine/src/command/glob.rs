@@ -1,11 +1,15 @@
 //! Owns the patterns of KEYS and SCAN: `*`, `?`, `[a-z]`, `[^x]` and `\` before a letter that is meant as it is.
 
-/// Whether `text` is what `pattern` describes, byte by byte.
+/// Whether `text` is what `pattern` describes, byte by byte. An empty text fits `*` and an empty pattern, and no other: not
+/// `**`, as in Redis.
 ///
 /// It takes at most as many steps as the product of the lengths: on a mismatch only the last `*` takes one byte more, which
 /// is enough because everything else stands for exactly one byte.
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    if text.is_empty() {
+        return matches!(pattern, [] | [b'*']);
+    }
     let (mut at, mut letter) = (0, 0);
     // Behind the last star: the pattern's rest, and the first byte that the star did not take.
     let mut star: Option<(usize, usize)> = None;

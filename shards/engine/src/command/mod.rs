@@ -1,10 +1,12 @@
 //! The commands: one table, and what each of them does to one core's store.
 
+mod big;
 mod context;
 mod counter;
 mod describe;
 mod error;
 mod expire;
+mod extended;
 mod flags;
 mod float;
 mod gather;
@@ -25,7 +27,7 @@ mod tests;
 
 pub use context::{Context, reply_value};
 pub use describe::describe;
-pub use error::CommandError;
+pub use error::{CommandError, repeat};
 pub use flags::Flags;
 pub use gather::{Gather, Part, check, merge, part};
 pub use glob::matches;

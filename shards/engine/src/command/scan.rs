@@ -10,13 +10,22 @@ use hyperion_store::{ScanCursor, Store};
 
 const COUNT_DEFAULT: u64 = 10;
 
-/// Reads a cursor: what an earlier step answered, or 0.
+/// Reads a cursor: what an earlier step answered, or 0. As in Redis nothing is 0 too, what follows a zero byte is not read, and
+/// a sign is allowed.
 #[must_use]
 pub fn parse_cursor(text: &[u8]) -> Option<ScanCursor> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let (is_negative, digits) = match text {
+        [] => return Some(ScanCursor(0)),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok().map(ScanCursor)
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(ScanCursor(if is_negative { number.wrapping_neg() } else { number }))
 }
 
 struct Options<'a> {

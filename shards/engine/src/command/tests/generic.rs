@@ -161,6 +161,10 @@ fn unknown_commands_are_named_with_what_follows() {
             "-ERR unknown command 'foo', with args beginning with: '  ' ".to_owned(),
         ),
         (
+            "f\\x01\\xff\\x00o \\xff\\x00\\xff b",
+            "-ERR unknown command 'f\x01\u{fffd}', with args beginning with: '\u{fffd}' 'b' ".to_owned(),
+        ),
+        (
             &format!("foo {long} b"),
             format!("-ERR unknown command 'foo', with args beginning with: '{}' ", &long[..128]),
         ),

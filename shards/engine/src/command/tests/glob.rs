@@ -10,6 +10,8 @@ fn patterns() {
         ("*", "", true),
         ("*", "anything", true),
         ("**", "anything", true),
+        ("**", "", false),
+        ("a**", "a", true),
         ("a", "a", true),
         ("a", "A", false),
         ("a", "ab", false),
