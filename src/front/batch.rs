@@ -5,6 +5,8 @@ use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
+use super::limits::OUTPUT_KEEP_BYTES;
+
 /// One command in a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommandHead {
@@ -27,6 +29,16 @@ pub(crate) struct CommandBatch {
 }
 
 impl CommandBatch {
+    /// Takes the batch, and leaves an empty one with room for as much again.
+    pub(crate) fn take(&mut self) -> Box<Self> {
+        let next = Self {
+            heads: Vec::with_capacity(self.heads.len()),
+            lengths: Vec::with_capacity(self.lengths.len()),
+            bytes: Vec::with_capacity(self.bytes.len().min(OUTPUT_KEEP_BYTES)),
+        };
+        Box::new(std::mem::replace(self, next))
+    }
+
     /// Adds a command; `arguments[0]` is its name, which stays here.
     pub(crate) fn push(&mut self, head: CommandHead, arguments: &[&[u8]]) {
         self.heads.push(head);
@@ -66,4 +78,16 @@ pub(crate) struct ReplyBatch {
     pub(crate) bytes: Vec<u8>,
     /// The highest position that one of them observed of the answering core's log.
     pub(crate) observed: u64,
+}
+
+impl ReplyBatch {
+    /// As [`CommandBatch::take`].
+    pub(crate) fn take(&mut self) -> Box<Self> {
+        let next = Self {
+            heads: Vec::with_capacity(self.heads.len()),
+            bytes: Vec::with_capacity(self.bytes.len().min(OUTPUT_KEEP_BYTES)),
+            observed: 0,
+        };
+        Box::new(std::mem::replace(self, next))
+    }
 }

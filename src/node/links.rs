@@ -28,10 +28,10 @@ impl NodeCore {
                 continue;
             }
             if !link.commands.heads.is_empty() {
-                link.backlog.push_back(Mail::Commands(Box::new(std::mem::take(&mut link.commands))));
+                link.backlog.push_back(Mail::Commands(link.commands.take()));
             }
             if !link.replies.heads.is_empty() {
-                link.held.push_back(Box::new(std::mem::take(&mut link.replies)));
+                link.held.push_back(link.replies.take());
             }
             while link.held.front().is_some_and(|batch| batch.observed <= released) {
                 if let Some(batch) = link.held.pop_front() {

@@ -170,7 +170,7 @@ fn nobody_sees_half() {
     let node = setup.start();
     set_names(&node);
     let crowd = crowd(&node, 1);
-    crowd.wait(6_000);
+    crowd.wait(3_000);
     crowd.end();
     expect_all_whole(&node);
 }

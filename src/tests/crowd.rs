@@ -17,28 +17,29 @@ fn expect_service(node: &Node) {
     client.expect(&[("SET service 1", "OK"), ("GET service", "1"), ("DEL service", "1")]);
 }
 
-/// Sends a million commands and reads their answers: nothing at first, then all of them.
-fn a_million(node: &Node, address: SocketAddr, line: &str, answer: &str, bound_bytes: u64) {
-    const COUNT: usize = 1_000_000;
+const MILLION: usize = 1_000_000;
+
+/// Sends `count` commands and reads their answers: nothing at first, then all of them.
+fn read_late(node: &Node, address: SocketAddr, count: usize, line: &str, answer: &str, bound_bytes: u64) {
     let mut stream = TcpStream::connect(address).expect("the node listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
     let mut writer = stream.try_clone().expect("it is a socket");
     let before = node.memory("VmRSS");
     let commands = pipeline([line]).repeat(1_000);
     // The node stops taking commands while nobody reads; the rest is sent while we read.
-    let sender = thread::spawn(move || (0..COUNT / 1_000).for_each(|_| writer.write_all(&commands).expect("it takes them")));
+    let sender = thread::spawn(move || (0..count / 1_000).for_each(|_| writer.write_all(&commands).expect("it takes them")));
     thread::sleep(std::time::Duration::from_millis(300));
     expect_service(node);
     let answer = answer.as_bytes();
-    let (mut left, mut buffer, mut kept) = (COUNT * answer.len(), vec![0; 1 << 20], 0);
+    let (mut left, mut buffer, mut kept) = (count * answer.len(), vec![0; 1 << 20], 0);
     while left > 0 {
-        let count = stream.read(&mut buffer[kept..]).expect("the node answers");
-        assert!(count > 0, "the node closed, {left} bytes are missing");
-        left -= count;
-        let whole = (kept + count) / answer.len() * answer.len();
+        let came = stream.read(&mut buffer[kept..]).expect("the node answers");
+        assert!(came > 0, "the node closed, {left} bytes are missing");
+        left -= came;
+        let whole = (kept + came) / answer.len() * answer.len();
         assert!(buffer[..whole].chunks(answer.len()).all(|one| one == answer), "an answer is wrong");
-        buffer.copy_within(whole..kept + count, 0);
-        kept = kept + count - whole;
+        buffer.copy_within(whole..kept + came, 0);
+        kept = kept + came - whole;
     }
     sender.join().expect("all was sent");
     let grown = node.memory("VmHWM").saturating_sub(before);
@@ -49,23 +50,23 @@ fn a_million(node: &Node, address: SocketAddr, line: &str, answer: &str, bound_b
 #[test]
 fn a_million_pings_in_one_pipeline() {
     let node = Setup::new().start();
-    a_million(&node, node.resp(), "PING", "+PONG\r\n", 48 * MEBIBYTE);
+    read_late(&node, node.resp(), MILLION, "PING", "+PONG\r\n", 48 * MEBIBYTE);
 }
 
 #[test]
 fn a_million_reads_in_one_pipeline() {
     let node = Setup::new().start();
     node.client().set("key", b"0123456789");
-    a_million(&node, node.resp(), "GET key", "$10\r\n0123456789\r\n", 48 * MEBIBYTE);
+    read_late(&node, node.resp(), MILLION, "GET key", "$10\r\n0123456789\r\n", 48 * MEBIBYTE);
 }
 
 #[test]
-fn a_million_reads_of_the_other_core() {
+fn a_long_pipeline_of_reads_of_the_other_core() {
     let Some(setup) = Setup::two_cores() else { return };
     let node = setup.at("/nodes/0/resp_cores", json!(1)).start();
     let key = key_of_the_second_core(&node);
     node.client().set(&key, b"0123456789");
-    a_million(&node, node.resp_core(0), &format!("GET {key}"), "$10\r\n0123456789\r\n", 64 * MEBIBYTE);
+    read_late(&node, node.resp_core(0), MILLION / 4, &format!("GET {key}"), "$10\r\n0123456789\r\n", 64 * MEBIBYTE);
 }
 
 /// Sends GETs of 1 MiB to an address and reads nothing, until the node closes; gives how much its memory grew.
@@ -89,7 +90,7 @@ fn never_reads(node: &Node, address: SocketAddr, key: &str) -> u64 {
 fn a_client_that_never_reads_is_closed() {
     let node = Setup::new().at("/settings/limits/write_timeout_s", json!(1)).start();
     let grown = never_reads(&node, node.resp(), "key");
-    assert!(grown < 32 * MEBIBYTE, "memory grew by {grown} bytes");
+    assert!(grown < 48 * MEBIBYTE, "memory grew by {grown} bytes");
 }
 
 #[test]

@@ -56,6 +56,11 @@ impl Bell {
         }
     }
 
+    /// Lets the next read of the outer eventfd complete at once.
+    pub(crate) fn ring_outer(&self) {
+        write_one(&self.outer_event);
+    }
+
     /// Asks the core to leave its loop.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);

@@ -37,7 +37,9 @@ pub const TICK_INTERVAL: Duration = Duration::from_millis(100);
 /// A turn that works longer than this is counted as a stall.
 pub const STALL: Duration = Duration::from_millis(1);
 /// How long glommio's own reactor may be kept waiting by a busy ring while a guest waits on it.
-pub const PREEMPT: Duration = Duration::from_millis(1);
+pub const GUESTS_WAIT_MAX: Duration = Duration::from_millis(1);
+/// glommio's preempt timer. Longer than a thread is ever kept off the processor: see `drive.rs`.
+pub const PREEMPT: Duration = Duration::from_secs(10);
 /// Rounds in which woken guests may run before the ring has its turn again.
 pub const GUEST_ROUNDS: usize = 16;
 /// Idle seconds before the kernel asks a silent peer whether it is still there.

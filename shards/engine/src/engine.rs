@@ -10,7 +10,7 @@ use hyperion_store::{Append, Room, ScanCursor, Store, StoreError, SyncTicket};
 use std::collections::VecDeque;
 
 /// Bytes that a record may take beside its key and value, roundly.
-const RECORD_SLACK_BYTES: usize = 64;
+pub(crate) const RECORD_SLACK_BYTES: usize = 64;
 
 /// Working space above this size is given back after the command.
 const SCRATCH_KEEP_BYTES: usize = 1 << 20;
@@ -68,6 +68,8 @@ pub struct Engine {
     pub(crate) own_mail: VecDeque<Mail>,
     /// Steps that found no room in the log.
     pub(crate) parked: VecDeque<(CoreId, Mail)>,
+    /// Flushes that wait until no key is locked.
+    pub(crate) flushes: VecDeque<(CoreId, Mail)>,
     settings: Settings,
     effects: Vec<Effect>,
     start: u16,
@@ -91,6 +93,7 @@ impl Engine {
             waiting: Vec::new(),
             own_mail: VecDeque::new(),
             parked: VecDeque::new(),
+            flushes: VecDeque::new(),
             settings,
             effects: Vec::new(),
             start,
@@ -111,6 +114,12 @@ impl Engine {
     /// The store, for the one who writes its files and resumes it.
     pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// Ends the machine and gives its store back.
+    #[must_use]
+    pub fn into_store(self) -> Store {
+        self.store
     }
 
     /// The settings in force.
@@ -151,7 +160,7 @@ impl Engine {
     /// Whether nothing waits for the log or for other cores.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.waiting.is_empty() && self.parked.is_empty() && self.coordinator.is_idle()
+        self.waiting.is_empty() && self.parked.is_empty() && self.flushes.is_empty() && self.coordinator.is_idle()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -337,16 +346,34 @@ impl Engine {
 
     fn touches_locked(&self, request: &Request<'_>) -> bool {
         match request.spec.run {
-            Run::Key(_) | Run::Keys { .. } => command::keys_of(request.spec, request.arguments)
-                .any(|at| self.locks.holds(request.database, request.arguments[at])),
+            Run::Key(_) | Run::Keys { .. } => {
+                command::keys_of(request.spec, request.arguments)
+                    .any(|at| self.locks.holds(request.database, request.arguments[at]))
+                    || self.target_is_locked(request)
+            }
+            Run::Every(gather) => gather == command::Gather::Flush,
             _ => false,
         }
     }
 
+    /// COPY may name a key of another database.
+    fn target_is_locked(&self, request: &Request<'_>) -> bool {
+        let is_copy = matches!(request.spec.run, Run::Keys { spread: command::Spread::Copy, .. });
+        is_copy
+            && command::copy_options(request.arguments, request.database)
+                .is_ok_and(|(target, _)| self.locks.holds(target, request.arguments[2]))
+    }
+
     fn no_room(&self, reply: &mut dyn ReplyWriter) -> Outcome {
-        let Some(why) = &self.no_segments else { return Outcome::NoRoom };
-        reply.error(&format!("MISCONF {why}; writes are refused until there is room, reads go on"));
+        let Some(refusal) = self.room_refusal() else { return Outcome::NoRoom };
+        reply.error(&refusal);
         Outcome::Done { observed: 0 }
+    }
+
+    /// Why what found no room is refused, if no segment can be made; else it waits.
+    pub(crate) fn room_refusal(&self) -> Option<String> {
+        let refusal = |why| format!("MISCONF {why}; writes are refused until there is room, reads go on");
+        self.no_segments.as_ref().map(refusal)
     }
 
     /// Why a command that grows the data is refused now.
@@ -379,6 +406,11 @@ impl Engine {
     pub(crate) fn take_mail(&mut self, from: CoreId, mail: Mail) {
         match mail {
             Mail::Transaction(step) => self.transaction_mail(from, step),
+            // A flush must not come between the prepared changes of a transaction and their taking effect.
+            Mail::Ask { gather: command::Gather::Flush, .. } if !self.locks.is_empty() => {
+                self.locks.hold_back();
+                self.flushes.push_back((from, mail));
+            }
             Mail::Ask { id, gather, database, arguments } => {
                 let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
                 self.store.begin_observing();
@@ -387,7 +419,7 @@ impl Engine {
                         let until = Until::Released(self.store.observed_position());
                         self.wait(until, Then::Mail { to: from, mail: Mail::Part { id, part } });
                     }
-                    Err(CommandError::Store(StoreError::NoRoom { .. })) if self.no_segments.is_none() => {
+                    Err(CommandError::Store(StoreError::NoRoom { .. })) if self.room_refusal().is_none() => {
                         self.parked.push_back((from, Mail::Ask { id, gather, database, arguments }));
                     }
                     Err(error) => self.send(from, Mail::Part { id, part: Part::Refused(error.to_string()) }),

@@ -24,6 +24,8 @@ pub(crate) struct Locks {
     waiting: VecDeque<LockRequest>,
     /// A lock was let go since this was last asked.
     released: bool,
+    /// Somebody waits until no key is locked: requests wait behind.
+    is_held_back: bool,
 }
 
 impl Locks {
@@ -48,7 +50,7 @@ impl Locks {
     }
 
     fn is_free(&self, request: &LockRequest) -> bool {
-        request.keys.iter().all(|key| !self.held.contains_key(key))
+        !self.is_held_back && request.keys.iter().all(|key| !self.held.contains_key(key))
     }
 
     fn take(&mut self, request: &LockRequest) {
@@ -73,6 +75,18 @@ impl Locks {
         let request = self.waiting.remove(at).expect("its place was just found");
         self.take(&request);
         Some(request)
+    }
+
+    /// No more keys are locked until [`Locks::let_on`].
+    ///
+    /// Nobody waits for another in a circle by that: whoever holds keys here waits only for cores behind this one.
+    pub(crate) fn hold_back(&mut self) {
+        self.is_held_back = true;
+    }
+
+    /// Keys may be locked again.
+    pub(crate) fn let_on(&mut self) {
+        self.is_held_back = false;
     }
 
     /// Whether a lock was let go since the last call.
@@ -104,6 +118,18 @@ mod tests {
         assert_eq!(locks.next_granted().map(|granted| granted.id), Some(TransactionId(2)));
         locks.release(TransactionId(2));
         assert!(locks.is_empty() && locks.take_released() && !locks.take_released());
+    }
+
+    #[test]
+    fn requests_that_are_held_back_wait_although_their_keys_are_free() {
+        let mut locks = Locks::default();
+        locks.lock(request(1, &[b"a"]));
+        locks.hold_back();
+        assert!(locks.lock(request(2, &[b"b"])).is_none());
+        locks.release(TransactionId(1));
+        assert!(locks.is_empty() && locks.next_granted().is_none());
+        locks.let_on();
+        assert_eq!(locks.next_granted().map(|granted| granted.id), Some(TransactionId(2)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 const WORD_BITS: u32 = u64::BITS;
 /// The largest powers that fit a word.
-const TENS: u64 = 10_u64.pow(TENS_DIGITS as u32);
+const TENS: u64 = 10_u64.pow(19);
 const TENS_DIGITS: usize = 19;
 const FIVES: u64 = 5_u64.pow(FIVES_POWER);
 const FIVES_POWER: u32 = 27;
@@ -140,7 +140,7 @@ impl Big {
     }
 
     /// Prints the number.
-    pub(super) fn to_text(mut self) -> String {
+    pub(super) fn into_text(mut self) -> String {
         let mut parts = Vec::new();
         while !self.0.is_empty() {
             let mut rest = 0;

@@ -58,7 +58,8 @@ impl Extended {
         // One bit is left above for a carry, 63 below. What falls off behind them is kept as the last bit: when bits fall off,
         // the sum has at least 62 bits behind those that are kept, so that this one only breaks ties.
         let far = large.power.abs_diff(small.power);
-        let (high, low) = (u128::from(large.significand) << 63, u128::from(small.significand) << 63);
+        let (high, low) =
+            (u128::from(large.significand) << 63, u128::from(small.significand) << 63);
         let moved = low.checked_shr(far).unwrap_or(0);
         let is_cut = moved.checked_shl(far).unwrap_or(0) != low;
         let low = moved | u128::from(is_cut);
@@ -76,7 +77,7 @@ impl Extended {
         let whole = u128::from(self.significand);
         let digits = match self.power {
             0..64 => format!("{}", whole << self.power),
-            64.. => Big::shifted(self.significand, self.power.unsigned_abs()).to_text(),
+            64.. => Big::shifted(self.significand, self.power.unsigned_abs()).into_text(),
             _ => fraction_text(round_shift(whole * FRACTION_SCALE, self.power.unsigned_abs())),
         };
         if self.is_negative && digits != "0" { format!("-{digits}") } else { digits }
@@ -98,7 +99,6 @@ fn fraction_text(units: u128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half has 64 bits")]
 fn high(value: u128) -> u64 {
     (value >> 64) as u64
 }

@@ -2,7 +2,7 @@
 
 use super::{Then, Until};
 use crate::effect::{Mail, OwnedWrite, TransactionMail, Want, Wanted};
-use crate::engine::Engine;
+use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::lock::LockRequest;
 use hyperion_model::{CoreId, TransactionId};
 use hyperion_store::{Room, StoreError, Write};
@@ -85,12 +85,20 @@ impl Engine {
                 expiry_ms: write.expiry_ms,
             })
             .collect();
-        match self.store.prepare(id, &borrowed) {
+        // Asked for as a whole: pieces of a long value that find no room are written in vain, and would be again and again.
+        let bytes = writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len) + RECORD_SLACK_BYTES);
+        let prepared = match self.store.room(bytes.clone().sum()) {
+            Room::Now => self.store.prepare(id, &borrowed),
+            Room::Later => Err(StoreError::NoRoom { bytes: bytes.sum() }),
+        };
+        match prepared {
             Ok(()) => {
                 let position = self.store.appended_position();
                 let mail = Mail::Transaction(TransactionMail::Prepared { id });
                 self.wait(Until::Durable(position), Then::Mail { to: from, mail });
             }
+            // The keys are locked, and reads of them wait: better refused than parked on a full disk.
+            Err(StoreError::NoRoom { .. }) if let Some(error) = self.room_refusal() => self.send(from, refuse(error)),
             Err(StoreError::NoRoom { .. }) => {
                 self.parked.push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
             }
@@ -100,6 +108,12 @@ impl Engine {
 
     fn unlock(&mut self, id: TransactionId) {
         self.locks.release(id);
+        if self.locks.is_empty() {
+            self.locks.let_on();
+            for (from, mail) in std::mem::take(&mut self.flushes) {
+                self.take_mail(from, mail);
+            }
+        }
         while let Some(request) = self.locks.next_granted() {
             self.granted(&request);
         }

@@ -162,7 +162,8 @@ fn unknown_commands_are_named_with_what_follows() {
         ),
         (
             "f\\x01\\xff\\x00o \\xff\\x00\\xff b",
-            "-ERR unknown command 'f\x01\u{fffd}', with args beginning with: '\u{fffd}' 'b' ".to_owned(),
+            "-ERR unknown command 'f\x01\u{fffd}', with args beginning with: '\u{fffd}' 'b' "
+                .to_owned(),
         ),
         (
             &format!("foo {long} b"),
