@@ -5,7 +5,6 @@ use crate::effect::{Answer, OwnedWrite, Want, Wanted};
 use crate::lock::LockKey;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::KEY_BYTES_MAX;
-use hyperion_model::limits::KEY_BYTES_MAX;
 
 /// A command's keys and what it does with them.
 #[derive(Debug)]
@@ -57,9 +56,6 @@ impl Shape {
                 names.push((database, std::mem::take(&mut arguments[1])));
                 names.push((target, std::mem::take(&mut arguments[2])));
             }
-        }
-        if let Some((_, key)) = names.iter().find(|(_, key)| key.len() > KEY_BYTES_MAX) {
-            return Err(CommandError::KeyTooLong { bytes: key.len() });
         }
         if let Some((_, key)) = names.iter().find(|(_, key)| key.len() > KEY_BYTES_MAX) {
             return Err(CommandError::KeyTooLong { bytes: key.len() });
