@@ -21,7 +21,8 @@ impl LogControl {
     /// Starts logging to standard error.
     pub(crate) fn start() -> Self {
         let (filter, handle) = reload::Layer::new(LevelFilter::INFO);
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+        let lines =
+            tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
         tracing_subscriber::registry().with(filter).with(lines).init();
         let ring_level = match std::env::var("HYPERION_RING_LEVEL").as_deref() {
             Ok("6.6") => Some(RingLevel::V6_6),

@@ -58,7 +58,8 @@ impl CommandBatch {
             lengths = rest;
             let start = at;
             at += own.iter().map(|&length| length as usize).sum::<usize>();
-            let key = own.first().map_or(&[][..], |&length| &self.bytes[start..start + length as usize]);
+            let key =
+                own.first().map_or(&[][..], |&length| &self.bytes[start..start + length as usize]);
             (head, key)
         })
     }

@@ -5,7 +5,9 @@ use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
 
-use super::limits::{REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX};
+use super::limits::{
+    REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
+};
 use super::output::Output;
 
 /// Why no command of a client runs at the moment.
@@ -107,7 +109,13 @@ impl Session {
 }
 
 impl Client {
-    pub(crate) fn new(connection: ConnectionId, number: u64, own_core_only: bool, since_ms: u64, is_open: bool) -> Self {
+    pub(crate) fn new(
+        connection: ConnectionId,
+        number: u64,
+        own_core_only: bool,
+        since_ms: u64,
+        is_open: bool,
+    ) -> Self {
         Self {
             connection,
             number,

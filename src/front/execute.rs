@@ -67,7 +67,9 @@ impl NodeCore {
         }
         if !spec.admits(arguments.len()) {
             self.counters.errors += 1;
-            self.answer(client, |reply| reply.error(&CommandError::WrongArity(spec.name).to_string()));
+            self.answer(client, |reply| {
+                reply.error(&CommandError::WrongArity(spec.name).to_string());
+            });
             return Progress::Ran;
         }
         let request = Request {
@@ -96,7 +98,12 @@ impl NodeCore {
                         self.answer(client, |reply| reply.error(&error.to_string()));
                     } else {
                         let ticket = self.fresh_ticket(client);
-                        self.engine.begin_gather(ticket, gather, request.database, &owned(arguments));
+                        self.engine.begin_gather(
+                            ticket,
+                            gather,
+                            request.database,
+                            &owned(arguments),
+                        );
                     }
                 }
                 Progress::Ran
@@ -116,7 +123,8 @@ impl NodeCore {
         let timed = self.commands_run.is_multiple_of(SAMPLE).then(Instant::now);
         let (own, protocol) = (self.index, client.session.protocol);
         let (is_in_order, is_silent) = (client.output.is_in_order(), client.is_silent());
-        let buffer = if is_in_order { client.output.buffer() } else { client.output.lane_buffer(own) };
+        let buffer =
+            if is_in_order { client.output.buffer() } else { client.output.lane_buffer(own) };
         let before = buffer.len();
         let outcome = self.engine.execute(request, &mut Replies::new(buffer, protocol));
         let observed = match outcome {
@@ -156,7 +164,8 @@ impl NodeCore {
             client.hold = Hold::Drain;
             return Progress::Held;
         }
-        let arguments = u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");
+        let arguments =
+            u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");
         let head = CommandHead {
             connection: client.connection,
             spec: request.spec,
@@ -213,12 +222,19 @@ impl NodeCore {
                 }
             }
             Answer::Error(error) => reply.error(&error),
-            Answer::Gathered { gather, parts } => hyperion_engine::command::merge(gather, parts, random, reply),
+            Answer::Gathered { gather, parts } => {
+                hyperion_engine::command::merge(gather, parts, random, reply);
+            }
         });
     }
 
     /// Answers the client that waits for `ticket`.
-    pub(crate) fn finish_with(&mut self, io: &mut Io, ticket: Ticket, write: impl FnOnce(&mut dyn ReplyWriter)) {
+    pub(crate) fn finish_with(
+        &mut self,
+        io: &mut Io,
+        ticket: Ticket,
+        write: impl FnOnce(&mut dyn ReplyWriter),
+    ) {
         let Some(mut client) = self.client_of(ticket) else { return };
         self.answer(&mut client, write);
         client.session.reply_mode = client.session.reply_mode.next();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hyperion_runtime::{ConnectionId, Socket};
 
 use crate::http::{
-    BODY_DEADLINE_S, CONTINUE, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX, HttpSide, Progress, RequestReader, refusal,
+    BODY_DEADLINE_S, CONTINUE, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX, HttpSide, Progress,
+    RequestReader, refusal,
 };
 use crate::node::{Io, NodeCore};
 
@@ -48,7 +49,8 @@ impl NodeCore {
         self.http.next_number += 1;
         let number = self.http.next_number;
         let since_ns = io.now_ns();
-        let caller = Caller { number, reader: RequestReader::default(), since_ns, waits_for_answer: false };
+        let caller =
+            Caller { number, reader: RequestReader::default(), since_ns, waits_for_answer: false };
         self.http.callers.insert(connection, caller);
         self.http.numbers.insert(number, connection);
     }
@@ -61,13 +63,19 @@ impl NodeCore {
         match caller.reader.feed(bytes) {
             Progress::More => {}
             Progress::Continue => drop(io.send(connection, &mut CONTINUE.to_vec())),
-            Progress::Refuse(status, sentence) => self.end_http(io, connection, refusal(status, &sentence)),
+            Progress::Refuse(status, sentence) => {
+                self.end_http(io, connection, refusal(status, &sentence));
+            }
             Progress::Complete(request) => {
                 caller.waits_for_answer = true;
                 let number = caller.number;
                 let taken = self.http.side.as_ref().map(|side| side.submit(number, request));
                 if !matches!(taken, Some(Ok(()))) {
-                    self.end_http(io, connection, refusal(503, "too many requests wait; try again"));
+                    self.end_http(
+                        io,
+                        connection,
+                        refusal(503, "too many requests wait; try again"),
+                    );
                 }
             }
         }
@@ -128,11 +136,16 @@ impl NodeCore {
             .map(|(&connection, _)| connection)
             .collect();
         for connection in late {
-            let waits = self.http.callers.get(&connection).is_some_and(|caller| caller.waits_for_answer);
+            let waits =
+                self.http.callers.get(&connection).is_some_and(|caller| caller.waits_for_answer);
             if waits {
                 io.close(connection);
             } else {
-                self.end_http(io, connection, refusal(408, "the request did not come whole in time; send it at once"));
+                self.end_http(
+                    io,
+                    connection,
+                    refusal(408, "the request did not come whole in time; send it at once"),
+                );
             }
         }
     }

@@ -9,7 +9,8 @@ use hyperion_wire::{Limits, Parsed, Span};
 use super::client::{Client, Hold};
 use super::execute::Progress;
 use super::limits::{
-    INPUT_KEEP_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
+    INPUT_KEEP_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES,
+    PREFETCH_KEYS_MIN,
 };
 use crate::node::{Io, NodeCore};
 
@@ -84,9 +85,13 @@ impl NodeCore {
             }
         }
         if self.input_bytes > INPUT_TOTAL_BYTES_MAX {
-            self.refuse_client(&mut client, "ERR too much unread input of all clients together; try again later");
+            self.refuse_client(
+                &mut client,
+                "ERR too much unread input of all clients together; try again later",
+            );
         }
-        if client.hold != Hold::None && client.input.len() > INPUT_PAUSE_BYTES && !client.is_paused {
+        if client.hold != Hold::None && client.input.len() > INPUT_PAUSE_BYTES && !client.is_paused
+        {
             client.is_paused = true;
             io.pause_receive(connection);
         }
@@ -127,7 +132,13 @@ impl NodeCore {
         used
     }
 
-    fn run_lines(&mut self, io: &mut Io, client: &mut Client, input: &[u8], lines: &mut Lines) -> usize {
+    fn run_lines(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        input: &[u8],
+        lines: &mut Lines,
+    ) -> usize {
         let mut at = 0;
         client.input_needed = 0;
         loop {
@@ -136,7 +147,9 @@ impl NodeCore {
                 self.prefetch(client, input, &lines[..count]);
             }
             for line in &lines[..count] {
-                let progress = line.with_arguments(input, |arguments| self.run_line(io, client, line.spec, arguments));
+                let progress = line.with_arguments(input, |arguments| {
+                    self.run_line(io, client, line.spec, arguments)
+                });
                 if progress == Progress::Held {
                     client.parser.reset();
                     client.input_needed = 0;
@@ -168,8 +181,15 @@ impl NodeCore {
     }
 
     /// Reads commands from `start` on. Gives their number and the end of what was read.
-    fn read_ahead(&self, client: &mut Client, input: &[u8], start: usize, lines: &mut Lines) -> (usize, usize, Ahead) {
-        let limits = if client.session.is_authenticated { &self.limits } else { &Limits::UNAUTHENTICATED };
+    fn read_ahead(
+        &self,
+        client: &mut Client,
+        input: &[u8],
+        start: usize,
+        lines: &mut Lines,
+    ) -> (usize, usize, Ahead) {
+        let limits =
+            if client.session.is_authenticated { &self.limits } else { &Limits::UNAUTHENTICATED };
         let (mut count, mut at) = (0, start);
         while let Some(line) = lines.get_mut(count) {
             line.unquoted = None;
@@ -207,7 +227,8 @@ impl NodeCore {
             for line in lines {
                 let Some(spec) = line.spec else { continue };
                 line.with_arguments(input, |arguments| {
-                    let request = Request { spec, database, arguments, own_core_only: client.own_core_only };
+                    let request =
+                        Request { spec, database, arguments, own_core_only: client.own_core_only };
                     self.engine.prefetch(&request, step);
                 });
             }

@@ -14,5 +14,5 @@ mod replies;
 pub(crate) use client::Client;
 pub(crate) use commands::{FrontAsk, FrontPart};
 pub(crate) use http::HttpDoor;
-pub(crate) use peers::ParkedCommands;
 pub(crate) use input::Lines;
+pub(crate) use peers::ParkedCommands;

@@ -168,7 +168,11 @@ mod tests {
         output.buffer().extend_from_slice(b"c");
         output.mark(0, 0);
         assert_eq!(taken(&mut output, 9), b"");
-        assert_eq!(taken(&mut output, 10), b"a", "the older answer does not wait for the newer write");
+        assert_eq!(
+            taken(&mut output, 10),
+            b"a",
+            "the older answer does not wait for the newer write"
+        );
         assert_eq!(taken(&mut output, 19), b"");
         assert_eq!(taken(&mut output, 20), b"bc");
         assert!(!output.waits_for_log());

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use hyperion_engine::{Outcome, Request};
-use hyperion_model::limits::WAITING_COMMANDS_MAX;
 use hyperion_model::ReplyWriter;
+use hyperion_model::limits::WAITING_COMMANDS_MAX;
 use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandBatch, CommandHead, ReplyBatch, ReplyHead};
@@ -56,7 +56,8 @@ impl NodeCore {
                 at += length as usize;
             }
             length_at += head.arguments as usize;
-            let waits = !self.parked.is_empty() && self.parked.origins.contains(&(from, head.connection));
+            let waits =
+                !self.parked.is_empty() && self.parked.origins.contains(&(from, head.connection));
             if waits || !self.run_for(from, *head, &arguments) {
                 self.park(from, *head, &arguments);
             }
@@ -65,7 +66,8 @@ impl NodeCore {
 
     /// Runs one command of another core's client; `false`: it must wait.
     fn run_for(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) -> bool {
-        let request = Request { spec: head.spec, database: head.database, arguments, own_core_only: false };
+        let request =
+            Request { spec: head.spec, database: head.database, arguments, own_core_only: false };
         let replies = &mut self.links[usize::from(from)].replies;
         let before = replies.bytes.len();
         match self.engine.execute(&request, &mut Replies::new(&mut replies.bytes, head.protocol)) {
@@ -86,8 +88,9 @@ impl NodeCore {
         if self.parked.commands.len() >= WAITING_COMMANDS_MAX {
             let replies = &mut self.links[usize::from(from)].replies;
             let before = replies.bytes.len();
-            Replies::new(&mut replies.bytes, head.protocol)
-                .error("ERR too many commands wait for locked keys or for room in the log; try again");
+            Replies::new(&mut replies.bytes, head.protocol).error(
+                "ERR too many commands wait for locked keys or for room in the log; try again",
+            );
             let length = replies.bytes.len() - before;
             replies.heads.push(ReplyHead { connection: head.connection, length });
             return;

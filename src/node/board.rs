@@ -24,6 +24,9 @@ impl Board {
 
     /// What all cores show.
     pub(crate) fn read(&self) -> Vec<CoreFigures> {
-        self.cores.iter().map(|place| place.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
+        self.cores
+            .iter()
+            .map(|place| place.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .collect()
     }
 }

@@ -109,7 +109,10 @@ impl NodeCore {
             let file = self.segment_file(append.slot).cached;
             let timed = Instant::now();
             if let Err(error) = io.write_inline(file, append.start as u64, bytes) {
-                die(&format!("writing segment {} failed: {error}", self.engine.store().segment_id(append.slot)));
+                die(&format!(
+                    "writing segment {} failed: {error}",
+                    self.engine.store().segment_id(append.slot)
+                ));
             }
             self.counters.writes.add(timed.elapsed());
             self.counters.bytes_logged += bytes.len() as u64;
@@ -126,7 +129,12 @@ impl NodeCore {
         for append in appends {
             if let Some((file, arena)) = self.segment_file(append.slot).direct {
                 let start = append.start / DIRECT_BLOCK_BYTES * DIRECT_BLOCK_BYTES;
-                io.write_arena(file, arena, start..append.end.next_multiple_of(DIRECT_BLOCK_BYTES), TOKEN_DIRECT);
+                io.write_arena(
+                    file,
+                    arena,
+                    start..append.end.next_multiple_of(DIRECT_BLOCK_BYTES),
+                    TOKEN_DIRECT,
+                );
                 self.commit.direct_left += 1;
             }
         }
@@ -155,7 +163,9 @@ impl NodeCore {
         self.engine.take_effects(&mut effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Mail { to, mail } => self.links[usize::from(to.0)].backlog.push_back(Mail::Engine(mail)),
+                Effect::Mail { to, mail } => {
+                    self.links[usize::from(to.0)].backlog.push_back(Mail::Engine(mail));
+                }
                 Effect::Finished { ticket, answer } => self.finished(io, ticket, answer),
             }
         }
@@ -228,7 +238,10 @@ impl NodeCore {
         for slot in headers {
             let file = self.segment_file(slot).cached;
             if let Err(error) = io.write_inline(file, 0, self.engine.store().header_bytes(slot)) {
-                die(&format!("writing the header of segment {} failed: {error}", self.engine.store().segment_id(slot)));
+                die(&format!(
+                    "writing the header of segment {} failed: {error}",
+                    self.engine.store().segment_id(slot)
+                ));
             }
             self.commit.freeing.push(slot);
             io.sync(file, TOKEN_FREE + u64::from(slot));
@@ -278,8 +291,13 @@ impl NodeCore {
 
     /// Leaves when everything begun is on the disk and sent.
     fn finish(&mut self, io: &mut Io) {
-        let durable = self.engine.store().durable_position() >= self.engine.store().appended_position();
-        if durable && self.commit.sync.is_none() && self.commit.direct_left == 0 && self.engine.is_settled() {
+        let durable =
+            self.engine.store().durable_position() >= self.engine.store().appended_position();
+        if durable
+            && self.commit.sync.is_none()
+            && self.commit.direct_left == 0
+            && self.engine.is_settled()
+        {
             io.stop();
         } else {
             std::thread::sleep(Duration::from_micros(100));
@@ -290,6 +308,8 @@ impl NodeCore {
 
 /// The disk failed: nothing more is acknowledged.
 pub(super) fn die(what: &str) -> ! {
-    tracing::error!("{what}; the node stops so that nothing is acknowledged that may be lost: check the disk, then start again");
+    tracing::error!(
+        "{what}; the node stops so that nothing is acknowledged that may be lost: check the disk, then start again"
+    );
     std::process::exit(EXIT_DISK)
 }

@@ -12,13 +12,13 @@ use hyperion_model::CoreId;
 use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
 use hyperion_wire::Limits;
 
+use super::Io;
 use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::Counters;
 use super::links::Link;
 use super::supply::{Supplied, Supply};
-use super::Io;
 use crate::config::{Accepted, Resolved};
 use crate::front::batch::{CommandBatch, ReplyBatch};
 use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands};
@@ -148,7 +148,8 @@ impl NodeCore {
 
     /// Random bits.
     pub(crate) fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        self.random =
+            self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         self.random ^ (self.random >> 29)
     }
 }

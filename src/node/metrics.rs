@@ -21,7 +21,14 @@ impl Page {
     }
 
     /// One value a core.
-    fn each(&mut self, name: &str, kind: &str, help: &str, cores: &[CoreFigures], figure: fn(&CoreFigures) -> u64) {
+    fn each(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        cores: &[CoreFigures],
+        figure: fn(&CoreFigures) -> u64,
+    ) {
         self.head(name, kind, help);
         for (core, figures) in cores.iter().enumerate() {
             self.line(name, &format!("{{core=\"{core}\"}}"), figure(figures));
@@ -35,9 +42,17 @@ impl Page {
             below += count;
             #[expect(clippy::cast_precision_loss, reason = "edges are small")]
             let seconds = *edge_us as f64 / 1e6;
-            self.line(&format!("{name}_bucket"), &format!("{{{label}{comma}le=\"{seconds}\"}}"), below);
+            self.line(
+                &format!("{name}_bucket"),
+                &format!("{{{label}{comma}le=\"{seconds}\"}}"),
+                below,
+            );
         }
-        self.line(&format!("{name}_bucket"), &format!("{{{label}{comma}le=\"+Inf\"}}"), latency.count);
+        self.line(
+            &format!("{name}_bucket"),
+            &format!("{{{label}{comma}le=\"+Inf\"}}"),
+            latency.count,
+        );
         #[expect(clippy::cast_precision_loss, reason = "a sum of times need not be exact")]
         let seconds = latency.sum_ns as f64 / 1e9;
         let braces = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
@@ -61,30 +76,72 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     commands(&mut page, cores);
     let gauge = "gauge";
     let counter = "counter";
-    page.each("keys", gauge, "Keys, expired ones that nobody met too.", cores, |core| core.store.keys);
+    page.each("keys", gauge, "Keys, expired ones that nobody met too.", cores, |core| {
+        core.store.keys
+    });
     page.each("expiring_keys", gauge, "Keys that expire.", cores, |core| core.store.expiring);
-    page.each("expired_keys_total", counter, "Keys removed because they had expired.", cores, |core| core.store.expired);
-    page.each("records_bytes", gauge, "Bytes of records in use, dead ones too.", cores, |core| core.store.held_bytes);
-    page.each("live_bytes", gauge, "Bytes of records that are live.", cores, |core| core.store.live_bytes);
+    page.each(
+        "expired_keys_total",
+        counter,
+        "Keys removed because they had expired.",
+        cores,
+        |core| core.store.expired,
+    );
+    page.each("records_bytes", gauge, "Bytes of records in use, dead ones too.", cores, |core| {
+        core.store.held_bytes
+    });
+    page.each("live_bytes", gauge, "Bytes of records that are live.", cores, |core| {
+        core.store.live_bytes
+    });
     page.each("index_bytes", gauge, "Bytes of the indexes.", cores, |core| core.store.index_bytes);
-    page.each("segments_in_use", gauge, "Segments with records.", cores, |core| core.store.segments_in_use);
-    page.each("segments_ready", gauge, "Segments that wait.", cores, |core| core.store.segments_ready);
-    page.each("logged_bytes_total", counter, "Bytes written to segment files.", cores, |core| core.counters.bytes_logged);
+    page.each("segments_in_use", gauge, "Segments with records.", cores, |core| {
+        core.store.segments_in_use
+    });
+    page.each("segments_ready", gauge, "Segments that wait.", cores, |core| {
+        core.store.segments_ready
+    });
+    page.each("logged_bytes_total", counter, "Bytes written to segment files.", cores, |core| {
+        core.counters.bytes_logged
+    });
     page.each("clients", gauge, "Connected Redis clients.", cores, |core| core.clients);
-    page.each("connections_total", counter, "Redis clients accepted.", cores, |core| core.counters.connections);
-    page.each("connections_refused_total", counter, "Redis clients turned away.", cores, |core| core.counters.connections_refused);
+    page.each("connections_total", counter, "Redis clients accepted.", cores, |core| {
+        core.counters.connections
+    });
+    page.each("connections_refused_total", counter, "Redis clients turned away.", cores, |core| {
+        core.counters.connections_refused
+    });
     page.each("errors_total", counter, "Error replies.", cores, |core| core.counters.errors);
-    page.each("protocol_errors_total", counter, "Clients closed for what they sent.", cores, |core| core.counters.protocol_errors);
-    page.each("input_buffer_bytes", gauge, "Unread input of all clients.", cores, |core| core.input_bytes);
-    page.each("received_bytes_total", counter, "Bytes received.", cores, |core| core.runtime.bytes_in);
+    page.each(
+        "protocol_errors_total",
+        counter,
+        "Clients closed for what they sent.",
+        cores,
+        |core| core.counters.protocol_errors,
+    );
+    page.each("input_buffer_bytes", gauge, "Unread input of all clients.", cores, |core| {
+        core.input_bytes
+    });
+    page.each("received_bytes_total", counter, "Bytes received.", cores, |core| {
+        core.runtime.bytes_in
+    });
     page.each("sent_bytes_total", counter, "Bytes sent.", cores, |core| core.runtime.bytes_out);
-    page.each("hops_total", counter, "Commands sent to another core.", cores, |core| core.counters.hops);
+    page.each("hops_total", counter, "Commands sent to another core.", cores, |core| {
+        core.counters.hops
+    });
     page.each("turns_total", counter, "Turns of the loop.", cores, |core| core.runtime.turns);
-    page.each("enters_total", counter, "Calls of io_uring_enter.", cores, |core| core.runtime.enters);
+    page.each("enters_total", counter, "Calls of io_uring_enter.", cores, |core| {
+        core.runtime.enters
+    });
     page.each("parks_total", counter, "Turns that slept.", cores, |core| core.runtime.parks);
-    page.each("stalls_total", counter, "Turns longer than 1 ms.", cores, |core| core.runtime.stalls_over_1ms);
-    page.each("stall_max_microseconds", gauge, "The longest turn.", cores, |core| core.runtime.stall_ns_max / 1000);
-    page.each("doorbells_total", counter, "Sleeping cores woken.", cores, |core| core.runtime.doorbells);
+    page.each("stalls_total", counter, "Turns longer than 1 ms.", cores, |core| {
+        core.runtime.stalls_over_1ms
+    });
+    page.each("stall_max_microseconds", gauge, "The longest turn.", cores, |core| {
+        core.runtime.stall_ns_max / 1000
+    });
+    page.each("doorbells_total", counter, "Sleeping cores woken.", cores, |core| {
+        core.runtime.doorbells
+    });
     page.head("sync_seconds", "histogram", "Time of a sync of the log.");
     for (core, figures) in cores.iter().enumerate() {
         page.histogram("sync_seconds", &format!("core=\"{core}\""), &figures.counters.syncs);

@@ -36,12 +36,18 @@ pub(super) fn migrate(data: &mut Data, cores: u16, entropy: u64) -> Result<(), O
         sources.push(load(data, CoreId(core), &old_map, entropy ^ u64::from(core))?);
     }
     let lsn_next = sources.iter().map(|source| source.recovered.lsn_next).max().unwrap_or(1);
-    let decided: Set<_> = sources.iter().flat_map(|source| source.recovered.decided.iter().copied()).collect();
+    let decided: Set<_> =
+        sources.iter().flat_map(|source| source.recovered.decided.iter().copied()).collect();
     let generation = data.manifest.generation + 1;
     let mut targets = Vec::new();
     for core in (0..cores).map(CoreId) {
         let next_id = sources.get(usize::from(core.0)).map_or(1, |source| source.next_id);
-        let mut store = Store::new(data.options(core, &new_map, generation, entropy.rotate_left(17) ^ u64::from(core.0)));
+        let mut store = Store::new(data.options(
+            core,
+            &new_map,
+            generation,
+            entropy.rotate_left(17) ^ u64::from(core.0),
+        ));
         store.resume(lsn_next);
         let folder = core_folder(&data.path, core.0);
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
@@ -78,7 +84,9 @@ pub(super) fn migrate(data: &mut Data, cores: u16, entropy: u64) -> Result<(), O
 }
 
 fn remove_segments(folder: &Path) -> Result<(), OpenError> {
-    segments_in(folder)?.iter().try_for_each(|(_, path)| fs::remove_file(path).map_err(failed(path)))
+    segments_in(folder)?
+        .iter()
+        .try_for_each(|(_, path)| fs::remove_file(path).map_err(failed(path)))
 }
 
 fn resolve(
@@ -89,7 +97,8 @@ fn resolve(
     if !unresolved.is_empty() {
         // The records about it need room; it is memory that no file follows.
         let bytes = store.segment_bytes();
-        let memory = hyperion_runtime::arena::allocate(bytes).map_err(failed(Path::new("memory")))?;
+        let memory =
+            hyperion_runtime::arena::allocate(bytes).map_err(failed(Path::new("memory")))?;
         store.add_ready(u64::MAX, memory);
         Engine::resolve(&mut store, unresolved, |id| decided.contains(&id))
             .map_err(|error| failed(Path::new("memory"))(std::io::Error::other(error)))?;
@@ -110,9 +119,11 @@ fn move_keys(
             let mut cursor = ScanCursor::at_partition(partition);
             loop {
                 let mut keys = Vec::new();
-                cursor = source.scan(database, cursor, BATCH_KEYS as u64, |key| keys.push(key.to_vec()));
+                cursor =
+                    source.scan(database, cursor, BATCH_KEYS as u64, |key| keys.push(key.to_vec()));
                 for bytes in &keys {
-                    let target = &mut targets[usize::from(map.owner(map.partition_of(slot_of(bytes))).0)];
+                    let target =
+                        &mut targets[usize::from(map.owner(map.partition_of(slot_of(bytes))).0)];
                     move_key(data, source, target, database, bytes, now_ms)?;
                 }
                 if cursor.0 == 0 || cursor.partition() != partition {

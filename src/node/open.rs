@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use hyperion_model::{CoreId, PartitionMap};
-use hyperion_runtime::files::{self, FileLock, LockError};
 use hyperion_runtime::arena::{self, ArenaView};
+use hyperion_runtime::files::{self, FileLock, LockError};
 use hyperion_store::manifest::{Manifest, ManifestError};
 use hyperion_store::{
     Append, Damage, HEADER_BYTES, HeaderState, Options, Recovered, SegmentHeader, Store,
@@ -34,13 +34,17 @@ pub(crate) enum OpenError {
         error: ManifestError,
     },
     /// There are segments and no manifest.
-    #[error("{path} has segments but no MANIFEST; restore it from a backup, or move the directory away to start empty")]
+    #[error(
+        "{path} has segments but no MANIFEST; restore it from a backup, or move the directory away to start empty"
+    )]
     NoManifest {
         /// The data directory.
         path: PathBuf,
     },
     /// A setting that is fixed for the life of the data.
-    #[error("the data at {path} was made with {what} {made}, the config says {configured}; set it back to {made}")]
+    #[error(
+        "the data at {path} was made with {what} {made}, the config says {configured}; set it back to {made}"
+    )]
     Fixed {
         /// The data directory.
         path: PathBuf,
@@ -60,7 +64,9 @@ pub(crate) enum OpenError {
         damage: Damage,
     },
     /// A segment's header is not right.
-    #[error("{path}: {what}; restore the file from a backup, or move it away to start without its records")]
+    #[error(
+        "{path}: {what}; restore the file from a backup, or move it away to start without its records"
+    )]
     Header {
         /// The file.
         path: PathBuf,
@@ -145,7 +151,13 @@ impl Data {
     }
 
     /// What a core's store is made with.
-    pub(super) fn options(&self, core: CoreId, map: &PartitionMap, generation: u32, entropy: u64) -> Options {
+    pub(super) fn options(
+        &self,
+        core: CoreId,
+        map: &PartitionMap,
+        generation: u32,
+        entropy: u64,
+    ) -> Options {
         Options {
             core,
             map: map.clone(),
@@ -179,7 +191,12 @@ pub(super) struct Loaded {
 }
 
 /// Reads all segments of one core.
-pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) -> Result<Loaded, OpenError> {
+pub(super) fn load(
+    data: &Data,
+    core: CoreId,
+    map: &PartitionMap,
+    entropy: u64,
+) -> Result<Loaded, OpenError> {
     let folder = core_folder(&data.path, core.0);
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     files::sync_directory(&data.path).map_err(failed(&data.path))?;
@@ -189,10 +206,14 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
     for (id, path) in segments_in(&folder)? {
         next_id = next_id.max(id + 1);
         match read_header(&path, data)? {
-            Some(header) if header.generation == generation && header.state == HeaderState::InUse => {
+            Some(header)
+                if header.generation == generation && header.state == HeaderState::InUse =>
+            {
                 used.push((id, path, header));
             }
-            Some(header) if header.generation == generation && free.len() < FREE_KEPT => free.push((id, path)),
+            Some(header) if header.generation == generation && free.len() < FREE_KEPT => {
+                free.push((id, path));
+            }
             // Left over from a segment that was never finished, from another number of cores, or one too many.
             _ => fs::remove_file(&path).map_err(failed(&path))?,
         }
@@ -203,15 +224,19 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
         let file = open_segment(&path)?;
         // What a killed process left in the page cache must be on the disk before anything builds on it.
         file.sync_data().map_err(failed(&path))?;
-        let memory = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
+        let memory =
+            arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
         memory.copy_from_slice(&files::map(&file).map_err(failed(&path))?);
         views.push((id, ArenaView::of(memory)));
         segments.push((SegmentHeader { id, ..header }, memory));
         opened.push((id, file));
     }
-    let recovered = store.recover(segments).map_err(|damage| OpenError::Damaged { folder: folder.clone(), damage })?;
+    let recovered = store
+        .recover(segments)
+        .map_err(|damage| OpenError::Damaged { folder: folder.clone(), damage })?;
     for (id, path) in free {
-        let memory = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
+        let memory =
+            arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
         arena::populate(memory).map_err(failed(&path))?;
         views.push((id, ArenaView::of(memory)));
         store.add_ready(id, memory);
@@ -228,7 +253,9 @@ pub(super) fn load(data: &Data, core: CoreId, map: &PartitionMap, entropy: u64) 
     for &slot in &recovered.dropped {
         let file = files[slot as usize].as_ref();
         if let Some(file) = file {
-            file.write_all_at(store.header_bytes(slot), 0).and_then(|()| file.sync_data()).map_err(failed(&folder))?;
+            file.write_all_at(store.header_bytes(slot), 0)
+                .and_then(|()| file.sync_data())
+                .map_err(failed(&folder))?;
         }
         store.freed(slot);
     }
@@ -240,7 +267,9 @@ pub(super) fn segments_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenErro
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed(folder))? {
         let name = entry.map_err(failed(folder))?.file_name();
-        let id = name.to_str().and_then(|name| name.strip_prefix("segment-")?.strip_suffix(".hyp")?.parse().ok());
+        let id = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("segment-")?.strip_suffix(".hyp")?.parse().ok());
         if let Some(id) = id {
             found.push((id, segment_path(folder, id)));
         }
@@ -268,13 +297,19 @@ fn read_header(path: &Path, data: &Data) -> Result<Option<SegmentHeader>, OpenEr
     match header {
         None => Ok(None),
         Some(_) if !whole => Err(wrong("the file is cut short")),
-        Some(header) if header.instance != data.manifest.instance => Err(wrong("it belongs to another node")),
+        Some(header) if header.instance != data.manifest.instance => {
+            Err(wrong("it belongs to another node"))
+        }
         Some(header) => Ok(Some(header)),
     }
 }
 
 /// Writes and syncs all that a store has for its files, before anything is served.
-pub(super) fn write_out(store: &mut Store, files: &[Option<File>], path: &Path) -> Result<(), OpenError> {
+pub(super) fn write_out(
+    store: &mut Store,
+    files: &[Option<File>],
+    path: &Path,
+) -> Result<(), OpenError> {
     let mut appends: Vec<Append> = Vec::new();
     store.take_appends(&mut appends);
     for append in &appends {

@@ -35,8 +35,18 @@ pub(super) fn status(cores: &[CoreFigures], current: &Current, started_ms: u64) 
 }
 
 fn one(index: usize, cpu: u16, core: &CoreFigures) -> Value {
-    let Stats { turns, enters, parks, bytes_in, bytes_out, stalls_over_1ms, stall_ns_max, mail_sent, doorbells, .. } =
-        core.runtime;
+    let Stats {
+        turns,
+        enters,
+        parks,
+        bytes_in,
+        bytes_out,
+        stalls_over_1ms,
+        stall_ns_max,
+        mail_sent,
+        doorbells,
+        ..
+    } = core.runtime;
     json!({
         "core": index,
         "cpu": cpu,

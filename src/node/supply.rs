@@ -73,7 +73,12 @@ pub(super) fn make_segment(
             let create = if filled { files::create_filled } else { files::create_allocated };
             let made = create(&path, bytes as u64)
                 .and_then(|file| files::sync_directory(folder).map(|()| file))
-                .map_err(|error| format!("no segment of {bytes} bytes can be made at {}: {error}", path.display()))?;
+                .map_err(|error| {
+                    format!(
+                        "no segment of {bytes} bytes can be made at {}: {error}",
+                        path.display()
+                    )
+                })?;
             Some(made)
         }
     };
@@ -100,17 +105,32 @@ impl Supply {
         direct: bool,
         next_id: u64,
     ) -> Self {
-        Self { keeper, postbox, folder, segment_bytes, direct, next_id, under_way: 0, pause_ticks: 0 }
+        Self {
+            keeper,
+            postbox,
+            folder,
+            segment_bytes,
+            direct,
+            next_id,
+            under_way: 0,
+            pause_ticks: 0,
+        }
     }
 
     fn order(&mut self, filled: bool) {
         let direct = self.direct;
-        let (id, bytes, folder, postbox) = (self.next_id, self.segment_bytes, self.folder.clone(), self.postbox.clone());
+        let (id, bytes, folder, postbox) =
+            (self.next_id, self.segment_bytes, self.folder.clone(), self.postbox.clone());
         let job = Box::new(move || {
             let supplied = match make_segment(folder.as_deref(), id, bytes, filled) {
                 Ok((file, memory)) => {
                     let folder = folder.as_deref().filter(|_| direct);
-                    Supplied::Ready { id, file, direct: folder.and_then(|folder| open_direct(folder, id)), memory }
+                    Supplied::Ready {
+                        id,
+                        file,
+                        direct: folder.and_then(|folder| open_direct(folder, id)),
+                        memory,
+                    }
                 }
                 Err(why) => Supplied::Failed(why),
             };
@@ -155,7 +175,8 @@ impl NodeCore {
                     self.commit.files.resize(slot + 1, None);
                 }
                 let direct = direct.map(|file| (io.add_file(file), view));
-                self.commit.files[slot] = file.map(|file| SegmentFile { cached: io.add_file(file), direct });
+                self.commit.files[slot] =
+                    file.map(|file| SegmentFile { cached: io.add_file(file), direct });
                 if self.no_segments.take().is_some() {
                     tracing::info!("there is room for segments again");
                     self.engine.set_no_segments(None);
@@ -163,7 +184,9 @@ impl NodeCore {
             }
             Supplied::Failed(why) => {
                 if self.no_segments.as_ref() != Some(&why) {
-                    tracing::error!("{why}; writes are refused when the segment in use is full, until there is room");
+                    tracing::error!(
+                        "{why}; writes are refused when the segment in use is full, until there is room"
+                    );
                 }
                 self.engine.set_no_segments(Some(why.clone()));
                 self.no_segments = Some(why);
@@ -179,14 +202,22 @@ impl NodeCore {
         self.supply.pause_ticks = self.supply.pause_ticks.saturating_sub(1);
         while let Some((slot, id, memory)) = self.engine.store_mut().take_surplus() {
             let file = self.commit.files.get_mut(slot as usize).and_then(Option::take);
-            let file = file.map(|file| (io.take_file(file.cached), file.direct.and_then(|(direct, _)| io.take_file(direct))));
+            let file = file.map(|file| {
+                (
+                    io.take_file(file.cached),
+                    file.direct.and_then(|(direct, _)| io.take_file(direct)),
+                )
+            });
             let path = self.supply.folder.as_ref().map(|folder| segment_path(folder, id));
             let job = Box::new(move || {
                 drop(file);
                 if let Some(path) = path
                     && let Err(error) = std::fs::remove_file(&path)
                 {
-                    tracing::warn!("{} cannot be removed: {error}; it is used again after the next start", path.display());
+                    tracing::warn!(
+                        "{} cannot be removed: {error}; it is used again after the next start",
+                        path.display()
+                    );
                 }
                 arena::release(memory);
             });

@@ -77,14 +77,19 @@ impl NodeCore {
         let unread_ns = u64::from(limits.write_timeout_s) * 1_000_000_000;
         let output_max = usize::try_from(self.config.output_bytes_max).unwrap_or(usize::MAX);
         let is_late = |client: &Client| {
-            let since_ns = now_ns.saturating_sub(io.last_progress_ns(client.connection).unwrap_or(now_ns));
+            let since_ns =
+                now_ns.saturating_sub(io.last_progress_ns(client.connection).unwrap_or(now_ns));
             let is_unread = io.is_sending(client.connection) || client.hold == Hold::Output;
             is_unread && unread_ns > 0 && since_ns > unread_ns
                 || idle_ns > 0 && since_ns > idle_ns && client.hold == Hold::None
                 || client.output.len() > output_max && io.is_sending(client.connection)
         };
-        let late: Vec<ConnectionId> =
-            self.clients.iter().filter(|client| is_late(client)).map(|client| client.connection).collect();
+        let late: Vec<ConnectionId> = self
+            .clients
+            .iter()
+            .filter(|client| is_late(client))
+            .map(|client| client.connection)
+            .collect();
         for connection in late {
             io.close(connection);
         }
@@ -117,7 +122,8 @@ impl NodeCore {
         let had_password = self.config.password.is_some();
         self.config = config;
         if had_password && self.config.password.is_none() {
-            let all: Vec<ConnectionId> = self.clients.iter().map(|client| client.connection).collect();
+            let all: Vec<ConnectionId> =
+                self.clients.iter().map(|client| client.connection).collect();
             for connection in all {
                 if let Some(client) = self.clients.get(connection) {
                     client.session.is_authenticated = true;
@@ -155,7 +161,13 @@ impl NodeCore {
                 self.counters.connections += 1;
                 let number = shared.client_numbers.fetch_add(1, Ordering::Relaxed) + 1;
                 let is_open = self.config.password.is_none();
-                self.clients.add(Client::new(connection, number, own_core_only, io.now_unix_ms(), is_open));
+                self.clients.add(Client::new(
+                    connection,
+                    number,
+                    own_core_only,
+                    io.now_unix_ms(),
+                    is_open,
+                ));
             }
             Err(socket) => {
                 shared.clients.fetch_sub(1, Ordering::Relaxed);

@@ -37,7 +37,12 @@ impl Crowd {
     }
 
     /// Adds a client that does `work` again and again; an error of it is the end of the connection.
-    fn add(&mut self, address: SocketAddr, seed: u64, work: fn(&mut Client, &mut Dice) -> std::io::Result<()>) {
+    fn add(
+        &mut self,
+        address: SocketAddr,
+        seed: u64,
+        work: fn(&mut Client, &mut Dice) -> std::io::Result<()>,
+    ) {
         let (is_over, rounds) = (Arc::clone(&self.is_over), Arc::clone(&self.rounds));
         self.threads.push(thread::spawn(move || {
             let (mut client, mut dice) = (Client::tcp(address), Dice(seed));
@@ -50,7 +55,8 @@ impl Crowd {
     fn wait(&self, rounds: u64) {
         let until = self.rounds.load(Ordering::Relaxed) + rounds;
         wait_for("rounds, or a client has panicked", || {
-            self.rounds.load(Ordering::Relaxed) >= until || self.threads.iter().any(JoinHandle::is_finished)
+            self.rounds.load(Ordering::Relaxed) >= until
+                || self.threads.iter().any(JoinHandle::is_finished)
         });
     }
 
@@ -69,7 +75,8 @@ fn write_group(client: &mut Client, dice: &mut Dice) -> std::io::Result<()> {
     let pairs: String = keys.iter().map(|key| format!(" {key} {value}")).collect();
     match dice.below(4) {
         0 => {
-            let removed: u64 = client.try_ask(&format!("DEL {}", keys.join(" ")))?.parse().expect("a number");
+            let removed: u64 =
+                client.try_ask(&format!("DEL {}", keys.join(" ")))?.parse().expect("a number");
             assert!(removed == 0 || removed == KEYS, "DEL found {removed} of {KEYS}");
         }
         1 => {
@@ -97,7 +104,11 @@ fn expect_whole(number: u64, seen: &str) {
 /// Moves a name to its other place; only one of many clients succeeds.
 fn move_name(client: &mut Client, dice: &mut Dice) -> std::io::Result<()> {
     let [left, right] = names(dice.below(GROUPS));
-    let line = if dice.below(2) == 0 { format!("RENAME {left} {right}") } else { format!("RENAMENX {right} {left}") };
+    let line = if dice.below(2) == 0 {
+        format!("RENAME {left} {right}")
+    } else {
+        format!("RENAMENX {right} {left}")
+    };
     let answer = client.try_ask(&line)?;
     assert!(["OK", "1", "-ERR no such key"].contains(&answer.as_str()), "{line}: {answer}");
     Ok(())
@@ -156,7 +167,9 @@ fn the_groups_lie_on_both_cores() {
         let pairs: String = group(number).iter().map(|key| format!(" {key} 1")).collect();
         assert_eq!(client.ask(&format!("MSET{pairs}")), "OK");
     }
-    let Reply::Array(found) = Client::tcp(node.resp_core(0)).call(&[b"KEYS", b"g*"]) else { panic!("KEYS") };
+    let Reply::Array(found) = Client::tcp(node.resp_core(0)).call(&[b"KEYS", b"g*"]) else {
+        panic!("KEYS")
+    };
     for number in 0..GROUPS {
         let prefix = format!("g{number}:");
         let here = found.iter().filter(|key| show(key).starts_with(&prefix)).count() as u64;

@@ -93,15 +93,24 @@ fn limits_on_keys_and_values_are_answered() {
     let key = vec![b'k'; (1 << 20) + 1];
     assert_eq!(show(&client.call(&[b"GET", b"a"])), "nil");
     client.set("full", &vec![b'v'; 1 << 20]);
-    assert_eq!(client.ask("APPEND full x"), "-ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-    assert_eq!(client.ask("SETRANGE full 1048576 x"), "-ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    assert_eq!(
+        client.ask("APPEND full x"),
+        "-ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+    );
+    assert_eq!(
+        client.ask("SETRANGE full 1048576 x"),
+        "-ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+    );
     // A word longer than a value may be is no frame.
     let _ = client.try_send(&super::client::command(&[b"SET", b"a", &key]));
     assert_eq!(client.shown(), BULK);
     let node = Setup::new().at("/settings/segment_bytes", json!("4MiB")).start();
     let mut client = node.client();
     let reply = client.call(&[b"SET", &key, b"v"]);
-    assert_eq!(show(&reply), "-ERR key of 1048577 bytes is longer than the 1048576 bytes that are allowed");
+    assert_eq!(
+        show(&reply),
+        "-ERR key of 1048577 bytes is longer than the 1048576 bytes that are allowed"
+    );
     assert_eq!(show(&client.call(&[b"SET", &key[1..], b"v"])), "OK");
     assert_eq!(client.call(&[b"GET", &key[1..]]), Reply::Bulk(b"v".to_vec()));
 }

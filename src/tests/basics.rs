@@ -45,7 +45,9 @@ fn a_client_that_has_said_all_is_still_answered() {
 #[test]
 fn a_skipped_answer_is_silent_whenever_it_comes() {
     let setups = [Some(Setup::new()), Setup::two_cores()];
-    for (cores, setup) in setups.into_iter().enumerate().filter_map(|(at, setup)| Some((at + 1, setup?))) {
+    for (cores, setup) in
+        setups.into_iter().enumerate().filter_map(|(at, setup)| Some((at + 1, setup?)))
+    {
         let node = setup.start();
         let mut client = node.client();
         for line in [
@@ -71,7 +73,13 @@ fn a_skipped_answer_is_silent_whenever_it_comes() {
             }
             assert_eq!(client.shown(), "behind", "{line} on {cores} cores");
         }
-        client.send(&pipeline(["CLIENT REPLY OFF", "MSET a 1 b 2", "CLIENT LIST", "CLIENT REPLY ON", "DBSIZE"]));
+        client.send(&pipeline([
+            "CLIENT REPLY OFF",
+            "MSET a 1 b 2",
+            "CLIENT LIST",
+            "CLIENT REPLY ON",
+            "DBSIZE",
+        ]));
         assert_eq!([client.shown(), client.shown()], ["OK", "2"], "on {cores} cores");
     }
 }
@@ -82,8 +90,11 @@ fn both_protocols_are_spoken() {
     let mut client = node.client();
     let Reply::Array(fields) = client.call(&[b"HELLO"]) else { panic!("RESP2 has no maps") };
     assert_eq!(show(&fields[0]), "server");
-    let Reply::Map(fields) = client.call(&[b"HELLO", b"3", b"SETNAME", b"tester"]) else { panic!("RESP3 has maps") };
-    let protocol = fields.iter().find(|(name, _)| show(name) == "proto").map(|(_, value)| show(value));
+    let Reply::Map(fields) = client.call(&[b"HELLO", b"3", b"SETNAME", b"tester"]) else {
+        panic!("RESP3 has maps")
+    };
+    let protocol =
+        fields.iter().find(|(name, _)| show(name) == "proto").map(|(_, value)| show(value));
     assert_eq!(protocol.as_deref(), Some("3"));
     assert!(matches!(client.call(&[b"CONFIG", b"GET", b"maxclients"]), Reply::Map(_)));
     client.expect(&[
@@ -100,10 +111,17 @@ fn sixteen_databases_stand_apart() {
     let node = Setup::new().start();
     let mut client = node.client();
     for database in 0..16 {
-        client.expect(&[(&format!("SELECT {database}"), "OK"), (&format!("SET key {database}"), "OK")]);
+        client.expect(&[
+            (&format!("SELECT {database}"), "OK"),
+            (&format!("SET key {database}"), "OK"),
+        ]);
     }
     for database in 0..16 {
-        client.expect(&[(&format!("SELECT {database}"), "OK"), ("GET key", &database.to_string()), ("DBSIZE", "1")]);
+        client.expect(&[
+            (&format!("SELECT {database}"), "OK"),
+            ("GET key", &database.to_string()),
+            ("DBSIZE", "1"),
+        ]);
     }
     client.expect(&[
         ("SELECT 16", "-ERR DB index is out of range"),
@@ -162,8 +180,13 @@ fn over_two_cores_answers_come_in_order() {
 fn keys(client: &mut Client) -> BTreeSet<String> {
     let (mut found, mut cursor) = (BTreeSet::new(), "0".to_owned());
     loop {
-        let Reply::Array(parts) = client.call(&[b"SCAN", cursor.as_bytes(), b"COUNT", b"100"]) else { panic!("SCAN") };
-        let [next, Reply::Array(keys)] = parts.as_slice() else { panic!("SCAN answers cursor and keys") };
+        let Reply::Array(parts) = client.call(&[b"SCAN", cursor.as_bytes(), b"COUNT", b"100"])
+        else {
+            panic!("SCAN")
+        };
+        let [next, Reply::Array(keys)] = parts.as_slice() else {
+            panic!("SCAN answers cursor and keys")
+        };
         found.extend(keys.iter().map(show));
         cursor = show(next);
         if cursor == "0" {
@@ -186,7 +209,12 @@ fn a_cores_own_address_means_its_part() {
     let (mut first, mut second) = (Client::tcp(node.resp_core(0)), Client::tcp(node.resp_core(1)));
     let (first_keys, second_keys) = (keys(&mut first), keys(&mut second));
     assert_eq!((first_keys.len(), second_keys.len()), (count(&mut first), count(&mut second)));
-    assert!(first_keys.len() > 100 && second_keys.len() > 100, "{} and {}", first_keys.len(), second_keys.len());
+    assert!(
+        first_keys.len() > 100 && second_keys.len() > 100,
+        "{} and {}",
+        first_keys.len(),
+        second_keys.len()
+    );
     assert!(first_keys.is_disjoint(&second_keys));
     assert_eq!(first_keys.len() + second_keys.len(), 400);
     assert_eq!(keys(&mut whole).len(), 400);
@@ -195,7 +223,10 @@ fn a_cores_own_address_means_its_part() {
         assert_eq!(first.ask(&format!("GET {key}")), key["key:".len()..]);
     }
     assert_eq!(second.ask("FLUSHALL"), "OK");
-    assert_eq!((count(&mut second), count(&mut first), count(&mut whole)), (0, first_keys.len(), first_keys.len()));
+    assert_eq!(
+        (count(&mut second), count(&mut first), count(&mut whole)),
+        (0, first_keys.len(), first_keys.len())
+    );
     assert_eq!(whole.ask("FLUSHALL"), "OK");
     assert_eq!((count(&mut first), count(&mut whole)), (0, 0));
 }

@@ -67,7 +67,9 @@ impl Client {
 
     /// Sends without waiting: as much as the kernel takes at once.
     pub(crate) fn send_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Stream::Tcp(stream) = &mut self.stream else { return Err(io::ErrorKind::Unsupported.into()) };
+        let Stream::Tcp(stream) = &mut self.stream else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
         stream.set_nonblocking(true)?;
         let sent = stream.write(bytes);
         stream.set_nonblocking(false)?;
@@ -169,7 +171,9 @@ impl Client {
     /// Panics unless the key has exactly these bytes; does not print them.
     pub(crate) fn expect_bytes(&mut self, key: &str, value: &[u8]) {
         match self.call(&[b"GET", key.as_bytes()]) {
-            Reply::Bulk(bytes) => assert!(bytes == value, "{key} has other bytes, {} of them", bytes.len()),
+            Reply::Bulk(bytes) => {
+                assert!(bytes == value, "{key} has other bytes, {} of them", bytes.len());
+            }
             other => panic!("{key}: {}", show(&other)),
         }
     }
@@ -209,8 +213,10 @@ pub(crate) fn show(reply: &Reply) -> String {
         Reply::Array(replies) | Reply::Push(replies) => format!("[{}]", list(replies)),
         Reply::Set(replies) => format!("~[{}]", list(replies)),
         Reply::Map(pairs) => {
-            let pairs: Vec<String> =
-                pairs.iter().map(|(key, value)| format!("{}: {}", show(key), show(value))).collect();
+            let pairs: Vec<String> = pairs
+                .iter()
+                .map(|(key, value)| format!("{}: {}", show(key), show(value)))
+                .collect();
             format!("{{{}}}", pairs.join(", "))
         }
         Reply::Double(number) => number.to_string(),

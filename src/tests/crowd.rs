@@ -20,14 +20,23 @@ fn expect_service(node: &Node) {
 const MILLION: usize = 1_000_000;
 
 /// Sends `count` commands and reads their answers: nothing at first, then all of them.
-fn read_late(node: &Node, address: SocketAddr, count: usize, line: &str, answer: &str, bound_bytes: u64) {
+fn read_late(
+    node: &Node,
+    address: SocketAddr,
+    count: usize,
+    line: &str,
+    answer: &str,
+    bound_bytes: u64,
+) {
     let mut stream = TcpStream::connect(address).expect("the node listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
     let mut writer = stream.try_clone().expect("it is a socket");
     let before = node.memory("VmRSS");
     let commands = pipeline([line]).repeat(1_000);
     // The node stops taking commands while nobody reads; the rest is sent while we read.
-    let sender = thread::spawn(move || (0..count / 1_000).for_each(|_| writer.write_all(&commands).expect("it takes them")));
+    let sender = thread::spawn(move || {
+        (0..count / 1_000).for_each(|_| writer.write_all(&commands).expect("it takes them"));
+    });
     thread::sleep(std::time::Duration::from_millis(300));
     expect_service(node);
     let answer = answer.as_bytes();
@@ -37,7 +46,10 @@ fn read_late(node: &Node, address: SocketAddr, count: usize, line: &str, answer:
         assert!(came > 0, "the node closed, {left} bytes are missing");
         left -= came;
         let whole = (kept + came) / answer.len() * answer.len();
-        assert!(buffer[..whole].chunks(answer.len()).all(|one| one == answer), "an answer is wrong");
+        assert!(
+            buffer[..whole].chunks(answer.len()).all(|one| one == answer),
+            "an answer is wrong"
+        );
         buffer.copy_within(whole..kept + came, 0);
         kept = kept + came - whole;
     }
@@ -66,7 +78,14 @@ fn a_long_pipeline_of_reads_of_the_other_core() {
     let node = setup.at("/nodes/0/resp_cores", json!(1)).start();
     let key = key_of_the_second_core(&node);
     node.client().set(&key, b"0123456789");
-    read_late(&node, node.resp_core(0), MILLION / 4, &format!("GET {key}"), "$10\r\n0123456789\r\n", 64 * MEBIBYTE);
+    read_late(
+        &node,
+        node.resp_core(0),
+        MILLION / 4,
+        &format!("GET {key}"),
+        "$10\r\n0123456789\r\n",
+        64 * MEBIBYTE,
+    );
 }
 
 /// Sends GETs of 1 MiB to an address and reads nothing, until the node closes; gives how much its memory grew.
@@ -96,7 +115,8 @@ fn a_client_that_never_reads_is_closed() {
 #[test]
 fn a_client_that_never_reads_from_the_other_core_is_closed() {
     let Some(setup) = Setup::two_cores() else { return };
-    let setup = setup.at("/nodes/0/resp_cores", json!(1)).at("/settings/limits/write_timeout_s", json!(1));
+    let setup =
+        setup.at("/nodes/0/resp_cores", json!(1)).at("/settings/limits/write_timeout_s", json!(1));
     let node = setup.start();
     let key = key_of_the_second_core(&node);
     let grown = never_reads(&node, node.resp_core(0), &key);
@@ -224,16 +244,20 @@ fn clients_that_come_and_go_are_counted_right() {
     crowd.into_iter().for_each(|one| one.join().expect("it only asks"));
     let mut client = node.client();
     wait_for("all others to be gone", || {
-        client.try_ask("CLIENT LIST").is_ok_and(|list| !list.starts_with('-') && list.lines().count() == 1) || {
-            client = node.client();
-            false
-        }
+        client
+            .try_ask("CLIENT LIST")
+            .is_ok_and(|list| !list.starts_with('-') && list.lines().count() == 1)
+            || {
+                client = node.client();
+                false
+            }
     });
     let mut others: Vec<Client> = (0..7).map(|_| node.client()).collect();
     others.iter_mut().for_each(|other| other.expect(&[("PING", "PONG")]));
     wait_for("the figures of the next tick", || {
         let page = super::http_call::get(node.http(), "/metrics").body;
-        page.contains("\nhyperion_clients{core=\"0\"} 8\n") && page.contains("\nhyperion_input_buffer_bytes{core=\"0\"} 0\n")
+        page.contains("\nhyperion_clients{core=\"0\"} 8\n")
+            && page.contains("\nhyperion_input_buffer_bytes{core=\"0\"} 0\n")
     });
 }
 

@@ -43,7 +43,10 @@ fn a_damaged_segment_is_named_with_its_offset() {
     assert_eq!(code, 65, "{log}");
     let name = path.display().to_string();
     let sentence = log.lines().last().unwrap_or_default();
-    assert!(sentence.starts_with(&format!("hyperiond: {name}: segment 1 is damaged at offset ")), "{log}");
+    assert!(
+        sentence.starts_with(&format!("hyperiond: {name}: segment 1 is damaged at offset ")),
+        "{log}"
+    );
     assert!(sentence.contains("restore the file from a backup"), "{log}");
     let offset_said: u64 = sentence
         .split_once("at offset ")
@@ -110,7 +113,8 @@ fn a_data_folder_in_use_is_refused() {
         .expect("the binary is built");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    let sentence = format!("is locked by process {}; stop that process or use another directory", node.pid());
+    let sentence =
+        format!("is locked by process {}; stop that process or use another directory", node.pid());
     assert!(said.contains(&sentence), "{said}");
     node.client().expect(&[("SET a 1", "OK")]);
     node.kill_and_start();
@@ -125,7 +129,8 @@ fn a_config_that_cannot_be_written_is_refused() {
     let path = folder.join("config.json");
     fs::write(&path, node.config().to_string()).expect("the folder is ours");
     // The superuser may write anywhere but on a mount that is read only.
-    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" && shift && exec \"$@\"";
+    let script =
+        "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" && shift && exec \"$@\"";
     if !may_mount() {
         return;
     }
@@ -142,7 +147,10 @@ fn a_config_that_cannot_be_written_is_refused() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(78), "{said}");
     let sentence = format!("the config at {} cannot be written", path.display());
-    assert!(said.contains(&sentence) && said.contains("give it a file and a folder that it may write"), "{said}");
+    assert!(
+        said.contains(&sentence) && said.contains("give it a file and a folder that it may write"),
+        "{said}"
+    );
     // The same config where it may be written.
     node.start();
 }
@@ -151,17 +159,38 @@ fn a_config_that_cannot_be_written_is_refused() {
 fn a_config_that_is_wrong_is_refused_with_the_place() {
     let base = || Setup::new();
     for (setup, expected) in [
-        (base().at("/settings/durabillity", json!("always")), "/settings/durabillity: unknown field `durabillity`"),
+        (
+            base().at("/settings/durabillity", json!("always")),
+            "/settings/durabillity: unknown field `durabillity`",
+        ),
         (base().at("/nodes/0/peer", json!("x")), "/nodes/0/peer: unknown field `peer`"),
-        (base().at("/settings/durability", json!("often")), "/settings/durability: unknown variant `often`"),
-        (base().at("/settings/segment_bytes", json!("3MiB")), "/settings/segment_bytes: 3MiB is no power of two"),
-        (base().at("/settings/sync_interval_ms", json!(0)), "/settings/sync_interval_ms: 0 is out of range"),
-        (base().at("/settings/memory_bytes_max", json!("1MiB")), "/settings/memory_bytes_max: 1048576 bytes are less"),
+        (
+            base().at("/settings/durability", json!("often")),
+            "/settings/durability: unknown variant `often`",
+        ),
+        (
+            base().at("/settings/segment_bytes", json!("3MiB")),
+            "/settings/segment_bytes: 3MiB is no power of two",
+        ),
+        (
+            base().at("/settings/sync_interval_ms", json!(0)),
+            "/settings/sync_interval_ms: 0 is out of range",
+        ),
+        (
+            base().at("/settings/memory_bytes_max", json!("1MiB")),
+            "/settings/memory_bytes_max: 1048576 bytes are less",
+        ),
         (base().at("/partitions", json!(48)), "/partitions: 48 partitions are not possible"),
         (base().at("/nodes/0/cores", json!("0,0")), "/nodes/0/cores: \"0,0\" names core 0 twice"),
         (base().at("/nodes/0/cores", json!("999")), "/nodes/0/cores: core 999 is not there"),
-        (base().at("/settings/auth", json!({ "password_hash": "secret" })), "/settings/auth/password_hash: the password hash"),
-        (base().at("/settings/eviction", json!("lru")), "/settings/eviction: eviction \"lru\" is not possible"),
+        (
+            base().at("/settings/auth", json!({ "password_hash": "secret" })),
+            "/settings/auth/password_hash: the password hash",
+        ),
+        (
+            base().at("/settings/eviction", json!("lru")),
+            "/settings/eviction: eviction \"lru\" is not possible",
+        ),
     ] {
         let (code, log) = setup.refusal();
         assert!(log.contains(expected), "{expected}: {log}");
@@ -189,7 +218,12 @@ fn what_is_fixed_with_the_data_cannot_change() {
     node.client().expect(&[("SET a 1", "OK")]);
     assert_eq!(node.stop(), 0);
     for (pointer, wrong, right, sentence) in [
-        ("/partitions", json!(32), json!(64), "with partitions 64, the config says 32; set it back to 64"),
+        (
+            "/partitions",
+            json!(32),
+            json!(64),
+            "with partitions 64, the config says 32; set it back to 64",
+        ),
         (
             "/settings/segment_bytes",
             json!("2MiB"),
@@ -223,9 +257,16 @@ fn full_disk(setup: Setup) {
     let value = "v".repeat(50_000);
     let mut client = node.client();
     let (count, refused) = fill(&mut client, "key", &value, 400);
-    assert!(refused.starts_with("-MISCONF no segment of 1048576 bytes can be made at "), "{refused}");
+    assert!(
+        refused.starts_with("-MISCONF no segment of 1048576 bytes can be made at "),
+        "{refused}"
+    );
     assert!(refused.ends_with("No space left on device (os error 28); writes are refused until there is room, reads go on"), "{refused}");
-    assert!(node.log().contains("writes are refused when the segment in use is full"), "{}", node.log());
+    assert!(
+        node.log().contains("writes are refused when the segment in use is full"),
+        "{}",
+        node.log()
+    );
     wait_for("the status to say so", || {
         let status = get(node.http(), "/status").json();
         status["writes_refused"].as_str().is_some_and(|why| why.contains("No space left"))
@@ -236,7 +277,10 @@ fn full_disk(setup: Setup) {
         client.expect_bytes(&format!("key:{number}"), value.as_bytes());
     }
     let mut other = node.client();
-    other.expect(&[(&format!("STRLEN key:{}", count - 1), "50000"), (&format!("EXISTS key:{count}"), "0")]);
+    other.expect(&[
+        (&format!("STRLEN key:{}", count - 1), "50000"),
+        (&format!("EXISTS key:{count}"), "0"),
+    ]);
     assert!(node.is_alive());
     node.drop_ballast();
     wait_for("writes", || client.ask(&format!("SET after {value}")) == "OK");
@@ -281,7 +325,11 @@ fn full_memory(node: &Node, clients: usize) {
     assert!(count > 100, "only {count} values fit");
     let mut others: Vec<Client> = (0..clients).map(|_| node.client()).collect();
     for client in &mut others {
-        client.expect(&[("STRLEN key:0", "30000"), ("EXPIRE key:0 1000", "1"), ("PERSIST key:0", "1")]);
+        client.expect(&[
+            ("STRLEN key:0", "30000"),
+            ("EXPIRE key:0 1000", "1"),
+            ("PERSIST key:0", "1"),
+        ]);
     }
     client.send(&pipeline((0..count).map(|number| format!("DEL key:{number}"))));
     (0..count).for_each(|number| assert_eq!(client.shown(), "1", "DEL key:{number}"));
@@ -301,6 +349,8 @@ fn full_memory_refuses_writes_until_something_is_deleted() {
 #[test]
 fn full_memory_without_files_refuses_writes_too() {
     let memory = json!("8MiB");
-    let setup = Setup::new().at("/settings/memory_bytes_max", memory).at("/settings/storage", json!("memory"));
+    let setup = Setup::new()
+        .at("/settings/memory_bytes_max", memory)
+        .at("/settings/storage", json!("memory"));
     full_memory(&setup.start(), 1);
 }

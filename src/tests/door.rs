@@ -6,7 +6,8 @@ use super::client::Client;
 use super::harness::Setup;
 
 /// The hash of `secret`.
-pub(crate) const SECRET_HASH: &str = "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+pub(crate) const SECRET_HASH: &str =
+    "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 const WRONG: &str = "-WRONGPASS invalid username-password pair or user is disabled.";
 const NO_AUTH: &str = "-NOAUTH Authentication required.";
 
@@ -27,7 +28,8 @@ fn an_address_for_others_needs_a_password() {
 #[test]
 fn with_a_password_every_address_is_fine() {
     let auth = json!({ "password_hash": SECRET_HASH });
-    let node = Setup::new().at("/nodes/0/resp", json!("0.0.0.0")).at("/settings/auth", auth).start();
+    let node =
+        Setup::new().at("/nodes/0/resp", json!("0.0.0.0")).at("/settings/auth", auth).start();
     node.client().expect(&[("GET a", NO_AUTH), ("AUTH secret", "OK"), ("GET a", "nil")]);
 }
 
@@ -55,7 +57,10 @@ fn without_the_password_nothing_runs() {
         ("GET a", NO_AUTH),
     ]);
     let hello = client.ask("HELLO 3");
-    assert!(hello.starts_with("-NOAUTH HELLO must be called with the client already authenticated"), "{hello}");
+    assert!(
+        hello.starts_with("-NOAUTH HELLO must be called with the client already authenticated"),
+        "{hello}"
+    );
     let hello = client.ask("HELLO 3 AUTH default secret SETNAME me");
     assert!(hello.contains("proto: 3"), "{hello}");
     client.expect(&[("GET a", "1"), ("CLIENT GETNAME", "me")]);
@@ -79,5 +84,8 @@ fn before_the_password_little_is_read() {
 fn auth_without_a_password_of_the_node_says_so() {
     let node = Setup::new().start();
     let answer = node.client().ask("AUTH x");
-    assert!(answer.starts_with("-ERR AUTH <password> called without any password configured"), "{answer}");
+    assert!(
+        answer.starts_with("-ERR AUTH <password> called without any password configured"),
+        "{answer}"
+    );
 }

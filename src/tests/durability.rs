@@ -224,11 +224,16 @@ fn memory_alone_begins_empty_and_says_so() {
 fn what_expired_before_the_start_is_not_there() {
     let mut node = Setup::new().start();
     let mut client = node.client();
-    let soon = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970") + Duration::from_millis(300);
+    let soon = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970")
+        + Duration::from_millis(300);
     let at_ms = soon.as_millis();
     client.send(&pipeline((0..200).map(|number| format!("SET short:{number} 1 PXAT {at_ms}"))));
     (0..200).for_each(|_| assert_eq!(client.shown(), "OK"));
-    client.expect(&[("SET long 1 EX 1000", "OK"), ("SET back 1 PX 300", "OK"), ("PERSIST back", "1")]);
+    client.expect(&[
+        ("SET long 1 EX 1000", "OK"),
+        ("SET back 1 PX 300", "OK"),
+        ("PERSIST back", "1"),
+    ]);
     node.kill();
     thread::sleep(Duration::from_millis(400));
     node.start();
@@ -255,7 +260,9 @@ fn a_value_of_many_segments_outlives_a_kill() {
 
 #[test]
 fn a_hundred_megabytes_outlive_a_kill() {
-    let setup = Setup::new().at("/settings/segment_bytes", json!("64MiB")).at("/settings/memory_bytes_max", json!("1GiB"));
+    let setup = Setup::new()
+        .at("/settings/segment_bytes", json!("64MiB"))
+        .at("/settings/memory_bytes_max", json!("1GiB"));
     let mut node = setup.start();
     let mut value = Dice(100).bytes(1 << 20).repeat(100);
     value.extend_from_slice(b"the end");

@@ -52,7 +52,13 @@ impl Setup {
                 "limits": {},
             },
         });
-        Self { config, flags: Vec::new(), environment: Vec::new(), tmpfs_bytes: None, ballast_bytes: 0 }
+        Self {
+            config,
+            flags: Vec::new(),
+            environment: Vec::new(),
+            tmpfs_bytes: None,
+            ballast_bytes: 0,
+        }
     }
 
     /// Two cores; `None`, with the reason printed, where the machine has one.
@@ -177,7 +183,8 @@ impl Node {
 
     /// Removes the file that takes room in the tmpfs.
     pub(crate) fn drop_ballast(&self) {
-        let inside = PathBuf::from(format!("/proc/{}/root{}/ballast", self.pid(), self.data().display()));
+        let inside =
+            PathBuf::from(format!("/proc/{}/root{}/ballast", self.pid(), self.data().display()));
         fs::remove_file(inside).expect("the ballast is there");
     }
 
@@ -187,7 +194,9 @@ impl Node {
             if self.has_ended() {
                 return false;
             }
-            if self.log().contains("ready: Redis clients on") && Client::try_tcp(self.resp()).is_ok() {
+            if self.log().contains("ready: Redis clients on")
+                && Client::try_tcp(self.resp()).is_ok()
+            {
                 return true;
             }
             sleep(PAUSE);
@@ -275,7 +284,8 @@ impl Node {
 
     /// A figure of `/proc/PID/status` in bytes, such as `VmRSS` or `VmHWM`.
     pub(crate) fn memory(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the node runs");
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the node runs");
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let kibibytes: u64 = line
             .and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok())
@@ -322,7 +332,8 @@ impl Node {
     pub(crate) fn segments(&self, core: u16) -> Vec<PathBuf> {
         let folder = self.data().join(format!("core-{core:03}"));
         let entries = fs::read_dir(folder).expect("the node made it");
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it reads").path()).collect();
+        let mut paths: Vec<PathBuf> =
+            entries.map(|entry| entry.expect("it reads").path()).collect();
         paths.sort();
         paths
     }
@@ -333,7 +344,11 @@ impl Node {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let mut plain = String::new();
         for (index, part) in text.split('\u{1b}').enumerate() {
-            plain.push_str(if index == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });
+            plain.push_str(if index == 0 {
+                part
+            } else {
+                part.split_once('m').map_or("", |(_, rest)| rest)
+            });
         }
         plain
     }
@@ -363,8 +378,15 @@ impl Node {
     fn write_ports(&self) {
         let Ok(text) = fs::read(self.config_path()) else { return };
         let Ok(mut config) = serde_json::from_slice::<Value>(&text) else { return };
-        let Some(node) = config.pointer_mut("/nodes/0").and_then(Value::as_object_mut) else { return };
-        let ip = self.setup.config.pointer("/nodes/0/resp").and_then(Value::as_str).unwrap_or("127.0.0.1");
+        let Some(node) = config.pointer_mut("/nodes/0").and_then(Value::as_object_mut) else {
+            return;
+        };
+        let ip = self
+            .setup
+            .config
+            .pointer("/nodes/0/resp")
+            .and_then(Value::as_str)
+            .unwrap_or("127.0.0.1");
         node.insert("resp".to_owned(), json!(format!("{ip}:{}", self.ports[0])));
         node.insert("http".to_owned(), json!(self.http().to_string()));
         if node.get("resp_cores").is_some_and(|port| *port != json!(0)) {
@@ -394,7 +416,8 @@ impl Folder {
         static MADE: AtomicU32 = AtomicU32::new(0);
         loop {
             let number = MADE.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("hyperion-test-{}-{number}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("hyperion-test-{}-{number}", std::process::id()));
             match fs::create_dir(&path) {
                 Ok(()) => return Self(path),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -452,7 +475,10 @@ fn free_ports() -> [u16; 3] {
 /// The cpus that this process may use.
 pub(crate) fn cpus() -> Vec<u16> {
     let status = fs::read_to_string("/proc/self/status").expect("the kernel shows it");
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("it is there");
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .expect("it is there");
     let number = |text: &str| text.trim().parse::<u16>().expect("cpus are numbers");
     list.split(',')
         .flat_map(|part| match part.split_once('-') {

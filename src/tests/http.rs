@@ -19,7 +19,9 @@ fn health_and_status_are_json_with_figures() {
     let mut client = node.client();
     tour(&mut client);
     client.expect(&[("SET a 1 EX 100", "OK"), ("SET b 2", "OK")]);
-    wait_for("the figures of the next tick", || get(node.http(), "/status").json()["keys"] == json!(2));
+    wait_for("the figures of the next tick", || {
+        get(node.http(), "/status").json()["keys"] == json!(2)
+    });
     let status = get(node.http(), "/status").json();
     for (pointer, expected) in [
         ("/node", json!("node-1")),
@@ -37,7 +39,13 @@ fn health_and_status_are_json_with_figures() {
     ] {
         assert_eq!(status.pointer(pointer), Some(&expected), "{pointer}: {status}");
     }
-    for pointer in ["/cores/0/commands", "/cores/0/bytes_logged", "/cores/0/bytes_in", "/memory/records_bytes", "/memory/index_bytes"] {
+    for pointer in [
+        "/cores/0/commands",
+        "/cores/0/bytes_logged",
+        "/cores/0/bytes_in",
+        "/memory/records_bytes",
+        "/memory/index_bytes",
+    ] {
         let figure = status.pointer(pointer).and_then(Value::as_u64);
         assert!(figure.is_some_and(|figure| figure > 0), "{pointer}: {status}");
     }
@@ -50,12 +58,16 @@ fn series(text: &str) -> BTreeMap<String, f64> {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# ") {
             let mut words = rest.splitn(3, ' ');
-            let (what, name, rest) = (words.next(), words.next().expect(line), words.next().expect(line));
+            let (what, name, rest) =
+                (words.next(), words.next().expect(line), words.next().expect(line));
             match what {
                 Some("HELP") => assert!(!rest.is_empty(), "{line}"),
                 Some("TYPE") => {
                     assert!(["gauge", "counter", "histogram"].contains(&rest), "{line}");
-                    assert!(kinds.insert(name.to_owned(), rest.to_owned()).is_none(), "twice: {line}");
+                    assert!(
+                        kinds.insert(name.to_owned(), rest.to_owned()).is_none(),
+                        "twice: {line}"
+                    );
                 }
                 _ => panic!("{line}"),
             }
@@ -66,8 +78,14 @@ fn series(text: &str) -> BTreeMap<String, f64> {
             check_labels(labels.strip_suffix('}').expect(line));
             bare
         });
-        assert!(bare.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'), "{line}");
-        let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| kinds.get_key_value(bare.strip_suffix(end)?));
+        assert!(
+            bare.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+            "{line}"
+        );
+        let family = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| kinds.get_key_value(bare.strip_suffix(end)?));
         let family = family.or_else(|| kinds.get_key_value(bare));
         assert!(family.is_some(), "no TYPE before {line}");
         let value = value.parse().unwrap_or_else(|_| panic!("{line}"));
@@ -80,7 +98,8 @@ fn check_labels(labels: &str) {
     for label in labels.split(',') {
         let (name, value) = label.split_once('=').expect(labels);
         assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{labels}");
-        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).expect(labels);
+        let value =
+            value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).expect(labels);
         assert!(!value.contains(['"', '\\', '\n']), "{labels}");
     }
 }
@@ -93,16 +112,29 @@ fn metrics_are_prometheus_text() {
         client.expect(&[(&format!("SET key:{number} {number}"), "OK")]);
     }
     client.expect(&[("NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with: ")]);
-    wait_for("the figures of the next tick", || get(node.http(), "/metrics").body.contains("hyperion_keys{core=\"0\"} 300\n"));
+    wait_for("the figures of the next tick", || {
+        get(node.http(), "/metrics").body.contains("hyperion_keys{core=\"0\"} 300\n")
+    });
     let answer = get(node.http(), "/metrics");
-    assert!(answer.head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8"), "{}", answer.head);
+    assert!(
+        answer.head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8"),
+        "{}",
+        answer.head
+    );
     let series = series(&answer.body);
-    let of = |name: &str| *series.get(name).unwrap_or_else(|| panic!("no {name} in {}", answer.body));
+    let of =
+        |name: &str| *series.get(name).unwrap_or_else(|| panic!("no {name} in {}", answer.body));
     assert_eq!(of("hyperion_commands_total{command=\"set\"}"), 300.0);
     assert_eq!(of("hyperion_clients{core=\"0\"}"), 1.0);
     assert_eq!(of("hyperion_errors_total{core=\"0\"}"), 1.0);
     assert_eq!(of("hyperion_config_epoch"), 1.0);
-    for name in ["logged_bytes_total", "received_bytes_total", "sent_bytes_total", "live_bytes", "segments_in_use"] {
+    for name in [
+        "logged_bytes_total",
+        "received_bytes_total",
+        "sent_bytes_total",
+        "live_bytes",
+        "segments_in_use",
+    ] {
         assert!(of(&format!("hyperion_{name}{{core=\"0\"}}")) > 0.0, "{name}");
     }
     let syncs = of("hyperion_sync_seconds_count{core=\"0\"}");
@@ -115,7 +147,9 @@ fn metrics_are_prometheus_text() {
 fn durability_changes_under_load_without_a_failed_request() {
     let mut node = Setup::new().start();
     let writer = Writer::start(node.resp(), 0);
-    for (epoch, mode) in ["always", "never", "interval", "always", "interval"].into_iter().enumerate() {
+    for (epoch, mode) in
+        ["always", "never", "interval", "always", "interval"].into_iter().enumerate()
+    {
         writer.wait(300);
         let answer = change(node.http(), &[("/settings/durability", json!(mode))]);
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -144,7 +178,8 @@ fn the_config_on_disk_is_the_posted_one() {
     let posted: Value = serde_json::from_str(&body).expect("it is JSON");
     assert_eq!(node.config(), posted);
     assert_eq!(get(node.http(), "/config").json(), posted);
-    let kept = std::fs::read(node.folder().join("config.1.json")).expect("the earlier config is kept");
+    let kept =
+        std::fs::read(node.folder().join("config.1.json")).expect("the earlier config is kept");
     assert_eq!(serde_json::from_slice::<Value>(&kept).expect("it is JSON"), first);
     // CONFIG SET goes the same way.
     node.client().expect(&[("CONFIG SET sync-interval-ms 60 maxclients 77", "OK")]);
@@ -158,7 +193,8 @@ fn the_config_on_disk_is_the_posted_one() {
     for interval_ms in 100..112 {
         node.client().expect(&[(&format!("CONFIG SET sync-interval-ms {interval_ms}"), "OK")]);
     }
-    let kept = (1..15).filter(|epoch| node.folder().join(format!("config.{epoch}.json")).exists()).count();
+    let kept =
+        (1..15).filter(|epoch| node.folder().join(format!("config.{epoch}.json")).exists()).count();
     assert_eq!(kept, 10);
     node.kill_and_start();
     assert_eq!(get(node.http(), "/config").json()["settings"]["sync_interval_ms"], json!(111));
@@ -173,7 +209,8 @@ fn a_stale_config_is_409_with_the_difference() {
     assert_eq!(answer.status, 409, "{answer:?}");
     let said = answer.json();
     assert_eq!((answer.pointer().as_str(), &said["epoch"]), ("/epoch", &json!(2)));
-    let pointers: Vec<&Value> = said["diff"].as_array().expect("a list").iter().map(|one| &one["pointer"]).collect();
+    let pointers: Vec<&Value> =
+        said["diff"].as_array().expect("a list").iter().map(|one| &one["pointer"]).collect();
     assert_eq!(pointers, [&json!("/settings/durability"), &json!("/settings/sync_interval_ms")]);
     assert_eq!(get(node.http(), "/config").json()["settings"]["durability"], json!("interval"));
     // The same config twice is one change.
@@ -238,7 +275,10 @@ fn requests_that_are_none_are_refused() {
         let answer = raw(node.http(), bytes.as_bytes());
         let shown: String = bytes.chars().take(60).collect();
         assert_eq!(answer.status, status, "{shown:?}: {answer:?}");
-        assert!(answer.json()["errors"][0]["problem"].as_str().is_some_and(|text| !text.is_empty()), "{answer:?}");
+        assert!(
+            answer.json()["errors"][0]["problem"].as_str().is_some_and(|text| !text.is_empty()),
+            "{answer:?}"
+        );
     }
     assert_eq!(get(node.http(), "/health").status, 200);
     // A body of the longest length that is allowed is read whole and then refused for what it says.
@@ -250,7 +290,10 @@ fn a_body_that_waits_for_the_word_is_asked_for() {
     let node = Setup::new().start();
     let body = next_config(node.http(), &[("/settings/sync_interval_ms", json!(50))], "");
     let mut stream = TcpStream::connect(node.http()).expect("the node listens");
-    let head = format!("POST /config HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /config HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).expect("the node takes it");
     let mut word = [0; 25];
     stream.read_exact(&mut word).expect("the node answers");
@@ -306,7 +349,9 @@ fn many_requests_at_once_are_all_answered() {
     let callers: Vec<_> = (0..16)
         .map(|_| {
             std::thread::spawn(move || {
-                (0..10).for_each(|_| assert_eq!(get(address, "/status").json()["mode"], json!("single")));
+                (0..10).for_each(|_| {
+                    assert_eq!(get(address, "/status").json()["mode"], json!("single"));
+                });
             })
         })
         .collect();

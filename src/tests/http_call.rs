@@ -22,7 +22,10 @@ impl Answer {
 
     /// The first problem's pointer.
     pub(crate) fn pointer(&self) -> String {
-        self.json()["errors"][0]["pointer"].as_str().unwrap_or_else(|| panic!("{self:?}")).to_owned()
+        self.json()["errors"][0]["pointer"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{self:?}"))
+            .to_owned()
     }
 }
 
@@ -35,7 +38,9 @@ pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     let text = String::from_utf8(answer).expect("answers are text");
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { panic!("no answer ({read:?}): {text:?}") };
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        panic!("no answer ({read:?}): {text:?}")
+    };
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
@@ -55,7 +60,8 @@ pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
 
 pub(crate) fn post_with(address: SocketAddr, path: &str, body: &str, headers: &str) -> Answer {
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n{headers}\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n{headers}\r\n");
     raw(address, [head.as_bytes(), body.as_bytes()].concat().as_slice())
 }
 
@@ -66,7 +72,8 @@ pub(crate) fn next_config(address: SocketAddr, changes: &[(&str, Value)], header
     let mut config = answer.json();
     for (pointer, value) in changes {
         let (parent, field) = pointer.rsplit_once('/').expect("a pointer has a slash");
-        let fields = config.pointer_mut(parent).and_then(Value::as_object_mut).expect("the parent is there");
+        let fields =
+            config.pointer_mut(parent).and_then(Value::as_object_mut).expect("the parent is there");
         fields.insert(field.to_owned(), value.clone());
         fields.retain(|_, value| !value.is_null());
     }

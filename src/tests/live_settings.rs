@@ -27,7 +27,11 @@ fn the_limit_of_clients() {
     // Those who are in stay, even when there are more than the limit.
     clients[1].expect(&[("CONFIG SET maxclients 1", "OK"), ("PING", "PONG")]);
     assert_eq!(node.client().shown(), "-ERR max number of clients reached");
-    clients[2].expect(&[("PING", "PONG"), ("CONFIG SET maxclients 100", "OK"), ("CONFIG GET maxclients", "[maxclients 100]")]);
+    clients[2].expect(&[
+        ("PING", "PONG"),
+        ("CONFIG SET maxclients 100", "OK"),
+        ("CONFIG GET maxclients", "[maxclients 100]"),
+    ]);
     node.client().expect(&[("PING", "PONG")]);
 }
 
@@ -55,7 +59,11 @@ fn the_password() {
     assert!(text.contains(SECRET_HASH) && !text.contains("secret"), "{text}");
     // Who was in before stays in, as in Redis.
     old.expect(&[("PING", "PONG")]);
-    fresh.expect(&[("AUTH secret", "OK"), ("CONFIG SET requirepass other", "OK"), ("PING", "PONG")]);
+    fresh.expect(&[
+        ("AUTH secret", "OK"),
+        ("CONFIG SET requirepass other", "OK"),
+        ("PING", "PONG"),
+    ]);
     node.client().expect(&[
         ("AUTH secret", "-WRONGPASS invalid username-password pair or user is disabled."),
         ("AUTH other", "OK"),
@@ -82,7 +90,12 @@ fn a_quiet_log_says_nothing_of_the_end() {
         let mut node = Setup::new().start();
         set(&node, "loglevel", level);
         assert_eq!(node.stop(), 0);
-        assert_eq!(node.log().contains("stopping: what was begun is finished first"), is_said, "{}", node.log());
+        assert_eq!(
+            node.log().contains("stopping: what was begun is finished first"),
+            is_said,
+            "{}",
+            node.log()
+        );
     }
 }
 
@@ -136,7 +149,8 @@ fn the_longest_value() {
     let mut client = node.client();
     post(&node, "/settings/limits/value_bytes", json!(1_000));
     client.set("a", &[b'v'; 1_000]);
-    client.expect(&[("APPEND a x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")]);
+    client
+        .expect(&[("APPEND a x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")]);
     set(&node, "proto-max-bulk-len", "1mb");
     client.expect(&[("APPEND a x", "1001")]);
 }
@@ -169,9 +183,16 @@ fn settings_hold_for_both_cores() {
     let mut clients: Vec<Client> = (0..4).map(|_| node.client()).collect();
     clients[0].expect(&[("CONFIG SET requirepass secret proto-max-bulk-len 1000", "OK")]);
     for _ in 0..4 {
-        node.client().expect(&[("PING", "-NOAUTH Authentication required."), ("AUTH secret", "OK"), ("PING", "PONG")]);
+        node.client().expect(&[
+            ("PING", "-NOAUTH Authentication required."),
+            ("AUTH secret", "OK"),
+            ("PING", "PONG"),
+        ]);
     }
     for client in &mut clients {
-        client.expect(&[("SETRANGE a 2000 x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")]);
+        client.expect(&[(
+            "SETRANGE a 2000 x",
+            "-ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+        )]);
     }
 }

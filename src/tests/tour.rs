@@ -38,7 +38,8 @@ pub(crate) fn tour(client: &mut Client) {
 
 /// A thousand commands in one go: the answers are there, in order.
 pub(crate) fn long_pipeline(client: &mut Client) {
-    let lines = (0..500).flat_map(|number| [format!("SET tour:{number} {number}"), format!("GET tour:{number}")]);
+    let lines = (0..500)
+        .flat_map(|number| [format!("SET tour:{number} {number}"), format!("GET tour:{number}")]);
     client.send(&pipeline(lines));
     for number in 0..500 {
         assert_eq!((client.shown(), client.shown()), ("OK".to_owned(), number.to_string()));
@@ -56,7 +57,12 @@ pub(crate) fn large_value(client: &mut Client, key: &str, bytes: usize) -> Vec<u
     assert_eq!(client.ask(&format!("STRLEN {key}")), bytes.to_string());
     client.expect_bytes(key, &value);
     let middle = bytes / 2;
-    let part = client.call(&[b"GETRANGE", key.as_bytes(), middle.to_string().as_bytes(), (middle + 9).to_string().as_bytes()]);
+    let part = client.call(&[
+        b"GETRANGE",
+        key.as_bytes(),
+        middle.to_string().as_bytes(),
+        (middle + 9).to_string().as_bytes(),
+    ]);
     assert_eq!(part, hyperion_wire::reply::Reply::Bulk(value[middle..middle + 10].to_vec()));
     value
 }
@@ -105,7 +111,8 @@ pub(crate) fn random_pipelines(client: &mut Client, seed: u64, rounds: u64) {
     client.ask("FLUSHALL");
     for round in 0..rounds {
         let count = 1 + dice.below(200);
-        let (lines, answers): (Vec<_>, Vec<_>) = (0..count).map(|_| model.draw(&mut dice, 50)).unzip();
+        let (lines, answers): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| model.draw(&mut dice, 50)).unzip();
         client.send(&pipeline(&lines));
         for (at, (line, answer)) in lines.iter().zip(&answers).enumerate() {
             assert_eq!(client.shown(), *answer, "seed {seed}, round {round}, command {at}: {line}");

@@ -70,7 +70,8 @@ impl ArenaView {
     #[must_use]
     pub fn of(memory: &[u8]) -> ArenaView {
         let (start, bytes) = (memory.as_ptr(), memory.len());
-        let known = ALLOCATED.lock().unwrap_or_else(PoisonError::into_inner).get(&start.addr()).copied();
+        let known =
+            ALLOCATED.lock().unwrap_or_else(PoisonError::into_inner).get(&start.addr()).copied();
         assert!(known == Some(bytes), "{bytes} bytes at {start:p} are no arena");
         ArenaView { start, bytes }
     }

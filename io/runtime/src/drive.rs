@@ -287,7 +287,10 @@ impl<C: Core> Driver<C> {
     ///
     /// Not by yielding: glommio ends a pass at its preempt timer, and if the thread is off the processor for longer than that
     /// between arming it and running tasks, it parks with the task that yielded still queued (0.9). So that timer is long.
-    async fn look_at_glommio(&mut self, bell: &mut Option<GlommioBell>) -> Result<(), RuntimeError> {
+    async fn look_at_glommio(
+        &mut self,
+        bell: &mut Option<GlommioBell>,
+    ) -> Result<(), RuntimeError> {
         let own = self.io.cross.bell();
         let bell = match bell {
             Some(bell) => bell,

@@ -83,7 +83,14 @@ pub struct Engine {
 impl Engine {
     /// A machine around a store that has been recovered. `start` differs from start to start; `random` seeds what commands draw.
     #[must_use]
-    pub fn new(core: CoreId, map: PartitionMap, store: Store, settings: Settings, start: u16, random: u64) -> Self {
+    pub fn new(
+        core: CoreId,
+        map: PartitionMap,
+        store: Store,
+        settings: Settings,
+        start: u16,
+        random: u64,
+    ) -> Self {
         Self {
             core,
             map,
@@ -160,7 +167,10 @@ impl Engine {
     /// Whether nothing waits for the log or for other cores.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.waiting.is_empty() && self.parked.is_empty() && self.flushes.is_empty() && self.coordinator.is_idle()
+        self.waiting.is_empty()
+            && self.parked.is_empty()
+            && self.flushes.is_empty()
+            && self.coordinator.is_idle()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -214,16 +224,24 @@ impl Engine {
                 key.map_or(Route::Here, |at| self.route_to(self.owner_of(request.arguments[at])))
             }
             Run::Keys { .. } => {
-                let mut owners = command::keys_of(spec, request.arguments).map(|at| self.owner_of(request.arguments[at]));
+                let mut owners = command::keys_of(spec, request.arguments)
+                    .map(|at| self.owner_of(request.arguments[at]));
                 let Some(first) = owners.next() else { return Route::Here };
-                if owners.all(|owner| owner == first) { self.route_to(first) } else { Route::Spread }
+                if owners.all(|owner| owner == first) {
+                    self.route_to(first)
+                } else {
+                    Route::Spread
+                }
             }
             Run::Every(_) if request.own_core_only => Route::Here,
             Run::Every(_) => Route::Everywhere,
             Run::Scan if request.own_core_only => Route::Here,
             Run::Scan => {
-                let cursor = request.arguments.get(1).and_then(|cursor| command::parse_cursor(cursor));
-                let partition = cursor.map(ScanCursor::partition).filter(|partition| partition.0 < self.map.partitions());
+                let cursor =
+                    request.arguments.get(1).and_then(|cursor| command::parse_cursor(cursor));
+                let partition = cursor
+                    .map(ScanCursor::partition)
+                    .filter(|partition| partition.0 < self.map.partitions());
                 partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
             }
         }
@@ -275,7 +293,8 @@ impl Engine {
                 reply.error(&refusal);
                 return Outcome::Done { observed: 0 };
             }
-            let bytes = request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
+            let bytes =
+                request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
             if self.store.room(bytes) == Room::Later {
                 return self.no_room(reply);
             }
@@ -283,7 +302,11 @@ impl Engine {
         self.store.begin_observing();
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
-                let transaction = if matches!(spec.run, Run::Keys { .. }) { self.fresh_transaction() } else { TransactionId(0) };
+                let transaction = if matches!(spec.run, Run::Keys { .. }) {
+                    self.fresh_transaction()
+                } else {
+                    TransactionId(0)
+                };
                 let random = self.draw();
                 let mut context = self.context(request.database, reply, transaction, random);
                 handler(&mut context, request.arguments)
@@ -372,7 +395,8 @@ impl Engine {
 
     /// Why what found no room is refused, if no segment can be made; else it waits.
     pub(crate) fn room_refusal(&self) -> Option<String> {
-        let refusal = |why| format!("MISCONF {why}; writes are refused until there is room, reads go on");
+        let refusal =
+            |why| format!("MISCONF {why}; writes are refused until there is room, reads go on");
         self.no_segments.as_ref().map(refusal)
     }
 
@@ -419,10 +443,15 @@ impl Engine {
                         let until = Until::Released(self.store.observed_position());
                         self.wait(until, Then::Mail { to: from, mail: Mail::Part { id, part } });
                     }
-                    Err(CommandError::Store(StoreError::NoRoom { .. })) if self.room_refusal().is_none() => {
-                        self.parked.push_back((from, Mail::Ask { id, gather, database, arguments }));
+                    Err(CommandError::Store(StoreError::NoRoom { .. }))
+                        if self.room_refusal().is_none() =>
+                    {
+                        self.parked
+                            .push_back((from, Mail::Ask { id, gather, database, arguments }));
                     }
-                    Err(error) => self.send(from, Mail::Part { id, part: Part::Refused(error.to_string()) }),
+                    Err(error) => {
+                        self.send(from, Mail::Part { id, part: Part::Refused(error.to_string()) });
+                    }
                 }
             }
             Mail::Part { id, part } => self.part_came(id, part),

@@ -56,7 +56,7 @@ impl NodeCore {
         Ok(Progress::Ran)
     }
 
-    /// AUTH [user] password.
+    /// `AUTH [user] password`.
     pub(super) fn auth(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         match arguments {
             [_, _] if self.config.password.is_none() => return Err(NO_PASSWORD.to_owned()),

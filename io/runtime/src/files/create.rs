@@ -104,11 +104,14 @@ fn write_durable(file: &File, block: &[u8], at: u64) -> io::Result<bool> {
     let part = libc::iovec { iov_base: block.as_ptr().cast_mut().cast(), iov_len: block.len() };
     let offset = libc::off_t::try_from(at).map_err(io::Error::other)?;
     // SAFETY: the one part names `block`, which lives through the call and is only read.
-    let written = unsafe { libc::pwritev2(file.as_raw_fd(), &raw const part, 1, offset, libc::RWF_DSYNC) };
+    let written =
+        unsafe { libc::pwritev2(file.as_raw_fd(), &raw const part, 1, offset, libc::RWF_DSYNC) };
     match usize::try_from(written) {
         Ok(written) => Ok(written == block.len()),
         Err(_) => match io::Error::last_os_error() {
-            error if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => Ok(false),
+            error if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => {
+                Ok(false)
+            }
             error => Err(error),
         },
     }

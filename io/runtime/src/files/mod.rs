@@ -9,7 +9,9 @@ mod system;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use create::{DIRECT_BLOCK_BYTES, create_allocated, create_filled, direct_commits_pay, open_direct};
+pub use create::{
+    DIRECT_BLOCK_BYTES, create_allocated, create_filled, direct_commits_pay, open_direct,
+};
 pub use lock::{FileLock, LockError, lock};
 pub use mapping::{Mapping, map};
 pub use replace::{replace, sync_directory};

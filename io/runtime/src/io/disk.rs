@@ -59,9 +59,15 @@ impl<M> Io<M> {
     /// Units: `range` in bytes of the arena and of the file alike, whole blocks of `files::DIRECT_BLOCK_BYTES`.
     /// Panics: when the range is not in the arena or not of whole blocks.
     pub fn write_arena(&mut self, id: FileId, arena: ArenaView, range: Range<usize>, token: u64) {
-        let whole = range.start.is_multiple_of(DIRECT_BLOCK_BYTES) && range.end.is_multiple_of(DIRECT_BLOCK_BYTES);
-        assert!(whole && range.end <= arena.bytes(), "range {range:?} of an arena of {} bytes", arena.bytes());
-        let bytes = Source { pointer: arena.pointer().wrapping_add(range.start), length: range.len() };
+        let whole = range.start.is_multiple_of(DIRECT_BLOCK_BYTES)
+            && range.end.is_multiple_of(DIRECT_BLOCK_BYTES);
+        assert!(
+            whole && range.end <= arena.bytes(),
+            "range {range:?} of an arena of {} bytes",
+            arena.bytes()
+        );
+        let bytes =
+            Source { pointer: arena.pointer().wrapping_add(range.start), length: range.len() };
         self.start_file_operation(id, range.start as u64, bytes, false, true, token);
     }
 

@@ -84,7 +84,7 @@ pub fn copy_options(
     Ok((target, replaces))
 }
 
-/// COPY source target [DB number] [REPLACE]
+/// `COPY source target [DB number] [REPLACE]`
 pub(super) fn copy(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let (database, replaces) = copy_options(arguments, context.database)?;
     let source = context.key(arguments[1])?;

@@ -25,7 +25,7 @@ pub(super) fn strlen(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     Ok(())
 }
 
-/// SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT second | PXAT ms | KEEPTTL]
+/// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT second | PXAT ms | KEEPTTL]`
 pub(super) fn set(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if arguments.len() > 3 {
         return set_with_options(context, arguments);

@@ -60,9 +60,17 @@ impl Coordinator {
 
 impl Engine {
     /// Begins a command whose keys lie on several cores; the answer comes as [`crate::Effect::Finished`].
-    pub fn begin_spread(&mut self, ticket: Ticket, spread: Spread, database: DatabaseId, arguments: Vec<Vec<u8>>) {
+    pub fn begin_spread(
+        &mut self,
+        ticket: Ticket,
+        spread: Spread,
+        database: DatabaseId,
+        arguments: Vec<Vec<u8>>,
+    ) {
         if self.coordinator.transactions.len() >= TRANSACTIONS_MAX {
-            let error = format!("ERR {TRANSACTIONS_MAX} commands over several cores are under way; try again");
+            let error = format!(
+                "ERR {TRANSACTIONS_MAX} commands over several cores are under way; try again"
+            );
             return self.finish(ticket, Answer::Error(error));
         }
         let (shape, keys) = match Shape::new(spread, database, arguments) {
@@ -83,7 +91,12 @@ impl Engine {
             let core = core_of(&keys[key]);
             match participants.last_mut() {
                 Some(last) if last.core == core => last.end = place + 1,
-                _ => participants.push(Participant { core, first: place, end: place + 1, writes: false }),
+                _ => participants.push(Participant {
+                    core,
+                    first: place,
+                    end: place + 1,
+                    writes: false,
+                }),
             }
         }
         let id = self.fresh_transaction();
@@ -107,7 +120,9 @@ impl Engine {
     /// Asks the next participant for its locks, or decides when all have answered.
     fn lock_next(&mut self, id: TransactionId) {
         let Some(transaction) = self.coordinator.transactions.get(&id) else { return };
-        let Some(participant) = transaction.participants.get(transaction.answered) else { return self.decide(id) };
+        let Some(participant) = transaction.participants.get(transaction.answered) else {
+            return self.decide(id);
+        };
         let places = &transaction.by_core[participant.first..participant.end];
         let keys = places.iter().map(|&key| transaction.keys[key].clone()).collect();
         let want = transaction.shape.want();
@@ -126,13 +141,16 @@ impl Engine {
 
     fn decide(&mut self, id: TransactionId) {
         let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
-        let Verdict { writes, answer } = transaction.shape.decide(&transaction.keys, &mut transaction.found);
+        let Verdict { writes, answer } =
+            transaction.shape.decide(&transaction.keys, &mut transaction.found);
         transaction.answered = 0;
         let mut steps: Vec<(CoreId, TransactionMail)> = Vec::new();
         for participant in &mut transaction.participants {
             let own: Vec<OwnedWrite> = writes
                 .iter()
-                .filter(|write| self.map.owner(self.map.partition_of(slot_of(&write.key))) == participant.core)
+                .filter(|write| {
+                    self.map.owner(self.map.partition_of(slot_of(&write.key))) == participant.core
+                })
                 .cloned()
                 .collect();
             participant.writes = !own.is_empty();
@@ -183,7 +201,9 @@ impl Engine {
                 let position = self.store.appended_position();
                 self.wait(Until::Durable(position), Then::Decided(id));
             }
-            Err(StoreError::NoRoom { .. } | StoreError::TooLarge { .. }) => self.coordinator.undecided.push(id),
+            Err(StoreError::NoRoom { .. } | StoreError::TooLarge { .. }) => {
+                self.coordinator.undecided.push(id);
+            }
         }
     }
 
@@ -218,12 +238,23 @@ impl Engine {
     // ---- questions to all cores
 
     /// Begins a command that every core answers; the answer comes as [`crate::Effect::Finished`].
-    pub fn begin_gather(&mut self, ticket: Ticket, gather: Gather, database: DatabaseId, arguments: &[Vec<u8>]) {
+    pub fn begin_gather(
+        &mut self,
+        ticket: Ticket,
+        gather: Gather,
+        database: DatabaseId,
+        arguments: &[Vec<u8>],
+    ) {
         let id = self.fresh_transaction();
         let asked = usize::from(self.map.cores());
-        self.coordinator.questions.insert(id, Question { ticket, gather, parts: Vec::new(), asked });
+        self.coordinator
+            .questions
+            .insert(id, Question { ticket, gather, parts: Vec::new(), asked });
         for core in 0..self.map.cores() {
-            self.send(CoreId(core), Mail::Ask { id, gather, database, arguments: arguments.to_vec() });
+            self.send(
+                CoreId(core),
+                Mail::Ask { id, gather, database, arguments: arguments.to_vec() },
+            );
         }
         self.settle();
     }
@@ -234,7 +265,10 @@ impl Engine {
         if question.parts.len() == question.asked
             && let Some(question) = self.coordinator.questions.remove(&id)
         {
-            self.finish(question.ticket, Answer::Gathered { gather: question.gather, parts: question.parts });
+            self.finish(
+                question.ticket,
+                Answer::Gathered { gather: question.gather, parts: question.parts },
+            );
         }
     }
 }

@@ -71,9 +71,13 @@ impl Engine {
             return self.send(from, refuse(error));
         }
         // Asked for whole, so that a long value finds all its segments at once.
-        let bytes = writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len) + 64).sum();
+        let bytes = writes
+            .iter()
+            .map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len) + 64)
+            .sum();
         if self.store.room(bytes) == Room::Later {
-            self.parked.push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
+            self.parked
+                .push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
             return;
         }
         let borrowed: Vec<Write<'_>> = writes
@@ -86,7 +90,9 @@ impl Engine {
             })
             .collect();
         // Asked for as a whole: pieces of a long value that find no room are written in vain, and would be again and again.
-        let bytes = writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len) + RECORD_SLACK_BYTES);
+        let bytes = writes.iter().map(|write| {
+            write.key.len() + write.value.as_ref().map_or(0, Vec::len) + RECORD_SLACK_BYTES
+        });
         let prepared = match self.store.room(bytes.clone().sum()) {
             Room::Now => self.store.prepare(id, &borrowed),
             Room::Later => Err(StoreError::NoRoom { bytes: bytes.sum() }),
@@ -98,11 +104,16 @@ impl Engine {
                 self.wait(Until::Durable(position), Then::Mail { to: from, mail });
             }
             // The keys are locked, and reads of them wait: better refused than parked on a full disk.
-            Err(StoreError::NoRoom { .. }) if let Some(error) = self.room_refusal() => self.send(from, refuse(error)),
-            Err(StoreError::NoRoom { .. }) => {
-                self.parked.push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
+            Err(StoreError::NoRoom { .. }) if let Some(error) = self.room_refusal() => {
+                self.send(from, refuse(error));
             }
-            Err(error @ StoreError::TooLarge { .. }) => self.send(from, refuse(format!("ERR {error}"))),
+            Err(StoreError::NoRoom { .. }) => {
+                self.parked
+                    .push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
+            }
+            Err(error @ StoreError::TooLarge { .. }) => {
+                self.send(from, refuse(format!("ERR {error}")));
+            }
         }
     }
 

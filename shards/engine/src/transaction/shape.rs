@@ -82,7 +82,12 @@ impl Shape {
     /// Decides, all keys locked. `found` is by key.
     pub(crate) fn decide(&mut self, keys: &[LockKey], found: &mut [Option<Wanted>]) -> Verdict {
         let read_only = |answer| Verdict { writes: Vec::new(), answer };
-        let gone = |key: &LockKey| OwnedWrite { database: key.0, key: key.1.clone(), value: None, expiry_ms: None };
+        let gone = |key: &LockKey| OwnedWrite {
+            database: key.0,
+            key: key.1.clone(),
+            value: None,
+            expiry_ms: None,
+        };
         match self.spread {
             Spread::Msetnx if found.iter().any(Option::is_some) => read_only(Answer::Integer(0)),
             Spread::Mset | Spread::Msetnx => {
@@ -97,7 +102,8 @@ impl Shape {
                     expiry_ms: None,
                 };
                 let writes = keys.iter().zip(last).map(set).collect();
-                let answer = if self.spread == Spread::Mset { Answer::Ok } else { Answer::Integer(1) };
+                let answer =
+                    if self.spread == Spread::Mset { Answer::Ok } else { Answer::Integer(1) };
                 Verdict { writes, answer }
             }
             Spread::Count | Spread::Touch => {
@@ -105,8 +111,12 @@ impl Shape {
                 read_only(Answer::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
             }
             Spread::Delete => {
-                let writes: Vec<OwnedWrite> =
-                    keys.iter().zip(found.iter()).filter(|(_, found)| found.is_some()).map(|(key, _)| gone(key)).collect();
+                let writes: Vec<OwnedWrite> = keys
+                    .iter()
+                    .zip(found.iter())
+                    .filter(|(_, found)| found.is_some())
+                    .map(|(key, _)| gone(key))
+                    .collect();
                 let answer = Answer::Integer(i64::try_from(writes.len()).unwrap_or(i64::MAX));
                 Verdict { writes, answer }
             }
@@ -140,7 +150,8 @@ impl Shape {
                 if self.spread != Spread::Copy {
                     writes.push(gone(&keys[source]));
                 }
-                let answer = if self.spread == Spread::Rename { Answer::Ok } else { Answer::Integer(1) };
+                let answer =
+                    if self.spread == Spread::Rename { Answer::Ok } else { Answer::Integer(1) };
                 Verdict { writes, answer }
             }
         }

@@ -4,7 +4,7 @@ mod expiry;
 mod keyspace;
 
 use crate::chain::{self, Chains};
-use crate::database::{Found, Key, Place, Pieces, Value};
+use crate::database::{Found, Key, Pieces, Place, Value};
 use crate::error::StoreError;
 use crate::index::{Entry, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};

@@ -1,0 +1,66 @@
+//! Owns why a node does not run, and the exit code of each reason.
+
+use hyperion_runtime::RuntimeError;
+use thiserror::Error;
+
+use super::commit::EXIT_DISK;
+use super::open::OpenError;
+use crate::config::ConfigError;
+use crate::http::HttpSideError;
+
+/// Why the node does not run.
+#[derive(Debug, Error)]
+pub(crate) enum NodeError {
+    /// The config is refused.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The data cannot be used.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// The runtime does not start.
+    #[error("{0}")]
+    Runtime(#[from] RuntimeError),
+    /// The HTTP side does not start.
+    #[error("{0}")]
+    Http(#[from] HttpSideError),
+    /// A listener does not open.
+    #[error("cannot listen on {address}: {error}; free the address or choose another")]
+    Listen {
+        /// Where.
+        address: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// A segment for the start cannot be made.
+    #[error("{0}; make room on the disk or in memory, then start again")]
+    Segment(String),
+    /// Another core did not start.
+    #[error("another core did not start")]
+    Other,
+    /// A call failed.
+    #[error("{what}: {error}")]
+    System {
+        /// What was to be done.
+        what: &'static str,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+impl NodeError {
+    /// The exit code of the process.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => ConfigError::EXIT_CODE,
+            Self::Open(
+                OpenError::Damaged { .. }
+                | OpenError::Header { .. }
+                | OpenError::Manifest { .. }
+                | OpenError::NoManifest { .. },
+            ) => 65,
+            Self::Open(OpenError::Fixed { .. }) => ConfigError::EXIT_CODE,
+            Self::Segment(_) => u8::try_from(EXIT_DISK).unwrap_or(1),
+            _ => 1,
+        }
+    }
+}
