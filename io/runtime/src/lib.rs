@@ -1,6 +1,6 @@
 //! The rim of one process: cores, their ring, sockets, files, the mesh between cores, and timers.
 //!
-//! A program gives one [`Core`] for each cpu to [`run`]; all calls to a core come from that core's
+//! A program gives one [`Core`] for each cpu to [`run()`]; all calls to a core come from that core's
 //! own thread, and everything a core asks for goes through its [`Io`].
 #![deny(unsafe_code)]
 #![cfg_attr(

@@ -1,10 +1,10 @@
-//! Many runs of a node on a virtual disk, each made from one seed: operations, faults, crashes, and the checks behind them.
+//! Many runs of a node on a virtual disk, each made from one seed: clients, engines, mail, faults, crashes, and the checks behind them.
 //!
 //! No clock, no thread, no chance but the seed: the same seed gives the same trace.
 #![forbid(unsafe_code)]
 
 pub mod disk;
-pub mod model;
+pub mod history;
 pub mod node;
 pub mod random;
 #[cfg(test)]

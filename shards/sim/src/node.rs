@@ -1,32 +1,18 @@
-//! Owns the driver: the stores of one node on the virtual disk. It carries their effects out, a piece at a time; an engine that
-//! does the same can take its place.
+//! Owns the driver of one core: it carries the engine's work out on the virtual disk, a piece at a time.
 
 use crate::disk::{DeviceError, Disk};
-use crate::model::Contents;
 use crate::random::Random;
-use hyperion_model::{CoreId, DatabaseId, PartitionMap};
+use hyperion_engine::{Durability, Engine, Settings};
+use hyperion_model::collections::Set;
+use hyperion_model::{CoreId, PartitionMap, TransactionId};
 use hyperion_store::{
-    Append, Damage, HeaderState, Options, Recovered, ScanCursor, SegmentHeader, Store, SyncTicket,
+    Append, Damage, HeaderState, Options, Recovered, SegmentHeader, Store, StoreError, SyncTicket,
 };
+use std::collections::VecDeque;
 
 /// Bytes of every segment.
 pub const SEGMENT_BYTES: usize = 64 << 10;
 const PARTITIONS: u16 = 8;
-
-/// One core: its store, and what is under way for it.
-pub struct Core {
-    /// The store.
-    pub store: Store,
-    /// What recovery found.
-    pub recovered: Recovered,
-    number: u16,
-    map: PartitionMap,
-    appends: Vec<Append>,
-    /// A sync that was begun, and what had been written by then.
-    sync: Option<(SyncTicket, u64)>,
-    /// Free headers that are written, and not synced.
-    freeing: Vec<u32>,
-}
 
 /// Memory of segments, used again from start to start.
 #[derive(Default)]
@@ -44,8 +30,8 @@ impl Memory {
     }
 
     /// Takes the memory of a store that has ended.
-    pub fn take_back(&mut self, core: Core) {
-        self.0.extend(core.store.into_memory());
+    pub fn take_back(&mut self, store: Store) {
+        self.0.extend(store.into_memory());
     }
 }
 
@@ -56,6 +42,8 @@ pub struct Faults {
     pub write_parts: u64,
     /// Parts of 1000 of syncs that fail.
     pub sync_parts: u64,
+    /// A full disk is told at once.
+    pub fills_up: bool,
 }
 
 /// Who owns what on a node of `cores`.
@@ -64,18 +52,39 @@ pub fn map(cores: u16) -> PartitionMap {
     PartitionMap::spread(PARTITIONS, cores)
 }
 
-impl Core {
+/// A core's files, and what is under way for them.
+#[derive(Default)]
+pub struct Files {
+    number: u16,
+    appends: VecDeque<Append>,
+    /// A sync that was begun, and what had been written by then.
+    sync: Option<(SyncTicket, u64)>,
+    /// Free headers that are written, and not synced.
+    freeing: Vec<u32>,
+}
+
+/// A core between its files and its engine.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// Its files.
+    pub files: Files,
+    /// What recovery found.
+    pub recovered: Recovered,
+    free: Vec<u64>,
+}
+
+impl Opened {
     /// Reads a core's files, which are safe on the disk.
     ///
     /// # Errors
     /// When the store finds them damaged.
-    pub fn open(
+    pub fn read(
         number: u16,
         cores: u16,
-        disk: &mut Disk,
+        disk: &Disk,
         memory: &mut Memory,
         entropy: u64,
-        now_ms: u64,
     ) -> Result<Self, Damage> {
         let mut store = Store::new(Options {
             core: CoreId(number),
@@ -87,7 +96,6 @@ impl Core {
             hash_seed: 11,
             entropy,
         });
-        store.set_now(now_ms);
         let (mut in_use, mut free) = (Vec::new(), Vec::new());
         for (id, bytes) in disk.files(number) {
             let header = SegmentHeader::read(bytes).map_err(|what| Damage {
@@ -102,113 +110,159 @@ impl Core {
             }
         }
         let recovered = store.recover(in_use)?;
-        let mut core = Self {
-            store,
-            recovered,
-            number,
-            map: map(cores),
-            appends: Vec::new(),
-            sync: None,
-            freeing: Vec::new(),
-        };
-        for slot in core.recovered.dropped.clone() {
-            core.write_header(slot, disk);
-        }
-        core.finish_freeing(disk);
-        for id in free {
-            core.store.add_ready(id, memory.take(None));
-        }
-        Ok(core)
+        let files = Files { number, ..Files::default() };
+        Ok(Self { store, files, recovered, free })
     }
 
-    fn write_header(&mut self, slot: u32, disk: &mut Disk) {
-        let file = (self.number, self.store.segment_id(slot));
-        disk.write(file, 0, self.store.header_bytes(slot));
+    /// Writes the headers of segments that do not count any more; they are not synced yet.
+    pub fn write_dropped(&mut self, disk: &mut Disk) {
+        for &slot in &self.recovered.dropped {
+            self.files.write_header(slot, &self.store, disk);
+        }
+    }
+
+    /// Lets the log go on behind every LSN of the node.
+    pub fn resume(&mut self, lsn_next: u64, now_ms: u64, disk: &mut Disk, memory: &mut Memory) {
+        self.files.finish_freeing(&mut self.store, disk);
+        for id in std::mem::take(&mut self.free) {
+            self.store.add_ready(id, memory.take(None));
+        }
+        self.store.set_now(now_ms);
+        self.store.resume(lsn_next);
+        if self.store.segments_wanted() > 0 {
+            self.files.add_segment(&mut self.store, disk, memory);
+        }
+    }
+
+    /// Settles what was prepared; a full disk is given room, as a person would.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn resolve(
+        &mut self,
+        decided: &Set<TransactionId>,
+        disk: &mut Disk,
+        memory: &mut Memory,
+    ) -> Result<(), StoreError> {
+        let is_decided = |id| decided.contains(&id);
+        loop {
+            match Engine::resolve(&mut self.store, &self.recovered.unresolved, is_decided) {
+                Err(StoreError::NoRoom { .. }) => {
+                    self.files.add_segment(&mut self.store, disk, memory);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Writes what the start has appended: all of it, or as far as `appends_max`.
+    pub fn write_out(&mut self, disk: &mut Disk, appends_max: usize) {
+        let mut appends = Vec::new();
+        self.store.take_appends(&mut appends);
+        for append in appends.into_iter().take(appends_max) {
+            let file = (self.files.number, self.store.segment_id(append.slot));
+            disk.write(file, append.start, self.store.append_bytes(&append));
+            self.store.mark_written(&append);
+        }
+    }
+
+    /// Syncs what was written out.
+    pub fn sync(&mut self, disk: &mut Disk) {
+        let Some(ticket) = self.store.begin_sync() else { return };
+        for &slot in &ticket.slots {
+            disk.sync((self.files.number, self.store.segment_id(slot)), disk.sequence());
+        }
+        self.store.finish_sync(&ticket);
+    }
+
+    /// The engine that serves what was opened, in the node's start number `start`.
+    #[must_use]
+    pub fn serve(self, cores: u16, settings: Settings, start: u16, random: u64) -> (Engine, Files) {
+        let core = CoreId(self.files.number);
+        let mut engine = Engine::new(core, map(cores), self.store, settings, start, random);
+        // Every participant's commit is on the disk now.
+        self.recovered.decided.iter().for_each(|&id| engine.store_mut().settled(id));
+        (engine, self.files)
+    }
+}
+
+impl Files {
+    fn write_header(&mut self, slot: u32, store: &Store, disk: &mut Disk) {
+        disk.write((self.number, store.segment_id(slot)), 0, store.header_bytes(slot));
         self.freeing.push(slot);
     }
 
-    /// Syncs the free headers that were written.
-    pub fn finish_freeing(&mut self, disk: &mut Disk) {
+    fn finish_freeing(&mut self, store: &mut Store, disk: &mut Disk) {
         for slot in std::mem::take(&mut self.freeing) {
-            disk.sync((self.number, self.store.segment_id(slot)), disk.sequence());
-            self.store.freed(slot);
+            disk.sync((self.number, store.segment_id(slot)), disk.sequence());
+            store.freed(slot);
         }
     }
 
-    /// Makes segments ready, up to `segments_max` files.
-    pub fn supply(&mut self, segments_max: usize, disk: &mut Disk, memory: &mut Memory) {
-        while self.store.segments_wanted() > 0 {
-            let (count, last) =
-                disk.files(self.number).fold((0, 0), |(count, _), (id, _)| (count + 1, id));
-            if count >= segments_max {
-                return;
-            }
-            disk.create((self.number, last + 1), SEGMENT_BYTES);
-            self.store.add_ready(last + 1, memory.take(None));
-        }
+    fn add_segment(&self, store: &mut Store, disk: &mut Disk, memory: &mut Memory) {
+        let last = disk.files(self.number).last().map_or(0, |(id, _)| id);
+        disk.create((self.number, last + 1), SEGMENT_BYTES);
+        store.add_ready(last + 1, memory.take(None));
     }
 
-    /// Carries out some of what the store has asked for.
-    ///
-    /// # Errors
-    /// When the device failed; the node must stop.
-    pub fn step(
-        &mut self,
+    /// Makes the segments ready that are wanted, up to `segments_max` files. `false`: one is wanted and cannot be made.
+    pub fn supply(
+        &self,
+        engine: &mut Engine,
+        segments_max: usize,
         disk: &mut Disk,
-        random: &mut Random,
-        faults: Faults,
-        may_sync: bool,
-    ) -> Result<(), DeviceError> {
-        match random.below(8) {
-            0..=3 => self.write(disk, random, faults),
-            4 => {
-                if may_sync {
-                    self.begin_sync(disk);
-                }
-                Ok(())
+        memory: &mut Memory,
+    ) -> bool {
+        while engine.store().segments_wanted() > 0 {
+            if disk.files(self.number).count() >= segments_max {
+                return false;
             }
-            5 | 6 => self.finish_sync(disk, random, faults),
-            _ => {
-                if self.freeing.is_empty() {
-                    let mut headers = Vec::new();
-                    self.store.free_dead(&mut headers);
-                    headers.into_iter().for_each(|slot| self.write_header(slot, disk));
-                } else {
-                    self.finish_freeing(disk);
-                }
-                Ok(())
-            }
+            self.add_segment(engine.store_mut(), disk, memory);
         }
+        true
     }
 
-    /// Writes what is to be written, in order.
+    /// Takes what the engine's turn has left to be written.
+    pub fn end_turn(&mut self, engine: &mut Engine) {
+        let mut appends = Vec::new();
+        engine.end_turn(&mut appends);
+        self.appends.extend(appends);
+    }
+
+    /// Writes the next append.
     ///
     /// # Errors
     /// When the device failed.
     pub fn write(
         &mut self,
+        engine: &mut Engine,
         disk: &mut Disk,
         random: &mut Random,
         faults: Faults,
     ) -> Result<(), DeviceError> {
-        self.store.take_appends(&mut self.appends);
-        for append in std::mem::take(&mut self.appends) {
-            let file = (self.number, self.store.segment_id(append.slot));
-            let bytes = self.store.append_bytes(&append);
-            if random.chance(faults.write_parts) {
-                let arrived = random.index(bytes.len()) / 4 * 4 + 1;
-                disk.write(file, append.start, &bytes[..arrived]);
-                return Err(DeviceError);
-            }
-            disk.write(file, append.start, bytes);
-            self.store.mark_written(&append);
+        let Some(append) = self.appends.pop_front() else { return Ok(()) };
+        let file = (self.number, engine.store().segment_id(append.slot));
+        let bytes = engine.store().append_bytes(&append);
+        if random.chance(faults.write_parts) {
+            let arrived = random.index(bytes.len()) / 4 * 4 + 1;
+            disk.write(file, append.start, &bytes[..arrived]);
+            return Err(DeviceError);
         }
+        disk.write(file, append.start, bytes);
+        engine.written(&append);
         Ok(())
     }
 
-    fn begin_sync(&mut self, disk: &Disk) {
-        if self.sync.is_none() {
-            self.sync = self.store.begin_sync().map(|ticket| (ticket, disk.sequence()));
+    /// Begins a sync if somebody waits for one, or if `is_time`.
+    pub fn begin_sync(&mut self, engine: &mut Engine, disk: &Disk, is_time: bool) {
+        let wanted = match engine.settings().durability {
+            Durability::Always => true,
+            Durability::Interval => is_time || engine.wants_sync(),
+            Durability::Never => engine.wants_sync() || is_time && engine.awaits_sync(),
+        };
+        if wanted && self.sync.is_none() {
+            let ticket = engine.store_mut().begin_sync();
+            self.sync = ticket.map(|ticket| (ticket, disk.sequence()));
         }
     }
 
@@ -218,6 +272,7 @@ impl Core {
     /// When it failed.
     pub fn finish_sync(
         &mut self,
+        engine: &mut Engine,
         disk: &mut Disk,
         random: &mut Random,
         faults: Faults,
@@ -227,38 +282,19 @@ impl Core {
             if random.chance(faults.sync_parts) {
                 return Err(DeviceError);
             }
-            disk.sync((self.number, self.store.segment_id(slot)), sequence);
+            disk.sync((self.number, engine.store().segment_id(slot)), sequence);
         }
-        self.store.finish_sync(&ticket);
+        engine.synced(&ticket);
         Ok(())
     }
 
-    /// All keys with their values, read one by one.
-    #[must_use]
-    pub fn contents(&mut self) -> Contents {
-        let mut keys = Vec::new();
-        let own: Vec<_> = self.map.owned_by(CoreId(self.number)).collect();
-        let mut cursor = ScanCursor::at_partition(own[0]);
-        loop {
-            cursor = self.store.scan(DatabaseId(0), cursor, 64, |key| keys.push(key.to_vec()));
-            if cursor.0 == 0 || !own.contains(&cursor.partition()) {
-                break;
-            }
+    /// Writes the headers of dead segments, or syncs those that were written.
+    pub fn free(&mut self, engine: &mut Engine, disk: &mut Disk) {
+        if !self.freeing.is_empty() {
+            return self.finish_freeing(engine.store_mut(), disk);
         }
-        let mut contents = Contents::new();
-        for bytes in keys {
-            let held = self.get(&bytes).expect("a scanned key is there");
-            contents.insert(bytes, held);
-        }
-        contents
-    }
-
-    /// The value of a key, and its expiry.
-    pub fn get(&mut self, bytes: &[u8]) -> Option<(Vec<u8>, Option<u64>)> {
-        let key = self.store.key(DatabaseId(0), bytes);
-        let found = self.store.find(&key)?;
-        let (mut value, held) = (Vec::new(), self.store.value(&found));
-        held.copy_range(0, held.len(), &mut value);
-        Some((value, self.store.expiry_ms(&found)))
+        let mut headers = Vec::new();
+        engine.store_mut().free_dead(&mut headers);
+        headers.into_iter().for_each(|slot| self.write_header(slot, engine.store(), disk));
     }
 }

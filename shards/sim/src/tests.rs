@@ -1,42 +1,56 @@
 //! Tests of the simulator, and 200 seeds of it.
 
 use crate::node::Memory;
-use crate::world::{Report, Settings, run, run_with};
+use crate::world::{Report, Schedule, Settings, Wrong, run, run_with};
 
-#[test]
-fn two_hundred_seeds_keep_every_promise() {
+fn run_all(seeds: impl Iterator<Item = u64>, settings: impl Fn(u64) -> Settings) -> Report {
     let (mut sum, mut memory) = (Report::default(), Memory::default());
-    for seed in 0..200 {
-        match run_with(seed, Settings::default(), &mut memory) {
-            Ok(report) => {
-                sum.changes += report.changes;
-                sum.crashes += report.crashes;
-                sum.transactions += report.transactions;
-                sum.refused += report.refused;
-            }
+    for seed in seeds {
+        match run_with(seed, settings(seed), &mut memory) {
+            Ok(report) => sum.add(&report),
             Err(violation) => panic!("seed {seed}: {violation}"),
         }
     }
+    sum
+}
+
+#[test]
+fn two_hundred_seeds_keep_every_promise() {
+    let sum = run_all(0..200, Settings::of_seed);
     // The seeds reach what they are for.
-    assert!(sum.crashes > 600 && sum.transactions > 500 && sum.refused > 100, "{sum:?}");
+    assert!(sum.crashes > 600 && sum.interrupted > 100 && sum.refused > 100, "{sum}");
+    assert!(sum.spreads > 2_000 && sum.committed_late > 50 && sum.aborted_late > 50, "{sum}");
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let traces: Vec<u64> =
-        (0..20).map(|seed| run(seed, Settings::default()).expect("it holds").trace).collect();
-    for (seed, &trace) in (0..).zip(&traces) {
-        let again = run(seed, Settings::default()).expect("it holds").trace;
-        assert_eq!(again, trace, "seed {seed}");
-    }
+    let trace = |seed| run(seed, Settings::of_seed(seed)).expect("it holds").trace;
+    let traces: Vec<u64> = (0..12).map(trace).collect();
+    let again: Vec<u64> = (0..12).map(trace).collect();
+    assert_eq!(traces, again);
     let distinct: std::collections::BTreeSet<_> = traces.iter().collect();
     assert_eq!(distinct.len(), traces.len());
 }
 
-/// Without this the checks might find nothing because they look at nothing.
+/// Schedules that were thought out rather than drawn.
 #[test]
-fn a_disk_that_lies_about_syncs_is_found_out() {
-    let settings = Settings { lies_about_sync: true };
-    let found = (0..20).filter(|&seed| run(seed, settings).is_err()).count();
-    assert!(found >= 15, "{found} of 20 seeds found it");
+fn nasty_schedules_keep_every_promise() {
+    for (schedule, first) in
+        [(Schedule::SlowMail, 1_000), (Schedule::FullDisk, 2_000), (Schedule::Restless, 3_000)]
+    {
+        let sum = run_all(first..first + 6, |_| Settings { schedule, wrong: Wrong::Nothing });
+        assert!(sum.answers > 0, "{schedule:?}: {sum}");
+    }
+}
+
+/// Without these the checks might find nothing because they look at nothing.
+#[test]
+fn what_is_done_wrong_is_found_out() {
+    for (wrong, least) in
+        [(Wrong::LiesAboutSync, 15), (Wrong::ReleasesEarly, 15), (Wrong::SkipsResolve, 15)]
+    {
+        let settings = Settings { schedule: Schedule::SlowMail, wrong };
+        let found = (0..20).filter(|&seed| run(seed, settings).is_err()).count();
+        assert!(found >= least, "{wrong:?}: {found} of 20 seeds found it");
+    }
 }

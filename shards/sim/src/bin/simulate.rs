@@ -1,7 +1,7 @@
 //! Runs many seeds and names those that fail: `simulate [SEEDS] [FIRST]`.
 
 use hyperion_sim::node::Memory;
-use hyperion_sim::world::{Settings, run_with};
+use hyperion_sim::world::{Report, Settings, run_with};
 use std::process::ExitCode;
 
 fn number(argument: Option<String>, otherwise: u64) -> Result<u64, String> {
@@ -20,25 +20,16 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
-    let (mut memory, mut failed, mut trace) = (Memory::default(), 0_u64, 0_u64);
-    let (mut changes, mut crashes, mut transactions) = (0, 0, 0);
+    let (mut memory, mut failed, mut sum) = (Memory::default(), 0_u64, Report::default());
     for seed in first..first.saturating_add(seeds) {
-        match run_with(seed, Settings::default(), &mut memory) {
-            Ok(report) => {
-                trace = trace.rotate_left(1) ^ report.trace;
-                changes += report.changes;
-                crashes += report.crashes;
-                transactions += report.transactions;
-            }
+        match run_with(seed, Settings::of_seed(seed), &mut memory) {
+            Ok(report) => sum.add(&report),
             Err(violation) => {
                 failed += 1;
                 println!("seed {seed}: {violation}\n  again: scripts/simulate 1 {seed}");
             }
         }
     }
-    println!(
-        "{seeds} seeds from {first}: {failed} failed; {changes} changes, {crashes} crashes, {transactions} transactions; \
-         trace {trace:016x}"
-    );
+    println!("{seeds} seeds from {first}: {failed} failed; {sum}");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

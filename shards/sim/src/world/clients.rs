@@ -1,136 +1,241 @@
-//! Owns what clients do, one step at a time.
+//! Owns what clients do: each sends one command after the other, and believes what it is told.
 
-use super::{Durability, Violation, World};
-use crate::disk::DeviceError;
-use crate::model::{Change, Held, unexpired};
+use super::replies::{self, Word};
+use super::{Busy, Command, DATABASES, KEYS, Schedule, SpreadWrite, Violation, World};
+use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
-use hyperion_model::{DatabaseId, slot_of};
-use hyperion_store::{Room, StoreError};
-
-const KEYS: u64 = 40;
+use hyperion_engine::command::{Run, find};
+use hyperion_engine::{Request, Route, Ticket};
+use hyperion_model::DatabaseId;
 
 impl World {
-    /// One thing happens: a command, or a piece of work on the disk. `Ok(Err(_))`: the device failed, the node must stop.
-    pub(super) fn step(&mut self) -> Result<Result<(), DeviceError>, Violation> {
-        self.now_ms += self.random.below(50);
-        for core in &mut self.cores {
-            core.store.set_now(self.now_ms);
-        }
-        match self.random.below(100) {
-            0..=39 => self.put()?,
-            40..=49 => self.delete()?,
-            50 if self.random.chance(300) => self.flush()?,
-            50..=59 => self.read()?,
-            60..=64 => self.begin_transaction()?,
-            65..=74 => self.advance_transactions()?,
-            75 => drop(self.cores.iter_mut().map(|core| core.store.sweep(64)).count()),
-            _ => {
-                let at = self.random.index(self.cores.len());
-                let core = &mut self.cores[at];
-                core.supply(self.segments_max, &mut self.disk, &mut self.memory);
-                let may_sync = self.durability != Durability::Never
-                    || core.store.wants_sync()
-                    || !self.transactions.is_empty();
-                return Ok(core.step(&mut self.disk, &mut self.random, self.faults, may_sync));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    pub(super) fn owner(&self, key: &[u8]) -> usize {
-        usize::from(self.map.owner(self.map.partition_of(slot_of(key))).0)
-    }
-
-    pub(super) fn any_key(&mut self) -> Vec<u8> {
-        let number = self.random.below(KEYS);
-        let mut key = format!("key-{number}").into_bytes();
-        // Some keys are longer than a small record takes.
-        key.resize(key.len() + if number == 7 { 300 } else { 0 }, b'.');
-        key
-    }
-
-    pub(super) fn any_value(&mut self, length_max: u64) -> Vec<u8> {
-        let seed = self.random.number();
-        let length = 8 + self.random.below(length_max);
-        (0..length / 8 + 1).flat_map(|word| mix(seed ^ word).to_le_bytes()).collect()
-    }
-
-    fn put(&mut self) -> Result<(), Violation> {
-        let key = self.any_key();
-        let length_max = [100, 100, 100, 600, 600, 4_000, 30_000][self.random.index(7)];
-        let value = self.any_value(length_max);
-        let expiry = self.random.chance(150).then(|| self.now_ms + self.random.below(3_000));
-        if self.locked.contains(&key) {
+    /// A client that waits for nothing sends a command.
+    pub(super) fn act(&mut self) -> Result<(), Violation> {
+        let client = self.random.index(self.clients.len());
+        if self.clients[client].busy.is_some() {
             return Ok(());
         }
-        let at = self.owner(&key);
-        let store = &mut self.cores[at].store;
-        let bytes = value.len() + value.len() / 50 + key.len() + 64;
-        let result = if store.room(bytes) == Room::Later {
-            Err(StoreError::NoRoom { bytes })
-        } else {
-            store.put(&store.key(DatabaseId(0), &key), &[&value], expiry)
-        };
-        self.made(at, result, Change::Write(vec![(key, Some((value, expiry)))]))
+        let database = DatabaseId(u8::from(self.random.chance(300)));
+        let operation = self.any_operation(database);
+        let words = self.words(&operation);
+        self.send(client, database, operation, words)
     }
 
-    fn delete(&mut self) -> Result<(), Violation> {
-        let key = self.any_key();
-        if self.locked.contains(&key) {
-            return Ok(());
-        }
-        let at = self.owner(&key);
-        let store = &mut self.cores[at].store;
-        let result = store.delete(&store.key(DatabaseId(0), &key)).map(|_| ());
-        self.made(at, result, Change::Write(vec![(key, None)]))
-    }
-
-    fn flush(&mut self) -> Result<(), Violation> {
-        let at = self.random.index(self.cores.len());
-        let database = if self.random.chance(500) { Some(DatabaseId(0)) } else { None };
-        let result = self.cores[at].store.flush(database);
-        self.made(at, result, Change::Flush)
-    }
-
-    /// Notes a change that was made, or that there was no room for it.
-    pub(super) fn made(
+    fn send(
         &mut self,
-        at: usize,
-        result: Result<(), StoreError>,
-        change: Change,
+        client: usize,
+        database: DatabaseId,
+        operation: Operation,
+        words: Vec<Vec<u8>>,
     ) -> Result<(), Violation> {
-        let position = self.cores[at].store.appended_position();
-        self.note(position);
-        match result {
-            Ok(()) => {
-                self.models[at].push(position, None, change);
-                self.report.changes += 1;
-                Ok(())
+        self.note(
+            words.iter().flatten().fold(client as u64, |sum, &byte| mix(sum ^ u64::from(byte))),
+        );
+        let home = self.clients[client].home;
+        let spec = find(&words[0]).ok_or("the command is not in the table")?;
+        let arguments: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let request = Request { spec, database, arguments: &arguments, own_core_only: false };
+        let route = self.cores[home].engine.route(&request);
+        let (keys, pairs) = (operation.keys(), pairs_of(&operation));
+        let numbers = match operation {
+            Operation::Count => Vec::new(),
+            Operation::Flush(keys) => {
+                self.flushed[usize::from(database.0)] = true;
+                self.call_flush(&keys)
             }
-            Err(StoreError::NoRoom { .. }) => {
-                self.report.refused += 1;
-                self.cores[at].supply(self.segments_max, &mut self.disk, &mut self.memory);
-                Ok(())
+            operation => vec![self.checker.call(operation, self.now_ms)],
+        };
+        let spread = (route == Route::Spread).then_some(self.spreads.len());
+        self.clients[client].busy = Some(Busy { numbers, spread });
+        let ticket = Ticket(client as u64);
+        match (route, spec.run) {
+            (Route::Here, _) => {
+                self.run_command(home, Command { client, database, words })?;
+                return self.settle_core(home, false);
             }
-            Err(error) => Err(format!("core {at}: {error}")),
+            (Route::There(core), _) => {
+                let command = super::Message::Command(Command { client, database, words });
+                self.post(home, usize::from(core.0), command);
+                return Ok(());
+            }
+            (Route::Spread, Run::Keys { spread, .. }) => {
+                self.spreads.push(SpreadWrite { keys, pairs, is_acknowledged: false });
+                self.cores[home].engine.begin_turn(self.now_ms);
+                self.cores[home].engine.begin_spread(ticket, spread, database, words);
+            }
+            (Route::Everywhere, Run::Every(gather)) => {
+                self.cores[home].engine.begin_turn(self.now_ms);
+                self.cores[home].engine.begin_gather(ticket, gather, database, &words);
+            }
+            (route, _) => return Err(format!("{route:?} is no way for {}", spec.name)),
+        }
+        self.settle_core(home, true)
+    }
+
+    /// FLUSHDB is one change on each core.
+    fn call_flush(&mut self, keys: &[KeyId]) -> Vec<u64> {
+        (0..usize::from(self.count))
+            .map(|core| {
+                let own = keys.iter().copied().filter(|&key| self.owner(key) == core).collect();
+                self.checker.call(Operation::Flush(own), self.now_ms)
+            })
+            .collect()
+    }
+
+    /// A client is told the answer to its command.
+    pub(super) fn tell(&mut self, client: usize, words: &[Word]) -> Result<(), Violation> {
+        let busy = self.clients[client].busy.take().ok_or("an answer came to nobody")?;
+        self.report.answers += 1;
+        if busy.numbers.is_empty() {
+            let [Word::Integer(count)] = words else {
+                return Err(format!("DBSIZE gave {words:?}"));
+            };
+            let is_possible = (0..=i64::try_from(KEYS).unwrap_or(0)).contains(count);
+            return if is_possible { Ok(()) } else { Err(format!("DBSIZE gave {count}")) };
+        }
+        let answer = replies::read(words, &mut self.checker.values)?;
+        let parts = match &answer {
+            Answer::Values(values) => {
+                values.iter().fold(7, |sum, value| mix(sum ^ value.map_or(0, u64::from)))
+            }
+            Answer::Integer(number) => number.unsigned_abs(),
+            Answer::Ok => 1,
+            Answer::NotInteger | Answer::NoSuchKey | Answer::Refused => 2,
+        };
+        self.note(parts ^ (client as u64) << 32);
+        self.report.refused += u64::from(answer == Answer::Refused);
+        for &number in &busy.numbers {
+            self.checker.answer(number, &answer, self.now_ms)?;
+        }
+        if let Some(place) = busy.spread {
+            self.report.spreads += 1;
+            self.spreads[place].is_acknowledged = matches!(answer, Answer::Ok | Answer::Integer(1));
+        }
+        Ok(())
+    }
+
+    // ---- what they send
+
+    fn any_operation(&mut self, database: DatabaseId) -> Operation {
+        let base = usize::from(database.0) * KEYS;
+        let key = base + self.random.index(KEYS);
+        match self.random.below(100) {
+            0..18 => Operation::Get(key),
+            18..36 => {
+                let expiry =
+                    self.random.chance(200).then(|| self.now_ms + 1 + self.random.below(2_000));
+                Operation::Set(key, Held { value: self.any_value(), expiry_ms: expiry })
+            }
+            36..42 => Operation::Delete(vec![key]),
+            42..50 => Operation::Increment(key),
+            50..56 => Operation::Append(key, self.any_value()),
+            56..60 => Operation::ExpireAt(
+                key,
+                self.now_ms + 1 + self.random.below(2_000) - self.random.below(100),
+            ),
+            60..70 => Operation::SetAll(self.any_pairs(base)),
+            70..74 => Operation::SetAllAbsent(self.any_pairs(base)),
+            74..84 => Operation::GetAll(self.any_keys(base)),
+            84..88 => Operation::Delete(self.any_keys(base)),
+            88..94 => {
+                let keys = self.any_keys(base);
+                Operation::Rename(keys[0], keys[1])
+            }
+            94..98 => {
+                let keys = self.any_keys(base);
+                let shift = if self.random.chance(400) { KEYS } else { 0 };
+                let target = (keys[1] + shift) % (KEYS * usize::from(DATABASES));
+                Operation::Copy(keys[0], target, self.random.chance(500))
+            }
+            98 => Operation::Flush((base..base + KEYS).collect()),
+            _ => Operation::Count,
         }
     }
 
-    fn read(&mut self) -> Result<(), Violation> {
-        let key = self.any_key();
-        let at = self.owner(&key);
-        let found: Option<Held> = self.cores[at].get(&key);
-        let expected = unexpired(self.models[at].now(), self.now_ms).remove(&key);
-        self.note(found.is_some().into());
-        if found == expected {
-            return Ok(());
+    /// Two to four keys of a database.
+    fn any_keys(&mut self, base: usize) -> Vec<KeyId> {
+        let first = self.random.index(KEYS);
+        let step = [1, 3, 7, 9][self.random.index(4)];
+        (0..2 + self.random.index(3)).map(|at| base + (first + at * step) % KEYS).collect()
+    }
+
+    fn any_pairs(&mut self, base: usize) -> Vec<(KeyId, ValueId)> {
+        self.any_keys(base).into_iter().map(|key| (key, self.bytes_value())).collect()
+    }
+
+    fn any_value(&mut self) -> ValueId {
+        if self.random.chance(400) {
+            self.values_made += 1;
+            return self.checker.values.id(self.values_made.to_string().as_bytes());
         }
-        let length = |held: Option<Held>| held.map(|(value, expiry)| (value.len(), expiry));
-        Err(format!(
-            "core {at}: key {} reads {:?}, should be {:?} (bytes, expiry)",
-            key.escape_ascii(),
-            length(found),
-            length(expected)
-        ))
+        self.bytes_value()
+    }
+
+    /// A value that there was never before.
+    fn bytes_value(&mut self) -> ValueId {
+        self.values_made += 1;
+        let mut value = format!("v{}-", self.values_made).into_bytes();
+        let is_full = self.settings.schedule == Schedule::FullDisk;
+        let length_max = if is_full { [100, 4_000, 9_000, 30_000] } else { [30, 100, 600, 4_000] };
+        let is_long = self.random.chance(20);
+        let length_max = if is_long { 30_000 } else { length_max[self.random.index(4)] };
+        let seed = self.random.number();
+        let length = self.random.below(length_max);
+        value.extend((0..length / 8).flat_map(|word| mix(seed ^ word).to_le_bytes()));
+        self.checker.values.id(&value)
+    }
+
+    /// The command as a client writes it.
+    fn words(&self, operation: &Operation) -> Vec<Vec<u8>> {
+        let name = |key: KeyId| self.names[key].1.clone();
+        let value = |value: ValueId| self.checker.values.bytes(value).to_vec();
+        let word = |text: &str| text.as_bytes().to_vec();
+        let pairs = |pairs: &[(KeyId, ValueId)]| -> Vec<Vec<u8>> {
+            pairs.iter().flat_map(|&(key, set)| [name(key), value(set)]).collect()
+        };
+        let names =
+            |keys: &[KeyId]| -> Vec<Vec<u8>> { keys.iter().map(|&key| name(key)).collect() };
+        let (verb, rest) = match operation {
+            Operation::Get(key) => ("get", vec![name(*key)]),
+            Operation::Set(key, held) => {
+                let mut rest = vec![name(*key), value(held.value)];
+                rest.extend(
+                    held.expiry_ms
+                        .into_iter()
+                        .flat_map(|at_ms| [word("pxat"), word(&at_ms.to_string())]),
+                );
+                ("set", rest)
+            }
+            Operation::Delete(keys) => ("del", names(keys)),
+            Operation::Increment(key) => ("incr", vec![name(*key)]),
+            Operation::Append(key, tail) => ("append", vec![name(*key), value(*tail)]),
+            Operation::ExpireAt(key, at_ms) => {
+                ("pexpireat", vec![name(*key), word(&at_ms.to_string())])
+            }
+            Operation::SetAll(all) => ("mset", pairs(all)),
+            Operation::SetAllAbsent(all) => ("msetnx", pairs(all)),
+            Operation::GetAll(keys) => ("mget", names(keys)),
+            Operation::Rename(from, to) => ("rename", vec![name(*from), name(*to)]),
+            Operation::Copy(from, to, replaces) => {
+                let mut rest = vec![
+                    name(*from),
+                    name(*to),
+                    word("db"),
+                    word(&self.names[*to].0.0.to_string()),
+                ];
+                rest.extend(replaces.then(|| word("replace")));
+                ("copy", rest)
+            }
+            Operation::Flush(_) => ("flushdb", Vec::new()),
+            Operation::Count => ("dbsize", Vec::new()),
+        };
+        std::iter::once(word(verb)).chain(rest).collect()
+    }
+}
+
+fn pairs_of(operation: &Operation) -> Vec<(KeyId, ValueId)> {
+    match operation {
+        Operation::SetAll(pairs) | Operation::SetAllAbsent(pairs) => pairs.clone(),
+        _ => Vec::new(),
     }
 }

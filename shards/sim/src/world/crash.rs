@@ -1,10 +1,20 @@
-//! Owns crashes, and what must hold at the start behind them.
+//! Owns crashes and starts, and what must hold behind them.
 
-use super::{Durability, Phase, Violation, World};
-use crate::node::Core;
+use super::cores::{contents, owned};
+use super::{Core, DATABASES, Schedule, Violation, World, Wrong};
+use crate::history::{Held, State, unexpired};
+use crate::node::Opened;
 use crate::random::mix;
-use hyperion_model::TransactionId;
-use std::collections::BTreeSet;
+use hyperion_engine::{Durability, Settings};
+use hyperion_model::collections::Set;
+use hyperion_model::{CoreId, DatabaseId, TransactionId};
+use hyperion_store::ScanCursor;
+
+/// How far a start came.
+enum Start {
+    Whole(Vec<Opened>),
+    CutShort(Vec<Opened>),
+}
 
 impl World {
     /// The process is killed or the power cut, and the node starts again.
@@ -12,113 +22,226 @@ impl World {
         self.report.crashes += 1;
         // After a failed sync the system may drop what it had taken: no better than a power cut.
         let loses_power = device_failed || self.random.chance(600);
-        let safe: Vec<u64> = self
-            .cores
-            .iter()
-            .map(|core| {
-                let released = match self.durability {
-                    Durability::Always => core.store.durable_position(),
-                    Durability::Interval | Durability::Never => core.store.written_position(),
-                };
-                if loses_power {
-                    released.min(core.store.durable_position())
-                } else {
-                    core.store.written_position()
-                }
-            })
-            .collect();
+        let safe_position = |core: &Core| {
+            let store = core.engine.store();
+            if loses_power { store.durable_position() } else { store.written_position() }
+        };
+        let safe: Vec<u64> = self.cores.iter().map(safe_position).collect();
         self.stop();
         if loses_power {
             self.disk.cut_power(&mut self.random);
         }
         self.note(loses_power.into());
-        self.start(&safe).map_err(|violation| {
+        let keeps_answers = !loses_power || self.durability == Durability::Always;
+        self.start(&safe, keeps_answers).map_err(|violation| {
             let how = if loses_power { "a power cut" } else { "a kill" };
             format!("after {how}, durability {:?}: {violation}", self.durability)
         })
     }
 
-    /// Opens every core and checks it against its model; `safe` is the position on each core that must be there.
-    pub(super) fn start(&mut self, safe: &[u64]) -> Result<(), Violation> {
-        self.starts += 1;
-        self.disk.sync_all();
-        let count = u16::try_from(self.models.len()).expect("2 or 3");
-        for number in 0..count {
-            let entropy = self.random.number();
-            let (disk, memory) = (&mut self.disk, &mut self.memory);
-            let core = Core::open(number, count, disk, memory, entropy, self.now_ms)
-                .map_err(|damage| format!("core {number}: {damage}"))?;
-            self.cores.push(core);
-        }
-        let lsn = self.cores.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
-        let mut left = Vec::new();
-        for (at, &safe_position) in safe.iter().enumerate() {
-            let core = &mut self.cores[at];
-            core.store.resume(lsn);
-            core.supply(self.segments_max, &mut self.disk, &mut self.memory);
-            let found = core.contents();
-            let records = core.recovered.records;
-            for (key, (value, _)) in &found {
-                let parts =
-                    key.iter().chain(value).fold(0, |sum, &byte| mix(sum ^ u64::from(byte)));
-                self.note(parts);
+    /// Opens every core and checks what is there. `safe` is the position on each core that must have stayed; `keeps_answers` tells
+    /// whether all that was answered must have.
+    pub(super) fn start(&mut self, safe: &[u64], keeps_answers: bool) -> Result<(), Violation> {
+        let mut left = None;
+        let interrupted_parts =
+            if self.settings.schedule == Schedule::Restless { 600 } else { 200 };
+        let opened = loop {
+            let stage =
+                if self.random.chance(interrupted_parts) { 1 + self.random.below(4) } else { 0 };
+            match self.try_start(stage, safe, &mut left)? {
+                Start::Whole(opened) => break opened,
+                Start::CutShort(opened) => {
+                    self.report.interrupted += 1;
+                    opened.into_iter().for_each(|core| self.memory.take_back(core.store));
+                    if self.random.chance(500) {
+                        self.disk.cut_power(&mut self.random);
+                    }
+                }
             }
-            self.note(records);
-            let kept = self.models[at]
-                .settle(&found, safe_position, self.now_ms)
-                .map_err(|violation| format!("core {at}: {violation}"))?;
-            left.push(kept.into_iter().collect::<BTreeSet<TransactionId>>());
+        };
+        self.serve(opened);
+        let found: Vec<State> =
+            (0..self.cores.len()).map(|at| self.read_core(at)).collect::<Result<_, _>>()?;
+        let mut whole = vec![None; self.names.len()];
+        for state in found {
+            state.iter().zip(&mut whole).for_each(|(&held, place)| *place = place.or(held));
         }
-        self.settle_transactions(&left)
+        let left = left.expect("a whole start has read its logs");
+        if keeps_answers {
+            self.checker.settle(&whole, self.now_ms)?;
+        } else {
+            self.check_cut(&left, &whole)?;
+            self.checker.reset(&whole);
+        }
+        self.prefixes_reset(&whole);
+        self.spreads.clear();
+        self.flushed.fill(false);
+        self.clients.iter_mut().for_each(|client| client.busy = None);
+        Ok(())
     }
 
-    /// Every transaction is whole or absent, and whole if its client knows of it; what waits for a word gets it.
-    fn settle_transactions(&mut self, left: &[BTreeSet<TransactionId>]) -> Result<(), Violation> {
-        self.aborting.clear();
-        self.locked.clear();
-        for (id, mut transaction) in std::mem::take(&mut self.transactions) {
-            let coordinator = usize::from(id.coordinator().0);
-            let is_decided = self.cores[coordinator].recovered.decided.contains(&id);
-            let mut applied = 0;
-            for part in &mut transaction.parts {
-                let at = usize::from(part.core);
-                if part.committed_at.is_some_and(|position| position > 0) {
-                    part.committed_at = left[at].contains(&id).then_some(0);
-                }
-                let waits = self.cores[at].recovered.unresolved.iter().any(|other| other.id == id);
-                applied += usize::from(part.committed_at.is_some());
-                if is_decided && !waits && part.committed_at.is_none() {
-                    return Err(format!("{id:?} is decided, but core {at} knows nothing of it"));
+    fn prefixes_reset(&mut self, whole: &State) {
+        for at in 0..self.cores.len() {
+            let owned = owned(&self.names, &self.map, at);
+            let mut state = vec![None; whole.len()];
+            owned.into_iter().for_each(|key| state[key] = whole[key]);
+            self.prefixes[at].reset(state);
+        }
+    }
+
+    /// One try to start; it ends at `stage`, or with all cores open when that is 0. `left` becomes what the logs held.
+    fn try_start(
+        &mut self,
+        stage: u64,
+        safe: &[u64],
+        left: &mut Option<State>,
+    ) -> Result<Start, Violation> {
+        self.starts += 1;
+        self.disk.sync_all();
+        let mut opened = Vec::new();
+        for number in 0..self.count {
+            let entropy = self.random.number();
+            let core = Opened::read(number, self.count, &self.disk, &mut self.memory, entropy)
+                .map_err(|damage| format!("core {number}: {damage}"))?;
+            opened.push(core);
+        }
+        opened.iter_mut().for_each(|core| core.write_dropped(&mut self.disk));
+        if stage == 1 {
+            return Ok(Start::CutShort(opened));
+        }
+        let lsn = opened.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
+        for core in &mut opened {
+            core.resume(lsn, self.now_ms, &mut self.disk, &mut self.memory);
+        }
+        if left.is_none() {
+            *left = Some(self.check_prefixes(&mut opened, safe)?);
+        }
+        if stage == 2 {
+            return Ok(Start::CutShort(opened));
+        }
+        let decided: Set<TransactionId> =
+            opened.iter().flat_map(|core| core.recovered.decided.iter().copied()).collect();
+        if self.settings.wrong != Wrong::SkipsResolve {
+            for core in &mut opened {
+                let committed = core
+                    .recovered
+                    .unresolved
+                    .iter()
+                    .filter(|unresolved| decided.contains(&unresolved.id))
+                    .count();
+                self.report.committed_late += committed as u64;
+                self.report.aborted_late += (core.recovered.unresolved.len() - committed) as u64;
+                core.resolve(&decided, &mut self.disk, &mut self.memory)
+                    .map_err(|error| error.to_string())?;
+            }
+        }
+        for core in &mut opened {
+            let appends_max = if stage == 3 { self.random.index(3) } else { usize::MAX };
+            if stage == 4 && self.random.chance(500) {
+                continue;
+            }
+            core.write_out(&mut self.disk, appends_max);
+            if stage != 3 {
+                core.sync(&mut self.disk);
+            }
+        }
+        Ok(if stage == 0 { Start::Whole(opened) } else { Start::CutShort(opened) })
+    }
+
+    /// Each log must be a prefix of what its core did. Gives what all of them hold.
+    fn check_prefixes(&mut self, opened: &mut [Opened], safe: &[u64]) -> Result<State, Violation> {
+        let mut left = vec![None; self.names.len()];
+        for (at, core) in opened.iter_mut().enumerate() {
+            let owned = owned(&self.names, &self.map, at);
+            let state = contents(&mut core.store, &self.names, &owned, &mut self.checker.values);
+            self.prefixes[at]
+                .settle(&state, safe[at], self.now_ms)
+                .map_err(|violation| format!("core {at}: {violation}"))?;
+            state.iter().zip(&mut left).for_each(|(&held, place)| *place = place.or(held));
+            self.note(core.recovered.records);
+        }
+        Ok(left)
+    }
+
+    fn serve(&mut self, opened: Vec<Opened>) {
+        let settings = Settings {
+            durability: self.durability,
+            memory_bytes_max: self.memory_bytes_max,
+            value_bytes_max: 100_000,
+        };
+        for core in opened {
+            let random = self.random.number();
+            let (mut engine, files) = core.serve(self.count, settings.clone(), self.starts, random);
+            engine.begin_turn(self.now_ms);
+            let seen = engine.store().appended_position();
+            self.cores.push(Core { engine, files, held: Vec::new(), ready: Vec::new(), seen });
+        }
+        self.links = (0..self.cores.len() * self.cores.len())
+            .map(|_| std::collections::VecDeque::new())
+            .collect();
+    }
+
+    /// Reads a core that has just started; nothing but the run's keys may be there.
+    fn read_core(&mut self, at: usize) -> Result<State, Violation> {
+        let owned = owned(&self.names, &self.map, at);
+        let store = self.cores[at].engine.store_mut();
+        let state = contents(store, &self.names, &owned, &mut self.checker.values);
+        for database in 0..DATABASES {
+            let mut names = Vec::new();
+            let mut partitions =
+                self.map.owned_by(CoreId(u16::try_from(at).expect("2 or 3"))).peekable();
+            let first = partitions.peek().copied().ok_or("a core owns nothing")?;
+            let last = partitions.last().unwrap_or(first);
+            let mut cursor = ScanCursor::at_partition(first);
+            loop {
+                cursor =
+                    store.scan(DatabaseId(database), cursor, 64, |name| names.push(name.to_vec()));
+                if cursor.0 == 0 || cursor.partition() > last {
+                    break;
                 }
             }
-            let parts = transaction.parts.len();
-            if !is_decided && (applied > 0 && applied < parts || transaction.is_acknowledged) {
-                let is_known = transaction.is_acknowledged;
+            let known = owned
+                .iter()
+                .filter(|&&key| self.names[key].0.0 == database && state[key].is_some())
+                .count();
+            if names.len() != known {
                 return Err(format!(
-                    "{id:?} is not decided, took effect on {applied} of {parts} cores, acknowledged: {is_known}"
+                    "core {at} scans {} keys of database {database}, {known} are there",
+                    names.len()
                 ));
             }
-            if is_decided {
-                transaction.phase = Phase::Committing;
-                for part in transaction.parts.iter().filter(|part| part.committed_at.is_none()) {
-                    self.locked.extend(part.writes.iter().map(|(key, _)| key.clone()));
-                }
-                self.transactions.insert(id, transaction);
+        }
+        self.cores[at].seen = self.cores[at].engine.store().appended_position();
+        for held in state.iter().flatten() {
+            self.note(mix(u64::from(held.value) ^ held.expiry_ms.unwrap_or(0)));
+        }
+        Ok(state)
+    }
+
+    /// After a power cut that may take answers: between what the logs held (`left`) and what is there now (`found`) lie only decided
+    /// transactions, and each of them is whole or absent; whole, if its client was told.
+    fn check_cut(&self, left: &State, found: &State) -> Result<(), Violation> {
+        for (key, (&left, &found)) in left.iter().zip(found).enumerate() {
+            let is_explained = self.spreads.iter().any(|spread| spread.keys.contains(&key));
+            if unexpired(left, self.now_ms) != found && !is_explained {
+                return Err(format!("key {key} changed from {left:?} to {found:?} at the start"));
             }
         }
-        for at in 0..self.cores.len() {
-            let recovered = self.cores[at].recovered.clone();
-            for id in recovered.decided.iter().filter(|id| !self.transactions.contains_key(id)) {
-                self.cores[at].store.settled(*id);
-            }
-            for unresolved in recovered.unresolved {
-                if !self.transactions.contains_key(&unresolved.id) {
-                    let core = u16::try_from(at).expect("2 or 3");
-                    self.aborting.push((core, unresolved.id));
-                }
+        let was_flushed = |key: usize| self.flushed[usize::from(self.names[key].0.0)];
+        for spread in self.spreads.iter().filter(|spread| !was_flushed(spread.keys[0])) {
+            let has = |&&(key, value): &&(usize, u32)| {
+                let held = Held { value, expiry_ms: None };
+                found[key] == Some(held) || self.prefixes[self.owner(key)].keeps(key, held)
+            };
+            let count = spread.pairs.iter().filter(has).count();
+            let is_whole = count == spread.pairs.len();
+            if !is_whole && (count > 0 || spread.is_acknowledged) {
+                return Err(format!(
+                    "of MSET {:?} {count} keys were left; acknowledged: {}",
+                    spread.pairs, spread.is_acknowledged
+                ));
             }
         }
-        // Locks are held until the decided ones have taken effect; the others go on their way as there is room.
-        self.advance_transactions()
+        Ok(())
     }
 }
