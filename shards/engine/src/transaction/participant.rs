@@ -70,16 +70,6 @@ impl Engine {
         if let Some(error) = refusal {
             return self.send(from, refuse(error));
         }
-        // Asked for whole, so that a long value finds all its segments at once.
-        let bytes = writes
-            .iter()
-            .map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len) + 64)
-            .sum();
-        if self.store.room(bytes) == Room::Later {
-            self.parked
-                .push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
-            return;
-        }
         let borrowed: Vec<Write<'_>> = writes
             .iter()
             .map(|write| Write {
@@ -90,12 +80,15 @@ impl Engine {
             })
             .collect();
         // Asked for as a whole: pieces of a long value that find no room are written in vain, and would be again and again.
-        let bytes = writes.iter().map(|write| {
-            write.key.len() + write.value.as_ref().map_or(0, Vec::len) + RECORD_SLACK_BYTES
-        });
-        let prepared = match self.store.room(bytes.clone().sum()) {
+        let bytes: usize = writes
+            .iter()
+            .map(|write| {
+                write.key.len() + write.value.as_ref().map_or(0, Vec::len) + RECORD_SLACK_BYTES
+            })
+            .sum();
+        let prepared = match self.store.room(bytes) {
             Room::Now => self.store.prepare(id, &borrowed),
-            Room::Later => Err(StoreError::NoRoom { bytes: bytes.sum() }),
+            Room::Later => Err(StoreError::NoRoom { bytes }),
         };
         match prepared {
             Ok(()) => {

@@ -1,6 +1,7 @@
 //! Tests of rotation, of the reuse of dead segments, and of what must not come back with it.
 
 use super::disk::{Disk, SEGMENT_BYTES, World, pattern};
+use crate::segment::{Header, HeaderState};
 
 #[test]
 fn the_log_rotates_and_comes_back() {
@@ -169,4 +170,63 @@ fn damaged_place(disk: &Disk, at: usize) -> (u64, usize, usize) {
         left -= bytes.len();
     }
     panic!("byte {at} was never written; a segment has {SEGMENT_BYTES}");
+}
+
+/// A segment that an earlier start cut off says that it is in use, because its free header was lost. What was written since lies in
+/// segments before and behind it, and must not end there.
+#[test]
+fn a_segment_that_was_cut_off_does_not_come_back_when_its_free_header_was_lost() {
+    let mut world = World::new();
+    world.put(b"first", b"1");
+    world.sync();
+    for key in 0..1_500_u32 {
+        world.put(&key.to_le_bytes(), &[1; 200]);
+    }
+    world.write();
+    let ids: Vec<u64> = world.disk.files.keys().copied().collect();
+    let mut torn = Disk { files: world.disk.files.clone(), writes: Vec::new() };
+    torn.files.get_mut(&ids[1]).unwrap()[..512].fill(0);
+    let mut again = World::open(&torn, 2).expect("nothing durable was lost");
+    let stale: Vec<u64> =
+        again.recovered.dropped.iter().map(|&slot| again.store.segment_id(slot)).collect();
+    assert!(stale.len() >= 3, "{stale:?}");
+    // Written behind the first segment's end, and in two segments more.
+    let segments = again.store.figures().segments_in_use;
+    for key in 0_u32.. {
+        if again.store.figures().segments_in_use == segments + 2 {
+            break;
+        }
+        again.put(&key.to_le_bytes(), &[2; 60]);
+    }
+    again.put(b"last", b"2");
+    again.turn();
+    let lost = *stale.last().expect("looked at above");
+    let free = Header::read(&again.disk.files[&lost]).expect("a header").expect("not zeros");
+    assert_eq!(free.state, HeaderState::Free, "it was not used again");
+    again.disk.files.insert(lost, torn.files[&lost].clone());
+    let mut third = again.reopen().expect("no damage");
+    assert_eq!(third.get(b"last"), Some(b"2".to_vec()));
+    assert_eq!(third.contents(), again.contents());
+}
+
+/// Two starts from one and the same disk, as from a copy of it: what the first wrote behind its beginning must not follow on the
+/// beginning of the second, although lengths, LSNs and the salt are the same.
+#[test]
+fn what_follows_one_start_cannot_follow_another() {
+    let mut world = World::new();
+    world.put(b"first", b"1");
+    world.sync();
+    let start = |entropy| {
+        let mut again = World::open(&world.disk, entropy).expect("no damage");
+        again.write();
+        again
+    };
+    let (mut one, other) = (start(5), start(6));
+    one.put(b"ghost", b"2");
+    one.write();
+    let (id, place, bytes) = one.disk.writes.last().cloned().expect("written above");
+    let mut mixed = other.disk.clone();
+    mixed.files.get_mut(&id).unwrap()[place..place + bytes.len()].copy_from_slice(&bytes);
+    let mut third = World::open(&mixed, 7).expect("no damage");
+    assert_eq!((third.get(b"first"), third.get(b"ghost")), (Some(b"1".to_vec()), None));
 }
