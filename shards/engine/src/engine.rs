@@ -443,11 +443,13 @@ impl Engine {
                         let until = Until::Released(self.store.observed_position());
                         self.wait(until, Then::Mail { to: from, mail: Mail::Part { id, part } });
                     }
-                    Err(CommandError::Store(StoreError::NoRoom { .. }))
-                        if self.room_refusal().is_none() =>
-                    {
-                        self.parked
-                            .push_back((from, Mail::Ask { id, gather, database, arguments }));
+                    Err(CommandError::Store(StoreError::NoRoom { .. })) => {
+                        if let Some(refusal) = self.room_refusal() {
+                            self.send(from, Mail::Part { id, part: Part::Refused(refusal) });
+                        } else {
+                            self.parked
+                                .push_back((from, Mail::Ask { id, gather, database, arguments }));
+                        }
                     }
                     Err(error) => {
                         self.send(from, Mail::Part { id, part: Part::Refused(error.to_string()) });

@@ -43,6 +43,13 @@ fn nasty_schedules_keep_every_promise() {
     }
 }
 
+/// Seeds that found faults: a COPY into another database that did not see the lock of its target, a flush that came between the
+/// prepared changes of a transaction and their taking effect, and a flush on a full disk whose refusal was no MISCONF.
+#[test]
+fn seeds_that_found_faults_hold_now() {
+    run_all([319, 350, 356, 1_502, 6_475].into_iter(), Settings::of_seed);
+}
+
 /// Without these the checks might find nothing because they look at nothing.
 #[test]
 fn what_is_done_wrong_is_found_out() {
