@@ -248,3 +248,16 @@ fn clients_of_all_cores_are_listed_and_ended() {
     assert!(clients[3].is_closed_by_node());
     assert!(!clients[1].ask("CLIENT LIST").contains(" name=c3 "));
 }
+
+/// INFO once showed other cores' keys as they had been a tick ago: right after a SET there were none.
+#[test]
+fn info_counts_the_keys_of_all_cores_at_once() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.start();
+    let mut client = node.client();
+    for count in 1..=20 {
+        client.expect(&[(&format!("SET key-{count} v"), "OK")]);
+        let text = client.ask("INFO keyspace");
+        assert!(text.contains(&format!("db0:keys={count},")), "after {count} keys: {text}");
+    }
+}

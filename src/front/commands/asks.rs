@@ -20,6 +20,8 @@ pub(crate) enum FrontAsk {
     ClientKill(ClientFilter),
     /// Set the counters to zero.
     ResetStatistics,
+    /// Put the figures of now on the board.
+    ShowFigures,
 }
 
 /// One core's answer.
@@ -36,12 +38,14 @@ pub(crate) enum FrontPart {
 }
 
 /// What the asking core keeps until all parts are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asker {
     /// The older form of CLIENT KILL is answered by a word and not by a count.
     pub(super) wants_word: bool,
     /// The client asked for its own end.
     pub(super) closes: bool,
+    /// The sections that INFO is to show.
+    pub(super) sections: Option<Vec<Vec<u8>>>,
 }
 
 /// All parts together.
@@ -62,7 +66,7 @@ impl NodeCore {
         io: &mut Io,
         client: &mut Client,
         ask: &FrontAsk,
-        wants_word: bool,
+        mut asker: Asker,
     ) -> Progress {
         if !client.output.is_in_order() {
             client.hold = Hold::Drain;
@@ -72,7 +76,6 @@ impl NodeCore {
             self.hold_again(client);
             return Progress::Held;
         }
-        let mut asker = Asker { wants_word, closes: false };
         let mut own = self.answer_ask(io, ask);
         // The client itself is out of the table while it runs.
         match (ask, &mut own) {
@@ -91,7 +94,7 @@ impl NodeCore {
         let parts = vec![FrontPart::Asker(asker), own];
         let others = self.links.len() - 1;
         if others == 0 {
-            self.tell(client, parts);
+            self.tell(io, client, parts);
             return Progress::Ran;
         }
         let ticket = self.fresh_ticket(client);
@@ -131,8 +134,10 @@ impl NodeCore {
                 }
                 FrontPart::Count(meant.len() as u64)
             }
-            FrontAsk::ResetStatistics => {
-                self.counters = Counters::default();
+            FrontAsk::ResetStatistics | FrontAsk::ShowFigures => {
+                if matches!(ask, FrontAsk::ResetStatistics) {
+                    self.counters = Counters::default();
+                }
                 let figures = self.figures(io);
                 self.shared.board.show(usize::from(self.index), figures);
                 FrontPart::Done
@@ -150,25 +155,28 @@ impl NodeCore {
         }
         let Some((_, parts)) = self.asks.remove(&ticket) else { return };
         let Some(mut client) = self.client_of(ticket) else { return };
-        self.tell(&mut client, parts);
+        self.tell(io, &mut client, parts);
         client.session.reply_mode = client.session.reply_mode.next();
         self.run_kept(io, &mut client);
         self.dirty(&mut client);
         self.clients.put_back(client);
     }
 
-    fn tell(&mut self, client: &mut Client, parts: Vec<FrontPart>) {
-        let (whole, closes) = put_together(parts);
-        self.answer(client, |reply| whole.write(reply));
-        if closes {
+    fn tell(&mut self, io: &Io, client: &mut Client, parts: Vec<FrontPart>) {
+        let (whole, asker) = put_together(parts);
+        match asker.sections {
+            Some(sections) => self.tell_info(io, client, &sections),
+            None => self.answer(client, |reply| whole.write(reply)),
+        }
+        if asker.closes {
             client.is_closing = true;
             self.dirty(client);
         }
     }
 }
 
-/// All parts as one answer, and whether the client that asked is closed behind it.
-pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, bool) {
+/// All parts as one answer, and what the asking core kept.
+pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
     let mut asker = Asker::default();
     let mut whole = Whole::Done;
     let mut all_lines = Vec::new();
@@ -194,7 +202,7 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, bool) {
         Whole::Count(count) if asker.wants_word => Whole::Found(count > 0),
         other => other,
     };
-    (whole, asker.closes)
+    (whole, asker)
 }
 
 impl Whole {

@@ -2,7 +2,7 @@
 
 use super::super::client::{Client, ReplyMode};
 use super::super::execute::Progress;
-use super::asks::FrontAsk;
+use super::asks::{Asker, FrontAsk};
 use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::connection::{attribute, client_name};
@@ -91,7 +91,7 @@ impl NodeCore {
             }
             "list" => {
                 let ask = FrontAsk::ClientList(ClientFilter::parse_list(words)?);
-                return Ok(self.ask_all(io, client, &ask, false));
+                return Ok(self.ask_all(io, client, &ask, Asker::default()));
             }
             "info" => {
                 exactly(words, 0, "client|info")?;
@@ -135,7 +135,8 @@ impl NodeCore {
             [peer] => (ClientFilter::of_peer(peer), true),
             words => (ClientFilter::parse_kill(words, client.number)?, false),
         };
-        Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), wants_word))
+        let asker = Asker { wants_word, ..Asker::default() };
+        Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), asker))
     }
 
     fn client_reply(&mut self, client: &mut Client, mode: &[u8]) -> Result<(), String> {

@@ -7,7 +7,7 @@ use hyperion_engine::command::matches;
 
 use super::super::client::{Client, Hold};
 use super::super::execute::Progress;
-use super::asks::FrontAsk;
+use super::asks::{Asker, FrontAsk};
 use super::limits::{AMENDED_PAUSE_MS, AMENDED_TRIES};
 use super::parameters::{PARAMETERS, Parameter, Setting, find};
 use super::run::{Carried, exactly, keyword, shown, syntax, unknown_subcommand, wrong_arity};
@@ -43,7 +43,7 @@ impl NodeCore {
             "set" => self.config_set(client, words),
             "resetstat" => {
                 exactly(words, 0, "config|resetstat")?;
-                Ok(self.ask_all(io, client, &FrontAsk::ResetStatistics, false))
+                Ok(self.ask_all(io, client, &FrontAsk::ResetStatistics, Asker::default()))
             }
             "rewrite" => {
                 exactly(words, 0, "config|rewrite")?;

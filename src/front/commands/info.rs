@@ -4,16 +4,23 @@ use std::sync::atomic::Ordering;
 
 use super::super::client::Client;
 use super::super::execute::Progress;
+use super::asks::{Asker, FrontAsk};
 use super::info_sections::{Facts, SECTIONS, Section, When};
 use super::process::Process;
 use super::run::keyword;
 use crate::node::{Io, NodeCore};
 
 impl NodeCore {
-    /// INFO [section ...]. The figures of this core are those of now, the others' a tick old.
+    /// `INFO [section ...]`. Every core shows its figures of now first.
     pub(super) fn info(&mut self, io: &mut Io, client: &mut Client, names: &[&[u8]]) -> Progress {
-        let mut cores = self.shared.board.read();
-        cores[usize::from(self.index)] = self.figures(io);
+        let sections = Some(names.iter().map(|name| name.to_vec()).collect());
+        let asker = Asker { sections, ..Asker::default() };
+        self.ask_all(io, client, &FrontAsk::ShowFigures, asker)
+    }
+
+    /// Answers INFO from what the cores have shown.
+    pub(super) fn tell_info(&mut self, io: &Io, client: &mut Client, names: &[Vec<u8>]) {
+        let cores = self.shared.board.read();
         let facts = Facts {
             cores: &cores,
             config: &self.config,
@@ -25,9 +32,9 @@ impl NodeCore {
             started_ms: self.shared.started_ms,
             clients: self.shared.clients.load(Ordering::Relaxed),
         };
-        let text = info_text(&facts, names);
+        let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        let text = info_text(&facts, &names);
         self.answer(client, |reply| reply.verbatim("txt", text.as_bytes()));
-        Progress::Ran
     }
 }
 

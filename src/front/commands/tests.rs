@@ -176,7 +176,7 @@ fn the_line_about_a_client_has_the_fields_that_tools_read() {
 #[test]
 fn parts_of_all_cores_become_one_answer() {
     let line = |number: u64| (number, format!("{number}\n"));
-    let asker = |wants_word, closes| FrontPart::Asker(Asker { wants_word, closes });
+    let asker = |wants_word, closes| FrontPart::Asker(Asker { wants_word, closes, sections: None });
     for (parts, expected) in [
         (
             vec![
@@ -205,7 +205,8 @@ fn parts_of_all_cores_become_one_answer() {
         (vec![asker(false, false), FrontPart::Done, FrontPart::Done], (Whole::Done, false)),
     ] {
         let shown = format!("{parts:?}");
-        assert_eq!(put_together(parts), expected, "parts {shown}");
+        let (whole, asker) = put_together(parts);
+        assert_eq!((whole, asker.closes), expected, "parts {shown}");
     }
 }
 
