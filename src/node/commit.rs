@@ -23,6 +23,9 @@ use crate::front::limits::OUTPUT_KEEP_BYTES;
 pub(crate) const EXIT_DISK: i32 = 74;
 /// Rounds of writing and settling in one turn; what is left goes on in the next.
 const ROUNDS: usize = 4;
+/// Turns for which a direct write waits while more commands come in, and the batch that does not wait.
+const HOLD_TURNS: u32 = 4;
+const HOLD_BYTES: u64 = 16 << 10;
 /// Token of a sync that frees a segment: its slot is added.
 const TOKEN_FREE: u64 = 1 << 32;
 /// Token of a commit's sync.
@@ -52,17 +55,24 @@ pub(super) struct Commit {
     sync: Option<(SyncTicket, usize, Instant)>,
     last_sync_ns: u64,
     freeing: Vec<u32>,
+    /// The open batch waits for the next turn's commands, and has waited for so many turns.
+    is_held: bool,
+    holds: u32,
 }
 
 impl NodeCore {
     pub(super) fn end_turn(&mut self, io: &mut Io) {
+        self.hold(io);
         for _ in 0..ROUNDS {
             self.write_batch(io);
             self.engine.settle();
             self.carry_out(io);
             if self.engine.take_unlocked() {
                 self.retry_held(io);
-            } else if !self.engine.has_open_batch() || self.commit.direct_left > 0 {
+            } else if !self.engine.has_open_batch()
+                || self.commit.direct_left > 0
+                || self.commit.is_held
+            {
                 break;
             }
         }
@@ -81,6 +91,18 @@ impl NodeCore {
         }
     }
 
+    /// Lets a small batch wait while the kernel has more commands already: the disk is asked less often, for more at once.
+    fn hold(&mut self, io: &mut Io) {
+        let store = self.engine.store();
+        let bytes = store.appended_position() - store.written_position();
+        self.commit.is_held = bytes > 0
+            && bytes < HOLD_BYTES
+            && self.commit.holds < HOLD_TURNS
+            && self.engine.settings().durability == Durability::Always
+            && io.has_more();
+        self.commit.holds = if self.commit.is_held { self.commit.holds + 1 } else { 0 };
+    }
+
     fn segment_file(&self, slot: u32) -> SegmentFile {
         let file = self.commit.files.get(slot as usize).copied().flatten();
         file.unwrap_or_else(|| die("a segment in use has no file"))
@@ -95,6 +117,9 @@ impl NodeCore {
         let is_direct = self.engine.settings().durability == Durability::Always
             && self.commit.sync.is_none()
             && store.durable_position() == store.written_position();
+        if is_direct && self.commit.is_held {
+            return;
+        }
         let mut appends = std::mem::take(&mut self.commit.appends);
         self.engine.end_turn(&mut appends);
         let has_direct = |append: &Append| self.segment_file(append.slot).direct.is_some();

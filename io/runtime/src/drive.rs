@@ -12,7 +12,9 @@ use glommio::io::BufferedFile;
 use crate::{
     ConnectionId, Core, Io, Postbox, RuntimeError,
     bell::Bell,
-    guests, limits,
+    guests,
+    io::Committer,
+    limits,
     ring::{Completion, Operation},
 };
 
@@ -97,6 +99,9 @@ impl<C: Core> Driver<C> {
         self.give_accepted();
         self.give_mail();
         self.give_notes();
+        while let Some((token, result)) = self.io.commit_completed() {
+            self.core.file_done(&mut self.io, token, result);
+        }
         for _ in 0..self.io.file_results.len() {
             if let Some((token, result)) = self.io.file_results.pop_front() {
                 self.core.file_done(&mut self.io, token, result);
@@ -230,7 +235,9 @@ impl<C: Core> Driver<C> {
     }
 
     fn inbox_full(&self) -> bool {
-        self.io.cross.has_mail() || self.postbox.len() > 0
+        self.io.cross.has_mail()
+            || self.postbox.len() > 0
+            || self.io.committer.as_ref().is_some_and(Committer::has_done)
     }
 
     /// Time until the next timer of ours.

@@ -46,6 +46,10 @@ pub const GUEST_ROUNDS: usize = 16;
 pub const KEEPALIVE_IDLE_SECONDS: i32 = 300;
 /// How long a core that ends waits for the kernel to let go of its buffers before it leaks them.
 pub const DRAIN: Duration = Duration::from_secs(10);
+/// How often a core that ends looks whether its last commits are through.
+pub const DRAIN_STEP: Duration = Duration::from_micros(100);
+/// Time slice that the thread of the commits asks for: the shortest that Linux grants.
+pub const COMMIT_SLICE_NS: u64 = 100_000;
 /// Jobs that may wait for one keeper.
 pub const KEEPER_JOBS: usize = 64;
 /// Locked memory that glommio refuses to start below.

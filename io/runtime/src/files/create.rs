@@ -1,6 +1,7 @@
 //! Files whose blocks are there before use: written, so that later syncs carry no metadata, or allocated only.
 #![expect(unsafe_code, reason = "fallocate has no safe wrapper in std")]
 
+use crate::io::{Source, write_durable};
 use std::{
     fs::{self, File, OpenOptions},
     io,
@@ -90,31 +91,20 @@ fn probe(file: &File, path: &Path) -> io::Result<bool> {
         file.sync_data()?;
         cached = cached.min(since.elapsed());
         let since = Instant::now();
-        if !write_durable(&direct, block, at)? {
-            return Ok(false);
+        let bytes = Source { pointer: block.as_ptr(), length: block.len() };
+        match write_durable(&direct, bytes, at) {
+            Ok(written) if written == block.len() => {}
+            Err(error)
+                if !matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) =>
+            {
+                return Err(error);
+            }
+            _ => return Ok(false),
         }
         straight = straight.min(since.elapsed());
     }
     // A worker thread's wake-up, which the first way needs on the ring, is not in these times: a tie goes to the second.
     Ok(straight <= cached + cached / 8)
-}
-
-/// Writes `block` with RWF_DSYNC; false where the kernel does not do that.
-fn write_durable(file: &File, block: &[u8], at: u64) -> io::Result<bool> {
-    let part = libc::iovec { iov_base: block.as_ptr().cast_mut().cast(), iov_len: block.len() };
-    let offset = libc::off_t::try_from(at).map_err(io::Error::other)?;
-    // SAFETY: the one part names `block`, which lives through the call and is only read.
-    let written =
-        unsafe { libc::pwritev2(file.as_raw_fd(), &raw const part, 1, offset, libc::RWF_DSYNC) };
-    match usize::try_from(written) {
-        Ok(written) => Ok(written == block.len()),
-        Err(_) => match io::Error::last_os_error() {
-            error if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => {
-                Ok(false)
-            }
-            error => Err(error),
-        },
-    }
 }
 
 pub(super) fn fill_or_remove(

@@ -79,6 +79,10 @@ impl<M> CrossCore<M> {
         &self.bells[self.core]
     }
 
+    pub(crate) fn shared_bell(&self) -> Arc<Bell> {
+        self.bells[self.core].clone()
+    }
+
     pub(crate) fn bell_of(&self, core: usize) -> &Bell {
         &self.bells[core]
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    Io,
+    Committer, Io,
+    committer::Commit,
     file_table::{FileOperation, Source},
 };
 use crate::{
@@ -45,15 +46,16 @@ impl<M> Io<M> {
     /// `Core::file_done` is called once for both. A write that the kernel cuts short is continued;
     /// `WriteZero` says that it went no further.
     pub fn write(&mut self, id: FileId, offset: u64, bytes: &'static [u8], sync: bool, token: u64) {
-        self.start_file_operation(id, offset, Source::of(bytes), sync, false, token);
+        self.start_file_operation(id, offset, Source::of(bytes), sync, token);
     }
 
     /// Syncs the file's data; `Core::file_done` is called once.
     pub fn sync(&mut self, id: FileId, token: u64) {
-        self.start_file_operation(id, 0, Source::of(&[]), true, false, token);
+        self.start_file_operation(id, 0, Source::of(&[]), true, token);
     }
 
-    /// Writes a part of an arena to a file that was opened for direct I/O, on stable storage when it completes;
+    /// Writes a part of an arena to a file that was opened for direct I/O, on stable storage when it completes, by a thread
+    /// beside the core;
     /// `Core::file_done` is called once. The arena may change meanwhile: what is on the disk of bytes that do is either.
     ///
     /// Units: `range` in bytes of the arena and of the file alike, whole blocks of `files::DIRECT_BLOCK_BYTES`.
@@ -68,7 +70,36 @@ impl<M> Io<M> {
         );
         let bytes =
             Source { pointer: arena.pointer().wrapping_add(range.start), length: range.len() };
-        self.start_file_operation(id, range.start as u64, bytes, false, true, token);
+        if let Some(operation) =
+            self.begin_file_operation(id, range.start as u64, bytes, false, token)
+            && let Err(error) = self.begin_commit(operation)
+        {
+            let operation = self.memory.files.finish(operation);
+            self.file_results.push_back((operation.token, Err(error)));
+        }
+    }
+
+    fn begin_commit(&mut self, index: u32) -> io::Result<()> {
+        if self.committer.is_none() {
+            let (core, bell) = (self.cross.core(), self.cross.shared_bell());
+            self.committer = Some(Committer::start(core, bell)?);
+        }
+        let &mut FileOperation { file, offset, bytes, .. } = self.memory.files.operation(index);
+        let file =
+            self.memory.files.get(file).expect("a file stays while it is written").as_raw_fd();
+        if let Some(committer) = &self.committer {
+            committer.begin(Commit { file, offset, bytes, operation: index });
+        }
+        Ok(())
+    }
+
+    /// The next commit that the thread of the commits has ended: the caller's token and the result.
+    pub(crate) fn commit_completed(&mut self) -> Option<(u64, io::Result<()>)> {
+        let (operation, result) = self.committer.as_ref()?.take()?;
+        let operation = self.memory.files.finish(operation);
+        self.stats.file_writes += 1;
+        self.stats.file_syncs += 1;
+        Some((operation.token, result))
     }
 
     fn start_file_operation(
@@ -77,9 +108,22 @@ impl<M> Io<M> {
         offset: u64,
         bytes: Source,
         sync: bool,
-        durable: bool,
         token: u64,
     ) {
+        if let Some(operation) = self.begin_file_operation(file, offset, bytes, sync, token) {
+            self.submit_file_operation(operation);
+        }
+    }
+
+    /// An entry in the table; none when there is nothing to do or it is refused, which is reported in the next turn.
+    fn begin_file_operation(
+        &mut self,
+        file: FileId,
+        offset: u64,
+        bytes: Source,
+        sync: bool,
+        token: u64,
+    ) -> Option<u32> {
         let refused = if self.memory.files.get(file).is_none() {
             Some(Err(dead(file)))
         } else if self.memory.files.operations_in_flight() >= limits::FILE_OPERATIONS_MAX {
@@ -92,27 +136,26 @@ impl<M> Io<M> {
         };
         if let Some(result) = refused {
             self.file_results.push_back((token, result));
-            return;
+            return None;
         }
         let index = self.memory.files.start(FileOperation {
             file,
             token,
             offset,
             bytes,
-            durable,
             sync,
             pending: 0,
             written: 0,
             error: None,
             cancelled: false,
         });
-        self.submit_file_operation(index);
+        Some(index)
     }
 
     fn submit_file_operation(&mut self, index: u32) {
         let operation = self.memory.files.operation(index);
         let (file, offset, bytes) = (operation.file, operation.offset, operation.bytes);
-        let (sync, durable) = (operation.sync, operation.durable);
+        let sync = operation.sync;
         operation.pending = u8::from(!bytes.is_empty()) + u8::from(sync);
         operation.written = 0;
         operation.cancelled = false;
@@ -121,7 +164,7 @@ impl<M> Io<M> {
         match (bytes.is_empty(), sync_token) {
             (false, sync_token) => {
                 let token = Token::new(Operation::Write, index, 0);
-                self.ring.write(fd, offset, bytes, durable, sync_token, token);
+                self.ring.write(fd, offset, bytes, sync_token, token);
             }
             (true, Some(token)) => self.ring.sync(fd, token),
             (true, None) => unreachable!("an empty write without a sync is not started"),

@@ -34,8 +34,6 @@ pub(super) struct FileOperation {
     pub(super) token: u64,
     pub(super) offset: u64,
     pub(super) bytes: Source,
-    /// The write itself is to be on stable storage when it completes.
-    pub(super) durable: bool,
     pub(super) sync: bool,
     /// Completions that are still to come.
     pub(super) pending: u8,

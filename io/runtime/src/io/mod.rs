@@ -1,6 +1,7 @@
 //! What a core may ask for: one `Io` a core, in parts by subject.
 
 mod accepting;
+mod committer;
 mod cross_core;
 mod disk;
 mod file_table;
@@ -8,6 +9,7 @@ mod receiving;
 mod sending;
 mod state;
 
+pub(crate) use committer::{Committer, write_durable};
 pub(crate) use cross_core::CrossCore;
 pub(crate) use file_table::Source;
 pub use state::Io;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{CrossCore, file_table::FileTable};
+use super::{Committer, CrossCore, file_table::FileTable};
 use crate::{
     CloseReason, ConnectionId, ListenerId, RingLevel, RuntimeError, RuntimeOptions, Socket, Stats,
     limits,
@@ -32,6 +32,8 @@ pub struct Io<M> {
     pub(crate) closed: VecDeque<(ConnectionId, CloseReason)>,
     /// Results of writes that never reached the ring.
     pub(crate) file_results: VecDeque<(u64, io::Result<()>)>,
+    /// From the first commit on.
+    pub(crate) committer: Option<Committer>,
     pub(crate) cross: CrossCore<M>,
     pub(crate) stats: Stats,
     pub(crate) again: bool,
@@ -72,6 +74,7 @@ impl<M> Io<M> {
             accepted: VecDeque::new(),
             closed: VecDeque::new(),
             file_results: VecDeque::new(),
+            committer: None,
             cross,
             stats: Stats::default(),
             again: false,
@@ -127,6 +130,11 @@ impl<M> Io<M> {
         self.again = true;
     }
 
+    /// Whether the kernel has something for the next turn already.
+    pub fn has_more(&mut self) -> bool {
+        self.ring.pending()
+    }
+
     /// Leaves the loop of this core after this turn. What was queued is still submitted; sends get
     /// no more time than the kernel needs to take what fits, writes and syncs are waited for.
     pub fn stop(&mut self) {
@@ -164,7 +172,8 @@ impl<M> Io<M> {
                 self.drop_completion(*completion);
             }
         }
-        self.ring.in_flight() == 0
+        let ended = self.committer.take().is_none_or(|committer| committer.end(deadline));
+        ended && self.ring.in_flight() == 0
     }
 
     /// A completion after the end: a socket that was accepted is closed, listeners go.

@@ -138,13 +138,12 @@ impl Ring {
         unsafe { self.push(entry, token) };
     }
 
-    /// Writes `bytes`, to stable storage when `durable`, and syncs the file's data after it when asked, as one chain.
+    /// Writes `bytes`, and syncs the file's data after it when asked, as one chain.
     pub(crate) fn write(
         &mut self,
         file: RawFd,
         offset: u64,
         bytes: Source,
-        durable: bool,
         sync_token: Option<Token>,
         token: Token,
     ) {
@@ -152,12 +151,11 @@ impl Ring {
         self.reserve(2);
         let mut entry = opcode::Write::new(Fd(file), bytes.pointer, transfer_length(bytes.length))
             .offset(offset)
-            .rw_flags(if durable { libc::RWF_DSYNC } else { 0 })
             .build();
         if sync_token.is_some() {
             entry = entry.flags(Flags::IO_LINK);
         }
-        // SAFETY: the bytes are static or part of an arena; were one released meanwhile, the kernel would answer EFAULT.
+        // SAFETY: the bytes are static.
         unsafe { self.push(entry, token) };
         if let Some(token) = sync_token {
             self.sync(file, token);

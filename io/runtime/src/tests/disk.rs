@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::harness::{LEVELS, options, start};
-use crate::{FileId, files::tests::Folder};
+use crate::{
+    FileId,
+    arena::{self, ArenaView},
+    files::{self, tests::Folder},
+};
 
 #[test]
 fn writes_and_syncs_are_reported_once() {
@@ -14,7 +18,7 @@ fn writes_and_syncs_are_reported_once() {
         let Some(echoes) = start(&options(level, 1)) else { continue };
         let folder = Folder::new("disk");
         let path = folder.path("log");
-        let file = crate::files::create_filled(&path, 1 << 20).unwrap();
+        let file = files::create_filled(&path, 1 << 20).unwrap();
         let id = echoes.ask(0, move |_, io| io.add_file(file));
         let bytes: &'static [u8] = vec![7; 300_000].leak();
         let busy = echoes.ask(0, move |_, io| {
@@ -77,5 +81,45 @@ fn the_first_error_of_a_chain_is_told() {
         let errors: Vec<_> =
             done.into_iter().map(|(_, result)| result.unwrap_err().raw_os_error()).collect();
         assert_eq!(errors, [Some(libc::ENOSPC), Some(libc::EBADF)], "level {level}");
+    }
+}
+
+/// Direct commits run on a thread of their own: all are reported, errors too, and what was begun before the end is on the disk.
+#[test]
+fn commits_of_an_arena_are_reported_and_finished() {
+    let block = files::DIRECT_BLOCK_BYTES;
+    for level in LEVELS {
+        let Some(echoes) = start(&options(level, 1)) else { continue };
+        let folder = Folder::new("commits");
+        let path = folder.path("log");
+        drop(files::create_filled(&path, 1 << 20).unwrap());
+        let Some(direct) = files::open_direct(&path).unwrap() else { return };
+        let read_only = fs::File::open(&path).unwrap();
+        let memory = arena::allocate(1 << 20).unwrap();
+        memory.fill(7);
+        let memory: &'static [u8] = memory;
+        let id = echoes.ask(0, move |_, io| io.add_file(direct));
+        let busy = echoes.ask(0, move |_, io| {
+            let (read_only, view) = (io.add_file(read_only), ArenaView::of(memory));
+            for part in 0..8 {
+                io.write_arena(id, view, part * block..(part + 1) * block, part as u64);
+            }
+            io.write_arena(read_only, view, 0..block, 8);
+            io.take_file(id).is_none()
+        });
+        assert!(busy, "level {level}: a file left while it was written");
+        echoes.wait(0, |echo, _| (echo.files_done.len() >= 9).then_some(()));
+        let mut done = echoes.ask(0, |echo, _| std::mem::take(&mut echo.files_done));
+        done.sort_unstable_by_key(|(token, _)| *token);
+        let (_, refused) = done.pop().expect("nine were begun");
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EBADF), "level {level}");
+        assert!(done.iter().all(|(_, result)| result.is_ok()), "level {level}: {done:?}");
+        echoes.ask(0, move |_, io| {
+            io.write_arena(id, ArenaView::of(memory), 64 * block..128 * block, 9);
+        });
+        drop(echoes);
+        let found = fs::read(&path).unwrap();
+        let filled = found.iter().filter(|&&byte| byte == 7).count();
+        assert_eq!(filled, 72 * block, "level {level}");
     }
 }
