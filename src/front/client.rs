@@ -71,6 +71,9 @@ pub(crate) struct Client {
     pub(crate) is_paused: bool,
     /// It is in the list of those with something to send.
     pub(crate) is_dirty: bool,
+    /// Its answers wait for another core's, to leave together; and they have waited long enough.
+    pub(crate) is_gathering: bool,
+    pub(crate) is_overdue: bool,
     /// It will send nothing more.
     pub(crate) has_ended: bool,
     /// Nothing of it runs any more; it is closed when its answers have left.
@@ -129,6 +132,8 @@ impl Client {
             hold: Hold::None,
             is_paused: false,
             is_dirty: false,
+            is_gathering: false,
+            is_overdue: false,
             has_ended: false,
             is_closing: false,
             session: Session::new(is_open),

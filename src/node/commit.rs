@@ -17,7 +17,7 @@ use hyperion_store::{Append, SyncTicket};
 
 use super::Io;
 use super::core::{Mail, NodeCore};
-use crate::front::limits::OUTPUT_KEEP_BYTES;
+use crate::front::limits::{GATHER_BYTES, OUTPUT_KEEP_BYTES};
 
 /// Exit code of a node whose disk failed: what was not answered may be lost, what was answered is not.
 pub(crate) const EXIT_DISK: i32 = 74;
@@ -295,6 +295,19 @@ impl NodeCore {
         }
         if !client.output.is_in_order() {
             client.output.merge(released);
+        }
+        let gathers = !client.output.is_in_order()
+            && client.output.len() < GATHER_BYTES
+            && !client.is_overdue
+            && !client.is_closing;
+        client.is_overdue = false;
+        if gathers {
+            // Other cores' answers are on the way: one send for all.
+            if !client.is_gathering {
+                client.is_gathering = true;
+                self.gathering.push(connection);
+            }
+            return;
         }
         let mut bytes = std::mem::take(&mut self.spare);
         client.output.take_released(released, &mut bytes);

@@ -96,6 +96,8 @@ pub(crate) struct NodeCore {
     pub(crate) held: Vec<ConnectionId>,
     /// Clients with answers that wait for the log.
     pub(super) waiting: Vec<ConnectionId>,
+    /// Clients whose answers wait for other cores' answers.
+    pub(super) gathering: Vec<ConnectionId>,
     /// Clients that wait for a time of the core's clock.
     pub(crate) wakes: Vec<(u64, Ticket)>,
     /// Why no segment can be made, if so.

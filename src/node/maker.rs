@@ -144,6 +144,7 @@ impl Maker {
             dirty: Vec::new(),
             held: Vec::new(),
             waiting: Vec::new(),
+            gathering: Vec::new(),
             wakes: Vec::new(),
             no_segments: None,
             parked: Default::default(),

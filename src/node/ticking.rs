@@ -43,6 +43,7 @@ impl NodeCore {
         self.tick_http(io);
         self.wake_sleepers(io);
         self.close_idle(io);
+        self.send_gathered();
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
         }
@@ -60,6 +61,19 @@ impl NodeCore {
         } else {
             (self.sweep_budget / 2).max(SWEEP_BUCKETS)
         };
+    }
+
+    /// Lets answers leave that have waited for other cores' since the last tick.
+    fn send_gathered(&mut self) {
+        for connection in std::mem::take(&mut self.gathering) {
+            let Some(client) = self.clients.get(connection) else { continue };
+            client.is_gathering = false;
+            client.is_overdue = true;
+            if !client.is_dirty {
+                client.is_dirty = true;
+                self.dirty.push(connection);
+            }
+        }
     }
 
     fn wake_sleepers(&mut self, io: &mut Io) {
