@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::config::{CoreChoice, Durability, LogLevel, Storage};
+use crate::config::{CoreChoice, Durability, LogLevel, Size, Storage};
 
 /// The exit code of a start with bad flags.
 pub(crate) const EXIT_BAD_FLAGS: u8 = 64;
@@ -45,12 +45,20 @@ pub(crate) struct Flags {
     /// sync.
     #[arg(long, value_enum, value_name = "MODE")]
     pub(crate) durability: Option<Durability>,
+    /// The memory that the data may take, such as 8GiB.
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse)]
+    pub(crate) memory: Option<Size>,
     /// Where data is kept: in segment files too, or in memory alone.
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) storage: Option<Storage>,
     /// Check the flags and the config, say what is wrong, and stop.
     #[arg(long)]
     pub(crate) check: bool,
+    /// Save what can be saved of damaged data, then serve. Damaged files are first copied whole to
+    /// DIR/quarantine, with a report beside them. Needs memory and disk for the data twice. Older
+    /// versions of lost keys, and deleted keys, may come back.
+    #[arg(long)]
+    pub(crate) repair: bool,
     /// How much is logged.
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) log_level: Option<LogLevel>,
@@ -64,6 +72,22 @@ pub(crate) struct Flags {
 pub(crate) enum Command {
     /// Read a password from standard input (one line) and print its hash for the config.
     HashPassword,
+    /// Make a data folder out of a snapshot, whole or not at all.
+    Restore {
+        /// The snapshot, as it lies in DIR/snapshots.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// The folder of the data files; it must be empty or not there.
+        #[arg(long, value_name = "NEW_DIR")]
+        data: PathBuf,
+    },
+    /// Read all data of a stopped node, check every checksum, print a table and what is damaged.
+    /// Nothing is written. Exit code 0: sound, 65: damaged, 74: the disk does not give all of it.
+    CheckData {
+        /// The folder of the data files.
+        #[arg(long, value_name = "DIR", default_value = "hyperion-data")]
+        data: PathBuf,
+    },
 }
 
 /// Why the program stops before it begins: a bad flag, or a text that was asked for.
@@ -124,7 +148,7 @@ mod tests {
     fn good_flags_are_read() {
         let flags = parse(
             "--config c.json --data d --node a --cores 0-3 --resp 127.0.0.1:1 --http [::1]:2 \
-             --resp-cores 7400 --unix /tmp/s --durability never --storage memory --check \
+             --resp-cores 7400 --unix /tmp/s --durability never --storage memory --memory 8GiB --check \
              --log-level debug",
         )
         .expect("these are all flags");
@@ -133,10 +157,14 @@ mod tests {
         assert_eq!(flags.http, Some("[::1]:2".parse().expect("an address")));
         assert_eq!(flags.durability, Some(Durability::Never));
         assert_eq!(flags.storage, Some(Storage::Memory));
+        assert_eq!(flags.memory.as_ref().map(Size::bytes), Some(8 << 30));
         assert_eq!(flags.log_level, Some(LogLevel::Debug));
         assert!(flags.check);
         let none = parse("").expect("every flag may be left out");
         assert_eq!(none.data, PathBuf::from("hyperion-data"));
+        assert!(!none.repair && parse("--repair").expect("a flag").repair);
+        let check = parse("check-data --data d").expect("a subcommand");
+        assert_eq!(check.command, Some(Command::CheckData { data: PathBuf::from("d") }));
         let hash = parse("hash-password").expect("a subcommand");
         assert_eq!(hash.command, Some(Command::HashPassword));
     }

@@ -7,6 +7,7 @@ mod front;
 mod http;
 mod log;
 mod node;
+mod snapshot;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,30 @@ fn main() -> ExitCode {
             Err(why) => {
                 eprintln!("hyperiond: {why}");
                 ExitCode::from(flags::EXIT_BAD_FLAGS)
+            }
+        };
+    }
+    if let Some(Command::CheckData { data }) = &flags.command {
+        return match node::check_data(data) {
+            Ok((said, code)) => {
+                print!("{said}");
+                ExitCode::from(code)
+            }
+            Err(error) => {
+                eprintln!("hyperiond: {error}");
+                ExitCode::from(error.exit_code())
+            }
+        };
+    }
+    if let Some(Command::Restore { from, data }) = &flags.command {
+        return match snapshot::restore(from, data) {
+            Ok(restored) => {
+                println!("{}", restored.sentence(data));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("hyperiond: {error}");
+                ExitCode::from(error.exit_code())
             }
         };
     }

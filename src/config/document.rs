@@ -5,9 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::cores::CoreChoice;
-use super::limits::{
-    PARTITIONS_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE_MIN,
-};
+use super::limits::{PARTITIONS_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE};
 use super::machine::Machine;
 use super::overrides::Overrides;
 use super::settings::Settings;
@@ -122,7 +120,7 @@ impl Config {
     }
 }
 
-/// The largest segment of which every core gets its share from the default memory limit.
+/// The largest segment of which every core gets its share from the memory limit.
 fn fitting_segment_bytes(config: &Config, machine: &Machine) -> u64 {
     let partitions = usize::try_from(config.partitions).unwrap_or(usize::MAX);
     let core_count = config
@@ -131,7 +129,9 @@ fn fitting_segment_bytes(config: &Config, machine: &Machine) -> u64 {
         .and_then(|node| CoreChoice::parse(&node.cores).ok())
         .and_then(|choice| choice.pick(&machine.cores_allowed, partitions).ok())
         .map_or(1, |cores| cores.len().max(1) as u64);
-    let share = machine.memory_bytes_default() / core_count / SEGMENTS_A_CORE_MIN;
+    let limit = config.settings.memory_bytes_max.as_ref();
+    let limit = limit.map_or_else(|| machine.memory_bytes_default(), Size::bytes);
+    let share = limit / core_count / SEGMENTS_A_CORE;
     let mut segment_bytes = SEGMENT_BYTES_MAX;
     while segment_bytes > share && segment_bytes > SEGMENT_BYTES_MIN {
         segment_bytes /= 2;

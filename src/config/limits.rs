@@ -22,8 +22,10 @@ pub(crate) const RACK_BYTES_MAX: usize = 128;
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 1 << 20;
 /// The largest segment, and the one that is used when the config does not say.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+/// Segments that a core gets, where that leaves them their largest size or less: the more, the fuller memory can be.
+pub(crate) const SEGMENTS_A_CORE: u64 = 64;
 /// Segments that a core needs: one open, one sealed, and two in reserve for the cleaner.
-pub(crate) const SEGMENTS_A_CORE_MIN: u64 = 4;
+pub(crate) const SEGMENTS_A_CORE_MIN: u64 = 6;
 /// The largest memory limit: 1 PiB, exact in JSON.
 pub(crate) const MEMORY_BYTES_MAX: u64 = 1 << 50;
 /// The part of the machine's memory, in percent, that is used when the config does not say.

@@ -1,5 +1,6 @@
 //! Owns the flags that stand over the config file for one start.
 
+use super::Size;
 use super::document::Config;
 use super::settings::{Durability, LogLevel, Settings, Storage};
 use crate::flags::Flags;
@@ -21,6 +22,8 @@ pub(crate) struct Overrides {
     pub(crate) storage: Option<Storage>,
     /// For `/settings/durability`.
     pub(crate) durability: Option<Durability>,
+    /// For `/settings/memory_bytes_max`.
+    pub(crate) memory: Option<Size>,
     /// For `/settings/log_level`.
     pub(crate) log_level: Option<LogLevel>,
 }
@@ -36,6 +39,7 @@ impl Overrides {
             unix: flags.unix.clone(),
             storage: flags.storage,
             durability: flags.durability,
+            memory: flags.memory.clone(),
             log_level: flags.log_level,
         }
     }
@@ -54,6 +58,9 @@ impl Overrides {
         }
         put(&mut config.settings.storage, &self.storage);
         put(&mut config.settings.durability, &self.durability);
+        if self.memory.is_some() {
+            config.settings.memory_bytes_max.clone_from(&self.memory);
+        }
         put(&mut config.settings.log_level, &self.log_level);
         config
     }
@@ -83,6 +90,9 @@ impl Overrides {
         if old.durability != new.durability {
             rest.durability = None;
         }
+        if old.memory_bytes_max != new.memory_bytes_max {
+            rest.memory = None;
+        }
         if old.log_level != new.log_level {
             rest.log_level = None;
         }
@@ -95,6 +105,9 @@ impl Overrides {
         let rest = self.after_change(seen, changed);
         if rest.durability.is_some() {
             changed.durability = file.durability;
+        }
+        if rest.memory.is_some() {
+            changed.memory_bytes_max.clone_from(&file.memory_bytes_max);
         }
         if rest.log_level.is_some() {
             changed.log_level = file.log_level;

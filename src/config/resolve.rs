@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hyperion_engine::Eviction;
+
 use super::addresses;
 use super::cores::CoreChoice;
 use super::document::{Config, Node};
@@ -36,6 +38,8 @@ pub(crate) struct Resolved {
     pub(crate) unix: Option<PathBuf>,
     /// The memory for data on the whole node.
     pub(crate) memory_bytes_max: u64,
+    /// Which keys go when that is full.
+    pub(crate) eviction: Eviction,
     /// The length of a segment.
     pub(crate) segment_bytes: u64,
     /// The output that may wait for one client.
@@ -88,6 +92,7 @@ pub(crate) fn resolve(config: &Config, machine: &Machine) -> Result<Resolved, Ve
         let has_password = config.settings.auth.password_hash.is_some();
         addresses::check(node, cores.len(), has_password, &mut problems)
     });
+    let eviction = check_eviction(&config.settings, &mut problems);
     check_settings(&config.settings, &mut problems);
     let cores = cores.unwrap_or_default();
     let memory_bytes_max = check_memory(config, cores.len(), machine, &mut problems);
@@ -103,6 +108,7 @@ pub(crate) fn resolve(config: &Config, machine: &Machine) -> Result<Resolved, Ve
         resp_cores: addresses.resp_cores,
         unix: node.and_then(|node| node.unix.as_ref()).map(PathBuf::from),
         memory_bytes_max,
+        eviction,
         segment_bytes: config.settings.segment_bytes.bytes(),
         output_bytes_max: limits.output_bytes.bytes(),
         value_bytes_max: limits.value_bytes.bytes(),
@@ -213,13 +219,28 @@ fn check_password(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Pa
     }
 }
 
-fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
-    if settings.eviction != "none" {
-        let text = format!("eviction {:?} is not possible", settings.eviction);
-        let hint =
-            "this version has \"none\": a write that finds memory full is answered with an error";
-        problems.push(Problem::at("/settings/eviction", text, hint));
+/// The word in the config for keeping all keys, beside Redis' own.
+const KEEP_ALL: &str = "none";
+
+fn check_eviction(settings: &Settings, problems: &mut Vec<Problem>) -> Eviction {
+    let name = settings.eviction.as_str();
+    if name == KEEP_ALL {
+        return Eviction::None;
     }
+    Eviction::named(name).unwrap_or_else(|| {
+        let text = format!("eviction {name:?} is not possible");
+        let names: Vec<&str> =
+            Eviction::ALL.iter().map(|eviction| eviction.name()).collect();
+        let hint = format!(
+            "give \"{KEEP_ALL}\", with which a write that finds memory full is answered with an error, or one of {}",
+            names.join(", ")
+        );
+        problems.push(Problem::at("/settings/eviction", text, hint));
+        Eviction::None
+    })
+}
+
+fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
     let limits = &settings.limits;
     let segment_bytes = settings.segment_bytes.bytes();
     if !segment_bytes.is_power_of_two() {

@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     pub(crate) memory_bytes_max: Option<Size>,
     /// The length of a segment, a power of two.
     pub(crate) segment_bytes: Size,
-    /// What happens when memory is full; `none` answers writes with an error.
+    /// Which keys go when memory is full, by the names of Redis; `none` answers writes with an error.
     pub(crate) eviction: String,
     /// Who may come in.
     pub(crate) auth: Auth,

@@ -9,11 +9,12 @@ use super::view::NodeView;
 use crate::config::{Current, Problem, Published};
 
 /// The paths, each with its methods.
-const PATHS: [(&str, &str); 5] = [
+const PATHS: [(&str, &str); 6] = [
     ("/config", "GET, HEAD, POST"),
     ("/config/conflict", "GET, HEAD"),
     ("/health", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
+    ("/snapshot", "POST"),
     ("/status", "GET, HEAD"),
 ];
 
@@ -35,6 +36,8 @@ pub(crate) enum Outcome {
     Answer(Answer),
     /// Take the body as the next config.
     Propose,
+    /// Begin a snapshot; the body is to be empty.
+    Snapshot,
 }
 
 /// Finds out what a request asks for and, unless it is a change, answers it.
@@ -67,6 +70,7 @@ pub(crate) fn route(call: Call<'_>, published: &Published, view: &NodeView) -> O
     Outcome::Answer(match path {
         "/config" if call.method == "POST" => return Outcome::Propose,
         "/config" => config(&current, next),
+        "/snapshot" => return Outcome::Snapshot,
         "/config/conflict" => no_conflict(),
         "/health" => health(view),
         "/metrics" => {
@@ -108,6 +112,21 @@ fn config(current: &Current, next: bool) -> Answer {
 
 fn no_conflict() -> Answer {
     Answer::error(404, "no conflict", "the config of a single node has none to conflict with")
+}
+
+/// Begins a snapshot; `body` is what came with the request.
+pub(crate) fn snapshot(body: &[u8], view: &NodeView) -> Answer {
+    if !matches!(body.trim_ascii(), b"" | b"{}") {
+        return Answer::error(
+            400,
+            "POST /snapshot takes no body",
+            "leave it out; the node names the file and keeps it in its data folder",
+        );
+    }
+    match (view.snapshot)() {
+        Ok(name) => Answer::json(202, &json!({ "snapshot": name, "progress": "/status" })),
+        Err(reason) => Answer::error(409, &reason, "GET /status tells when it is done"),
+    }
 }
 
 fn health(view: &NodeView) -> Answer {

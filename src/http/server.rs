@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::changer::Job;
 use super::limits::BODY_BYTES_MAX;
 use super::request::{AUTHORIZATION_HEX, decode_authorization};
-use super::routes::{Call, Outcome, route};
+use super::routes::{Call, Outcome, route, snapshot};
 use super::socket::SocketPlace;
 use super::view::NodeView;
 use crate::config::Published;
@@ -137,13 +137,12 @@ impl Handler {
         };
         match route(call, &self.published, &self.view) {
             Outcome::Answer(answer) => respond(request, answer),
+            Outcome::Snapshot => {
+                let Some(body) = read_body(&mut request) else { return };
+                respond(request, snapshot(&body, &self.view));
+            }
             Outcome::Propose => {
-                let mut body = Vec::new();
-                let bound = BODY_BYTES_MAX as u64 + 1;
-                if let Err(error) = request.as_reader().take(bound).read_to_end(&mut body) {
-                    tracing::warn!("the body of an HTTP request was lost: {error}");
-                    return;
-                }
+                let Some(body) = read_body(&mut request) else { return };
                 let job = Job::Propose { body, request, came: Instant::now() };
                 if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
                     self.jobs.try_send(job)
@@ -155,6 +154,18 @@ impl Handler {
                     );
                 }
             }
+        }
+    }
+}
+
+fn read_body(request: &mut Request) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    let bound = BODY_BYTES_MAX as u64 + 1;
+    match request.as_reader().take(bound).read_to_end(&mut body) {
+        Ok(_) => Some(body),
+        Err(error) => {
+            tracing::warn!("the body of an HTTP request was lost: {error}");
+            None
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Owns what the routes ask of the node: four functions that the node fills in.
+//! Owns what the routes ask of the node: five functions that the node fills in.
 
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub(crate) struct NodeView {
     pub(crate) status: Box<dyn Fn() -> Value + Send + Sync>,
     /// What `/metrics` answers: Prometheus text, version 0.0.4.
     pub(crate) metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Begins a snapshot and gives the name of its file; the error says why not.
+    pub(crate) snapshot: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
     /// Whether the node serves; the error says why not.
     pub(crate) healthy: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Hands a config to every core and returns when each has taken it; the error names who has

@@ -1,18 +1,44 @@
 //! Owns what the cores hang out for the side threads: figures, a tenth of a second old at most.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::figures::CoreFigures;
+use super::memory::Need;
 
 /// One place a core. A core only ever tries to take its lock, so a reader never makes it wait.
 #[derive(Debug)]
 pub(crate) struct Board {
     cores: Vec<Mutex<CoreFigures>>,
+    needs: Vec<NeedPlace>,
 }
+
+/// A core's need of memory, on lines of its own: written once a tick, read by every core once a tick.
+///
+/// Shape: bytes times two, plus one when the core is short; all ones before the first tick.
+#[derive(Debug)]
+#[repr(align(128))]
+struct NeedPlace(AtomicU64);
+
+const NOT_TOLD: u64 = u64::MAX;
 
 impl Board {
     pub(crate) fn new(cores: usize) -> Self {
-        Self { cores: (0..cores).map(|_| Mutex::default()).collect() }
+        Self {
+            cores: (0..cores).map(|_| Mutex::default()).collect(),
+            needs: (0..cores).map(|_| NeedPlace(AtomicU64::new(NOT_TOLD))).collect(),
+        }
+    }
+
+    /// Puts up what a core needs of the memory; gives what all need.
+    pub(crate) fn share_memory(&self, core: usize, need: Need) -> Vec<Need> {
+        let told = need.bytes.map_or(NOT_TOLD, |bytes| bytes << 1 | u64::from(need.is_short));
+        self.needs[core].0.store(told, Ordering::Relaxed);
+        let read = |place: &NeedPlace| match place.0.load(Ordering::Relaxed) {
+            NOT_TOLD => Need::default(),
+            told => Need { bytes: Some(told >> 1), is_short: told & 1 == 1 },
+        };
+        self.needs.iter().map(read).collect()
     }
 
     /// Puts up what a core shows, unless somebody reads there just now.

@@ -57,11 +57,24 @@ pub(super) struct Commit {
     freeing: Vec<u32>,
     /// The open batch waits for the next turn's commands, and has waited for so many turns.
     is_held: bool,
+    /// What is durable was told in the log, before the stop.
+    said_last: bool,
+    /// A segment was freed: what waits for room is tried again.
+    has_room: bool,
+    /// More is durable than when dead segments were last looked for.
+    may_free: bool,
     holds: u32,
 }
 
 impl NodeCore {
     pub(super) fn end_turn(&mut self, io: &mut Io) {
+        if std::mem::take(&mut self.commit.has_room) {
+            self.engine.room_came();
+            self.retry_held(io);
+        }
+        if !self.stopping && self.clean() {
+            io.wake_again();
+        }
         self.hold(io);
         for _ in 0..ROUNDS {
             self.write_batch(io);
@@ -79,16 +92,30 @@ impl NodeCore {
         self.write_batch(io);
         self.engine.settle();
         self.carry_out(io);
+        if std::mem::take(&mut self.commit.may_free) && self.engine.store().has_emptied() {
+            self.free_segments(io);
+        }
         self.begin_sync(io);
-        self.flush(io);
-        self.post_mail(io);
+        self.note_cut();
+        let holds = self.snapshot.holds();
+        if !holds {
+            self.flush(io);
+            self.post_mail(io);
+        }
         self.ask_for_segments();
-        if self.engine.has_open_batch() && self.commit.direct_left == 0 || !self.dirty.is_empty() {
+        if self.engine.has_open_batch() && self.commit.direct_left == 0
+            || !self.dirty.is_empty() && !holds
+        {
             io.wake_again();
         }
-        if self.stopping {
+        if self.stopping && !holds {
             self.finish(io);
         }
+    }
+
+    fn clean(&mut self) -> bool {
+        let engine = &mut self.engine;
+        engine.store().wants_cleaning() && self.turn.cleaning(|| engine.clean())
     }
 
     /// Lets a small batch wait while the kernel has more commands already: the disk is asked less often, for more at once.
@@ -174,6 +201,7 @@ impl NodeCore {
         if let Some(since) = self.commit.direct_since.take() {
             self.counters.syncs.add(since.elapsed());
         }
+        self.commit.may_free = true;
         for append in self.commit.direct.drain(..) {
             self.counters.bytes_logged += (append.end - append.start) as u64;
             self.engine.written(&append);
@@ -239,6 +267,7 @@ impl NodeCore {
         if token >= TOKEN_FREE {
             let slot = u32::try_from(token - TOKEN_FREE).expect("a slot was added");
             self.engine.store_mut().freed(slot);
+            self.commit.has_room = true;
             self.commit.freeing.retain(|&other| other != slot);
             return;
         }
@@ -250,6 +279,7 @@ impl NodeCore {
     }
 
     fn finish_sync(&mut self) {
+        self.commit.may_free = true;
         if let Some((ticket, _, since)) = self.commit.sync.take() {
             self.counters.syncs.add(since.elapsed());
             self.engine.synced(&ticket);
@@ -258,6 +288,9 @@ impl NodeCore {
 
     /// Writes and syncs the headers of dead segments, so that they can be used again.
     pub(super) fn free_segments(&mut self, io: &mut Io) {
+        if self.snapshot.pins() {
+            return;
+        }
         let mut headers = Vec::new();
         self.engine.store_mut().free_dead(&mut headers);
         for slot in headers {
@@ -335,8 +368,13 @@ impl NodeCore {
             && self.commit.sync.is_none()
             && self.commit.direct_left == 0
             && self.engine.is_settled()
+            && self.commit.said_last
         {
             io.stop();
+        } else if durable && !self.commit.said_last {
+            self.commit.said_last = true;
+            self.engine.store_mut().tell_durable();
+            io.wake_again();
         } else {
             std::thread::sleep(Duration::from_micros(100));
             io.wake_again();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc;
+use std::time::Instant;
 
 use hyperion_engine::{Effect, Engine, Mail as EngineMail, Ticket};
 use hyperion_model::CoreId;
@@ -18,11 +19,13 @@ use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::Counters;
 use super::links::Link;
+use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
 use crate::config::{Accepted, Resolved};
 use crate::front::batch::{CommandBatch, ReplyBatch};
 use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands};
 use crate::http::Jobs;
+use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
 pub(crate) enum Mail {
@@ -50,6 +53,8 @@ pub(crate) enum Note {
     Config(Arc<Resolved>, mpsc::Sender<()>),
     /// What became of a CONFIG SET.
     Amended(Ticket, Box<Result<Accepted, String>>),
+    /// A step of a snapshot.
+    Snapshot(SnapshotNote),
     /// Finish what was begun and leave.
     Stop,
 }
@@ -66,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) postboxes: Postboxes<Note>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
+    /// The way to ask for a snapshot.
+    pub(crate) snapshots: Arc<Snapshots>,
     /// Random, new at every start: INFO's run_id.
     pub(crate) run_id: String,
     pub(crate) started_ms: u64,
@@ -114,6 +121,7 @@ pub(crate) struct NodeCore {
     pub(super) next_core: usize,
     pub(super) commit: Commit,
     pub(super) supply: Supply,
+    pub(crate) snapshot: CorePart,
     pub(crate) counters: Counters,
     pub(crate) commands_run: u64,
     /// Unread input of all clients.
@@ -126,6 +134,7 @@ pub(crate) struct NodeCore {
     pub(super) random: u64,
     pub(super) stopping: bool,
     pub(super) begun: bool,
+    pub(super) turn: TurnParts,
     pub(super) sweep_budget: usize,
 }
 
@@ -135,6 +144,7 @@ impl NodeCore {
     fn begin(&mut self, io: &Io) {
         if !self.begun {
             self.begun = true;
+            self.turn.begin(self.commands_run, self.counters.writes.sum_ns);
             self.engine.begin_turn(io.now_unix_ms());
         }
     }
@@ -202,6 +212,7 @@ impl Core for NodeCore {
 
     fn mail(&mut self, io: &mut Io, from: usize, mail: Mail) {
         self.begin(io);
+        self.turn.mailed();
         let from = u16::try_from(from).expect("cores are counted in 16 bits");
         match mail {
             Mail::Commands(batch) => self.run_batch(from, &batch),
@@ -227,6 +238,7 @@ impl Core for NodeCore {
                 let _ = taken.send(());
             }
             Note::Amended(ticket, result) => self.config_amended(io, ticket, *result),
+            Note::Snapshot(note) => self.snapshot_note(note),
             Note::Stop => self.stopping = true,
         }
     }
@@ -238,12 +250,19 @@ impl Core for NodeCore {
 
     fn tick(&mut self, io: &mut Io) {
         self.begin(io);
+        let since = Instant::now();
         self.tick_all(io);
+        self.turn.ticked(since);
     }
 
     fn turn_end(&mut self, io: &mut Io) {
         self.begin(io);
         self.end_turn(io);
         self.begun = false;
+    }
+
+    fn stalled(&mut self, _: &mut Io, nanoseconds: u64) {
+        let causes = self.turn.causes(nanoseconds, self.commands_run, self.counters.writes.sum_ns);
+        tracing::warn!("core {}: {causes}", self.index);
     }
 }

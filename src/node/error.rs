@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::commit::EXIT_DISK;
 use super::open::OpenError;
+use super::repair::EXIT_DAMAGED;
 use crate::config::ConfigError;
 use crate::http::HttpSideError;
 
@@ -56,10 +57,13 @@ impl NodeError {
                 OpenError::Damaged { .. }
                 | OpenError::Header { .. }
                 | OpenError::Manifest { .. }
+                | OpenError::Version { .. }
                 | OpenError::NoManifest { .. },
-            ) => 65,
+            ) => EXIT_DAMAGED,
             Self::Open(OpenError::Fixed { .. }) => ConfigError::EXIT_CODE,
-            Self::Segment(_) => u8::try_from(EXIT_DISK).unwrap_or(1),
+            Self::Open(OpenError::Io { .. }) | Self::Segment(_) => {
+                u8::try_from(EXIT_DISK).unwrap_or(1)
+            }
             _ => 1,
         }
     }

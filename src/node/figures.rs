@@ -79,6 +79,8 @@ pub(crate) struct CoreFigures {
     pub(crate) counters: Counters,
     pub(crate) store: StoreFigures,
     pub(crate) runtime: Stats,
+    /// What this core may use of the node's memory.
+    pub(crate) memory_bytes: u64,
     pub(crate) clients: u64,
     pub(crate) input_bytes: u64,
     /// Keys and expiring keys of each database.
@@ -86,6 +88,8 @@ pub(crate) struct CoreFigures {
     pub(crate) ring_level: String,
     /// Why writes are refused, if they are.
     pub(crate) no_segments: Option<String>,
+    /// Records written since the start.
+    pub(crate) changes: u64,
     /// When this was taken, Unix ms.
     pub(crate) at_ms: u64,
 }

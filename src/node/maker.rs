@@ -20,12 +20,14 @@ use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
 use super::open::{Data, Loaded, load, write_out};
+use super::stall::TurnParts;
 use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
 use crate::config::{Durability, Resolved};
 use crate::front::{HttpDoor, Lines};
 use crate::http::HttpSide;
+use crate::snapshot::CorePart;
 
 const UNIX_SOCKET_MODE: u32 = 0o700;
 
@@ -134,6 +136,7 @@ impl Maker {
             usize::try_from(self.config.segment_bytes).expect("segments are at most 64 MiB");
         let mut limits = Limits::DEFAULT;
         limits.bulk_bytes_max = self.config.value_bytes_max;
+        let lsn_first = engine.store().lsn_next();
         let mut made = NodeCore {
             index,
             engine,
@@ -165,6 +168,7 @@ impl Maker {
                 self.direct,
                 next_id,
             ),
+            snapshot: CorePart::new(lsn_first),
             counters: Counters::default(),
             commands_run: 0,
             input_bytes: 0,
@@ -175,6 +179,7 @@ impl Maker {
             random,
             stopping: false,
             begun: false,
+            turn: TurnParts::default(),
             sweep_budget: 0,
         };
         self.listen(&mut made, io)?;

@@ -87,6 +87,19 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         cores,
         |core| core.store.expired,
     );
+    page.each("evicted_keys_total", counter, "Keys removed to make room.", cores, |core| {
+        core.store.evicted
+    });
+    page.each(
+        "used_bytes",
+        gauge,
+        "What the data takes of the memory limit: indexes, live records and the cleaner's slack.",
+        cores,
+        |core| core.store.used_bytes,
+    );
+    page.each("memory_allowance_bytes", gauge, "What the core may use of it now.", cores, |core| {
+        core.memory_bytes
+    });
     page.each("records_bytes", gauge, "Bytes of records in use, dead ones too.", cores, |core| {
         core.store.held_bytes
     });
@@ -99,6 +112,26 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     });
     page.each("segments_ready", gauge, "Segments that wait.", cores, |core| {
         core.store.segments_ready
+    });
+    page.each("segments_max", gauge, "Segments that the memory limit allows.", cores, |core| {
+        core.store.segments_max
+    });
+    page.each(
+        "cleaned_segments_total",
+        counter,
+        "Segments emptied by the cleaner.",
+        cores,
+        |core| core.store.cleaner.segments,
+    );
+    page.each(
+        "cleaner_copied_bytes_total",
+        counter,
+        "Bytes copied by the cleaner.",
+        cores,
+        |core| core.store.cleaner.copied_bytes,
+    );
+    page.each("spoiled_segments", gauge, "Segments whose memory went bad.", cores, |core| {
+        core.store.cleaner.spoiled
     });
     page.each("logged_bytes_total", counter, "Bytes written to segment files.", cores, |core| {
         core.counters.bytes_logged
@@ -136,6 +169,13 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     page.each("stalls_total", counter, "Turns longer than 1 ms.", cores, |core| {
         core.runtime.stalls_over_1ms
     });
+    page.each(
+        "long_stalls_total",
+        counter,
+        "Turns longer than 10 ms, each logged with its cause.",
+        cores,
+        |core| core.runtime.stalls_over_10ms,
+    );
     page.each("stall_max_microseconds", gauge, "The longest turn.", cores, |core| {
         core.runtime.stall_ns_max / 1000
     });

@@ -11,9 +11,9 @@ use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
-use hyperion_store::{Room, ScanCursor, Store};
+use hyperion_store::{Recovered, Room, ScanCursor, Store};
 
-use super::open::{Data, OpenError, failed, load, segments_in, write_out};
+use super::open::{Data, Loaded, OpenError, failed, load, segments_in, write_out};
 use super::supply::{core_folder, make_segment};
 
 /// Keys that are written before their batch is closed.
@@ -27,18 +27,40 @@ struct Target {
     next_id: u64,
 }
 
+/// What a core's keys are taken from.
+pub(super) struct Source {
+    pub(super) store: Store,
+    pub(super) recovered: Recovered,
+    /// Above the numbers of all its files.
+    pub(super) next_id: u64,
+}
+
 /// Writes all live keys for `cores` cores and makes that the layout that counts.
 pub(super) fn migrate(data: &mut Data, cores: u16, entropy: u64) -> Result<(), OpenError> {
     let old_map = PartitionMap::spread(data.manifest.partitions, data.manifest.cores);
-    let new_map = PartitionMap::spread(data.manifest.partitions, cores);
     let mut sources = Vec::new();
     for core in 0..data.manifest.cores {
-        sources.push(load(data, CoreId(core), &old_map, entropy ^ u64::from(core))?);
+        let loaded = load(data, CoreId(core), &old_map, entropy ^ u64::from(core))?;
+        let Loaded { store, recovered, next_id, .. } = loaded;
+        sources.push(Source { store, recovered, next_id });
     }
+    let generation = data.manifest.generation + 1;
+    rewrite(data, sources, cores, generation, entropy)
+}
+
+/// Writes all live keys of `sources` (one a core, in order) as segments of `generation`, of which there are none yet, and makes
+/// them those that count.
+pub(super) fn rewrite(
+    data: &mut Data,
+    sources: Vec<Source>,
+    cores: u16,
+    generation: u32,
+    entropy: u64,
+) -> Result<(), OpenError> {
+    let new_map = PartitionMap::spread(data.manifest.partitions, cores);
     let lsn_next = sources.iter().map(|source| source.recovered.lsn_next).max().unwrap_or(1);
     let decided: Set<_> =
         sources.iter().flat_map(|source| source.recovered.decided.iter().copied()).collect();
-    let generation = data.manifest.generation + 1;
     let mut targets = Vec::new();
     for core in (0..cores).map(CoreId) {
         let next_id = sources.get(usize::from(core.0)).map_or(1, |source| source.next_id);

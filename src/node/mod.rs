@@ -8,9 +8,12 @@ mod error;
 mod figures;
 mod links;
 mod maker;
+mod memory;
 mod metrics;
 mod migrate;
 mod open;
+mod repair;
+mod stall;
 mod start;
 mod status;
 mod supply;
@@ -18,7 +21,9 @@ mod ticking;
 
 pub(crate) use self::core::{Mail, NodeCore, Note};
 pub(crate) use self::figures::{CoreFigures, Counters, Latency};
+pub(crate) use self::repair::check_data;
 pub(crate) use self::start::serve;
+pub(crate) use self::supply::{core_folder, segment_path};
 
 /// What a core of ours asks its ring for.
 pub(crate) type Io = hyperion_runtime::Io<Mail>;

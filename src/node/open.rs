@@ -9,11 +9,14 @@ use hyperion_model::{CoreId, PartitionMap};
 use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_runtime::files::{self, FileLock, LockError};
 use hyperion_store::manifest::{Manifest, ManifestError};
+use hyperion_store::mend::{self, Told};
 use hyperion_store::{
-    Append, Damage, HEADER_BYTES, HeaderState, Options, Recovered, SegmentHeader, Store,
+    Append, Damage, FORMAT_VERSION, HEADER_BYTES, HeaderState, OTHER_VERSION, Options, Recovered,
+    SegmentHeader, Store,
 };
 use thiserror::Error;
 
+use super::repair;
 use super::supply::{core_folder, segment_path};
 
 /// Free segments that a start takes into memory; the files of more are removed.
@@ -65,13 +68,27 @@ pub(crate) enum OpenError {
     },
     /// A segment's header is not right.
     #[error(
-        "{path}: {what}; restore the file from a backup, or move it away to start without its records"
+        "{path}: {what}; {}restore the file from a backup, or start with --repair to save what can be saved",
+        concerned(*records)
     )]
     Header {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         what: &'static str,
+        /// Records in the file, when its batches tell.
+        records: Option<u64>,
+    },
+    /// A segment of another release.
+    #[error(
+        "{path} has format version {found}, this program knows version {FORMAT_VERSION}; start the release that wrote it, or a \
+         later one"
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What the file says.
+        found: u16,
     },
     /// A call failed.
     #[error("{path}: {error}; make sure that the node may read and write there")]
@@ -81,6 +98,12 @@ pub(crate) enum OpenError {
         /// What the system says.
         error: io::Error,
     },
+}
+
+fn concerned(records: Option<u64>) -> String {
+    records.map_or_else(String::new, |records| {
+        format!("up to {records} records in it are concerned; ")
+    })
 }
 
 pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
@@ -101,6 +124,8 @@ pub(super) struct Wanted {
     pub(super) cores: u16,
     pub(super) partitions: u16,
     pub(super) segment_bytes: u32,
+    /// A damaged manifest is mended, if it can be.
+    pub(super) repairs: bool,
 }
 
 impl Data {
@@ -110,8 +135,16 @@ impl Data {
         let lock = files::lock(&path.join("LOCK"))?;
         let manifest_path = path.join("MANIFEST");
         let manifest = match fs::read(&manifest_path) {
-            Ok(bytes) => Manifest::read(&bytes)
-                .map_err(|error| OpenError::Manifest { path: path.to_path_buf(), error })?,
+            Ok(bytes) => match Manifest::read(&bytes) {
+                Err(ManifestError::Damaged(_))
+                    if wanted.repairs && mend::manifest(&bytes).is_some() =>
+                {
+                    repair::mend_manifest(path, &bytes)?
+                }
+                read => {
+                    read.map_err(|error| OpenError::Manifest { path: path.to_path_buf(), error })?
+                }
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if has_segments(path) {
                     return Err(OpenError::NoManifest { path: path.to_path_buf() });
@@ -158,16 +191,27 @@ impl Data {
         generation: u32,
         entropy: u64,
     ) -> Options {
-        Options {
-            core,
-            map: map.clone(),
-            instance: self.manifest.instance,
-            generation,
-            segment_bytes: self.manifest.segment_bytes as usize,
-            keeps_files: true,
-            hash_seed: self.manifest.hash_seed,
-            entropy,
-        }
+        options(&self.manifest, core, map, generation, entropy)
+    }
+}
+
+/// What a core's store is made with.
+pub(super) fn options(
+    manifest: &Manifest,
+    core: CoreId,
+    map: &PartitionMap,
+    generation: u32,
+    entropy: u64,
+) -> Options {
+    Options {
+        core,
+        map: map.clone(),
+        instance: manifest.instance,
+        generation,
+        segment_bytes: manifest.segment_bytes as usize,
+        keeps_files: true,
+        hash_seed: manifest.hash_seed,
+        entropy,
     }
 }
 
@@ -203,9 +247,10 @@ pub(super) fn load(
     let generation = data.manifest.generation;
     let mut store = Store::new(data.options(core, map, generation, entropy));
     let (mut used, mut free, mut next_id) = (Vec::new(), Vec::new(), 1);
+    let (mut unused, mut without_header) = (Vec::new(), Vec::new());
     for (id, path) in segments_in(&folder)? {
         next_id = next_id.max(id + 1);
-        match read_header(&path, data)? {
+        match read_header(&path, &data.manifest)? {
             Some(header)
                 if header.generation == generation && header.state == HeaderState::InUse =>
             {
@@ -215,7 +260,14 @@ pub(super) fn load(
                 free.push((id, path));
             }
             // Left over from a segment that was never finished, from another number of cores, or one too many.
-            _ => fs::remove_file(&path).map_err(failed(&path))?,
+            header => {
+                if header.is_none()
+                    && let Some(told) = told_without_header(&path)?
+                {
+                    without_header.push((path.clone(), told));
+                }
+                unused.push(path);
+            }
         }
     }
     let (mut segments, mut views) = (Vec::new(), Vec::new());
@@ -226,7 +278,7 @@ pub(super) fn load(
         file.sync_data().map_err(failed(&path))?;
         let memory =
             arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
-        memory.copy_from_slice(&files::map(&file).map_err(failed(&path))?);
+        file.read_exact_at(memory, 0).map_err(failed(&path))?;
         views.push((id, ArenaView::of(memory)));
         segments.push((SegmentHeader { id, ..header }, memory));
         opened.push((id, file));
@@ -234,6 +286,19 @@ pub(super) fn load(
     let recovered = store
         .recover(segments)
         .map_err(|damage| OpenError::Damaged { folder: folder.clone(), damage })?;
+    let had_been_durable =
+        without_header.into_iter().find(|(_, told)| told.base_lsn < recovered.durable_lsn);
+    if let Some((path, told)) = had_been_durable {
+        let records = Some(told.lsn_end - told.base_lsn);
+        return Err(OpenError::Header { path, what: "its header is all zeros", records });
+    }
+    for path in &unused {
+        fs::remove_file(path).map_err(failed(path))?;
+    }
+    if !unused.is_empty() {
+        // A file that came back would stand beside what is written from now on.
+        files::sync_directory(&folder).map_err(failed(&folder))?;
+    }
     for (id, path) in free {
         let memory =
             arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
@@ -283,25 +348,48 @@ fn open_segment(path: &Path) -> Result<File, OpenError> {
 }
 
 /// The header of a segment; `None` for a file whose making was cut short.
-fn read_header(path: &Path, data: &Data) -> Result<Option<SegmentHeader>, OpenError> {
-    let file = open_segment(path)?;
+pub(super) fn read_header(
+    path: &Path,
+    manifest: &Manifest,
+) -> Result<Option<SegmentHeader>, OpenError> {
+    let file = File::open(path).map_err(failed(path))?;
     let length = file.metadata().map_err(failed(path))?.len();
     let mut bytes = vec![0; HEADER_BYTES];
-    let wrong = |what| OpenError::Header { path: path.to_path_buf(), what };
     if length < HEADER_BYTES as u64 {
         return Ok(None);
     }
+    let records = || -> Option<u64> {
+        let told = Told::read(&fs::read(path).ok()?)?;
+        Some(told.lsn_end - told.base_lsn)
+    };
+    let wrong = |what| OpenError::Header { path: path.to_path_buf(), what, records: records() };
     file.read_exact_at(&mut bytes, 0).map_err(failed(path))?;
-    let header = SegmentHeader::read(&bytes).map_err(wrong)?;
-    let whole = length == u64::from(data.manifest.segment_bytes);
+    let header = SegmentHeader::read(&bytes).map_err(|what| {
+        match SegmentHeader::version(&bytes).filter(|_| what == OTHER_VERSION) {
+            Some(found) => OpenError::Version { path: path.to_path_buf(), found },
+            None => wrong(what),
+        }
+    })?;
+    let whole = length == u64::from(manifest.segment_bytes);
     match header {
         None => Ok(None),
         Some(_) if !whole => Err(wrong("the file is cut short")),
-        Some(header) if header.instance != data.manifest.instance => {
+        Some(header) if header.instance != manifest.instance => {
             Err(wrong("it belongs to another node"))
         }
         Some(header) => Ok(Some(header)),
     }
+}
+
+/// What the batches of a file tell whose header is all zeros: nothing, if the file was never used.
+pub(super) fn told_without_header(path: &Path) -> Result<Option<Told>, OpenError> {
+    let file = File::open(path).map_err(failed(path))?;
+    let mut first = [0; 64];
+    match file.read_exact_at(&mut first, HEADER_BYTES as u64) {
+        Ok(()) if first.iter().any(|&byte| byte != 0) => {}
+        _ => return Ok(None),
+    }
+    Ok(Told::read(&fs::read(path).map_err(failed(path))?))
 }
 
 /// Writes and syncs all that a store has for its files, before anything is served.

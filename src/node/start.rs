@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyperion_model::PartitionMap;
 use hyperion_runtime::{CoreError, Keeper, Postboxes, RuntimeOptions, files, process};
+use hyperion_store::manifest::Manifest;
 
 use super::board::Board;
 use super::core::{Note, Shared};
@@ -16,11 +17,12 @@ use super::error::NodeError;
 use super::maker::Maker;
 use super::migrate::migrate;
 use super::open::{Data, Wanted};
-use super::{metrics, status};
+use super::{metrics, repair, status};
 use crate::config::{self, Machine, Resolved, Storage};
 use crate::flags::Flags;
 use crate::http::{Bridge, HttpSide, NodeView};
 use crate::log::LogControl;
+use crate::snapshot::Snapshots;
 
 /// How long a core may take to take a config.
 const APPLY_DEADLINE: Duration = Duration::from_secs(10);
@@ -38,6 +40,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     if flags.check {
         return Ok(());
     }
+    outlive_file_size_limits()?;
     check_descriptors(&resolved);
     let random =
         entropy().map_err(|error| NodeError::System { what: "reading random bits", error })?;
@@ -51,10 +54,16 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     let keeper_path = keeper.path().to_path_buf();
     let board = Arc::new(Board::new(usize::from(cores)));
     let started_ms = unix_ms();
+    let manifest = data.as_ref().map_or_else(
+        || memory_manifest(&resolved, cores, partitions, random),
+        |data| data.manifest.clone(),
+    );
+    let snapshots = Snapshots::start(&flags.data, data.is_some(), manifest, postboxes.clone())
+        .map_err(|error| NodeError::System { what: "starting a thread", error })?;
     let http = HttpSide::start(Bridge {
         data: data.as_ref().map(|_| flags.data.clone()),
         keeper: Arc::new(Mutex::new(keeper)),
-        view: view(&board, &postboxes, log, &published, started_ms),
+        view: view(&board, &postboxes, log, &published, &snapshots, started_ms),
         answered: answer_to(&postboxes),
     })?;
     let shared = Arc::new(Shared {
@@ -65,6 +74,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         client_numbers: AtomicU64::new(0),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
+        snapshots,
         run_id: format!("{:016x}{:016x}{:08x}", random[0], random[1], random[2] >> 32),
         started_ms,
     });
@@ -140,11 +150,17 @@ fn open_data(
     random: [u64; 4],
 ) -> Result<Option<Data>, NodeError> {
     if config.settings().storage == Storage::Memory {
+        if flags.repair {
+            tracing::warn!("--repair does nothing: storage is memory, there are no files");
+        }
         return Ok(None);
     }
     let segment_bytes = u32::try_from(config.segment_bytes).expect("segments are at most 64 MiB");
-    let wanted = Wanted { cores, partitions, segment_bytes };
+    let wanted = Wanted { cores, partitions, segment_bytes, repairs: flags.repair };
     let mut data = Data::open(&flags.data, wanted, [random[0], random[1], random[2]])?;
+    if flags.repair {
+        repair::repair(&mut data, random[3].rotate_left(11))?;
+    }
     if data.manifest.cores != cores {
         tracing::info!(
             "the data was written by {} cores; writing it anew for {cores}",
@@ -153,6 +169,22 @@ fn open_data(
         migrate(&mut data, cores, random[3])?;
     }
     Ok(Some(data))
+}
+
+/// What a snapshot says of data that is in memory alone.
+fn memory_manifest(config: &Resolved, cores: u16, partitions: u16, random: [u64; 4]) -> Manifest {
+    let mut instance = [0; 16];
+    instance[..8].copy_from_slice(&random[0].to_le_bytes());
+    instance[8..].copy_from_slice(&random[1].to_le_bytes());
+    Manifest {
+        instance,
+        cores,
+        partitions,
+        starts: 1,
+        segment_bytes: u32::try_from(config.segment_bytes).expect("segments are at most 64 MiB"),
+        generation: 1,
+        hash_seed: random[2],
+    }
 }
 
 /// Random bits of the system.
@@ -193,19 +225,25 @@ fn view(
     postboxes: &Postboxes<Note>,
     log: &LogControl,
     published: &Arc<config::Published>,
+    snapshots: &Arc<Snapshots>,
     started_ms: u64,
 ) -> NodeView {
+    let [in_status, in_metrics, to_begin] = [0; 3].map(|_| Arc::clone(snapshots));
     let (for_status, for_metrics, for_health) =
         (Arc::clone(board), Arc::clone(board), Arc::clone(board));
     let (status_config, metrics_config) = (Arc::clone(published), Arc::clone(published));
     let (postboxes, log) = (postboxes.clone(), log.clone());
     NodeView {
         status: Box::new(move || {
-            status::status(&for_status.read(), &status_config.get(), started_ms)
+            let mut page = status::status(&for_status.read(), &status_config.get(), started_ms);
+            page["snapshot"] = in_status.status();
+            page
         }),
         metrics: Box::new(move || {
             metrics::metrics(&for_metrics.read(), &metrics_config.get(), started_ms)
+                + &in_metrics.metrics()
         }),
+        snapshot: Box::new(move || to_begin.begin().map_err(|refused| refused.to_string())),
         healthy: Box::new(move || {
             let figures = for_health.read();
             let late =
@@ -248,6 +286,14 @@ fn answer_to(postboxes: &Postboxes<Note>) -> Arc<dyn Fn(u64, Vec<u8>) + Send + S
             std::thread::sleep(Duration::from_millis(1));
         }
     })
+}
+
+/// A limit of file sizes is an error like a full disk, not the end of the process.
+fn outlive_file_size_limits() -> Result<(), NodeError> {
+    let met = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, met)
+        .map(drop)
+        .map_err(|error| NodeError::System { what: "taking SIGXFSZ", error })
 }
 
 fn stop_on_signals(postboxes: &Postboxes<Note>) -> Result<(), NodeError> {

@@ -47,12 +47,12 @@ pub(super) struct Supply {
 }
 
 /// The path of a segment's file.
-pub(super) fn segment_path(folder: &Path, id: u64) -> PathBuf {
+pub(crate) fn segment_path(folder: &Path, id: u64) -> PathBuf {
     folder.join(format!("segment-{id:08}.hyp"))
 }
 
 /// The folder of a core's files.
-pub(super) fn core_folder(data: &Path, core: u16) -> PathBuf {
+pub(crate) fn core_folder(data: &Path, core: u16) -> PathBuf {
     data.join(format!("core-{core:03}"))
 }
 

@@ -29,6 +29,7 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
             ConfigDurability::Never => Durability::Never,
         },
         memory_bytes_max: config.memory_bytes_max / cores,
+        eviction: config.eviction,
         value_bytes_max: config.value_bytes_max,
     }
 }
@@ -38,6 +39,8 @@ impl NodeCore {
 
     pub(super) fn tick_all(&mut self, io: &mut Io) {
         self.sweep_expired();
+        self.tick_memory();
+        self.snapshot.tick();
         self.free_segments(io);
         self.tick_supply(io);
         self.tick_http(io);
@@ -119,12 +122,14 @@ impl NodeCore {
         CoreFigures {
             counters: self.counters.clone(),
             store: store.figures(),
+            memory_bytes: self.engine.memory_bytes(),
             runtime: *io.stats(),
             clients: self.clients.len() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),
             no_segments: self.no_segments.clone(),
+            changes: self.snapshot.changes(store),
             at_ms: io.now_unix_ms(),
         }
     }

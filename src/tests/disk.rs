@@ -14,7 +14,7 @@ use super::http_call::get;
 const SEGMENT_BYTES: u64 = 1 << 20;
 
 /// Whether this user may mount; where not, the reason is printed.
-fn may_mount() -> bool {
+pub(crate) fn may_mount() -> bool {
     let script = "mount -t tmpfs none /tmp";
     let may = Command::new("unshare").args(["--mount", "sh", "-c", script]).output();
     let may = may.is_ok_and(|output| output.status.success());

@@ -267,6 +267,14 @@ impl Node {
         self.start();
     }
 
+    /// Gives a flag without a value to the starts that follow, or takes it away.
+    pub(crate) fn set_flag(&mut self, name: &str, is_given: bool) {
+        self.setup.flags.retain(|flag| flag != name);
+        if is_given {
+            self.setup.flags.push(name.to_owned());
+        }
+    }
+
     /// SIGTERM, then the next start with a changed config.
     pub(crate) fn stop_and_start_with(&mut self, changes: &[(&str, Value)]) {
         assert_eq!(self.stop(), 0, "{}", self.log());

@@ -60,4 +60,9 @@ pub trait Core: 'static {
     /// The batch of completions, mail and notes of this turn was given; queue writes and sends
     /// here.
     fn turn_end(&mut self, io: &mut Io<Self::Mail>);
+
+    /// The turn that has just ended worked for `nanoseconds`, longer than `limits::LONG_STALL`.
+    fn stalled(&mut self, io: &mut Io<Self::Mail>, nanoseconds: u64) {
+        let _ = (io, nanoseconds);
+    }
 }

@@ -120,6 +120,10 @@ impl<C: Core> Driver<C> {
         if u128::from(turn_ns) > limits::STALL.as_nanos() {
             self.io.stats.stalls_over_1ms += 1;
         }
+        if u128::from(turn_ns) > limits::LONG_STALL.as_nanos() {
+            self.io.stats.stalls_over_10ms += 1;
+            self.core.stalled(&mut self.io, turn_ns);
+        }
     }
 
     fn complete(&mut self, completion: Completion) {

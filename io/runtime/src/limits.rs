@@ -36,6 +36,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const TICK_INTERVAL: Duration = Duration::from_millis(100);
 /// A turn that works longer than this is counted as a stall.
 pub const STALL: Duration = Duration::from_millis(1);
+/// A turn that works longer than this is told to the core.
+pub const LONG_STALL: Duration = Duration::from_millis(10);
 /// How long glommio's own reactor may be kept waiting by a busy ring while a guest waits on it.
 pub const GUESTS_WAIT_MAX: Duration = Duration::from_millis(1);
 /// glommio's preempt timer. Longer than a thread is ever kept off the processor: see `drive.rs`.
@@ -50,6 +52,8 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 pub const DRAIN_STEP: Duration = Duration::from_micros(100);
 /// Time slice that the thread of the commits asks for: the shortest that Linux grants.
 pub const COMMIT_SLICE_NS: u64 = 100_000;
+/// Time slice of a thread that takes what others leave: the shortest that the kernel gives.
+pub(crate) const BACKGROUND_SLICE_NS: u64 = 100_000;
 /// Jobs that may wait for one keeper.
 pub const KEEPER_JOBS: usize = 64;
 /// Locked memory that glommio refuses to start below.

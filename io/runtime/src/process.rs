@@ -1,7 +1,9 @@
-//! What one process may have open.
-#![expect(unsafe_code, reason = "resource limits have no safe wrapper in std")]
+//! What one process may have open, and the priority of its threads.
+#![expect(unsafe_code, reason = "resource limits and priorities have no safe wrapper in std")]
 
 use std::io;
+
+use crate::limits;
 
 /// Raises the limit of open files to the most that the system allows this process, and gives it.
 ///
@@ -20,4 +22,24 @@ pub fn raise_open_files() -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     Ok(limit.rlim_cur)
+}
+
+/// Gives the calling thread the lowest ordinary priority (nice 19) and the shortest time slice, for work that is to take what
+/// others leave. Before Linux 6.12 the slice stays as it is.
+///
+/// Errors: those of sched_setattr.
+pub fn lower_priority() -> io::Result<()> {
+    let attributes = libc::sched_attr {
+        size: u32::try_from(size_of::<libc::sched_attr>()).unwrap_or(0),
+        sched_policy: libc::SCHED_OTHER.unsigned_abs(),
+        sched_flags: 0,
+        sched_nice: 19,
+        sched_priority: 0,
+        sched_runtime: limits::BACKGROUND_SLICE_NS,
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    // SAFETY: the kernel reads one structure of the size that it names; 0 is the calling thread.
+    let set = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -29,6 +29,8 @@ pub struct Stats {
     pub file_syncs: u64,
     /// Turns that worked longer than `limits::STALL`.
     pub stalls_over_1ms: u64,
+    /// Turns that worked longer than 10 ms.
+    pub stalls_over_10ms: u64,
     /// The longest turn in nanoseconds.
     pub stall_ns_max: u64,
     /// Messages given to other cores.

@@ -78,6 +78,8 @@ pub enum Want {
     Nothing,
     /// Whether it is there.
     Presence,
+    /// Whether it is there, and it counts as used.
+    Use,
     /// Its value and when it expires.
     Value,
 }

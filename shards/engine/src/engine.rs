@@ -2,6 +2,7 @@
 
 use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
 use crate::effect::{Answer, Effect, Mail, Ticket};
+use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
 use crate::settings::{Durability, Settings};
 use crate::transaction::{Coordinator, Then, Until, Waiting};
@@ -76,7 +77,7 @@ pub struct Engine {
     transactions_begun: u64,
     random: u64,
     scratch: Vec<u8>,
-    over_memory: bool,
+    pub(crate) memory: Memory,
     no_segments: Option<String>,
 }
 
@@ -91,7 +92,7 @@ impl Engine {
         start: u16,
         random: u64,
     ) -> Self {
-        Self {
+        let mut engine = Self {
             core,
             map,
             store,
@@ -107,9 +108,11 @@ impl Engine {
             transactions_begun: 0,
             random,
             scratch: Vec::new(),
-            over_memory: false,
+            memory: Memory::default(),
             no_segments: None,
-        }
+        };
+        engine.settings_came();
+        engine
     }
 
     /// The store, to be looked at.
@@ -138,10 +141,12 @@ impl Engine {
     /// Changes the settings. What has been written stays as durable as it was promised.
     pub fn apply(&mut self, settings: Settings) {
         self.settings = settings;
+        self.settings_came();
     }
 
     /// Tells that no segment can be made (a sentence), or that it can again.
     pub fn set_no_segments(&mut self, why: Option<String>) {
+        self.store.set_full(why.is_some());
         self.no_segments = why;
     }
 
@@ -150,7 +155,13 @@ impl Engine {
     /// Begins a turn at `now_ms`, Unix ms.
     pub fn begin_turn(&mut self, now_ms: u64) {
         self.store.set_now(now_ms);
-        self.over_memory = self.store.used_bytes() > self.settings.memory_bytes_max;
+        self.store.set_memory(self.memory_bytes());
+        self.begin_evictions();
+    }
+
+    /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.
+    pub fn clean(&mut self) -> bool {
+        self.store.wants_cleaning() && self.store.clean()
     }
 
     /// Ends a turn: gives what is to be written.
@@ -287,15 +298,22 @@ impl Engine {
             return Outcome::Locked;
         }
         if spec.flags.has(Flags::WRITE) {
-            if spec.flags.has(Flags::DENYOOM)
-                && let Some(refusal) = self.write_refusal()
-            {
-                reply.error(&refusal);
-                return Outcome::Done { observed: 0 };
-            }
             let bytes =
                 request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
+            if spec.flags.has(Flags::DENYOOM) {
+                match self.make_memory(bytes) {
+                    Fit::Now => {}
+                    Fit::Later => return self.no_room(reply),
+                    Fit::Never => {
+                        reply.error(&CommandError::OutOfMemory.to_string());
+                        return Outcome::Done { observed: 0 };
+                    }
+                }
+            }
+            // What takes no memory may use the last of it: it lets other things go.
+            self.store.may_use_reserve(!spec.flags.has(Flags::DENYOOM));
             if self.store.room(bytes) == Room::Later {
+                self.store.may_use_reserve(false);
                 return self.no_room(reply);
             }
         }
@@ -326,6 +344,7 @@ impl Engine {
                 Ok(())
             }
         };
+        self.store.may_use_reserve(false);
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();
         }
@@ -398,11 +417,6 @@ impl Engine {
         let refusal =
             |why| format!("MISCONF {why}; writes are refused until there is room, reads go on");
         self.no_segments.as_ref().map(refusal)
-    }
-
-    /// Why a command that grows the data is refused now.
-    pub(crate) fn write_refusal(&self) -> Option<String> {
-        self.over_memory.then(|| CommandError::OutOfMemory.to_string())
     }
 
     pub(crate) fn fresh_transaction(&mut self) -> TransactionId {

@@ -6,10 +6,13 @@
 pub mod command;
 mod effect;
 mod engine;
+mod evict;
+mod limits;
 mod lock;
 mod settings;
 mod transaction;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request, Route};
+pub use hyperion_store::Policy as Eviction;
 pub use settings::{Durability, Settings};

@@ -1,5 +1,7 @@
 //! Owns what the engine must be told of the config. All of it may change while it runs.
 
+use hyperion_store::Policy;
+
 /// What an answer waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -19,6 +21,8 @@ pub struct Settings {
     pub durability: Durability,
     /// This core's share of the memory for records and indexes.
     pub memory_bytes_max: u64,
+    /// Which keys go when the memory is full.
+    pub eviction: Policy,
     /// Longest value.
     pub value_bytes_max: u64,
 }

@@ -17,6 +17,11 @@ pub(crate) struct Chain {
 /// Bytes of a chain record's value: id u64, bytes u64, pieces u32.
 pub(crate) const HEAD_BYTES: usize = 20;
 
+/// Stands for a piece that has not been read yet.
+const NO_PIECE: Location = Location::MAX;
+/// Most pieces of a value: 512 MiB in the smallest segments.
+const PIECES_MAX: usize = 1 << 17;
+
 /// All chains of one core.
 #[derive(Default)]
 pub(crate) struct Chains {
@@ -79,25 +84,41 @@ impl Chains {
         Ok(head)
     }
 
-    /// A piece was read from the log; it counts once its head is read.
+    /// A piece was read from the log, the first time or where the cleaner put it. It counts once its head is known to be live.
     pub(crate) fn replay_piece(&mut self, id: u64, number: u32, location: Location, bytes: usize) {
         let chain = self.chains.entry(id).or_default();
-        if number as usize == chain.pieces.len() && !chain.counted {
-            chain.pieces.push(location);
+        let number = number as usize;
+        if number >= PIECES_MAX {
+            return;
+        }
+        if chain.pieces.len() <= number {
+            chain.pieces.resize(number + 1, NO_PIECE);
+        }
+        if chain.pieces[number] == NO_PIECE {
             chain.bytes += bytes;
+        }
+        chain.pieces[number] = location;
+    }
+
+    /// Where a piece of a value lies.
+    pub(crate) fn piece(&self, id: u64, number: u32) -> Option<Location> {
+        self.chains.get(&id)?.pieces.get(number as usize).copied()
+    }
+
+    /// A piece has moved; the caller counts both places.
+    pub(crate) fn move_piece(&mut self, id: u64, number: u32, location: Location) {
+        if let Some(chain) = self.chains.get_mut(&id) {
+            chain.pieces[number as usize] = location;
         }
     }
 
     /// Whether all pieces that a head names were read.
     pub(crate) fn is_whole(&self, id: u64, bytes: usize, pieces: usize) -> bool {
-        self.chains
-            .get(&id)
-            .is_some_and(|chain| chain.bytes == bytes && chain.pieces.len() == pieces)
-    }
-
-    /// Whether a head has claimed the chain already.
-    pub(crate) fn is_counted(&self, id: u64) -> bool {
-        self.chains.get(&id).is_some_and(|chain| chain.counted)
+        self.chains.get(&id).is_some_and(|chain| {
+            chain.bytes == bytes
+                && chain.pieces.len() == pieces
+                && !chain.pieces.contains(&NO_PIECE)
+        })
     }
 
     /// Counts the pieces of a chain that was read from the log, once.
@@ -112,7 +133,8 @@ impl Chains {
 
     /// The value is gone.
     pub(crate) fn remove(&mut self, log: &mut Log, id: u64) {
-        if let Some(chain) = self.chains.remove(&id) {
+        // Those that were only read from the log count nowhere.
+        if let Some(chain) = self.chains.remove(&id).filter(|chain| chain.counted) {
             chain.pieces.iter().for_each(|&location| log.remove_live(location));
         }
     }

@@ -27,7 +27,7 @@ pub enum StoreError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
     "segment {segment} is damaged at offset {offset}: {what}; up to {records} records behind it are concerned; \
-     restore the file from a backup, or move it away to start without its records"
+     restore the file from a backup, or start with --repair to save what can be saved"
 )]
 pub struct Damage {
     /// The file's id.

@@ -6,27 +6,37 @@
 
 mod batch;
 mod chain;
+mod cleaner;
 mod database;
 mod error;
 mod index;
 mod limits;
 mod log;
 pub mod manifest;
+pub mod mend;
 mod prefetch;
+mod presize;
 mod record;
 mod recovery;
+mod salvage;
 mod segment;
+mod snapshot;
 mod store;
 mod transaction;
 
 #[cfg(test)]
 mod tests;
 
+pub use cleaner::CleanerFigures;
 pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
 pub use log::{Append, Room, SyncTicket};
 pub use record::Attributes;
 pub use recovery::{Recovered, Unresolved};
-pub use segment::{HEADER_BYTES, Header as SegmentHeader, HeaderState};
-pub use store::{Options, ScanCursor, Store, StoreFigures, Swept};
+pub use salvage::Hole;
+pub use segment::{
+    FORMAT_VERSION, HEADER_BYTES, Header as SegmentHeader, HeaderState, OTHER_VERSION,
+};
+pub use snapshot::{BatchCheck, SegmentInUse, Whole};
+pub use store::{Evicted, Options, Policy, ScanCursor, Store, StoreFigures, Swept};
 pub use transaction::Write;

@@ -8,9 +8,55 @@ pub(crate) const SEGMENT_BYTES_MAX: usize = 64 << 20;
 pub(crate) const SEGMENTS_MAX: usize = 1 << 16;
 /// Free segments that are kept filled and ready; more are given back.
 pub(crate) const READY_SEGMENTS_MAX: usize = 4;
+/// One part in this many of the segments is to be spare; the cleaner works when fewer are. And the least number of them.
+pub(crate) const CLEANING_SPARE_PART: usize = 9;
+pub(crate) const CLEANING_SPARE_SEGMENTS_MIN: usize = 3;
+/// Ready segments that only the cleaner may begin, when no more can be made.
+pub(crate) const CLEANER_RESERVE_SEGMENTS: usize = 2;
+/// One part in this many of a segment is kept back for deletions when no more segments can be made.
+pub(crate) const FULL_RESERVE_PART: usize = 8;
+/// Dead bytes in so many segments are left alone while memory is plenty; beyond, half of what is held is live.
+pub(crate) const SLACK_SEGMENTS: usize = 8;
+/// The fewest segments of a core: one to write, two for the cleaner, two to clean.
+pub(crate) const SEGMENTS_MIN: usize = 6;
+/// Segments of a flushed index whose records are counted as dead in one slice.
+pub(crate) const DETACHED_SEGMENTS_A_SLICE: usize = 4;
+/// Cost of one slice of the cleaner, in about nanoseconds.
+pub(crate) const SLICE_COST_MAX: u64 = 200_000;
+pub(crate) const SLICE_COST_MIN: u64 = 5_000;
+/// Cost of looking at a record, of copying one, and bytes copied for one unit more.
+pub(crate) const COST_A_RECORD: u64 = 60;
+pub(crate) const COST_A_COPY: u64 = 150;
+pub(crate) const COPY_BYTES_PER_COST: u64 = 4;
 /// Longest record body that one segment takes, as a part of the segment: a value above it becomes a chain.
 pub(crate) const RECORD_PART_OF_SEGMENT: usize = 8;
 /// Deepest directory of one index: 2^20 segments, 300 million keys in a partition.
 pub(crate) const DEPTH_MAX: u8 = 20;
+/// The most that live records may take of the memory for segments, in percent: the rest is what the cleaner works with.
+pub(crate) const LIVE_PERCENT_MAX: u64 = 85;
+/// Segments that live records leave free in any case: one to write, two for the cleaner.
+pub(crate) const LIVE_RESERVE_SEGMENTS: u64 = 3;
+/// The most that live records may take of the other segments, in percent: fuller ones cost the cleaner too much.
+pub(crate) const LIVE_SEALED_PERCENT_MAX: u64 = 88;
+/// Tombstones count against live records up to one part in this many of the memory.
+pub(crate) const TOMBSTONES_PART_MAX: u64 = 10;
+/// Candidates for eviction that are kept from one eviction to the next.
+pub(crate) const CANDIDATES_MAX: usize = 16;
+/// Entries that one eviction looks at, at least, where there are so many.
+pub(crate) const EVICTION_SAMPLES: usize = 10;
+/// Places that one eviction draws by chance, at most.
+pub(crate) const EVICTION_DRAWS_MAX: usize = 24;
+/// Buckets that one eviction looks at in each place.
+pub(crate) const EVICTION_DRAW_BUCKETS: usize = 2;
+/// Index segments that an eviction searches in order when chance finds nothing.
+pub(crate) const EVICTION_SEARCH_SEGMENTS: usize = 64;
 /// Records that recovery looks ahead, so that their buckets are in the cache when they are indexed.
 pub(crate) const REPLAY_AHEAD: usize = 48;
+/// Bytes of segments below which recovery lets the indexes grow by themselves.
+pub(crate) const PRESIZE_BYTES_MIN: usize = 4 << 20;
+/// One key of so many is counted to know how large the indexes will be. A power of two.
+pub(crate) const PRESIZE_SAMPLE: u64 = 64;
+/// Keys of one hole that are named.
+pub(crate) const HOLE_KEYS_MAX: usize = 1_000;
+/// Bytes that are checked in search of the keys of one hole.
+pub(crate) const HOLE_CHECKED_BYTES_MAX: usize = 256 << 20;

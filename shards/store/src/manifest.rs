@@ -3,6 +3,7 @@
 //! 64 bytes: magic 8, format version u16, cores u16, partitions u16, starts u16, segment bytes u32, generation u32, instance 16 bytes,
 //! hash seed u64, 12 zero, crc u32. Which segments are in use stands in their own headers.
 
+use crate::mend;
 use crate::record::{read_u32, read_u64_short};
 use crate::segment::FORMAT_VERSION;
 use crc_fast::crc32_iscsi;
@@ -36,12 +37,13 @@ pub struct Manifest {
 pub enum ManifestError {
     /// Not ours, or torn.
     #[error(
-        "MANIFEST is damaged ({0}); restore it from a backup, or move the data directory away to start empty"
+        "MANIFEST is damaged ({0}); restore it from a backup, start with --repair, which mends one wrong bit, or move the data \
+         directory away to start empty"
     )]
     Damaged(&'static str),
     /// Written by another release.
     #[error(
-        "the data has format version {found}, this release reads {FORMAT_VERSION}; start the release that wrote it"
+        "MANIFEST has format version {found}, this program knows version {FORMAT_VERSION}; start the release that wrote it, or a later one"
     )]
     Version {
         /// What the file says.
@@ -73,18 +75,22 @@ impl Manifest {
     /// # Errors
     /// When it is damaged or of another version.
     pub fn read(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let Ok(bytes) = <&[u8; MANIFEST_BYTES]>::try_from(bytes) else {
-            return Err(ManifestError::Damaged("its size is not 64 bytes"));
-        };
-        if &bytes[..8] != MAGIC {
+        let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        if bytes.len() < 10 || &bytes[..8] != MAGIC {
             return Err(ManifestError::Damaged("it does not begin as a manifest does"));
         }
+        // Another version may have another size and another checksum.
+        let other = (word(8) != FORMAT_VERSION).then(|| ManifestError::Version { found: word(8) });
+        let Ok(bytes) = <&[u8; MANIFEST_BYTES]>::try_from(bytes) else {
+            return Err(other.unwrap_or(ManifestError::Damaged("its size is not 64 bytes")));
+        };
         if crc32_iscsi(&bytes[..60]) != read_u32(bytes, 60) {
-            return Err(ManifestError::Damaged("its checksum is wrong"));
+            let is_flipped = other.is_none() || mend::is_one_bit_from(bytes, FORMAT_VERSION);
+            let damaged = ManifestError::Damaged("its checksum is wrong");
+            return Err(other.filter(|_| !is_flipped).unwrap_or(damaged));
         }
-        let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-        if word(8) != FORMAT_VERSION {
-            return Err(ManifestError::Version { found: word(8) });
+        if let Some(other) = other {
+            return Err(other);
         }
         let mut instance = [0; 16];
         instance.copy_from_slice(&bytes[24..40]);

@@ -3,6 +3,7 @@
 //! What follows the first batch that is not whole is ignored, if nothing tells that it had been durable. If a later batch tells so
 //! (by its durable LSN), the data was damaged and the start is refused. LSNs that are missing between two segments are those
 //! of freed segments if a later batch tells that they had been durable; otherwise the log ends before them.
+//! [`Store::salvage`] steps over damage instead of refusing, and names what it left out.
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
 use crate::chain;
@@ -12,6 +13,7 @@ use crate::index::Entry;
 use crate::limits::REPLAY_AHEAD;
 use crate::log::{Location, SEAL_BATCH_BYTES};
 use crate::record::{Kind, Record};
+use crate::salvage::{Hole, Salvage, next_place};
 use crate::segment::{HEADER_BYTES, Header, State};
 use crate::store::{FLUSH_ALL_KEY, Store};
 use crate::transaction::{Prepared, read_id};
@@ -29,8 +31,14 @@ pub struct Unresolved {
 /// What recovery found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
+    /// Batches that were read.
+    pub batches: u64,
     /// Records that were read.
     pub records: u64,
+    /// The LSN below which all had been durable, by the word of the batches that were read.
+    pub durable_lsn: u64,
+    /// Damage that [`Store::salvage`] stepped over, in the order of the log.
+    pub holes: Vec<Hole>,
     /// Where the log was cut: segment id and offset, when bytes behind it were ignored.
     pub cut: Option<(u64, u64)>,
     /// Slots of segments that do not count: their headers must be written and synced, then [`Store::freed`] called, all
@@ -46,7 +54,7 @@ pub struct Recovered {
 }
 
 /// Where reading ended.
-enum End {
+pub(crate) enum End {
     /// Behind the seal of this segment.
     Sealed(usize),
     /// At the first byte of a slot that is not part of a whole batch.
@@ -55,15 +63,46 @@ enum End {
     Missing,
 }
 
-struct Reader {
-    offsets: Vec<u32>,
-    previous_crc: u32,
-    lsn: u64,
+pub(crate) struct Reader {
+    pub(crate) offsets: Vec<u32>,
+    pub(crate) previous_crc: u32,
+    pub(crate) lsn: u64,
     /// Highest LSN below which all had been durable, by the word of a batch.
     claimed_lsn: u64,
+    batches: u64,
     records: u64,
     /// The first record whose key this core does not own.
     foreign: Option<Location>,
+    /// Records of whole batches whose turn comes when their bucket is in the cache, and the key's place: worked out once.
+    ahead: [Option<(Location, Option<Place>)>; REPLAY_AHEAD],
+    ahead_next: usize,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            offsets: Vec::new(),
+            previous_crc: 0,
+            lsn: 1,
+            claimed_lsn: 0,
+            batches: 0,
+            records: 0,
+            foreign: None,
+            ahead: [None; REPLAY_AHEAD],
+            ahead_next: 0,
+        }
+    }
+
+    /// Puts what comes into the place of the one whose turn it is.
+    #[inline(always)]
+    fn turn(
+        &mut self,
+        next: Option<(Location, Option<Place>)>,
+    ) -> Option<(Location, Option<Place>)> {
+        let due = std::mem::replace(&mut self.ahead[self.ahead_next], next);
+        self.ahead_next = (self.ahead_next + 1) % REPLAY_AHEAD;
+        due
+    }
 }
 
 impl Store {
@@ -73,19 +112,33 @@ impl Store {
     /// When data that had been durable does not read back.
     pub fn recover(
         &mut self,
+        segments: Vec<(Header, &'static mut [u8])>,
+    ) -> Result<Recovered, Damage> {
+        self.read_log(segments, None)
+    }
+
+    /// As [`Store::recover`], but what is damaged is left out, batch by batch, and told in [`Recovered::holes`]. With holes the store
+    /// is for reading alone: its files must not be written on.
+    ///
+    /// # Errors
+    /// When a record belongs to another core.
+    pub fn salvage(
+        &mut self,
+        segments: Vec<(Header, &'static mut [u8])>,
+    ) -> Result<Recovered, Damage> {
+        self.read_log(segments, Some(Salvage::default()))
+    }
+
+    fn read_log(
+        &mut self,
         mut segments: Vec<(Header, &'static mut [u8])>,
+        mut salvage: Option<Salvage>,
     ) -> Result<Recovered, Damage> {
         segments.sort_by_key(|(header, _)| header.base_lsn);
         let slots: Vec<u32> =
             segments.into_iter().map(|(header, memory)| self.log.adopt(&header, memory)).collect();
-        let mut reader = Reader {
-            offsets: Vec::new(),
-            previous_crc: 0,
-            lsn: 1,
-            claimed_lsn: 0,
-            records: 0,
-            foreign: None,
-        };
+        self.make_indexes(&slots);
+        let mut reader = Reader::new();
         let mut recovered = Recovered::default();
         let mut tail_is_open = false;
         // Where the last segment that counts ends.
@@ -103,7 +156,11 @@ impl Store {
             } else {
                 reader.previous_crc = salt;
                 reader.lsn = reader.lsn.max(base_lsn);
-                self.replay_segment(slot, &mut reader)
+                self.replay_segment(slot, HEADER_BYTES, &mut reader)
+            };
+            let end = match &mut salvage {
+                Some(salvage) => self.step_over(end, &slots[at..], salvage, &mut reader),
+                None => end,
             };
             let (cut_slot, offset, behind) = match end {
                 End::Sealed(offset) => {
@@ -125,6 +182,10 @@ impl Store {
             recovered.lsn_next = highest.unwrap_or(0);
             break;
         }
+        self.replay_ahead(&mut reader);
+        recovered.holes = salvage.map(|salvage| salvage.holes).unwrap_or_default();
+        // Nothing is written behind a hole, so nothing is open either.
+        let tail_is_open = tail_is_open && recovered.holes.is_empty();
         if let Some(location) = reader.foreign {
             let (slot, offset) = self.log.place(location);
             return Err(Damage {
@@ -157,7 +218,9 @@ impl Store {
             self.log.free_dropped(slot);
         }
         self.settle_chains();
+        recovered.batches = reader.batches;
         recovered.records = reader.records;
+        recovered.durable_lsn = reader.claimed_lsn;
         recovered.decided = self.transactions.decided.keys().copied().collect();
         recovered.decided.sort_unstable();
         recovered.unresolved =
@@ -171,8 +234,8 @@ impl Store {
         self.log.resume(lsn_next);
     }
 
-    fn replay_segment(&mut self, slot: u32, reader: &mut Reader) -> End {
-        let mut offset = HEADER_BYTES;
+    pub(crate) fn replay_segment(&mut self, slot: u32, from: usize, reader: &mut Reader) -> End {
+        let mut offset = from;
         loop {
             let Some(head) = self.read_batch(slot, offset, reader) else {
                 return End::Open(slot, offset);
@@ -180,7 +243,9 @@ impl Store {
             reader.previous_crc = head.crc;
             reader.lsn = head.lsn_end();
             reader.claimed_lsn = reader.claimed_lsn.max(head.durable_lsn());
+            reader.batches += 1;
             reader.records += u64::from(head.records);
+            self.log.segments[slot as usize].records += u64::from(head.records);
             offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
             self.log.segments[slot as usize].filled = offset;
             match head.kind {
@@ -209,26 +274,30 @@ impl Store {
 
     fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
         let offsets = std::mem::take(&mut reader.offsets);
-        // A key's place is worked out once, when its bucket is asked for, and kept until its turn comes.
-        let mut places = [None; REPLAY_AHEAD];
-        for step in 0..offsets.len() + REPLAY_AHEAD {
-            let place = step % REPLAY_AHEAD;
-            if let Some(at) = step.checked_sub(REPLAY_AHEAD) {
-                let location = self.log.location(slot, offsets[at] as usize);
-                self.replay_record(location, places[place], reader);
+        for &offset in &offsets {
+            let location = self.log.location(slot, offset as usize);
+            let place = self.replayed_key(&self.log.record(location)).map(|key| key.place());
+            if let Some(place) = place {
+                self.prefetch_place(place);
             }
-            places[place] = offsets.get(step).and_then(|&offset| {
-                let record = self.log.record(self.log.location(slot, offset as usize));
-                let key = self.replayed_key(&record)?.place();
-                self.prefetch_place(key);
-                Some(key)
-            });
+            if let Some((due, place)) = reader.turn(Some((location, place))) {
+                self.replay_record(due, place, reader);
+            }
         }
         reader.offsets = offsets;
     }
 
+    /// Replays what was read and waits for its turn.
+    fn replay_ahead(&mut self, reader: &mut Reader) {
+        for _ in 0..REPLAY_AHEAD {
+            if let Some((due, place)) = reader.turn(None) {
+                self.replay_record(due, place, reader);
+            }
+        }
+    }
+
     /// The key of a record that sets or removes one; `None` for others and for keys that this core cannot hold.
-    fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
+    pub(crate) fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
         let is_key = matches!(record.kind, Kind::Put | Kind::Chain | Kind::Tombstone);
         let database =
             u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)?;
@@ -249,26 +318,7 @@ impl Store {
         match kind {
             Kind::Put | Kind::Chain => {
                 let Some(place) = place else { return };
-                if kind == Kind::Chain {
-                    let Some((id, bytes, pieces)) = chain::read_head(record.value) else { return };
-                    if !self.chains.is_whole(id, bytes, pieces) {
-                        return;
-                    }
-                    let counted = self
-                        .replayed_key(&record)
-                        .and_then(|key| self.locate(&key))
-                        .is_some_and(|(_, entry)| {
-                            let old = self.log.record(entry.location());
-                            old.kind == Kind::Chain
-                                && chain::read_head(old.value).is_some_and(|(old, _, _)| old == id)
-                        });
-                    if !counted {
-                        if self.chains.is_counted(id) {
-                            return;
-                        }
-                        self.chains.count_live(&mut self.log, id);
-                    }
-                }
+                // Pieces may have moved behind their head: whether they are all there is looked at in the end.
                 self.point(place, location, size, expires);
             }
             Kind::Tombstone => {
@@ -287,6 +337,7 @@ impl Store {
                 let database = u8::try_from(record.namespace).ok().map(DatabaseId);
                 self.log.add_anchor(location);
                 self.drop_keys(if all { None } else { database });
+                while self.count_detached() {}
             }
             Kind::Piece => {
                 let bytes = record.value.len();
@@ -309,6 +360,7 @@ impl Store {
     }
 
     fn replay_prepare(&mut self, slot: u32, reader: &mut Reader) {
+        self.replay_ahead(reader);
         let mut locations =
             reader.offsets.iter().map(|&offset| self.log.location(slot, offset as usize));
         let Some(opening) = locations.next() else { return };
@@ -345,7 +397,7 @@ impl Store {
     }
 
     /// Looks for batches behind a place where none is whole. Gives the highest LSN that they reach.
-    fn look_behind(
+    pub(crate) fn look_behind(
         &self,
         slot: Option<u32>,
         offset: usize,
@@ -381,7 +433,7 @@ impl Store {
                         }
                         at += BATCH_HEAD_BYTES + head.body_bytes as usize;
                     }
-                    _ => at += 4,
+                    _ => at = next_place(segment.memory, at),
                 }
             }
         }
@@ -395,55 +447,48 @@ impl Store {
         })
     }
 
-    /// Drops chains without a head, and counts those of prepared transactions as live.
+    /// Counts the pieces of values that are live, and drops the rest. A value whose pieces are not all there goes: its head can
+    /// be left over only when something younger took its place, and that is gone too.
     fn settle_chains(&mut self) {
-        let waiting: Vec<u64> = self
-            .transactions
-            .prepared
-            .values()
-            .flat_map(|prepared| &prepared.records)
-            .filter_map(|&location| {
-                let record = self.log.record(location);
-                (record.kind == Kind::Chain).then(|| chain::read_head(record.value)).flatten()
-            })
-            .map(|(id, _, _)| id)
-            .collect();
-        waiting.into_iter().for_each(|id| self.chains.count_live(&mut self.log, id));
-        self.drop_unclaimed_chains();
-    }
-
-    fn drop_unclaimed_chains(&mut self) {
-        let mut claimed: Set<u64> = Set::default();
-        let log = &self.log;
-        let mut claim = |location| {
-            let record = log.record(location);
-            if record.kind == Kind::Chain
-                && let Some((id, _, _)) = chain::read_head(record.value)
-            {
-                claimed.insert(id);
-            }
-        };
         if self.chains.is_empty() {
             return;
         }
-        let indexed = self
-            .databases
-            .iter()
-            .flatten()
-            .flat_map(|index| index.entries(&self.pool))
-            .map(Entry::location);
-        indexed.for_each(&mut claim);
-        self.transactions
-            .prepared
-            .values()
-            .flat_map(|prepared| &prepared.records)
-            .for_each(|&location| claim(location));
+        let head_at = |log: &crate::log::Log, location| {
+            let record = log.record(location);
+            (record.kind == Kind::Chain).then(|| chain::read_head(record.value)).flatten()
+        };
+        let mut claimed: Set<u64> = Set::default();
+        let mut broken: Vec<Location> = Vec::new();
+        let prepared = self.transactions.prepared.values().flat_map(|prepared| &prepared.records);
+        claimed.extend(prepared.filter_map(|&at| head_at(&self.log, at)).map(|(id, _, _)| id));
+        let indexed = self.databases.iter().flatten().flat_map(|index| index.entries(&self.pool));
+        for location in indexed.map(Entry::location) {
+            match head_at(&self.log, location) {
+                Some((id, bytes, pieces)) if self.chains.is_whole(id, bytes, pieces) => {
+                    claimed.insert(id);
+                }
+                Some(_) => broken.push(location),
+                None => {}
+            }
+        }
         self.chains.retain(|id| claimed.contains(&id));
+        claimed.into_iter().for_each(|id| self.chains.count_live(&mut self.log, id));
+        for location in broken {
+            let record = self.log.record(location);
+            let found = self.replayed_key(&record).and_then(|key| {
+                let (spot, entry) = self.locate(&key)?;
+                Some((spot, entry, key.bytes.to_vec(), key.database))
+            });
+            if let Some((spot, entry, bytes, database)) = found {
+                let key = self.key(database, &bytes);
+                self.unpoint(&key, spot, entry);
+            }
+        }
     }
 }
 
 /// Whether the batch at `at` is whole: every record intact, the lengths and counts right. Fills `offsets` with its records' places.
-fn is_whole(
+pub(crate) fn is_whole(
     memory: &[u8],
     at: usize,
     head: &BatchHead,

@@ -1,15 +1,19 @@
 //! Owns one segment: its header as bytes, and what is known of it while it is in use.
 
+use crate::cleaner::KeyFilter;
+use crate::mend::is_one_bit_from;
 use crate::record::{read_u32, read_u64_short};
 use crc_fast::crc32_iscsi;
 
 /// Bytes before the first batch.
 pub const HEADER_BYTES: usize = 4096;
 /// Version of all that lies in a segment. Checked at start; golden files hold it.
-pub(crate) const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 1;
 const MAGIC: &[u8; 8] = b"HYPERION";
 /// What the crc covers, crc included: below one disk sector, so that it is never torn.
-const HEADER_USED_BYTES: usize = 68;
+pub(crate) const HEADER_USED_BYTES: usize = 68;
+/// What [`Header::read`] says of segments that another release wrote.
+pub const OTHER_VERSION: &str = "another version of the format; use the release that wrote it";
 
 /// Whether the records behind a header count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,13 @@ impl Header {
         out[HEADER_USED_BYTES - 4..HEADER_USED_BYTES].copy_from_slice(&crc.to_le_bytes());
     }
 
+    /// The version that a segment names, whether it is known or not; `None` for what is no segment.
+    #[must_use]
+    pub fn version(bytes: &[u8]) -> Option<u16> {
+        let is_ours = bytes.get(..8) == Some(MAGIC.as_slice());
+        bytes.get(8..10).filter(|_| is_ours).map(|word| u16::from_le_bytes([word[0], word[1]]))
+    }
+
     /// Reads a header. `Ok(None)`: all zeros, a file that was never used.
     ///
     /// # Errors
@@ -77,12 +88,15 @@ impl Header {
         if &head[..8] != MAGIC {
             return Err("it does not begin as a segment does");
         }
-        if crc32_iscsi(&head[..HEADER_USED_BYTES - 4]) != read_u32(head, HEADER_USED_BYTES - 4) {
-            return Err("the header's checksum is wrong");
-        }
         let word = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
-        if word(8) != FORMAT_VERSION {
-            return Err("another version of the format; use the release that wrote it");
+        let is_right =
+            crc32_iscsi(&head[..HEADER_USED_BYTES - 4]) == read_u32(head, HEADER_USED_BYTES - 4);
+        // Another version may have its checksum elsewhere.
+        if word(8) != FORMAT_VERSION && (is_right || !is_one_bit_from(head, FORMAT_VERSION)) {
+            return Err(OTHER_VERSION);
+        }
+        if !is_right {
+            return Err("the header's checksum is wrong");
         }
         let mut instance = [0; 16];
         instance.copy_from_slice(&head[40..56]);
@@ -130,6 +144,16 @@ pub(crate) struct Segment {
     pub(crate) live_bytes: u64,
     /// Records that older segments depend on: tombstones, flushes and the words about transactions.
     pub(crate) anchors: u32,
+    /// Bytes of them, those that have not moved yet by half: most of those can go when the segment is emptied.
+    pub(crate) anchor_bytes: u64,
+    /// Records of all kinds.
+    pub(crate) records: u64,
+    /// What may lie in it, once the cleaner wanted to know.
+    pub(crate) filter: Option<Box<KeyFilter>>,
+    /// A segment (its slot and base LSN) that must be gone before this one can be emptied.
+    pub(crate) waits_for: Option<(u32, u64)>,
+    /// A record in it has a wrong crc.
+    pub(crate) is_spoiled: bool,
     /// Transactions that are under way and have records here.
     pub(crate) pins: u32,
     /// Position at which the last live record died.
@@ -151,6 +175,11 @@ impl Segment {
             filled: 0,
             live_bytes: 0,
             anchors: 0,
+            anchor_bytes: 0,
+            records: 0,
+            filter: None,
+            waits_for: None,
+            is_spoiled: false,
             pins: 0,
             died_at: 0,
             dirty: false,

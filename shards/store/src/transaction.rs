@@ -161,7 +161,7 @@ impl Store {
             return Ok(());
         }
         let location =
-            self.log.append(Kind::Commit, &Extras::default(), &id.0.to_le_bytes(), &[])?;
+            self.log.append_word(Kind::Commit, &Extras::default(), &id.0.to_le_bytes())?;
         self.log.add_anchor(location);
         self.apply_prepared(id, false);
         self.observe(self.log.appended_position());
@@ -197,12 +197,13 @@ impl Store {
                 }
             } else {
                 if let Some((chain, bytes, pieces)) = head {
-                    // In the log, a value that was replaced since may have lost its pieces.
-                    let is_whole = self.chains.is_whole(chain, bytes, pieces);
-                    if !is_whole || (from_log && self.chains.is_counted(chain)) {
-                        continue;
+                    // From the log, pieces may still come: they are counted in the end.
+                    if !from_log {
+                        if !self.chains.is_whole(chain, bytes, pieces) {
+                            continue;
+                        }
+                        self.chains.count_live(&mut self.log, chain);
                     }
-                    self.chains.count_live(&mut self.log, chain);
                 }
                 self.point(key.place(), location, size, expires);
             }
@@ -219,7 +220,7 @@ impl Store {
             return Ok(());
         }
         let location =
-            self.log.append(Kind::Abort, &Extras::default(), &id.0.to_le_bytes(), &[])?;
+            self.log.append_word(Kind::Abort, &Extras::default(), &id.0.to_le_bytes())?;
         self.log.add_anchor(location);
         self.drop_prepared(id, false);
         Ok(())
@@ -245,7 +246,7 @@ impl Store {
     /// When there is no room for it; then nothing has changed.
     pub fn decide(&mut self, id: TransactionId) -> Result<(), StoreError> {
         let location =
-            self.log.append(Kind::Decision, &Extras::default(), &id.0.to_le_bytes(), &[])?;
+            self.log.append_word(Kind::Decision, &Extras::default(), &id.0.to_le_bytes())?;
         self.log.add_anchor(location);
         self.keep_decision(id, location);
         Ok(())

@@ -181,7 +181,7 @@ fn each_rule_names_its_field() {
         (with(full(), "/settings/segment_bytes", json!("3MiB")), "/settings/segment_bytes"),
         (with(full(), "/settings/segment_bytes", json!("512KiB")), "/settings/segment_bytes"),
         (with(full(), "/settings/segment_bytes", json!(0)), "/settings/segment_bytes"),
-        (with(full(), "/settings/memory_bytes_max", json!("511MiB")), "/settings/memory_bytes_max"),
+        (with(full(), "/settings/memory_bytes_max", json!("383MiB")), "/settings/memory_bytes_max"),
         (with(full(), "/settings/memory_bytes_max", json!(u64::MAX)), "/settings/memory_bytes_max"),
         (with(full(), "/settings/limits/clients", json!(0)), "/settings/limits/clients"),
         (
@@ -235,7 +235,7 @@ fn an_open_address_wants_a_password_and_same_ports_differ_by_address() {
 #[test]
 fn a_small_machine_gets_small_segments_by_default() {
     for (memory_bytes, expected) in
-        [(8 << 30, 64 << 20), (512 << 20, 32 << 20), (64 << 20, 4 << 20)]
+        [(24 << 30, 64 << 20), (8 << 30, 32 << 20), (512 << 20, 2 << 20), (64 << 20, 1 << 20)]
     {
         let machine = Machine { cores_allowed: vec![0, 1], memory_bytes };
         let config =

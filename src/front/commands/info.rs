@@ -30,6 +30,7 @@ impl NodeCore {
             process_id: std::process::id(),
             now_ms: io.now_unix_ms(),
             started_ms: self.shared.started_ms,
+            saves: self.shared.snapshots.facts(),
             clients: self.shared.clients.load(Ordering::Relaxed),
         };
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();

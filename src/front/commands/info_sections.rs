@@ -9,6 +9,7 @@ use super::process::Process;
 use super::run::{REDIS_LEVEL, VERSION};
 use crate::config::{Resolved, Storage};
 use crate::node::{CoreFigures, Latency};
+use crate::snapshot::SaveFacts;
 
 /// What the sections are written from.
 pub(super) struct Facts<'a> {
@@ -20,6 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) process_id: u32,
     pub(super) now_ms: u64,
     pub(super) started_ms: u64,
+    pub(super) saves: SaveFacts,
     /// Clients of the whole node.
     pub(super) clients: usize,
 }
@@ -61,9 +63,9 @@ impl Facts<'_> {
         self.cores.iter().map(of).sum()
     }
 
-    /// Records and indexes, as the memory limit counts them.
+    /// Live records and indexes, as the memory limit counts them.
     fn used_bytes(&self) -> u64 {
-        self.sum(|core| core.store.held_bytes + core.store.index_bytes)
+        self.sum(|core| core.store.used_bytes)
     }
 }
 
@@ -108,12 +110,17 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "used_memory_rss", resident);
     line(text, "used_memory_rss_human", human(resident));
     line(text, "used_memory_overhead", facts.sum(|core| core.store.index_bytes));
-    line(text, "used_memory_dataset", facts.sum(|core| core.store.live_bytes));
+    let live = facts.sum(|core| core.store.live_bytes);
+    line(text, "used_memory_dataset", live);
+    line(text, "used_memory_dataset_perc", format_args!("{:.2}%", 100.0 * ratio(live, used)));
     line(text, "maxmemory", facts.config.memory_bytes_max);
     line(text, "maxmemory_human", human(facts.config.memory_bytes_max));
-    line(text, "maxmemory_policy", "noeviction");
+    line(text, "maxmemory_policy", facts.config.eviction.name());
     line(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
+    line(text, "mem_fragmentation_bytes", i128::from(resident) - i128::from(used));
+    line(text, "mem_not_counted_for_evict", 0);
     line(text, "mem_allocator", "mimalloc");
+    line(text, "hyperion_records_bytes", facts.sum(|core| core.store.held_bytes));
 }
 
 fn persistence(facts: &Facts<'_>, text: &mut String) {
@@ -122,12 +129,16 @@ fn persistence(facts: &Facts<'_>, text: &mut String) {
     let refused = facts.cores.iter().any(|core| core.no_segments.is_some());
     line(text, "loading", 0);
     line(text, "async_loading", 0);
-    line(text, "rdb_changes_since_last_save", 0);
-    line(text, "rdb_bgsave_in_progress", 0);
-    line(text, "rdb_last_save_time", facts.started_ms / 1_000);
-    line(text, "rdb_last_bgsave_status", "ok");
-    line(text, "rdb_last_bgsave_time_sec", -1);
-    line(text, "rdb_current_bgsave_time_sec", -1);
+    let saves = &facts.saves;
+    let changes = facts.sum(|core| core.changes).saturating_sub(saves.changes_saved);
+    let seconds = |seconds: Option<u64>| seconds.map_or_else(|| "-1".to_owned(), |s| s.to_string());
+    line(text, "rdb_changes_since_last_save", changes);
+    line(text, "rdb_bgsave_in_progress", u8::from(saves.running_s.is_some()));
+    line(text, "rdb_last_save_time", saves.last_save_s);
+    line(text, "rdb_last_bgsave_status", if saves.last_is_ok { "ok" } else { "err" });
+    line(text, "rdb_last_bgsave_time_sec", seconds(saves.last_took_s));
+    line(text, "rdb_current_bgsave_time_sec", seconds(saves.running_s));
+    line(text, "rdb_saves", saves.made);
     line(text, "aof_enabled", u8::from(on_disk));
     line(text, "aof_rewrite_in_progress", 0);
     line(text, "aof_rewrite_scheduled", 0);
@@ -151,7 +162,7 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "total_net_output_bytes", facts.sum(|core| core.runtime.bytes_out));
     line(text, "rejected_connections", facts.sum(|core| core.counters.connections_refused));
     line(text, "expired_keys", facts.sum(|core| core.store.expired));
-    line(text, "evicted_keys", 0);
+    line(text, "evicted_keys", facts.sum(|core| core.store.evicted));
     line(text, "pubsub_channels", 0);
     line(text, "pubsub_patterns", 0);
     line(text, "latest_fork_usec", 0);

@@ -13,6 +13,7 @@ mod limits;
 mod parameters;
 mod process;
 mod run;
+mod save;
 mod server;
 #[cfg(test)]
 mod tests;

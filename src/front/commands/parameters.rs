@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hyperion_engine::Eviction;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
 
@@ -86,11 +87,8 @@ pub(super) static PARAMETERS: [Parameter; 23] = [
     live(
         "maxmemory-policy",
         "/settings/eviction",
-        |_, _| "noeviction".to_owned(),
-        |text| match keyword(text).as_str() {
-            "noeviction" => Ok(unchanged()),
-            _ => Err("argument(s) must be one of the following: noeviction".to_owned()),
-        },
+        |config, _| config.eviction.name().to_owned(),
+        read_eviction,
     ),
     fixed("port", |config, _| config.resp.port().to_string()),
     live(
@@ -206,6 +204,16 @@ fn read_durability(text: &[u8]) -> Result<Setting, String> {
         }
     };
     Ok(Box::new(move |settings| settings.durability = durability))
+}
+
+fn read_eviction(text: &[u8]) -> Result<Setting, String> {
+    let eviction = Eviction::named(&keyword(text)).ok_or_else(|| {
+        let names: Vec<&str> = Eviction::ALL.iter().map(|eviction| eviction.name()).collect();
+        format!("argument(s) must be one of the following: {}", names.join(", "))
+    })?;
+    // The config has a shorter word for the first of them.
+    let name = if eviction == Eviction::None { "none" } else { eviction.name() };
+    Ok(Box::new(move |settings| settings.eviction = name.to_owned()))
 }
 
 /// Redis' words where it has one for the level.

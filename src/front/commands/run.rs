@@ -45,6 +45,9 @@ impl NodeCore {
             FrontCommand::Time => Ok(self.time(client)),
             FrontCommand::Debug => self.debug(io, client, arguments),
             FrontCommand::Lolwut => self.lolwut(client, arguments),
+            FrontCommand::Bgsave => self.bgsave(client, arguments),
+            FrontCommand::Lastsave => Ok(self.lastsave(client)),
+            FrontCommand::Save => Err("ERR SAVE would let everybody wait; use BGSAVE".to_owned()),
         };
         carried.unwrap_or_else(|error| {
             self.counters.errors += 1;

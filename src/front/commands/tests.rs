@@ -20,6 +20,7 @@ use super::server::sleep_time;
 use crate::config::{Durability, LogLevel, Problem, Refused, Resolved, Settings};
 use crate::http::ChangeError;
 use crate::node::CoreFigures;
+use crate::snapshot::SaveFacts;
 
 /// Words of a command line: blanks between them, `''` for an empty one.
 fn words(line: &str) -> Vec<&[u8]> {
@@ -267,6 +268,11 @@ fn config_set_refuses_with_the_words_of_redis() {
              following: everysec, always, no",
         ),
         (
+            "maxmemory-policy lru",
+            "ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the following: \
+             volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction",
+        ),
+        (
             "timeout x",
             "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer",
         ),
@@ -280,14 +286,13 @@ fn config_set_refuses_with_the_words_of_redis() {
         assert_eq!(found.as_deref(), Some(expected), "line {line}");
     }
     assert!(parse_set(&words("save x")).is_err());
-    assert!(parse_set(&words("maxmemory-policy allkeys-lru")).is_err());
     assert!(parse_set(&[b"requirepass", &[b'a'; 513]]).is_err());
 }
 
 #[test]
 fn config_set_changes_the_settings_it_names() {
     let line = "maxmemory 100mb appendfsync everysec timeout 30 maxclients 5 loglevel warning save '' \
-         maxmemory-policy noeviction proto-max-bulk-len 1mb requirepass secret";
+         maxmemory-policy ALLKEYS-LFU proto-max-bulk-len 1mb requirepass secret";
     let mut settings = Settings { sync_interval_ms: 5_000, ..Settings::default() };
     for (_, setting) in parse_set(&words(line)).expect("a right line") {
         setting(&mut settings);
@@ -295,7 +300,7 @@ fn config_set_changes_the_settings_it_names() {
     assert_eq!(settings.memory_bytes_max.as_ref().map(crate::config::Size::bytes), Some(100 << 20));
     assert_eq!((settings.durability, settings.sync_interval_ms), (Durability::Interval, 1_000));
     assert_eq!((settings.limits.idle_timeout_s, settings.limits.clients), (30, 5));
-    assert_eq!(settings.log_level, LogLevel::Warn);
+    assert_eq!((settings.log_level, settings.eviction.as_str()), (LogLevel::Warn, "allkeys-lfu"));
     assert_eq!(settings.limits.value_bytes.bytes(), 1 << 20);
     assert!(settings.auth.password_hash.as_ref().is_some_and(|hash| hash.starts_with("sha256:")));
     for (_, setting) in parse_set(&words("requirepass '' maxmemory 0")).expect("a right line") {
@@ -365,6 +370,7 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         now_ms: 100_000_000,
         started_ms: 10_000_000,
         clients: 3,
+        saves: SaveFacts { last_save_s: 10_000, last_is_ok: true, ..SaveFacts::default() },
     }
 }
 
@@ -378,6 +384,7 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
     one.databases[0] = (5, 1);
     one.store.held_bytes = 1_000;
     one.store.index_bytes = 548;
+    one.store.used_bytes = 1_548;
     let cores = [one.clone(), one];
     let facts = facts(&config, &cores);
     let text = |line: &str| info_text(&facts, &words(line));

@@ -74,6 +74,7 @@ impl Node {
             healthy: Box::new(move || {
                 if is_healthy.load(Ordering::SeqCst) { Ok(()) } else { Err("poisoned".to_owned()) }
             }),
+            snapshot: Box::new(|| Ok("snapshot-1".to_owned())),
             apply: Box::new(move |_| {
                 if !may_apply.load(Ordering::SeqCst) {
                     return Err("core 1 did not answer".to_owned());

@@ -12,7 +12,7 @@ pub(crate) mod tests;
 pub use create::{
     DIRECT_BLOCK_BYTES, create_allocated, create_filled, direct_commits_pay, open_direct,
 };
-pub use lock::{FileLock, LockError, lock};
+pub use lock::{FileLock, LockError, lock, lock_unwritten};
 pub use mapping::{Mapping, map};
 pub use replace::{replace, sync_directory};
 pub use system::file_system;

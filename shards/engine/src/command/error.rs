@@ -64,6 +64,12 @@ pub enum CommandError {
     /// SCAN's cursor is no number.
     #[error("ERR invalid cursor")]
     InvalidCursor,
+    /// The time of the last use is not kept.
+    #[error(
+        "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at \
+         runtime LRU and LFU data will take some time to adjust."
+    )]
+    NoIdleTime,
     /// Frequencies are not counted.
     #[error(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \

@@ -151,7 +151,7 @@ fn reply_expiry(
 ) -> Done {
     let key = context.key(arguments[1])?;
     let now_ms = context.store.now_ms();
-    let answer = match context.store.find(&key) {
+    let answer = match context.store.peek(&key) {
         None => -2,
         Some(found) => context
             .store

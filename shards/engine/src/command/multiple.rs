@@ -20,8 +20,19 @@ pub(super) fn mget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     Ok(())
 }
 
-/// EXISTS key [key ...], TOUCH key [key ...]
+/// EXISTS key [key ...]
 pub(super) fn count(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let mut present = 0;
+    for bytes in &arguments[1..] {
+        let key = context.key(bytes)?;
+        present += i64::from(context.store.peek(&key).is_some());
+    }
+    context.reply.integer(present);
+    Ok(())
+}
+
+/// TOUCH key [key ...]
+pub(super) fn touch(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let mut present = 0;
     for bytes in &arguments[1..] {
         let key = context.key(bytes)?;

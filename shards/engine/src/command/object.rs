@@ -15,11 +15,11 @@ const HELP: [&str; 11] = [
     "ENCODING <key>",
     "    The encoding that Redis would give the value.",
     "FREQ <key>",
-    "    How often the key is used; not counted here.",
+    "    How often the key is used, from 0 to 63; counted while maxmemory-policy is an LFU one.",
     "HELP",
     "    This text.",
     "IDLETIME <key>",
-    "    Seconds since the key was used, in steps of 33 up to half an hour.",
+    "    Seconds since the key was used, in steps of 33 up to 25 minutes.",
     "REFCOUNT <key>",
     "    References to the value: always 1.",
 ];
@@ -29,7 +29,7 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
     type Answer = fn(&mut Context<'_>, &Found) -> Result<(), CommandError>;
     let subcommands: [(&str, &str, Answer); 4] = [
         ("encoding", "object|encoding", encoding),
-        ("freq", "object|freq", |_, _| Err(CommandError::NoFrequency)),
+        ("freq", "object|freq", frequency),
         ("idletime", "object|idletime", idle_time),
         ("refcount", "object|refcount", |context, _| {
             context.reply.integer(1);
@@ -51,7 +51,7 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
     };
     let [_, _, bytes] = arguments else { return Err(CommandError::WrongArity(full_name)) };
     let key = context.key(bytes)?;
-    match context.store.find(&key) {
+    match context.store.peek(&key) {
         Some(found) => answer(context, &found),
         None => {
             context.reply.null();
@@ -72,7 +72,16 @@ fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError
     Ok(())
 }
 
+fn frequency(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
+    let frequency = context.store.frequency(found).ok_or(CommandError::NoFrequency)?;
+    context.reply.integer(i64::from(frequency));
+    Ok(())
+}
+
 fn idle_time(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
+    if context.store.frequency(found).is_some() {
+        return Err(CommandError::NoIdleTime);
+    }
     let idle_ms = context.store.idle_ms(found);
     context.reply.integer(i64::try_from(idle_ms / 1_000).unwrap_or(i64::MAX));
     Ok(())

@@ -12,7 +12,7 @@ type Done = Result<(), CommandError>;
 /// TYPE key
 pub(super) fn type_of(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
-    let name = if context.store.find(&key).is_some() { "string" } else { "none" };
+    let name = if context.store.peek(&key).is_some() { "string" } else { "none" };
     context.reply.simple(name);
     Ok(())
 }

@@ -209,4 +209,10 @@ pub enum FrontCommand {
     Debug,
     /// For fun.
     Lolwut,
+    /// Begins a snapshot.
+    Bgsave,
+    /// When the newest snapshot was made.
+    Lastsave,
+    /// What Redis does while everybody waits.
+    Save,
 }

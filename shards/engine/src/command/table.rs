@@ -59,14 +59,14 @@ const MSETNX: Run = Keys { local: multiple::msetnx, spread: Spread::Msetnx };
 const MGET: Run = Keys { local: multiple::mget, spread: Spread::Mget };
 const DELETE: Run = Keys { local: multiple::delete, spread: Spread::Delete };
 const COUNT: Run = Keys { local: multiple::count, spread: Spread::Count };
-const TOUCH: Run = Keys { local: multiple::count, spread: Spread::Touch };
+const TOUCH: Run = Keys { local: multiple::touch, spread: Spread::Touch };
 const RENAME: Run = Keys { local: rename::rename, spread: Spread::Rename };
 const RENAMENX: Run = Keys { local: rename::renamenx, spread: Spread::RenameNx };
 const COPY: Run = Keys { local: rename::copy, spread: Spread::Copy };
 
 /// All commands.
 #[rustfmt::skip]
-pub static COMMANDS: [CommandSpec; 59] = numbered([
+pub static COMMANDS: [CommandSpec; 62] = numbered([
     // Strings.
     row("append", 3, GROW_FAST, ONE, Key(range::append))
         .about(String, "2.0.0", "O(N) with the length of the value", "Puts bytes behind a key's value; makes the key when it is absent."),
@@ -171,6 +171,8 @@ pub static COMMANDS: [CommandSpec; 59] = numbered([
     row("select", 2, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Select))
         .about(Connection, "1.0.0", "O(1)", "Chooses the database."),
     // The node.
+    row("bgsave", -1, OPERATE, NONE, Front(FrontCommand::Bgsave))
+        .about(Server, "1.0.0", "O(1)", "Begins a snapshot; the node goes on serving."),
     row("command", -1, ANYTIME, NONE, Front(FrontCommand::Command))
         .about(Server, "2.8.13", "O(N) with the number of commands", "Tells about the commands."),
     row("config", -2, OPERATE, NONE, Front(FrontCommand::Config))
@@ -185,8 +187,12 @@ pub static COMMANDS: [CommandSpec; 59] = numbered([
         .about(Server, "1.0.0", "O(N) with the number of keys", "Removes all keys of the database."),
     row("info", -1, ANYTIME.and(Flags::DANGEROUS), NONE, Front(FrontCommand::Info))
         .about(Server, "1.0.0", "O(1)", "Gives figures and facts about the node."),
+    row("lastsave", 1, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Lastsave))
+        .about(Server, "1.0.0", "O(1)", "Gives the Unix time of the newest snapshot."),
     row("lolwut", -1, READ_FAST, NONE, Front(FrontCommand::Lolwut))
         .about(Server, "5.0.0", "O(1)", "Draws something, and tells the version."),
+    row("save", 1, OPERATE, NONE, Front(FrontCommand::Save))
+        .about(Server, "1.0.0", "O(1)", "Is refused: BGSAVE does it without stopping the node."),
     row("time", 1, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Time))
         .about(Server, "2.6.0", "O(1)", "Gives the node's clock."),
 ]);

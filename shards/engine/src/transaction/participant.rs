@@ -1,8 +1,10 @@
 //! Owns a participant's side of transactions.
 
 use super::{Then, Until};
+use crate::command::CommandError;
 use crate::effect::{Mail, OwnedWrite, TransactionMail, Want, Wanted};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
+use crate::evict::Fit;
 use crate::lock::LockRequest;
 use hyperion_model::{CoreId, TransactionId};
 use hyperion_store::{Room, StoreError, Write};
@@ -47,7 +49,11 @@ impl Engine {
                 continue;
             }
             let key = self.store.key(*database, bytes);
-            let wanted = self.store.find(&key).map(|place| {
+            let place = match request.want {
+                Want::Presence => self.store.peek(&key),
+                _ => self.store.find(&key),
+            };
+            let wanted = place.map(|place| {
                 let mut value = Vec::new();
                 if request.want == Want::Value {
                     let whole = self.store.value(&place);
@@ -65,11 +71,7 @@ impl Engine {
 
     fn prepare(&mut self, from: CoreId, id: TransactionId, writes: Vec<OwnedWrite>) {
         let grows = writes.iter().any(|write| write.value.is_some());
-        let refusal = if grows { self.write_refusal() } else { None };
         let refuse = |error| Mail::Transaction(TransactionMail::Refused { id, error });
-        if let Some(error) = refusal {
-            return self.send(from, refuse(error));
-        }
         let borrowed: Vec<Write<'_>> = writes
             .iter()
             .map(|write| Write {
@@ -86,6 +88,10 @@ impl Engine {
                 write.key.len() + write.value.as_ref().map_or(0, Vec::len) + RECORD_SLACK_BYTES
             })
             .sum();
+        // Not parked until more was evicted: the keys are locked, and it may be they that would have to go.
+        if grows && self.make_memory(bytes) == Fit::Never {
+            return self.send(from, refuse(CommandError::OutOfMemory.to_string()));
+        }
         let prepared = match self.store.room(bytes) {
             Room::Now => self.store.prepare(id, &borrowed),
             Room::Later => Err(StoreError::NoRoom { bytes }),

@@ -70,7 +70,8 @@ impl Shape {
     pub(crate) fn want(&self) -> Want {
         match self.spread {
             Spread::Mset => Want::Nothing,
-            Spread::Msetnx | Spread::Delete | Spread::Count | Spread::Touch => Want::Presence,
+            Spread::Delete | Spread::Count => Want::Presence,
+            Spread::Msetnx | Spread::Touch => Want::Use,
             Spread::Mget | Spread::Rename | Spread::RenameNx | Spread::Copy => Want::Value,
         }
     }

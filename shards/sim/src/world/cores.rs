@@ -4,6 +4,7 @@ use super::replies::{Words, words_of};
 use super::{Command, Message, Ready, Violation, World, Wrong};
 use crate::disk::DeviceError;
 use crate::history::{Held, State, Values};
+use crate::node::SEGMENT_BYTES;
 use hyperion_engine::command::find;
 use hyperion_engine::{Effect, Outcome, Request};
 use hyperion_model::{CoreId, DatabaseId};
@@ -112,7 +113,7 @@ impl World {
     /// A piece of work on a core's disk, or of its housekeeping.
     pub(super) fn work(&mut self, at: usize) -> Result<Result<(), DeviceError>, Violation> {
         let (faults, now_ms) = (self.faults, self.now_ms);
-        let what = self.random.below(20);
+        let what = self.random.below(22);
         let core = &mut self.cores[at];
         let mut result = Ok(());
         match what {
@@ -140,6 +141,15 @@ impl World {
                 core.engine.store_mut().sweep(64);
             }
             16 => self.retry_held(at)?,
+            17 | 18 => {
+                // As many segments as there may be files, so that the cleaner is under pressure.
+                let bytes = self.segments_max.saturating_mul(SEGMENT_BYTES) as u64;
+                core.engine.store_mut().set_memory(bytes);
+                if self.random.chance(300) {
+                    core.engine.store_mut().clean_eagerly();
+                }
+                core.engine.store_mut().clean();
+            }
             _ => self.release(at)?,
         }
         if result.is_err() {

@@ -5,7 +5,7 @@ use super::{Core, DATABASES, Schedule, Violation, World, Wrong};
 use crate::history::{Held, State, unexpired};
 use crate::node::Opened;
 use crate::random::mix;
-use hyperion_engine::{Durability, Settings};
+use hyperion_engine::{Durability, Eviction, Settings};
 use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 use hyperion_store::ScanCursor;
@@ -20,6 +20,8 @@ impl World {
     /// The process is killed or the power cut, and the node starts again.
     pub(super) fn crash(&mut self, device_failed: bool) -> Result<(), Violation> {
         self.report.crashes += 1;
+        let cleaned = |core: &Core| core.engine.store().cleaner_figures().segments;
+        self.report.cleaned += self.cores.iter().map(cleaned).sum::<u64>();
         // After a failed sync the system may drop what it had taken: no better than a power cut.
         let loses_power = device_failed || self.random.chance(600);
         let safe_position = |core: &Core| {
@@ -167,6 +169,7 @@ impl World {
         let settings = Settings {
             durability: self.durability,
             memory_bytes_max: self.memory_bytes_max,
+            eviction: Eviction::None,
             value_bytes_max: 100_000,
         };
         for core in opened {

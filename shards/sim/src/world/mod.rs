@@ -93,6 +93,8 @@ pub struct Report {
     pub committed_late: u64,
     /// Prepared transactions that starts dropped.
     pub aborted_late: u64,
+    /// Segments that the cleaner emptied.
+    pub cleaned: u64,
 }
 
 impl Report {
@@ -106,6 +108,7 @@ impl Report {
         self.interrupted += other.interrupted;
         self.committed_late += other.committed_late;
         self.aborted_late += other.aborted_late;
+        self.cleaned += other.cleaned;
     }
 }
 
@@ -114,7 +117,7 @@ impl fmt::Display for Report {
         write!(
             out,
             "{} answers ({} over several cores, {} refused), {} crashes, {} starts cut short, {} transactions committed \
-             and {} dropped by starts; trace {:016x}",
+             and {} dropped by starts, {} segments cleaned; trace {:016x}",
             self.answers,
             self.spreads,
             self.refused,
@@ -122,6 +125,7 @@ impl fmt::Display for Report {
             self.interrupted,
             self.committed_late,
             self.aborted_late,
+            self.cleaned,
             self.trace
         )
     }

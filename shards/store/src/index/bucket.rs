@@ -8,7 +8,7 @@ const ACCESS_MASK: u64 = 0x3f;
 const EXPIRES: u64 = 1 << 46;
 const OVERFLOW_BYTE: u8 = 0x80;
 
-/// What the index knows of a key: where its record lies, whether it expires, and when it was last used.
+/// What the index knows of a key: where its record lies, whether it expires, and how it was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry(u64);
 
@@ -33,13 +33,20 @@ impl Entry {
         self.0 & EXPIRES != 0
     }
 
-    /// The 6-bit stamp of the last use.
+    /// The 6 bits that tell of uses: see [`super::Access`].
     #[inline(always)]
     pub(crate) fn access(self) -> u8 {
         (self.0 >> ACCESS_SHIFT & ACCESS_MASK) as u8
     }
 
-    /// The same entry with another stamp.
+    /// The same entry for a record that has moved.
+    #[inline(always)]
+    pub(crate) fn with_location(self, location: u64) -> Self {
+        debug_assert!(location <= LOCATION_MASK);
+        Self(self.0 & !LOCATION_MASK | location)
+    }
+
+    /// The same entry with other access bits.
     #[inline(always)]
     pub(crate) fn with_access(self, access: u8) -> Self {
         Self(

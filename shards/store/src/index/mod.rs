@@ -7,20 +7,26 @@
 //!
 //! Source: Fagin et al., "Extendible hashing" (1979); Lu et al., "Dash" (VLDB 2020) for buckets that overflow to neighbours.
 
+mod access;
 mod bucket;
+mod hand;
 mod scan;
 #[cfg(test)]
 mod tests;
 
 use crate::limits::DEPTH_MAX;
 use crate::prefetch::prefetch;
+pub(crate) use access::{Access, Meaning};
 pub(crate) use bucket::Entry;
 use bucket::{BUCKET_ENTRIES, Bucket};
+pub(crate) use hand::Hand;
 pub(crate) use scan::Cursor;
 
 const BUCKETS: usize = 64;
 /// A key lies in its own bucket or one of the next three.
 const PROBES: usize = 4;
+/// Keys that a segment takes before most of its buckets overflow: 84 parts of 100.
+const SEGMENT_KEYS: u64 = 430;
 /// Segments that are allocated together.
 const CHUNK_SEGMENTS: usize = 16;
 
@@ -60,13 +66,20 @@ impl IndexPool {
                 .extend((first..).take(CHUNK_SEGMENTS).collect::<Vec<u32>>().into_iter().rev());
         }
         let id = self.free.pop().expect("filled above");
+        // Here and not where it was given back: that may be many at once.
+        self.segment_mut(id).buckets = [Bucket::EMPTY; BUCKETS];
         self.depths[id as usize] = depth;
         id
     }
 
-    fn release(&mut self, id: u32) {
-        self.segment_mut(id).buckets = [Bucket::EMPTY; BUCKETS];
+    pub(crate) fn release(&mut self, id: u32) {
         self.free.push(id);
+    }
+
+    /// The entries of one segment.
+    pub(crate) fn entries_of(&self, id: u32, entries: &mut Vec<Entry>) {
+        let buckets = self.segment(id).buckets.iter();
+        entries.extend(buckets.flat_map(|bucket| bucket.entries().map(|(_, _, entry)| entry)));
     }
 
     /// Bytes of memory that the indexes hold.
@@ -111,6 +124,15 @@ fn home_of(hash: u64) -> usize {
 impl Index {
     pub(crate) fn new(pool: &mut IndexPool) -> Self {
         Self { directory: vec![pool.allocate(0)], depth: 0, count: 0, stash: Vec::new() }
+    }
+
+    /// An empty index that takes about `keys` keys before it grows.
+    pub(crate) fn with_room(pool: &mut IndexPool, keys: u64) -> Self {
+        let segments = keys.div_ceil(SEGMENT_KEYS).max(1).next_power_of_two();
+        let depth =
+            u8::try_from(segments.trailing_zeros()).map_or(DEPTH_MAX, |depth| depth.min(DEPTH_MAX));
+        let directory = (0..1_u32 << depth).map(|_| pool.allocate(depth)).collect();
+        Self { directory, depth, count: 0, stash: Vec::new() }
     }
 
     /// Number of keys, those that have expired unnoticed too.
@@ -296,6 +318,14 @@ impl Index {
         let mut ids = self.directory;
         ids.dedup();
         ids.into_iter().for_each(|id| pool.release(id));
+    }
+
+    /// Ends the index, and adds its segments and the entries beside them to what the caller has.
+    pub(crate) fn take_apart(self, segments: &mut Vec<u32>, stash: &mut Vec<Entry>) {
+        let mut ids = self.directory;
+        ids.dedup();
+        segments.append(&mut ids);
+        stash.extend(self.stash.into_iter().map(|(_, entry)| entry));
     }
 
     /// All entries, in no order that matters.

@@ -4,7 +4,9 @@ mod reuse;
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
 use crate::error::StoreError;
-use crate::limits::{RECORD_PART_OF_SEGMENT, SEGMENTS_MAX};
+use crate::limits::{
+    CLEANER_RESERVE_SEGMENTS, FULL_RESERVE_PART, RECORD_PART_OF_SEGMENT, SEGMENTS_MAX,
+};
 use crate::record::{Extras, Kind, Plan, Record};
 use crate::segment::{HEADER_BYTES, Header, HeaderState, Segment, State};
 use hyperion_model::limits::RECORD_VALUE_BYTES_MAX;
@@ -94,10 +96,24 @@ pub(crate) struct Log {
     /// LSN to go on from with the first batch of the next segment.
     resume_lsn: Option<u64>,
     pub(crate) now_ms: u64,
+    /// Segments that the memory budget allows.
+    pub(crate) segments_max: usize,
+    /// Something changed that may make cleaning due.
+    pub(crate) look_at_cleaning: bool,
+    /// The cleaner has emptied segments that were not freed yet.
+    pub(crate) emptied: u32,
+    /// What is ready is the cleaner's alone, and what it has begun too: all others wait.
+    pub(crate) is_tight: bool,
+    /// No more segments can be made: a part of the one in use is kept back.
+    pub(crate) is_full: bool,
+    /// The cleaner is at work, or something that lets records die: it may use what is kept back.
+    pub(crate) is_cleaning: bool,
     /// Bytes asked for in vain since the last segment came.
-    demand_bytes: usize,
+    pub(crate) demand_bytes: usize,
     /// Bytes of the record that was appended last.
     pub(crate) last_size: usize,
+    /// Sum of the segments' live bytes.
+    pub(crate) live_total: u64,
 }
 
 impl Log {
@@ -136,8 +152,15 @@ impl Log {
             claim: None,
             resume_lsn: None,
             now_ms: 0,
+            segments_max: SEGMENTS_MAX,
+            look_at_cleaning: true,
+            emptied: 0,
+            is_tight: false,
+            is_full: false,
+            is_cleaning: false,
             demand_bytes: 0,
             last_size: 0,
+            live_total: 0,
         }
     }
 
@@ -193,7 +216,13 @@ impl Log {
     fn left_in_active(&self) -> usize {
         let Some(slot) = self.active else { return 0 };
         let head = if self.open.is_none() { BATCH_HEAD_BYTES } else { 0 };
-        (self.segment_bytes - SEAL_BYTES).saturating_sub(self.segments[slot as usize].filled + head)
+        let kept_back = if self.is_full && !self.is_cleaning {
+            self.segment_bytes / FULL_RESERVE_PART
+        } else {
+            0
+        };
+        let used = self.segments[slot as usize].filled + head + kept_back;
+        (self.segment_bytes - SEAL_BYTES).saturating_sub(used)
     }
 
     fn fits_active(&self, bytes: usize) -> bool {
@@ -202,13 +231,14 @@ impl Log {
 
     /// Whether `bytes` of records, spread over as many batches as it takes, can be written now.
     pub(crate) fn room(&mut self, bytes: usize) -> Room {
-        if self.fits_active(bytes) {
+        let is_tight = self.is_tight && !self.is_cleaning;
+        if self.fits_active(bytes) && !is_tight {
             return Room::Now;
         }
         let part =
             self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
         let segments_needed = bytes.div_ceil(part);
-        if segments_needed <= self.ready.len() {
+        if !is_tight && segments_needed + self.kept_back() <= self.ready.len() {
             Room::Now
         } else {
             self.demand_bytes = self.demand_bytes.max(bytes);
@@ -221,18 +251,23 @@ impl Log {
         let part =
             self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
         let target = 1 + self.demand_bytes.div_ceil(part);
-        let in_use = self.segments.len()
-            - self.segments.iter().filter(|segment| segment.state == State::Absent).count();
-        target.saturating_sub(self.ready.len()).min(SEGMENTS_MAX - in_use)
+        // Where all that is ready was used up, a few more than may be: what lets records die must go on.
+        let extra = if self.is_tight { CLEANER_RESERVE_SEGMENTS } else { 0 };
+        let segments_max = (self.segments_max + extra).min(SEGMENTS_MAX);
+        let left = segments_max.saturating_sub(self.segments_made());
+        target.saturating_sub(self.ready.len()).min(left)
+    }
+
+    /// Segments that have memory.
+    pub(crate) fn segments_made(&self) -> usize {
+        self.segments.iter().filter(|segment| segment.state != State::Absent).count()
     }
 
     /// Takes a segment, zeroed or left over, whose file (if any) is `segment_bytes` long.
     pub(crate) fn add_ready(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
         let slot = self.add_slot(id, memory);
         self.ready.push_back(slot);
-        if self.ready.len() * self.segment_bytes > self.demand_bytes {
-            self.demand_bytes = 0;
-        }
+        self.segments_changed();
         slot
     }
 
@@ -267,7 +302,7 @@ impl Log {
 
     /// Seals the active segment and begins the next ready one.
     fn rotate(&mut self, bytes: usize) -> Result<(), StoreError> {
-        if self.ready.is_empty() {
+        if self.ready.len() <= self.kept_back() {
             self.demand_bytes = self.demand_bytes.max(bytes);
             return Err(StoreError::NoRoom { bytes });
         }
@@ -286,6 +321,8 @@ impl Log {
         segment.base_position = self.next_base_position;
         segment.live_bytes = 0;
         segment.anchors = 0;
+        segment.anchor_bytes = 0;
+        segment.records = 0;
         segment.died_at = 0;
         Header {
             state: HeaderState::InUse,
@@ -303,6 +340,7 @@ impl Log {
         self.appended = segment.base_position + HEADER_BYTES as u64;
         self.previous_crc = salt;
         self.active = Some(slot);
+        self.segments_changed();
         self.order.push_back(slot);
         self.push_append(slot, 0);
         if let Some(lsn) = self.resume_lsn.take() {
@@ -407,8 +445,24 @@ impl Log {
         Ok(self.put_record(slot, kind, extras, key, value))
     }
 
+    /// As [`Log::append`], for what lets records die or locks go: it may use what is kept back.
+    pub(crate) fn append_word(
+        &mut self,
+        kind: Kind,
+        extras: &Extras,
+        key: &[u8],
+    ) -> Result<Location, StoreError> {
+        let before = std::mem::replace(&mut self.is_cleaning, true);
+        let result = self.append(kind, extras, key, &[]);
+        self.is_cleaning = before;
+        result
+    }
+
     /// Makes sure that the next `bytes` of records fall into one batch.
     pub(crate) fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
+        if self.is_tight && !self.is_cleaning {
+            return Err(StoreError::NoRoom { bytes });
+        }
         if self.fits_active(bytes) {
             return Ok(());
         }
@@ -433,6 +487,7 @@ impl Log {
         let lag = open.base_lsn.saturating_sub(self.durable_lsn);
         let segment = &mut self.segments[slot as usize];
         assert!(open.records > 0, "a batch was opened and nothing put into it");
+        segment.records += u64::from(open.records);
         let body_bytes = segment.filled - open.start - BATCH_HEAD_BYTES;
         let head = BatchHead {
             kind: open.kind,

@@ -7,7 +7,7 @@
 
 use super::{Log, SEAL_BATCH_BYTES, SEAL_BYTES};
 use crate::batch::{BATCH_HEAD_BYTES, BatchKind};
-use crate::limits::READY_SEGMENTS_MAX;
+use crate::limits::{CLEANER_RESERVE_SEGMENTS, READY_SEGMENTS_MAX};
 use crate::segment::{Header, HeaderState, State};
 
 /// Bytes of a batch with one empty mark.
@@ -19,6 +19,7 @@ impl Log {
     pub(crate) fn add_live(&mut self, location: u64, size: usize) {
         let (slot, _) = self.place(location);
         self.segments[slot].live_bytes += size as u64;
+        self.live_total += size as u64;
     }
 
     /// Counts a record that nothing points at any more.
@@ -34,13 +35,18 @@ impl Log {
             segment.live_bytes
         );
         segment.live_bytes -= size;
+        self.live_total -= size;
         segment.died_at = appended;
     }
 
     /// Counts a record that older segments depend on.
     pub(crate) fn add_anchor(&mut self, location: u64) {
+        let record = self.record(location);
+        let weight = if record.moved_lsn.is_some() { record.size } else { record.size / 2 };
         let (slot, _) = self.place(location);
-        self.segments[slot].anchors += 1;
+        let segment = &mut self.segments[slot];
+        segment.anchors += 1;
+        segment.anchor_bytes += weight as u64;
     }
 
     /// Holds the segment of `location` for a transaction.
@@ -59,6 +65,7 @@ impl Log {
     /// No record of any segment is pointed at any more; records about transactions stay.
     pub(crate) fn all_died(&mut self) {
         let appended = self.appended_position();
+        self.live_total = 0;
         for &slot in &self.order {
             let segment = &mut self.segments[slot as usize];
             segment.live_bytes = 0;
@@ -66,7 +73,7 @@ impl Log {
         }
     }
 
-    fn is_dead(&self, slot: u32, is_oldest: bool) -> bool {
+    pub(crate) fn is_dead(&self, slot: u32, is_oldest: bool) -> bool {
         let segment = &self.segments[slot as usize];
         segment.state == State::Sealed
             && segment.live_bytes == 0
@@ -97,7 +104,7 @@ impl Log {
     }
 
     /// Writes a batch that only tells how far the log is durable, when nothing else is being written that does.
-    fn tell_durable(&mut self) {
+    pub(crate) fn tell_durable(&mut self) {
         let Some(slot) = self.active else { return };
         let segment = &self.segments[slot as usize];
         // The seal's reserve takes one such batch: the one that tells of every sealed segment.
@@ -114,6 +121,7 @@ impl Log {
     /// [`Log::freed`] ends it. An older segment that may hold a key's earlier value is gone for good before a younger one
     /// that holds the key's tombstone may go.
     pub(crate) fn free_dead(&mut self, headers: &mut Vec<u32>) {
+        self.look_at_cleaning = true;
         let mut age = 0;
         let mut is_untold = false;
         while let Some(&slot) = self.order.get(age) {
@@ -127,6 +135,7 @@ impl Log {
                 continue;
             }
             self.free_one(slot);
+            self.emptied = self.emptied.saturating_sub(1);
             if self.keeps_files {
                 headers.push(slot);
                 age += 1;
@@ -167,14 +176,52 @@ impl Log {
         segment.state = State::Ready;
         segment.filled = 0;
         segment.anchors = 0;
+        segment.anchor_bytes = 0;
+        segment.records = 0;
+        segment.filter = None;
+        segment.waits_for = None;
+        segment.is_spoiled = false;
         segment.dirty = false;
         self.order.retain(|&other| other != slot);
         self.ready.push_back(slot);
+        self.segments_changed();
+    }
+
+    /// The cleaner has copied all that is needed of the segment: it goes when the copies are durable.
+    pub(crate) fn emptied(&mut self, slot: u32) {
+        let appended = self.appended_position();
+        let segment = &mut self.segments[slot as usize];
+        assert_eq!(
+            segment.live_bytes, 0,
+            "segment {} was emptied and holds live records",
+            segment.id
+        );
+        segment.anchors = 0;
+        segment.anchor_bytes = 0;
+        segment.died_at = appended;
+        self.emptied += 1;
+    }
+
+    /// Segments in use before this one whose first record is not younger than `lsn`, those being freed too: until their headers
+    /// are durable a crash brings them back.
+    pub(crate) fn before(&self, slot: u32, lsn: u64) -> impl Iterator<Item = u32> + '_ {
+        let older = self.order.iter().copied().take_while(move |&other| other != slot);
+        older.filter(move |&other| self.segments[other as usize].base_lsn <= lsn)
+    }
+
+    /// Whether the segment may hold the member; `true` when nobody knows.
+    pub(crate) fn may_hold(&self, slot: u32, member: u64) -> bool {
+        self.segments[slot as usize].filter.as_ref().is_none_or(|filter| filter.may_hold(member))
     }
 
     /// Gives back the memory of a ready segment that is more than is needed, with its slot and id.
     pub(crate) fn take_surplus(&mut self) -> Option<(u32, u64, &'static mut [u8])> {
-        if self.ready.len() <= READY_SEGMENTS_MAX || self.demand_bytes > 0 {
+        let kept = if self.segments_made() > self.segments_max {
+            CLEANER_RESERVE_SEGMENTS
+        } else {
+            READY_SEGMENTS_MAX.max(self.spare_wanted())
+        };
+        if self.ready.len() <= kept || self.demand_bytes > 0 {
             return None;
         }
         let slot = self.ready.pop_back()?;
@@ -190,6 +237,8 @@ impl Log {
 
     /// Bytes of all records that something points at.
     pub(crate) fn live_bytes(&self) -> u64 {
-        self.order.iter().map(|&slot| self.segments[slot as usize].live_bytes).sum()
+        let each = self.order.iter().map(|&slot| self.segments[slot as usize].live_bytes);
+        debug_assert_eq!(each.sum::<u64>(), self.live_total, "the sum of the live bytes");
+        self.live_total
     }
 }

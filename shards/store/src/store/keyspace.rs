@@ -146,9 +146,10 @@ impl Store {
         let namespace = database.map_or(0, |database| u16::from(database.0));
         let key = if database.is_some() { b"" } else { FLUSH_ALL_KEY };
         let extras = Extras { namespace, ..Extras::default() };
-        let location = self.log.append(Kind::Flush, &extras, key, &[])?;
+        let location = self.log.append_word(Kind::Flush, &extras, key)?;
         self.log.add_anchor(location);
         self.drop_keys(database);
+        self.evictor.forget();
         self.observe(self.log.appended_position());
         Ok(())
     }
@@ -166,19 +167,19 @@ impl Store {
         if others_are_empty && self.transactions.is_idle() {
             self.log.all_died();
             self.chains.clear();
+            self.forget_detached();
+            for at in chosen.clone() {
+                for index in std::mem::take(&mut self.databases[at]) {
+                    index.dissolve(&mut self.pool);
+                }
+            }
         } else {
             for at in chosen.clone() {
-                let entries: Vec<Entry> =
-                    self.databases[at].iter().flat_map(|index| index.entries(&self.pool)).collect();
-                entries.into_iter().for_each(|entry| self.retire(at, entry, None));
+                let indexes = std::mem::take(&mut self.databases[at]);
+                self.detach(indexes);
             }
         }
-        for at in chosen {
-            for index in std::mem::take(&mut self.databases[at]) {
-                index.dissolve(&mut self.pool);
-            }
-            self.expiring[at] = 0;
-        }
+        self.expiring[chosen].fill(0);
         let appended = self.log.appended_position();
         self.deleted_at.fill(appended);
     }

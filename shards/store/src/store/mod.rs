@@ -1,23 +1,31 @@
 //! Owns one core's store: reads and changes by key, over the log and the indexes.
 
+mod detached;
+mod evict;
 mod expiry;
 mod keyspace;
+mod policy;
 
 use crate::chain::{self, Chains};
+use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Found, Key, Pieces, Place, Value};
 use crate::error::StoreError;
-use crate::index::{Entry, Index, IndexPool, Spot};
-use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
+use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_MAX, SEGMENTS_MIN};
 use crate::log::{Append, Location, Log, Room, SyncTicket};
 use crate::prefetch::prefetch;
 use crate::record::{self, Extras, Kind};
 use crate::transaction::Transactions;
+use detached::Detached;
+pub use evict::Evicted;
+use evict::Evictor;
 use expiry::Sweep;
 pub use expiry::Swept;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
 pub use keyspace::ScanCursor;
+pub use policy::Policy;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What a store is made with.
@@ -60,6 +68,14 @@ pub struct StoreFigures {
     pub segments_ready: u64,
     /// Keys that were removed because they had expired.
     pub expired: u64,
+    /// Segments that the memory budget allows.
+    pub segments_max: u64,
+    /// What the cleaner did.
+    pub cleaner: CleanerFigures,
+    /// Keys that were removed to make room.
+    pub evicted: u64,
+    /// What the data takes of the memory limit: indexes, and live records with what the cleaner needs beside them.
+    pub used_bytes: u64,
 }
 
 /// One core's data.
@@ -70,6 +86,7 @@ pub struct Store {
     pub(crate) databases: Vec<Vec<Index>>,
     pub(crate) chains: Chains,
     pub(crate) transactions: Transactions,
+    pub(crate) cleaner: Cleaner,
     /// Partition to index among the owned ones; `NOT_OWNED` for those of other cores.
     locals: Vec<u16>,
     /// The partitions of this core, in order.
@@ -81,14 +98,17 @@ pub struct Store {
     expiring: [u64; DATABASES as usize],
     expired: u64,
     sweep: Sweep,
+    detached: Detached,
     observed: u64,
-    access_now: u8,
-    scratch: Vec<u8>,
+    pub(crate) access: Access,
+    hand: Hand,
+    evictor: Evictor,
+    /// As of the last count.
+    tombstone_bytes: u64,
+    pub(crate) scratch: Vec<u8>,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
-/// A stamp of the last use counts units of 2^15 ms.
-const ACCESS_UNIT_SHIFT: u32 = 15;
 
 impl Store {
     /// An empty store, without a segment yet.
@@ -121,6 +141,7 @@ impl Store {
             databases: (0..DATABASES).map(|_| Vec::new()).collect(),
             chains: Chains::default(),
             transactions: Transactions::default(),
+            cleaner: Cleaner::default(),
             deleted_at: vec![0; owned.len()],
             locals,
             owned,
@@ -129,8 +150,12 @@ impl Store {
             expiring: [0; DATABASES as usize],
             expired: 0,
             sweep: Sweep::default(),
+            detached: Detached::default(),
             observed: 0,
-            access_now: 0,
+            access: Access::new(options.entropy),
+            hand: Hand::default(),
+            evictor: Evictor::default(),
+            tombstone_bytes: 0,
             scratch: Vec::new(),
         }
     }
@@ -138,9 +163,9 @@ impl Store {
     /// Sets the time of this turn, Unix ms. It never goes back.
     pub fn set_now(&mut self, now_ms: u64) {
         self.log.now_ms = self.log.now_ms.max(now_ms);
-        #[expect(clippy::cast_possible_truncation, reason = "6 bits are kept")]
-        let access = (self.log.now_ms >> ACCESS_UNIT_SHIFT) as u8 & 0x3f;
-        self.access_now = access;
+        let keys = || self.databases.iter().flatten().map(Index::count).sum();
+        let parts = self.access.set_now(self.log.now_ms, keys);
+        self.pool.move_hand(&mut self.hand, parts, |bits| self.access.held_back(bits));
     }
 
     /// The time of this turn, Unix ms.
@@ -172,7 +197,22 @@ impl Store {
     }
 
     pub(crate) fn owns(&self, slot: u16) -> bool {
-        self.locals[usize::from(self.map.partition_of(slot).0)] != NOT_OWNED
+        self.local_of(slot).is_some()
+    }
+
+    /// Index of the slot's partition among the owned ones.
+    #[inline(always)]
+    pub(crate) fn local_of(&self, slot: u16) -> Option<u16> {
+        let local = self.locals[usize::from(self.map.partition_of(slot).0)];
+        (local != NOT_OWNED).then_some(local)
+    }
+
+    pub(crate) fn owned_count(&self) -> usize {
+        self.owned.len()
+    }
+
+    pub(crate) fn hash_seed(&self) -> u64 {
+        self.hash_seed
     }
 
     // ---- prefetching
@@ -239,9 +279,20 @@ impl Store {
         index.find(&self.pool, key.hash, |other| key_at(other) == key_at(location))
     }
 
-    /// Finds a key that has not expired; one that has is removed.
+    /// Finds a key that has not expired; one that has is removed. The key counts as used.
     #[inline]
     pub fn find(&mut self, key: &Key<'_>) -> Option<Found> {
+        self.look_up::<true>(key)
+    }
+
+    /// As [`Store::find`], and the key does not count as used.
+    #[inline]
+    pub fn peek(&mut self, key: &Key<'_>) -> Option<Found> {
+        self.look_up::<false>(key)
+    }
+
+    #[inline]
+    fn look_up<const USES: bool>(&mut self, key: &Key<'_>) -> Option<Found> {
         let Some((spot, entry)) = self.locate(key) else {
             self.observe(self.deleted_at[usize::from(key.local)]);
             return None;
@@ -252,8 +303,8 @@ impl Store {
             return None;
         }
         self.observe(self.log.position(entry.location()) + 1);
-        if entry.access() != self.access_now {
-            let touched = entry.with_access(self.access_now);
+        if USES {
+            let touched = entry.with_access(self.access.used(entry.access()));
             self.databases[usize::from(key.database.0)][usize::from(key.local)].replace(
                 &mut self.pool,
                 spot,
@@ -287,10 +338,11 @@ impl Store {
         if found.expires { self.log.record(found.location).expiry_ms } else { None }
     }
 
-    /// Time since the key was used before this lookup, in ms, in steps of 33 s up to half an hour.
+    /// Time since the key was used before this lookup, in ms, in the steps of the clock of uses: 33 s and up to 25 minutes where keys
+    /// are not evicted by recency.
     #[must_use]
     pub fn idle_ms(&self, found: &Found) -> u64 {
-        u64::from(self.access_now.wrapping_sub(found.access) & 0x3f) << ACCESS_UNIT_SHIFT
+        self.access.idle_ms(found.access)
     }
 
     // ---- changing
@@ -352,12 +404,13 @@ impl Store {
     #[inline]
     pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
         self.log.add_live(location, size);
-        let entry = Entry::new(location, expires, self.access_now);
+        let entry = Entry::new(location, expires, 0);
         let database = usize::from(key.database.0);
         if expires {
             self.expiring[database] += 1;
         }
         if let Some((spot, old)) = self.locate_alike(key, location) {
+            let entry = entry.with_access(self.access.used(old.access()));
             self.databases[database][usize::from(key.local)].replace(&mut self.pool, spot, entry);
             self.retire(database, old, Some(location));
             return;
@@ -366,6 +419,7 @@ impl Store {
             self.databases[database] =
                 self.owned.iter().map(|_| Index::new(&mut self.pool)).collect();
         }
+        let entry = entry.with_access(self.access.fresh());
         let (log, hash_seed) = (&self.log, self.hash_seed);
         self.databases[database][usize::from(key.local)].insert(
             &mut self.pool,
@@ -381,6 +435,10 @@ impl Store {
         if old.expires() {
             self.expiring[database] -= 1;
         }
+        self.count_dead(old, heir);
+    }
+
+    fn count_dead(&mut self, old: Entry, heir: Option<Location>) {
         let chain_of = |log: &Log, location| {
             let record = log.record(location);
             (record.kind == Kind::Chain)
@@ -410,7 +468,7 @@ impl Store {
     /// Writes a tombstone and takes the entry out.
     fn bury(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) -> Result<(), StoreError> {
         let extras = Extras { namespace: u16::from(key.database.0), ..Extras::default() };
-        let location = self.log.append(Kind::Tombstone, &extras, key.bytes, &[])?;
+        let location = self.log.append_word(Kind::Tombstone, &extras, key.bytes)?;
         self.log.add_anchor(location);
         self.unpoint(key, spot, entry);
         Ok(())
@@ -425,6 +483,28 @@ impl Store {
     }
 
     // ---- the log, for the one who writes the files
+
+    /// Says whether what follows may use what is kept back: commands that take no memory.
+    pub fn may_use_reserve(&mut self, may: bool) {
+        self.log.is_cleaning = may;
+    }
+
+    /// Says whether no more segments can be made.
+    pub fn set_full(&mut self, is_full: bool) {
+        self.log.is_full = is_full;
+        self.log.segments_changed();
+    }
+
+    /// Sets how much memory segments and indexes may take: the cleaner keeps within it, and no more segments are asked for.
+    pub fn set_memory(&mut self, bytes: u64) {
+        let left = bytes.saturating_sub(self.pool.bytes()) / self.log.segment_bytes as u64;
+        let segments =
+            usize::try_from(left).unwrap_or(SEGMENTS_MAX).clamp(SEGMENTS_MIN, SEGMENTS_MAX);
+        if segments != self.log.segments_max {
+            self.log.segments_max = segments;
+            self.log.segments_changed();
+        }
+    }
 
     /// Closes the batch of this turn and gives what is to be written, in order.
     pub fn take_appends(&mut self, appends: &mut Vec<Append>) {
@@ -477,6 +557,12 @@ impl Store {
     /// Every file of the ticket was synced.
     pub fn finish_sync(&mut self, ticket: &SyncTicket) {
         self.log.finish_sync(ticket);
+    }
+
+    /// Writes a batch that only tells how far the log is durable: the last word before a stop, without which damage in what the
+    /// last sync covered would look like a torn end.
+    pub fn tell_durable(&mut self) {
+        self.log.tell_durable();
     }
 
     /// Whether a sync is needed for other reasons than answers: a segment waits to be used again.
@@ -552,12 +638,6 @@ impl Store {
             .filter(|memory| !memory.is_empty())
     }
 
-    /// Bytes of memory in use for keys and values: records and indexes.
-    #[must_use]
-    pub fn used_bytes(&self) -> u64 {
-        self.log.held_bytes() + self.pool.bytes()
-    }
-
     /// What the store holds.
     #[must_use]
     pub fn figures(&self) -> StoreFigures {
@@ -570,6 +650,10 @@ impl Store {
             segments_in_use: self.log.order.len() as u64,
             segments_ready: self.log.ready.len() as u64,
             expired: self.expired,
+            segments_max: self.log.segments_max as u64,
+            cleaner: self.cleaner.figures,
+            evicted: self.evicted(),
+            used_bytes: self.used_bytes(),
         }
     }
 }

@@ -34,6 +34,19 @@ impl Disk {
         cut
     }
 
+    /// As [`Disk::cut`], for a disk that writes whole sectors of 512 bytes.
+    pub(super) fn cut_at_sector(&self, bytes: usize) -> Self {
+        let mut before = 0;
+        for (_, start, written) in &self.writes {
+            if before + written.len() > bytes {
+                let end = (start + bytes - before) / 512 * 512;
+                return self.cut(before + end.saturating_sub(*start));
+            }
+            before += written.len();
+        }
+        self.clone()
+    }
+
     /// How far the writes are made when `bytes` of them are: zeros on a new file are there before they are written.
     pub(super) fn reach(&self, bytes: usize) -> usize {
         let all: Vec<u8> =
@@ -210,29 +223,32 @@ impl World {
 
     /// Everything in the store, read back key by key.
     pub(super) fn contents(&mut self) -> Contents {
-        let mut contents = Contents::new();
-        for database in 0..16 {
-            let mut keys: Vec<Vec<u8>> = Vec::new();
-            let mut cursor = crate::ScanCursor::default();
-            loop {
-                cursor = self
-                    .store
-                    .scan(DatabaseId(database), cursor, 100, |key| keys.push(key.to_vec()));
-                if cursor.0 == 0 {
-                    break;
-                }
-            }
-            for bytes in keys {
-                let key = self.store.key(DatabaseId(database), &bytes);
-                let found = self.store.find(&key).expect("a scanned key is there");
-                let (mut value, held) = (Vec::new(), self.store.value(&found));
-                held.copy_range(0, held.len(), &mut value);
-                let expiry = self.store.expiry_ms(&found);
-                contents.insert((database, bytes), (value, expiry));
+        contents_of(&mut self.store)
+    }
+}
+
+/// Everything in a store, read back key by key.
+pub(super) fn contents_of(store: &mut Store) -> Contents {
+    let mut contents = Contents::new();
+    for database in 0..16 {
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        let mut cursor = crate::ScanCursor::default();
+        loop {
+            cursor = store.scan(DatabaseId(database), cursor, 100, |key| keys.push(key.to_vec()));
+            if cursor.0 == 0 {
+                break;
             }
         }
-        contents
+        for bytes in keys {
+            let key = store.key(DatabaseId(database), &bytes);
+            let found = store.find(&key).expect("a scanned key is there");
+            let (mut value, held) = (Vec::new(), store.value(&found));
+            held.copy_range(0, held.len(), &mut value);
+            let expiry = store.expiry_ms(&found);
+            contents.insert((database, bytes), (value, expiry));
+        }
     }
+    contents
 }
 
 /// Deterministic bytes that tell their seed.

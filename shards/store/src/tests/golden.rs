@@ -2,9 +2,51 @@
 
 use super::disk::{Disk, World, pattern};
 use crate::Write;
+use crate::manifest::{Manifest, ManifestError};
+use crate::segment::{Header, OTHER_VERSION};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 
 const GOLDEN: &[u8] = include_bytes!("../../testdata/segment-v1.bin");
+const GOLDEN_MANIFEST: &[u8] = include_bytes!("../../testdata/manifest-v1.bin");
+
+pub(super) fn manifest() -> Manifest {
+    Manifest {
+        instance: *b"instance of test",
+        cores: 3,
+        partitions: 64,
+        starts: 513,
+        segment_bytes: 64 << 20,
+        generation: 7,
+        hash_seed: 0x0123_4567_89ab_cdef,
+    }
+}
+
+#[test]
+fn the_golden_manifest_is_written_and_read() {
+    if std::env::var_os("HYPERION_GOLDEN").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/manifest-v1.bin");
+        std::fs::write(path, manifest().write()).expect("the folder is there");
+        return;
+    }
+    assert_eq!(manifest().write(), GOLDEN_MANIFEST);
+    assert_eq!(Manifest::read(GOLDEN_MANIFEST), Ok(manifest()));
+}
+
+/// A later format may have another size, and its checksum elsewhere; its magic and version stay where they are.
+#[test]
+fn a_newer_format_is_told_from_damage() {
+    let mut newer = manifest().write().to_vec();
+    newer[8..10].copy_from_slice(&2_u16.to_le_bytes());
+    newer[30] ^= 0xff;
+    for bytes in [&newer[..], &newer[..40], &[&newer[..], &[0; 64]].concat()] {
+        assert_eq!(Manifest::read(bytes), Err(ManifestError::Version { found: 2 }));
+    }
+    let mut newer = GOLDEN.to_vec();
+    newer[8..10].copy_from_slice(&2_u16.to_le_bytes());
+    newer[30] ^= 0xff;
+    assert_eq!(Header::read(&newer), Err(OTHER_VERSION));
+    assert_eq!(Header::version(&newer), Some(2));
+}
 
 fn sequence() -> World {
     let mut world = World::new();

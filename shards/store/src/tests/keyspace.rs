@@ -125,6 +125,7 @@ proptest! {
             }
         }
         prop_assert!(world.contents() == model);
+        while world.store.count_detached() {}
         world.write();
         let mut again = world.reopen().expect("no damage");
         prop_assert!(again.contents() == model);

@@ -1,0 +1,130 @@
+//! Owns memory that runs short: whether a write may go on, and how much is evicted for it.
+
+use crate::command::CommandError;
+use crate::engine::Engine;
+use crate::limits::{
+    EVICTIONS_A_COMMAND, EVICTIONS_A_TICK, EVICTIONS_A_TURN, EVICTIONS_FREE, MEMORY_LAG_PART,
+};
+use hyperion_store::{Evicted, Policy};
+
+/// What one core knows of its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// What this core may use: its share, and what others leave it.
+    bytes_max: u64,
+    /// Evictions that are left of this turn.
+    evictions_left: usize,
+    /// The limit was met since somebody asked.
+    is_short: bool,
+    /// Something waits for evictions of later turns.
+    has_waiting: bool,
+}
+
+/// Whether what a command writes fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// It does.
+    Now,
+    /// It will, when more was evicted.
+    Later,
+    /// It does not, and nothing may be evicted.
+    Never,
+}
+
+impl Engine {
+    /// Sets what this core may use of the node's memory, for indexes and segments. Until the first call it is the settings' share.
+    pub fn set_memory_bytes(&mut self, bytes: u64) {
+        self.store.count_tombstones();
+        self.memory.bytes_max = bytes;
+    }
+
+    /// What this core may use of the node's memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory.bytes_max
+    }
+
+    /// Whether the limit was met since the last call.
+    pub fn take_memory_short(&mut self) -> bool {
+        std::mem::take(&mut self.memory.is_short)
+    }
+
+    /// The settings have changed, or are the first.
+    pub(crate) fn settings_came(&mut self) {
+        self.memory.bytes_max = self.settings().memory_bytes_max;
+        let policy = self.settings().eviction;
+        self.store.set_policy(policy);
+    }
+
+    pub(crate) fn begin_evictions(&mut self) {
+        self.memory.evictions_left = EVICTIONS_A_TURN;
+    }
+
+    /// Why a command that grows the data is refused now, whatever its size.
+    pub(crate) fn write_refusal(&self) -> Option<String> {
+        let is_full = self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max);
+        let is_refused = is_full && self.store.policy() == Policy::None;
+        is_refused.then(|| CommandError::OutOfMemory.to_string())
+    }
+
+    /// Makes room in memory for `bytes` more, as far as the policy goes and as much as one command may evict.
+    #[inline]
+    pub(crate) fn make_memory(&mut self, bytes: usize) -> Fit {
+        let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
+        if self.store.live_bytes() + bytes as u64 <= live_bytes_max {
+            return Fit::Now;
+        }
+        self.evict_for(bytes as u64, live_bytes_max)
+    }
+
+    #[cold]
+    fn evict_for(&mut self, bytes: u64, live_bytes_max: u64) -> Fit {
+        self.memory.is_short = true;
+        // What will never fit must not empty the memory first.
+        if self.store.policy() == Policy::None || bytes > live_bytes_max {
+            return Fit::Never;
+        }
+        self.memory.evictions_left =
+            (self.memory.evictions_left + EVICTIONS_FREE).min(EVICTIONS_A_TURN);
+        let evictions_max = EVICTIONS_A_COMMAND.min(self.memory.evictions_left);
+        let wanted = live_bytes_max - bytes;
+        let (evicted, outcome) = self.evict_down_to(wanted, evictions_max);
+        self.memory.evictions_left -= evicted;
+        if outcome == Evicted::Nothing {
+            return Fit::Never;
+        }
+        if self.store.live_bytes() <= wanted + live_bytes_max / MEMORY_LAG_PART {
+            return Fit::Now;
+        }
+        self.memory.has_waiting = true;
+        Fit::Later
+    }
+
+    /// Evicts until no more than `live_bytes` are live, at most `count_max` keys. Gives how many went, and what ended it.
+    fn evict_down_to(&mut self, live_bytes: u64, count_max: usize) -> (usize, Evicted) {
+        let (store, locks) = (&mut self.store, &self.locks);
+        for evicted in 0..count_max {
+            if store.live_bytes() <= live_bytes {
+                return (evicted, Evicted::One);
+            }
+            // A transaction has looked at the keys that it holds.
+            let outcome = store.evict(|database, key| locks.holds(database, key));
+            if outcome != Evicted::One {
+                return (evicted, outcome);
+            }
+        }
+        (count_max, Evicted::One)
+    }
+
+    /// Evicts a bounded number of keys while memory is short, and tries again what waited for it. To be called every tick.
+    pub fn evict_slice(&mut self) {
+        let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
+        if self.store.policy() != Policy::None && self.store.live_bytes() > live_bytes_max {
+            self.memory.is_short = true;
+            let _ = self.evict_down_to(live_bytes_max, EVICTIONS_A_TICK);
+        }
+        if std::mem::take(&mut self.memory.has_waiting) {
+            self.room_came();
+        }
+    }
+}

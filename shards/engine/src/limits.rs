@@ -1,0 +1,12 @@
+//! Owns the limits of one core's machine.
+
+/// Keys that one command evicts to make room for what it writes, at most.
+pub(crate) const EVICTIONS_A_COMMAND: usize = 64;
+/// Keys that a turn evicts beyond [`EVICTIONS_FREE`] a command. At about a microsecond each, this bounds what is added to a turn.
+pub(crate) const EVICTIONS_A_TURN: usize = 512;
+/// Keys that every command may evict, whatever the turn has done: in the long run a key comes for a key that goes.
+pub(crate) const EVICTIONS_FREE: usize = 2;
+/// Keys that a tick evicts when memory is short.
+pub(crate) const EVICTIONS_A_TICK: usize = 512;
+/// A write goes on while evictions lag behind by less than one part in this many of the limit.
+pub(crate) const MEMORY_LAG_PART: u64 = 64;

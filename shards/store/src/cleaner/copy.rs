@@ -1,0 +1,297 @@
+//! Owns one slice of the cleaner's work.
+
+use super::fill::member;
+use super::filter::member_of_transaction;
+use super::walk::Step;
+use super::{Cleaner, CleanerFigures};
+use crate::chain;
+use crate::limits::{COPY_BYTES_PER_COST, COST_A_COPY, COST_A_RECORD, REPLAY_AHEAD};
+use crate::log::Location;
+use crate::record::{Extras, Kind};
+use crate::segment::State;
+use crate::store::Store;
+use crate::transaction::read_id;
+
+/// What became of a record that the cleaner looked at.
+enum Kept {
+    /// Nothing needs it; or it was copied.
+    Done,
+    /// It must stay until this segment is gone.
+    Blocked(u32),
+    /// The log has no room for its copy.
+    NoRoom,
+    /// Its crc is wrong.
+    Spoiled,
+}
+
+impl Store {
+    /// Whether the cleaner has work: call [`Store::clean`] once a turn while it has.
+    #[must_use]
+    pub fn wants_cleaning(&self) -> bool {
+        self.has_detached() || self.cleaner.is_due(&self.log)
+    }
+
+    /// Empties segments for one slice: bounded work, about a fifth of a millisecond at most. `false`: nothing was done.
+    pub fn clean(&mut self) -> bool {
+        if self.count_detached() {
+            return true;
+        }
+        let mut cleaner = std::mem::take(&mut self.cleaner);
+        let mut cost_left = cleaner.slice_cost(&self.log);
+        let mut has_worked = false;
+        cleaner.is_stuck = false;
+        self.log.is_cleaning = true;
+        while cost_left > 0 {
+            let goes_on =
+                cleaner.pass.is_some() || cleaner.is_wanted(&self.log) && cleaner.begin(&self.log);
+            if !goes_on {
+                self.log.look_at_cleaning = false;
+                break;
+            }
+            let before = cost_left;
+            if !self.clean_some(&mut cleaner, &mut cost_left) {
+                cleaner.is_stuck = true;
+                self.log.look_at_cleaning = false;
+                break;
+            }
+            has_worked |= cost_left < before;
+        }
+        self.log.is_cleaning = false;
+        self.cleaner = cleaner;
+        has_worked
+    }
+
+    /// Whether a segment that was emptied waits to be freed.
+    #[must_use]
+    pub fn has_emptied(&self) -> bool {
+        self.log.emptied > 0
+    }
+
+    /// Has every segment emptied that holds something dead, however little: for simulations.
+    pub fn clean_eagerly(&mut self) {
+        self.cleaner.is_eager = true;
+        self.log.look_at_cleaning = true;
+    }
+
+    /// What the cleaner did.
+    #[must_use]
+    pub fn cleaner_figures(&self) -> CleanerFigures {
+        self.cleaner.figures
+    }
+
+    /// A part of the pass under way. `false`: it cannot go on now.
+    fn clean_some(&mut self, cleaner: &mut Cleaner, cost_left: &mut u64) -> bool {
+        let Some(pass) = &cleaner.pass else { return true };
+        let (slot, base_lsn) = (pass.slot, pass.base_lsn);
+        let is_there = self
+            .log
+            .find_segment(slot, base_lsn)
+            .is_some_and(|segment| segment.state == State::Sealed && segment.pins == 0);
+        if !is_there {
+            cleaner.pass = None;
+            return true;
+        }
+        if self.log.segments[slot as usize].anchors > 0
+            && !self.fill_filters(cleaner, slot, cost_left)
+        {
+            return true;
+        }
+        let Some(pass) = &mut cleaner.pass else { return true };
+        let mut group = std::mem::take(&mut cleaner.group);
+        group.clear();
+        let walk_before = pass.walk;
+        let mut walk = pass.walk;
+        let (mut is_through, mut is_spoiled) = (false, false);
+        while group.len() < REPLAY_AHEAD {
+            match walk.next(&self.log.segments[slot as usize]) {
+                Step::Record(offset, lsn, record) => {
+                    if let Some(key) = self.replayed_key(&record) {
+                        self.prefetch_place(key.place());
+                    }
+                    group.push((self.log.location(slot, offset), lsn));
+                }
+                Step::End => {
+                    is_through = true;
+                    break;
+                }
+                Step::Spoiled => {
+                    is_spoiled = true;
+                    break;
+                }
+            }
+        }
+        let mut result = Kept::Done;
+        for &(location, lsn) in &group {
+            result = self.keep(location, lsn, slot, &mut cleaner.figures, cost_left);
+            if !matches!(result, Kept::Done) {
+                break;
+            }
+        }
+        cleaner.figures.records += group.len() as u64;
+        cleaner.group = group;
+        if is_spoiled {
+            result = Kept::Spoiled;
+        }
+        match result {
+            Kept::Done => pass.walk = walk,
+            // What was copied is dead here by now: the group is looked at once more later.
+            Kept::NoRoom => {
+                pass.walk = walk_before;
+                return false;
+            }
+            Kept::Blocked(first) => {
+                let base_lsn = self.log.segments[first as usize].base_lsn;
+                self.log.segments[slot as usize].waits_for = Some((first, base_lsn));
+                cleaner.first = Some(first);
+                cleaner.pass = None;
+                return true;
+            }
+            Kept::Spoiled => {
+                self.log.segments[slot as usize].is_spoiled = true;
+                cleaner.figures.spoiled += 1;
+                cleaner.pass = None;
+                return true;
+            }
+        }
+        if is_through {
+            self.log.emptied(slot);
+            cleaner.figures.segments += 1;
+            cleaner.pass = None;
+        }
+        true
+    }
+
+    /// Copies the record if something needs it.
+    fn keep(
+        &mut self,
+        location: Location,
+        lsn: Option<u64>,
+        slot: u32,
+        figures: &mut CleanerFigures,
+        cost_left: &mut u64,
+    ) -> Kept {
+        *cost_left = cost_left.saturating_sub(COST_A_RECORD);
+        let record = self.log.record(location);
+        let lsn = record.moved_lsn.or(lsn);
+        match record.kind {
+            Kind::Put | Kind::Chain => {
+                let Some(place) = self.replayed_key(&record).map(|key| key.place()) else {
+                    return Kept::Done;
+                };
+                let index =
+                    self.databases[usize::from(place.database.0)].get(usize::from(place.local));
+                let found = index.and_then(|index| {
+                    index.find(&self.pool, place.hash, |other| other == location)
+                });
+                let Some((spot, entry)) = found else { return Kept::Done };
+                let copy = match self.copy(location, None, figures, cost_left) {
+                    Ok(copy) => copy,
+                    Err(kept) => return kept,
+                };
+                self.databases[usize::from(place.database.0)][usize::from(place.local)].replace(
+                    &mut self.pool,
+                    spot,
+                    entry.with_location(copy),
+                );
+                self.log.add_live(copy, self.log.last_size);
+                self.log.remove_live(location);
+            }
+            Kind::Piece => {
+                let Some((id, number)) = chain::read_piece_key(record.key) else {
+                    return Kept::Done;
+                };
+                if self.chains.piece(id, number) != Some(location) {
+                    return Kept::Done;
+                }
+                let copy = match self.copy(location, None, figures, cost_left) {
+                    Ok(copy) => copy,
+                    Err(kept) => return kept,
+                };
+                self.chains.move_piece(id, number, copy);
+                self.log.add_live(copy, self.log.last_size);
+                self.log.remove_live(location);
+            }
+            Kind::Tombstone => {
+                let Some(key) = self.replayed_key(&record) else { return Kept::Done };
+                let place = key.place();
+                // A key may have been copied between the preparation of its deletion and the end of the transaction: such a
+                // tombstone moves once, and stands for the present then.
+                let may_lie = lsn.is_none_or(|lsn| self.may_lie_before(slot, lsn, member(place)));
+                if self.locate(&key).is_some() || !may_lie {
+                    figures.tombstones_dropped += 1;
+                    return Kept::Done;
+                }
+                let copy = match self.copy(
+                    location,
+                    Some(lsn.unwrap_or(self.log.lsn_next)),
+                    figures,
+                    cost_left,
+                ) {
+                    Ok(copy) => copy,
+                    Err(kept) => return kept,
+                };
+                figures.tombstones_moved += 1;
+                self.log.add_anchor(copy);
+            }
+            Kind::Flush => {
+                if let Some(&oldest) = self.log.order.front().filter(|&&oldest| oldest != slot) {
+                    return Kept::Blocked(oldest);
+                }
+            }
+            Kind::Commit | Kind::Abort => {
+                let Some(id) = read_id(record.key) else { return Kept::Done };
+                let before = self.log.before(slot, lsn.unwrap_or(u64::MAX));
+                let holder =
+                    before.filter(|&other| self.log.may_hold(other, member_of_transaction(id.0)));
+                if let Some(holder) =
+                    holder.min_by_key(|&other| self.log.segments[other as usize].base_lsn)
+                {
+                    return Kept::Blocked(holder);
+                }
+            }
+            // A decision that is still needed pins its segment. The rest is said once, or not written yet.
+            Kind::Decision
+            | Kind::Prepare
+            | Kind::Mark
+            | Kind::Delta
+            | Kind::Run
+            | Kind::Packed
+            | Kind::Chunk => {}
+        }
+        Kept::Done
+    }
+
+    /// Appends the record once more.
+    fn copy(
+        &mut self,
+        location: Location,
+        moved_lsn: Option<u64>,
+        figures: &mut CleanerFigures,
+        cost_left: &mut u64,
+    ) -> Result<Location, Kept> {
+        let record = self.log.record(location);
+        let salt = self.log.segments[self.log.place(location).0].salt;
+        if !record.is_intact(self.log.bytes_at(location), salt) {
+            return Err(Kept::Spoiled);
+        }
+        let extras = Extras {
+            expiry_ms: record.expiry_ms,
+            namespace: record.namespace,
+            attributes: record.attributes,
+            moved_lsn,
+        };
+        let (kind, key_bytes) = (record.kind, record.key.len());
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        bytes.extend_from_slice(record.key);
+        bytes.extend_from_slice(record.value);
+        let (key, value) = bytes.split_at(key_bytes);
+        let copy = self.log.append(kind, &extras, key, &[value]);
+        self.scratch = bytes;
+        let copy = copy.map_err(|_| Kept::NoRoom)?;
+        let size = self.log.last_size as u64;
+        figures.copied_bytes += size;
+        *cost_left = cost_left.saturating_sub(COST_A_COPY + size / COPY_BYTES_PER_COST);
+        Ok(copy)
+    }
+}

@@ -1,0 +1,86 @@
+//! Owns the question whether segments before another one may hold a key: their filters are filled when it is asked first.
+
+use super::filter::{member_of_key, member_of_transaction};
+use super::walk::{Step, Walk};
+use super::{Cleaner, Filling, KeyFilter};
+use crate::database::Place;
+use crate::limits::COST_A_RECORD;
+use crate::record::Kind;
+use crate::store::Store;
+use crate::transaction::read_id;
+
+impl Store {
+    /// Whether a segment before this one, from before `lsn`, may hold the member.
+    pub(super) fn may_lie_before(&self, slot: u32, lsn: u64, member: u64) -> bool {
+        self.log.before(slot, lsn).any(|other| self.log.may_hold(other, member))
+    }
+
+    /// Fills the filters of all segments before `slot`. `false`: not all of them within this slice.
+    pub(super) fn fill_filters(
+        &mut self,
+        cleaner: &mut Cleaner,
+        slot: u32,
+        cost_left: &mut u64,
+    ) -> bool {
+        loop {
+            if let Some(filling) = &cleaner.filling
+                && self.log.find_segment(filling.slot, filling.base_lsn).is_none()
+            {
+                cleaner.filling = None;
+            }
+            if cleaner.filling.is_none() {
+                let lacking = self
+                    .log
+                    .before(slot, u64::MAX)
+                    .find(|&other| self.log.segments[other as usize].filter.is_none());
+                let Some(other) = lacking else { return true };
+                let segment = &self.log.segments[other as usize];
+                cleaner.filling = Some(Filling {
+                    slot: other,
+                    base_lsn: segment.base_lsn,
+                    walk: Walk::start(),
+                    filter: KeyFilter::new(
+                        usize::try_from(segment.records).unwrap_or(segment.filled),
+                    ),
+                });
+            }
+            let Some(Filling { slot: other, walk, filter, .. }) = &mut cleaner.filling else {
+                return true;
+            };
+            loop {
+                if *cost_left == 0 {
+                    return false;
+                }
+                *cost_left = cost_left.saturating_sub(COST_A_RECORD);
+                match walk.next(&self.log.segments[*other as usize]) {
+                    Step::Record(_, _, record) => match record.kind {
+                        Kind::Put | Kind::Chain => {
+                            if let Some(key) = self.replayed_key(&record) {
+                                filter.add(member(key.place()));
+                            }
+                        }
+                        Kind::Prepare => {
+                            if let Some(id) = read_id(record.key) {
+                                filter.add(member_of_transaction(id.0));
+                            }
+                        }
+                        _ => {}
+                    },
+                    Step::End => break,
+                    Step::Spoiled => {
+                        // What cannot be read may hold anything.
+                        filter.add_all();
+                        break;
+                    }
+                }
+            }
+            if let Some(filling) = cleaner.filling.take() {
+                self.log.segments[filling.slot as usize].filter = Some(Box::new(filling.filter));
+            }
+        }
+    }
+}
+
+pub(super) fn member(place: Place) -> u64 {
+    member_of_key(place.hash, place.database.0)
+}

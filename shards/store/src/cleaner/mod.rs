@@ -1,0 +1,66 @@
+//! Owns the cleaner: sealed segments with much that is dead are emptied, a slice at a time, and freed.
+//!
+//! What is live is appended once more, as any other record: the order of the log is the order of versions, so nothing in it
+//! needs an older LSN. A tombstone may go only when no older segment can still hold its key; until then it moves along, and keeps
+//! the LSN of the deletion. Other words that older segments depend on (flushes, ends of transactions) never move: replayed
+//! later they would say something else. Their segment waits until those older ones are empty, which are taken first.
+
+mod choose;
+mod copy;
+mod fill;
+mod filter;
+mod walk;
+
+use crate::log::Location;
+pub(crate) use filter::KeyFilter;
+use walk::Walk;
+
+/// One segment that is being emptied.
+struct Pass {
+    slot: u32,
+    /// Tells this use of the slot from a later one.
+    base_lsn: u64,
+    walk: Walk,
+}
+
+/// A filter that is being filled for a segment older than the one that is being emptied.
+struct Filling {
+    slot: u32,
+    base_lsn: u64,
+    walk: Walk,
+    filter: KeyFilter,
+}
+
+/// What the cleaner is about, and what it did.
+#[derive(Default)]
+pub(crate) struct Cleaner {
+    pass: Option<Pass>,
+    filling: Option<Filling>,
+    /// A segment that must go before another one can.
+    first: Option<u32>,
+    /// Every dead byte is worth the work.
+    pub(crate) is_eager: bool,
+    /// The pass under way found no room for a copy.
+    is_stuck: bool,
+    /// The log's end at the last slice.
+    seen: u64,
+    group: Vec<(Location, Option<u64>)>,
+    pub(crate) figures: CleanerFigures,
+}
+
+/// What the cleaner did since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CleanerFigures {
+    /// Segments that were emptied.
+    pub segments: u64,
+    /// Records that were looked at.
+    pub records: u64,
+    /// Bytes that were copied.
+    pub copied_bytes: u64,
+    /// Tombstones that were written once more.
+    pub tombstones_moved: u64,
+    /// Tombstones that could go.
+    pub tombstones_dropped: u64,
+    /// Segments with a record whose crc is wrong: memory went bad, they are never freed.
+    pub spoiled: u64,
+}

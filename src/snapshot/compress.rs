@@ -1,0 +1,163 @@
+//! Owns whether chunks are compressed, and how hard: the first ones are compressed at two levels, and what pays is used from then on.
+
+use std::time::Duration;
+
+use brotli::enc::BrotliEncoderParams;
+
+use super::format::Coding;
+use super::limits::PROBE_BYTES;
+
+/// The two levels that are tried.
+const QUALITIES: [i32; 2] = [1, 4];
+/// A level is used when it leaves less of the size than this part, in percent: of the plain bytes, or of the lower level.
+const PAYS_PERCENT: u64 = 90;
+/// The higher level may take so many times the lower one's time.
+const TIMES_MAX: u32 = 3;
+
+/// What was found at the start of the snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Probe {
+    pub(super) plain_bytes: u64,
+    /// By level.
+    pub(super) bytes: [u64; 2],
+    /// Processor time, by level.
+    pub(super) time: [Duration; 2],
+}
+
+impl Probe {
+    /// The level that pays; none: the bytes are stored as they are.
+    fn choice(&self) -> Option<i32> {
+        let pays = |bytes: u64, of: u64| bytes * 100 < of * PAYS_PERCENT;
+        let [low, high] = self.bytes;
+        if pays(high, low)
+            && pays(high, self.plain_bytes)
+            && self.time[1] < self.time[0] * TIMES_MAX
+        {
+            Some(QUALITIES[1])
+        } else {
+            pays(low, self.plain_bytes).then_some(QUALITIES[0])
+        }
+    }
+}
+
+/// How the chunks of one snapshot are stored.
+#[derive(Debug, Default)]
+pub(super) struct Compressor {
+    pub(super) probe: Probe,
+    /// The level in force once the probe is over.
+    chosen: Option<Option<i32>>,
+    stored: Vec<u8>,
+    other: Vec<u8>,
+}
+
+impl Compressor {
+    /// What stands for `plain` in the file; `hurry`: as it is, whatever was chosen.
+    pub(super) fn store<'a>(&'a mut self, plain: &'a [u8], hurry: bool) -> (Coding, &'a [u8]) {
+        if hurry || self.chosen == Some(None) {
+            return (Coding::Raw, plain);
+        }
+        let is_stored = match self.chosen.flatten() {
+            Some(quality) => compress(plain, quality, &mut self.stored),
+            None => self.try_both(plain),
+        };
+        if is_stored && self.stored.len() < plain.len() {
+            (Coding::Brotli, &self.stored)
+        } else {
+            (Coding::Raw, plain)
+        }
+    }
+
+    fn try_both(&mut self, plain: &[u8]) -> bool {
+        let begun = processor_time();
+        let mut is_stored = compress(plain, QUALITIES[0], &mut self.stored);
+        let between = processor_time();
+        is_stored &= compress(plain, QUALITIES[1], &mut self.other);
+        let ended = processor_time();
+        self.probe.plain_bytes += plain.len() as u64;
+        self.probe.bytes[0] += self.stored.len() as u64;
+        self.probe.bytes[1] += self.other.len() as u64;
+        self.probe.time[0] += between.saturating_sub(begun);
+        self.probe.time[1] += ended.saturating_sub(between);
+        if self.probe.plain_bytes >= PROBE_BYTES {
+            self.chosen = Some(self.probe.choice());
+        }
+        if self.other.len() < self.stored.len() {
+            std::mem::swap(&mut self.stored, &mut self.other);
+        }
+        is_stored
+    }
+
+    /// The level in a word.
+    pub(super) fn level(&self) -> String {
+        match self.chosen {
+            None => "auto".to_owned(),
+            Some(None) => "none".to_owned(),
+            Some(Some(quality)) => quality.to_string(),
+        }
+    }
+}
+
+/// Compresses `plain` into `out`; `false` when that fails, which costs the compression and nothing else.
+fn compress(mut plain: &[u8], quality: i32, out: &mut Vec<u8>) -> bool {
+    out.clear();
+    let parameters = BrotliEncoderParams {
+        quality,
+        lgwin: 20,
+        size_hint: plain.len(),
+        ..BrotliEncoderParams::default()
+    };
+    brotli::BrotliCompress(&mut plain, out, &parameters).is_ok()
+}
+
+/// The time that this thread has been on a processor: the priority is low, so a clock on the wall would say more about others.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = text.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
+    Duration::from_nanos(ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_is_what_pays() {
+        let ms = Duration::from_millis;
+        for (bytes, time, expected) in [
+            ([100, 99], [ms(1), ms(1)], None),
+            ([91, 91], [ms(1), ms(1)], None),
+            ([50, 49], [ms(1), ms(1)], Some(1)),
+            ([50, 40], [ms(1), ms(2)], Some(4)),
+            ([50, 40], [ms(1), ms(4)], Some(1)),
+            ([95, 80], [ms(1), ms(2)], Some(4)),
+        ] {
+            let probe = Probe { plain_bytes: 100, bytes, time };
+            assert_eq!(probe.choice(), expected, "{bytes:?} {time:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_shrink_is_stored_as_it_is() {
+        let mut state = 7_u64;
+        let noise: Vec<u8> = (0..1 << 20)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                state.to_le_bytes()[7]
+            })
+            .collect();
+        let mut compressor = Compressor::default();
+        for _ in 0..6 {
+            let (coding, stored) = compressor.store(&noise, false);
+            assert_eq!((coding, stored.len()), (Coding::Raw, noise.len()));
+        }
+        assert_eq!(compressor.level(), "none");
+        let mut compressor = Compressor::default();
+        let text = b"the same again and again ".repeat(50_000);
+        for _ in 0..6 {
+            let (coding, stored) = compressor.store(&text, false);
+            assert!(coding == Coding::Brotli && stored.len() < text.len() / 10);
+        }
+        assert_ne!(compressor.level(), "none");
+        assert_eq!(compressor.store(&text, true).0, Coding::Raw);
+    }
+}

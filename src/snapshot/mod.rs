@@ -1,0 +1,20 @@
+//! Backups without fork: the log's segments as one checksummed file, written while the node serves, and the way back from it.
+
+mod compress;
+mod core_part;
+mod cut;
+mod error;
+mod file;
+mod format;
+mod limits;
+mod progress;
+mod restore;
+mod run;
+mod source;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub(crate) use core_part::{CorePart, SnapshotNote};
+pub(crate) use restore::restore;
+pub(crate) use worker::{SaveFacts, Snapshots, StartRefused};
