@@ -1,0 +1,1 @@
+"""The parts of `fault-test`: a file a kind of fault, and what they share."""
