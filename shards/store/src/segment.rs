@@ -163,6 +163,11 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// Bytes that batches take.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.filled.saturating_sub(HEADER_BYTES) as u64
+    }
+
     pub(crate) fn new(id: u64, memory: &'static mut [u8]) -> Self {
         Self {
             id,

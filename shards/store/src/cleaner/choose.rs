@@ -36,7 +36,8 @@ impl Log {
     /// Segments were made, begun or freed, or may be more or fewer than before.
     pub(crate) fn segments_changed(&mut self) {
         self.look_at_cleaning = true;
-        if self.ready.len() * self.segment_bytes > self.demand_bytes {
+        let free = self.ready.len().saturating_sub(self.kept_back());
+        if free * self.segment_bytes > self.demand_bytes {
             self.demand_bytes = 0;
         }
         self.is_tight = self.segments_made() >= self.segments_max
@@ -76,7 +77,7 @@ impl Log {
     /// Cost and benefit: what is free in it, and how long it has been as it is, against reading it and writing what is live.
     fn score(&self, slot: u32) -> Option<u64> {
         let segment = &self.segments[slot as usize];
-        let filled = segment.filled as u64;
+        let filled = segment.body_bytes();
         let used = (segment.live_bytes + segment.anchor_bytes).min(filled);
         let gain = filled - used;
         if gain < filled / GAIN_PART_MIN {
@@ -102,14 +103,16 @@ impl Cleaner {
         for &slot in &log.order {
             let segment = &log.segments[slot as usize];
             if segment.state == State::Sealed {
-                held += segment.filled as u64;
-                used += (segment.live_bytes + segment.anchor_bytes).min(segment.filled as u64);
+                let body = segment.body_bytes();
+                held += body;
+                used += (segment.live_bytes + segment.anchor_bytes).min(body);
             }
         }
         let gain_min = (GAIN_SEGMENTS_MIN * log.segment_bytes) as u64;
-        self.is_eager && held > used
-            || log.is_short() && held - used >= gain_min
-            || log.is_wasteful(held, used)
+        let gain = held - used;
+        // While somebody waits for room, even little is worth it: what is copied fills the room between.
+        let is_worth_it = gain >= gain_min || log.demand_bytes > 0 && gain > 0;
+        self.is_eager && gain > 0 || log.is_short() && is_worth_it || log.is_wasteful(held, used)
     }
 
     /// What the next slice may cost: by how short space is, and how much was written since the last one.

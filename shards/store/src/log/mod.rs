@@ -241,6 +241,7 @@ impl Log {
         if !is_tight && segments_needed + self.kept_back() <= self.ready.len() {
             Room::Now
         } else {
+            self.look_at_cleaning |= self.demand_bytes == 0;
             self.demand_bytes = self.demand_bytes.max(bytes);
             Room::Later
         }

@@ -303,8 +303,9 @@ impl Store {
             return None;
         }
         self.observe(self.log.position(entry.location()) + 1);
-        if USES {
-            let touched = entry.with_access(self.access.used(entry.access()));
+        let access = if USES { self.access.used(entry.access()) } else { entry.access() };
+        if access != entry.access() {
+            let touched = entry.with_access(access);
             self.databases[usize::from(key.database.0)][usize::from(key.local)].replace(
                 &mut self.pool,
                 spot,
