@@ -72,6 +72,9 @@ impl NodeCore {
             self.engine.room_came();
             self.retry_held(io);
         }
+        if self.finds_expired && !self.stopping && self.sweep_expired() {
+            io.wake_again();
+        }
         if !self.stopping && self.clean() {
             io.wake_again();
         }

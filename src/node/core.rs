@@ -135,7 +135,8 @@ pub(crate) struct NodeCore {
     pub(super) stopping: bool,
     pub(super) begun: bool,
     pub(super) turn: TurnParts,
-    pub(super) sweep_budget: usize,
+    /// The last look for expired keys found many.
+    pub(super) finds_expired: bool,
 }
 
 impl NodeCore {

@@ -180,7 +180,7 @@ impl Maker {
             stopping: false,
             begun: false,
             turn: TurnParts::default(),
-            sweep_budget: 0,
+            finds_expired: false,
         };
         self.listen(&mut made, io)?;
         let figures = made.figures(io);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use hyperion_engine::{Durability, Settings};
 use hyperion_model::DatabaseId;
-use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS};
+use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN};
 use hyperion_runtime::{ConnectionId, Socket};
 
 use super::Io;
@@ -15,8 +15,6 @@ use crate::config::{Durability as ConfigDurability, Resolved};
 use crate::front::Client;
 use crate::front::client::Hold;
 
-/// Most buckets that one tick of the expiry sweep looks at.
-const SWEEP_BUCKETS_MAX: usize = 256 * SWEEP_BUCKETS;
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
 /// The engine's settings out of the node's.
@@ -55,15 +53,12 @@ impl NodeCore {
         self.shared.board.show(usize::from(self.index), figures);
     }
 
-    /// Looks through a part of the index for expired keys: a small one while it finds few, a larger one while it finds many.
-    fn sweep_expired(&mut self) {
-        let swept = self.engine.store_mut().sweep(self.sweep_budget);
-        let many = swept.removed * 10 > swept.looked_at && swept.removed > 0;
-        self.sweep_budget = if many {
-            (self.sweep_budget * 2).min(SWEEP_BUCKETS_MAX)
-        } else {
-            (self.sweep_budget / 2).max(SWEEP_BUCKETS)
-        };
+    /// Looks through a part of the index for expired keys. Where it finds many it goes on in the next turn, and in all that follow
+    /// until it finds few: a little each turn, so that a million keys that expire at once delay nobody.
+    pub(super) fn sweep_expired(&mut self) -> bool {
+        let swept = self.engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
+        self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;
+        self.finds_expired
     }
 
     /// Lets answers leave that have waited for other cores' since the last tick.

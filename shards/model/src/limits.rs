@@ -25,4 +25,6 @@ pub const WAITING_COMMANDS_MAX: usize = 65_536;
 /// Most transactions over several cores that one core coordinates at a time.
 pub const TRANSACTIONS_MAX: usize = 16_384;
 /// Keys that one active expiry step looks at.
-pub const SWEEP_BUCKETS: usize = 64;
+pub const SWEEP_BUCKETS: usize = 1024;
+/// Expired keys that one turn removes by itself.
+pub const SWEEP_REMOVALS_A_TURN: u64 = 512;

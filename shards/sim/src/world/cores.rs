@@ -138,7 +138,7 @@ impl World {
             14 => self.supply(at),
             15 => {
                 core.engine.begin_turn(now_ms);
-                core.engine.store_mut().sweep(64);
+                core.engine.store_mut().sweep(64, u64::MAX);
             }
             16 => self.retry_held(at)?,
             17 | 18 => {

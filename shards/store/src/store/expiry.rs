@@ -73,14 +73,17 @@ impl Store {
         self.expiring[usize::from(database.0)]
     }
 
-    /// Looks at the next `buckets` buckets and removes what has expired in them.
-    pub fn sweep(&mut self, buckets: usize) -> Swept {
+    /// Looks at the next `buckets` buckets and removes what has expired in them, about `removals_max` keys at most.
+    pub fn sweep(&mut self, buckets: usize, removals_max: u64) -> Swept {
         let mut swept = Swept::default();
         if self.expiring.iter().all(|&expiring| expiring == 0) {
             return swept;
         }
         let mut dead: Vec<Vec<u8>> = Vec::new();
         for _ in 0..buckets {
+            if swept.removed >= removals_max {
+                break;
+            }
             if self.expiring[usize::from(self.sweep.database)] == 0 {
                 self.sweep =
                     Sweep { database: (self.sweep.database + 1) % DATABASES, ..Sweep::default() };

@@ -12,7 +12,7 @@ fn the_sweep_removes_what_has_expired_and_a_clock_that_goes_back_does_not_return
     }
     assert_eq!(world.store.figures().expiring, 250);
     world.store.set_now(2_000_250);
-    let removed: u64 = (0..400).map(|_| world.store.sweep(64).removed).sum();
+    let removed: u64 = (0..400).map(|_| world.store.sweep(64, u64::MAX).removed).sum();
     assert_eq!(removed, 126);
     assert_eq!(world.store.figures().expiring, 124);
     world.turn();
