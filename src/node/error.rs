@@ -54,7 +54,8 @@ impl NodeError {
         match self {
             Self::Config(_) => ConfigError::EXIT_CODE,
             Self::Open(
-                OpenError::Damaged { .. }
+                OpenError::Foreign { .. }
+                | OpenError::Damaged { .. }
                 | OpenError::Header { .. }
                 | OpenError::Manifest { .. }
                 | OpenError::Version { .. }

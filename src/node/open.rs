@@ -58,6 +58,17 @@ pub(crate) enum OpenError {
         /// What the config has.
         configured: u64,
     },
+    /// No segment is of the node that MANIFEST names.
+    #[error(
+        "{folder}: all {segments} segments belong to another node than MANIFEST says, so MANIFEST is what is wrong; restore the MANIFEST \
+         that belongs to them; nothing was changed"
+    )]
+    Foreign {
+        /// The core's folder.
+        folder: PathBuf,
+        /// How many.
+        segments: usize,
+    },
     /// Bytes that had been durable are not there any more.
     #[error("{}: {damage}", segment_path(folder, damage.segment).display())]
     Damaged {

@@ -285,3 +285,26 @@ fn a_newer_format_is_refused_and_left_alone() {
     node.start();
     assert_eq!(expect_keys(&node, |_| false), 0);
 }
+
+#[test]
+fn segments_of_another_node_are_not_repaired_away() {
+    let mut node = filled(Setup::new());
+    let other = filled(Setup::new());
+    node.set_flag("--repair", true);
+    let path = node.data().join("MANIFEST");
+    let right = fs::read(&path).expect("it reads");
+    fs::copy(other.data().join("MANIFEST"), &path).expect("the disk has room");
+    let segments = |node: &Node| -> Vec<Vec<u8>> {
+        node.segments(0).iter().map(|path| fs::read(path).expect("it reads")).collect()
+    };
+    let before = segments(&node);
+    let (code, said) = node.refusal();
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("belong to another node than MANIFEST says"), "{said}");
+    assert_eq!(check_data(&node.data()).0, 65);
+    assert!(segments(&node) == before, "something was written");
+    fs::write(&path, &right).expect("the disk has room");
+    node.set_flag("--repair", false);
+    node.start();
+    assert_eq!(expect_keys(&node, |_| false), 0);
+}

@@ -83,13 +83,15 @@ struct Heads {
     /// All zeros at the head, but not behind it.
     without_header: Vec<(u64, PathBuf, Told)>,
     unused: Vec<PathBuf>,
+    /// Segments of another node.
+    foreign: usize,
     generation_max: u32,
     next_id: u64,
 }
 
 /// Reads one core. Damage is in what comes back.
 ///
-/// Errors: a newer format, a record that another core owns, or a call that failed.
+/// Errors: a newer format, segments of another node alone, a record that another core owns, or a call that failed.
 pub(super) fn read(path: &Path, manifest: &Manifest, core: u16) -> Result<Offline, OpenError> {
     let folder = core_folder(path, core);
     let map = PartitionMap::spread(manifest.partitions, manifest.cores);
@@ -98,6 +100,9 @@ pub(super) fn read(path: &Path, manifest: &Manifest, core: u16) -> Result<Offlin
         for (id, path) in segments_in(&folder)? {
             look(&mut heads, id, path, manifest)?;
         }
+    }
+    if heads.foreign > 0 && heads.used.is_empty() {
+        return Err(OpenError::Foreign { folder, segments: heads.foreign });
     }
     work_out_heads(&mut heads);
     let mut segments = Vec::new();
@@ -187,7 +192,10 @@ fn look(heads: &mut Heads, id: u64, path: PathBuf, manifest: &Manifest) -> Resul
     };
     let right = SegmentHeader::read(&bytes).ok().flatten();
     match right.or_else(|| mend::segment_header(&bytes)) {
-        Some(header) if header.instance != manifest.instance => heads.bad_files.push(bad),
+        Some(header) if header.instance != manifest.instance => {
+            heads.foreign += 1;
+            heads.bad_files.push(bad);
+        }
         Some(header) => {
             heads.generation_max = heads.generation_max.max(header.generation);
             bad.saved = Saved::Whole;
