@@ -22,7 +22,7 @@ pub(crate) const SEGMENTS_MIN: usize = 6;
 /// Segments of a flushed index whose records are counted as dead in one slice.
 pub(crate) const DETACHED_SEGMENTS_A_SLICE: usize = 4;
 /// Cost of one slice of the cleaner, in about nanoseconds.
-pub(crate) const SLICE_COST_MAX: u64 = 200_000;
+pub(crate) const SLICE_COST_MAX: u64 = 300_000;
 pub(crate) const SLICE_COST_MIN: u64 = 5_000;
 /// Cost of looking at a record, of copying one, and bytes copied for one unit more.
 pub(crate) const COST_A_RECORD: u64 = 60;
