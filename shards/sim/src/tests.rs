@@ -22,6 +22,13 @@ fn two_hundred_seeds_keep_every_promise() {
     assert!(sum.spreads > 2_000 && sum.committed_late > 50 && sum.aborted_late > 50, "{sum}");
 }
 
+/// Seeds that once failed: a flush replayed before the moved head of a long value took its pieces (13711).
+#[test]
+fn seeds_that_once_failed_hold() {
+    let sum = run_all([127, 13_711].into_iter(), Settings::of_seed);
+    assert!(sum.crashes > 0, "{sum}");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     let trace = |seed| run(seed, Settings::of_seed(seed)).expect("it holds").trace;

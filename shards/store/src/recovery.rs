@@ -336,7 +336,7 @@ impl Store {
                 let all = record.key == FLUSH_ALL_KEY;
                 let database = u8::try_from(record.namespace).ok().map(DatabaseId);
                 self.log.add_anchor(location);
-                self.drop_keys(if all { None } else { database });
+                self.drop_keys(if all { None } else { database }, true);
                 while self.count_detached() {}
             }
             Kind::Piece => {

@@ -148,14 +148,14 @@ impl Store {
         let extras = Extras { namespace, ..Extras::default() };
         let location = self.log.append_word(Kind::Flush, &extras, key)?;
         self.log.add_anchor(location);
-        self.drop_keys(database);
+        self.drop_keys(database, false);
         self.evictor.forget();
         self.observe(self.log.appended_position());
         Ok(())
     }
 
     /// Empties the indexes of one database, or of all.
-    pub(crate) fn drop_keys(&mut self, database: Option<DatabaseId>) {
+    pub(crate) fn drop_keys(&mut self, database: Option<DatabaseId>, from_log: bool) {
         let chosen = database.map_or(0..self.databases.len(), |database| {
             usize::from(database.0)..usize::from(database.0) + 1
         });
@@ -166,7 +166,10 @@ impl Store {
             .all(|(at, indexes)| chosen.contains(&at) || indexes.is_empty());
         if others_are_empty && self.transactions.is_idle() {
             self.log.all_died();
-            self.chains.clear();
+            // In the log, the head of a value of another database may come behind the flush: the cleaner has moved it.
+            if !from_log {
+                self.chains.clear();
+            }
             self.forget_detached();
             for at in chosen.clone() {
                 for index in std::mem::take(&mut self.databases[at]) {

@@ -196,6 +196,34 @@ fn a_prepared_deletion_holds_against_a_copy_made_before_its_end() {
     }
 }
 
+/// A long value's pieces lie before a flush of another database; its head is copied behind it. The flush must not take the pieces.
+#[test]
+fn a_flush_leaves_the_pieces_of_a_head_that_has_moved_behind_it() {
+    let mut world = World::new();
+    let value = pattern(4, 30_000);
+    world.put_in(5, b"long", &value, None);
+    let head = {
+        let key = world.store.key(DatabaseId(5), b"long");
+        world.store.find(&key).expect("it was set").location
+    };
+    world.put(b"flushed", b"1");
+    world.retry(|store| store.flush(Some(DatabaseId(0))));
+    world.turn();
+    for _ in 0..3 {
+        litter(&mut world);
+    }
+    world.store.clean_eagerly();
+    for _ in 0..40 {
+        world.supply();
+        world.store.clean();
+        world.turn();
+        let mut again = world.reopen().expect("no damage");
+        assert_eq!(again.contents().get(&(5, b"long".to_vec())), Some(&(value.clone(), None)));
+    }
+    let key = world.store.key(DatabaseId(5), b"long");
+    assert_ne!(world.store.find(&key).expect("it is there").location, head, "it has moved");
+}
+
 /// A flush in one database, and keys set again after it: emptying the segment with the flush must not flush them.
 #[test]
 fn a_flush_does_not_move() {
