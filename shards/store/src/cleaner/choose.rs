@@ -26,7 +26,7 @@ impl Log {
 
     /// Ready segments that only the cleaner may begin: none, while more can be made.
     pub(crate) fn kept_back(&self) -> usize {
-        if self.is_cleaning || self.segments_made() < self.segments_max {
+        if self.may_use_reserve || self.segments_made() < self.segments_max {
             0
         } else {
             CLEANER_RESERVE_SEGMENTS

@@ -40,7 +40,7 @@ impl Store {
         let mut cost_left = cleaner.slice_cost(&self.log);
         let mut has_worked = false;
         cleaner.is_stuck = false;
-        self.log.is_cleaning = true;
+        self.log.may_use_reserve = true;
         while cost_left > 0 {
             let goes_on =
                 cleaner.pass.is_some() || cleaner.is_wanted(&self.log) && cleaner.begin(&self.log);
@@ -56,7 +56,7 @@ impl Store {
             }
             has_worked |= cost_left < before;
         }
-        self.log.is_cleaning = false;
+        self.log.may_use_reserve = false;
         self.cleaner = cleaner;
         has_worked
     }

@@ -1,15 +1,13 @@
 //! Owns the log of one core: the table of segments, the open batch, and how far it is written and durable.
 
 mod reuse;
+mod room;
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
 use crate::error::StoreError;
-use crate::limits::{
-    CLEANER_RESERVE_SEGMENTS, FULL_RESERVE_PART, RECORD_PART_OF_SEGMENT, SEGMENTS_MAX,
-};
+use crate::limits::SEGMENTS_MAX;
 use crate::record::{Extras, Kind, Plan, Record};
 use crate::segment::{HEADER_BYTES, Header, HeaderState, Segment, State};
-use hyperion_model::limits::RECORD_VALUE_BYTES_MAX;
 use std::collections::VecDeque;
 
 /// Bytes kept back in every segment for the batch that seals it.
@@ -107,7 +105,7 @@ pub(crate) struct Log {
     /// No more segments can be made: a part of the one in use is kept back.
     pub(crate) is_full: bool,
     /// The cleaner is at work, or something that lets records die: it may use what is kept back.
-    pub(crate) is_cleaning: bool,
+    pub(crate) may_use_reserve: bool,
     /// Bytes asked for in vain since the last segment came.
     pub(crate) demand_bytes: usize,
     /// Bytes of the record that was appended last.
@@ -157,7 +155,7 @@ impl Log {
             emptied: 0,
             is_tight: false,
             is_full: false,
-            is_cleaning: false,
+            may_use_reserve: false,
             demand_bytes: 0,
             last_size: 0,
             live_total: 0,
@@ -199,95 +197,6 @@ impl Log {
     pub(crate) fn position(&self, location: Location) -> u64 {
         let (slot, offset) = self.place(location);
         self.segments[slot].base_position + offset as u64
-    }
-
-    // ---- room
-
-    /// The longest value that lies in one record here.
-    pub(crate) fn record_value_bytes_max(&self) -> usize {
-        RECORD_VALUE_BYTES_MAX.min(self.segment_bytes / RECORD_PART_OF_SEGMENT)
-    }
-
-    /// The most bytes that one batch can hold.
-    pub(crate) fn batch_bytes_max(&self) -> usize {
-        self.segment_bytes - HEADER_BYTES - 2 * BATCH_HEAD_BYTES - SEAL_BYTES
-    }
-
-    fn left_in_active(&self) -> usize {
-        let Some(slot) = self.active else { return 0 };
-        let head = if self.open.is_none() { BATCH_HEAD_BYTES } else { 0 };
-        let kept_back = if self.is_full && !self.is_cleaning {
-            self.segment_bytes / FULL_RESERVE_PART
-        } else {
-            0
-        };
-        let used = self.segments[slot as usize].filled + head + kept_back;
-        (self.segment_bytes - SEAL_BYTES).saturating_sub(used)
-    }
-
-    fn fits_active(&self, bytes: usize) -> bool {
-        self.active.is_some() && bytes <= self.left_in_active()
-    }
-
-    /// Whether `bytes` of records, spread over as many batches as it takes, can be written now.
-    pub(crate) fn room(&mut self, bytes: usize) -> Room {
-        let is_tight = self.is_tight && !self.is_cleaning;
-        if self.fits_active(bytes) && !is_tight {
-            return Room::Now;
-        }
-        let part =
-            self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
-        let segments_needed = bytes.div_ceil(part);
-        if !is_tight && segments_needed + self.kept_back() <= self.ready.len() {
-            Room::Now
-        } else {
-            self.look_at_cleaning |= self.demand_bytes == 0;
-            self.demand_bytes = self.demand_bytes.max(bytes);
-            Room::Later
-        }
-    }
-
-    /// Segments that the caller should make ready.
-    pub(crate) fn segments_wanted(&self) -> usize {
-        let part =
-            self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
-        let target = 1 + self.demand_bytes.div_ceil(part);
-        // Where all that is ready was used up, a few more than may be: what lets records die must go on.
-        let extra = if self.is_tight { CLEANER_RESERVE_SEGMENTS } else { 0 };
-        let segments_max = (self.segments_max + extra).min(SEGMENTS_MAX);
-        let left = segments_max.saturating_sub(self.segments_made());
-        target.saturating_sub(self.ready.len()).min(left)
-    }
-
-    /// Segments that have memory.
-    pub(crate) fn segments_made(&self) -> usize {
-        self.segments.iter().filter(|segment| segment.state != State::Absent).count()
-    }
-
-    /// Takes a segment, zeroed or left over, whose file (if any) is `segment_bytes` long.
-    pub(crate) fn add_ready(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
-        let slot = self.add_slot(id, memory);
-        self.ready.push_back(slot);
-        self.segments_changed();
-        slot
-    }
-
-    pub(crate) fn add_slot(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
-        assert_eq!(
-            memory.len(),
-            self.segment_bytes,
-            "segment {id} has another size than the log's"
-        );
-        let segment = Segment::new(id, memory);
-        let absent = self.segments.iter().position(|segment| segment.state == State::Absent);
-        let slot = absent.unwrap_or(self.segments.len());
-        assert!(slot < SEGMENTS_MAX, "more than {SEGMENTS_MAX} segments");
-        if absent.is_some() {
-            self.segments[slot] = segment;
-        } else {
-            self.segments.push(segment);
-        }
-        u32::try_from(slot).expect("below SEGMENTS_MAX")
     }
 
     // ---- appending
@@ -453,15 +362,15 @@ impl Log {
         extras: &Extras,
         key: &[u8],
     ) -> Result<Location, StoreError> {
-        let before = std::mem::replace(&mut self.is_cleaning, true);
+        let before = std::mem::replace(&mut self.may_use_reserve, true);
         let result = self.append(kind, extras, key, &[]);
-        self.is_cleaning = before;
+        self.may_use_reserve = before;
         result
     }
 
     /// Makes sure that the next `bytes` of records fall into one batch.
     pub(crate) fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
-        if self.is_tight && !self.is_cleaning {
+        if self.is_tight && !self.may_use_reserve {
             return Err(StoreError::NoRoom { bytes });
         }
         if self.fits_active(bytes) {

@@ -1,0 +1,98 @@
+//! Owns the question of room: what still fits, how many segments should be made ready, and what is kept back.
+
+use super::{Log, Room, SEAL_BYTES};
+use crate::batch::BATCH_HEAD_BYTES;
+use crate::limits::{
+    CLEANER_RESERVE_SEGMENTS, FULL_RESERVE_PART, RECORD_PART_OF_SEGMENT, SEGMENTS_MAX,
+};
+use crate::segment::{HEADER_BYTES, Segment, State};
+use hyperion_model::limits::RECORD_VALUE_BYTES_MAX;
+
+impl Log {
+    /// The longest value that lies in one record here.
+    pub(crate) fn record_value_bytes_max(&self) -> usize {
+        RECORD_VALUE_BYTES_MAX.min(self.segment_bytes / RECORD_PART_OF_SEGMENT)
+    }
+
+    /// The most bytes that one batch can hold.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        self.segment_bytes - HEADER_BYTES - 2 * BATCH_HEAD_BYTES - SEAL_BYTES
+    }
+
+    fn left_in_active(&self) -> usize {
+        let Some(slot) = self.active else { return 0 };
+        let head = if self.open.is_none() { BATCH_HEAD_BYTES } else { 0 };
+        let kept_back = if self.is_full && !self.may_use_reserve {
+            self.segment_bytes / FULL_RESERVE_PART
+        } else {
+            0
+        };
+        let used = self.segments[slot as usize].filled + head + kept_back;
+        (self.segment_bytes - SEAL_BYTES).saturating_sub(used)
+    }
+
+    pub(super) fn fits_active(&self, bytes: usize) -> bool {
+        self.active.is_some() && bytes <= self.left_in_active()
+    }
+
+    /// Whether `bytes` of records, spread over as many batches as it takes, can be written now.
+    pub(crate) fn room(&mut self, bytes: usize) -> Room {
+        let is_tight = self.is_tight && !self.may_use_reserve;
+        if self.fits_active(bytes) && !is_tight {
+            return Room::Now;
+        }
+        let part =
+            self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
+        let segments_needed = bytes.div_ceil(part);
+        if !is_tight && segments_needed + self.kept_back() <= self.ready.len() {
+            Room::Now
+        } else {
+            self.look_at_cleaning |= self.demand_bytes == 0;
+            self.demand_bytes = self.demand_bytes.max(bytes);
+            Room::Later
+        }
+    }
+
+    /// Segments that the caller should make ready.
+    pub(crate) fn segments_wanted(&self) -> usize {
+        let part =
+            self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
+        let target = 1 + self.demand_bytes.div_ceil(part);
+        // Where all that is ready was used up, a few more than may be: what lets records die must go on.
+        let extra = if self.is_tight { CLEANER_RESERVE_SEGMENTS } else { 0 };
+        let segments_max = (self.segments_max + extra).min(SEGMENTS_MAX);
+        let left = segments_max.saturating_sub(self.segments_made());
+        target.saturating_sub(self.ready.len()).min(left)
+    }
+
+    /// Segments that have memory.
+    pub(crate) fn segments_made(&self) -> usize {
+        self.segments.iter().filter(|segment| segment.state != State::Absent).count()
+    }
+
+    /// Takes a segment, zeroed or left over, whose file (if any) is `segment_bytes` long.
+    pub(crate) fn add_ready(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
+        let slot = self.add_slot(id, memory);
+        self.ready.push_back(slot);
+        self.segments_changed();
+        slot
+    }
+
+    pub(crate) fn add_slot(&mut self, id: u64, memory: &'static mut [u8]) -> u32 {
+        assert_eq!(
+            memory.len(),
+            self.segment_bytes,
+            "segment {id} has another size than the log's"
+        );
+        let segment = Segment::new(id, memory);
+        let absent = self.segments.iter().position(|segment| segment.state == State::Absent);
+        let slot = absent.unwrap_or(self.segments.len());
+        assert!(slot < SEGMENTS_MAX, "more than {SEGMENTS_MAX} segments");
+        if absent.is_some() {
+            self.segments[slot] = segment;
+        } else {
+            self.segments.push(segment);
+        }
+        u32::try_from(slot).expect("below SEGMENTS_MAX")
+    }
+}
