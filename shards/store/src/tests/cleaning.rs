@@ -40,6 +40,20 @@ fn limit(world: &mut World, segments: u64) {
     world.store.set_memory(index + segments * SEGMENT_BYTES as u64);
 }
 
+/// A segment with `keys` that live and one that is deleted in a later segment, and memory for little more.
+fn with_a_deleted_victim(keys: u32) -> World {
+    let mut world = World::new();
+    for key in 0..keys {
+        world.put(&key.to_le_bytes(), &pattern(key.into(), 500));
+    }
+    world.put(b"victim", b"old");
+    fill_segment(&mut world);
+    assert!(world.delete(b"victim"));
+    litter(&mut world);
+    limit(&mut world, 6);
+    world
+}
+
 struct Dice(u64);
 
 impl Dice {
@@ -52,15 +66,7 @@ impl Dice {
 /// The old value lies in a segment that other keys keep alive; the tombstone's segment is emptied. The tombstone must move along.
 #[test]
 fn a_tombstone_moves_while_an_older_segment_may_hold_its_key() {
-    let mut world = World::new();
-    for key in 0..100_u32 {
-        world.put(&key.to_le_bytes(), &pattern(key.into(), 500));
-    }
-    world.put(b"victim", b"old");
-    fill_segment(&mut world);
-    assert!(world.delete(b"victim"));
-    litter(&mut world);
-    limit(&mut world, 6);
+    let mut world = with_a_deleted_victim(100);
     clean_all(&mut world);
     assert!(
         world.store.cleaner_figures().tombstones_moved > 0,
@@ -105,15 +111,7 @@ fn tombstones_do_not_gather() {
 /// The older segment is freed in memory, but its header is not on the disk when the power fails: the tombstone must still be there.
 #[test]
 fn a_tombstone_stays_until_the_older_segment_is_gone_from_the_disk() {
-    let mut world = World::new();
-    for key in 0..20_u32 {
-        world.put(&key.to_le_bytes(), &pattern(key.into(), 500));
-    }
-    world.put(b"victim", b"old");
-    fill_segment(&mut world);
-    assert!(world.delete(b"victim"));
-    litter(&mut world);
-    limit(&mut world, 6);
+    let mut world = with_a_deleted_victim(20);
     for _ in 0..400 {
         world.supply();
         world.store.clean();
