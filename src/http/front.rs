@@ -91,7 +91,7 @@ impl RequestReader {
             return Err((400, "the request line is empty; begin with the method".to_owned()));
         };
         let lines = lines(&self.bytes[..end]).skip(1);
-        let headers = head::headers(lines, &line.method)?;
+        let headers = head::headers(lines)?;
         let length = headers.body_bytes.unwrap_or(0);
         let expects_continue = headers.expects_continue;
         self.bytes.drain(..end + HEAD_END.len());

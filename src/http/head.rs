@@ -61,10 +61,7 @@ pub(crate) fn request_line(line: &[u8]) -> Result<RequestLine, Refusal> {
 /// Reads the header lines, each without its line end.
 ///
 /// Errors: the status and a sentence.
-pub(crate) fn headers<'a>(
-    lines: impl Iterator<Item = &'a [u8]>,
-    method: &str,
-) -> Result<Headers, Refusal> {
+pub(crate) fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Result<Headers, Refusal> {
     let mut headers = Headers::default();
     let mut chunked = false;
     for line in lines {
@@ -97,8 +94,8 @@ pub(crate) fn headers<'a>(
             _ => {}
         }
     }
-    let wants_body = matches!(method, "POST" | "PUT" | "PATCH");
-    if chunked || (wants_body && headers.body_bytes.is_none()) {
+    // Without either header there is no body (RFC 9112, 6.3): `curl -X POST` alone sends it so.
+    if chunked {
         return Err(refuse(
             411,
             "the length of the body is not known; send Content-Length and no Transfer-Encoding",

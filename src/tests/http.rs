@@ -258,7 +258,8 @@ fn requests_that_are_none_are_refused() {
     for (bytes, status) in [
         (large.as_str(), 413),
         ("POST /config HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
-        ("POST /config HTTP/1.1\r\n\r\n", 411),
+        // No length is no body.
+        ("POST /config HTTP/1.1\r\n\r\n", 422),
         ("POST /config HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         ("POST /config HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         ("GET /config HTTP/1.1\r\nOrigin: http://evil.example\r\n\r\n", 403),
