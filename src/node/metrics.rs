@@ -107,6 +107,9 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         core.store.live_bytes
     });
     page.each("index_bytes", gauge, "Bytes of the indexes.", cores, |core| core.store.index_bytes);
+    page.each("object_bytes", gauge, "Bytes of large values beside the log.", cores, |core| {
+        core.store.object_bytes
+    });
     page.each("segments_in_use", gauge, "Segments with records.", cores, |core| {
         core.store.segments_in_use
     });

@@ -11,7 +11,7 @@ use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
-use hyperion_store::{Recovered, Room, ScanCursor, Store};
+use hyperion_store::{Recovered, Room, ScanCursor, Store, Value, ValueType};
 
 use super::open::{Data, Loaded, OpenError, failed, load, segments_in, write_out};
 use super::supply::{core_folder, make_segment};
@@ -176,10 +176,17 @@ fn move_key(
         target.add_segment(data)?;
     }
     let key = target.store.key(database, bytes);
-    target
-        .store
-        .put(&key, &[&value], expiry_ms)
-        .map_err(|error| failed(&data.path)(std::io::Error::other(error)))?;
+    let value_type = source.value_type(&found);
+    let result = match source.value(&found) {
+        _ if value_type == ValueType::STRING => target.store.put(&key, &[&value], expiry_ms),
+        Value::Whole(_) => target.store.put_packed(&key, value_type, &[&value], expiry_ms),
+        Value::Pieces(pieces) => {
+            let chunks: Vec<Vec<&[u8]>> =
+                (0..pieces.count()).map(|index| vec![pieces.chunk(index)]).collect();
+            target.store.put_object(&key, value_type, &chunks, expiry_ms)
+        }
+    };
+    result.map_err(|error| failed(&data.path)(std::io::Error::other(error)))?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ pub const PARTITIONS_MAX: u16 = 1_024;
 pub const CORES_MAX: u16 = 256;
 /// Longest key.
 pub const KEY_BYTES_MAX: usize = 1 << 20;
-/// Longest value that lies in one record; a longer one is a chain of pieces.
+/// Longest value that lies in one record; a longer one lies in chunks.
 pub const RECORD_VALUE_BYTES_MAX: usize = 1 << 20;
 /// Longest value, and the default of `limits.value_bytes`.
 pub const VALUE_BYTES_MAX: u64 = 512 << 20;

@@ -1,8 +1,9 @@
 //! Owns what callers hold of a key and its value.
 
-use crate::chain::Chain;
 use crate::index::Spot;
-use crate::log::{Location, Log};
+use crate::log::Location;
+use crate::object::{Chunks, ValueType};
+use crate::record::Extras;
 use hyperion_model::DatabaseId;
 
 /// A key, its place in the key space already worked out.
@@ -26,6 +27,10 @@ pub(crate) struct Place {
 }
 
 impl Key<'_> {
+    pub(crate) fn extras(&self, expiry_ms: Option<u64>) -> Extras {
+        Extras { expiry_ms, namespace: u16::from(self.database.0), ..Extras::default() }
+    }
+
     #[inline(always)]
     pub(crate) fn place(&self) -> Place {
         Place { database: self.database, local: self.local, hash: self.hash }
@@ -50,11 +55,28 @@ pub enum Value<'a> {
     Pieces(Pieces<'a>),
 }
 
-/// The pieces of a long value.
+/// The chunks of an object.
 #[derive(Clone, Copy)]
 pub struct Pieces<'a> {
-    pub(crate) log: &'a Log,
-    pub(crate) chain: &'a Chain,
+    pub(crate) value_type: ValueType,
+    pub(crate) chunks: Chunks<'a>,
+}
+
+impl<'a> Pieces<'a> {
+    /// Number of chunks.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.chunks.object.chunk_count()
+    }
+
+    /// The bytes of one chunk.
+    ///
+    /// # Panics
+    /// When there is none at `index`.
+    #[must_use]
+    pub fn chunk(&self, index: usize) -> &'a [u8] {
+        self.chunks.object.chunk(self.chunks.log, index)
+    }
 }
 
 impl<'a> Value<'a> {
@@ -63,7 +85,7 @@ impl<'a> Value<'a> {
     pub fn len(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Pieces(pieces) => pieces.chain.bytes,
+            Self::Pieces(pieces) => pieces.chunks.object.bytes(),
         }
     }
 
@@ -79,16 +101,21 @@ impl<'a> Value<'a> {
             Self::Whole(bytes) => (Some(bytes), None),
             Self::Pieces(pieces) => (None, Some(pieces)),
         };
-        let chained = pieces.into_iter().flat_map(|pieces| {
-            pieces.chain.pieces.iter().map(move |&location| pieces.log.record(location).value)
-        });
-        whole.into_iter().chain(chained)
+        whole.into_iter().chain(pieces.into_iter().flat_map(|pieces| pieces.chunks.iter(0)))
     }
 
     /// Appends the bytes `start..end` of the value to `out`.
     pub fn copy_range(&self, start: usize, end: usize, out: &mut Vec<u8>) {
-        let mut at = 0;
-        for piece in self.pieces() {
+        let (pieces, mut at) = match *self {
+            Self::Pieces(pieces) if pieces.value_type == ValueType::STRING => {
+                pieces.chunks.seek(start)
+            }
+            Self::Whole(_) | Self::Pieces(_) => (0, 0),
+        };
+        for piece in self.pieces().skip(pieces) {
+            if at >= end {
+                break;
+            }
             let from = start.clamp(at, at + piece.len()) - at;
             let to = end.clamp(at, at + piece.len()) - at;
             out.extend_from_slice(&piece[from..to]);

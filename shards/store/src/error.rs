@@ -21,6 +21,12 @@ pub enum StoreError {
         /// What fits.
         bytes_max: usize,
     },
+    /// More chunks than one value may have.
+    #[error("a value may have {chunks_max} chunks at most; use several keys")]
+    TooManyChunks {
+        /// How many it may have.
+        chunks_max: usize,
+    },
 }
 
 /// Durable data that does not read back as it was written.

@@ -5,7 +5,6 @@
 #![deny(unsafe_code)]
 
 mod batch;
-mod chain;
 mod cleaner;
 mod database;
 mod error;
@@ -14,6 +13,7 @@ mod limits;
 mod log;
 pub mod manifest;
 pub mod mend;
+mod object;
 mod prefetch;
 mod presize;
 mod record;
@@ -31,6 +31,7 @@ pub use cleaner::CleanerFigures;
 pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
 pub use log::{Append, Room, SyncTicket};
+pub use object::{Edit, Insert, ValueType};
 pub use record::Attributes;
 pub use recovery::{Recovered, Unresolved};
 pub use salvage::Hole;

@@ -28,8 +28,16 @@ pub(crate) const SLICE_COST_MIN: u64 = 5_000;
 pub(crate) const COST_A_RECORD: u64 = 60;
 pub(crate) const COST_A_COPY: u64 = 150;
 pub(crate) const COPY_BYTES_PER_COST: u64 = 4;
-/// Longest record body that one segment takes, as a part of the segment: a value above it becomes a chain.
+/// Longest record body that one segment takes, as a part of the segment: a string above it lies in chunks.
 pub(crate) const RECORD_PART_OF_SEGMENT: usize = 8;
+/// Longest chunk of an object: with what goes before it in its record, the small form's length field holds it.
+pub(crate) const OBJECT_CHUNK_BYTES_MAX: usize = 65_520;
+/// Most chunks of an object.
+pub(crate) const OBJECT_CHUNKS_MAX: usize = 1 << 20;
+/// A chunk gets a new base when its deltas take half of its own length, and this at least.
+pub(crate) const DELTA_BYTES_MIN: usize = 512;
+/// Chunks and deltas of values that are gone, counted as dead in one slice.
+pub(crate) const DYING_CHUNKS_A_SLICE: usize = 512;
 /// Deepest directory of one index: 2^20 segments, 300 million keys in a partition.
 pub(crate) const DEPTH_MAX: u8 = 20;
 /// The most that live records may take of the memory for segments, in percent: the rest is what the cleaner works with.

@@ -66,7 +66,7 @@ impl Store {
 
     #[inline(always)]
     fn sample_record(&self, record: &Record<'_>, sample: &mut Sample) {
-        let is_put = matches!(record.kind, Kind::Put | Kind::Chain);
+        let is_put = record.kind.sets_key();
         if !is_put && !matches!(record.kind, Kind::Tombstone | Kind::Flush) {
             return;
         }

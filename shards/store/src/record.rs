@@ -18,11 +18,7 @@ pub(crate) enum Kind {
     Tombstone = 2,
     /// All keys of the namespace are gone, or of all namespaces when it has no namespace flag and key `*`.
     Flush = 3,
-    /// A piece of a long value; the key is the chain's id and the piece's number.
-    Piece = 4,
-    /// A long value: its chain's id, length and number of pieces.
-    Chain = 5,
-    /// A change to a chunk of a collection. Reserved.
+    /// A change of a chunk.
     Delta = 6,
     /// Opens a prepared transaction: id, participants.
     Prepare = 7,
@@ -34,26 +30,32 @@ pub(crate) enum Kind {
     Decision = 10,
     /// A run of replicated entries. Reserved.
     Run = 11,
-    /// A small collection, whole. Reserved.
+    /// A value of another type than a string, whole: its type, then its bytes.
     Packed = 12,
-    /// A chunk of a large collection, whole. Reserved.
+    /// A chunk of an object, whole; the key is the object's id and the chunk's number.
     Chunk = 13,
     /// A mark of the log itself: seal or resume.
     Mark = 14,
+    /// The head of a value that lies in chunks: its type and the object's id.
+    Object = 15,
 }
 
 impl Kind {
     fn of(bits: u8) -> Option<Self> {
         use Kind::{
-            Abort, Chain, Chunk, Commit, Decision, Delta, Flush, Mark, Packed, Piece, Prepare, Put,
-            Run, Tombstone,
+            Abort, Chunk, Commit, Decision, Delta, Flush, Mark, Object, Packed, Prepare, Put, Run,
+            Tombstone,
         };
-        [
-            Put, Tombstone, Flush, Piece, Chain, Delta, Prepare, Commit, Abort, Decision, Run,
-            Packed, Chunk, Mark,
-        ]
-        .get(usize::from(bits).wrapping_sub(1))
-        .copied()
+        let kinds = [
+            Put, Tombstone, Flush, Delta, Prepare, Commit, Abort, Decision, Run, Packed, Chunk,
+            Mark, Object,
+        ];
+        kinds.into_iter().find(|&kind| kind as u8 == bits)
+    }
+
+    /// Whether the record sets its key to a value.
+    pub(crate) fn sets_key(self) -> bool {
+        matches!(self, Self::Put | Self::Packed | Self::Object)
     }
 }
 
@@ -66,6 +68,8 @@ const MOVED: u8 = 0x01;
 const KIND_BITS: u8 = 0x0f;
 const SMALL_HEAD_BYTES: usize = 8;
 const WIDE_HEAD_BYTES: usize = 16;
+/// Bytes of the longer head.
+pub(crate) const RECORD_HEAD_BYTES_MAX: usize = WIDE_HEAD_BYTES;
 const EXPIRY_SMALL_BYTES: usize = 5;
 const EXPIRY_SMALL_MAX_MS: u64 = (1 << 40) - 1;
 
@@ -202,6 +206,12 @@ pub(crate) fn key_at(bytes: &[u8]) -> &[u8] {
         let length = read_u32(bytes, 8) as usize;
         &bytes[WIDE_HEAD_BYTES..WIDE_HEAD_BYTES + length]
     }
+}
+
+/// Whether the record at the start of `bytes` is the head of an object.
+#[inline(always)]
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    bytes[4] & KIND_BITS == Kind::Object as u8
 }
 
 /// A record as it lies in a segment.

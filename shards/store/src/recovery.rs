@@ -6,12 +6,12 @@
 //! [`Store::salvage`] steps over damage instead of refusing, and names what it left out.
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
-use crate::chain;
 use crate::database::Place;
 use crate::error::Damage;
 use crate::index::Entry;
 use crate::limits::REPLAY_AHEAD;
 use crate::log::{Location, SEAL_BATCH_BYTES};
+use crate::object::{Head, read_chunk_key};
 use crate::record::{Kind, Record};
 use crate::salvage::{Hole, Salvage, next_place};
 use crate::segment::{HEADER_BYTES, Header, State};
@@ -217,7 +217,7 @@ impl Store {
         for &slot in &recovered.dropped {
             self.log.free_dropped(slot);
         }
-        self.settle_chains();
+        self.settle_objects();
         recovered.batches = reader.batches;
         recovered.records = reader.records;
         recovered.durable_lsn = reader.claimed_lsn;
@@ -298,7 +298,7 @@ impl Store {
 
     /// The key of a record that sets or removes one; `None` for others and for keys that this core cannot hold.
     pub(crate) fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
-        let is_key = matches!(record.kind, Kind::Put | Kind::Chain | Kind::Tombstone);
+        let is_key = record.kind.sets_key() || record.kind == Kind::Tombstone;
         let database =
             u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)?;
         let slot = slot_of(record.key);
@@ -310,15 +310,18 @@ impl Store {
         // The arena lives as long as the store, but the compiler cannot tell: the key is copied only where it must be.
         let record = self.log.record(location);
         let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
-        let is_key = matches!(kind, Kind::Put | Kind::Chain | Kind::Tombstone);
+        let is_key = kind.sets_key() || kind == Kind::Tombstone;
         if is_key && place.is_none() {
             reader.foreign.get_or_insert(location);
             return;
         }
         match kind {
-            Kind::Put | Kind::Chain => {
+            Kind::Put | Kind::Packed | Kind::Object => {
                 let Some(place) = place else { return };
-                // Pieces may have moved behind their head: whether they are all there is looked at in the end.
+                if kind == Kind::Object {
+                    self.objects.replay_head();
+                }
+                // Chunks may have moved behind their head: whether they are all there is looked at in the end.
                 self.point(place, location, size, expires);
             }
             Kind::Tombstone => {
@@ -339,10 +342,12 @@ impl Store {
                 self.drop_keys(if all { None } else { database }, true);
                 while self.count_detached() {}
             }
-            Kind::Piece => {
-                let bytes = record.value.len();
-                if let Some((id, number)) = chain::read_piece_key(record.key) {
-                    self.chains.replay_piece(id, number, location, bytes);
+            Kind::Chunk | Kind::Delta => {
+                let Some((id, number)) = read_chunk_key(record.key) else { return };
+                if kind == Kind::Chunk {
+                    self.objects.replay_chunk(&self.log, id, number, location);
+                } else {
+                    self.objects.replay_delta(&self.log, id, number, location);
                 }
             }
             Kind::Commit | Kind::Abort | Kind::Decision => {
@@ -355,7 +360,7 @@ impl Store {
                 }
             }
             // Formats to come: a release that writes them raises the version.
-            Kind::Delta | Kind::Prepare | Kind::Run | Kind::Packed | Kind::Chunk | Kind::Mark => {}
+            Kind::Prepare | Kind::Run | Kind::Mark => {}
         }
     }
 
@@ -447,32 +452,30 @@ impl Store {
         })
     }
 
-    /// Counts the pieces of values that are live, and drops the rest. A value whose pieces are not all there goes: its head can
-    /// be left over only when something younger took its place, and that is gone too.
-    fn settle_chains(&mut self) {
-        if self.chains.is_empty() {
+    /// Puts the chunks of values that are live in order and counts them, and drops the rest. A value whose chunks are not all there
+    /// goes: its head can be left over only when something younger took its place, and that is gone too.
+    fn settle_objects(&mut self) {
+        if !self.objects.wants_settling() {
             return;
         }
-        let head_at = |log: &crate::log::Log, location| {
-            let record = log.record(location);
-            (record.kind == Kind::Chain).then(|| chain::read_head(record.value)).flatten()
-        };
         let mut claimed: Set<u64> = Set::default();
         let mut broken: Vec<Location> = Vec::new();
         let prepared = self.transactions.prepared.values().flat_map(|prepared| &prepared.records);
-        claimed.extend(prepared.filter_map(|&at| head_at(&self.log, at)).map(|(id, _, _)| id));
+        let prepared: Vec<u64> =
+            prepared.filter_map(|&at| self.object_head(at)).map(|head| head.id).collect();
+        claimed.extend(prepared.into_iter().filter(|&id| self.objects.link(id)));
         let indexed = self.databases.iter().flatten().flat_map(|index| index.entries(&self.pool));
         for location in indexed.map(Entry::location) {
-            match head_at(&self.log, location) {
-                Some((id, bytes, pieces)) if self.chains.is_whole(id, bytes, pieces) => {
-                    claimed.insert(id);
-                }
+            let record = self.log.record(location);
+            let head = (record.kind == Kind::Object).then(|| Head::read(record.value)).flatten();
+            match head {
+                Some(head) if self.objects.link(head.id) => drop(claimed.insert(head.id)),
                 Some(_) => broken.push(location),
                 None => {}
             }
         }
-        self.chains.retain(|id| claimed.contains(&id));
-        claimed.into_iter().for_each(|id| self.chains.count_live(&mut self.log, id));
+        self.objects.retain(|id| claimed.contains(&id));
+        claimed.into_iter().for_each(|id| self.objects.count_live(&mut self.log, id));
         for location in broken {
             let record = self.log.record(location);
             let found = self.replayed_key(&record).and_then(|key| {

@@ -159,7 +159,7 @@ impl Store {
                 continue;
             };
             at += record.size;
-            if matches!(record.kind, Kind::Put | Kind::Chain | Kind::Tombstone)
+            if (record.kind.sets_key() || record.kind == Kind::Tombstone)
                 && seen.insert((record.namespace, record.key.to_vec()))
                 && seen.len() >= HOLE_KEYS_MAX
             {

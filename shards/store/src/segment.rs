@@ -140,7 +140,7 @@ pub(crate) struct Segment {
     pub(crate) base_position: u64,
     /// Bytes in use from the start.
     pub(crate) filled: usize,
-    /// Bytes of records that an index, a chain or a prepared transaction points at.
+    /// Bytes of records that an index, an object or a prepared transaction points at.
     pub(crate) live_bytes: u64,
     /// Records that older segments depend on: tombstones, flushes and the words about transactions.
     pub(crate) anchors: u32,

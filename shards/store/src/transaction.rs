@@ -5,9 +5,9 @@
 //! for it. A commit record is written only when the decision is durable, and the decision is kept until every participant's
 //! commit record is durable.
 
-use crate::chain;
 use crate::error::StoreError;
 use crate::log::Location;
+use crate::object::{Head, ValueType, cut};
 use crate::record::{Extras, Kind};
 use crate::store::Store;
 use hyperion_model::collections::Map;
@@ -62,12 +62,14 @@ impl Store {
         if bytes > self.log.batch_bytes_max() {
             return Err(StoreError::TooLarge { bytes, bytes_max: self.log.batch_bytes_max() });
         }
-        // Long values first: their pieces lie in batches of their own.
-        let mut heads: Vec<Option<[u8; chain::HEAD_BYTES]>> = Vec::with_capacity(writes.len());
+        // Long values first: their chunks lie in batches of their own.
+        let mut heads: Vec<Option<Head>> = Vec::with_capacity(writes.len());
         for write in writes {
             let head = match write.value {
                 Some(value) if value.len() > inline_max => {
-                    match self.chains.write(&mut self.log, &[value]) {
+                    let max = self.log.chunk_bytes_max();
+                    let chunks = cut(&[value], max, max);
+                    match self.objects.create(&mut self.log, ValueType::STRING, &chunks) {
                         Ok(head) => Some(head),
                         Err(error) => return Err(self.drop_heads(&heads, error)),
                     }
@@ -91,9 +93,10 @@ impl Store {
                 namespace: u16::from(write.database.0),
                 ..Extras::default()
             };
-            let (kind, value) = match (write.value, head) {
+            let head = head.map(Head::bytes);
+            let (kind, value) = match (write.value, &head) {
                 (None, _) => (Kind::Tombstone, &[][..]),
-                (Some(_), Some(head)) => (Kind::Chain, &head[..]),
+                (Some(_), Some(head)) => (Kind::Object, &head[..]),
                 (Some(value), None) => (Kind::Put, value),
             };
             let location = self.log.append(kind, &extras, write.key, &[value]).expect(appended);
@@ -139,16 +142,8 @@ impl Store {
         Ok(())
     }
 
-    fn drop_heads(
-        &mut self,
-        heads: &[Option<[u8; chain::HEAD_BYTES]>],
-        error: StoreError,
-    ) -> StoreError {
-        for head in heads.iter().flatten() {
-            if let Some((id, _, _)) = chain::read_head(head) {
-                self.chains.remove(&mut self.log, id);
-            }
-        }
+    fn drop_heads(&mut self, heads: &[Option<Head>], error: StoreError) -> StoreError {
+        heads.iter().flatten().for_each(|head| self.objects.remove(head.id));
         error
     }
 
@@ -188,7 +183,7 @@ impl Store {
             )]
             let database = DatabaseId(record.namespace as u8);
             let bytes = record.key.to_vec();
-            let head = (kind == Kind::Chain).then(|| chain::read_head(record.value)).flatten();
+            let head = self.object_head(location);
             let key = self.key(database, &bytes);
             if kind == Kind::Tombstone {
                 self.log.add_anchor(location);
@@ -196,14 +191,12 @@ impl Store {
                     self.unpoint(&key, spot, entry);
                 }
             } else {
-                if let Some((chain, bytes, pieces)) = head {
-                    // From the log, pieces may still come: they are counted in the end.
-                    if !from_log {
-                        if !self.chains.is_whole(chain, bytes, pieces) {
-                            continue;
-                        }
-                        self.chains.count_live(&mut self.log, chain);
+                // From the log, chunks may still come: they are counted in the end.
+                if let (Some(head), false) = (head, from_log) {
+                    if !self.objects.link(head.id) {
+                        continue;
                     }
+                    self.objects.count_live(&mut self.log, head.id);
                 }
                 self.point(key.place(), location, size, expires);
             }
@@ -229,12 +222,8 @@ impl Store {
     pub(crate) fn drop_prepared(&mut self, id: TransactionId, from_log: bool) {
         let Some(prepared) = self.transactions.prepared.remove(&id) else { return };
         for location in prepared.records {
-            let record = self.log.record(location);
-            if record.kind == Kind::Chain
-                && !from_log
-                && let Some((chain, _, _)) = chain::read_head(record.value)
-            {
-                self.chains.remove(&mut self.log, chain);
+            if let (Some(head), false) = (self.object_head(location), from_log) {
+                self.objects.remove(head.id);
             }
         }
         self.log.unpin(prepared.opening);

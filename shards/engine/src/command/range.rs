@@ -3,12 +3,15 @@
 use super::context::{Context, integer};
 use super::error::CommandError;
 use hyperion_model::number::parse_integer;
-use hyperion_store::Value;
+use hyperion_store::{Found, Key, Value};
 
 type Done = Result<(), CommandError>;
 
 /// Zeros that fill a gap are written from here, so that a short gap needs no copy.
-static ZEROS: [u8; 4096] = [0; 4096];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+
+/// A string up to this length is written anew when it changes; a longer one is changed where it lies.
+const WHOLE_BYTES_MAX: usize = 4096;
 
 /// APPEND key value
 pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
@@ -21,13 +24,37 @@ pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let bytes = context.store.value(&found).len() + arguments[2].len();
     check_length(context, bytes)?;
     if !arguments[2].is_empty() {
-        let expiry_ms = context.store.expiry_ms(&found);
-        context.check_room(key.bytes.len() + bytes)?;
-        context.save(&found);
-        context.store.put(&key, &[&context.scratch[..], arguments[2]], expiry_ms)?;
+        write_at(context, &key, &found, bytes - arguments[2].len(), arguments[2])?;
     }
     context.reply.integer(integer(bytes));
     Ok(())
+}
+
+/// Writes `value` into a string at `offset`, with zeros between its end and there. A long one is changed where it lies.
+fn write_at(
+    context: &mut Context<'_>,
+    key: &Key<'_>,
+    found: &Found,
+    offset: usize,
+    value: &[u8],
+) -> Done {
+    let before_bytes = context.store.value(found).len();
+    let gap = offset.saturating_sub(before_bytes);
+    let overwritten = before_bytes.saturating_sub(offset).min(value.len());
+    let after_bytes = before_bytes.max(offset + value.len());
+    let mut parts: Vec<&[u8]> = vec![&ZEROS; gap / ZEROS.len()];
+    parts.extend([&ZEROS[..gap % ZEROS.len()], value]);
+    if after_bytes > WHOLE_BYTES_MAX && overwritten <= context.store.batch_bytes_max() / 4 {
+        context.check_room(key.bytes.len() + gap + value.len())?;
+        return Ok(context.store.write_text(key, found, offset.min(before_bytes), &parts)?);
+    }
+    let expiry_ms = context.store.expiry_ms(found);
+    context.check_room(key.bytes.len() + after_bytes)?;
+    context.save(found);
+    let kept = &context.scratch[..before_bytes.min(offset)];
+    let tail = &context.scratch[before_bytes.min(offset + value.len())..];
+    let whole: Vec<&[u8]> = std::iter::once(kept).chain(parts).chain([tail]).collect();
+    Ok(context.store.put(key, &whole, expiry_ms)?)
 }
 
 /// SETRANGE key offset value
@@ -37,9 +64,7 @@ pub(super) fn setrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let offset = u64::try_from(offset).map_err(|_| CommandError::OffsetOutOfRange)?;
     let value = arguments[3];
     let found = context.store.find(&key);
-    let (before_bytes, expiry_ms) = found.as_ref().map_or((0, None), |found| {
-        (context.store.value(found).len(), context.store.expiry_ms(found))
-    });
+    let before_bytes = found.as_ref().map_or(0, |found| context.store.value(found).len());
     if value.is_empty() {
         context.reply.integer(integer(before_bytes));
         return Ok(());
@@ -47,20 +72,13 @@ pub(super) fn setrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let offset = usize::try_from(offset).map_err(|_| CommandError::TooLong)?;
     let end = offset.checked_add(value.len()).ok_or(CommandError::TooLong)?;
     check_length(context, end)?;
-    context.check_room(key.bytes.len() + before_bytes.max(end))?;
-    context.scratch.clear();
     if let Some(found) = &found {
-        context.save(found);
-    }
-    let kept = &context.scratch[..before_bytes.min(offset)];
-    let gap = offset - kept.len();
-    let tail = &context.scratch[before_bytes.min(end)..];
-    if gap <= ZEROS.len() {
-        context.store.put(&key, &[kept, &ZEROS[..gap], value, tail], expiry_ms)?;
+        write_at(context, &key, found, offset, value)?;
     } else {
-        // A gap means that the old value ends before it.
-        context.scratch.resize(offset, 0);
-        context.store.put(&key, &[&context.scratch[..], value], expiry_ms)?;
+        context.check_room(key.bytes.len() + end)?;
+        let mut whole: Vec<&[u8]> = vec![&ZEROS; offset / ZEROS.len()];
+        whole.extend([&ZEROS[..offset % ZEROS.len()], value]);
+        context.store.put(&key, &whole, None)?;
     }
     context.reply.integer(integer(before_bytes.max(end)));
     Ok(())

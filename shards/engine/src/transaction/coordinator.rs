@@ -9,7 +9,6 @@ use crate::lock::LockKey;
 use hyperion_model::collections::Map;
 use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{CoreId, DatabaseId, TransactionId, slot_of};
-use hyperion_store::StoreError;
 
 /// A core's share of the keys: where they begin in `Transaction::keys`, which is ordered by core.
 #[derive(Debug)]
@@ -201,7 +200,7 @@ impl Engine {
                 let position = self.store.appended_position();
                 self.wait(Until::Durable(position), Then::Decided(id));
             }
-            Err(StoreError::NoRoom { .. } | StoreError::TooLarge { .. }) => {
+            Err(_) => {
                 self.coordinator.undecided.push(id);
             }
         }

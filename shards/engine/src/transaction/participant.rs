@@ -110,7 +110,7 @@ impl Engine {
                 self.parked
                     .push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
             }
-            Err(error @ StoreError::TooLarge { .. }) => {
+            Err(error @ (StoreError::TooLarge { .. } | StoreError::TooManyChunks { .. })) => {
                 self.send(from, refuse(format!("ERR {error}")));
             }
         }

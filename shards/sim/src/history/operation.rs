@@ -84,6 +84,8 @@ pub enum Operation {
     Increment(KeyId),
     /// APPEND
     Append(KeyId, ValueId),
+    /// SETRANGE: key, offset, value
+    SetRange(KeyId, usize, ValueId),
     /// PEXPIREAT
     ExpireAt(KeyId, u64),
     /// MSET
@@ -111,6 +113,7 @@ impl Operation {
             | Self::Set(key, _)
             | Self::Increment(key)
             | Self::Append(key, _)
+            | Self::SetRange(key, _, _)
             | Self::ExpireAt(key, _) => vec![*key],
             Self::Delete(keys) | Self::GetAll(keys) | Self::Flush(keys) => keys.clone(),
             Self::SetAll(pairs) | Self::SetAllAbsent(pairs) => {
@@ -170,6 +173,17 @@ impl Operation {
                 let mut whole =
                     state[*key].map_or(Vec::new(), |held| values.bytes(held.value).to_vec());
                 whole.extend_from_slice(values.bytes(*tail));
+                let expiry_ms = state[*key].and_then(|held| held.expiry_ms);
+                state[*key] = Some(Held { value: values.id(&whole), expiry_ms });
+                Answer::Integer(i64::try_from(whole.len()).unwrap_or(i64::MAX))
+            }
+            Self::SetRange(key, offset, value) => {
+                let mut whole =
+                    state[*key].map_or(Vec::new(), |held| values.bytes(held.value).to_vec());
+                let bytes = values.bytes(*value);
+                let end = offset + bytes.len();
+                whole.resize(whole.len().max(end), 0);
+                whole[*offset..end].copy_from_slice(bytes);
                 let expiry_ms = state[*key].and_then(|held| held.expiry_ms);
                 state[*key] = Some(Held { value: values.id(&whole), expiry_ms });
                 Answer::Integer(i64::try_from(whole.len()).unwrap_or(i64::MAX))

@@ -128,7 +128,14 @@ impl World {
             }
             36..42 => Operation::Delete(vec![key]),
             42..50 => Operation::Increment(key),
-            50..56 => Operation::Append(key, self.any_value()),
+            50..56 => {
+                let value = self.any_value();
+                if value.is_multiple_of(3) {
+                    Operation::SetRange(key, value as usize * 7_919 % 20_000, value)
+                } else {
+                    Operation::Append(key, value)
+                }
+            }
             56..60 => Operation::ExpireAt(
                 key,
                 self.now_ms + 1 + self.random.below(2_000) - self.random.below(100),
@@ -209,6 +216,9 @@ impl World {
             Operation::Delete(keys) => ("del", names(keys)),
             Operation::Increment(key) => ("incr", vec![name(*key)]),
             Operation::Append(key, tail) => ("append", vec![name(*key), value(*tail)]),
+            Operation::SetRange(key, offset, part) => {
+                ("setrange", vec![name(*key), word(&offset.to_string()), value(*part)])
+            }
             Operation::ExpireAt(key, at_ms) => {
                 ("pexpireat", vec![name(*key), word(&at_ms.to_string())])
             }

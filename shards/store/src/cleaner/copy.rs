@@ -4,9 +4,9 @@ use super::fill::member;
 use super::filter::member_of_transaction;
 use super::walk::Step;
 use super::{Cleaner, CleanerFigures};
-use crate::chain;
 use crate::limits::{COPY_BYTES_PER_COST, COST_A_COPY, COST_A_RECORD, REPLAY_AHEAD};
 use crate::log::Location;
+use crate::object::read_chunk_key;
 use crate::record::{Extras, Kind};
 use crate::segment::State;
 use crate::store::Store;
@@ -174,7 +174,7 @@ impl Store {
         let record = self.log.record(location);
         let lsn = record.moved_lsn.or(lsn);
         match record.kind {
-            Kind::Put | Kind::Chain => {
+            Kind::Put | Kind::Packed | Kind::Object => {
                 let Some(place) = self.replayed_key(&record).map(|key| key.place()) else {
                     return Kept::Done;
                 };
@@ -196,20 +196,21 @@ impl Store {
                 self.log.add_live(copy, self.log.last_size);
                 self.log.remove_live(location);
             }
-            Kind::Piece => {
-                let Some((id, number)) = chain::read_piece_key(record.key) else {
-                    return Kept::Done;
-                };
-                if self.chains.piece(id, number) != Some(location) {
+            Kind::Chunk | Kind::Delta => {
+                let Some((id, number)) = read_chunk_key(record.key) else { return Kept::Done };
+                if !self.objects.is_live(id, number, location) {
                     return Kept::Done;
                 }
-                let copy = match self.copy(location, None, figures, cost_left) {
-                    Ok(copy) => copy,
-                    Err(kept) => return kept,
+                let salt = self.log.segments[slot as usize].salt;
+                if !record.is_intact(self.log.bytes_at(location), salt) {
+                    return Kept::Spoiled;
+                }
+                let Ok(bytes) = self.objects.rebase(&mut self.log, id, number) else {
+                    return Kept::NoRoom;
                 };
-                self.chains.move_piece(id, number, copy);
-                self.log.add_live(copy, self.log.last_size);
-                self.log.remove_live(location);
+                figures.copied_bytes += bytes as u64;
+                *cost_left =
+                    cost_left.saturating_sub(COST_A_COPY + bytes as u64 / COPY_BYTES_PER_COST);
             }
             Kind::Tombstone => {
                 let Some(key) = self.replayed_key(&record) else { return Kept::Done };
@@ -250,13 +251,7 @@ impl Store {
                 }
             }
             // A decision that is still needed pins its segment. The rest is said once, or not written yet.
-            Kind::Decision
-            | Kind::Prepare
-            | Kind::Mark
-            | Kind::Delta
-            | Kind::Run
-            | Kind::Packed
-            | Kind::Chunk => {}
+            Kind::Decision | Kind::Prepare | Kind::Mark | Kind::Run => {}
         }
         Kept::Done
     }

@@ -54,7 +54,7 @@ impl Store {
                 *cost_left = cost_left.saturating_sub(COST_A_RECORD);
                 match walk.next(&self.log.segments[*other as usize]) {
                     Step::Record(_, _, record) => match record.kind {
-                        Kind::Put | Kind::Chain => {
+                        Kind::Put | Kind::Packed | Kind::Object => {
                             if let Some(key) = self.replayed_key(&record) {
                                 filter.add(member(key.place()));
                             }

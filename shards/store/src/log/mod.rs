@@ -183,7 +183,7 @@ impl Log {
         &self.segments[slot].memory[offset..]
     }
 
-    /// The record at `location`, which an index or a chain points at.
+    /// The record at `location`, which an index or an object points at.
     #[inline(always)]
     pub(crate) fn record(&self, location: Location) -> Record<'_> {
         let (slot, offset) = self.place(location);

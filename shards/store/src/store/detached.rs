@@ -1,4 +1,4 @@
-//! Owns the indexes of a database that was flushed, until its records are counted as dead: bounded work a turn.
+//! Owns the indexes of a database that was flushed and objects that are gone, until their records are counted as dead: bounded work a turn.
 
 use super::Store;
 use crate::index::{Entry, Index};
@@ -30,7 +30,9 @@ impl Store {
 
     /// Whether records wait to be counted as dead. Until then nothing may be emptied.
     pub(crate) fn has_detached(&self) -> bool {
-        !self.detached.segments.is_empty() || !self.detached.stash.is_empty()
+        !self.detached.segments.is_empty()
+            || !self.detached.stash.is_empty()
+            || self.objects.has_dying()
     }
 
     /// Counts a slice of them. `false`: there was nothing to do.
@@ -43,6 +45,7 @@ impl Store {
             self.pool.release(id);
         }
         entries.into_iter().for_each(|entry| self.count_dead(entry, None));
+        self.objects.count_dying(&mut self.log);
         has_some
     }
 }

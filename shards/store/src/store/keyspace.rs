@@ -167,9 +167,7 @@ impl Store {
         if others_are_empty && self.transactions.is_idle() {
             self.log.all_died();
             // In the log, the head of a value of another database may come behind the flush: the cleaner has moved it.
-            if !from_log {
-                self.chains.clear();
-            }
+            self.objects.all_died(!from_log);
             self.forget_detached();
             for at in chosen.clone() {
                 for index in std::mem::take(&mut self.databases[at]) {

@@ -7,15 +7,15 @@ mod files;
 mod keyspace;
 mod policy;
 
-use crate::chain::{self, Chains};
 use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Found, Key, Pieces, Place, Value};
 use crate::error::StoreError;
 use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::log::{Location, Log, Room};
+use crate::object::{Chunks, Head, Objects, ValueType, cut};
 use crate::prefetch::prefetch;
-use crate::record::{self, Extras, Kind};
+use crate::record::{self, Kind};
 use crate::transaction::Transactions;
 use detached::Detached;
 pub use evict::Evicted;
@@ -63,6 +63,8 @@ pub struct StoreFigures {
     pub live_bytes: u64,
     /// Bytes of the indexes.
     pub index_bytes: u64,
+    /// Bytes that large values keep on the heap, beside their records.
+    pub object_bytes: u64,
     /// Segments in use.
     pub segments_in_use: u64,
     /// Segments that wait, filled with memory.
@@ -75,7 +77,7 @@ pub struct StoreFigures {
     pub cleaner: CleanerFigures,
     /// Keys that were removed to make room.
     pub evicted: u64,
-    /// What the data takes of the memory limit: indexes, and live records with what the cleaner needs beside them.
+    /// What the data takes of the memory limit: indexes, objects on the heap, and live records with what the cleaner needs beside them.
     pub used_bytes: u64,
 }
 
@@ -85,7 +87,7 @@ pub struct Store {
     pub(crate) pool: IndexPool,
     /// Per database; empty until its first key. `[owned partitions]` each.
     pub(crate) databases: Vec<Vec<Index>>,
-    pub(crate) chains: Chains,
+    pub(crate) objects: Objects,
     pub(crate) transactions: Transactions,
     pub(crate) cleaner: Cleaner,
     /// Partition to index among the owned ones; `NOT_OWNED` for those of other cores.
@@ -140,7 +142,7 @@ impl Store {
             ),
             pool: IndexPool::default(),
             databases: (0..DATABASES).map(|_| Vec::new()).collect(),
-            chains: Chains::default(),
+            objects: Objects::default(),
             transactions: Transactions::default(),
             cleaner: Cleaner::default(),
             deleted_at: vec![0; owned.len()],
@@ -304,6 +306,9 @@ impl Store {
             return None;
         }
         self.observe(self.log.position(entry.location()) + 1);
+        if record::is_object(self.log.bytes_at(entry.location())) {
+            self.observe_object(entry.location());
+        }
         let access = if USES { self.access.used(entry.access()) } else { entry.access() };
         if access != entry.access() {
             let touched = entry.with_access(access);
@@ -326,12 +331,35 @@ impl Store {
     #[must_use]
     pub fn value(&self, found: &Found) -> Value<'_> {
         let record = self.log.record(found.location);
-        if record.kind == Kind::Chain {
-            let (id, _, _) =
-                chain::read_head(record.value).expect("an indexed chain record is whole");
-            return Value::Pieces(Pieces { log: &self.log, chain: self.chains.get(id) });
+        match record.kind {
+            Kind::Object => {
+                let head = Head::read(record.value).expect("an indexed head is whole");
+                let chunks = Chunks { log: &self.log, object: self.objects.get(head.id) };
+                Value::Pieces(Pieces { value_type: head.value_type, chunks })
+            }
+            Kind::Packed => Value::Whole(record.value.get(1..).unwrap_or_default()),
+            _ => Value::Whole(record.value),
         }
-        Value::Whole(record.value)
+    }
+
+    /// What the value of a key that was just found is.
+    #[must_use]
+    pub fn value_type(&self, found: &Found) -> ValueType {
+        let record = self.log.record(found.location);
+        match record.kind {
+            Kind::Object | Kind::Packed => {
+                record.value.first().map_or(ValueType::STRING, |&tag| ValueType(tag))
+            }
+            _ => ValueType::STRING,
+        }
+    }
+
+    /// What was changed in an object counts as seen too.
+    #[cold]
+    fn observe_object(&mut self, location: Location) {
+        if let Some(head) = self.object_head(location) {
+            self.observe(self.objects.get(head.id).changed_at());
+        }
     }
 
     /// When the key expires, Unix ms.
@@ -377,29 +405,23 @@ impl Store {
         Ok(())
     }
 
-    /// Appends the record of a value, its pieces first when it is long. Gives place and size of what is to be indexed.
+    /// Appends the record of a string, its chunks first when it is long. Gives place and size of what is to be indexed.
     pub(crate) fn write_value(
         &mut self,
         key: &Key<'_>,
         value: &[&[u8]],
         expiry_ms: Option<u64>,
     ) -> Result<(Location, usize), StoreError> {
-        let extras =
-            Extras { expiry_ms, namespace: u16::from(key.database.0), ..Extras::default() };
         let bytes: usize = value.iter().map(|part| part.len()).sum();
         if bytes <= self.log.record_value_bytes_max() {
+            let extras = key.extras(expiry_ms);
             let location = self.log.append(Kind::Put, &extras, key.bytes, value)?;
             return Ok((location, self.log.last_size));
         }
-        let head = self.chains.write(&mut self.log, value)?;
-        match self.log.append(Kind::Chain, &extras, key.bytes, &[&head]) {
-            Ok(location) => Ok((location, self.log.last_size)),
-            Err(error) => {
-                let (id, _, _) = chain::read_head(&head).expect("written above");
-                self.chains.remove(&mut self.log, id);
-                Err(error)
-            }
-        }
+        let max = self.log.chunk_bytes_max();
+        let chunks = cut(value, max, max);
+        let location = self.append_object(key, ValueType::STRING, &chunks, expiry_ms)?;
+        Ok((location, self.log.last_size))
     }
 
     /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
@@ -432,7 +454,7 @@ impl Store {
         );
     }
 
-    /// Counts an entry as dead, with its chain unless the record at `heir` took it over.
+    /// Counts an entry as dead, with its object unless the record at `heir` took it over.
     fn retire(&mut self, database: usize, old: Entry, heir: Option<Location>) {
         if old.expires() {
             self.expiring[database] -= 1;
@@ -441,16 +463,13 @@ impl Store {
     }
 
     fn count_dead(&mut self, old: Entry, heir: Option<Location>) {
-        let chain_of = |log: &Log, location| {
-            let record = log.record(location);
-            (record.kind == Kind::Chain)
-                .then(|| chain::read_head(record.value).map(|(id, _, _)| id))
-                .flatten()
-        };
-        if let Some(id) = chain_of(&self.log, old.location())
-            && heir.and_then(|heir| chain_of(&self.log, heir)) != Some(id)
+        let id_at = |location| self.object_head(location).map(|head| head.id);
+        if let Some(id) = id_at(old.location())
+            && heir.and_then(id_at) != Some(id)
         {
-            self.chains.remove(&mut self.log, id);
+            self.objects.remove(id);
+            // The rest of a large one follows slice by slice.
+            self.objects.count_dying(&mut self.log);
         }
         self.log.remove_live(old.location());
     }
@@ -469,8 +488,7 @@ impl Store {
 
     /// Writes a tombstone and takes the entry out.
     fn bury(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) -> Result<(), StoreError> {
-        let extras = Extras { namespace: u16::from(key.database.0), ..Extras::default() };
-        let location = self.log.append_word(Kind::Tombstone, &extras, key.bytes)?;
+        let location = self.log.append_word(Kind::Tombstone, &key.extras(None), key.bytes)?;
         self.log.add_anchor(location);
         self.unpoint(key, spot, entry);
         Ok(())

@@ -1,6 +1,5 @@
 //! Tests of the whole store, on files that are vectors of bytes.
 
-mod chains;
 mod cleaning;
 mod damage;
 mod disk;
@@ -10,6 +9,8 @@ pub(crate) mod flips;
 mod format;
 mod golden;
 mod keyspace;
+mod long_values;
+mod objects;
 mod reuse;
 mod snapshot;
 mod transactions;

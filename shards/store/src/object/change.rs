@@ -1,0 +1,336 @@
+//! Owns the changes of an object: each is one batch, whole or absent after a crash.
+
+use super::create::Parts;
+use super::format::{
+    CHUNK_HEAD_BYTES, DELTA_HEAD_BYTES, Delta, Head, KEY_BYTES, NO_CHUNK, SPLICE_HEAD_BYTES, apply,
+    chunk_key, push_splice,
+};
+use super::{Hot, Object, Objects, ValueType};
+use crate::database::{Found, Key};
+use crate::error::StoreError;
+use crate::limits::DELTA_BYTES_MIN;
+use crate::log::{Location, Log};
+use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX};
+use crate::store::Store;
+
+/// A change of one chunk. Indexes name chunks as they are before the change as a whole; places and lengths in a chunk hold
+/// after the edits that stand before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// Bytes of a chunk are replaced.
+    Splice {
+        /// Index of the chunk.
+        chunk: usize,
+        /// First byte that is replaced.
+        at: usize,
+        /// How many are.
+        removed: usize,
+        /// What comes in their place.
+        inserted: &'a [u8],
+    },
+    /// A chunk goes, any but the first.
+    Remove {
+        /// Index of the chunk.
+        chunk: usize,
+    },
+}
+
+/// New chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Insert<'a> {
+    /// Index of the chunk that they come behind, as it is before the change.
+    pub after: usize,
+    /// The chunks, each in parts.
+    pub chunks: &'a [Vec<&'a [u8]>],
+}
+
+/// What a change does to one chunk that was there before.
+struct Touch {
+    number: u32,
+    splices: Vec<u8>,
+    /// Bytes of the chunk afterwards.
+    bytes: usize,
+    next: u32,
+    /// It gets a new base, not a delta.
+    is_rebased: bool,
+}
+
+impl Store {
+    /// The most bytes of one chunk.
+    #[must_use]
+    pub fn chunk_bytes_max(&self) -> usize {
+        self.log.chunk_bytes_max()
+    }
+
+    /// Changes an object: all edits and the insertion take effect together. `found` stays valid.
+    ///
+    /// # Errors
+    /// When there is no room, or the edits touch more than one batch holds; then nothing has changed.
+    ///
+    /// # Panics
+    /// When `found` is no object, an index or a place lies outside, a chunk becomes too long, the first chunk is to be removed, or
+    /// a chunk that is removed is edited or followed by the insertion.
+    pub fn change(
+        &mut self,
+        found: &Found,
+        edits: &[Edit<'_>],
+        insert: Option<Insert<'_>>,
+    ) -> Result<(), StoreError> {
+        let head = self.object_head(found.location).expect("only objects are changed in parts");
+        self.objects.change(&mut self.log, head.id, edits, insert)?;
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    pub(crate) fn object_head(&self, location: Location) -> Option<Head> {
+        let record = self.log.record(location);
+        (record.kind == Kind::Object).then(|| Head::read(record.value)).flatten()
+    }
+
+    /// Sets a key to a value of any type but a string, packed in one record: for what is small and rewritten whole.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn put_packed(
+        &mut self,
+        key: &Key<'_>,
+        value_type: ValueType,
+        value: &[&[u8]],
+        expiry_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let tag = [value_type.0];
+        let value: Vec<&[u8]> = std::iter::once(&tag[..]).chain(value.iter().copied()).collect();
+        let extras = key.extras(expiry_ms);
+        let location = self.log.append(Kind::Packed, &extras, key.bytes, &value)?;
+        self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Sets a key to an object of these chunks, each in parts: at least one, none longer than [`Store::chunk_bytes_max`].
+    ///
+    /// # Errors
+    /// When there is no room, or there are too many chunks; then nothing has changed.
+    pub fn put_object(
+        &mut self,
+        key: &Key<'_>,
+        value_type: ValueType,
+        chunks: &[Vec<&[u8]>],
+        expiry_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let location = self.append_object(key, value_type, chunks, expiry_ms)?;
+        self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Writes an object and its head.
+    pub(crate) fn append_object(
+        &mut self,
+        key: &Key<'_>,
+        value_type: ValueType,
+        chunks: &[Parts<'_>],
+        expiry_ms: Option<u64>,
+    ) -> Result<Location, StoreError> {
+        let head = self.objects.create(&mut self.log, value_type, chunks)?;
+        let extras = key.extras(expiry_ms);
+        let result = self.log.append(Kind::Object, &extras, key.bytes, &[&head.bytes()]);
+        if result.is_err() {
+            self.objects.remove(head.id);
+        }
+        result
+    }
+}
+
+impl Objects {
+    fn change(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        edits: &[Edit<'_>],
+        insert: Option<Insert<'_>>,
+    ) -> Result<(), StoreError> {
+        let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
+        let before = object.heap_bytes;
+        let result = object.change(log, id, edits, insert);
+        self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
+        result
+    }
+
+    /// Writes a chunk anew as it is, so that all its records before may go. Gives the bytes that were written.
+    pub(crate) fn rebase(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        number: u32,
+    ) -> Result<usize, StoreError> {
+        let object = self.objects.get_mut(&id).expect("its record is live");
+        let chunk = &object.chunks[&number];
+        let touch = Touch {
+            number,
+            splices: Vec::new(),
+            bytes: chunk.bytes as usize,
+            next: chunk.next,
+            is_rebased: true,
+        };
+        log.make_room(touch.record_bytes())?;
+        let before = object.heap_bytes;
+        object.emit(log, id, &touch);
+        self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
+        Ok(log.last_size)
+    }
+}
+
+impl Touch {
+    /// Bytes of its record, at most.
+    fn record_bytes(&self) -> usize {
+        let value = if self.is_rebased {
+            CHUNK_HEAD_BYTES + self.bytes
+        } else {
+            DELTA_HEAD_BYTES + self.splices.len()
+        };
+        // What `Log::append` asks for beside the record, and its padding.
+        RECORD_HEAD_BYTES_MAX + KEY_BYTES + value + 24
+    }
+}
+
+impl Object {
+    fn change(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        edits: &[Edit<'_>],
+        insert: Option<Insert<'_>>,
+    ) -> Result<(), StoreError> {
+        let mut removed: Vec<usize> = edits
+            .iter()
+            .filter_map(|edit| match edit {
+                Edit::Remove { chunk } => Some(*chunk),
+                Edit::Splice { .. } => None,
+            })
+            .collect();
+        removed.sort_unstable();
+        removed.dedup();
+        assert!(removed.first() != Some(&0), "the first chunk of an object stays");
+        let is_removed = |index: &usize| removed.binary_search(index).is_ok();
+        let behind = |index: usize| {
+            let next = (index + 1..self.order.len()).find(|next| !is_removed(next));
+            next.map_or(NO_CHUNK, |next| self.order[next])
+        };
+        let mut touches: Vec<Touch> = Vec::new();
+        let touch = |touches: &mut Vec<Touch>, index: usize| {
+            assert!(!is_removed(&index), "chunk {index} is removed by the same change");
+            let number = self.order[index];
+            touches.iter().rposition(|touch| touch.number == number).unwrap_or_else(|| {
+                let chunk = &self.chunks[&number];
+                touches.push(Touch {
+                    number,
+                    splices: Vec::new(),
+                    bytes: chunk.bytes as usize,
+                    next: behind(index),
+                    is_rebased: false,
+                });
+                touches.len() - 1
+            })
+        };
+        for edit in edits {
+            match *edit {
+                Edit::Splice { chunk, at, removed, inserted } => {
+                    let index = touch(&mut touches, chunk);
+                    let touch = &mut touches[index];
+                    assert!(at + removed <= touch.bytes, "a splice outside of chunk {chunk}");
+                    touch.bytes = touch.bytes - removed + inserted.len();
+                    push_splice(&mut touch.splices, at, removed, inserted);
+                }
+                Edit::Remove { chunk } => {
+                    let before = (0..chunk).rev().find(|index| !is_removed(index));
+                    let _ = touch(&mut touches, before.expect("the first chunk stays"));
+                }
+            }
+        }
+        let new = insert.as_ref().filter(|insert| !insert.chunks.is_empty());
+        let mut inserted = Vec::new();
+        if let Some(insert) = new {
+            let index = touch(&mut touches, insert.after);
+            let next = touches[index].next;
+            inserted = self.write_new(log, id, insert.chunks, next)?;
+            touches[index].next = inserted[0];
+            // Chunks are split, or appended to, when this one is full: it rests from now on.
+            touches[index].is_rebased = self.chunks[&touches[index].number].hot.is_some();
+        }
+        let bytes_max = log.chunk_bytes_max();
+        for touch in &mut touches {
+            assert!(touch.bytes <= bytes_max, "a chunk of {} bytes", touch.bytes);
+            touch.is_rebased |= self.wants_base(touch);
+        }
+        let room = touches.iter().map(Touch::record_bytes).sum();
+        if let Err(error) = log.make_room(room) {
+            self.forget_new(log, &inserted);
+            return Err(error);
+        }
+        touches.iter().for_each(|touch| self.emit(log, id, touch));
+        for &index in &removed {
+            self.drop_chunk(log, self.order[index]);
+        }
+        let mut index = 0;
+        self.order.retain(|_| {
+            index += 1;
+            removed.binary_search(&(index - 1)).is_err()
+        });
+        if let Some(insert) = new {
+            let at = insert.after + 1 - removed.partition_point(|&index| index < insert.after);
+            self.order.splice(at..at, inserted);
+        }
+        self.changed_at = log.appended_position();
+        Ok(())
+    }
+
+    /// Whether a chunk has so many deltas that a base is due.
+    fn wants_base(&self, touch: &Touch) -> bool {
+        let before = self.chunks[&touch.number].hot.as_ref().map_or(0, |hot| hot.delta_bytes);
+        let delta_bytes = before + DELTA_HEAD_BYTES + touch.splices.len() + SPLICE_HEAD_BYTES;
+        delta_bytes > (touch.bytes / 2).max(DELTA_BYTES_MIN)
+    }
+
+    /// Writes the record of a touched chunk, for which there is room.
+    fn emit(&mut self, log: &mut Log, id: u64, touch: &Touch) {
+        let there = "room was made for it";
+        let chunk = self.chunks.get_mut(&touch.number).expect("a touched chunk is there");
+        let heap_before = chunk.heap_bytes();
+        let bytes_before = chunk.bytes as usize;
+        let mut hot = chunk.hot.take().unwrap_or_else(|| {
+            let bytes = chunk.content(log).to_vec();
+            Box::new(Hot { bytes, deltas: Vec::new(), delta_bytes: 0 })
+        });
+        let fits = apply(&touch.splices, &mut hot.bytes);
+        assert!(fits && hot.bytes.len() == touch.bytes, "splices outside of a chunk");
+        if touch.is_rebased {
+            let base = chunk.base;
+            self.bytes -= bytes_before;
+            self.heap_bytes -= heap_before;
+            let generation = self.generation_next;
+            self.generation_next = generation.wrapping_add(1);
+            self.write_base(log, id, touch.number, (generation, touch.next), &[&hot.bytes])
+                .expect(there);
+            std::iter::once(base).chain(hot.deltas).for_each(|old| self.discount(log, old));
+            return;
+        }
+        let delta = Delta {
+            generation: chunk.generation,
+            sequence: u32::try_from(hot.deltas.len()).expect("a base comes before"),
+            next: touch.next,
+            splices: &touch.splices,
+        };
+        let key = chunk_key(id, touch.number);
+        let value = [&delta.head()[..], delta.splices];
+        let location = log.append(Kind::Delta, &Extras::default(), &key, &value).expect(there);
+        hot.deltas.push(location);
+        hot.delta_bytes += log.last_size;
+        chunk.next = touch.next;
+        chunk.bytes = u32::try_from(touch.bytes).expect("a chunk is below 64 KiB");
+        chunk.hot = Some(hot);
+        self.heap_bytes = self.heap_bytes - heap_before + chunk.heap_bytes();
+        self.bytes = self.bytes - bytes_before + touch.bytes;
+        self.count(log, location, log.last_size);
+    }
+}

@@ -1,0 +1,127 @@
+//! Owns the first chunks of an object, and chunks that join one: written before anything names them.
+
+use super::format::{CHUNK_HEAD_BYTES, Head, NO_CHUNK, chunk_head, chunk_key};
+use super::{Chunk, Object, Objects, ValueType};
+use crate::error::StoreError;
+use crate::limits::{OBJECT_CHUNK_BYTES_MAX, OBJECT_CHUNKS_MAX};
+use crate::log::Log;
+use crate::record::{Extras, Kind};
+
+/// The bytes of one chunk, in parts.
+pub(crate) type Parts<'a> = Vec<&'a [u8]>;
+
+impl Log {
+    /// The most bytes of one chunk here.
+    pub(crate) fn chunk_bytes_max(&self) -> usize {
+        OBJECT_CHUNK_BYTES_MAX.min(self.record_value_bytes_max() - CHUNK_HEAD_BYTES)
+    }
+}
+
+/// Cuts a value into chunks: `first` bytes for the first one, `size` for all others but the last.
+pub(crate) fn cut<'a>(value: &[&'a [u8]], first: usize, size: usize) -> Vec<Parts<'a>> {
+    let (mut chunks, mut chunk, mut left) = (Vec::new(), Parts::new(), first);
+    for part in value {
+        let mut rest = *part;
+        while !rest.is_empty() {
+            if left == 0 {
+                chunks.push(std::mem::take(&mut chunk));
+                left = size;
+            }
+            let (taken, behind) = rest.split_at(rest.len().min(left));
+            chunk.push(taken);
+            left -= taken.len();
+            rest = behind;
+        }
+    }
+    chunks.push(chunk);
+    chunks
+}
+
+impl Objects {
+    /// Writes the chunks of a new object, at least one, and gives the head that must follow. Nothing is kept when it
+    /// fails.
+    pub(crate) fn create(
+        &mut self,
+        log: &mut Log,
+        value_type: ValueType,
+        chunks: &[Parts<'_>],
+    ) -> Result<Head, StoreError> {
+        let id = log.lsn_next;
+        let mut object = Object::default();
+        object.order = object.write_new(log, id, chunks, NO_CHUNK)?;
+        object.is_counted = true;
+        object.changed_at = log.appended_position();
+        self.heap_bytes += object.heap_bytes;
+        self.objects.insert(id, object);
+        Ok(Head { value_type, id })
+    }
+}
+
+impl Object {
+    /// Writes new chunks that lead to the chunk `behind`; the caller takes them into the order. Nothing is kept when it fails.
+    pub(super) fn write_new(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        chunks: &[Parts<'_>],
+        behind: u32,
+    ) -> Result<Vec<u32>, StoreError> {
+        let count = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
+        if self.order.len() + chunks.len() > OBJECT_CHUNKS_MAX {
+            return Err(StoreError::TooManyChunks { chunks_max: OBJECT_CHUNKS_MAX });
+        }
+        let first = self.number_next;
+        let numbers: Vec<u32> = (first..first + count).collect();
+        let generation = self.generation_next;
+        for (at, parts) in chunks.iter().enumerate() {
+            let number = numbers[at];
+            let next = numbers.get(at + 1).copied().unwrap_or(behind);
+            if let Err(error) = self.write_base(log, id, number, (generation, next), parts) {
+                self.forget_new(log, &numbers[..at]);
+                return Err(error);
+            }
+        }
+        self.number_next += count;
+        self.generation_next = generation.wrapping_add(1);
+        Ok(numbers)
+    }
+
+    /// Appends a base and takes the chunk up under its number; what it was before is the caller's.
+    pub(super) fn write_base(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        number: u32,
+        (generation, next): (u32, u32),
+        parts: &[&[u8]],
+    ) -> Result<(), StoreError> {
+        let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        let bytes_max = log.chunk_bytes_max();
+        assert!(bytes <= bytes_max, "a chunk of {bytes} bytes; at most {bytes_max} are allowed");
+        let head = chunk_head(generation, next);
+        let value: Vec<&[u8]> = std::iter::once(&head[..]).chain(parts.iter().copied()).collect();
+        let key = chunk_key(id, number);
+        let location = log.append(Kind::Chunk, &Extras::default(), &key, &value)?;
+        self.count(log, location, log.last_size);
+        let chunk = Chunk::cold(location, bytes, generation, next);
+        self.bytes += bytes;
+        self.heap_bytes += chunk.heap_bytes();
+        self.chunks.insert(number, chunk);
+        Ok(())
+    }
+
+    /// Drops chunks that were written and are part of nothing.
+    pub(super) fn forget_new(&mut self, log: &mut Log, numbers: &[u32]) {
+        for number in numbers {
+            self.drop_chunk(log, *number);
+        }
+    }
+
+    /// Counts a chunk as dead and forgets it.
+    pub(super) fn drop_chunk(&mut self, log: &mut Log, number: u32) {
+        let Some(chunk) = self.chunks.remove(&number) else { return };
+        self.bytes -= chunk.bytes as usize;
+        self.heap_bytes -= chunk.heap_bytes();
+        chunk.records().for_each(|location| self.discount(log, location));
+    }
+}

@@ -1,0 +1,235 @@
+//! Owns values that do not lie in one record: objects, which are chunks in an order, and grow and change chunk by chunk.
+//!
+//! A chunk is one record, its base, and the deltas that were written since. Without deltas its bytes are read from the base, where
+//! it lies in the arena; with deltas they are kept on the heap as well, until the next base is written. The cleaner moves whole
+//! chunks: a live record of one has a new base written, and base and deltas die together.
+//!
+//! The order is a list in the log: a base or delta names the chunk that comes next, and the first chunk always has number 0. An
+//! object is reached from its head, the record that the index points at; what no head reaches is dropped at a start.
+
+mod change;
+mod create;
+mod format;
+mod replay;
+mod text;
+
+pub use change::{Edit, Insert};
+pub(crate) use create::cut;
+pub(crate) use format::{Head, read_chunk_key};
+
+use crate::limits::DYING_CHUNKS_A_SLICE;
+use crate::log::{Location, Log};
+use format::read_chunk;
+use hyperion_model::collections::Map;
+
+/// What a value is. Strings are [`ValueType::STRING`]; the others are their owners' to name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ValueType(pub u8);
+
+impl ValueType {
+    /// A string of bytes.
+    pub const STRING: Self = Self(0);
+}
+
+/// A chunk's content since its base was written.
+#[derive(Debug)]
+struct Hot {
+    bytes: Vec<u8>,
+    deltas: Vec<Location>,
+    delta_bytes: usize,
+}
+
+/// One chunk.
+#[derive(Debug)]
+struct Chunk {
+    base: Location,
+    /// Bytes of the content.
+    bytes: u32,
+    /// Tells deltas of this base from those of an earlier one.
+    generation: u32,
+    /// Number of the chunk behind it.
+    next: u32,
+    hot: Option<Box<Hot>>,
+}
+
+impl Chunk {
+    fn cold(base: Location, bytes: usize, generation: u32, next: u32) -> Self {
+        let bytes = u32::try_from(bytes).expect("a chunk is below 64 KiB");
+        Self { base, bytes, generation, next, hot: None }
+    }
+
+    fn content<'a>(&'a self, log: &'a Log) -> &'a [u8] {
+        match &self.hot {
+            Some(hot) => &hot.bytes,
+            None => read_chunk(log.record(self.base).value).expect("a base is whole").2,
+        }
+    }
+
+    /// Places of its records.
+    fn records(&self) -> impl Iterator<Item = Location> + '_ {
+        let deltas = self.hot.iter().flat_map(|hot| hot.deltas.iter().copied());
+        std::iter::once(self.base).chain(deltas)
+    }
+
+    /// Bytes beside the log.
+    fn heap_bytes(&self) -> usize {
+        let hot = self.hot.as_ref().map_or(0, |hot| {
+            size_of::<Hot>() + hot.bytes.capacity() + hot.deltas.capacity() * size_of::<Location>()
+        });
+        CHUNK_HEAP_BYTES + hot
+    }
+}
+
+/// Bytes of a chunk in the map and in the order, about.
+const CHUNK_HEAP_BYTES: usize = 2 * size_of::<(u32, Chunk)>() + size_of::<u32>();
+
+/// One object.
+#[derive(Debug, Default)]
+pub(crate) struct Object {
+    chunks: Map<u32, Chunk>,
+    /// Numbers of the chunks, in order. Empty until an object that was read from the log is linked.
+    order: Vec<u32>,
+    /// Number of the next new chunk.
+    number_next: u32,
+    generation_next: u32,
+    /// Bytes of all chunks.
+    bytes: usize,
+    /// Bytes of its live records, but the head.
+    log_bytes: u64,
+    heap_bytes: usize,
+    /// The log's position behind the last change.
+    changed_at: u64,
+    /// Its records count as live.
+    is_counted: bool,
+}
+
+impl Object {
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn changed_at(&self) -> u64 {
+        self.changed_at
+    }
+
+    pub(crate) fn chunk_count(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The bytes of the chunk at `index`.
+    pub(crate) fn chunk<'a>(&'a self, log: &'a Log, index: usize) -> &'a [u8] {
+        self.chunks[&self.order[index]].content(log)
+    }
+
+    fn chunk_bytes(&self, index: usize) -> usize {
+        self.chunks[&self.order[index]].bytes as usize
+    }
+
+    fn count(&mut self, log: &mut Log, location: Location, size: usize) {
+        log.add_live(location, size);
+        self.log_bytes += size as u64;
+    }
+
+    fn discount(&mut self, log: &mut Log, location: Location) {
+        self.log_bytes -= log.record(location).size as u64;
+        log.remove_live(location);
+    }
+}
+
+/// All objects of one core.
+#[derive(Default)]
+pub(crate) struct Objects {
+    objects: Map<u64, Object>,
+    /// Those that are gone, until their records are counted as dead.
+    dying: Vec<Object>,
+    dying_bytes: u64,
+    heap_bytes: usize,
+    /// A head was read from the log, whether its object was or not.
+    has_heads: bool,
+}
+
+impl Objects {
+    pub(crate) fn get(&self, id: u64) -> &Object {
+        self.objects.get(&id).expect("a head is indexed only with its object")
+    }
+
+    /// Bytes beside the log.
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        self.heap_bytes as u64
+    }
+
+    /// Bytes of records that count as live in the log, and whose objects are gone.
+    pub(crate) fn dying_bytes(&self) -> u64 {
+        self.dying_bytes
+    }
+
+    pub(crate) fn has_dying(&self) -> bool {
+        !self.dying.is_empty()
+    }
+
+    /// The value is gone. Its records count as live until [`Objects::count_dying`] has met them.
+    pub(crate) fn remove(&mut self, id: u64) {
+        let Some(object) = self.objects.remove(&id) else { return };
+        self.heap_bytes -= object.heap_bytes;
+        // What was only read from the log counts nowhere.
+        if object.is_counted {
+            self.dying_bytes += object.log_bytes;
+            self.dying.push(object);
+        }
+    }
+
+    /// Counts a bounded part of what is gone as dead, and gives its memory back.
+    pub(crate) fn count_dying(&mut self, log: &mut Log) {
+        let mut left = DYING_CHUNKS_A_SLICE;
+        while left > 0
+            && let Some(object) = self.dying.last_mut()
+        {
+            // An object that was read from the log and never linked has no order, and counts nowhere.
+            let Some(number) = object.order.pop() else {
+                self.dying.pop();
+                continue;
+            };
+            let Some(chunk) = object.chunks.remove(&number) else { continue };
+            left -= 1;
+            if object.is_counted {
+                for location in chunk.records() {
+                    self.dying_bytes -= log.record(location).size as u64;
+                    log.remove_live(location);
+                    left = left.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    /// All records of the log are dead: what is gone need not be counted, and with `all` nothing is left.
+    pub(crate) fn all_died(&mut self, all: bool) {
+        if all {
+            self.dying.extend(self.objects.drain().map(|(_, object)| object));
+            self.heap_bytes = 0;
+        }
+        self.dying.iter_mut().for_each(|object| object.is_counted = false);
+        self.dying_bytes = 0;
+    }
+
+    /// Whether the record at `location` is one that the chunk is made of.
+    pub(crate) fn is_live(&self, id: u64, number: u32, location: Location) -> bool {
+        let chunk = self.objects.get(&id).and_then(|object| object.chunks.get(&number));
+        chunk.is_some_and(|chunk| {
+            chunk.base == location
+                || chunk.hot.as_ref().is_some_and(|hot| hot.deltas.contains(&location))
+        })
+    }
+}
+
+/// The chunks of an object, in order.
+#[derive(Clone, Copy)]
+pub(crate) struct Chunks<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) object: &'a Object,
+}
+
+impl<'a> Chunks<'a> {
+    pub(crate) fn iter(self, from: usize) -> impl Iterator<Item = &'a [u8]> + 'a {
+        (from..self.object.chunk_count()).map(move |index| self.object.chunk(self.log, index))
+    }
+}

@@ -1,0 +1,103 @@
+//! Owns the way back of objects from the log: bases and deltas in the log's order, and in the end the chunks that heads reach.
+
+use super::format::{Delta, NO_CHUNK, apply, read_chunk};
+use super::{Chunk, Hot, Object, Objects};
+use crate::limits::OBJECT_CHUNKS_MAX;
+use crate::log::{Location, Log};
+
+impl Objects {
+    /// A base was read.
+    pub(crate) fn replay_chunk(&mut self, log: &Log, id: u64, number: u32, location: Location) {
+        let Some((generation, next, bytes)) = read_chunk(log.record(location).value) else {
+            return;
+        };
+        let object = self.objects.entry(id).or_default();
+        object.meet(number, generation);
+        object.chunks.insert(number, Chunk::cold(location, bytes.len(), generation, next));
+    }
+
+    /// A delta was read. One that does not follow on what is known of its chunk belongs to a base that was written anew: what it
+    /// changed is in that one.
+    pub(crate) fn replay_delta(&mut self, log: &Log, id: u64, number: u32, location: Location) {
+        let record = log.record(location);
+        let Some(delta) = Delta::read(record.value) else { return };
+        let object = self.objects.entry(id).or_default();
+        object.meet(number, delta.generation);
+        let Some(chunk) = object.chunks.get_mut(&number) else { return };
+        let sequence = chunk.hot.as_ref().map_or(0, |hot| hot.deltas.len());
+        if chunk.generation != delta.generation || sequence != delta.sequence as usize {
+            return;
+        }
+        let mut hot = chunk.hot.take().unwrap_or_else(|| {
+            let bytes = chunk.content(log).to_vec();
+            Box::new(Hot { bytes, deltas: Vec::new(), delta_bytes: 0 })
+        });
+        if !apply(delta.splices, &mut hot.bytes) || hot.bytes.len() > log.chunk_bytes_max() {
+            object.chunks.remove(&number);
+            return;
+        }
+        hot.deltas.push(location);
+        hot.delta_bytes += record.size;
+        chunk.next = delta.next;
+        chunk.bytes = u32::try_from(hot.bytes.len()).expect("a chunk is below 64 KiB");
+        chunk.hot = Some(hot);
+    }
+
+    /// Puts the chunks of an object that was read from the log in order, and drops those that are in none. `false`: one is missing.
+    pub(crate) fn link(&mut self, id: u64) -> bool {
+        let Some(object) = self.objects.get_mut(&id) else { return false };
+        if !object.order.is_empty() {
+            return true;
+        }
+        let mut chunks = std::mem::take(&mut object.chunks);
+        let mut next = 0;
+        while next != NO_CHUNK && object.order.len() < OBJECT_CHUNKS_MAX {
+            // A number that comes twice is not there the second time.
+            let Some(chunk) = chunks.remove(&next) else { return false };
+            object.order.push(next);
+            object.bytes += chunk.bytes as usize;
+            object.heap_bytes += chunk.heap_bytes();
+            let number = std::mem::replace(&mut next, chunk.next);
+            object.chunks.insert(number, chunk);
+        }
+        self.heap_bytes += object.heap_bytes;
+        next == NO_CHUNK
+    }
+
+    /// Counts the records of a linked object as live, once.
+    pub(crate) fn count_live(&mut self, log: &mut Log, id: u64) {
+        let Some(object) = self.objects.get_mut(&id).filter(|object| !object.is_counted) else {
+            return;
+        };
+        object.is_counted = true;
+        let records: Vec<Location> = object.chunks.values().flat_map(Chunk::records).collect();
+        for location in records {
+            let size = log.record(location).size;
+            object.count(log, location, size);
+        }
+    }
+
+    /// Keeps only the objects for which `keep` holds; what the others are made of was never counted.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u64) -> bool) {
+        self.objects.retain(|&id, _| keep(id));
+        self.heap_bytes = self.objects.values().map(|object| object.heap_bytes).sum();
+    }
+
+    /// A head was read.
+    pub(crate) fn replay_head(&mut self) {
+        self.has_heads = true;
+    }
+
+    /// Whether heads and chunks were read, which are to be brought together.
+    pub(crate) fn wants_settling(&self) -> bool {
+        self.has_heads || !self.objects.is_empty()
+    }
+}
+
+impl Object {
+    /// Numbers and generations go on above all that were read.
+    fn meet(&mut self, number: u32, generation: u32) {
+        self.number_next = self.number_next.max(number.wrapping_add(1));
+        self.generation_next = self.generation_next.max(generation.wrapping_add(1));
+    }
+}
