@@ -34,8 +34,8 @@ pub(crate) const RECORD_PART_OF_SEGMENT: usize = 8;
 pub(crate) const OBJECT_CHUNK_BYTES_MAX: usize = 65_520;
 /// Most chunks of an object.
 pub(crate) const OBJECT_CHUNKS_MAX: usize = 1 << 20;
-/// A chunk gets a new base when its deltas take half of its own length, and this at least.
-pub(crate) const DELTA_BYTES_MIN: usize = 512;
+/// A chunk gets a new base when its deltas take more than its own length, and this at least.
+pub(crate) const DELTA_BYTES_MIN: usize = 1 << 10;
 /// Chunks and deltas of values that are gone, counted as dead in one slice.
 pub(crate) const DYING_CHUNKS_A_SLICE: usize = 512;
 /// Deepest directory of one index: 2^20 segments, 300 million keys in a partition.

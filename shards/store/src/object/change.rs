@@ -289,7 +289,7 @@ impl Object {
     fn wants_base(&self, touch: &Touch) -> bool {
         let before = self.chunks[&touch.number].hot.as_ref().map_or(0, |hot| hot.delta_bytes);
         let delta_bytes = before + DELTA_HEAD_BYTES + touch.splices.len() + SPLICE_HEAD_BYTES;
-        delta_bytes > (touch.bytes / 2).max(DELTA_BYTES_MIN)
+        delta_bytes > touch.bytes.max(DELTA_BYTES_MIN)
     }
 
     /// Writes the record of a touched chunk, for which there is room.

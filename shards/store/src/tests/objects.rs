@@ -131,7 +131,7 @@ fn a_chunk_that_changes_for_ever_stays_small() {
         }
     }
     let figures = world.store.figures();
-    assert!(figures.live_bytes < 6_000 + 4_000, "{figures:?}");
+    assert!(figures.live_bytes < 6_000 + 4_500, "{figures:?}");
     let expected = chunks_of(&mut world, b"hot");
     world.turn();
     let mut again = world.reopen().expect("no damage");
