@@ -9,7 +9,7 @@ use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
 use crate::database::Place;
 use crate::error::Damage;
 use crate::index::Entry;
-use crate::limits::REPLAY_AHEAD;
+use crate::limits::{HOLE_KEYS_MAX, REPLAY_AHEAD};
 use crate::log::{Location, SEAL_BATCH_BYTES};
 use crate::object::{Head, read_chunk_key};
 use crate::record::{Kind, Record};
@@ -39,6 +39,8 @@ pub struct Recovered {
     pub durable_lsn: u64,
     /// Damage that [`Store::salvage`] stepped over, in the order of the log.
     pub holes: Vec<Hole>,
+    /// Keys, with their database, that went because parts of their values are missing: told up to a limit.
+    pub incomplete: Vec<(u16, Vec<u8>)>,
     /// Where the log was cut: segment id and offset, when bytes behind it were ignored.
     pub cut: Option<(u64, u64)>,
     /// Slots of segments that do not count: their headers must be written and synced, then [`Store::freed`] called, all
@@ -217,7 +219,7 @@ impl Store {
         for &slot in &recovered.dropped {
             self.log.free_dropped(slot);
         }
-        self.settle_objects();
+        recovered.incomplete = self.settle_objects();
         recovered.batches = reader.batches;
         recovered.records = reader.records;
         recovered.durable_lsn = reader.claimed_lsn;
@@ -453,10 +455,11 @@ impl Store {
     }
 
     /// Puts the chunks of values that are live in order and counts them, and drops the rest. A value whose chunks are not all there
-    /// goes: its head can be left over only when something younger took its place, and that is gone too.
-    fn settle_objects(&mut self) {
+    /// goes, and its key is given: a part of it was lost, or what took its place.
+    fn settle_objects(&mut self) -> Vec<(u16, Vec<u8>)> {
+        let mut incomplete = Vec::new();
         if !self.objects.wants_settling() {
-            return;
+            return incomplete;
         }
         let mut claimed: Set<u64> = Set::default();
         let mut broken: Vec<Location> = Vec::new();
@@ -485,8 +488,12 @@ impl Store {
             if let Some((spot, entry, bytes, database)) = found {
                 let key = self.key(database, &bytes);
                 self.unpoint(&key, spot, entry);
+                if incomplete.len() < HOLE_KEYS_MAX {
+                    incomplete.push((u16::from(database.0), bytes));
+                }
             }
         }
+        incomplete
     }
 }
 

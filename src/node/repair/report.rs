@@ -41,8 +41,16 @@ pub(super) fn report(
         "keys_saved": cores.iter().map(|core| core.store.figures().keys).sum::<u64>(),
         "damaged_places": damage,
         "damaged_files": files,
+        "incomplete_values": cores.iter().flat_map(incomplete).collect::<Vec<Value>>(),
         "meaning": MEANING,
     })
+}
+
+/// Keys that went because a part of a long value of theirs is lost.
+fn incomplete(core: &Offline) -> Vec<Value> {
+    let one =
+        |(database, key): &(u16, Vec<u8>)| json!({ "database": database, "key": shown_key(key) });
+    core.recovered.incomplete.iter().map(one).collect()
 }
 
 fn holes(core: &Offline, quarantined: &impl Fn(&Path) -> PathBuf) -> Vec<Value> {

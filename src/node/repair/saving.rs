@@ -88,6 +88,10 @@ fn tell(cores: &[Offline], report: &Path) {
             );
         }
     }
+    let incomplete: usize = cores.iter().map(|core| core.recovered.incomplete.len()).sum();
+    if incomplete > 0 {
+        tracing::warn!("{incomplete} keys are not saved: parts of their long values are lost");
+    }
     let lost: u64 = cores.iter().map(Offline::records_lost_max).sum();
     let keys: u64 = cores.iter().map(|core| core.store.figures().keys).sum();
     tracing::warn!(

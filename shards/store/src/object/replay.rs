@@ -16,14 +16,14 @@ impl Objects {
         object.chunks.insert(number, Chunk::cold(location, bytes.len(), generation, next));
     }
 
-    /// A delta was read. One that does not follow on what is known of its chunk belongs to a base that was written anew: what it
-    /// changed is in that one.
+    /// A delta was read. One that does not follow on what is known of its chunk belongs to a base that is gone: it was written anew
+    /// since, and comes later, or else it is lost, and with it the value.
     pub(crate) fn replay_delta(&mut self, log: &Log, id: u64, number: u32, location: Location) {
         let record = log.record(location);
         let Some(delta) = Delta::read(record.value) else { return };
         let object = self.objects.entry(id).or_default();
         object.meet(number, delta.generation);
-        let Some(chunk) = object.chunks.get_mut(&number) else { return };
+        let Some(mut chunk) = object.chunks.remove(&number) else { return };
         let sequence = chunk.hot.as_ref().map_or(0, |hot| hot.deltas.len());
         if chunk.generation != delta.generation || sequence != delta.sequence as usize {
             return;
@@ -33,7 +33,6 @@ impl Objects {
             Box::new(Hot { bytes, deltas: Vec::new(), delta_bytes: 0 })
         });
         if !apply(delta.splices, &mut hot.bytes) || hot.bytes.len() > log.chunk_bytes_max() {
-            object.chunks.remove(&number);
             return;
         }
         hot.deltas.push(location);
@@ -41,6 +40,7 @@ impl Objects {
         chunk.next = delta.next;
         chunk.bytes = u32::try_from(hot.bytes.len()).expect("a chunk is below 64 KiB");
         chunk.hot = Some(hot);
+        object.chunks.insert(number, chunk);
     }
 
     /// Puts the chunks of an object that was read from the log in order, and drops those that are in none. `false`: one is missing.

@@ -5,7 +5,7 @@
 use super::disk::{Contents, SEGMENT_BYTES, World, pattern};
 use crate::manifest::{Manifest, ManifestError};
 use crate::segment::{HEADER_USED_BYTES, Header, HeaderState};
-use crate::{Damage, Recovered, Store, Write, mend};
+use crate::{Damage, Edit, Recovered, Store, Write, mend};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ fn id(count: u64) -> TransactionId {
     TransactionId::new(1, CoreId(0), count)
 }
 
-/// Every kind of record: small and wide, with expiry and database, long values, tombstones, flushes, transactions of each end,
+/// Every kind of record: small and wide, with expiry and database, long values and their changes, tombstones, flushes, transactions of each end,
 /// and starts in between.
 fn step(world: &mut World, step: u64) {
     let key = (step % 41).to_le_bytes();
@@ -69,9 +69,28 @@ fn step(world: &mut World, step: u64) {
             world.retry(|store| store.prepare(id(step), &writes));
         }
         10 => world.retry(|store| store.abort_prepared(id(step - 1))),
+        7 | 13 | 14 => change_long(world, step),
         12 if step > 100 => world.retry(|store| store.flush(Some(DatabaseId(3)))),
         _ => world.put(&key, &pattern(step, 2_000)),
     }
+}
+
+/// Changes the long value where it lies: a few bytes, or so many that a chunk gets a new base, or at its end.
+fn change_long(world: &mut World, step: u64) {
+    world.put_in(0, b"before", b"a batch before", None);
+    world.write();
+    world.retry(|store| {
+        let key = store.key(DatabaseId(0), b"long");
+        let Some(found) = store.find(&key) else { return Ok(()) };
+        let length = store.value(&found).len();
+        let (offset, bytes) = match step % 4 {
+            0 => (length, 300),
+            1 => (length / 2, 7),
+            2 => (100, 6_000),
+            _ => (200, 40),
+        };
+        store.write_text(&key, &found, offset, &[&pattern(step, bytes)])
+    });
 }
 
 fn history(cleans: bool) -> History {
@@ -339,5 +358,41 @@ fn a_search_for_heads_looks_at_every_place_that_is_not_among_zeros() {
             assert!(head_at == 0 || seen.contains(&head_at), "{head_at} {zeros_before_kind}");
             assert!(seen.len() < 100, "{head_at}: {} places", seen.len());
         }
+    }
+}
+
+/// A change of a long value is lost, later ones of the same chunk are not: without what they follow on they mean nothing, and the
+/// value is told as lost.
+#[test]
+fn a_lost_change_of_a_long_value_takes_the_value_with_it() {
+    // The first change is a delta, or so much that the chunk gets a new base: two splices of most of it.
+    for lost_bytes in [7, 6_000] {
+        let mut world = World::new();
+        world.put(b"long", &pattern(1, 30_000));
+        world.sync();
+        for (seed, at, removed) in [(2, 100, lost_bytes), (3, 300, 9), (4, 20, 5)] {
+            world.retry(|store| {
+                let key = store.key(DatabaseId(0), b"long");
+                let found = store.find(&key).expect("it is there");
+                let inserted = &pattern(seed, removed)[..];
+                store.change(&found, &[Edit::Splice { chunk: 0, at, removed, inserted }; 2], None)
+            });
+            world.sync();
+        }
+        for seed in 0..4 {
+            world.put(b"other", &pattern(seed, 40));
+            world.sync();
+        }
+        let mut files = world.disk.files.clone();
+        let changes = world.disk.writes.len() - 4 - 3;
+        let (segment, start, _) = world.disk.writes[changes];
+        files.get_mut(&segment).expect("it is there")[start + 60] ^= 1;
+        let mut opener = Opener::default();
+        let (recovered, contents) = opener.open(&files, true);
+        let recovered = recovered.expect("no other core's keys");
+        assert_eq!(recovered.holes.len(), 1, "{:?}", recovered.holes);
+        let keys: Vec<&[u8]> = contents.keys().map(|(_, key)| &key[..]).collect();
+        assert_eq!(keys, [b"other"], "{lost_bytes} bytes were lost");
+        assert_eq!(recovered.incomplete, [(0, b"long".to_vec())]);
     }
 }
