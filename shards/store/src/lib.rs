@@ -31,7 +31,7 @@ pub use cleaner::CleanerFigures;
 pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
 pub use log::{Append, Room, SyncTicket};
-pub use object::{Edit, Insert, ValueType};
+pub use object::{Edit, Insert, ValueHandle, ValueType};
 pub use record::Attributes;
 pub use recovery::{Recovered, Unresolved};
 pub use salvage::Hole;

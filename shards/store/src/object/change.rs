@@ -133,6 +133,16 @@ impl Store {
         expiry_ms: Option<u64>,
     ) -> Result<Location, StoreError> {
         let head = self.objects.create(&mut self.log, value_type, chunks)?;
+        self.append_head(key, head, expiry_ms)
+    }
+
+    /// Writes the head of an object; without room for it the object goes too.
+    pub(crate) fn append_head(
+        &mut self,
+        key: &Key<'_>,
+        head: Head,
+        expiry_ms: Option<u64>,
+    ) -> Result<Location, StoreError> {
         let extras = key.extras(expiry_ms);
         let result = self.log.append(Kind::Object, &extras, key.bytes, &[&head.bytes()]);
         if result.is_err() {
@@ -174,9 +184,13 @@ impl Objects {
             is_rebased: true,
         };
         log.make_room(touch.record_bytes())?;
-        let before = object.heap_bytes;
+        let (heap_before, log_before) = (object.heap_bytes, object.log_bytes);
         object.emit(log, id, &touch);
-        self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
+        if object.is_gone {
+            self.dying_bytes = self.dying_bytes - log_before + object.log_bytes;
+        } else {
+            self.heap_bytes = self.heap_bytes - heap_before + object.heap_bytes;
+        }
         Ok(log.last_size)
     }
 }

@@ -10,12 +10,16 @@
 mod change;
 mod create;
 mod format;
+mod read;
 mod replay;
+mod stage;
 mod text;
 
 pub use change::{Edit, Insert};
 pub(crate) use create::cut;
 pub(crate) use format::{Head, read_chunk_key};
+pub use read::ValueHandle;
+pub(crate) use stage::Staged;
 
 use crate::limits::DYING_CHUNKS_A_SLICE;
 use crate::log::{Location, Log};
@@ -101,6 +105,10 @@ pub(crate) struct Object {
     changed_at: u64,
     /// Its records count as live.
     is_counted: bool,
+    /// Those who read it in parts.
+    pins: u32,
+    /// No key has it any more: it goes when nobody reads it.
+    is_gone: bool,
 }
 
 impl Object {
@@ -153,6 +161,10 @@ impl Objects {
         self.objects.get(&id).expect("a head is indexed only with its object")
     }
 
+    fn get_mut(&mut self, id: u64) -> &mut Object {
+        self.objects.get_mut(&id).expect("a head is indexed only with its object")
+    }
+
     /// Bytes beside the log.
     pub(crate) fn heap_bytes(&self) -> u64 {
         self.heap_bytes as u64
@@ -169,6 +181,12 @@ impl Objects {
 
     /// The value is gone. Its records count as live until [`Objects::count_dying`] has met them.
     pub(crate) fn remove(&mut self, id: u64) {
+        if let Some(object) = self.objects.get_mut(&id).filter(|object| object.pins > 0) {
+            object.is_gone = true;
+            self.heap_bytes -= object.heap_bytes;
+            self.dying_bytes += object.log_bytes;
+            return;
+        }
         let Some(object) = self.objects.remove(&id) else { return };
         self.heap_bytes -= object.heap_bytes;
         // What was only read from the log counts nowhere.
@@ -201,14 +219,18 @@ impl Objects {
         }
     }
 
-    /// All records of the log are dead: what is gone need not be counted, and with `all` nothing is left.
-    pub(crate) fn all_died(&mut self, all: bool) {
+    /// All records of the log are dead: what is gone need not be counted, and with `all` nothing is left but what is read.
+    pub(crate) fn all_died(&mut self, log: &mut Log, all: bool) {
+        self.dying_bytes = 0;
         if all {
-            self.dying.extend(self.objects.drain().map(|(_, object)| object));
+            let unread = self.objects.extract_if(|_, object| object.pins == 0);
+            self.dying.extend(unread.map(|(_, object)| object));
             self.heap_bytes = 0;
         }
         self.dying.iter_mut().for_each(|object| object.is_counted = false);
-        self.dying_bytes = 0;
+        if all {
+            self.count_pinned(log);
+        }
     }
 
     /// Whether the record at `location` is one that the chunk is made of.

@@ -35,8 +35,9 @@ impl Store {
         let length = self.value(found).len();
         assert!(offset <= length, "a string of {length} bytes is written at {offset}");
         let bytes: usize = value.iter().map(|part| part.len()).sum();
-        let Value::Pieces(pieces) = self.value(found) else {
-            return self.text_to_object(key, found, offset, value);
+        let pieces = match self.value(found) {
+            Value::Pieces(pieces) if !self.is_pinned(found) => pieces,
+            _ => return self.write_anew(key, found, offset, value),
         };
         let (count, max) = (pieces.chunks.object.chunk_count(), self.chunk_bytes_max());
         let each = if count > 1 { pieces.chunks.object.chunk_bytes(0) } else { max };
@@ -60,8 +61,8 @@ impl Store {
         self.change(found, &edits, insert)
     }
 
-    /// Writes a string that lies in one record as an object, changed.
-    fn text_to_object(
+    /// Writes a string that lies in one record, or that somebody reads in parts, as another object, changed.
+    fn write_anew(
         &mut self,
         key: &Key<'_>,
         found: &Found,
@@ -70,7 +71,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut before = std::mem::take(&mut self.scratch);
         before.clear();
-        before.extend_from_slice(self.log.record(found.location).value);
+        self.value(found).copy_range(0, usize::MAX, &mut before);
         let bytes: usize = value.iter().map(|part| part.len()).sum();
         let kept = &before[before.len().min(offset + bytes)..];
         let whole: Vec<&[u8]> = std::iter::once(&before[..offset])

@@ -167,7 +167,8 @@ impl Store {
         if others_are_empty && self.transactions.is_idle() {
             self.log.all_died();
             // In the log, the head of a value of another database may come behind the flush: the cleaner has moved it.
-            self.objects.all_died(!from_log);
+            self.staged = self.staged.take().filter(|_| from_log);
+            self.objects.all_died(&mut self.log, !from_log);
             self.forget_detached();
             for at in chosen.clone() {
                 for index in std::mem::take(&mut self.databases[at]) {

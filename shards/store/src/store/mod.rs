@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::log::{Location, Log, Room};
-use crate::object::{Chunks, Head, Objects, ValueType, cut};
+use crate::object::{Chunks, Head, Objects, Staged, ValueType, cut};
 use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::transaction::Transactions;
@@ -88,6 +88,8 @@ pub struct Store {
     /// Per database; empty until its first key. `[owned partitions]` each.
     pub(crate) databases: Vec<Vec<Index>>,
     pub(crate) objects: Objects,
+    /// A long string that is being written ahead of its command.
+    pub(crate) staged: Option<Staged>,
     pub(crate) transactions: Transactions,
     pub(crate) cleaner: Cleaner,
     /// Partition to index among the owned ones; `NOT_OWNED` for those of other cores.
@@ -143,6 +145,7 @@ impl Store {
             pool: IndexPool::default(),
             databases: (0..DATABASES).map(|_| Vec::new()).collect(),
             objects: Objects::default(),
+            staged: None,
             transactions: Transactions::default(),
             cleaner: Cleaner::default(),
             deleted_at: vec![0; owned.len()],
@@ -416,6 +419,10 @@ impl Store {
         if bytes <= self.log.record_value_bytes_max() {
             let extras = key.extras(expiry_ms);
             let location = self.log.append(Kind::Put, &extras, key.bytes, value)?;
+            return Ok((location, self.log.last_size));
+        }
+        if let Some(head) = self.take_staged(value) {
+            let location = self.append_head(key, head, expiry_ms)?;
             return Ok((location, self.log.last_size));
         }
         let max = self.log.chunk_bytes_max();

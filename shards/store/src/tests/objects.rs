@@ -433,3 +433,102 @@ fn the_longest_chunk_fits_a_record() {
     let mut again = world.reopen().expect("no damage");
     assert!(chunks_of(&mut again, b"list") == [pattern(1, bytes_max), pattern(2, bytes_max)]);
 }
+
+/// A long string that is read in parts stays what it was: overwritten, changed, deleted, flushed, moved by the cleaner.
+#[test]
+fn a_value_that_is_read_in_parts_stays_as_it_was() {
+    for fate in 0..6 {
+        let mut world = World::new();
+        let expected = pattern(fate, 100_000);
+        world.put(b"long", &expected);
+        world.put_in(1, b"other", &pattern(9, 20_000), None);
+        world.turn();
+        let key = world.store.key(DatabaseId(0), b"long");
+        let found = world.store.find(&key).expect("it is there");
+        let handle = world.store.handle(&found).expect("it lies in chunks");
+        world.store.pin_value(handle);
+        let (mut read, mut next) = (Vec::new(), 0);
+        loop {
+            let before = read.len();
+            next = world.store.copy_part(handle, next, 10_000, &mut read);
+            if read.len() == before {
+                break;
+            }
+            match (fate, next) {
+                (1, 4) => world.put(b"long", &pattern(77, 90_000)),
+                (2, 4) => assert!(world.delete(b"long")),
+                (3, 4) => world.retry(|store| store.flush(None)),
+                (4, 4) => world.retry(|store| store.flush(Some(DatabaseId(0)))),
+                (5, 4) => world.retry(|store| {
+                    let key = store.key(DatabaseId(0), b"long");
+                    let found = store.find(&key).expect("it is there");
+                    store.write_text(&key, &found, 50_000, &[b"changed"])
+                }),
+                _ => {}
+            }
+            for seed in 0..20 {
+                world.put(b"filler", &pattern(seed, 3_000));
+                world.store.clean_eagerly();
+                world.store.clean();
+                world.turn();
+            }
+        }
+        let differs = read.iter().zip(&expected).position(|(left, right)| left != right);
+        assert_eq!((read.len(), differs), (expected.len(), None), "fate {fate}");
+        world.store.unpin_value(handle);
+        world.retry(|store| store.flush(None));
+        while world.store.wants_cleaning() && world.store.clean() {
+            world.turn();
+            world.supply();
+        }
+        assert_eq!(world.store.figures().live_bytes, 0, "fate {fate}");
+        assert_eq!(world.store.figures().object_bytes, 0, "fate {fate}");
+        world.turn();
+        let mut again = world.reopen().expect("no damage");
+        assert!(again.contents().is_empty(), "fate {fate}");
+    }
+}
+
+/// A long string that is written ahead of its command is nothing until then, and nothing after a start.
+#[test]
+fn a_staged_value_is_there_with_its_command() {
+    let value = pattern(1, 100_000);
+    let stage_all = |world: &mut World, value: &[u8]| {
+        let mut is_new = true;
+        while !world.retry(|store| store.stage(value, 20_000, std::mem::take(&mut is_new))) {
+            world.store.clean_eagerly();
+            world.store.clean();
+            world.turn();
+        }
+    };
+    let mut world = World::new();
+    stage_all(&mut world, &value);
+    assert_eq!(world.get(b"long"), None);
+    world.turn();
+    let before = world.disk.written_bytes();
+    world.store.offer_staged(&value);
+    world.put(b"long", &value);
+    world.turn();
+    assert!(world.disk.written_bytes() - before < 1_000, "the chunks were there");
+    assert!(!world.store.has_staged());
+    assert!(world.get(b"long").as_ref() == Some(&value));
+    assert!(world.reopen().expect("no damage").get(b"long").as_ref() == Some(&value));
+    // Another value of the same length does not get them.
+    let other = pattern(2, 100_000);
+    stage_all(&mut world, &value);
+    world.store.offer_staged(&value);
+    world.put(b"long", &other);
+    assert!(world.get(b"long").as_ref() == Some(&other));
+    world.turn();
+    // Left alone, it goes; a start does not see it.
+    let again = world.reopen().expect("no damage");
+    world.store.drop_staged();
+    assert_eq!(world.store.figures().live_bytes, again.store.figures().live_bytes);
+    stage_all(&mut world, &value);
+    world.retry(|store| store.flush(None));
+    assert!(!world.store.has_staged());
+    stage_all(&mut world, &value);
+    world.store.offer_staged(&value);
+    world.put(b"long", &value);
+    assert!(world.get(b"long").as_ref() == Some(&value));
+}
