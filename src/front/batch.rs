@@ -1,5 +1,6 @@
 //! Owns what cores send each other for clients: the commands of a turn, and their answers.
 
+use hyperion_engine::Handle;
 use hyperion_engine::command::CommandSpec;
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
@@ -11,6 +12,8 @@ use super::limits::OUTPUT_KEEP_BYTES;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommandHead {
     pub(crate) connection: ConnectionId,
+    /// Its answer is dropped.
+    pub(crate) is_silent: bool,
     pub(crate) spec: &'static CommandSpec,
     pub(crate) database: DatabaseId,
     pub(crate) protocol: Protocol,
@@ -79,6 +82,9 @@ pub(crate) struct ReplyBatch {
     pub(crate) bytes: Vec<u8>,
     /// The highest position that one of them observed of the answering core's log.
     pub(crate) observed: u64,
+    /// Answers that go on with a long string: the answer's place among the heads, the string's length, and its handle at the core that
+    /// answers.
+    pub(crate) later: Vec<(usize, u64, Handle)>,
 }
 
 impl ReplyBatch {
@@ -88,6 +94,7 @@ impl ReplyBatch {
             heads: Vec::with_capacity(self.heads.len()),
             bytes: Vec::with_capacity(self.bytes.len().min(OUTPUT_KEEP_BYTES)),
             observed: 0,
+            later: Vec::new(),
         };
         Box::new(std::mem::replace(self, next))
     }

@@ -74,6 +74,8 @@ pub(crate) struct Client {
     /// Its answers wait for another core's, to leave together; and they have waited long enough.
     pub(crate) is_gathering: bool,
     pub(crate) is_overdue: bool,
+    /// A long string is on its way to it.
+    pub(crate) is_streaming: bool,
     /// It will send nothing more.
     pub(crate) has_ended: bool,
     /// Nothing of it runs any more; it is closed when its answers have left.
@@ -134,6 +136,7 @@ impl Client {
             is_dirty: false,
             is_gathering: false,
             is_overdue: false,
+            is_streaming: false,
             has_ended: false,
             is_closing: false,
             session: Session::new(is_open),

@@ -5,11 +5,13 @@ use std::time::Instant;
 use hyperion_engine::command::{CommandError, CommandSpec, Flags, Run};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket};
 use hyperion_model::ReplyWriter;
+use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
 use super::client::{Client, Hold};
 use super::limits::BACKLOG_BATCHES_MAX;
 use super::replies::Replies;
+use super::streams::Stream;
 use crate::node::{Io, NodeCore};
 
 /// What became of a command.
@@ -77,6 +79,7 @@ impl NodeCore {
             database: client.session.database,
             arguments,
             own_core_only: client.own_core_only,
+            client: (self.index, client_word(client.connection)),
         };
         let progress = match self.engine.route(&request) {
             Route::Here => self.run_here(client, &request),
@@ -126,11 +129,19 @@ impl NodeCore {
         let buffer =
             if is_in_order { client.output.buffer() } else { client.output.lane_buffer(own) };
         let before = buffer.len();
-        let outcome = self.engine.execute(request, &mut Replies::new(buffer, protocol));
+        // What is silenced is not brought.
+        let mut replies = if is_silent {
+            Replies::new(buffer, protocol)
+        } else {
+            Replies::streaming(buffer, protocol)
+        };
+        let outcome = self.engine.execute(request, &mut replies);
+        let later = replies.later;
         let observed = match outcome {
             Outcome::Done { observed } => observed,
-            Outcome::Locked | Outcome::NoRoom => {
+            Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
                 buffer.truncate(before);
+                self.is_unfinished |= outcome == Outcome::Unfinished;
                 self.hold_again(client);
                 return Progress::Held;
             }
@@ -146,6 +157,16 @@ impl NodeCore {
             client.output.mark(observed, self.engine.released_position());
         } else {
             client.output.owe(own, is_silent);
+        }
+        if let Some((bytes_left, handle)) = later {
+            let stream = Stream { core: own, handle, chunk: 0, bytes_left, is_asked: false };
+            self.engine.store_mut().pin_value(handle);
+            if is_in_order {
+                client.output.begin_stream(stream);
+            } else {
+                client.output.paid_in_parts(own, length, observed, stream);
+            }
+        } else if !is_in_order {
             client.output.paid(own, length, observed);
         }
         if let Some(since) = timed {
@@ -168,6 +189,7 @@ impl NodeCore {
             u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");
         let head = CommandHead {
             connection: client.connection,
+            is_silent: client.is_silent(),
             spec: request.spec,
             database: request.database,
             protocol: client.session.protocol,
@@ -265,6 +287,11 @@ impl NodeCore {
         client.output.owe(own, silent);
         client.output.paid(own, length, observed);
     }
+}
+
+/// A connection as the engine names it.
+pub(super) fn client_word(connection: ConnectionId) -> u64 {
+    u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";

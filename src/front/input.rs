@@ -78,6 +78,9 @@ impl NodeCore {
             client.input.extend_from_slice(&bytes[used..]);
             self.input_bytes += bytes.len() - used;
         } else {
+            // A long command gets its room at once: growing would move what is there again and again.
+            let missing = client.input_needed.saturating_sub(client.input.len());
+            client.input.reserve(missing.max(bytes.len()));
             client.input.extend_from_slice(bytes);
             self.input_bytes += bytes.len();
             if client.input.len() >= client.input_needed {
@@ -227,8 +230,13 @@ impl NodeCore {
             for line in lines {
                 let Some(spec) = line.spec else { continue };
                 line.with_arguments(input, |arguments| {
-                    let request =
-                        Request { spec, database, arguments, own_core_only: client.own_core_only };
+                    let request = Request {
+                        spec,
+                        database,
+                        arguments,
+                        own_core_only: client.own_core_only,
+                        client: (0, 0),
+                    };
                     self.engine.prefetch(&request, step);
                 });
             }

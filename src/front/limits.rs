@@ -6,6 +6,8 @@ pub(crate) const LINES_AHEAD: usize = 16;
 pub(crate) const PREFETCH_KEYS_MIN: u64 = 32_768;
 /// Unsent output above which a client's commands wait.
 pub(crate) const OUTPUT_PAUSE_BYTES: usize = 1 << 20;
+/// Bytes of a long string that a turn brings a client, about.
+pub(crate) const STREAM_PART_BYTES: usize = 256 << 10;
 /// Answers that wait for those of other cores, to leave in one send; longer ones leave at once, and all leave with the next tick.
 pub(crate) const GATHER_BYTES: usize = 16 << 10;
 /// Unread input of a waiting client above which nothing more is received from it.

@@ -10,9 +10,11 @@ pub(crate) mod limits;
 mod output;
 mod peers;
 mod replies;
+mod streams;
 
 pub(crate) use client::Client;
 pub(crate) use commands::{FrontAsk, FrontPart};
 pub(crate) use http::HttpDoor;
 pub(crate) use input::Lines;
 pub(crate) use peers::ParkedCommands;
+pub(crate) use streams::StreamMail;

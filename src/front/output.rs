@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::limits::OUTPUT_KEEP_BYTES;
+use super::streams::Stream;
 
 /// Bytes up to `end` may leave once the log has released `position`.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +17,17 @@ struct Mark {
 struct Lane {
     bytes: Vec<u8>,
     taken: usize,
-    /// Length of each answer, and what it observed of this core's log.
-    answers: VecDeque<(usize, u64)>,
+    answers: VecDeque<Paid>,
+}
+
+/// An answer that came before those that were owed earlier.
+#[derive(Clone, Copy, Debug)]
+struct Paid {
+    length: usize,
+    /// What it observed of this core's log.
+    observed: u64,
+    /// The string that follows on its bytes.
+    stream: Option<Stream>,
 }
 
 /// An answer that is owed, in the order of the commands.
@@ -34,13 +44,15 @@ pub(crate) struct Output {
     marks: VecDeque<Mark>,
     owed: VecDeque<Owed>,
     lanes: Vec<Lane>,
+    /// A long string whose rest comes next; what follows waits in the lanes.
+    stream: Option<Stream>,
 }
 
 impl Output {
     /// Whether no other core owes an answer: the next may be written straight to the end.
     #[inline]
     pub(crate) fn is_in_order(&self) -> bool {
-        self.owed.is_empty()
+        self.owed.is_empty() && self.stream.is_none()
     }
 
     /// Answers that other cores owe, and those behind them.
@@ -51,6 +63,11 @@ impl Output {
     /// Bytes that wait.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() + self.lanes.iter().map(|lane| lane.bytes.len()).sum::<usize>()
+    }
+
+    /// Bytes that wait and are in order.
+    pub(crate) fn ready_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -99,14 +116,69 @@ impl Output {
 
     /// An answer of `length` bytes was added to `core`'s lane.
     pub(crate) fn paid(&mut self, core: u16, length: usize, observed: u64) {
-        self.lane(core).answers.push_back((length, observed));
+        self.pay(core, Paid { length, observed, stream: None });
+    }
+
+    /// As [`Output::paid`], for an answer of which `stream` is the rest.
+    pub(crate) fn paid_in_parts(
+        &mut self,
+        core: u16,
+        length: usize,
+        observed: u64,
+        stream: Stream,
+    ) {
+        self.pay(core, Paid { length, observed, stream: Some(stream) });
+    }
+
+    fn pay(&mut self, core: u16, paid: Paid) {
+        self.lane(core).answers.push_back(paid);
+    }
+
+    // ---- long strings
+
+    /// The string that is on its way.
+    pub(crate) fn stream(&self) -> Option<Stream> {
+        self.stream
+    }
+
+    /// The rest of the answer that was written last comes in parts.
+    pub(crate) fn begin_stream(&mut self, stream: Stream) {
+        self.stream = Some(stream);
+    }
+
+    /// The next part was asked for.
+    pub(crate) fn ask_stream(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.is_asked = true;
+        }
+    }
+
+    /// A part came; the chunk that follows is `next`. Gives the stream when it was the last.
+    pub(crate) fn stream_part(&mut self, bytes: &[u8], next: usize) -> Option<Stream> {
+        let stream = self.stream.as_mut()?;
+        self.bytes.extend_from_slice(bytes);
+        (stream.chunk, stream.is_asked) = (next, false);
+        stream.bytes_left = stream.bytes_left.saturating_sub(bytes.len() as u64);
+        if stream.bytes_left > 0 {
+            return None;
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+        self.stream.take()
+    }
+
+    /// All strings that are on their way or will be: the client has gone.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = Stream> + '_ {
+        let waiting = self.lanes.iter().flat_map(|lane| &lane.answers);
+        self.stream.into_iter().chain(waiting.filter_map(|paid| paid.stream))
     }
 
     /// Moves what is in order now from the lanes to the end.
     pub(crate) fn merge(&mut self, released: u64) {
-        while let Some(&Owed { core, silent }) = self.owed.front() {
+        while self.stream.is_none()
+            && let Some(&Owed { core, silent }) = self.owed.front()
+        {
             let lane = &mut self.lanes[usize::from(core)];
-            let Some((length, observed)) = lane.answers.pop_front() else { break };
+            let Some(Paid { length, observed, stream }) = lane.answers.pop_front() else { break };
             if !silent {
                 self.bytes.extend_from_slice(&lane.bytes[lane.taken..lane.taken + length]);
             }
@@ -118,6 +190,7 @@ impl Output {
             }
             self.owed.pop_front();
             self.mark(observed, released);
+            self.stream = stream;
         }
     }
 

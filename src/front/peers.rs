@@ -9,8 +9,10 @@ use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandBatch, CommandHead, ReplyBatch, ReplyHead};
 use super::client::Hold;
+use super::execute::client_word;
 use super::limits::{LINES_AHEAD, PREFETCH_KEYS_MIN};
 use super::replies::Replies;
+use super::streams::Stream;
 use crate::node::{Io, NodeCore};
 
 /// A command of another core's client that could not run yet.
@@ -66,18 +68,35 @@ impl NodeCore {
 
     /// Runs one command of another core's client; `false`: it must wait.
     fn run_for(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) -> bool {
-        let request =
-            Request { spec: head.spec, database: head.database, arguments, own_core_only: false };
+        let request = Request {
+            spec: head.spec,
+            database: head.database,
+            arguments,
+            own_core_only: false,
+            client: (from, client_word(head.connection)),
+        };
         let replies = &mut self.links[usize::from(from)].replies;
         let before = replies.bytes.len();
-        match self.engine.execute(&request, &mut Replies::new(&mut replies.bytes, head.protocol)) {
+        let mut writer = if head.is_silent {
+            Replies::new(&mut replies.bytes, head.protocol)
+        } else {
+            Replies::streaming(&mut replies.bytes, head.protocol)
+        };
+        let outcome = self.engine.execute(&request, &mut writer);
+        let later = writer.later;
+        match outcome {
             Outcome::Done { observed } => {
                 let length = replies.bytes.len() - before;
+                if let Some((bytes, handle)) = later {
+                    replies.later.push((replies.heads.len(), bytes, handle));
+                    self.engine.store_mut().pin_value(handle);
+                }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
                 true
             }
-            Outcome::Locked | Outcome::NoRoom => {
+            Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
+                self.is_unfinished |= outcome == Outcome::Unfinished;
                 replies.bytes.truncate(before);
                 false
             }
@@ -95,8 +114,12 @@ impl NodeCore {
             replies.heads.push(ReplyHead { connection: head.connection, length });
             return;
         }
-        self.parked.origins.insert((from, head.connection));
         let arguments = arguments.iter().map(|argument| argument.to_vec()).collect();
+        self.park_owned(from, head, arguments);
+    }
+
+    fn park_owned(&mut self, from: u16, head: CommandHead, arguments: Vec<Vec<u8>>) {
+        self.parked.origins.insert((from, head.connection));
         self.parked.commands.push_back(Parked { from, head, arguments });
     }
 
@@ -106,8 +129,9 @@ impl NodeCore {
         for Parked { from, head, arguments } in commands.commands {
             let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let waits = self.parked.origins.contains(&(from, head.connection));
-            if waits || !self.run_for(from, head, &slices) {
-                self.park(from, head, &slices);
+            let runs = !waits && self.run_for(from, head, &slices);
+            if !runs {
+                self.park_owned(from, head, arguments);
             }
         }
         for connection in std::mem::take(&mut self.held) {
@@ -130,13 +154,28 @@ impl NodeCore {
     pub(crate) fn take_replies(&mut self, io: &mut Io, from: u16, batch: &ReplyBatch) {
         let mut at = 0;
         let released = self.engine.released_position();
-        for head in &batch.heads {
+        let mut later = batch.later.iter().peekable();
+        for (number, head) in batch.heads.iter().enumerate() {
             let bytes = &batch.bytes[at..at + head.length];
             at += head.length;
-            let Some(client) = self.clients.get(head.connection) else { continue };
+            let stream = later.next_if(|(of, ..)| *of == number);
+            let stream = stream.map(|&(_, bytes_left, handle)| Stream {
+                core: from,
+                handle,
+                chunk: 0,
+                bytes_left,
+                is_asked: false,
+            });
+            let Some(client) = self.clients.get(head.connection) else {
+                stream.into_iter().for_each(|stream| self.end_stream(stream));
+                continue;
+            };
             client.output.lane_buffer(from).extend_from_slice(bytes);
             // What it observed of the other core's log was released before it was sent.
-            client.output.paid(from, head.length, 0);
+            match stream {
+                Some(stream) => client.output.paid_in_parts(from, head.length, 0, stream),
+                None => client.output.paid(from, head.length, 0),
+            }
             client.note_remote_answer(head.length);
             if !client.is_dirty {
                 client.is_dirty = true;

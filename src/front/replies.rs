@@ -1,78 +1,98 @@
 //! Owns the joint between what commands answer and the codec of the client's protocol.
 
+use hyperion_engine::Handle;
 use hyperion_model::ReplyWriter;
 use hyperion_wire::{Encoder, Protocol};
 
 /// Writes replies into a buffer in one protocol.
-pub(crate) struct Replies<'a>(Encoder<'a>);
+pub(crate) struct Replies<'a> {
+    encoder: Encoder<'a>,
+    /// Whether a long string may come later.
+    may_stream: bool,
+    /// The string that does: length and handle. Its head is written.
+    pub(crate) later: Option<(u64, Handle)>,
+}
 
 impl<'a> Replies<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
-        Self(Encoder::new(out, protocol))
+        Self { encoder: Encoder::new(out, protocol), may_stream: false, later: None }
+    }
+
+    /// As [`Replies::new`], for an answer whose long string is brought later.
+    pub(crate) fn streaming(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
+        Self { may_stream: true, ..Self::new(out, protocol) }
     }
 }
 
 impl ReplyWriter for Replies<'_> {
     #[inline]
     fn simple(&mut self, text: &str) {
-        self.0.simple(text);
+        self.encoder.simple(text);
     }
 
     fn error(&mut self, text: &str) {
-        self.0.error(text);
+        self.encoder.error(text);
     }
 
     #[inline]
     fn integer(&mut self, value: i64) {
-        self.0.integer(value);
+        self.encoder.integer(value);
     }
 
     #[inline]
     fn bulk(&mut self, bytes: &[u8]) {
-        self.0.bulk(bytes);
+        self.encoder.bulk(bytes);
     }
 
     fn bulk_begin(&mut self, length_bytes: u64) {
-        self.0.bulk_header(length_bytes);
+        self.encoder.bulk_header(length_bytes);
     }
 
     fn bulk_piece(&mut self, bytes: &[u8], last: bool) {
-        self.0.raw(bytes);
+        self.encoder.raw(bytes);
         if last {
-            self.0.crlf();
+            self.encoder.crlf();
         }
+    }
+
+    fn bulk_later(&mut self, length_bytes: u64, handle: u64) -> bool {
+        if self.may_stream {
+            self.encoder.bulk_header(length_bytes);
+            self.later = Some((length_bytes, Handle(handle)));
+        }
+        self.may_stream
     }
 
     #[inline]
     fn null(&mut self) {
-        self.0.null();
+        self.encoder.null();
     }
 
     fn null_array(&mut self) {
-        self.0.null_array();
+        self.encoder.null_array();
     }
 
     fn array(&mut self, count: usize) {
-        self.0.array(count);
+        self.encoder.array(count);
     }
 
     fn map(&mut self, count: usize) {
-        self.0.map(count);
+        self.encoder.map(count);
     }
 
     fn set(&mut self, count: usize) {
-        self.0.set(count);
+        self.encoder.set(count);
     }
 
     fn double(&mut self, value: f64) {
-        self.0.double(value);
+        self.encoder.double(value);
     }
 
     fn boolean(&mut self, value: bool) {
-        self.0.boolean(value);
+        self.encoder.boolean(value);
     }
 
     fn verbatim(&mut self, format: &str, bytes: &[u8]) {
-        self.0.verbatim(format, bytes);
+        self.encoder.verbatim(format, bytes);
     }
 }

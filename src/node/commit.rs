@@ -72,6 +72,12 @@ impl NodeCore {
             self.engine.room_came();
             self.retry_held(io);
         }
+        if std::mem::take(&mut self.is_unfinished) {
+            self.retry_held(io);
+            if self.is_unfinished {
+                io.wake_again();
+            }
+        }
         if self.finds_expired && !self.stopping && self.sweep_expired() {
             io.wake_again();
         }
@@ -102,6 +108,7 @@ impl NodeCore {
         self.note_cut();
         let holds = self.snapshot.holds();
         if !holds {
+            self.pump_streams(io);
             self.flush(io);
             self.post_mail(io);
         }
@@ -331,6 +338,11 @@ impl NodeCore {
         }
         if !client.output.is_in_order() {
             client.output.merge(released);
+            if client.output.stream().is_some() && !client.is_streaming {
+                client.is_streaming = true;
+                self.streaming.push(connection);
+                io.wake_again();
+            }
         }
         let gathers = !client.output.is_in_order()
             && client.output.len() < GATHER_BYTES

@@ -23,7 +23,7 @@ use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
 use crate::config::{Accepted, Resolved};
 use crate::front::batch::{CommandBatch, ReplyBatch};
-use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands};
+use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, StreamMail};
 use crate::http::Jobs;
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
@@ -41,6 +41,8 @@ pub(crate) enum Mail {
     Ask(Ticket, FrontAsk),
     /// An answer to it.
     Part(Ticket, FrontPart),
+    /// A step of a long string on its way to a client.
+    Stream(StreamMail),
 }
 
 /// What other threads send a core.
@@ -105,6 +107,10 @@ pub(crate) struct NodeCore {
     pub(super) waiting: Vec<ConnectionId>,
     /// Clients whose answers wait for other cores' answers.
     pub(super) gathering: Vec<ConnectionId>,
+    /// Clients to whom a long string is on its way.
+    pub(crate) streaming: Vec<ConnectionId>,
+    /// A command has written a part of a long string, and goes on in the next turn.
+    pub(crate) is_unfinished: bool,
     /// Clients that wait for a time of the core's clock.
     pub(crate) wakes: Vec<(u64, Ticket)>,
     /// Why no segment can be made, if so.
@@ -225,6 +231,7 @@ impl Core for NodeCore {
                 self.links[usize::from(from)].backlog.push_back(Mail::Part(ticket, part));
             }
             Mail::Part(ticket, part) => self.ask_part(io, ticket, part),
+            Mail::Stream(mail) => self.stream_mail(io, from, mail),
         }
     }
 

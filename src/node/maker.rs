@@ -148,6 +148,8 @@ impl Maker {
             held: Vec::new(),
             waiting: Vec::new(),
             gathering: Vec::new(),
+            streaming: Vec::new(),
+            is_unfinished: false,
             wakes: Vec::new(),
             no_segments: None,
             parked: Default::default(),

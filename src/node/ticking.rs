@@ -195,6 +195,7 @@ impl NodeCore {
         if let Some(client) = self.clients.remove(connection) {
             self.input_bytes -= client.input.len();
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+            client.output.streams().for_each(|stream| self.end_stream(stream));
             if let Hold::Answer(ticket) = client.hold {
                 self.tickets.remove(&ticket);
             }

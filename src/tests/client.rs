@@ -117,6 +117,11 @@ impl Client {
         count
     }
 
+    /// Waits for the first bytes of a reply, and leaves them.
+    pub(crate) fn wait_for_bytes(&mut self) {
+        assert!(self.receive().expect("the node answers") > 0, "the node closed the connection");
+    }
+
     pub(crate) fn reply(&mut self) -> Reply {
         self.try_reply().expect("the node answers")
     }

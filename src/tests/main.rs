@@ -15,5 +15,6 @@ mod http;
 mod http_call;
 mod levels;
 mod live_settings;
+mod long_values;
 mod snapshot;
 mod tour;

@@ -5,6 +5,7 @@ use crate::effect::{Answer, Effect, Mail, Ticket};
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
 use crate::settings::{Durability, Settings};
+use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Then, Until, Waiting};
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Append, Room, ScanCursor, Store, StoreError, SyncTicket};
@@ -27,6 +28,9 @@ pub struct Request<'a> {
     pub arguments: &'a [&'a [u8]],
     /// The client came in by this core's own address: it means this core's part of the keys.
     pub own_core_only: bool,
+    /// Names the client among all of the node, by its core and its connection there: a command that is [`Outcome::Unfinished`] is
+    /// known by it.
+    pub client: (u16, u64),
 }
 
 /// Where a command is to run.
@@ -56,6 +60,8 @@ pub enum Outcome {
     Locked,
     /// There is no room in the log: nothing happened, try again when a segment has come.
     NoRoom,
+    /// A part of a long string was written, or another's is: try again in the next turn.
+    Unfinished,
 }
 
 /// One core's machine.
@@ -79,6 +85,8 @@ pub struct Engine {
     scratch: Vec<u8>,
     pub(crate) memory: Memory,
     no_segments: Option<String>,
+    /// The command whose long string is being written.
+    pub(crate) staging: Option<Staging>,
 }
 
 impl Engine {
@@ -110,6 +118,7 @@ impl Engine {
             scratch: Vec::new(),
             memory: Memory::default(),
             no_segments: None,
+            staging: None,
         };
         engine.settings_came();
         engine
@@ -157,6 +166,7 @@ impl Engine {
         self.store.set_now(now_ms);
         self.store.set_memory(self.memory_bytes());
         self.begin_evictions();
+        self.drop_stale_staging();
     }
 
     /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.
@@ -298,16 +308,20 @@ impl Engine {
             return Outcome::Locked;
         }
         if spec.flags.has(Flags::WRITE) {
-            let bytes =
+            let mut bytes: usize =
                 request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
+            if bytes > self.staged_bytes() {
+                match self.stage(request, bytes, reply) {
+                    Step::Plain => {}
+                    Step::Held(outcome) => return outcome,
+                    Step::Run(value) => bytes -= value.len(),
+                }
+            }
             if spec.flags.has(Flags::DENYOOM) {
                 match self.make_memory(bytes) {
                     Fit::Now => {}
                     Fit::Later => return self.no_room(reply),
-                    Fit::Never => {
-                        reply.error(&CommandError::OutOfMemory.to_string());
-                        return Outcome::Done { observed: 0 };
-                    }
+                    Fit::Never => return self.out_of_memory(reply),
                 }
             }
             // What takes no memory may use the last of it: it lets other things go.
@@ -345,6 +359,10 @@ impl Engine {
             }
         };
         self.store.may_use_reserve(false);
+        // Staged for this command, which did not want it: a condition failed.
+        if self.staging.is_none() && self.store.has_staged() {
+            self.store.drop_staged();
+        }
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();
         }
@@ -406,7 +424,13 @@ impl Engine {
                 .is_ok_and(|(target, _)| self.locks.holds(target, request.arguments[2]))
     }
 
-    fn no_room(&self, reply: &mut dyn ReplyWriter) -> Outcome {
+    #[expect(clippy::unused_self, reason = "as the other refusals")]
+    pub(crate) fn out_of_memory(&self, reply: &mut dyn ReplyWriter) -> Outcome {
+        reply.error(&CommandError::OutOfMemory.to_string());
+        Outcome::Done { observed: 0 }
+    }
+
+    pub(crate) fn no_room(&self, reply: &mut dyn ReplyWriter) -> Outcome {
         let Some(refusal) = self.room_refusal() else { return Outcome::NoRoom };
         reply.error(&refusal);
         Outcome::Done { observed: 0 }

@@ -10,9 +10,10 @@ mod evict;
 mod limits;
 mod lock;
 mod settings;
+mod staging;
 mod transaction;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request, Route};
-pub use hyperion_store::Policy as Eviction;
+pub use hyperion_store::{Policy as Eviction, ValueHandle as Handle};
 pub use settings::{Durability, Settings};

@@ -1,5 +1,9 @@
 //! Owns the limits of one core's machine.
 
+/// One part in this many of a segment is written of a long string in one turn: half a mebibyte of the largest.
+pub(crate) const STAGED_PART_OF_SEGMENT: usize = 128;
+/// Time after which a long string whose command does not come again is dropped.
+pub(crate) const STAGED_PATIENCE_MS: u64 = 2_000;
 /// Keys that one command evicts to make room for what it writes, at most.
 pub(crate) const EVICTIONS_A_COMMAND: usize = 64;
 /// Keys that a turn evicts beyond [`EVICTIONS_FREE`] a command. At about a microsecond each, this bounds what is added to a turn.

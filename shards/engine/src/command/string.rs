@@ -11,7 +11,13 @@ type Done = Result<(), CommandError>;
 pub(super) fn get(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
     match context.store.find(&key) {
-        Some(found) => context.reply_value(&found),
+        Some(found) => {
+            let handle = context.store.handle(&found);
+            let length = handle.map_or(0, |_| context.store.value(&found).len() as u64);
+            if handle.is_none_or(|handle| !context.reply.bulk_later(length, handle.0)) {
+                context.reply_value(&found);
+            }
+        }
         None => context.reply.null(),
     }
     Ok(())

@@ -34,7 +34,13 @@ impl World {
         let home = self.clients[client].home;
         let spec = find(&words[0]).ok_or("the command is not in the table")?;
         let arguments: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let request = Request { spec, database, arguments: &arguments, own_core_only: false };
+        let request = Request {
+            spec,
+            database,
+            arguments: &arguments,
+            own_core_only: false,
+            client: (0, client as u64),
+        };
         let route = self.cores[home].engine.route(&request);
         let (keys, pairs) = (operation.keys(), pairs_of(&operation));
         let numbers = match operation {

@@ -48,6 +48,7 @@ impl World {
             database: command.database,
             arguments: &arguments,
             own_core_only: false,
+            client: (0, command.client as u64),
         };
         let core = &mut self.cores[at];
         core.engine.begin_turn(self.now_ms);
@@ -60,6 +61,10 @@ impl World {
                 }
             }
             Outcome::Locked | Outcome::NoRoom => core.held.push(command),
+            Outcome::Unfinished => {
+                core.is_unfinished = true;
+                core.held.push(command);
+            }
         }
         self.look(at, false);
         Ok(())
@@ -112,6 +117,9 @@ impl World {
 
     /// A piece of work on a core's disk, or of its housekeeping.
     pub(super) fn work(&mut self, at: usize) -> Result<Result<(), DeviceError>, Violation> {
+        if std::mem::take(&mut self.cores[at].is_unfinished) {
+            self.retry_held(at)?;
+        }
         let (faults, now_ms) = (self.faults, self.now_ms);
         let what = self.random.below(22);
         let core = &mut self.cores[at];

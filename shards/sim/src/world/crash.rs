@@ -177,7 +177,14 @@ impl World {
             let (mut engine, files) = core.serve(self.count, settings.clone(), self.starts, random);
             engine.begin_turn(self.now_ms);
             let seen = engine.store().appended_position();
-            self.cores.push(Core { engine, files, held: Vec::new(), ready: Vec::new(), seen });
+            self.cores.push(Core {
+                engine,
+                files,
+                held: Vec::new(),
+                is_unfinished: false,
+                ready: Vec::new(),
+                seen,
+            });
         }
         self.links = (0..self.cores.len() * self.cores.len())
             .map(|_| std::collections::VecDeque::new())

@@ -160,6 +160,8 @@ struct Core {
     engine: Engine,
     files: Files,
     held: Vec<Command>,
+    /// One of them has written a part of a long string.
+    is_unfinished: bool,
     ready: Vec<Ready>,
     /// The log's position when its keys were looked at last.
     seen: u64,

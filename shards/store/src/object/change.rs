@@ -10,7 +10,7 @@ use crate::database::{Found, Key};
 use crate::error::StoreError;
 use crate::limits::DELTA_BYTES_MIN;
 use crate::log::{Location, Log};
-use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX};
+use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX, is_object};
 use crate::store::Store;
 
 /// A change of one chunk. Indexes name chunks as they are before the change as a whole; places and lengths in a chunk hold
@@ -82,9 +82,12 @@ impl Store {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn object_head(&self, location: Location) -> Option<Head> {
-        let record = self.log.record(location);
-        (record.kind == Kind::Object).then(|| Head::read(record.value)).flatten()
+        if !is_object(self.log.bytes_at(location)) {
+            return None;
+        }
+        Head::read(self.log.record(location).value)
     }
 
     /// Sets a key to a value of any type but a string, packed in one record: for what is small and rewritten whole.

@@ -1,0 +1,111 @@
+//! Owns long strings on their way to clients: brought from the store part by part, as fast as a client reads them.
+
+use hyperion_engine::Handle;
+use hyperion_runtime::ConnectionId;
+
+use super::client::Hold;
+use super::limits::{OUTPUT_PAUSE_BYTES, STREAM_PART_BYTES};
+use crate::node::{Io, Mail, NodeCore};
+
+/// A string that a client gets in parts, pinned in the store of the core that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stream {
+    /// The core that has it.
+    pub(crate) core: u16,
+    pub(crate) handle: Handle,
+    /// The chunk that comes next, and the bytes that are missing.
+    pub(crate) chunk: usize,
+    pub(crate) bytes_left: u64,
+    /// The other core was asked for the next part.
+    pub(crate) is_asked: bool,
+}
+
+/// What cores send each other about streams.
+#[derive(Debug)]
+pub(crate) enum StreamMail {
+    /// Bring the next part for this client.
+    Fetch(ConnectionId, Handle, usize),
+    /// Here it is, and the chunk that follows.
+    Part(ConnectionId, Handle, Vec<u8>, usize),
+    /// It is not needed any more.
+    Done(Handle),
+}
+
+impl NodeCore {
+    /// Brings the next parts to those who have read the ones before.
+    pub(crate) fn pump_streams(&mut self, io: &mut Io) {
+        let mut buffer = Vec::new();
+        for connection in std::mem::take(&mut self.streaming) {
+            let Some(client) = self.clients.get(connection) else { continue };
+            let Some(stream) = client.output.stream() else {
+                client.is_streaming = false;
+                continue;
+            };
+            self.streaming.push(connection);
+            if client.output.ready_bytes() >= OUTPUT_PAUSE_BYTES || stream.is_asked {
+                continue;
+            }
+            if stream.core == self.index {
+                buffer.clear();
+                let store = self.engine.store();
+                let next =
+                    store.copy_part(stream.handle, stream.chunk, STREAM_PART_BYTES, &mut buffer);
+                self.stream_part(io, connection, &buffer, next);
+                io.wake_again();
+            } else {
+                client.output.ask_stream();
+                let mail = StreamMail::Fetch(connection, stream.handle, stream.chunk);
+                self.links[usize::from(stream.core)].backlog.push_back(Mail::Stream(mail));
+            }
+        }
+    }
+
+    /// A part came: hands it on, and ends the stream with the last one.
+    fn stream_part(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8], next: usize) {
+        let released = self.engine.released_position();
+        let Some(client) = self.clients.get(connection) else { return };
+        let ended = client.output.stream_part(bytes, next);
+        if !client.is_dirty {
+            client.is_dirty = true;
+            self.dirty.push(connection);
+        }
+        let Some(stream) = ended else { return };
+        client.output.merge(released);
+        let goes_on = client.hold == Hold::Drain && client.output.is_in_order();
+        self.end_stream(stream);
+        if goes_on {
+            self.unhold(io, connection, Hold::Drain);
+        }
+    }
+
+    /// A string need not be kept for its reader any more.
+    pub(crate) fn end_stream(&mut self, stream: Stream) {
+        if stream.core == self.index {
+            self.engine.store_mut().unpin_value(stream.handle);
+        } else {
+            let mail = Mail::Stream(StreamMail::Done(stream.handle));
+            self.links[usize::from(stream.core)].backlog.push_back(mail);
+        }
+    }
+
+    /// Another core asks, or answers.
+    pub(crate) fn stream_mail(&mut self, io: &mut Io, from: u16, mail: StreamMail) {
+        match mail {
+            StreamMail::Fetch(connection, handle, chunk) => {
+                let mut bytes = Vec::with_capacity(STREAM_PART_BYTES);
+                let next =
+                    self.engine.store().copy_part(handle, chunk, STREAM_PART_BYTES, &mut bytes);
+                let part = StreamMail::Part(connection, handle, bytes, next);
+                self.links[usize::from(from)].backlog.push_back(Mail::Stream(part));
+            }
+            StreamMail::Part(connection, handle, bytes, next) => {
+                let stream = self.clients.get(connection).and_then(|client| client.output.stream());
+                // A client that has gone said so with `Done`.
+                if stream.is_some_and(|stream| stream.core == from && stream.handle == handle) {
+                    self.stream_part(io, connection, &bytes, next);
+                }
+            }
+            StreamMail::Done(handle) => self.engine.store_mut().unpin_value(handle),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Owns tests of strings of many mebibytes: they come and go in parts, in order, and as they were when they were asked for.
+
+use std::thread;
+
+use hyperion_wire::reply::Reply;
+
+use super::client::{Client, Dice, command};
+use super::harness::{Node, Setup, wait_for};
+use super::http_call::get;
+
+const LONG_BYTES: usize = 5_000_000;
+
+fn setups() -> impl Iterator<Item = Setup> {
+    [Some(Setup::new()), Setup::two_cores()].into_iter().flatten()
+}
+
+fn value(seed: u64) -> Vec<u8> {
+    Dice(seed).bytes(LONG_BYTES + usize::try_from(seed).expect("seeds are small") * 70_001)
+}
+
+fn live_bytes(node: &Node) -> u64 {
+    get(node.http(), "/status").json()["memory"]["live_bytes"].as_u64().expect("it is shown")
+}
+
+fn is(reply: &Reply, expected: &[u8]) -> bool {
+    matches!(reply, Reply::Bulk(bytes) if bytes.as_slice() == expected)
+}
+
+#[test]
+fn long_strings_keep_their_place_among_other_answers_and_survive_a_kill() {
+    for setup in setups() {
+        let mut node = setup.start();
+        let mut client = node.client();
+        for seed in 0..6 {
+            client.set(&format!("long{seed}"), &value(seed));
+        }
+        let mut batch = Vec::new();
+        for seed in 0..6 {
+            batch.extend(command(&[b"SET", format!("small{seed}").as_bytes(), b"x"]));
+            batch.extend(command(&[b"GET", format!("long{seed}").as_bytes()]));
+            batch.extend(command(&[b"STRLEN", format!("long{}", 5 - seed).as_bytes()]));
+            batch.extend(command(&[b"GET", format!("small{seed}").as_bytes()]));
+        }
+        client.send(&batch);
+        for seed in 0..6 {
+            assert_eq!(client.shown(), "OK");
+            assert!(is(&client.reply(), &value(seed)), "long{seed}");
+            assert_eq!(client.shown(), value(5 - seed).len().to_string());
+            assert_eq!(client.shown(), "x");
+        }
+        node.kill_and_start();
+        let mut client = node.client();
+        for seed in 0..6 {
+            client.expect_bytes(&format!("long{seed}"), &value(seed));
+        }
+    }
+}
+
+#[test]
+fn a_slow_reader_gets_the_value_that_it_asked_for_and_holds_nobody_up() {
+    for setup in setups() {
+        let node = setup.start();
+        let mut other = node.client();
+        for (round, change) in
+            ["SET long0 new", "DEL long0", "APPEND long0 x", "SETRANGE long0 7 y", "FLUSHALL"]
+                .into_iter()
+                .enumerate()
+        {
+            // One of each core, if there are two.
+            for key in ["long0", "long1", "long2"] {
+                other.set(key, &value(round as u64));
+            }
+            let mut slow: Vec<Client> = (0..3).map(|_| node.client()).collect();
+            for (at, client) in slow.iter_mut().enumerate() {
+                client.send(&command(&[b"GET", format!("long{at}").as_bytes()]));
+                client.send(&command(&[b"PING"]));
+            }
+            slow.iter_mut().for_each(Client::wait_for_bytes);
+            for at in 0..3 {
+                other.ask(&change.replace("long0", &format!("long{at}")));
+            }
+            for client in &mut slow {
+                assert!(is(&client.reply(), &value(round as u64)), "{change}");
+                assert_eq!(client.shown(), "PONG", "{change}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_read_or_not_wanted_is_given_back() {
+    for setup in setups() {
+        let node = setup.start();
+        let mut other = node.client();
+        for _ in 0..3 {
+            for key in ["long0", "long1", "long2"] {
+                other.set(key, &value(1));
+                let mut gone = node.client();
+                gone.send(&command(&[b"GET", key.as_bytes()]));
+                gone.send(&command(&[b"GET", key.as_bytes()]));
+            }
+            for key in [&b"long0"[..], b"long1", b"long2"] {
+                assert!(matches!(other.call(&[b"SET", key, &value(2), b"NX"]), Reply::Null));
+            }
+            other.ask("DEL long0 long1 long2");
+        }
+        wait_for("the memory of values that nobody has", || live_bytes(&node) < 100_000);
+        other.set("long0", &value(3));
+        other.expect_bytes("long0", &value(3));
+    }
+}
+
+#[test]
+fn clients_that_set_long_strings_at_once_all_do() {
+    for setup in setups() {
+        let node = setup.start();
+        let writers: Vec<_> = (0..4_u64)
+            .map(|seed| {
+                let mut client = node.client();
+                thread::spawn(move || {
+                    for round in 0..3 {
+                        client.set(&format!("long{seed}"), &value(seed + round));
+                        client.expect_bytes(&format!("long{seed}"), &value(seed + round));
+                    }
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().expect("all is as it should be"));
+    }
+}
