@@ -31,15 +31,26 @@ pub struct DeviceError;
 pub struct Disk {
     files: BTreeMap<FileId, File>,
     sequence: u64,
-    /// Syncs report success and do nothing: for the control that the checks can fail.
-    lies_about_sync: bool,
+    lies: Lies,
+}
+
+/// What the disk claims and does not do: for the controls that the checks can fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lies {
+    /// Nothing.
+    #[default]
+    None,
+    /// Syncs report success and do nothing.
+    Syncs,
+    /// Direct writes complete while their bytes lie in a cache that a power cut empties.
+    DirectWrites,
 }
 
 impl Disk {
-    /// An empty disk; one that `lies_about_sync` is there to be found out.
+    /// An empty disk; one that lies is there to be found out.
     #[must_use]
-    pub fn new(lies_about_sync: bool) -> Self {
-        Self { lies_about_sync, ..Self::default() }
+    pub fn new(lies: Lies) -> Self {
+        Self { lies, ..Self::default() }
     }
 
     /// A file of zeros, safe on the disk.
@@ -64,6 +75,42 @@ impl Disk {
         file.pending.push(Pending { sequence: self.sequence, start, bytes: bytes.to_vec() });
     }
 
+    /// A direct write completes: its bytes are safe. `start` and length are whole sectors.
+    pub fn write_through(&mut self, id: FileId, start: usize, bytes: &[u8]) {
+        if self.lies == Lies::DirectWrites {
+            return self.write(id, start, bytes);
+        }
+        self.tear_through(id, start, bytes, || true);
+    }
+
+    /// A direct write ends half way: each sector of it arrives for which `arrives` says so. `start` and length are whole sectors.
+    ///
+    /// # Panics
+    /// When a sector of it was written and not synced before: a direct write must not meet what the system holds back.
+    pub fn tear_through(
+        &mut self,
+        id: FileId,
+        start: usize,
+        bytes: &[u8],
+        mut arrives: impl FnMut() -> bool,
+    ) {
+        let lies = self.lies == Lies::DirectWrites;
+        let file = self.files.get_mut(&id).expect("files are created before they are written");
+        let end = start + bytes.len();
+        let meets = |write: &Pending| write.start < end && start < write.start + write.bytes.len();
+        assert!(
+            lies || !file.pending.iter().any(meets),
+            "a direct write of {start}..{end} into {id:?} meets an unsynced write"
+        );
+        for (sector, bytes) in bytes.chunks(SECTOR_BYTES).enumerate() {
+            let from = start + sector * SECTOR_BYTES;
+            if arrives() {
+                file.visible[from..from + bytes.len()].copy_from_slice(bytes);
+                file.durable[from..from + bytes.len()].copy_from_slice(bytes);
+            }
+        }
+    }
+
     /// Names all that was written until now.
     #[must_use]
     pub fn sequence(&self) -> u64 {
@@ -72,7 +119,7 @@ impl Disk {
 
     /// Makes what was written into the file up to `sequence` safe.
     pub fn sync(&mut self, file: FileId, sequence: u64) {
-        if self.lies_about_sync {
+        if self.lies == Lies::Syncs {
             return;
         }
         let file = self.files.get_mut(&file).expect("files are created before they are synced");

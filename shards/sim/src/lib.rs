@@ -3,6 +3,7 @@
 //! No clock, no thread, no chance but the seed: the same seed gives the same trace.
 #![forbid(unsafe_code)]
 
+pub mod direct;
 pub mod disk;
 pub mod history;
 pub mod node;

@@ -1,5 +1,6 @@
 //! Owns the driver of one core: it carries the engine's work out on the virtual disk, a piece at a time.
 
+use crate::direct::{CommitWay, Direct};
 use crate::disk::{DeviceError, Disk};
 use crate::random::Random;
 use hyperion_engine::{Durability, Engine, Settings};
@@ -55,10 +56,11 @@ pub fn map(cores: u16) -> PartitionMap {
 /// A core's files, and what is under way for them.
 #[derive(Default)]
 pub struct Files {
-    number: u16,
-    appends: VecDeque<Append>,
+    pub(crate) number: u16,
+    pub(crate) appends: VecDeque<Append>,
+    pub(crate) direct: Direct,
     /// A sync that was begun, and what had been written by then.
-    sync: Option<(SyncTicket, u64)>,
+    pub(crate) sync: Option<(SyncTicket, u64)>,
     /// Free headers that are written, and not synced.
     freeing: Vec<u32>,
 }
@@ -177,11 +179,19 @@ impl Opened {
 
     /// The engine that serves what was opened, in the node's start number `start`.
     #[must_use]
-    pub fn serve(self, cores: u16, settings: Settings, start: u16, random: u64) -> (Engine, Files) {
+    pub fn serve(
+        mut self,
+        cores: u16,
+        settings: Settings,
+        start: u16,
+        random: u64,
+        commits: CommitWay,
+    ) -> (Engine, Files) {
         let core = CoreId(self.files.number);
         let mut engine = Engine::new(core, map(cores), self.store, settings, start, random);
         // Every participant's commit is on the disk now.
         self.recovered.decided.iter().for_each(|&id| engine.store_mut().settled(id));
+        self.files.direct = Direct::new(commits);
         (engine, self.files)
     }
 }
@@ -224,12 +234,15 @@ impl Files {
 
     /// Takes what the engine's turn has left to be written.
     pub fn end_turn(&mut self, engine: &mut Engine) {
+        if self.direct.is_under_way() {
+            return;
+        }
         let mut appends = Vec::new();
         engine.end_turn(&mut appends);
         self.appends.extend(appends);
     }
 
-    /// Writes the next append.
+    /// Writes the next append; where commits are direct, a write of all of them begins.
     ///
     /// # Errors
     /// When the device failed.
@@ -240,6 +253,9 @@ impl Files {
         random: &mut Random,
         faults: Faults,
     ) -> Result<(), DeviceError> {
+        if self.direct.is_under_way() || self.begin_direct(engine) {
+            return Ok(());
+        }
         let Some(append) = self.appends.pop_front() else { return Ok(()) };
         let file = (self.number, engine.store().segment_id(append.slot));
         let bytes = engine.store().append_bytes(&append);
@@ -260,13 +276,13 @@ impl Files {
             Durability::Interval => is_time || engine.wants_sync(),
             Durability::Never => engine.wants_sync() || is_time && engine.awaits_sync(),
         };
-        if wanted && self.sync.is_none() {
+        if wanted && self.sync.is_none() && !self.direct.is_under_way() {
             let ticket = engine.store_mut().begin_sync();
             self.sync = ticket.map(|ticket| (ticket, disk.sequence()));
         }
     }
 
-    /// Ends the sync that is under way.
+    /// Ends the sync or the direct write that is under way.
     ///
     /// # Errors
     /// When it failed.
@@ -277,6 +293,9 @@ impl Files {
         random: &mut Random,
         faults: Faults,
     ) -> Result<(), DeviceError> {
+        if self.direct.is_under_way() {
+            return self.finish_direct(engine, disk, random, faults);
+        }
         let Some((ticket, sequence)) = self.sync.take() else { return Ok(()) };
         for &slot in &ticket.slots {
             if random.chance(faults.sync_parts) {

@@ -1,5 +1,6 @@
 //! Tests of the simulator, and 200 seeds of it.
 
+use crate::direct::CommitWay;
 use crate::node::Memory;
 use crate::world::{Report, Schedule, Settings, Wrong, run, run_with};
 
@@ -20,12 +21,13 @@ fn two_hundred_seeds_keep_every_promise() {
     // The seeds reach what they are for.
     assert!(sum.crashes > 600 && sum.interrupted > 100 && sum.refused > 30, "{sum}");
     assert!(sum.spreads > 2_000 && sum.committed_late > 50 && sum.aborted_late > 50, "{sum}");
+    assert!(sum.torn > 50, "{sum}");
 }
 
 /// Seeds that once failed: a flush replayed before the moved head of a long value took its pieces (13711).
 #[test]
 fn seeds_that_once_failed_hold() {
-    let sum = run_all([127, 13_711].into_iter(), Settings::of_seed);
+    let sum = run_all([127, 13_711].into_iter(), Settings::of_seed_synced);
     assert!(sum.crashes > 0, "{sum}");
 }
 
@@ -45,7 +47,8 @@ fn nasty_schedules_keep_every_promise() {
     for (schedule, first) in
         [(Schedule::SlowMail, 1_000), (Schedule::FullDisk, 2_000), (Schedule::Restless, 3_000)]
     {
-        let sum = run_all(first..first + 6, |_| Settings { schedule, wrong: Wrong::Nothing });
+        let sum =
+            run_all(first..first + 6, |seed| Settings { schedule, ..Settings::of_seed(seed) });
         assert!(sum.answers > 0, "{schedule:?}: {sum}");
     }
 }
@@ -54,18 +57,20 @@ fn nasty_schedules_keep_every_promise() {
 /// prepared changes of a transaction and their taking effect, and a flush on a full disk whose refusal was no MISCONF.
 #[test]
 fn seeds_that_found_faults_hold_now() {
-    run_all([319, 350, 356, 1_502, 6_475].into_iter(), Settings::of_seed);
+    run_all([319, 350, 356, 1_502, 6_475].into_iter(), Settings::of_seed_synced);
 }
 
 /// Without these the checks might find nothing because they look at nothing.
 #[test]
 fn what_is_done_wrong_is_found_out() {
-    for (wrong, schedule, least) in [
-        (Wrong::LiesAboutSync, Schedule::Any, 15),
-        (Wrong::ReleasesEarly, Schedule::Any, 8),
-        (Wrong::SkipsResolve, Schedule::SlowMail, 8),
+    use CommitWay::{Direct, Synced};
+    for (wrong, schedule, commits, least) in [
+        (Wrong::LiesAboutSync, Schedule::Any, Synced, 15),
+        (Wrong::LiesAboutDirectWrites, Schedule::Any, Direct, 5),
+        (Wrong::ReleasesEarly, Schedule::Any, Synced, 8),
+        (Wrong::SkipsResolve, Schedule::SlowMail, Synced, 8),
     ] {
-        let settings = Settings { schedule, wrong };
+        let settings = Settings { schedule, wrong, commits };
         let found = (0..20).filter(|&seed| run(seed, settings).is_err()).count();
         assert!(found >= least, "{wrong:?}: {found} of 20 seeds found it");
     }

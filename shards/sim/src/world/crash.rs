@@ -29,6 +29,12 @@ impl World {
             if loses_power { store.durable_position() } else { store.written_position() }
         };
         let safe: Vec<u64> = self.cores.iter().map(safe_position).collect();
+        for Core { engine, files, .. } in &mut self.cores {
+            if files.direct.is_under_way() {
+                self.report.torn += 1;
+                files.tear_direct(engine, &mut self.disk, &mut self.random);
+            }
+        }
         self.stop();
         if loses_power {
             self.disk.cut_power(&mut self.random);
@@ -174,7 +180,13 @@ impl World {
         };
         for core in opened {
             let random = self.random.number();
-            let (mut engine, files) = core.serve(self.count, settings.clone(), self.starts, random);
+            let (mut engine, files) = core.serve(
+                self.count,
+                settings.clone(),
+                self.starts,
+                random,
+                self.settings.commits,
+            );
             engine.begin_turn(self.now_ms);
             let seen = engine.store().appended_position();
             self.cores.push(Core {

@@ -5,7 +5,8 @@ mod cores;
 mod crash;
 mod replies;
 
-use crate::disk::{DeviceError, Disk};
+use crate::direct::CommitWay;
+use crate::disk::{DeviceError, Disk, Lies};
 use crate::history::{Checker, KeyId, Prefix, ValueId};
 use crate::node::{Faults, Files, Memory, map};
 use crate::random::{Random, mix};
@@ -31,6 +32,8 @@ pub enum Wrong {
     Nothing,
     /// Syncs report success and do nothing.
     LiesAboutSync,
+    /// Direct writes complete before their bytes are safe.
+    LiesAboutDirectWrites,
     /// Answers leave before what they observed is released.
     ReleasesEarly,
     /// Prepared transactions are not settled at a start.
@@ -58,10 +61,12 @@ pub struct Settings {
     pub schedule: Schedule,
     /// What is done wrong.
     pub wrong: Wrong,
+    /// How `always` commits.
+    pub commits: CommitWay,
 }
 
 impl Settings {
-    /// What the run of a seed leans to: of four seeds one has a schedule of its own.
+    /// What the run of a seed leans to: of four seeds one has a schedule of its own, of four three commit by direct writes.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
         let schedule = match seed % 12 {
@@ -70,7 +75,18 @@ impl Settings {
             11 => Schedule::Restless,
             _ => Schedule::Any,
         };
-        Self { schedule, wrong: Wrong::Nothing }
+        let commits = match mix(seed) % 4 {
+            0 => CommitWay::Synced,
+            1 => CommitWay::Mixed,
+            _ => CommitWay::Direct,
+        };
+        Self { schedule, wrong: Wrong::Nothing, commits }
+    }
+
+    /// The same run where every commit is a write and a sync.
+    #[must_use]
+    pub fn of_seed_synced(seed: u64) -> Self {
+        Self { commits: CommitWay::Synced, ..Self::of_seed(seed) }
     }
 }
 
@@ -95,6 +111,8 @@ pub struct Report {
     pub aborted_late: u64,
     /// Segments that the cleaner emptied.
     pub cleaned: u64,
+    /// Direct writes that a crash found under way.
+    pub torn: u64,
 }
 
 impl Report {
@@ -109,6 +127,7 @@ impl Report {
         self.committed_late += other.committed_late;
         self.aborted_late += other.aborted_late;
         self.cleaned += other.cleaned;
+        self.torn += other.torn;
     }
 }
 
@@ -117,7 +136,7 @@ impl fmt::Display for Report {
         write!(
             out,
             "{} answers ({} over several cores, {} refused), {} crashes, {} starts cut short, {} transactions committed \
-             and {} dropped by starts, {} segments cleaned; trace {:016x}",
+             and {} dropped by starts, {} segments cleaned, {} direct writes torn; trace {:016x}",
             self.answers,
             self.spreads,
             self.refused,
@@ -126,6 +145,7 @@ impl fmt::Display for Report {
             self.committed_late,
             self.aborted_late,
             self.cleaned,
+            self.torn,
             self.trace
         )
     }
@@ -262,10 +282,15 @@ impl World {
             .collect();
         let cores = usize::from(count);
         let clients = 3 + random.index(4);
+        let lies = match settings.wrong {
+            Wrong::LiesAboutSync => Lies::Syncs,
+            Wrong::LiesAboutDirectWrites => Lies::DirectWrites,
+            _ => Lies::None,
+        };
         Self {
             settings,
             memory,
-            disk: Disk::new(settings.wrong == Wrong::LiesAboutSync),
+            disk: Disk::new(lies),
             map: map(count),
             cores: Vec::new(),
             count,
