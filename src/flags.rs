@@ -82,7 +82,7 @@ pub(crate) enum Command {
         data: PathBuf,
     },
     /// Read all data of a stopped node, check every checksum, print a table and what is damaged.
-    /// Nothing is written. Exit code 0: sound, 65: damaged, 74: the disk does not give all of it.
+    /// Nothing is written. Exit code 0: sound, 64: no data there, 65: damaged, 74: the disk does not give all of it.
     CheckData {
         /// The folder of the data files.
         #[arg(long, value_name = "DIR", default_value = "hyperion-data")]

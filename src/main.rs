@@ -7,6 +7,7 @@ mod front;
 mod http;
 mod log;
 mod node;
+mod remedy;
 mod snapshot;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::limits::CONFIG_BYTES_MAX;
 use super::problem::Problem;
+use crate::remedy::Remedy;
 
 /// Why the config is refused at start.
 #[derive(Debug, thiserror::Error)]
@@ -67,9 +68,7 @@ pub(crate) enum ConfigError {
     #[error("{0}")]
     NotWritable(String),
     /// The first config cannot be made.
-    #[error(
-        "a config cannot be made at {path}: {error}; give --data a folder that the node may write"
-    )]
+    #[error("a config cannot be made at {path}: {error}; {}", not_made(error))]
     NotMade {
         /// The path of the file.
         path: PathBuf,
@@ -81,6 +80,15 @@ pub(crate) enum ConfigError {
 impl ConfigError {
     /// The exit code of a start with a refused config.
     pub(crate) const EXIT_CODE: u8 = 78;
+}
+
+fn not_made(error: &io::Error) -> &'static str {
+    match Remedy::of(error) {
+        Remedy::Rights | Remedy::Place | Remedy::Other => {
+            "give --data a folder that the node may write"
+        }
+        remedy => remedy.advice(),
+    }
 }
 
 fn joined(problems: &[Problem]) -> String {

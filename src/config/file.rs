@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::remedy::Remedy;
+
 use super::limits::{CONFIG_BYTES_MAX, EARLIER_CONFIGS_MAX};
 
 /// The mode of a new config: it holds the hash of the password.
@@ -76,6 +78,11 @@ pub(crate) fn earlier(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 pub(crate) fn check_writable(path: &Path) -> Result<(), String> {
     let advice = "the node keeps its config current; give it a file and a folder that it may write";
     let complain = |place: &Path, error: &io::Error| {
+        let advice = match Remedy::of(error) {
+            // A config that is mounted read-only is nobody's accident.
+            Remedy::Writable | Remedy::Rights | Remedy::Place | Remedy::Other => advice,
+            remedy => remedy.advice(),
+        };
         format!(
             "the config at {} cannot be written: {}: {error}; {advice}",
             path.display(),

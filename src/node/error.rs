@@ -7,6 +7,7 @@ use super::commit::EXIT_DISK;
 use super::open::OpenError;
 use super::repair::EXIT_DAMAGED;
 use crate::config::ConfigError;
+use crate::flags::EXIT_BAD_FLAGS;
 use crate::http::HttpSideError;
 
 /// Why the node does not run.
@@ -33,7 +34,7 @@ pub(crate) enum NodeError {
         error: std::io::Error,
     },
     /// A segment for the start cannot be made.
-    #[error("{0}; make room on the disk or in memory, then start again")]
+    #[error("{0}, then start again")]
     Segment(String),
     /// Another core did not start.
     #[error("another core did not start")]
@@ -61,8 +62,9 @@ impl NodeError {
                 | OpenError::Version { .. }
                 | OpenError::NoManifest { .. },
             ) => EXIT_DAMAGED,
+            Self::Open(OpenError::NoData { .. }) => EXIT_BAD_FLAGS,
             Self::Open(OpenError::Fixed { .. }) => ConfigError::EXIT_CODE,
-            Self::Open(OpenError::Io { .. }) | Self::Segment(_) => {
+            Self::Open(OpenError::Io { .. } | OpenError::Segment(_)) | Self::Segment(_) => {
                 u8::try_from(EXIT_DISK).unwrap_or(1)
             }
             _ => 1,

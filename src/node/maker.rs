@@ -203,8 +203,8 @@ impl Maker {
             hash_seed: random ^ 0x5bd1_e995_97f4_a7c1,
             entropy: random,
         });
-        let (_, memory) =
-            make_segment(None, 1, segment_bytes, false).map_err(NodeError::Segment)?;
+        let (_, memory) = make_segment(None, 1, segment_bytes, false)
+            .map_err(|why| NodeError::Segment(why.advice()))?;
         store.add_ready(1, memory);
         Ok(store)
     }
@@ -229,7 +229,7 @@ impl Maker {
             let folder = core_folder(&data.path, core.0);
             let filled = self.config.settings().durability == Durability::Always;
             let (file, memory) = make_segment(Some(&folder), loaded.next_id, segment_bytes, filled)
-                .map_err(NodeError::Segment)?;
+                .map_err(|why| NodeError::Segment(why.advice()))?;
             loaded.views.push((loaded.next_id, ArenaView::of(memory)));
             let slot = store.add_ready(loaded.next_id, memory) as usize;
             loaded.next_id += 1;
@@ -239,7 +239,7 @@ impl Maker {
             files[slot] = file;
         }
         Engine::resolve(store, &loaded.recovered.unresolved, |id| decided.contains(&id))
-            .map_err(|error| NodeError::Segment(error.to_string()))?;
+            .map_err(|error| NodeError::Segment(format!("{error}; make room on the disk")))?;
         write_out(store, files, &data.path)?;
         let keys = store.figures().keys;
         let recovered = &loaded.recovered;

@@ -197,7 +197,7 @@ impl Target {
         let folder = core_folder(&data.path, self.core.0);
         let bytes = data.manifest.segment_bytes as usize;
         let (file, memory) = make_segment(Some(&folder), self.next_id, bytes, false)
-            .map_err(|why| failed(&folder)(std::io::Error::other(why)))?;
+            .map_err(|why| OpenError::Segment(why.advice()))?;
         let slot = self.store.add_ready(self.next_id, memory) as usize;
         self.next_id += 1;
         if self.files.len() <= slot {

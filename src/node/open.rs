@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::repair;
 use super::supply::{core_folder, segment_path};
+use crate::remedy::Remedy;
 
 /// Free segments that a start takes into memory; the files of more are removed.
 const FREE_KEPT: usize = 2;
@@ -27,7 +28,15 @@ const FREE_KEPT: usize = 2;
 pub(crate) enum OpenError {
     /// Somebody else uses it.
     #[error("{0}")]
-    Locked(#[from] LockError),
+    Locked(LockError),
+    /// There is no data to look at.
+    #[error("there is no data in {path}: {what}; correct --data")]
+    NoData {
+        /// The data directory.
+        path: PathBuf,
+        /// What is not there.
+        what: &'static str,
+    },
     /// The manifest is not right.
     #[error("{path}: {error}")]
     Manifest {
@@ -101,14 +110,26 @@ pub(crate) enum OpenError {
         /// What the file says.
         found: u16,
     },
+    /// A segment cannot be made: what, where, why, and what to do.
+    #[error("{0}, then start again")]
+    Segment(String),
     /// A call failed.
-    #[error("{path}: {error}; make sure that the node may read and write there")]
+    #[error("{path}: {error}; {}, then try again", Remedy::of(error).advice())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system says.
         error: io::Error,
     },
+}
+
+impl From<LockError> for OpenError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Failed { path, source } => Self::Io { path, error: source },
+            held @ LockError::Held { .. } => Self::Locked(held),
+        }
+    }
 }
 
 fn concerned(records: Option<u64>) -> String {
@@ -226,7 +247,7 @@ pub(super) fn options(
     }
 }
 
-fn has_segments(path: &Path) -> bool {
+pub(super) fn has_segments(path: &Path) -> bool {
     let folders = fs::read_dir(path).into_iter().flatten().flatten();
     folders.into_iter().any(|folder| {
         folder.file_name().to_string_lossy().starts_with("core-")

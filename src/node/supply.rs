@@ -11,6 +11,7 @@ use hyperion_runtime::{Keeper, Postbox, files};
 use super::Io;
 use super::commit::SegmentFile;
 use super::core::{NodeCore, Note};
+use crate::remedy::Remedy;
 
 /// Ticks to wait after a segment could not be made.
 const RETRY_TICKS: u32 = 10;
@@ -28,8 +29,28 @@ pub(crate) enum Supplied {
         /// The memory.
         memory: &'static mut [u8],
     },
-    /// It could not be made: a sentence.
-    Failed(String),
+    /// It could not be made.
+    Failed(NotMade),
+}
+
+/// Why a segment could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotMade {
+    /// What was to be made, where, and what the system says.
+    what: String,
+    remedy: Remedy,
+}
+
+impl NotMade {
+    /// For a start: what to do.
+    pub(super) fn advice(&self) -> String {
+        format!("{}; {}", self.what, self.remedy.advice())
+    }
+
+    /// For writes: how long they are refused.
+    fn refusal(&self) -> String {
+        format!("{}; writes are refused until {}", self.what, self.remedy.until())
+    }
 }
 
 /// One core's supply.
@@ -65,7 +86,7 @@ pub(super) fn make_segment(
     id: u64,
     bytes: usize,
     filled: bool,
-) -> Result<(Option<File>, &'static mut [u8]), String> {
+) -> Result<(Option<File>, &'static mut [u8]), NotMade> {
     let file = match folder {
         None => None,
         Some(folder) => {
@@ -73,18 +94,22 @@ pub(super) fn make_segment(
             let create = if filled { files::create_filled } else { files::create_allocated };
             let made = create(&path, bytes as u64)
                 .and_then(|file| files::sync_directory(folder).map(|()| file))
-                .map_err(|error| {
-                    format!(
+                .map_err(|error| NotMade {
+                    what: format!(
                         "no segment of {bytes} bytes can be made at {}: {error}",
                         path.display()
-                    )
+                    ),
+                    remedy: Remedy::of(&error),
                 })?;
             Some(made)
         }
     };
     let memory = arena::allocate(bytes)
         .and_then(|memory| arena::populate(memory).map(|()| memory))
-        .map_err(|error| format!("no memory for a segment of {bytes} bytes: {error}"))?;
+        .map_err(|error| NotMade {
+            what: format!("no memory for a segment of {bytes} bytes: {error}"),
+            remedy: Remedy::Memory,
+        })?;
     Ok((file, memory))
 }
 
@@ -178,18 +203,22 @@ impl NodeCore {
                 self.commit.files[slot] =
                     file.map(|file| SegmentFile { cached: io.add_file(file), direct });
                 if self.no_segments.take().is_some() {
-                    tracing::info!("there is room for segments again");
+                    tracing::info!("segments can be made again");
                     self.engine.set_no_segments(None);
                 }
             }
             Supplied::Failed(why) => {
-                if self.no_segments.as_ref() != Some(&why) {
+                let refusal = why.refusal();
+                if self.no_segments.as_ref() != Some(&refusal) {
                     tracing::error!(
-                        "{why}; writes are refused when the segment in use is full, until there is room"
+                        "{}; writes are refused when the segment in use is full, until {}: {}",
+                        why.what,
+                        why.remedy.until(),
+                        why.remedy.advice()
                     );
                 }
-                self.engine.set_no_segments(Some(why.clone()));
-                self.no_segments = Some(why);
+                self.engine.set_no_segments(Some(refusal.clone()));
+                self.no_segments = Some(refusal);
                 self.supply.pause_ticks = RETRY_TICKS;
             }
         }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::remedy::Remedy;
+
 use super::limits::{ANSWER_S, CUT_TRIES, PIN_S_MAX, SNAPSHOT_CUT_MS};
 
 /// Why a snapshot was not made. Nothing of it is left on the disk, and the node goes on.
@@ -12,7 +14,7 @@ use super::limits::{ANSWER_S, CUT_TRIES, PIN_S_MAX, SNAPSHOT_CUT_MS};
 pub(super) enum SnapshotError {
     /// The file cannot be written, or a segment not be read.
     #[error(
-        "{path}: {error}; make room there, or let the node write there, and ask for the snapshot again"
+        "{path}: {error}; {}, and ask for the snapshot again", Remedy::of(error).advice()
     )]
     Io {
         /// The file or folder.

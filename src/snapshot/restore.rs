@@ -11,6 +11,8 @@ use hyperion_runtime::files;
 use hyperion_store::{BatchCheck, HEADER_BYTES};
 use thiserror::Error;
 
+use crate::remedy::Remedy;
+
 use super::format::{
     CHUNK_HEAD_BYTES, ChunkHead, Coding, FOOTER_BYTES, Footer, HEAD_BYTES, Head, IndexCore,
     IndexSegment, crc, low, read_index,
@@ -48,7 +50,7 @@ pub(crate) enum RestoreError {
     },
     /// A call failed.
     #[error(
-        "{path}: {error}; make room there, or let this user read and write there, and restore again"
+        "{path}: {error}; {}, and restore again", Remedy::of(error).advice()
     )]
     Io {
         /// The file or folder.

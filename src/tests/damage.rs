@@ -121,14 +121,6 @@ fn sound_data_is_called_sound_and_nothing_is_written() {
 }
 
 #[test]
-fn what_is_no_data_is_said_in_one_sentence() {
-    let node = Setup::new().prepare();
-    let (code, said) = check_data(&node.data());
-    assert_eq!(code, 74, "{said}");
-    assert!(said.contains("MANIFEST") && said.lines().count() == 1, "{said}");
-}
-
-#[test]
 fn a_repair_saves_all_but_the_damaged_batch() {
     let mut node = filled(Setup::new());
     let path = node.segments(0).remove(1);
@@ -307,4 +299,26 @@ fn segments_of_another_node_are_not_repaired_away() {
     node.set_flag("--repair", false);
     node.start();
     assert_eq!(expect_keys(&node, |_| false), 0);
+}
+
+#[test]
+fn what_is_no_data_is_said_in_one_sentence() {
+    let node = Setup::new().prepare();
+    let empty = node.data().join("empty");
+    fs::create_dir(&empty).expect("the folder is new");
+    let file = empty.join("file");
+    for (path, what) in [
+        (node.data().join("nowhere"), "there is no such folder"),
+        (empty.clone(), "it has no MANIFEST and no segments"),
+        (file.clone(), "it is not a folder"),
+    ] {
+        if path == file {
+            fs::write(&file, "").expect("the folder may be written");
+        }
+        let (code, said) = check_data(&path);
+        assert_eq!(code, 64, "{said}");
+        let expected =
+            format!("hyperiond: there is no data in {}: {what}; correct --data\n", path.display());
+        assert_eq!(said, expected);
+    }
 }

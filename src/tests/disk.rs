@@ -313,7 +313,42 @@ fn a_disk_without_room_for_the_start_is_named() {
     }
     let (code, log) = Setup::new().tmpfs(1 << 20, 900 << 10).refusal();
     assert_eq!(code, 74, "{log}");
-    assert!(log.contains("No space left on device (os error 28); make room on the disk or in memory, then start again"), "{log}");
+    assert!(
+        log.contains(
+            "No space left on device (os error 28); make room on the disk, then start again"
+        ),
+        "{log}"
+    );
+}
+
+/// Mounts a folder of the node read-only, in a mount namespace of its own, and runs the program there: exit code and standard error.
+fn run_read_only(folder: &std::path::Path, arguments: &str) -> (i32, String) {
+    let script = format!(
+        "mount -t tmpfs none {folder} && mkdir {folder}/core-000 && mount -o remount,ro {folder} && exec {program} {arguments}",
+        folder = folder.display(),
+        program = env!("CARGO_BIN_EXE_hyperiond"),
+    );
+    let run = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output();
+    let run = run.expect("may_mount() tried it");
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    (run.status.code().expect("it ends by itself"), said)
+}
+
+#[test]
+fn a_read_only_file_system_is_named_at_the_start() {
+    if !may_mount() {
+        return;
+    }
+    let node = Setup::new().prepare();
+    let data = node.data();
+    let (code, said) = run_read_only(&data, &format!("--data {}", data.display()));
+    let sentence = said.lines().last().unwrap_or_default();
+    assert_eq!(code, 78, "{said}");
+    assert!(
+        sentence
+            .contains("Read-only file system (os error 30); the file system is mounted read-only"),
+        "{said}"
+    );
 }
 
 fn full_memory(node: &Node, clients: usize) {

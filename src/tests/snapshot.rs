@@ -364,7 +364,10 @@ fn a_full_disk_is_said_and_leaves_nothing() {
     let (path, last) = take(&node);
     assert_eq!(last["ok"], json!(false), "{last}");
     let why = last["error"].as_str().expect("a sentence");
-    assert!(why.contains("No space left on device") && why.contains("make room there"), "{why}");
+    assert!(
+        why.contains("No space left on device") && why.contains("make room on the disk"),
+        "{why}"
+    );
     let inside = PathBuf::from(format!("/proc/{}/root{}", node.pid(), path.display()));
     let folder = inside.parent().expect("it has one");
     assert_eq!(fs::read_dir(folder).expect("it is there").count(), 0, "something is left");

@@ -438,8 +438,7 @@ impl Engine {
 
     /// Why what found no room is refused, if no segment can be made; else it waits.
     pub(crate) fn room_refusal(&self) -> Option<String> {
-        let refusal =
-            |why| format!("MISCONF {why}; writes are refused until there is room, reads go on");
+        let refusal = |why| format!("MISCONF {why}, reads go on");
         self.no_segments.as_ref().map(refusal)
     }
 

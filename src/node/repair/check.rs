@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use hyperion_runtime::arena;
@@ -10,7 +11,7 @@ use hyperion_store::manifest::Manifest;
 
 use super::super::commit::EXIT_DISK;
 use super::super::error::NodeError;
-use super::super::open::{OpenError, failed};
+use super::super::open::{OpenError, failed, has_segments};
 use super::super::supply::segment_path;
 use super::EXIT_DAMAGED;
 use super::offline::{Offline, read};
@@ -23,9 +24,25 @@ const KEYS_SHOWN: usize = 5;
 ///
 /// Errors: data that cannot be looked at: in use, not there, without a manifest, or of another format.
 pub(crate) fn check_data(path: &Path) -> Result<(String, u8), NodeError> {
+    if !path.is_dir() {
+        let what = if path.exists() { "it is not a folder" } else { "there is no such folder" };
+        return Err(OpenError::NoData { path: path.to_path_buf(), what }.into());
+    }
     let _lock = files::lock_unwritten(&path.join("LOCK")).map_err(OpenError::from)?;
     let manifest_path = path.join("MANIFEST");
-    let bytes = fs::read(&manifest_path).map_err(failed(&manifest_path))?;
+    let bytes = match fs::read(&manifest_path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let path = path.to_path_buf();
+            let what = "it has no MANIFEST and no segments";
+            return Err(match has_segments(&path) {
+                true => OpenError::NoManifest { path },
+                false => OpenError::NoData { path, what },
+            }
+            .into());
+        }
+        Err(error) => return Err(failed(&manifest_path)(error).into()),
+    };
     let manifest = Manifest::read(&bytes)
         .map_err(|error| OpenError::Manifest { path: path.to_path_buf(), error })?;
     let mut said = format!(
