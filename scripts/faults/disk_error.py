@@ -144,6 +144,8 @@ class Failing:
             self.options.say(f"{self.row.name}: ended {took:.2f} s after the fault")
             if code != EXIT_DISK:
                 self.row.short(f"exit code {code}, not {EXIT_DISK}: {sentence}")
+            if "/segment-" not in sentence:
+                self.row.short(f"no segment's file is named: {sentence}")
         node.kill()
         book.join()
 

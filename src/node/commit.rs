@@ -26,13 +26,14 @@ const ROUNDS: usize = 4;
 /// Turns for which a direct write waits while more commands come in, and the batch that does not wait.
 const HOLD_TURNS: u32 = 4;
 const HOLD_BYTES: u64 = 16 << 10;
-/// Token of a sync that frees a segment: its slot is added.
-const TOKEN_FREE: u64 = 1 << 32;
-/// Token of a commit's sync.
-const TOKEN_SYNC: u64 = 1;
-
-/// Token of a direct write.
-const TOKEN_DIRECT: u64 = 2;
+/// Tokens of work on a segment's file: the segment's slot is added. A commit's sync.
+const TOKEN_SYNC: u64 = 1 << 32;
+/// A direct write.
+const TOKEN_DIRECT: u64 = 2 << 32;
+/// A sync that frees the segment.
+const TOKEN_FREE: u64 = 3 << 32;
+/// What of a token is the slot.
+const TOKEN_SLOT: u64 = (1 << 32) - 1;
 
 /// One segment's file, as the ring knows it.
 #[derive(Clone, Copy, Debug)]
@@ -171,10 +172,7 @@ impl NodeCore {
             let file = self.segment_file(append.slot).cached;
             let timed = Instant::now();
             if let Err(error) = io.write_inline(file, append.start as u64, bytes) {
-                die(&format!(
-                    "writing segment {} failed: {error}",
-                    self.engine.store().segment_id(append.slot)
-                ));
+                die(&format!("writing {} failed: {error}", self.segment_name(append.slot)));
             }
             self.counters.writes.add(timed.elapsed());
             self.counters.bytes_logged += bytes.len() as u64;
@@ -195,7 +193,7 @@ impl NodeCore {
                     file,
                     arena,
                     start..append.end.next_multiple_of(DIRECT_BLOCK_BYTES),
-                    TOKEN_DIRECT,
+                    TOKEN_DIRECT + u64::from(append.slot),
                 );
                 self.commit.direct_left += 1;
             }
@@ -255,7 +253,7 @@ impl NodeCore {
         let mut begun = 0;
         for &slot in &ticket.slots {
             if let Some(file) = self.commit.files.get(slot as usize).copied().flatten() {
-                io.sync(file.cached, TOKEN_SYNC);
+                io.sync(file.cached, TOKEN_SYNC + u64::from(slot));
                 begun += 1;
             }
         }
@@ -267,15 +265,17 @@ impl NodeCore {
 
     /// A sync on the ring is through.
     pub(super) fn synced(&mut self, token: u64, result: io::Result<()>) {
+        let slot = u32::try_from(token & TOKEN_SLOT).expect("32 bits were kept");
+        let kind = token & !TOKEN_SLOT;
         if let Err(error) = result {
             // The kernel may have dropped the pages: trying again would report success for data that is gone.
-            die(&format!("a sync failed: {error}"));
+            let what = if kind == TOKEN_DIRECT { "a direct write to" } else { "a sync of" };
+            die(&format!("{what} {} failed: {error}", self.segment_name(slot)));
         }
-        if token == TOKEN_DIRECT {
+        if kind == TOKEN_DIRECT {
             return self.direct_done();
         }
-        if token >= TOKEN_FREE {
-            let slot = u32::try_from(token - TOKEN_FREE).expect("a slot was added");
+        if kind == TOKEN_FREE {
             self.engine.store_mut().freed(slot);
             self.commit.has_room = true;
             self.commit.freeing.retain(|&other| other != slot);
@@ -306,10 +306,7 @@ impl NodeCore {
         for slot in headers {
             let file = self.segment_file(slot).cached;
             if let Err(error) = io.write_inline(file, 0, self.engine.store().header_bytes(slot)) {
-                die(&format!(
-                    "writing the header of segment {} failed: {error}",
-                    self.engine.store().segment_id(slot)
-                ));
+                die(&format!("writing the header of {} failed: {error}", self.segment_name(slot)));
             }
             self.commit.freeing.push(slot);
             io.sync(file, TOKEN_FREE + u64::from(slot));

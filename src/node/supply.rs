@@ -173,6 +173,15 @@ impl Supply {
 }
 
 impl NodeCore {
+    /// The file of a segment, for a sentence.
+    pub(super) fn segment_name(&self, slot: u32) -> String {
+        let id = self.engine.store().segment_id(slot);
+        match &self.supply.folder {
+            Some(folder) => segment_path(folder, id).display().to_string(),
+            None => format!("segment {id}"),
+        }
+    }
+
     /// Orders the segments that the log will want.
     pub(super) fn ask_for_segments(&mut self) {
         if self.supply.pause_ticks > 0 || self.stopping {
