@@ -37,4 +37,3 @@ pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
 pub(crate) use settings::{Durability, LogLevel, Settings, Storage};
 pub(crate) use size::Size;
-pub(crate) use uuid::generate as random_id;

@@ -8,7 +8,7 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     /// Makes one.
     pub(crate) fn new() -> Self {
-        let id = crate::config::random_id().expect("random numbers");
+        let id = crate::config::uuid::generate().expect("random numbers");
         let path = std::env::temp_dir().join(format!("hyperion-test-{id}"));
         std::fs::create_dir(&path).expect("a new name");
         Self(path)

@@ -378,6 +378,7 @@ fn the_socket_is_private_and_goes_with_the_side() {
 #[test]
 fn a_long_data_path_gets_a_socket_elsewhere() {
     use crate::http::socket::SocketPlace;
+    use std::os::unix::fs::DirBuilderExt;
     let folder = Folder::new();
     let long = folder.file(&"x".repeat(120));
     for data in [Some(long.as_path()), None] {
@@ -389,6 +390,20 @@ fn a_long_data_path_gets_a_socket_elsewhere() {
         drop(place);
         assert!(!parent.exists(), "{}", parent.display());
     }
+    // What a killed node has left is used again, and not while another one lives there.
+    let place = SocketPlace::choose(Some(&long)).expect("a temporary folder");
+    let parent = place.path().parent().expect("a folder").to_owned();
+    let other = SocketPlace::choose(Some(&long)).expect("a temporary folder");
+    assert_ne!(other.path(), place.path());
+    drop((place, other));
+    std::fs::DirBuilder::new().mode(0o700).create(&parent).expect("the folder was removed");
+    std::fs::write(parent.join("LOCK"), "1\n").expect("written");
+    drop(std::os::unix::net::UnixListener::bind(parent.join("http.sock")).expect("it binds"));
+    let place = SocketPlace::choose(Some(&long)).expect("a temporary folder");
+    assert_eq!(place.path(), parent.join("http.sock"));
+    drop(place.bind().expect("what was left is replaced"));
+    drop(place);
+    assert!(!parent.exists(), "{}", parent.display());
     std::fs::write(folder.file("http.sock"), "not a socket").expect("written");
     let place = SocketPlace::choose(Some(folder.path())).expect("it fits");
     let error = place.bind().expect_err("a file is in the way").to_string();
