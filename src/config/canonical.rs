@@ -23,6 +23,7 @@ pub(crate) fn try_hash(config: &Config) -> Option<String> {
         config.settings.segment_bytes.bytes(),
         config.settings.limits.output_bytes.bytes(),
         config.settings.limits.value_bytes.bytes(),
+        config.settings.snapshot.bytes_a_second.as_ref().map_or(0, super::size::Size::bytes),
         config.epoch,
     ];
     sizes.iter().all(|number| *number <= EPOCH_MAX).then(|| hash(config))

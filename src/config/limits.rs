@@ -50,5 +50,11 @@ pub(crate) const VALUE_BYTES_MAX: u64 = 512 << 20;
 pub(crate) const WRITE_TIMEOUT_S_MAX: u32 = 86_400;
 /// The wait for a client that does not read, in seconds, when the config does not say.
 pub(crate) const WRITE_TIMEOUT_S_DEFAULT: u32 = 60;
+/// Snapshots that stay when the config does not say: a week of daily ones.
+pub(crate) const SNAPSHOTS_KEPT_DEFAULT: u32 = 7;
+/// The most snapshots that a config may name.
+pub(crate) const SNAPSHOTS_KEPT_MAX: u32 = 10_000;
+/// The lowest speed of a snapshot, in bytes a second.
+pub(crate) const SNAPSHOT_BYTES_A_SECOND_MIN: u64 = 64 << 10;
 /// The longest password, in bytes.
 pub(crate) const PASSWORD_BYTES_MAX: usize = 512;

@@ -52,6 +52,8 @@ pub(crate) const FIELDS: &[(&str, Change)] = &[
     ("/settings/limits/value_bytes", Change::Live),
     ("/settings/limits/write_timeout_s", Change::Live),
     ("/settings/log_level", Change::Live),
+    ("/settings/snapshot/keep", Change::Live),
+    ("/settings/snapshot/bytes_a_second", Change::Live),
 ];
 
 /// The changed fields, sorted by what their change does.

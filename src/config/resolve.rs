@@ -11,8 +11,8 @@ use super::document::{Config, Node};
 use super::limits::{
     CLIENTS_MAX, EPOCH_MAX, IDLE_TIMEOUT_S_MAX, MEMORY_BYTES_MAX, NODE_NAME_BYTES_MAX,
     OUTPUT_BYTES_MIN, PARTITIONS_MAX, RACK_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
-    SEGMENTS_A_CORE_MIN, SYNC_INTERVAL_MS_MAX, UNIX_PATH_BYTES_MAX, VALUE_BYTES_MAX,
-    WRITE_TIMEOUT_S_MAX,
+    SEGMENTS_A_CORE_MIN, SNAPSHOT_BYTES_A_SECOND_MIN, SNAPSHOTS_KEPT_MAX, SYNC_INTERVAL_MS_MAX,
+    UNIX_PATH_BYTES_MAX, VALUE_BYTES_MAX, WRITE_TIMEOUT_S_MAX,
 };
 use super::machine::Machine;
 use super::password::PasswordHash;
@@ -249,6 +249,7 @@ fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
         problems.push(Problem::at("/settings/segment_bytes", text, hint));
     }
     let second = u64::from;
+    let speed = settings.snapshot.bytes_a_second.as_ref();
     for (pointer, value, minimum, maximum) in [
         (
             "/settings/sync_interval_ms",
@@ -276,6 +277,13 @@ fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
             second(limits.write_timeout_s),
             1,
             second(WRITE_TIMEOUT_S_MAX),
+        ),
+        ("/settings/snapshot/keep", second(settings.snapshot.keep), 0, second(SNAPSHOTS_KEPT_MAX)),
+        (
+            "/settings/snapshot/bytes_a_second",
+            speed.map_or(SNAPSHOT_BYTES_A_SECOND_MIN, Size::bytes),
+            SNAPSHOT_BYTES_A_SECOND_MIN,
+            MEMORY_BYTES_MAX,
         ),
     ] {
         if !(minimum..=maximum).contains(&value) {

@@ -4,8 +4,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
-    CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SYNC_INTERVAL_MS_DEFAULT,
-    VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
+    CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SNAPSHOTS_KEPT_DEFAULT,
+    SYNC_INTERVAL_MS_DEFAULT, VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
 };
 use super::size::Size;
 
@@ -32,6 +32,19 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// How much is logged.
     pub(crate) log_level: LogLevel,
+    /// How backups are made.
+    pub(crate) snapshot: Snapshot,
+}
+
+/// How backups are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Snapshot {
+    /// The newest ones that stay when another is made; 0 for all.
+    pub(crate) keep: u32,
+    /// What is read in a second, at most; without it what the node takes for fair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_a_second: Option<Size>,
 }
 
 /// Who may come in.
@@ -146,7 +159,14 @@ impl Default for Settings {
             auth: Auth::default(),
             limits: Limits::default(),
             log_level: LogLevel::default(),
+            snapshot: Snapshot::default(),
         }
+    }
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { keep: SNAPSHOTS_KEPT_DEFAULT, bytes_a_second: None }
     }
 }
 

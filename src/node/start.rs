@@ -58,8 +58,14 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         || memory_manifest(&resolved, cores, partitions, random),
         |data| data.manifest.clone(),
     );
-    let snapshots = Snapshots::start(&flags.data, data.is_some(), manifest, postboxes.clone())
-        .map_err(|error| NodeError::System { what: "starting a thread", error })?;
+    let snapshots = Snapshots::start(
+        &flags.data,
+        data.is_some(),
+        manifest,
+        postboxes.clone(),
+        Arc::clone(&published),
+    )
+    .map_err(|error| NodeError::System { what: "starting a thread", error })?;
     let http = HttpSide::start(Bridge {
         data: data.as_ref().map(|_| flags.data.clone()),
         keeper: Arc::new(Mutex::new(keeper)),

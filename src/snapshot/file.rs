@@ -139,11 +139,33 @@ pub(super) fn name_at(unix_ms: u64) -> String {
 
 /// When the newest whole snapshot of a folder was begun, Unix ms.
 pub(super) fn newest_ms(folder: &Path) -> Option<u64> {
-    let entries = fs::read_dir(folder).ok()?.flatten();
-    entries
-        .filter_map(|entry| {
-            let name = entry.file_name();
-            name.to_str()?.strip_prefix(BEGINNING)?.strip_suffix(ENDING)?.parse().ok()
-        })
-        .max()
+    whole(folder).ok()?.pop().map(|(began_ms, _)| began_ms)
+}
+
+/// Removes all whole snapshots of a folder but the newest `keep`. Gives the names of those that are gone.
+///
+/// Errors: those of the system.
+pub(super) fn remove_all_but(folder: &Path, keep: usize) -> io::Result<Vec<String>> {
+    let mut found = whole(folder)?;
+    found.truncate(found.len().saturating_sub(keep));
+    for (_, name) in &found {
+        fs::remove_file(folder.join(name))?;
+    }
+    Ok(found.into_iter().map(|(_, name)| name).collect())
+}
+
+/// The whole snapshots of a folder, the oldest first: when each was begun, Unix ms, and its name. What a person has named otherwise
+/// is none of them.
+fn whole(folder: &Path) -> io::Result<Vec<(u64, String)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let began_ms: Option<u64> = name
+            .strip_prefix(BEGINNING)
+            .and_then(|rest| rest.strip_suffix(ENDING)?.parse().ok())
+            .filter(|&began_ms| name_at(began_ms) == name);
+        found.extend(began_ms.map(|began_ms| (began_ms, name)));
+    }
+    found.sort_unstable();
+    Ok(found)
 }

@@ -6,7 +6,7 @@ pub(super) const CHUNK_BYTES: usize = 1 << 20;
 pub(super) const CHUNK_BYTES_MAX: usize = 64 << 20;
 /// Longest index of a file that is read.
 pub(super) const INDEX_BYTES_MAX: u64 = 256 << 20;
-/// Plain bytes that are read in a second, at most.
+/// Plain bytes that are read in a second, at most, when the config does not say.
 pub(super) const SNAPSHOT_BYTES_A_SECOND: u64 = 128 << 20;
 /// Bytes of the file after which they are brought to the disk, so that no long sync stands in the way of the log's.
 pub(super) const SYNC_BYTES: u64 = 16 << 20;

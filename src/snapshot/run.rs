@@ -15,9 +15,7 @@ use super::cut::{Cutting, tell_all};
 use super::error::{SnapshotError, failed};
 use super::file::SnapshotFile;
 use super::format::{ChunkHead, Head, IndexCore, IndexSegment, crc};
-use super::limits::{
-    CHUNK_BYTES, CUT_REMAINDER_BYTES, PASSES_MAX, PIN_RAW_S, PIN_S_MAX, SNAPSHOT_BYTES_A_SECOND,
-};
+use super::limits::{CHUNK_BYTES, CUT_REMAINDER_BYTES, PASSES_MAX, PIN_RAW_S, PIN_S_MAX};
 use super::progress::Figures;
 use super::source::{Reading, Source};
 use super::worker::{Job, Snapshots};
@@ -41,6 +39,9 @@ struct Run<'a> {
     compressor: Compressor,
     plain: Vec<u8>,
     since: Instant,
+    /// When what was copied may be there, from the begin; and the bytes that are counted in it.
+    due: Duration,
+    paced_bytes: u64,
     /// Plain bytes copied, dropped ones too.
     copied_bytes: u64,
     dropped_bytes: u64,
@@ -83,6 +84,8 @@ pub(super) fn run(
         compressor: Compressor::default(),
         plain: Vec::new(),
         since: Instant::now(),
+        due: Duration::ZERO,
+        paced_bytes: 0,
         copied_bytes: 0,
         dropped_bytes: 0,
         pinned: None,
@@ -284,15 +287,17 @@ impl Run<'_> {
     }
 
     /// Waits where it goes too fast, before the cut; behind it, looks that it does not take too long.
-    fn hold_down(&self) -> Result<(), SnapshotError> {
+    fn hold_down(&mut self) -> Result<(), SnapshotError> {
         if let Some(since) = self.pinned {
             let is_late = since.elapsed().as_secs() >= PIN_S_MAX;
             return if is_late { Err(SnapshotError::Slow) } else { Ok(()) };
         }
-        let rate = super::core_part::from_environment("HYPERION_TEST_SNAPSHOT_BYTES_A_SECOND")
-            .unwrap_or(SNAPSHOT_BYTES_A_SECOND);
-        let due = Duration::from_millis(self.copied_bytes * 1_000 / rate.max(1));
-        sleep(due.saturating_sub(self.since.elapsed()));
+        // By parts: another speed in the config counts from here on.
+        let bytes = self.copied_bytes - self.paced_bytes;
+        self.paced_bytes = self.copied_bytes;
+        self.due += Duration::from_nanos(bytes * 1_000_000_000 / self.desk.bytes_a_second());
+        let early = self.due.saturating_sub(self.since.elapsed());
+        sleep(early);
         Ok(())
     }
 

@@ -14,11 +14,14 @@ use serde_json::Value;
 
 use super::cut::{Cutting, cut_all};
 use super::error::SnapshotError;
-use super::file::{name_at, newest_ms, remove_parts};
+use super::file::{name_at, newest_ms, remove_all_but, remove_parts};
+use super::limits::SNAPSHOT_BYTES_A_SECOND;
 use super::progress::{Done, Progress, Running};
 use super::run::run;
 use super::source::Source;
+use crate::config::{Published, Size};
 use crate::node::Note;
+use crate::remedy::Remedy;
 
 /// A snapshot that is to be made.
 #[derive(Clone, Debug)]
@@ -57,6 +60,7 @@ pub(crate) struct SaveFacts {
 pub(crate) struct Snapshots {
     folder: PathBuf,
     jobs: SyncSender<Job>,
+    config: Arc<Published>,
     progress: Mutex<Progress>,
 }
 
@@ -76,6 +80,7 @@ impl Snapshots {
         files: bool,
         manifest: Manifest,
         postboxes: Postboxes<Note>,
+        config: Arc<Published>,
     ) -> io::Result<Arc<Self>> {
         let folder = data.join("snapshots");
         match remove_parts(&folder) {
@@ -91,7 +96,7 @@ impl Snapshots {
         let (jobs, waiting) = sync_channel(1);
         let last_save_ms = newest_ms(&folder).unwrap_or_else(unix_ms);
         let progress = Mutex::new(Progress { last_save_ms, ..Progress::default() });
-        let desk = Arc::new(Self { folder, jobs, progress });
+        let desk = Arc::new(Self { folder, jobs, config, progress });
         let (to_cutter, cuts) = channel();
         let source =
             Source { postboxes: postboxes.clone(), data: files.then(|| data.to_path_buf()) };
@@ -154,6 +159,31 @@ impl Snapshots {
         }
     }
 
+    /// What is read in a second at most, as the config has it now.
+    pub(super) fn bytes_a_second(&self) -> u64 {
+        let current = self.config.get();
+        let given = current.resolved.settings().snapshot.bytes_a_second.as_ref();
+        given.map_or(SNAPSHOT_BYTES_A_SECOND, Size::bytes).max(1)
+    }
+
+    /// Removes the oldest snapshots, so that as many stay as the config says.
+    fn remove_oldest(&self) {
+        let keep = self.config.get().resolved.settings().snapshot.keep;
+        if keep == 0 {
+            return;
+        }
+        match remove_all_but(&self.folder, keep as usize) {
+            Ok(removed) => removed.iter().for_each(|name| {
+                tracing::info!("snapshot {name} is removed: the config keeps {keep}");
+            }),
+            Err(error) => tracing::warn!(
+                "{}: old snapshots are not removed: {error}; {}",
+                self.folder.display(),
+                Remedy::of(&error).advice()
+            ),
+        }
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -203,6 +233,9 @@ impl Snapshots {
                     figures.file_bytes
                 ),
                 Err(error) => tracing::error!("snapshot {} is not made: {error}", job.name),
+            }
+            if result.is_ok() {
+                self.remove_oldest();
             }
             let mut progress = self.progress();
             progress.running = None;

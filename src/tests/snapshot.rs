@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use super::client::{Client, Dice, pipeline};
 use super::disk::may_mount;
 use super::harness::{Node, PAUSE, Setup, wait_for};
-use super::http_call::{get, post};
+use super::http_call::{change, get, post};
 
 const NO_HOLD: &str = "HYPERION_TEST_SNAPSHOT_NO_HOLD";
 const CUT_DELAY: &str = "HYPERION_TEST_SNAPSHOT_CUT_DELAY_MS";
-const BYTES_A_SECOND: &str = "HYPERION_TEST_SNAPSHOT_BYTES_A_SECOND";
+const SPEED: &str = "/settings/snapshot";
 /// Accounts of a client, spread over all cores; their sum is always the same.
 const ACCOUNTS: u64 = 8;
 const MONEY: u64 = 1_000;
@@ -294,7 +294,7 @@ fn every_kind_of_key_comes_back() {
 
 #[test]
 fn the_commands_of_redis_are_answered() {
-    let node = Setup::new().environment(BYTES_A_SECOND, "2000000").start();
+    let node = Setup::new().at(SPEED, json!({ "bytes_a_second": 2_000_000 })).start();
     let mut client = node.client();
     let info = |client: &mut Client, name: &str| {
         let text = client.ask("INFO persistence");
@@ -390,7 +390,7 @@ fn a_folder_that_cannot_be_made_is_said() {
 
 #[test]
 fn a_kill_in_the_middle_leaves_nothing() {
-    let mut node = Setup::new().environment(BYTES_A_SECOND, "1000000").start();
+    let mut node = Setup::new().at(SPEED, json!({ "bytes_a_second": 1_000_000 })).start();
     let mut client = node.client();
     for key in 0..40 {
         client.set(&format!("key:{key}"), &Dice(key).bytes(100_000));
@@ -476,4 +476,31 @@ fn damage_in_a_segment_is_named_by_the_snapshot() {
     let why = last["error"].as_str().unwrap_or_default();
     assert!(why.contains("segment 1 of core 0 is damaged at offset "), "{last}");
     client.expect(&[("DBSIZE", "30")]);
+}
+
+#[test]
+fn as_many_snapshots_stay_as_the_config_says() {
+    let mut node = Setup::new().at("/settings/snapshot", json!({ "keep": 2 })).start();
+    node.client().set("key", b"value");
+    let folder = node.data().join("snapshots");
+    let names = || {
+        let entries = fs::read_dir(&folder).expect("it is there").flatten();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    let mut made = Vec::new();
+    for number in 0..3 {
+        made.push(take(&node).0.file_name().expect("a name").to_string_lossy().into_owned());
+        if number == 0 {
+            fs::write(folder.join("snapshot-kept.hysnap"), "a person's").expect("written");
+        }
+    }
+    assert_eq!(names(), [&made[1], &made[2], "snapshot-kept.hysnap"]);
+    // 0 keeps all, and a change is in force at once.
+    assert_eq!(change(node.http(), &[("/settings/snapshot/keep", json!(0))]).status, 200);
+    take(&node);
+    assert_eq!(names().len(), 4);
+    assert_eq!(node.stop(), 0);
 }

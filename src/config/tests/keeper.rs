@@ -25,6 +25,7 @@ fn whole() -> Config {
     config.nodes[0].unix = Some("/run/a.sock".to_owned());
     config.nodes[0].rack = Some("r1".to_owned());
     config.settings.memory_bytes_max = Some(Size::from_bytes(4 << 30));
+    config.settings.snapshot.bytes_a_second = Some(Size::from_bytes(64 << 20));
     config.settings.auth.password_hash = Some(HASH.to_owned());
     config
 }
@@ -91,7 +92,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 24] = [
+    let edits: [(&str, Edit); 26] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
@@ -117,6 +118,10 @@ fn each_row_of_the_table_does_what_it_says() {
             c.settings.limits.value_bytes = Size::from_bytes(1 << 20);
         }),
         ("/settings/limits/write_timeout_s", |c| c.settings.limits.write_timeout_s = 5),
+        ("/settings/snapshot/keep", |c| c.settings.snapshot.keep = 0),
+        ("/settings/snapshot/bytes_a_second", |c| {
+            c.settings.snapshot.bytes_a_second = None;
+        }),
         ("/settings/log_level", |c| c.settings.log_level = LogLevel::Debug),
         ("/settings/eviction", |c| c.settings.eviction = "volatile-ttl".to_owned()),
         // No valid second value: refused by the rules, and by the table where it says so.
