@@ -11,6 +11,9 @@ use super::memory::Need;
 pub(crate) struct Board {
     cores: Vec<Mutex<CoreFigures>>,
     needs: Vec<NeedPlace>,
+    /// What the data of each core takes, and the most that all took together when a core looked.
+    used: Vec<AtomicU64>,
+    used_peak: AtomicU64,
 }
 
 /// A core's need of memory, on lines of its own: written once a tick, read by every core once a tick.
@@ -27,6 +30,8 @@ impl Board {
         Self {
             cores: (0..cores).map(|_| Mutex::default()).collect(),
             needs: (0..cores).map(|_| NeedPlace(AtomicU64::new(NOT_TOLD))).collect(),
+            used: (0..cores).map(|_| AtomicU64::new(0)).collect(),
+            used_peak: AtomicU64::new(0),
         }
     }
 
@@ -43,9 +48,17 @@ impl Board {
 
     /// Puts up what a core shows, unless somebody reads there just now.
     pub(crate) fn show(&self, core: usize, figures: CoreFigures) {
+        self.used[core].store(figures.store.used_bytes, Ordering::Relaxed);
+        let used = self.used.iter().map(|used| used.load(Ordering::Relaxed)).sum();
+        self.used_peak.fetch_max(used, Ordering::Relaxed);
         if let Ok(mut place) = self.cores[core].try_lock() {
             *place = figures;
         }
+    }
+
+    /// The most memory that the data took, as of any tick since the start.
+    pub(crate) fn used_peak(&self) -> u64 {
+        self.used_peak.load(Ordering::Relaxed)
     }
 
     /// What all cores show.

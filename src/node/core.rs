@@ -17,8 +17,9 @@ use super::Io;
 use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
-use super::figures::Counters;
+use super::figures::{Baseline, Counters};
 use super::links::Link;
+use super::rates::Rates;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
 use crate::config::{Accepted, Resolved};
@@ -129,6 +130,8 @@ pub(crate) struct NodeCore {
     pub(super) supply: Supply,
     pub(crate) snapshot: CorePart,
     pub(crate) counters: Counters,
+    pub(super) baseline: Baseline,
+    pub(super) rates: Rates,
     pub(crate) commands_run: u64,
     /// Unread input of all clients.
     pub(crate) input_bytes: usize,

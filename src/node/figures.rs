@@ -7,6 +7,8 @@ use hyperion_model::limits::DATABASES;
 use hyperion_runtime::Stats;
 use hyperion_store::StoreFigures;
 
+use super::rates::Rate;
+
 /// Upper edges of the latency histogram, in microseconds.
 pub(crate) const LATENCY_EDGES_US: [u64; 14] =
     [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 10_000, 100_000, 1_000_000];
@@ -73,6 +75,25 @@ impl Default for Counters {
     }
 }
 
+/// Counts of others when CONFIG RESETSTAT was last called: they are shown from there on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Baseline {
+    pub(crate) store: StoreFigures,
+    pub(crate) runtime: Stats,
+}
+
+impl Baseline {
+    /// Takes away what was there before.
+    pub(crate) fn apply(&self, store: &mut StoreFigures, runtime: &mut Stats) {
+        store.expired -= self.store.expired;
+        store.evicted -= self.store.evicted;
+        runtime.bytes_in -= self.runtime.bytes_in;
+        runtime.bytes_out -= self.runtime.bytes_out;
+        runtime.receives -= self.runtime.receives;
+        runtime.sends -= self.runtime.sends;
+    }
+}
+
 /// What one core shows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CoreFigures {
@@ -90,6 +111,8 @@ pub(crate) struct CoreFigures {
     pub(crate) no_segments: Option<String>,
     /// Records written since the start.
     pub(crate) changes: u64,
+    /// What is done in a second.
+    pub(crate) rate: Rate,
     /// When this was taken, Unix ms.
     pub(crate) at_ms: u64,
 }

@@ -172,6 +172,8 @@ impl Maker {
             ),
             snapshot: CorePart::new(lsn_first),
             counters: Counters::default(),
+            baseline: Default::default(),
+            rates: Default::default(),
             commands_run: 0,
             input_bytes: 0,
             keys: 0,

@@ -87,6 +87,12 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         cores,
         |core| core.store.expired,
     );
+    page.each("keyspace_hits_total", counter, "Lookups of reads that found.", cores, |core| {
+        core.store.lookups.hits
+    });
+    page.each("keyspace_misses_total", counter, "Lookups of reads that missed.", cores, |core| {
+        core.store.lookups.misses
+    });
     page.each("evicted_keys_total", counter, "Keys removed to make room.", cores, |core| {
         core.store.evicted
     });

@@ -12,6 +12,7 @@ mod memory;
 mod metrics;
 mod migrate;
 mod open;
+mod rates;
 mod repair;
 mod stall;
 mod start;
@@ -20,7 +21,7 @@ mod supply;
 mod ticking;
 
 pub(crate) use self::core::{Mail, NodeCore, Note};
-pub(crate) use self::figures::{CoreFigures, Counters, Latency};
+pub(crate) use self::figures::{CoreFigures, Latency};
 pub(crate) use self::repair::check_data;
 pub(crate) use self::start::serve;
 pub(crate) use self::supply::{core_folder, segment_path};

@@ -7,10 +7,12 @@ use hyperion_engine::{Durability, Settings};
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN};
 use hyperion_runtime::{ConnectionId, Socket};
+use hyperion_store::Lookups;
 
 use super::Io;
 use super::core::{Mail, NodeCore};
-use super::figures::CoreFigures;
+use super::figures::{Baseline, CoreFigures, Counters};
+use super::rates::{Rate, Rates};
 use crate::config::{Durability as ConfigDurability, Resolved};
 use crate::front::Client;
 use crate::front::client::Hold;
@@ -49,6 +51,12 @@ impl NodeCore {
             self.retry_held(io);
         }
         self.keys = self.engine.store().figures().keys;
+        let totals = Rate {
+            commands: self.counters.commands.iter().sum(),
+            bytes_in: io.stats().bytes_in,
+            bytes_out: io.stats().bytes_out,
+        };
+        self.rates.sample(totals, io.now_ns());
         let figures = self.figures(io);
         self.shared.board.show(usize::from(self.index), figures);
     }
@@ -107,6 +115,14 @@ impl NodeCore {
         }
     }
 
+    /// Begins to count anew, as CONFIG RESETSTAT has it.
+    pub(crate) fn reset_statistics(&mut self, io: &Io) {
+        self.counters = Counters::default();
+        self.engine.store_mut().set_lookups(Lookups::default());
+        self.baseline = Baseline { store: self.engine.store().figures(), runtime: *io.stats() };
+        self.rates = Rates::default();
+    }
+
     /// What this core shows.
     pub(crate) fn figures(&self, io: &Io) -> CoreFigures {
         let store = self.engine.store();
@@ -114,11 +130,14 @@ impl NodeCore {
         for (number, place) in (0..DATABASES).zip(&mut databases) {
             *place = (store.count(DatabaseId(number)), store.expiring(DatabaseId(number)));
         }
+        let (mut figures, mut runtime) = (store.figures(), *io.stats());
+        self.baseline.apply(&mut figures, &mut runtime);
         CoreFigures {
             counters: self.counters.clone(),
-            store: store.figures(),
+            store: figures,
             memory_bytes: self.engine.memory_bytes(),
-            runtime: *io.stats(),
+            runtime,
+            rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
             input_bytes: self.input_bytes as u64,
             databases,

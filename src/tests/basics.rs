@@ -6,7 +6,7 @@ use hyperion_wire::reply::Reply;
 use serde_json::json;
 
 use super::client::{Client, pipeline, show};
-use super::harness::{Node, Setup};
+use super::harness::{Node, Setup, wait_for};
 use super::tour::{long_pipeline, random_pipelines, tour};
 
 #[test]
@@ -259,5 +259,57 @@ fn info_counts_the_keys_of_all_cores_at_once() {
         client.expect(&[(&format!("SET key-{count} v"), "OK")]);
         let text = client.ask("INFO keyspace");
         assert!(text.contains(&format!("db0:keys={count},")), "after {count} keys: {text}");
+    }
+}
+
+/// What a monitor reads of INFO: reads that found and missed, on one core and over two, and what CONFIG RESETSTAT sets back.
+#[test]
+fn info_counts_reads_and_begins_anew_after_a_reset() {
+    for setup in [Some(Setup::new()), Setup::two_cores()].into_iter().flatten() {
+        let node = setup.start();
+        let mut client = node.client();
+        let field = |client: &mut Client, name: &str| -> String {
+            let text = client.ask("INFO");
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.unwrap_or_else(|| panic!("{name}: {text}")).trim().to_owned()
+        };
+        let counts = |client: &mut Client| {
+            ["keyspace_hits", "keyspace_misses"].map(|name| field(client, name))
+        };
+        client.expect(&[
+            // Writes are no reads, whatever they look up.
+            ("MSET a 1 b 2 c 3 d 4", "OK"),
+            ("INCR a", "2"),
+            ("DEL nothing a", "1"),
+            ("RENAME b e", "OK"),
+            ("MSETNX f 1 c 1", "0"),
+        ]);
+        assert_eq!(counts(&mut client), ["0", "0"]);
+        client.expect(&[
+            ("GET c", "3"),
+            ("GET a", "nil"),
+            ("MGET a b c d e", "[nil nil 3 4 2]"),
+            ("EXISTS c a", "1"),
+            ("TTL c", "-1"),
+        ]);
+        assert_eq!(counts(&mut client), ["6", "4"]);
+        client.expect(&[("SET g 1 PX 1", "OK")]);
+        wait_for("the end of a key", || client.ask("GET g") == "nil");
+        assert_eq!(field(&mut client, "expired_keys"), "1");
+        let number = |text: String| text.parse::<u64>().expect("a number");
+        assert!(number(field(&mut client, "total_commands_processed")) > 10);
+        let peak = number(field(&mut client, "used_memory_peak"));
+        assert!(peak > 0 && peak >= number(field(&mut client, "used_memory")));
+        let before = number(field(&mut client, "total_net_input_bytes"));
+        client.expect(&[("CONFIG RESETSTAT", "OK")]);
+        assert_eq!(counts(&mut client), ["0", "0"]);
+        assert_eq!(field(&mut client, "expired_keys"), "0");
+        assert!(number(field(&mut client, "total_net_input_bytes")) < before);
+        client.expect(&[("GET c", "3")]);
+        assert_eq!(counts(&mut client), ["1", "0"]);
+        wait_for("a rate", || {
+            (0..50).for_each(|_| client.expect(&[("PING", "PONG")]));
+            number(field(&mut client, "instantaneous_ops_per_sec")) > 0
+        });
     }
 }

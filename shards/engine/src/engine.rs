@@ -332,6 +332,8 @@ impl Engine {
             }
         }
         self.store.begin_observing();
+        // What a write looks up is no read.
+        let lookups = spec.flags.has(Flags::WRITE).then(|| self.store.lookups());
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = if matches!(spec.run, Run::Keys { .. }) {
@@ -358,6 +360,9 @@ impl Engine {
                 Ok(())
             }
         };
+        if let Some(lookups) = lookups {
+            self.store.set_lookups(lookups);
+        }
         self.store.may_use_reserve(false);
         // Staged for this command, which did not want it: a condition failed.
         if self.staging.is_none() && self.store.has_staged() {

@@ -39,5 +39,5 @@ pub use segment::{
     FORMAT_VERSION, HEADER_BYTES, Header as SegmentHeader, HeaderState, OTHER_VERSION,
 };
 pub use snapshot::{BatchCheck, SegmentInUse, Whole};
-pub use store::{Evicted, Options, Policy, ScanCursor, Store, StoreFigures, Swept};
+pub use store::{Evicted, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept};
 pub use transaction::Write;

@@ -8,7 +8,7 @@ use super::super::execute::Progress;
 use super::super::limits::BACKLOG_BATCHES_MAX;
 use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
-use crate::node::{Counters, Io, Mail, NodeCore};
+use crate::node::{Io, Mail, NodeCore};
 use hyperion_engine::Ticket;
 
 /// A question to every core.
@@ -136,7 +136,7 @@ impl NodeCore {
             }
             FrontAsk::ResetStatistics | FrontAsk::ShowFigures => {
                 if matches!(ask, FrontAsk::ResetStatistics) {
-                    self.counters = Counters::default();
+                    self.reset_statistics(io);
                 }
                 let figures = self.figures(io);
                 self.shared.board.show(usize::from(self.index), figures);

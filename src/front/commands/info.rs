@@ -32,6 +32,7 @@ impl NodeCore {
             started_ms: self.shared.started_ms,
             saves: self.shared.snapshots.facts(),
             clients: self.shared.clients.load(Ordering::Relaxed),
+            used_peak: self.shared.board.used_peak(),
         };
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
         let text = info_text(&facts, &names);

@@ -24,6 +24,8 @@ pub(super) struct Facts<'a> {
     pub(super) saves: SaveFacts,
     /// Clients of the whole node.
     pub(super) clients: usize,
+    /// The most memory that the data took.
+    pub(super) used_peak: u64,
 }
 
 /// When a section is given.
@@ -107,6 +109,10 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     let resident = facts.process.resident_bytes;
     line(text, "used_memory", used);
     line(text, "used_memory_human", human(used));
+    let peak = facts.used_peak.max(used);
+    line(text, "used_memory_peak", peak);
+    line(text, "used_memory_peak_human", human(peak));
+    line(text, "used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
     line(text, "used_memory_rss", resident);
     line(text, "used_memory_rss_human", human(resident));
     line(text, "used_memory_overhead", facts.sum(|core| core.store.index_bytes));
@@ -139,13 +145,21 @@ fn persistence(facts: &Facts<'_>, text: &mut String) {
     line(text, "rdb_last_bgsave_time_sec", seconds(saves.last_took_s));
     line(text, "rdb_current_bgsave_time_sec", seconds(saves.running_s));
     line(text, "rdb_saves", saves.made);
+    // Nothing is forked, so nothing is copied on a write.
+    line(text, "rdb_last_cow_size", 0);
     line(text, "aof_enabled", u8::from(on_disk));
     line(text, "aof_rewrite_in_progress", 0);
     line(text, "aof_rewrite_scheduled", 0);
     line(text, "aof_last_rewrite_time_sec", -1);
     line(text, "aof_current_rewrite_time_sec", -1);
     line(text, "aof_last_bgrewrite_status", "ok");
+    line(text, "aof_last_cow_size", 0);
     line(text, "aof_last_write_status", if refused { "err" } else { "ok" });
+    if on_disk {
+        // The log: records in use, dead ones too. It is rewritten by the cleaner, bit by bit.
+        line(text, "aof_current_size", facts.sum(|core| core.store.held_bytes));
+        line(text, "aof_pending_rewrite", 0);
+    }
     line(text, "hyperion_storage", settings.storage.as_str());
     line(text, "hyperion_durability", settings.durability.as_str());
     line(text, "hyperion_sync_interval_ms", settings.sync_interval_ms);
@@ -158,14 +172,21 @@ fn persistence(facts: &Facts<'_>, text: &mut String) {
 fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "total_connections_received", facts.sum(|core| core.counters.connections));
     line(text, "total_commands_processed", facts.sum(|core| core.counters.commands.iter().sum()));
+    line(text, "instantaneous_ops_per_sec", facts.sum(|core| core.rate.commands));
     line(text, "total_net_input_bytes", facts.sum(|core| core.runtime.bytes_in));
     line(text, "total_net_output_bytes", facts.sum(|core| core.runtime.bytes_out));
+    let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    line(text, "instantaneous_input_kbps", kilobytes(facts.sum(|core| core.rate.bytes_in)));
+    line(text, "instantaneous_output_kbps", kilobytes(facts.sum(|core| core.rate.bytes_out)));
     line(text, "rejected_connections", facts.sum(|core| core.counters.connections_refused));
     line(text, "expired_keys", facts.sum(|core| core.store.expired));
     line(text, "evicted_keys", facts.sum(|core| core.store.evicted));
+    line(text, "keyspace_hits", facts.sum(|core| core.store.lookups.hits));
+    line(text, "keyspace_misses", facts.sum(|core| core.store.lookups.misses));
     line(text, "pubsub_channels", 0);
     line(text, "pubsub_patterns", 0);
     line(text, "latest_fork_usec", 0);
+    line(text, "total_forks", 0);
     line(text, "total_error_replies", facts.sum(|core| core.counters.errors));
     line(text, "total_reads_processed", facts.sum(|core| core.runtime.receives));
     line(text, "total_writes_processed", facts.sum(|core| core.runtime.sends));

@@ -370,6 +370,7 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         now_ms: 100_000_000,
         started_ms: 10_000_000,
         clients: 3,
+        used_peak: 4_000,
         saves: SaveFacts { last_save_s: 10_000, last_is_ok: true, ..SaveFacts::default() },
     }
 }
@@ -403,7 +404,7 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
         assert_eq!(text(line), expected, "line {line}");
     }
     assert!(text("memory").contains(
-        "\r\nused_memory:3096\r\nused_memory_human:3.02K\r\nused_memory_rss:3145728\r\n"
+        "\r\nused_memory:3096\r\nused_memory_human:3.02K\r\nused_memory_peak:4000\r\nused_memory_peak_human:3.91K\r\n"
     ));
     assert!(text("server").contains("\r\nuptime_in_seconds:90000\r\nuptime_in_days:1\r\n"));
     let titles = |line: &str| text(line).matches("# ").count();

@@ -9,6 +9,7 @@ use crate::lock::LockKey;
 use hyperion_model::collections::Map;
 use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{CoreId, DatabaseId, TransactionId, slot_of};
+use hyperion_store::Lookups;
 
 /// A core's share of the keys: where they begin in `Transaction::keys`, which is ordered by core.
 #[derive(Debug)]
@@ -140,6 +141,12 @@ impl Engine {
 
     fn decide(&mut self, id: TransactionId) {
         let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
+        if !transaction.shape.may_write() {
+            let hits = transaction.found.iter().filter(|found| found.is_some()).count() as u64;
+            let Lookups { hits: before, misses } = self.store.lookups();
+            let more = transaction.found.len() as u64 - hits;
+            self.store.set_lookups(Lookups { hits: before + hits, misses: misses + more });
+        }
         let Verdict { writes, answer } =
             transaction.shape.decide(&transaction.keys, &mut transaction.found);
         transaction.answered = 0;

@@ -42,6 +42,7 @@ impl Engine {
     /// The keys of a request are locked: tells the coordinator what it wants to know of them.
     fn granted(&mut self, request: &LockRequest) {
         self.store.begin_observing();
+        let lookups = self.store.lookups();
         let mut found = Vec::with_capacity(request.keys.len());
         for (database, bytes) in &request.keys {
             if request.want == Want::Nothing {
@@ -63,6 +64,8 @@ impl Engine {
             });
             found.push(wanted);
         }
+        // Counted by the coordinator, who knows whether it is a read.
+        self.store.set_lookups(lookups);
         let to = request.id.coordinator();
         let mail = Mail::Transaction(TransactionMail::Locked { id: request.id, found });
         let until = Until::Released(self.store.observed_position());

@@ -102,8 +102,9 @@ impl Store {
             for bytes in dead.drain(..) {
                 let key = self.key(DatabaseId(database), &bytes);
                 // A lookup removes it.
-                let before = self.expired;
+                let (before, lookups) = (self.expired, self.lookups());
                 let _ = self.find(&key);
+                self.set_lookups(lookups);
                 swept.removed += self.expired - before;
             }
             self.sweep = match next {

@@ -178,6 +178,7 @@ impl Store {
             cleaner: self.cleaner.figures,
             evicted: self.evicted(),
             used_bytes: self.used_bytes(),
+            lookups: self.lookups(),
         }
     }
 }

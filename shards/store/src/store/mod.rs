@@ -5,6 +5,7 @@ mod evict;
 mod expiry;
 mod files;
 mod keyspace;
+mod lookups;
 mod policy;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
@@ -26,6 +27,7 @@ use hyperion_model::limits::DATABASES;
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
 pub use keyspace::ScanCursor;
+pub use lookups::Lookups;
 pub use policy::Policy;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -79,6 +81,8 @@ pub struct StoreFigures {
     pub evicted: u64,
     /// What the data takes of the memory limit: indexes, objects on the heap, and live records with what the cleaner needs beside them.
     pub used_bytes: u64,
+    /// What reads found and missed.
+    pub lookups: Lookups,
 }
 
 /// One core's data.
@@ -103,6 +107,7 @@ pub struct Store {
     expiring: [u64; DATABASES as usize],
     expired: u64,
     sweep: Sweep,
+    lookups: Lookups,
     detached: Detached,
     observed: u64,
     pub(crate) access: Access,
@@ -156,6 +161,7 @@ impl Store {
             expiring: [0; DATABASES as usize],
             expired: 0,
             sweep: Sweep::default(),
+            lookups: Lookups::default(),
             detached: Detached::default(),
             observed: 0,
             access: Access::new(options.entropy),
@@ -300,14 +306,17 @@ impl Store {
     #[inline]
     fn look_up<const USES: bool>(&mut self, key: &Key<'_>) -> Option<Found> {
         let Some((spot, entry)) = self.locate(key) else {
+            self.lookups.misses += 1;
             self.observe(self.deleted_at[usize::from(key.local)]);
             return None;
         };
         if entry.expires() && self.has_expired(entry.location()) {
             self.remove_expired(key, spot, entry);
+            self.lookups.misses += 1;
             self.observe(self.deleted_at[usize::from(key.local)]);
             return None;
         }
+        self.lookups.hits += 1;
         self.observe(self.log.position(entry.location()) + 1);
         if record::is_object(self.log.bytes_at(entry.location())) {
             self.observe_object(entry.location());
