@@ -42,7 +42,10 @@ pub(super) struct Meeting {
 struct MeetingState {
     recovered: usize,
     ready: usize,
+    listening: usize,
     failed: bool,
+    /// Why the first core failed that did so by itself.
+    why: Option<NodeError>,
     lsn_next: u64,
     decided: Set<TransactionId>,
 }
@@ -67,9 +70,21 @@ impl Meeting {
         }
     }
 
-    pub(super) fn fail(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
+    /// A core does not start: all others give up too. What its thread ends with is not the reason, which is kept here.
+    pub(super) fn fail(&self, error: NodeError) -> NodeError {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.failed = true;
+        if !matches!(error, NodeError::Other) {
+            state.why.get_or_insert(error);
+        }
         self.changed.notify_all();
+        NodeError::Other
+    }
+
+    /// Why the node does not start.
+    pub(super) fn why(&self) -> NodeError {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.why.take().unwrap_or(NodeError::Other)
     }
 }
 
@@ -272,7 +287,10 @@ impl Maker {
         if let Some(&address) = self.config.resp_cores.get(core) {
             made.doors.push((tcp(io, address)?, Door::OwnCore));
         }
+        let cores = self.config.cores.len();
         if core > 0 {
+            // The first core alone waits for the others: it is the one that says that all are there.
+            self.meeting.meet(|state| state.listening += 1, |_| true)?;
             return Ok(());
         }
         made.doors.push((tcp(io, self.config.http)?, Door::Http));
@@ -283,6 +301,7 @@ impl Maker {
             made.doors.push((listener, Door::Resp));
         }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
+        self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;
         tracing::info!(
             "ready: Redis clients on {}, HTTP on {}",
             self.config.resp,

@@ -99,22 +99,19 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         direct,
         random: random[3],
     };
+    let meeting = Arc::clone(&maker.meeting);
     let options = RuntimeOptions {
         cpus: resolved.cores.iter().map(|&cpu| usize::from(cpu)).collect(),
         level: log.ring_level,
         ..RuntimeOptions::default()
     };
     let handles = hyperion_runtime::run(&options, &postboxes, move |core, io| {
-        let made = maker.make(core, io);
-        if made.is_err() {
-            maker.meeting.fail();
-        }
-        made
+        maker.make(core, io).map_err(|error| maker.meeting.fail(error))
     })?;
     stop_on_signals(&postboxes)?;
     match handles.join() {
         Ok(()) => Ok(()),
-        Err(CoreError::Make { error, .. }) => Err(error),
+        Err(CoreError::Make { .. }) => Err(meeting.why()),
         Err(CoreError::Ring { error, .. }) => Err(error.into()),
         Err(CoreError::Panicked { .. }) => Err(NodeError::Other),
     }

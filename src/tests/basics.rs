@@ -313,3 +313,18 @@ fn info_counts_reads_and_begins_anew_after_a_reset() {
         });
     }
 }
+
+/// The first core used to say `ready` before the others had their listeners, and to end without the reason of one that had none.
+#[test]
+fn a_core_without_its_listener_ends_the_start_before_it_is_ready() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let mut node = setup.at("/nodes/0/resp_cores", json!(1)).start();
+    assert_eq!(node.stop(), 0);
+    let address = node.resp_core(1);
+    let _taken = std::net::TcpListener::bind(address).expect("the node has left it");
+    node.launch();
+    assert!(!node.wait_end().success());
+    let log = node.log();
+    assert!(!log.contains("ready:"), "{log}");
+    assert!(log.contains(&format!("hyperiond: cannot listen on {address}: ")), "{log}");
+}
