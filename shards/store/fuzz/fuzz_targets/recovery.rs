@@ -1,5 +1,5 @@
 //! Feeds recovery with segments of any bytes, bare or with every checksum made right so that they get deep: it must neither
-//! panic nor hang, and what it gives must be readable.
+//! panic nor hang, and what it gives must be readable. So must what a salvage of the same segments gives.
 //!
 //! Input: 1 byte of choices (bits 0 and 1: segments less one; bit 2: checksums are made right; bit 3: the input changes bytes of
 //! the golden segment instead of being one), then the bytes.
@@ -31,7 +31,13 @@ fn record_size(bytes: &[u8]) -> Option<usize> {
         8 + usize::from(bytes[5]) + usize::from(u16::from_le_bytes([bytes[6], bytes[7]]))
     };
     for (flag, small, large) in [(0x20, 5, 8), (0x40, 2, 2), (0x80, 12, 12)] {
-        size += if flags & flag == 0 { 0 } else if wide { large } else { small };
+        size += if flags & flag == 0 {
+            0
+        } else if wide {
+            large
+        } else {
+            small
+        };
     }
     size += if wide && bytes[5] & 1 != 0 { 8 } else { 0 };
     let size = size.next_multiple_of(4);
@@ -116,7 +122,13 @@ fn header(id: u64, base_lsn: u64) -> SegmentHeader {
     }
 }
 
-fn recover_and_use(segments: Vec<(SegmentHeader, &'static mut [u8])>, spare: &'static mut [u8]) {
+/// Segments with their memory, and memory for one more.
+struct Given {
+    segments: Vec<(SegmentHeader, &'static mut [u8])>,
+    spare: &'static mut [u8],
+}
+
+fn new_store() -> Store {
     let mut store = Store::new(Options {
         core: CoreId(0),
         map: PartitionMap::spread(4, 1),
@@ -128,21 +140,12 @@ fn recover_and_use(segments: Vec<(SegmentHeader, &'static mut [u8])>, spare: &'s
         entropy: 3,
     });
     store.set_now(1_000_000);
-    let Ok(recovered) = store.recover(segments) else { return };
-    for &slot in &recovered.dropped {
-        store.freed(slot);
-    }
-    store.resume(recovered.lsn_next);
-    store.add_ready(99, spare);
-    // As at a start: prepared transactions are settled, then clients read and write.
-    for (at, unresolved) in recovered.unresolved.iter().enumerate() {
-        let _ = if at % 2 == 0 {
-            store.commit_prepared(unresolved.id)
-        } else {
-            store.abort_prepared(unresolved.id)
-        };
-    }
-    recovered.decided.iter().for_each(|&id: &TransactionId| store.settled(id));
+    store
+}
+
+/// Reads all that a store holds. Gives the keys of each database.
+fn read_all(store: &mut Store) -> Vec<Vec<Vec<u8>>> {
+    let mut found_keys = Vec::new();
     for database in 0..16 {
         let (mut keys, mut cursor) = (Vec::new(), ScanCursor::default());
         loop {
@@ -157,6 +160,47 @@ fn recover_and_use(segments: Vec<(SegmentHeader, &'static mut [u8])>, spare: &'s
             let (mut value, held) = (Vec::new(), store.value(&found));
             held.copy_range(0, held.len(), &mut value);
             assert_eq!(value.len(), held.len());
+        }
+        found_keys.push(keys);
+    }
+    found_keys
+}
+
+/// What a repair does: it reads all that can be read, and its holes lie in the segments.
+fn salvage_and_read(Given { segments, .. }: Given, recovers_whole: bool) {
+    let mut store = new_store();
+    let ids: Vec<u64> = segments.iter().map(|(header, _)| header.id).collect();
+    let Ok(recovered) = store.salvage(segments) else { return };
+    assert!(!recovers_whole || recovered.holes.is_empty(), "{:?}", recovered.holes);
+    for hole in &recovered.holes {
+        assert!(ids.contains(&hole.segment), "{hole:?}");
+        assert!(hole.offset <= hole.end && hole.end <= SEGMENT_BYTES as u64, "{hole:?}");
+    }
+    read_all(&mut store);
+}
+
+/// What a start does, and clients behind it. Gives whether the segments were taken.
+fn recover_and_use(Given { segments, spare }: Given) -> bool {
+    let mut store = new_store();
+    let Ok(recovered) = store.recover(segments) else { return false };
+    for &slot in &recovered.dropped {
+        store.freed(slot);
+    }
+    store.resume(recovered.lsn_next);
+    store.add_ready(99, spare);
+    // As at a start: prepared transactions are settled, then clients read and write.
+    for (at, unresolved) in recovered.unresolved.iter().enumerate() {
+        let _ = if at % 2 == 0 {
+            store.commit_prepared(unresolved.id)
+        } else {
+            store.abort_prepared(unresolved.id)
+        };
+    }
+    recovered.decided.iter().for_each(|&id: &TransactionId| store.settled(id));
+    for (database, keys) in (0..).zip(read_all(&mut store)) {
+        for bytes in &keys {
+            let key = store.key(DatabaseId(database), bytes);
+            let Some(found) = store.find(&key) else { continue };
             let expiry = store.expiry_ms(&found);
             let _ = store.set_expiry(&key, &found, expiry);
             let _ = store.delete(&key);
@@ -172,30 +216,39 @@ fn recover_and_use(segments: Vec<(SegmentHeader, &'static mut [u8])>, spare: &'s
         store.finish_sync(&ticket);
     }
     store.free_dead(&mut Vec::new());
+    true
+}
+
+/// Lends the segments' memory to `read`, and takes it back behind it.
+fn lend<T>(segments: &[(SegmentHeader, Vec<u8>)], read: impl FnOnce(Given) -> T) -> T {
+    let buffers: Vec<(SegmentHeader, *mut [u8])> = segments
+        .iter()
+        .map(|(header, bytes)| (*header, Box::into_raw(bytes.clone().into_boxed_slice())))
+        .collect();
+    let spare = Box::into_raw(vec![0; SEGMENT_BYTES].into_boxed_slice());
+    // SAFETY: each box is lent once, to a store that is gone when `read` returns.
+    let lent = |buffer: *mut [u8]| unsafe { &mut *buffer };
+    let segments = buffers.iter().map(|&(header, buffer)| (header, lent(buffer))).collect();
+    let result = read(Given { segments, spare: lent(spare) });
+    for buffer in buffers.into_iter().map(|(_, buffer)| buffer).chain([spare]) {
+        // SAFETY: nobody holds the reference any more, and it came from `Box::into_raw`.
+        drop(unsafe { Box::from_raw(buffer) });
+    }
+    result
 }
 
 fuzz_target!(|input: &[u8]| {
     let Some((&choices, input)) = input.split_first() else { return };
     let count = usize::from(choices & 3) + 1;
     let part = input.len().div_ceil(count).max(1);
-    let (mut buffers, mut lsn) = (Vec::new(), 1);
+    let (mut segments, mut lsn) = (Vec::new(), 1);
     for (id, part) in (1_u64..).zip(input.chunks(part)) {
         let mut segment = segment_of(part, choices);
         let header = header(id, lsn);
         header.write(&mut segment);
         lsn = if choices & 4 == 0 { lsn + 100 } else { make_right(&mut segment, lsn) };
-        buffers.push((header, Box::into_raw(segment.into_boxed_slice())));
+        segments.push((header, segment));
     }
-    let spare = Box::into_raw(vec![0; SEGMENT_BYTES].into_boxed_slice());
-    let segments = buffers
-        .iter()
-        // SAFETY: each box is lent once, to a store that is gone when `recover_and_use` returns.
-        .map(|&(header, buffer)| (header, unsafe { &mut *buffer }))
-        .collect();
-    // SAFETY: as above.
-    recover_and_use(segments, unsafe { &mut *spare });
-    for buffer in buffers.into_iter().map(|(_, buffer)| buffer).chain([spare]) {
-        // SAFETY: nobody holds the reference any more, and it came from `Box::into_raw`.
-        drop(unsafe { Box::from_raw(buffer) });
-    }
+    let recovers = lend(&segments, recover_and_use);
+    lend(&segments, |given| salvage_and_read(given, recovers));
 });
