@@ -66,14 +66,14 @@ impl Engine {
 
     /// Whether a step waits for a sync that nobody else may ask for.
     #[must_use]
-    pub fn wants_sync(&self) -> bool {
+    pub fn wants_sync(&mut self) -> bool {
         self.waiting.iter().any(|waiting| matches!(waiting.until, Until::Durable(_)))
             || self.store.wants_sync()
     }
 
     /// Whether a step waits for a sync, sooner or later.
     #[must_use]
-    pub fn awaits_sync(&self) -> bool {
+    pub fn awaits_sync(&mut self) -> bool {
         self.waiting.iter().any(|waiting| !matches!(waiting.until, Until::Released(_)))
             || self.store.wants_sync()
     }

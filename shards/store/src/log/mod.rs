@@ -96,6 +96,8 @@ pub(crate) struct Log {
     pub(crate) now_ms: u64,
     /// Segments that the memory budget allows.
     pub(crate) segments_max: usize,
+    /// Something changed that may have let a segment die, or a dead one waits for a sync.
+    look_at_dead: bool,
     /// Something changed that may make cleaning due.
     pub(crate) look_at_cleaning: bool,
     /// The cleaner has emptied segments that were not freed yet.
@@ -151,6 +153,7 @@ impl Log {
             resume_lsn: None,
             now_ms: 0,
             segments_max: SEGMENTS_MAX,
+            look_at_dead: true,
             look_at_cleaning: true,
             emptied: 0,
             is_tight: false,
@@ -269,6 +272,7 @@ impl Log {
         counts[24..32].copy_from_slice(&(segment.filled as u64).to_le_bytes());
         self.mark(slot, BatchKind::Seal, &counts);
         self.segments[slot as usize].state = State::Sealed;
+        self.look_at_dead = true;
     }
 
     /// Writes a batch of one mark into the space that is kept back for it.
@@ -518,7 +522,7 @@ impl Log {
     }
 
     /// Whether the reuse of a segment waits for a sync.
-    pub(crate) fn wants_sync(&self) -> bool {
+    pub(crate) fn wants_sync(&mut self) -> bool {
         self.reuse_waits_for_sync()
     }
 
@@ -548,6 +552,7 @@ impl Log {
         tail_is_open: bool,
     ) {
         self.claimed_lsn = claimed_lsn;
+        self.look_at_dead = true;
         let Some(&slot) = self.order.back() else { return };
         let segment = &mut self.segments[slot as usize];
         let end = segment.base_position + segment.filled as u64;

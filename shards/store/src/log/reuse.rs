@@ -37,6 +37,7 @@ impl Log {
         segment.live_bytes -= size;
         self.live_total -= size;
         segment.died_at = appended;
+        self.look_at_dead |= segment.live_bytes == 0;
     }
 
     /// Counts a record that older segments depend on.
@@ -60,12 +61,14 @@ impl Log {
         let (slot, _) = self.place(location);
         let segment = &mut self.segments[slot];
         segment.pins = segment.pins.checked_sub(1).expect("a pin is taken off once");
+        self.look_at_dead |= segment.pins == 0;
     }
 
     /// No record of any segment is pointed at any more; records about transactions stay.
     pub(crate) fn all_died(&mut self) {
         let appended = self.appended_position();
         self.live_total = 0;
+        self.look_at_dead = true;
         for &slot in &self.order {
             let segment = &mut self.segments[slot as usize];
             segment.live_bytes = 0;
@@ -81,7 +84,15 @@ impl Log {
             && (segment.anchors == 0 || is_oldest)
     }
 
-    pub(super) fn reuse_waits_for_sync(&self) -> bool {
+    /// Whether a dead segment waits for a sync. Asked every turn: all are looked at only while one waits, or behind what can let
+    /// one die.
+    pub(super) fn reuse_waits_for_sync(&mut self) -> bool {
+        self.look_at_dead = self.look_at_dead && self.a_dead_one_waits();
+        debug_assert_eq!(self.look_at_dead, self.a_dead_one_waits(), "a death was missed");
+        self.look_at_dead
+    }
+
+    fn a_dead_one_waits(&self) -> bool {
         self.order.iter().enumerate().any(|(age, &slot)| {
             self.is_dead(slot, age == 0)
                 && !(self.death_is_durable(slot) && self.durability_is_told(age))
@@ -183,6 +194,7 @@ impl Log {
         segment.is_spoiled = false;
         segment.dirty = false;
         self.order.retain(|&other| other != slot);
+        self.look_at_dead = true;
         self.ready.push_back(slot);
         self.segments_changed();
     }
@@ -199,6 +211,7 @@ impl Log {
         segment.anchors = 0;
         segment.anchor_bytes = 0;
         segment.died_at = appended;
+        self.look_at_dead = true;
         self.emptied += 1;
     }
 

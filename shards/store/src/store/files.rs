@@ -90,7 +90,7 @@ impl Store {
 
     /// Whether a sync is needed for other reasons than answers: a segment waits to be used again.
     #[must_use]
-    pub fn wants_sync(&self) -> bool {
+    pub fn wants_sync(&mut self) -> bool {
         self.log.wants_sync()
     }
 
