@@ -112,6 +112,9 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     page.each("live_bytes", gauge, "Bytes of records that are live.", cores, |core| {
         core.store.live_bytes
     });
+    page.each("filter_bytes", gauge, "Bytes of the cleaner's filters.", cores, |core| {
+        core.store.filter_bytes
+    });
     page.each("index_bytes", gauge, "Bytes of the indexes.", cores, |core| core.store.index_bytes);
     page.each("object_bytes", gauge, "Bytes of large values beside the log.", cores, |core| {
         core.store.object_bytes

@@ -32,6 +32,7 @@ pub(super) fn status(cores: &[CoreFigures], current: &Current, started_ms: u64) 
             "live_bytes": sum(|core| core.store.live_bytes),
             "index_bytes": sum(|core| core.store.index_bytes),
             "object_bytes": sum(|core| core.store.object_bytes),
+            "filter_bytes": sum(|core| core.store.filter_bytes),
         },
         "writes_refused": cores.iter().find_map(|core| core.no_segments.clone()),
         "cores": cores.iter().zip(&config.cores).enumerate().map(|(index, (core, cpu))| one(index, *cpu, core)).collect::<Vec<_>>(),

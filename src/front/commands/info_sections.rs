@@ -115,7 +115,11 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
     line(text, "used_memory_rss", resident);
     line(text, "used_memory_rss_human", human(resident));
-    line(text, "used_memory_overhead", facts.sum(|core| core.store.index_bytes));
+    line(
+        text,
+        "used_memory_overhead",
+        facts.sum(|core| core.store.index_bytes + core.store.filter_bytes),
+    );
     let live = facts.sum(|core| core.store.live_bytes);
     line(text, "used_memory_dataset", live);
     line(text, "used_memory_dataset_perc", format_args!("{:.2}%", 100.0 * ratio(live, used)));

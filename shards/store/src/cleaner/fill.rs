@@ -10,6 +10,14 @@ use crate::store::Store;
 use crate::transaction::read_id;
 
 impl Store {
+    /// The bytes of all filters, counted anew: for tests of the running sum.
+    #[cfg(test)]
+    pub(crate) fn count_filter_bytes(&self) -> u64 {
+        let filters = self.log.segments.iter().filter_map(|segment| segment.filter.as_deref());
+        let filling = self.cleaner.filling.as_ref().map(|filling| &filling.filter);
+        filters.chain(filling).map(KeyFilter::bytes).sum()
+    }
+
     /// Whether a segment before this one, from before `lsn`, may hold the member.
     pub(super) fn may_lie_before(&self, slot: u32, lsn: u64, member: u64) -> bool {
         self.log.before(slot, lsn).any(|other| self.log.may_hold(other, member))
@@ -26,6 +34,7 @@ impl Store {
             if let Some(filling) = &cleaner.filling
                 && self.log.find_segment(filling.slot, filling.base_lsn).is_none()
             {
+                self.log.filter_bytes -= filling.filter.bytes();
                 cleaner.filling = None;
             }
             if cleaner.filling.is_none() {
@@ -35,14 +44,12 @@ impl Store {
                     .find(|&other| self.log.segments[other as usize].filter.is_none());
                 let Some(other) = lacking else { return true };
                 let segment = &self.log.segments[other as usize];
-                cleaner.filling = Some(Filling {
-                    slot: other,
-                    base_lsn: segment.base_lsn,
-                    walk: Walk::start(),
-                    filter: KeyFilter::new(
-                        usize::try_from(segment.records).unwrap_or(segment.filled),
-                    ),
-                });
+                let records = usize::try_from(segment.records).unwrap_or(segment.filled);
+                let (base_lsn, filter) = (segment.base_lsn, KeyFilter::new(records));
+                // Counted until the segment is used again.
+                self.log.filter_bytes += filter.bytes();
+                cleaner.filling =
+                    Some(Filling { slot: other, base_lsn, walk: Walk::start(), filter });
             }
             let Some(Filling { slot: other, walk, filter, .. }) = &mut cleaner.filling else {
                 return true;

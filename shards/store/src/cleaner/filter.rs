@@ -16,6 +16,11 @@ impl KeyFilter {
         Self { words: vec![0; (records * BITS_A_RECORD).div_ceil(64).max(1)] }
     }
 
+    /// What it takes of the memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.words.len() * size_of::<u64>()) as u64
+    }
+
     fn place(&self, hash: u64) -> (usize, u64) {
         let word = (u128::from(hash) * self.words.len() as u128) >> 64;
         let bits =

@@ -114,6 +114,8 @@ pub(crate) struct Log {
     pub(crate) last_size: usize,
     /// Sum of the segments' live bytes.
     pub(crate) live_total: u64,
+    /// Sum of the bytes of the segments' filters, and of the one that is being filled.
+    pub(crate) filter_bytes: u64,
 }
 
 impl Log {
@@ -162,6 +164,7 @@ impl Log {
             demand_bytes: 0,
             last_size: 0,
             live_total: 0,
+            filter_bytes: 0,
         }
     }
 

@@ -189,7 +189,7 @@ impl Log {
         segment.anchors = 0;
         segment.anchor_bytes = 0;
         segment.records = 0;
-        segment.filter = None;
+        self.filter_bytes -= segment.filter.take().map_or(0, |filter| filter.bytes());
         segment.waits_for = None;
         segment.is_spoiled = false;
         segment.dirty = false;

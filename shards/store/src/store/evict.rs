@@ -110,18 +110,12 @@ impl Store {
         self.log.live_total - self.objects.dying_bytes()
     }
 
-    /// Bytes of memory beside the segments: indexes, and what objects keep on the heap.
-    #[inline]
-    pub(super) fn beside_bytes(&self) -> u64 {
-        self.pool.bytes() + self.objects.heap_bytes()
-    }
-
     /// The most bytes of live records with `memory_bytes` for indexes and segments.
     #[inline]
     #[must_use]
     pub fn live_bytes_max(&self, memory_bytes: u64) -> u64 {
         let segment_bytes = self.log.segment_bytes as u64;
-        let segments = (memory_bytes.saturating_sub(self.beside_bytes()) / segment_bytes)
+        let segments = (memory_bytes.saturating_sub(self.bytes_beside()) / segment_bytes)
             .max(SEGMENTS_MIN as u64);
         let all = segments * segment_bytes;
         let sealed = all - LIVE_RESERVE_SEGMENTS * segment_bytes;
@@ -129,10 +123,16 @@ impl Store {
         most - self.tombstone_bytes.min(most / TOMBSTONES_PART_MAX)
     }
 
-    /// What the data takes of the memory limit: indexes, what objects keep beside the log, and live records with the slack that the cleaner needs beside them.
+    /// What the data takes of the memory limit: what lies beside the segments, and live records with the slack that the cleaner needs beside them.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        self.beside_bytes() + self.live_bytes() * 100 / LIVE_PERCENT_MAX
+        self.bytes_beside() + self.live_bytes() * 100 / LIVE_PERCENT_MAX
+    }
+
+    /// What lies beside the segments: indexes, what objects keep on the heap, and the cleaner's filters of what segments hold.
+    #[must_use]
+    pub fn bytes_beside(&self) -> u64 {
+        self.pool.bytes() + self.objects.heap_bytes() + self.log.filter_bytes
     }
 
     /// The memory with which all that is live is within the limit: [`Store::live_bytes_max`] the other way round.
@@ -148,7 +148,7 @@ impl Store {
         let segments = (used + 100)
             .div_ceil(segment_bytes)
             .max((sealed + 100).div_ceil(segment_bytes) + LIVE_RESERVE_SEGMENTS);
-        self.beside_bytes() + segments * segment_bytes
+        self.bytes_beside() + segments * segment_bytes
     }
 
     /// Counts the tombstones anew, which take memory until the cleaner may drop them. To be called from time to time.

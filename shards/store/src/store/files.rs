@@ -20,7 +20,7 @@ impl Store {
 
     /// Sets how much memory segments and indexes may take: the cleaner keeps within it, and no more segments are asked for.
     pub fn set_memory(&mut self, bytes: u64) {
-        let left = bytes.saturating_sub(self.beside_bytes()) / self.log.segment_bytes as u64;
+        let left = bytes.saturating_sub(self.bytes_beside()) / self.log.segment_bytes as u64;
         let segments =
             usize::try_from(left).unwrap_or(SEGMENTS_MAX).clamp(SEGMENTS_MIN, SEGMENTS_MAX);
         if segments != self.log.segments_max {
@@ -171,6 +171,7 @@ impl Store {
             live_bytes: self.log.live_bytes() - self.objects.dying_bytes(),
             index_bytes: self.pool.bytes(),
             object_bytes: self.objects.heap_bytes(),
+            filter_bytes: self.log.filter_bytes,
             segments_in_use: self.log.order.len() as u64,
             segments_ready: self.log.ready.len() as u64,
             expired: self.expired,

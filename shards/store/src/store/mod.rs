@@ -67,6 +67,8 @@ pub struct StoreFigures {
     pub index_bytes: u64,
     /// Bytes that large values keep on the heap, beside their records.
     pub object_bytes: u64,
+    /// Bytes of the cleaner's filters.
+    pub filter_bytes: u64,
     /// Segments in use.
     pub segments_in_use: u64,
     /// Segments that wait, filled with memory.

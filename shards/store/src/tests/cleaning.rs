@@ -98,6 +98,10 @@ fn tombstones_do_not_gather() {
     clean_all(&mut world);
     let figures = world.store.figures();
     assert!(figures.segments_in_use <= 12, "{figures:?}");
+    // The filters that told so are counted in what the data takes.
+    assert!(figures.filter_bytes > 0, "{figures:?}");
+    let beside = figures.index_bytes + figures.filter_bytes;
+    assert!(figures.used_bytes >= beside + figures.live_bytes, "{figures:?}");
     assert!(
         world.store.cleaner_figures().tombstones_dropped > 10_000,
         "{:?}",
@@ -390,6 +394,7 @@ fn random_changes_survive_cleaning_kills_and_cuts() {
             }
             world.turn();
             limit(&mut world, segments);
+            assert_eq!(world.store.figures().filter_bytes, world.store.count_filter_bytes());
             (since, written) = (vec![model.clone()], world.disk.written_bytes());
             if dice.roll(100) == 0 {
                 world = world
