@@ -19,6 +19,8 @@ pub(crate) struct CommandHead {
     pub(crate) protocol: Protocol,
     /// Arguments behind the name.
     pub(crate) arguments: u32,
+    /// The slot of its key, if it has one key.
+    pub(crate) slot: Option<u16>,
 }
 
 /// The commands that one core has for another in one turn.

@@ -34,9 +34,10 @@ impl NodeCore {
         io: &mut Io,
         client: &mut Client,
         spec: Option<&'static CommandSpec>,
+        slot: Option<u16>,
         arguments: &[&[u8]],
     ) -> Progress {
-        let progress = self.run_or_refuse(io, client, spec, arguments);
+        let progress = self.run_or_refuse(io, client, spec, slot, arguments);
         // An answer that comes later is silenced by the mode that holds now.
         if progress == Progress::Ran && !matches!(client.hold, Hold::Answer(_)) {
             client.session.reply_mode = client.session.reply_mode.next();
@@ -50,6 +51,7 @@ impl NodeCore {
         io: &mut Io,
         client: &mut Client,
         spec: Option<&'static CommandSpec>,
+        slot: Option<u16>,
         arguments: &[&[u8]],
     ) -> Progress {
         let Some(spec) = spec else {
@@ -80,6 +82,7 @@ impl NodeCore {
             arguments,
             own_core_only: client.own_core_only,
             client: (self.index, client_word(client.connection)),
+            slot,
         };
         let progress = match self.engine.route(&request) {
             Route::Here => self.run_here(client, &request),
@@ -194,6 +197,7 @@ impl NodeCore {
             database: request.database,
             protocol: client.session.protocol,
             arguments,
+            slot: request.slot,
         };
         link.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());

@@ -1,7 +1,7 @@
 //! Owns the way from received bytes to commands that run.
 
-use hyperion_engine::Request;
 use hyperion_engine::command::{CommandSpec, Run, find};
+use hyperion_engine::{Key, key_slot};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Limits, Parsed, Span};
@@ -23,6 +23,8 @@ pub(crate) struct Line {
     /// Arguments without their quotes, for inline commands that had some.
     unquoted: Option<Vec<u8>>,
     spec: Option<&'static CommandSpec>,
+    /// The slot of its key, if it has one key.
+    slot: Option<u16>,
 }
 
 /// Space for the commands that are read ahead.
@@ -49,9 +51,9 @@ impl Line {
         run(&arguments)
     }
 
-    fn name<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
+    fn word<'a>(&'a self, input: &'a [u8], number: usize) -> Option<&'a [u8]> {
         let base = self.unquoted.as_deref().unwrap_or(&input[self.start..self.end]);
-        self.spans.first().map_or(&[], |span| span.of(base))
+        self.spans.get(number).map(|span| span.of(base))
     }
 }
 
@@ -151,7 +153,7 @@ impl NodeCore {
             }
             for line in &lines[..count] {
                 let progress = line.with_arguments(input, |arguments| {
-                    self.run_line(io, client, line.spec, arguments)
+                    self.run_line(io, client, line.spec, line.slot, arguments)
                 });
                 if progress == Progress::Held {
                     client.parser.reset();
@@ -214,7 +216,10 @@ impl NodeCore {
             };
             (line.start, line.end) = (at, at + consumed);
             at += consumed;
-            line.spec = find(line.name(input));
+            line.spec = find(line.word(input, 0).unwrap_or_default());
+            line.slot = line
+                .spec
+                .and_then(|spec| line.with_arguments(input, |words| key_slot(spec, words)));
             count += 1;
             // What such a command changes, the next may be read by.
             if line.spec.is_none_or(|spec| matches!(spec.run, Run::Front(_))) {
@@ -224,23 +229,16 @@ impl NodeCore {
         (count, at, Ahead::Full)
     }
 
+    /// Asks the memory for what the commands will touch, first for all places and then for all records.
     fn prefetch(&self, client: &Client, input: &[u8], lines: &[Line]) {
         let database = client.session.database;
-        for step in 0..2 {
-            for line in lines {
-                let Some(spec) = line.spec else { continue };
-                line.with_arguments(input, |arguments| {
-                    let request = Request {
-                        spec,
-                        database,
-                        arguments,
-                        own_core_only: client.own_core_only,
-                        client: (0, 0),
-                    };
-                    self.engine.prefetch(&request, step);
-                });
+        let mut keys: [Option<Key<'_>>; LINES_AHEAD] = [None; LINES_AHEAD];
+        for (key, line) in keys.iter_mut().zip(lines) {
+            if let (Some(slot), Some(bytes)) = (line.slot, line.word(input, 1)) {
+                *key = self.engine.prefetch_bucket(database, bytes, slot);
             }
         }
+        keys.iter().flatten().for_each(|key| self.engine.prefetch_record(key));
     }
 
     /// Says why, and closes when that has left.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use hyperion_engine::{Outcome, Request};
+use hyperion_engine::{Key, Outcome, Request};
 use hyperion_model::ReplyWriter;
 use hyperion_model::limits::WAITING_COMMANDS_MAX;
 use hyperion_runtime::ConnectionId;
@@ -44,12 +44,13 @@ impl NodeCore {
         let mut ahead = batch.ahead();
         for (number, head) in batch.heads.iter().enumerate() {
             if number.is_multiple_of(LINES_AHEAD) && self.keys > PREFETCH_KEYS_MIN {
-                let next: Vec<_> = ahead.by_ref().take(LINES_AHEAD).collect();
-                for step in 0..2 {
-                    for &(head, key) in &next {
-                        self.engine.prefetch_key(head.spec, head.database, key, step);
+                let mut keys: [Option<Key<'_>>; LINES_AHEAD] = [None; LINES_AHEAD];
+                for (place, (head, key)) in keys.iter_mut().zip(ahead.by_ref()) {
+                    if let Some(slot) = head.slot {
+                        *place = self.engine.prefetch_bucket(head.database, key, slot);
                     }
                 }
+                keys.iter().flatten().for_each(|key| self.engine.prefetch_record(key));
             }
             arguments.clear();
             arguments.push(head.spec.name.as_bytes());
@@ -68,11 +69,13 @@ impl NodeCore {
 
     /// Runs one command of another core's client; `false`: it must wait.
     fn run_for(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) -> bool {
+        let CommandHead { spec, database, slot, .. } = head;
         let request = Request {
-            spec: head.spec,
-            database: head.database,
+            spec,
+            database,
             arguments,
             own_core_only: false,
+            slot,
             client: (from, client_word(head.connection)),
         };
         let replies = &mut self.links[usize::from(from)].replies;

@@ -8,7 +8,7 @@ use crate::settings::{Durability, Settings};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Then, Until, Waiting};
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, ReplyWriter, TransactionId, slot_of};
-use hyperion_store::{Append, Room, ScanCursor, Store, StoreError, SyncTicket};
+use hyperion_store::{Append, Key, Room, ScanCursor, Store, StoreError, SyncTicket};
 use std::collections::VecDeque;
 
 /// Bytes that a record may take beside its key and value, roundly.
@@ -31,6 +31,16 @@ pub struct Request<'a> {
     /// Names the client among all of the node, by its core and its connection there: a command that is [`Outcome::Unfinished`] is
     /// known by it.
     pub client: (u16, u64),
+    /// The slot of the key, where [`key_slot`] was asked before.
+    pub slot: Option<u16>,
+}
+
+/// The slot of a command's key, if it has one key and that is its first argument: the same for routing, prefetching and running.
+#[must_use]
+#[inline]
+pub fn key_slot(spec: &CommandSpec, arguments: &[&[u8]]) -> Option<u16> {
+    let is_first = matches!(spec.run, Run::Key(_)) && spec.keys.first == 1;
+    is_first.then(|| arguments.get(1).map(|key| slot_of(key))).flatten()
 }
 
 /// Where a command is to run.
@@ -241,6 +251,9 @@ impl Engine {
             Run::Front(_) => Route::Front,
             _ if self.map.cores() == 1 => Route::Here,
             Run::Key(_) => {
+                if let Some(slot) = request.slot {
+                    return self.route_to(self.map.owner(self.map.partition_of(slot)));
+                }
                 let key = command::keys_of(spec, request.arguments).next();
                 key.map_or(Route::Here, |at| self.route_to(self.owner_of(request.arguments[at])))
             }
@@ -276,29 +289,27 @@ impl Engine {
         if core == self.core { Route::Here } else { Route::There(core) }
     }
 
-    /// Asks the memory for what a command will touch first: call with `step` 0 for all commands of a batch, then with 1.
+    /// Asks the memory for the place of a key in `slot`, and gives what [`Engine::prefetch_record`] needs once it is there.
+    /// `None`: the key is another core's.
     #[inline]
-    pub fn prefetch(&self, request: &Request<'_>, step: u8) {
-        if let Some(&key) = request.arguments.get(1) {
-            self.prefetch_key(request.spec, request.database, key, step);
-        }
-    }
-
-    /// As [`Engine::prefetch`], for a command whose first argument is `key`.
-    #[inline]
-    pub fn prefetch_key(&self, spec: &CommandSpec, database: DatabaseId, key: &[u8], step: u8) {
-        if !matches!(spec.run, Run::Key(_)) {
-            return;
-        }
-        let slot = slot_of(key);
+    pub fn prefetch_bucket<'a>(
+        &self,
+        database: DatabaseId,
+        key: &'a [u8],
+        slot: u16,
+    ) -> Option<Key<'a>> {
         if self.map.owner(self.map.partition_of(slot)) != self.core {
-            return;
+            return None;
         }
         let key = self.store.key_in_slot(database, key, slot);
-        match step {
-            0 => self.store.prefetch_bucket(&key),
-            _ => self.store.prefetch_record(&key),
-        }
+        self.store.prefetch_bucket(&key);
+        Some(key)
+    }
+
+    /// Asks the memory for the record of a key whose place was asked for before.
+    #[inline]
+    pub fn prefetch_record(&self, key: &Key<'_>) {
+        self.store.prefetch_record(key);
     }
 
     /// Runs a command whose route is [`Route::Here`].
@@ -343,6 +354,7 @@ impl Engine {
                 };
                 let random = self.draw();
                 let mut context = self.context(request.database, reply, transaction, random);
+                context.slot = request.slot;
                 handler(&mut context, request.arguments)
             }
             Run::Scan => {
@@ -394,6 +406,7 @@ impl Engine {
             value_bytes_max: self.settings.value_bytes_max,
             random,
             transaction,
+            slot: None,
         }
     }
 

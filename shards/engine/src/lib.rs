@@ -14,6 +14,6 @@ mod staging;
 mod transaction;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
-pub use engine::{Engine, Outcome, Request, Route};
-pub use hyperion_store::{Policy as Eviction, ValueHandle as Handle};
+pub use engine::{Engine, Outcome, Request, Route, key_slot};
+pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use settings::{Durability, Settings};

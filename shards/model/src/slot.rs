@@ -57,6 +57,12 @@ pub fn crc16(bytes: &[u8]) -> u16 {
 /// Source: Redis Cluster specification, section "Hash tags".
 #[must_use]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
+    // Most keys have no tag: whole words are looked at without a branch a byte.
+    let (words, rest) = key.as_chunks::<16>();
+    let has_brace = |bytes: &[u8]| bytes.iter().fold(false, |has, &byte| has | (byte == b'{'));
+    if !words.iter().any(|word| has_brace(word)) && !rest.contains(&b'{') {
+        return key;
+    }
     let Some(open) = key.iter().position(|&byte| byte == b'{') else { return key };
     let tail = &key[open + 1..];
     match tail.iter().position(|&byte| byte == b'}') {

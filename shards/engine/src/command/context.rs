@@ -2,7 +2,7 @@
 
 use super::error::CommandError;
 use hyperion_model::limits::KEY_BYTES_MAX;
-use hyperion_model::{DatabaseId, ReplyWriter, TransactionId};
+use hyperion_model::{DatabaseId, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Found, Key, Room, Store, StoreError, Value};
 
 /// Covers the heads of records beside a value.
@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub random: u64,
     /// A transaction id of its own, for changes of several keys.
     pub transaction: TransactionId,
+    /// The slot of the first argument, where it is known.
+    pub slot: Option<u16>,
 }
 
 impl Context<'_> {
@@ -35,6 +37,19 @@ impl Context<'_> {
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Result<Key<'k>, CommandError> {
         check_key(bytes)?;
         Ok(self.store.key(self.database, bytes))
+    }
+
+    /// As [`Context::key`], for the first argument: its slot may be known.
+    ///
+    /// # Errors
+    /// As [`Context::key`].
+    #[inline]
+    pub fn first_key<'k>(&self, arguments: &[&'k [u8]]) -> Result<Key<'k>, CommandError> {
+        let bytes = arguments[1];
+        let Some(slot) = self.slot else { return self.key(bytes) };
+        debug_assert_eq!(slot, slot_of(bytes), "key {}", bytes.escape_ascii());
+        check_key(bytes)?;
+        Ok(self.store.key_in_slot(self.database, bytes, slot))
     }
 
     /// Asks for room for a value that is written anew although its bytes did not come with the command: the engine asked for

@@ -10,29 +10,29 @@ type Done = Result<(), CommandError>;
 
 /// INCR key
 pub(super) fn incr(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    add(context, arguments[1], 1)
+    add(context, arguments, 1)
 }
 
 /// DECR key
 pub(super) fn decr(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    add(context, arguments[1], -1)
+    add(context, arguments, -1)
 }
 
 /// INCRBY key amount
 pub(super) fn incrby(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let amount = parse_integer(arguments[2]).ok_or(CommandError::NotInteger)?;
-    add(context, arguments[1], amount)
+    add(context, arguments, amount)
 }
 
 /// DECRBY key amount
 pub(super) fn decrby(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let amount = parse_integer(arguments[2]).ok_or(CommandError::NotInteger)?;
-    add(context, arguments[1], amount.checked_neg().ok_or(CommandError::DecrementOverflow)?)
+    add(context, arguments, amount.checked_neg().ok_or(CommandError::DecrementOverflow)?)
 }
 
 /// Adds to the number under a key; an absent key counts as 0. Nothing is allocated.
-fn add(context: &mut Context<'_>, key: &[u8], amount: i64) -> Done {
-    let key = context.key(key)?;
+fn add(context: &mut Context<'_>, arguments: &[&[u8]], amount: i64) -> Done {
+    let key = context.first_key(arguments)?;
     let found = context.store.find(&key);
     let (before, expiry_ms) = match &found {
         Some(found) => (

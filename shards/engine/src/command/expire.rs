@@ -80,7 +80,7 @@ fn expire_at(
     from_now: bool,
     command: &'static str,
 ) -> Done {
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     let conditions = Conditions::parse(&arguments[3..])?;
     let number = parse_integer(arguments[2]).ok_or(CommandError::NotInteger)?;
     let now_ms = context.store.now_ms();
@@ -113,7 +113,7 @@ fn expire_at(
 
 /// PERSIST key
 pub(super) fn persist(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     let found = context.store.find(&key);
     let expiring = found.filter(|found| context.store.expiry_ms(found).is_some());
     if let Some(found) = &expiring {
@@ -149,7 +149,7 @@ fn reply_expiry(
     arguments: &[&[u8]],
     figure: fn(u64, u64) -> u64,
 ) -> Done {
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     let now_ms = context.store.now_ms();
     let answer = match context.store.peek(&key) {
         None => -2,

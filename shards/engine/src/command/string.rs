@@ -9,7 +9,7 @@ type Done = Result<(), CommandError>;
 
 /// GET key
 pub(super) fn get(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     match context.store.find(&key) {
         Some(found) => {
             let handle = context.store.handle(&found);
@@ -25,7 +25,7 @@ pub(super) fn get(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 
 /// STRLEN key
 pub(super) fn strlen(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     let bytes = context.store.find(&key).map_or(0, |found| context.store.value(&found).len());
     context.reply.integer(integer(bytes));
     Ok(())
@@ -36,14 +36,14 @@ pub(super) fn set(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if arguments.len() > 3 {
         return set_with_options(context, arguments);
     }
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     context.store.put(&key, &[arguments[2]], None)?;
     context.reply.simple("OK");
     Ok(())
 }
 
 fn set_with_options(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     let options = Options::parse(&arguments[3..], Purpose::Set)?;
     let now_ms = context.store.now_ms();
     let mut expiry_ms = match options.expiry {
@@ -93,7 +93,7 @@ fn write(context: &mut Context<'_>, key: &Key<'_>, value: &[u8], expiry_ms: Opti
 
 /// SETNX key value
 pub(super) fn setnx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    let key = context.key(arguments[1])?;
+    let key = context.first_key(arguments)?;
     let is_absent = context.store.find(&key).is_none();
     if is_absent {
         context.store.put(&key, &[arguments[2]], None)?;

@@ -5,7 +5,7 @@ use super::{Busy, Command, DATABASES, KEYS, Schedule, SpreadWrite, Violation, Wo
 use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
 use hyperion_engine::command::{Run, find};
-use hyperion_engine::{Request, Route, Ticket};
+use hyperion_engine::{Request, Route, Ticket, key_slot};
 use hyperion_model::DatabaseId;
 
 impl World {
@@ -34,11 +34,13 @@ impl World {
         let home = self.clients[client].home;
         let spec = find(&words[0]).ok_or("the command is not in the table")?;
         let arguments: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let slot = key_slot(spec, &arguments);
         let request = Request {
             spec,
             database,
             arguments: &arguments,
             own_core_only: false,
+            slot,
             client: (0, client as u64),
         };
         let route = self.cores[home].engine.route(&request);

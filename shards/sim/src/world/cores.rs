@@ -49,6 +49,7 @@ impl World {
             arguments: &arguments,
             own_core_only: false,
             client: (0, command.client as u64),
+            slot: None,
         };
         let core = &mut self.cores[at];
         core.engine.begin_turn(self.now_ms);

@@ -24,6 +24,7 @@ fn scan_all(stage: &mut Stage, options: &str, own_core_only: bool) -> Vec<String
             value_bytes_max: 0,
             random: 0,
             transaction: TransactionId(1),
+            slot: None,
         };
         scan_part(&mut context, &words, own_core_only).unwrap();
         let text = recorder.text();

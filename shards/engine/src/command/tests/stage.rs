@@ -131,6 +131,7 @@ impl Stage {
             value_bytes_max: self.value_bytes_max,
             random: self.random,
             transaction: TransactionId::new(1, CoreId(0), self.transactions),
+            slot: None,
         };
         match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => handler(&mut context, words),
