@@ -1,4 +1,6 @@
-//! Owns what cores send each other for clients: the commands of a turn, and their answers.
+//! Owns what cores send each other for clients: the commands of a turn, and the answers to those of earlier ones.
+
+use std::mem;
 
 use hyperion_engine::Handle;
 use hyperion_engine::command::CommandSpec;
@@ -6,7 +8,7 @@ use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
-use super::limits::OUTPUT_KEEP_BYTES;
+use super::limits::{PARCEL_KEEP_BYTES, PARCEL_KEEP_COMMANDS, PARCELS_SPARE_MAX};
 
 /// One command in a batch.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +36,6 @@ pub(crate) struct CommandBatch {
 }
 
 impl CommandBatch {
-    /// Takes the batch, and leaves an empty one with room for as much again.
-    pub(crate) fn take(&mut self) -> Box<Self> {
-        let next = Self {
-            heads: Vec::with_capacity(self.heads.len()),
-            lengths: Vec::with_capacity(self.lengths.len()),
-            bytes: Vec::with_capacity(self.bytes.len().min(OUTPUT_KEEP_BYTES)),
-        };
-        Box::new(std::mem::replace(self, next))
-    }
-
     /// Adds a command; `arguments[0]` is its name, which stays here.
     pub(crate) fn push(&mut self, head: CommandHead, arguments: &[&[u8]]) {
         self.heads.push(head);
@@ -89,15 +81,117 @@ pub(crate) struct ReplyBatch {
     pub(crate) later: Vec<(usize, u64, Handle)>,
 }
 
-impl ReplyBatch {
-    /// As [`CommandBatch::take`].
-    pub(crate) fn take(&mut self) -> Box<Self> {
-        let next = Self {
-            heads: Vec::with_capacity(self.heads.len()),
-            bytes: Vec::with_capacity(self.bytes.len().min(OUTPUT_KEEP_BYTES)),
-            observed: 0,
-            later: Vec::new(),
-        };
-        Box::new(std::mem::replace(self, next))
+/// What one core has for another's clients and about its own, in one turn.
+#[derive(Debug, Default)]
+pub(crate) struct Parcel {
+    pub(crate) commands: CommandBatch,
+    pub(crate) replies: ReplyBatch,
+    /// Empty ones on the way back to a core that sends more parcels than it gets.
+    #[expect(clippy::vec_box, reason = "mail carries the box itself")]
+    empties: Vec<Box<Parcel>>,
+}
+
+impl Parcel {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.commands.heads.is_empty() && self.replies.heads.is_empty()
+    }
+
+    /// Empties it; what grew beyond what a turn mostly needs is given back.
+    fn clear(&mut self) {
+        let Self { commands, replies, empties } = self;
+        assert!(empties.is_empty(), "{} empty parcels were not unpacked", empties.len());
+        commands.heads.clear();
+        commands.heads.shrink_to(PARCEL_KEEP_COMMANDS);
+        commands.lengths.clear();
+        commands.lengths.shrink_to(2 * PARCEL_KEEP_COMMANDS);
+        commands.bytes.clear();
+        commands.bytes.shrink_to(PARCEL_KEEP_BYTES);
+        replies.heads.clear();
+        replies.heads.shrink_to(PARCEL_KEEP_COMMANDS);
+        replies.bytes.clear();
+        replies.bytes.shrink_to(PARCEL_KEEP_BYTES);
+        replies.observed = 0;
+        replies.later.clear();
+    }
+}
+
+/// Empty parcels with their allocations: who has unpacked one sends it again with other contents, and what a core has too many of
+/// goes back with the next one, so that in the long run nothing is allocated.
+#[derive(Debug, Default)]
+pub(crate) struct SpareParcels {
+    #[expect(clippy::vec_box, reason = "mail carries the box itself")]
+    parcels: Vec<Box<Parcel>>,
+}
+
+impl SpareParcels {
+    /// An empty parcel in the place of `open`, which is to be sent; with it goes what is too much here.
+    pub(crate) fn exchange(&mut self, open: &mut Box<Parcel>) -> Box<Parcel> {
+        let mut parcel = mem::replace(open, self.take());
+        if self.parcels.len() > PARCELS_SPARE_MAX / 2 {
+            parcel.empties.extend(self.parcels.drain(PARCELS_SPARE_MAX / 2..));
+        }
+        parcel
+    }
+
+    /// An empty parcel.
+    pub(crate) fn take(&mut self) -> Box<Parcel> {
+        self.parcels.pop().unwrap_or_default()
+    }
+
+    /// Keeps a parcel that has been unpacked, and the empty ones in it, if there are not too many.
+    pub(crate) fn keep(&mut self, mut parcel: Box<Parcel>) {
+        let room = PARCELS_SPARE_MAX.saturating_sub(self.parcels.len());
+        self.parcels.extend(parcel.empties.drain(..).take(room));
+        if self.parcels.len() < PARCELS_SPARE_MAX {
+            parcel.clear();
+            self.parcels.push(parcel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parcel_comes_back_empty_with_its_room_and_no_more_than_that() {
+        let mut spare = SpareParcels::default();
+        let mut parcel = spare.take();
+        assert!(parcel.is_empty());
+        parcel.commands.lengths.extend([1, 2]);
+        parcel.commands.bytes.extend_from_slice(b"abc");
+        parcel.replies.bytes.resize(4 * PARCEL_KEEP_BYTES, 7);
+        parcel.replies.heads.push(ReplyHead {
+            connection: ConnectionId { index: 1, generation: 2 },
+            length: 4 * PARCEL_KEEP_BYTES,
+        });
+        parcel.replies.observed = 9;
+        assert!(!parcel.is_empty());
+        let small = parcel.commands.bytes.as_ptr();
+        spare.keep(parcel);
+        let parcel = spare.take();
+        assert!(parcel.is_empty());
+        assert!(parcel.commands.lengths.is_empty() && parcel.commands.bytes.is_empty());
+        assert_eq!((parcel.replies.bytes.len(), parcel.replies.observed), (0, 0));
+        assert_eq!(parcel.commands.bytes.as_ptr(), small, "the allocation is used again");
+        assert!(parcel.replies.bytes.capacity() <= 2 * PARCEL_KEEP_BYTES);
+        (0..2 * PARCELS_SPARE_MAX).for_each(|_| spare.keep(Box::default()));
+        assert_eq!(spare.parcels.len(), PARCELS_SPARE_MAX);
+    }
+
+    #[test]
+    fn who_sends_more_parcels_than_it_gets_has_them_back() {
+        let (mut often, mut seldom) = (SpareParcels::default(), SpareParcels::default());
+        let (mut from_often, mut from_seldom) = (Box::default(), Box::default());
+        let mut made = 0;
+        for _ in 0..1_000 {
+            for _ in 0..3 {
+                made += usize::from(often.parcels.is_empty());
+                seldom.keep(often.exchange(&mut from_often));
+            }
+            made += usize::from(seldom.parcels.is_empty());
+            often.keep(seldom.exchange(&mut from_seldom));
+        }
+        assert!(made <= PARCELS_SPARE_MAX, "{made} parcels were made for 4000 that were sent");
     }
 }

@@ -199,7 +199,7 @@ impl NodeCore {
             arguments,
             slot: request.slot,
         };
-        link.commands.push(head, request.arguments);
+        link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
         Progress::Ran

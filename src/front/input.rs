@@ -9,8 +9,8 @@ use hyperion_wire::{Limits, Parsed, Span};
 use super::client::{Client, Hold};
 use super::execute::Progress;
 use super::limits::{
-    INPUT_KEEP_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES,
-    PREFETCH_KEYS_MIN,
+    ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD,
+    OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
 };
 use crate::node::{Io, NodeCore};
 
@@ -29,9 +29,6 @@ pub(crate) struct Line {
 
 /// Space for the commands that are read ahead.
 pub(crate) type Lines = [Line; LINES_AHEAD];
-
-/// Most arguments that need no allocation.
-const ARGUMENTS_INLINE: usize = 8;
 
 impl Line {
     /// Calls `run` with the arguments.

@@ -2,6 +2,8 @@
 
 /// Commands that are read ahead, so that what they touch is in the cache when they run.
 pub(crate) const LINES_AHEAD: usize = 16;
+/// Words of a command that are listed without an allocation.
+pub(crate) const ARGUMENTS_INLINE: usize = 8;
 /// Keys above which the index no longer fits the caches and reading ahead pays.
 pub(crate) const PREFETCH_KEYS_MIN: u64 = 32_768;
 /// Unsent output above which a client's commands wait.
@@ -28,5 +30,10 @@ pub(crate) const REMOTE_ANSWER_BYTES: usize = 128 << 10;
 pub(crate) const REMOTE_ANSWER_BYTES_MIN: usize = 16 << 10;
 /// Batches that wait for another core's mailbox before clients wait for them.
 pub(crate) const BACKLOG_BATCHES_MAX: usize = 64;
+/// Empty parcels that a core keeps for what it sends to others next.
+pub(crate) const PARCELS_SPARE_MAX: usize = 32;
+/// Commands, and bytes of arguments or of answers, for which a kept parcel has room at most.
+pub(crate) const PARCEL_KEEP_COMMANDS: usize = 1024;
+pub(crate) const PARCEL_KEEP_BYTES: usize = 64 << 10;
 /// Longest name of a client, and of its library.
 pub(crate) const CLIENT_NAME_BYTES_MAX: usize = 4_096;

@@ -7,10 +7,11 @@ use hyperion_model::ReplyWriter;
 use hyperion_model::limits::WAITING_COMMANDS_MAX;
 use hyperion_runtime::ConnectionId;
 
-use super::batch::{CommandBatch, CommandHead, ReplyBatch, ReplyHead};
+use super::batch::{CommandBatch, CommandHead, Parcel, ReplyBatch, ReplyHead};
+
 use super::client::Hold;
 use super::execute::client_word;
-use super::limits::{LINES_AHEAD, PREFETCH_KEYS_MIN};
+use super::limits::{ARGUMENTS_INLINE, LINES_AHEAD, PREFETCH_KEYS_MIN};
 use super::replies::Replies;
 use super::streams::Stream;
 use crate::node::{Io, NodeCore};
@@ -37,10 +38,17 @@ impl ParkedCommands {
 }
 
 impl NodeCore {
-    /// Runs the commands that another core sent.
-    pub(crate) fn run_batch(&mut self, from: u16, batch: &CommandBatch) {
-        let (mut length_at, mut at) = (0, 0);
-        let mut arguments: Vec<&[u8]> = Vec::with_capacity(8);
+    /// A parcel of another core came: runs its commands, hands its answers out, and keeps it for the way back.
+    pub(crate) fn unpack(&mut self, io: &mut Io, from: u16, parcel: Box<Parcel>) {
+        self.run_batch(from, &parcel.commands);
+        self.take_replies(io, from, &parcel.replies);
+        self.spare_parcels.keep(parcel);
+    }
+
+    fn run_batch(&mut self, from: u16, batch: &CommandBatch) {
+        let mut rest = batch.bytes.as_slice();
+        let mut lengths = batch.lengths.as_slice();
+        let mut many: Vec<&[u8]> = Vec::new();
         let mut ahead = batch.ahead();
         for (number, head) in batch.heads.iter().enumerate() {
             if number.is_multiple_of(LINES_AHEAD) && self.keys > PREFETCH_KEYS_MIN {
@@ -52,17 +60,26 @@ impl NodeCore {
                 }
                 keys.iter().flatten().for_each(|key| self.engine.prefetch_record(key));
             }
-            arguments.clear();
-            arguments.push(head.spec.name.as_bytes());
-            for &length in &batch.lengths[length_at..length_at + head.arguments as usize] {
-                arguments.push(&batch.bytes[at..at + length as usize]);
-                at += length as usize;
+            let own = lengths
+                .split_off(..head.arguments as usize)
+                .expect("a batch holds what its heads name");
+            let mut few: [&[u8]; ARGUMENTS_INLINE] = [&[]; ARGUMENTS_INLINE];
+            let arguments = if own.len() < ARGUMENTS_INLINE {
+                &mut few[..=own.len()]
+            } else {
+                many.clear();
+                many.resize(own.len() + 1, &[]);
+                many.as_mut_slice()
+            };
+            arguments[0] = head.spec.name.as_bytes();
+            for (argument, &length) in arguments[1..].iter_mut().zip(own) {
+                *argument =
+                    rest.split_off(..length as usize).expect("a batch holds what it counts");
             }
-            length_at += head.arguments as usize;
             let waits =
                 !self.parked.is_empty() && self.parked.origins.contains(&(from, head.connection));
-            if waits || !self.run_for(from, *head, &arguments) {
-                self.park(from, *head, &arguments);
+            if waits || !self.run_for(from, *head, arguments) {
+                self.park(from, *head, arguments);
             }
         }
     }
@@ -78,7 +95,7 @@ impl NodeCore {
             slot,
             client: (from, client_word(head.connection)),
         };
-        let replies = &mut self.links[usize::from(from)].replies;
+        let replies = &mut self.links[usize::from(from)].open.replies;
         let before = replies.bytes.len();
         let mut writer = if head.is_silent {
             Replies::new(&mut replies.bytes, head.protocol)
@@ -108,7 +125,7 @@ impl NodeCore {
 
     fn park(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) {
         if self.parked.commands.len() >= WAITING_COMMANDS_MAX {
-            let replies = &mut self.links[usize::from(from)].replies;
+            let replies = &mut self.links[usize::from(from)].open.replies;
             let before = replies.bytes.len();
             Replies::new(&mut replies.bytes, head.protocol).error(
                 "ERR too many commands wait for locked keys or for room in the log; try again",
@@ -154,7 +171,7 @@ impl NodeCore {
     }
 
     /// Answers for our clients came from another core.
-    pub(crate) fn take_replies(&mut self, io: &mut Io, from: u16, batch: &ReplyBatch) {
+    fn take_replies(&mut self, io: &mut Io, from: u16, batch: &ReplyBatch) {
         let mut at = 0;
         let released = self.engine.released_position();
         let mut later = batch.later.iter().peekable();

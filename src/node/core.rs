@@ -23,17 +23,15 @@ use super::rates::Rates;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
 use crate::config::{Accepted, Resolved};
-use crate::front::batch::{CommandBatch, ReplyBatch};
+use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, StreamMail};
 use crate::http::Jobs;
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
 pub(crate) enum Mail {
-    /// Commands of the sender's clients.
-    Commands(Box<CommandBatch>),
-    /// Answers for the receiver's clients.
-    Replies(Box<ReplyBatch>),
+    /// Commands of the sender's clients, and answers for the receiver's.
+    Parcel(Box<Parcel>),
     /// A step between engines.
     Engine(EngineMail),
     /// A client that the receiver is to serve.
@@ -118,6 +116,7 @@ pub(crate) struct NodeCore {
     pub(super) no_segments: Option<String>,
     pub(crate) parked: ParkedCommands,
     pub(crate) links: Vec<Link>,
+    pub(crate) spare_parcels: SpareParcels,
     pub(crate) tickets: BTreeMap<Ticket, ConnectionId>,
     pub(crate) tickets_given: u64,
     /// Questions about clients that are under way: parts that are missing, parts that came.
@@ -225,8 +224,7 @@ impl Core for NodeCore {
         self.turn.mailed();
         let from = u16::try_from(from).expect("cores are counted in 16 bits");
         match mail {
-            Mail::Commands(batch) => self.run_batch(from, &batch),
-            Mail::Replies(batch) => self.take_replies(io, from, &batch),
+            Mail::Parcel(parcel) => self.unpack(io, from, parcel),
             Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
             Mail::Socket(socket) => self.open_client(io, socket, false),
             Mail::Ask(ticket, ask) => {

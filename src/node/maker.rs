@@ -25,6 +25,7 @@ use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
 use crate::config::{Durability, Resolved};
+use crate::front::batch::SpareParcels;
 use crate::front::{HttpDoor, Lines};
 use crate::http::HttpSide;
 use crate::snapshot::CorePart;
@@ -169,6 +170,7 @@ impl Maker {
             no_segments: None,
             parked: Default::default(),
             links: (0..cores).map(|_| Link::default()).collect(),
+            spare_parcels: SpareParcels::default(),
             tickets: Default::default(),
             tickets_given: 0,
             asks: Default::default(),
