@@ -8,8 +8,16 @@ pub(crate) const SEGMENT_BYTES_MAX: usize = 64 << 20;
 pub(crate) const SEGMENTS_MAX: usize = 1 << 16;
 /// Free segments that are kept filled and ready; more are given back.
 pub(crate) const READY_SEGMENTS_MAX: usize = 4;
-/// One part in this many of the segments is to be spare; the cleaner works when fewer are. And the least number of them.
-pub(crate) const CLEANING_SPARE_PART: usize = 9;
+/// The cleaner keeps this much of what is held live, in percent.
+pub(crate) const CLEANING_LIVE_PERCENT: u64 = 86;
+/// But no less of the memory free than one part in the first number, and no more than one in the second. And the least number of segments.
+pub(crate) const CLEANING_SPARE_PART_MIN: u64 = 20;
+pub(crate) const CLEANING_SPARE_PART_MAX: usize = 9;
+/// Emptied segments that wait for the disk are made up for, up to one part in this many of the memory.
+pub(crate) const CLEANING_WAITING_PART_MAX: u64 = 20;
+/// The cleaner's pace changes over this part of the segments, and is at most so many times that of the writers.
+pub(crate) const CLEANING_SPAN_PART: usize = 32;
+pub(crate) const CLEANING_PACE_MAX: u64 = 4;
 pub(crate) const CLEANING_SPARE_SEGMENTS_MIN: usize = 3;
 /// Ready segments that only the cleaner may begin, when no more can be made.
 pub(crate) const CLEANER_RESERVE_SEGMENTS: usize = 2;
@@ -22,8 +30,7 @@ pub(crate) const SEGMENTS_MIN: usize = 6;
 /// Segments of a flushed index whose records are counted as dead in one slice.
 pub(crate) const DETACHED_SEGMENTS_A_SLICE: usize = 4;
 /// Cost of one slice of the cleaner, in about nanoseconds.
-pub(crate) const SLICE_COST_MAX: u64 = 300_000;
-pub(crate) const SLICE_COST_MIN: u64 = 5_000;
+pub(crate) const SLICE_COST_MAX: u64 = 400_000;
 /// Cost of looking at a record, of copying one, and bytes copied for one unit more.
 pub(crate) const COST_A_RECORD: u64 = 60;
 pub(crate) const COST_A_COPY: u64 = 150;

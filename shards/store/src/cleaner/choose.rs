@@ -2,8 +2,9 @@
 
 use super::{Cleaner, Pass, Walk};
 use crate::limits::{
-    CLEANER_RESERVE_SEGMENTS, CLEANING_SPARE_PART, CLEANING_SPARE_SEGMENTS_MIN, SEGMENTS_MAX,
-    SLACK_SEGMENTS, SLICE_COST_MAX, SLICE_COST_MIN,
+    CLEANER_RESERVE_SEGMENTS, CLEANING_LIVE_PERCENT, CLEANING_PACE_MAX, CLEANING_SPAN_PART,
+    CLEANING_SPARE_PART_MAX, CLEANING_SPARE_PART_MIN, CLEANING_SPARE_SEGMENTS_MIN,
+    CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
 };
 use crate::log::Log;
 use crate::segment::{Segment, State};
@@ -19,9 +20,55 @@ impl Log {
         self.segments_max.saturating_sub(self.segments_made()) + self.ready.len()
     }
 
-    /// Spare segments below which the cleaner works.
+    /// Spare segments that are kept ready rather than given back.
     pub(crate) fn spare_wanted(&self) -> usize {
-        (self.segments_max / CLEANING_SPARE_PART).max(CLEANING_SPARE_SEGMENTS_MIN)
+        (self.segments_max / CLEANING_SPARE_PART_MAX).max(CLEANING_SPARE_SEGMENTS_MIN)
+    }
+
+    /// Bytes that are to be free: so many that what is held is live by the percentage that is aimed at, within bounds. Little that is
+    /// live wants no more of it, and much leaves the cleaner what it cannot do without.
+    fn free_wanted(&self) -> u64 {
+        let all = (self.segments_max * self.segment_bytes) as u64;
+        let least = (CLEANING_SPARE_SEGMENTS_MIN * self.segment_bytes) as u64;
+        let aim = all.saturating_sub(self.live_total.saturating_mul(100) / CLEANING_LIVE_PERCENT);
+        let (low, high) = (all / CLEANING_SPARE_PART_MIN, all / CLEANING_SPARE_PART_MAX as u64);
+        // What waits for the disk is still held.
+        let waiting = self.waiting_mean.min(all / CLEANING_WAITING_PART_MAX);
+        (aim + waiting).clamp(low.max(least), high.max(least))
+    }
+
+    /// Bytes of segments that were emptied, or died by themselves, and wait for the disk.
+    fn waiting_bytes(&self) -> u64 {
+        let oldest = self.order.front().copied();
+        let waits = |&&slot: &&u32| {
+            self.segments[slot as usize].state == State::Freeing
+                || self.is_dead(slot, oldest == Some(slot))
+        };
+        (self.order.iter().filter(waits).count() * self.segment_bytes) as u64
+    }
+
+    /// Follows the mean of what waits for the disk, slowly: each segment that is emptied would quicken the cleaner otherwise.
+    fn follow_waiting(&mut self, appended: u64) {
+        let over = (self.segments_max * self.segment_bytes) as u64 / CLEANING_WAITING_PART_MAX;
+        let part = appended.min(over);
+        let sum = self.waiting_mean * (over - part) + self.waiting_bytes() * part;
+        self.waiting_mean = sum / over;
+    }
+
+    /// Bytes that can be filled now or when the disk has caught up.
+    fn free_bytes(&self) -> u64 {
+        let spare = if self.is_full { self.ready.len() } else { self.spare_segments() };
+        (spare * self.segment_bytes + self.left_to_fill()) as u64 + self.waiting_bytes()
+    }
+
+    /// Bytes between which the pace goes from nothing to its most: what is wanted lies in the middle.
+    fn free_span(&self) -> u64 {
+        (self.segments_max / CLEANING_SPAN_PART).max(2) as u64 * self.segment_bytes as u64
+    }
+
+    /// Bytes that are to be freed before the cleaner rests.
+    fn free_lacking(&self) -> u64 {
+        (self.free_wanted() + self.free_span() / 2).saturating_sub(self.free_bytes())
     }
 
     /// Ready segments that only the cleaner may begin: none, while more can be made.
@@ -46,8 +93,7 @@ impl Log {
     }
 
     fn is_short(&self) -> bool {
-        let spare = if self.is_full { self.ready.len() } else { self.spare_segments() };
-        spare < self.spare_wanted()
+        self.free_lacking() > 0
     }
 
     /// More than half of what is held is dead, beyond a few segments.
@@ -115,18 +161,21 @@ impl Cleaner {
         self.is_eager && gain > 0 || log.is_short() && is_worth_it || log.is_wasteful(held, used)
     }
 
-    /// What the next slice may cost: by how short space is, and how much was written since the last one.
-    pub(super) fn slice_cost(&mut self, log: &Log) -> u64 {
-        let written = log.appended_position() - self.seen.min(log.appended_position());
+    /// Works out how many bytes of segments are to be looked through: as many as were appended, where what is free is just what is
+    /// wanted; fewer or more where it is not. While nothing is written, or somebody waits for room, all that a slice can do.
+    pub(super) fn set_pace(&mut self, log: &mut Log) {
+        let appended = log.appended_position() - self.seen.min(log.appended_position());
         self.seen = log.appended_position();
-        if written == 0 {
-            return SLICE_COST_MAX;
+        if appended == 0 || log.demand_bytes > 0 || self.is_eager {
+            self.owed = u64::MAX;
+            return;
         }
-        let (spare, wanted) = (log.spare_segments() as u64, log.spare_wanted() as u64);
-        let missing = wanted.saturating_sub(spare);
-        // A byte written is about a nanosecond of copying; the shorter space is, the more bytes are cleaned for each.
-        let factor = 1 + 24 * missing / wanted;
-        (written * factor).clamp(SLICE_COST_MIN, SLICE_COST_MAX)
+        log.follow_waiting(appended);
+        let lacking = log.free_lacking();
+        // At a lack of half the span what is freed is what is written.
+        let pace = (2048 * lacking / log.free_span()).min(1024 * CLEANING_PACE_MAX);
+        let carried = if self.owed == u64::MAX { 0 } else { self.owed };
+        self.owed = (carried + appended * pace / 1024).min(log.segment_bytes as u64);
     }
 
     /// Begins with the segment that is best emptied now.

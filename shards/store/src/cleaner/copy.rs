@@ -4,7 +4,9 @@ use super::fill::member;
 use super::filter::member_of_transaction;
 use super::walk::Step;
 use super::{Cleaner, CleanerFigures};
-use crate::limits::{COPY_BYTES_PER_COST, COST_A_COPY, COST_A_RECORD, REPLAY_AHEAD};
+use crate::limits::{
+    COPY_BYTES_PER_COST, COST_A_COPY, COST_A_RECORD, REPLAY_AHEAD, SLICE_COST_MAX,
+};
 use crate::log::Location;
 use crate::object::read_chunk_key;
 use crate::record::{Extras, Kind};
@@ -37,11 +39,12 @@ impl Store {
             return true;
         }
         let mut cleaner = std::mem::take(&mut self.cleaner);
-        let mut cost_left = cleaner.slice_cost(&self.log);
+        cleaner.set_pace(&mut self.log);
+        let mut cost_left = SLICE_COST_MAX;
         let mut has_worked = false;
         cleaner.is_stuck = false;
         self.log.may_use_reserve = true;
-        while cost_left > 0 {
+        while cost_left > 0 && cleaner.owed > 0 {
             let goes_on =
                 cleaner.pass.is_some() || cleaner.is_wanted(&self.log) && cleaner.begin(&self.log);
             if !goes_on {
@@ -133,7 +136,10 @@ impl Store {
             result = Kept::Spoiled;
         }
         match result {
-            Kept::Done => pass.walk = walk,
+            Kept::Done => {
+                cleaner.owed = cleaner.owed.saturating_sub(walk.bytes_since(&pass.walk));
+                pass.walk = walk;
+            }
             // What was copied is dead here by now: the group is looked at once more later.
             Kept::NoRoom => {
                 pass.walk = walk_before;

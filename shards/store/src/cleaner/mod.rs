@@ -44,6 +44,8 @@ pub(crate) struct Cleaner {
     is_stuck: bool,
     /// The log's end at the last slice.
     seen: u64,
+    /// Bytes of segments that are still to be looked through for what was written.
+    owed: u64,
     group: Vec<(Location, Option<u64>)>,
     pub(crate) figures: CleanerFigures,
 }

@@ -28,6 +28,11 @@ impl Walk {
         Self { offset: HEADER_BYTES, batch_end: HEADER_BYTES, lsn: 0, is_prepared: false }
     }
 
+    /// Bytes between two places of one walk.
+    pub(super) fn bytes_since(&self, earlier: &Self) -> u64 {
+        (self.offset - earlier.offset) as u64
+    }
+
     pub(super) fn next<'a>(&mut self, segment: &'a Segment) -> Step<'a> {
         let filled = &segment.memory[..segment.filled];
         while self.offset == self.batch_end {

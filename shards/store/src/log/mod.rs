@@ -102,6 +102,8 @@ pub(crate) struct Log {
     pub(crate) look_at_cleaning: bool,
     /// The cleaner has emptied segments that were not freed yet.
     pub(crate) emptied: u32,
+    /// Bytes of segments that wait for the disk before they can be used again, on average.
+    pub(crate) waiting_mean: u64,
     /// What is ready is the cleaner's alone, and what it has begun too: all others wait.
     pub(crate) is_tight: bool,
     /// No more segments can be made: a part of the one in use is kept back.
@@ -158,6 +160,7 @@ impl Log {
             look_at_dead: true,
             look_at_cleaning: true,
             emptied: 0,
+            waiting_mean: 0,
             is_tight: false,
             is_full: false,
             may_use_reserve: false,

@@ -31,6 +31,11 @@ impl Log {
         (self.segment_bytes - SEAL_BYTES).saturating_sub(used)
     }
 
+    /// Bytes that the segment in use still takes, what is kept back too.
+    pub(crate) fn left_to_fill(&self) -> usize {
+        self.active.map_or(0, |slot| self.segment_bytes - self.segments[slot as usize].filled)
+    }
+
     pub(super) fn fits_active(&self, bytes: usize) -> bool {
         self.active.is_some() && bytes <= self.left_in_active()
     }

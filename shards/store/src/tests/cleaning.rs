@@ -422,3 +422,40 @@ fn settled(world: &mut World) -> Contents {
     }
     world.contents()
 }
+
+/// What is held is live by 85 % at least, while four fifths of the memory are overwritten again and again.
+#[test]
+fn a_nearly_full_memory_holds_little_that_is_dead() {
+    let mut world = World::new();
+    let (segments, value) = (128, [7; 128]);
+    limit(&mut world, segments);
+    let mut keys = 0_u32;
+    while world.store.live_bytes() < segments * SEGMENT_BYTES as u64 * 77 / 100 {
+        world.put(&keys.to_le_bytes(), &value);
+        keys += 1;
+        if keys.is_multiple_of(64) {
+            world.turn();
+        }
+    }
+    limit(&mut world, segments);
+    let (mut dice, mut least) = (Dice(5), 1.0_f64);
+    for step in 0..2 * keys {
+        if step % 64 == 0 {
+            world.store.clean();
+            world.turn();
+            world.supply();
+            let figures = world.store.figures();
+            assert!(figures.segments_in_use + figures.segments_ready <= segments);
+            if step > keys {
+                least = least.min(figures.live_bytes as f64 / figures.held_bytes as f64);
+            }
+        }
+        let key = u32::try_from(dice.roll(keys.into())).expect("a key's number");
+        world.put(&key.to_le_bytes(), &value);
+    }
+    assert!(least >= 0.85, "{least:.3} of what is held is live");
+    let copied = world.store.cleaner_figures().copied_bytes;
+    let written = u64::from(2 * keys) * 140;
+    // A sixteenth of so small a segment is its header: the rest is fuller, and emptied at a higher price.
+    assert!(copied < 7 * written, "{copied} bytes copied for {written}");
+}
