@@ -5,7 +5,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::cores::CoreChoice;
-use super::limits::{PARTITIONS_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE};
+use super::limits::{
+    HUGE_PAGE_BYTES, PARTITIONS_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE,
+    SMALL_SEGMENTS_A_CORE,
+};
 use super::machine::Machine;
 use super::overrides::Overrides;
 use super::settings::Settings;
@@ -131,9 +134,12 @@ fn fitting_segment_bytes(config: &Config, machine: &Machine) -> u64 {
         .map_or(1, |cores| cores.len().max(1) as u64);
     let limit = config.settings.memory_bytes_max.as_ref();
     let limit = limit.map_or_else(|| machine.memory_bytes_default(), Size::bytes);
-    let share = limit / core_count / SEGMENTS_A_CORE;
+    let share = limit / core_count;
     let mut segment_bytes = SEGMENT_BYTES_MAX;
-    while segment_bytes > share && segment_bytes > SEGMENT_BYTES_MIN {
+    while segment_bytes > share / SEGMENTS_A_CORE && segment_bytes > HUGE_PAGE_BYTES {
+        segment_bytes /= 2;
+    }
+    while segment_bytes > share / SMALL_SEGMENTS_A_CORE && segment_bytes > SEGMENT_BYTES_MIN {
         segment_bytes /= 2;
     }
     segment_bytes

@@ -23,7 +23,11 @@ pub(crate) const SEGMENT_BYTES_MIN: u64 = 1 << 20;
 /// The largest segment, and the one that is used when the config does not say.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 /// Segments that a core gets, where that leaves them their largest size or less: the more, the fuller memory can be.
-pub(crate) const SEGMENTS_A_CORE: u64 = 64;
+pub(crate) const SEGMENTS_A_CORE: u64 = 128;
+/// The same, where that would make them smaller than a huge page.
+pub(crate) const SMALL_SEGMENTS_A_CORE: u64 = 64;
+/// Smaller segments waste memory: each begins on a huge page of its own.
+pub(crate) const HUGE_PAGE_BYTES: u64 = 2 << 20;
 /// Segments that a core needs: one open, one sealed, and two in reserve for the cleaner.
 pub(crate) const SEGMENTS_A_CORE_MIN: u64 = 6;
 /// The largest memory limit: 1 PiB, exact in JSON.

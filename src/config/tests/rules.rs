@@ -240,7 +240,7 @@ fn an_open_address_wants_a_password_and_same_ports_differ_by_address() {
 #[test]
 fn a_small_machine_gets_small_segments_by_default() {
     for (memory_bytes, expected) in
-        [(24 << 30, 64 << 20), (8 << 30, 32 << 20), (512 << 20, 2 << 20), (64 << 20, 1 << 20)]
+        [(48 << 30, 64 << 20), (8 << 30, 16 << 20), (512 << 20, 2 << 20), (64 << 20, 1 << 20)]
     {
         let machine = Machine { cores_allowed: vec![0, 1], memory_bytes };
         let config =
