@@ -23,6 +23,8 @@ pub(crate) const CLEANING_SPARE_SEGMENTS_MIN: usize = 3;
 pub(crate) const CLEANER_RESERVE_SEGMENTS: usize = 2;
 /// One part in this many of a segment is kept back for deletions when no more segments can be made.
 pub(crate) const FULL_RESERVE_PART: usize = 8;
+/// Bytes of segments that the cleaner looks through in a turn in which nothing was written.
+pub(crate) const CLEANING_IDLE_BYTES: u64 = 16 << 10;
 /// Dead bytes in so many segments are left alone while memory is plenty; beyond, half of what is held is live.
 pub(crate) const SLACK_SEGMENTS: usize = 8;
 /// The fewest segments of a core: one to write, two for the cleaner, two to clean.

@@ -2,9 +2,9 @@
 
 use super::{Cleaner, Pass, Walk};
 use crate::limits::{
-    CLEANER_RESERVE_SEGMENTS, CLEANING_LIVE_PERCENT, CLEANING_PACE_MAX, CLEANING_SPAN_PART,
-    CLEANING_SPARE_PART_MAX, CLEANING_SPARE_PART_MIN, CLEANING_SPARE_SEGMENTS_MIN,
-    CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
+    CLEANER_RESERVE_SEGMENTS, CLEANING_IDLE_BYTES, CLEANING_LIVE_PERCENT, CLEANING_PACE_MAX,
+    CLEANING_SPAN_PART, CLEANING_SPARE_PART_MAX, CLEANING_SPARE_PART_MIN,
+    CLEANING_SPARE_SEGMENTS_MIN, CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
 };
 use crate::log::Log;
 use crate::segment::{Segment, State};
@@ -162,19 +162,23 @@ impl Cleaner {
     }
 
     /// Works out how many bytes of segments are to be looked through: as many as were appended, where what is free is just what is
-    /// wanted; fewer or more where it is not. While nothing is written, or somebody waits for room, all that a slice can do.
+    /// wanted; fewer or more where it is not; a little when nothing is written, and all that a slice can do while somebody waits for room.
     pub(super) fn set_pace(&mut self, log: &mut Log) {
         let appended = log.appended_position() - self.seen.min(log.appended_position());
         self.seen = log.appended_position();
-        if appended == 0 || log.demand_bytes > 0 || self.is_eager {
+        if log.demand_bytes > 0 || self.is_eager {
             self.owed = u64::MAX;
+            return;
+        }
+        let carried = if self.owed > log.segment_bytes as u64 { 0 } else { self.owed };
+        if appended == 0 {
+            self.owed = carried.max(CLEANING_IDLE_BYTES);
             return;
         }
         log.follow_waiting(appended);
         let lacking = log.free_lacking();
         // At a lack of half the span what is freed is what is written.
         let pace = (2048 * lacking / log.free_span()).min(1024 * CLEANING_PACE_MAX);
-        let carried = if self.owed == u64::MAX { 0 } else { self.owed };
         self.owed = (carried + appended * pace / 1024).min(log.segment_bytes as u64);
     }
 
