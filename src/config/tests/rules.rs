@@ -181,7 +181,7 @@ fn each_rule_names_its_field() {
         (with(full(), "/settings/segment_bytes", json!("3MiB")), "/settings/segment_bytes"),
         (with(full(), "/settings/segment_bytes", json!("512KiB")), "/settings/segment_bytes"),
         (with(full(), "/settings/segment_bytes", json!(0)), "/settings/segment_bytes"),
-        (with(full(), "/settings/memory_bytes_max", json!("383MiB")), "/settings/memory_bytes_max"),
+        (with(full(), "/settings/memory_bytes_max", json!("191MiB")), "/settings/memory_bytes_max"),
         (with(full(), "/settings/memory_bytes_max", json!(u64::MAX)), "/settings/memory_bytes_max"),
         (with(full(), "/settings/limits/clients", json!(0)), "/settings/limits/clients"),
         (
