@@ -152,15 +152,35 @@ impl Store {
     /// # Errors
     /// When there is no room for the record of it; then nothing has changed.
     pub fn commit_prepared(&mut self, id: TransactionId) -> Result<(), StoreError> {
-        if !self.transactions.prepared.contains_key(&id) {
-            return Ok(());
-        }
-        let location =
-            self.log.append_word(Kind::Commit, &Extras::default(), &id.0.to_le_bytes())?;
+        let Some(prepared) = self.transactions.prepared.get(&id) else { return Ok(()) };
+        let overtaken: Vec<(u16, Vec<u8>)> =
+            prepared.records.iter().filter_map(|&record| self.overtaken(record)).collect();
+        let bytes = overtaken.iter().map(|(_, key)| key.len() + 64).sum::<usize>() + 64;
+        self.log.make_room_for_words(bytes)?;
+        let there = "room was made for the word and what follows";
+        let location = self
+            .log
+            .append_word(Kind::Commit, &Extras::default(), &id.0.to_le_bytes())
+            .expect(there);
         self.log.add_anchor(location);
+        for (namespace, key) in overtaken {
+            let extras = Extras { namespace, ..Extras::default() };
+            let location = self.log.append_word(Kind::Tombstone, &extras, &key).expect(there);
+            self.log.add_anchor(location);
+        }
         self.apply_prepared(id, false);
         self.observe(self.log.appended_position());
         Ok(())
+    }
+
+    /// The key of a prepared deletion, if the cleaner has copied its record behind the preparation: the log must say the deletion once
+    /// more, for it must last longer than the copy, and the preparation does not.
+    fn overtaken(&self, location: Location) -> Option<(u16, Vec<u8>)> {
+        let record = self.log.record(location);
+        let key = self.replayed_key(&record).filter(|_| record.kind == Kind::Tombstone)?;
+        let (_, entry) = self.locate(&key)?;
+        let is_behind = self.log.position(entry.location()) > self.log.position(location);
+        is_behind.then(|| (record.namespace, record.key.to_vec()))
     }
 
     /// Keeps the word of a decision until the transaction is settled.

@@ -378,6 +378,14 @@ impl Log {
         result
     }
 
+    /// As [`Log::make_room`], for what [`Log::append_word`] writes.
+    pub(crate) fn make_room_for_words(&mut self, bytes: usize) -> Result<(), StoreError> {
+        let before = std::mem::replace(&mut self.may_use_reserve, true);
+        let result = self.make_room(bytes);
+        self.may_use_reserve = before;
+        result
+    }
+
     /// Makes sure that the next `bytes` of records fall into one batch.
     pub(crate) fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
         if self.is_tight && !self.may_use_reserve {

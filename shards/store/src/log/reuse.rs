@@ -59,8 +59,11 @@ impl Log {
     /// Lets the segment of `location` go.
     pub(crate) fn unpin(&mut self, location: u64) {
         let (slot, _) = self.place(location);
+        let appended = self.appended_position();
         let segment = &mut self.segments[slot];
         segment.pins = segment.pins.checked_sub(1).expect("a pin is taken off once");
+        // The word that ends the transaction must be durable before what it is about goes.
+        segment.died_at = appended;
         self.look_at_dead |= segment.pins == 0;
     }
 

@@ -169,8 +169,7 @@ fn the_end_of_a_transaction_does_not_overtake_later_writes() {
 
 /// A deletion is prepared; the key's record is copied before the transaction ends. The copy is younger than the prepared tombstone,
 /// and must not outlive it.
-#[test]
-fn a_prepared_deletion_holds_against_a_copy_made_before_its_end() {
+fn with_a_copied_victim() -> World {
     let mut world = World::new();
     world.put(b"victim", b"old");
     for key in 0..90_u32 {
@@ -186,6 +185,12 @@ fn a_prepared_deletion_holds_against_a_copy_made_before_its_end() {
     limit(&mut world, 6);
     clean_all(&mut world);
     assert_eq!(world.get(b"victim").as_deref(), Some(&b"old"[..]));
+    world
+}
+
+#[test]
+fn a_prepared_deletion_holds_against_a_copy_made_before_its_end() {
+    let mut world = with_a_copied_victim();
     world.retry(|store| store.commit_prepared(TransactionId(9)));
     world.store.set_memory(u64::MAX);
     world.store.clean_eagerly();
@@ -196,6 +201,69 @@ fn a_prepared_deletion_holds_against_a_copy_made_before_its_end() {
         let mut again = world.reopen().expect("no damage");
         assert_eq!(again.get(b"victim"), None);
     }
+}
+
+/// As above, and the preparation's segment goes by itself, as the oldest one and a dead one.
+#[test]
+fn a_prepared_deletion_holds_when_its_preparation_has_gone() {
+    let mut world = with_a_copied_victim();
+    let prepared = world.store.transactions.prepared[&TransactionId(9)].opening;
+    let (slot, _) = world.store.log.place(prepared);
+    let base_lsn = world.store.log.segments[slot].base_lsn;
+    world.retry(|store| store.commit_prepared(TransactionId(9)));
+    world.store.set_memory(u64::MAX);
+    let is_there = |world: &World| {
+        world
+            .store
+            .log
+            .order
+            .iter()
+            .any(|&other| world.store.log.segments[other as usize].base_lsn == base_lsn)
+    };
+    let mut rounds = 0;
+    while is_there(&world) {
+        // All that lives beside the preparation dies, what lies beside the copy lives on, and nothing is cleaned.
+        for key in (0..80_u32).chain(1_000_000..1_000_600) {
+            world.put(&key.to_le_bytes(), b"newer");
+        }
+        world.put(b"filler", b"newer");
+        world.turn();
+        world.turn();
+        rounds += 1;
+        assert!(rounds < 50, "{:?}", world.store.figures());
+    }
+    assert_eq!(world.get(b"victim"), None);
+    let mut again = world.reopen().expect("no damage");
+    assert_eq!(again.get(b"victim"), None);
+}
+
+/// The word that ends a transaction must be on the disk before the preparation may go.
+#[test]
+fn a_preparation_stays_until_the_word_about_it_is_durable() {
+    let mut world = with_a_copied_victim();
+    let prepared = world.store.transactions.prepared[&TransactionId(9)].opening;
+    let (slot, _) = world.store.log.place(prepared);
+    world.store.set_memory(u64::MAX);
+    for _ in 0..3 {
+        for key in (0..90_u32).chain(1_000_000..1_000_600) {
+            world.put(&key.to_le_bytes(), b"newer");
+        }
+        world.put(b"filler", b"newer");
+        world.turn();
+    }
+    let segment = &world.store.log.segments[slot];
+    assert_eq!((segment.live_bytes, segment.pins), (0, 1), "nothing but the preparation is there");
+    world.retry(|store| store.commit_prepared(TransactionId(9)));
+    world.write();
+    let mut headers = Vec::new();
+    world.store.free_dead(&mut headers);
+    assert!(headers.is_empty(), "the word is written and not durable");
+    world.sync();
+    world.put(b"another", b"batch that tells of it");
+    world.sync();
+    world.store.free_dead(&mut headers);
+    let slot = u32::try_from(slot).expect("few segments");
+    assert!(headers.contains(&slot), "now it is: {headers:?}");
 }
 
 /// A long value's pieces lie before a flush of another database; its head is copied behind it. The flush must not take the pieces.
