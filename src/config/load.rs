@@ -11,8 +11,11 @@ use super::keeper::Keeper;
 use super::limits::CONFIG_BYTES_MAX;
 use super::machine::Machine;
 use super::overrides::Overrides;
+use hyperion_store::manifest::Manifest;
+
 use super::parse::{ParseError, parse};
 use super::resolve::validate;
+use super::size::Size;
 use crate::flags::Flags;
 
 /// The name of a node that nobody named.
@@ -112,7 +115,14 @@ fn make(
 ) -> Result<Config, ConfigError> {
     let not_made = |error| ConfigError::NotMade { path: path.to_owned(), error };
     let name = flags.node.as_deref().unwrap_or(NODE_NAME_DEFAULT);
-    let config = Config::default_single(name, overrides, machine).map_err(not_made)?;
+    let mut config = Config::default_single(name, overrides, machine).map_err(not_made)?;
+    // Data that is there without a config, restored or brought from elsewhere, says itself how it is laid out. What is wrong with a
+    // manifest is told by who opens the data.
+    let manifest = fs::read(flags.data.join("MANIFEST")).ok();
+    if let Some(manifest) = manifest.and_then(|bytes| Manifest::read(&bytes).ok()) {
+        config.partitions = u32::from(manifest.partitions);
+        config.settings.segment_bytes = Size::from_bytes(u64::from(manifest.segment_bytes));
+    }
     let problems = validate(&config, machine);
     if !problems.is_empty() {
         return Err(ConfigError::Invalid { path: path.to_owned(), problems });

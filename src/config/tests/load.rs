@@ -9,6 +9,7 @@ use crate::config::error::ConfigError;
 use crate::config::load::{load, open};
 use crate::config::settings::Durability;
 use crate::flags::Flags;
+use hyperion_store::manifest::Manifest;
 
 fn flags(line: &[&str]) -> Flags {
     Flags::parse_from_arguments([&["hyperiond"], line].concat()).expect("good flags")
@@ -116,4 +117,26 @@ fn a_link_is_followed_and_stays() {
     assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
     assert_eq!(load(&target).expect("written").settings.limits.clients, 3);
     assert_eq!(fs::metadata(&target).expect("there").permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn the_first_config_of_data_that_is_there_is_laid_out_as_the_data() {
+    let folder = Folder::new();
+    let data = folder.file("data");
+    fs::create_dir(&data).expect("a new folder");
+    let manifest = Manifest {
+        instance: *b"instance of test",
+        cores: 3,
+        partitions: 128,
+        starts: 1,
+        segment_bytes: 4 << 20,
+        generation: 1,
+        hash_seed: 7,
+    };
+    fs::write(data.join("MANIFEST"), manifest.write()).expect("it is a folder");
+    let line = ["--data", data.to_str().expect("text"), "--cores", "0"];
+    let opened = open(&flags(&line), &machine()).expect("made");
+    let config = &opened.keeper.current().resolved.config;
+    assert_eq!(config.settings.segment_bytes.bytes(), 4 << 20);
+    assert_eq!(config.partitions, 128);
 }
