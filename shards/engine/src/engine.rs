@@ -1,12 +1,12 @@
 //! Owns the machine of one core: where a command belongs, when it may run, and what it leaves to be done.
 
 use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
-use crate::effect::{Answer, Effect, Mail, Ticket};
+use crate::effect::{Effect, Mail};
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
 use crate::settings::{Durability, Settings};
 use crate::staging::{Staging, Step};
-use crate::transaction::{Coordinator, Then, Until, Waiting};
+use crate::transaction::{Coordinator, Waiting};
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Append, Key, Room, ScanCursor, Store, StoreError, SyncTicket};
 use std::collections::VecDeque;
@@ -88,7 +88,7 @@ pub struct Engine {
     /// Flushes that wait until no key is locked.
     pub(crate) flushes: VecDeque<(CoreId, Mail)>,
     settings: Settings,
-    effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
     start: u16,
     transactions_begun: u64,
     random: u64,
@@ -411,7 +411,7 @@ impl Engine {
     }
 
     /// This core's part of a command that all cores answer.
-    fn part(
+    pub(crate) fn part(
         &mut self,
         gather: command::Gather,
         database: DatabaseId,
@@ -472,59 +472,6 @@ impl Engine {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
-    }
-
-    // ---- mail
-
-    /// Takes mail from another core.
-    pub fn mail(&mut self, from: CoreId, mail: Mail) {
-        self.take_mail(from, mail);
-        self.settle();
-    }
-
-    pub(crate) fn take_mail(&mut self, from: CoreId, mail: Mail) {
-        match mail {
-            Mail::Transaction(step) => self.transaction_mail(from, step),
-            // A flush must not come between the prepared changes of a transaction and their taking effect.
-            Mail::Ask { gather: command::Gather::Flush, .. } if !self.locks.is_empty() => {
-                self.locks.hold_back();
-                self.flushes.push_back((from, mail));
-            }
-            Mail::Ask { id, gather, database, arguments } => {
-                let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-                self.store.begin_observing();
-                match self.part(gather, database, &slices) {
-                    Ok(part) => {
-                        let until = Until::Released(self.store.observed_position());
-                        self.wait(until, Then::Mail { to: from, mail: Mail::Part { id, part } });
-                    }
-                    Err(CommandError::Store(StoreError::NoRoom { .. })) => {
-                        if let Some(refusal) = self.room_refusal() {
-                            self.send(from, Mail::Part { id, part: Part::Refused(refusal) });
-                        } else {
-                            self.parked
-                                .push_back((from, Mail::Ask { id, gather, database, arguments }));
-                        }
-                    }
-                    Err(error) => {
-                        self.send(from, Mail::Part { id, part: Part::Refused(error.to_string()) });
-                    }
-                }
-            }
-            Mail::Part { id, part } => self.part_came(id, part),
-        }
-    }
-
-    pub(crate) fn send(&mut self, to: CoreId, mail: Mail) {
-        if to == self.core {
-            self.own_mail.push_back(mail);
-        } else {
-            self.effects.push(Effect::Mail { to, mail });
-        }
-    }
-
-    pub(crate) fn finish(&mut self, ticket: Ticket, answer: Answer) {
-        self.effects.push(Effect::Finished { ticket, answer });
     }
 
     // ---- after a start

@@ -9,6 +9,7 @@ mod engine;
 mod evict;
 mod limits;
 mod lock;
+mod mail;
 mod settings;
 mod staging;
 mod transaction;

@@ -8,16 +8,14 @@
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
 use crate::database::Place;
 use crate::error::Damage;
-use crate::index::Entry;
-use crate::limits::{HOLE_KEYS_MAX, REPLAY_AHEAD};
+use crate::limits::REPLAY_AHEAD;
 use crate::log::{Location, SEAL_BATCH_BYTES};
-use crate::object::{Head, read_chunk_key};
+use crate::object::read_chunk_key;
 use crate::record::{Kind, Record};
 use crate::salvage::{Hole, Salvage, next_place};
 use crate::segment::{HEADER_BYTES, Header, State};
 use crate::store::{FLUSH_ALL_KEY, Store};
 use crate::transaction::{Prepared, read_id};
-use hyperion_model::collections::Set;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, TransactionId, slot_of};
 
@@ -452,48 +450,6 @@ impl Store {
             records: durable_lsn - lsn,
             what: "a batch that had been durable is not whole",
         })
-    }
-
-    /// Puts the chunks of values that are live in order and counts them, and drops the rest. A value whose chunks are not all there
-    /// goes, and its key is given: a part of it was lost, or what took its place.
-    fn settle_objects(&mut self) -> Vec<(u16, Vec<u8>)> {
-        let mut incomplete = Vec::new();
-        if !self.objects.wants_settling() {
-            return incomplete;
-        }
-        let mut claimed: Set<u64> = Set::default();
-        let mut broken: Vec<Location> = Vec::new();
-        let prepared = self.transactions.prepared.values().flat_map(|prepared| &prepared.records);
-        let prepared: Vec<u64> =
-            prepared.filter_map(|&at| self.object_head(at)).map(|head| head.id).collect();
-        claimed.extend(prepared.into_iter().filter(|&id| self.objects.link(id)));
-        let indexed = self.databases.iter().flatten().flat_map(|index| index.entries(&self.pool));
-        for location in indexed.map(Entry::location) {
-            let record = self.log.record(location);
-            let head = (record.kind == Kind::Object).then(|| Head::read(record.value)).flatten();
-            match head {
-                Some(head) if self.objects.link(head.id) => drop(claimed.insert(head.id)),
-                Some(_) => broken.push(location),
-                None => {}
-            }
-        }
-        self.objects.retain(|id| claimed.contains(&id));
-        claimed.into_iter().for_each(|id| self.objects.count_live(&mut self.log, id));
-        for location in broken {
-            let record = self.log.record(location);
-            let found = self.replayed_key(&record).and_then(|key| {
-                let (spot, entry) = self.locate(&key)?;
-                Some((spot, entry, key.bytes.to_vec(), key.database))
-            });
-            if let Some((spot, entry, bytes, database)) = found {
-                let key = self.key(database, &bytes);
-                self.unpoint(&key, spot, entry);
-                if incomplete.len() < HOLE_KEYS_MAX {
-                    incomplete.push((u16::from(database.0), bytes));
-                }
-            }
-        }
-        incomplete
     }
 }
 

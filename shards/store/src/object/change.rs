@@ -1,12 +1,11 @@
 //! Owns the changes of an object: each is one batch, whole or absent after a crash.
 
-use super::create::Parts;
 use super::format::{
     CHUNK_HEAD_BYTES, DELTA_HEAD_BYTES, Delta, Head, KEY_BYTES, NO_CHUNK, SPLICE_HEAD_BYTES, apply,
     chunk_key, push_splice,
 };
-use super::{Hot, Object, Objects, ValueType};
-use crate::database::{Found, Key};
+use super::{Hot, Object, Objects};
+use crate::database::Found;
 use crate::error::StoreError;
 use crate::limits::DELTA_BYTES_MIN;
 use crate::log::{Location, Log};
@@ -88,70 +87,6 @@ impl Store {
             return None;
         }
         Head::read(self.log.record(location).value)
-    }
-
-    /// Sets a key to a value of any type but a string, packed in one record: for what is small and rewritten whole.
-    ///
-    /// # Errors
-    /// When there is no room; then nothing has changed.
-    pub fn put_packed(
-        &mut self,
-        key: &Key<'_>,
-        value_type: ValueType,
-        value: &[&[u8]],
-        expiry_ms: Option<u64>,
-    ) -> Result<(), StoreError> {
-        let tag = [value_type.0];
-        let value: Vec<&[u8]> = std::iter::once(&tag[..]).chain(value.iter().copied()).collect();
-        let extras = key.extras(expiry_ms);
-        let location = self.log.append(Kind::Packed, &extras, key.bytes, &value)?;
-        self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
-        self.observe(self.log.appended_position());
-        Ok(())
-    }
-
-    /// Sets a key to an object of these chunks, each in parts: at least one, none longer than [`Store::chunk_bytes_max`].
-    ///
-    /// # Errors
-    /// When there is no room, or there are too many chunks; then nothing has changed.
-    pub fn put_object(
-        &mut self,
-        key: &Key<'_>,
-        value_type: ValueType,
-        chunks: &[Vec<&[u8]>],
-        expiry_ms: Option<u64>,
-    ) -> Result<(), StoreError> {
-        let location = self.append_object(key, value_type, chunks, expiry_ms)?;
-        self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
-        self.observe(self.log.appended_position());
-        Ok(())
-    }
-
-    /// Writes an object and its head.
-    pub(crate) fn append_object(
-        &mut self,
-        key: &Key<'_>,
-        value_type: ValueType,
-        chunks: &[Parts<'_>],
-        expiry_ms: Option<u64>,
-    ) -> Result<Location, StoreError> {
-        let head = self.objects.create(&mut self.log, value_type, chunks)?;
-        self.append_head(key, head, expiry_ms)
-    }
-
-    /// Writes the head of an object; without room for it the object goes too.
-    pub(crate) fn append_head(
-        &mut self,
-        key: &Key<'_>,
-        head: Head,
-        expiry_ms: Option<u64>,
-    ) -> Result<Location, StoreError> {
-        let extras = key.extras(expiry_ms);
-        let result = self.log.append(Kind::Object, &extras, key.bytes, &[&head.bytes()]);
-        if result.is_err() {
-            self.objects.remove(head.id);
-        }
-        result
     }
 }
 

@@ -1,11 +1,13 @@
-//! Owns the first chunks of an object, and chunks that join one: written before anything names them.
+//! Owns how a value that is no plain string comes to be: packed, or as chunks, which are written before their head names them.
 
 use super::format::{CHUNK_HEAD_BYTES, Head, NO_CHUNK, chunk_head, chunk_key};
 use super::{Chunk, Object, Objects, ValueType};
+use crate::database::Key;
 use crate::error::StoreError;
 use crate::limits::{OBJECT_CHUNK_BYTES_MAX, OBJECT_CHUNKS_MAX};
-use crate::log::Log;
+use crate::log::{Location, Log};
 use crate::record::{Extras, Kind};
+use crate::store::Store;
 
 /// The bytes of one chunk, in parts.
 pub(crate) type Parts<'a> = Vec<&'a [u8]>;
@@ -35,6 +37,72 @@ pub(crate) fn cut<'a>(value: &[&'a [u8]], first: usize, size: usize) -> Vec<Part
     }
     chunks.push(chunk);
     chunks
+}
+
+impl Store {
+    /// Sets a key to a value of any type but a string, packed in one record: for what is small and rewritten whole.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn put_packed(
+        &mut self,
+        key: &Key<'_>,
+        value_type: ValueType,
+        value: &[&[u8]],
+        expiry_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let tag = [value_type.0];
+        let value: Vec<&[u8]> = std::iter::once(&tag[..]).chain(value.iter().copied()).collect();
+        let extras = key.extras(expiry_ms);
+        let location = self.log.append(Kind::Packed, &extras, key.bytes, &value)?;
+        self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Sets a key to an object of these chunks, each in parts: at least one, none longer than [`Store::chunk_bytes_max`].
+    ///
+    /// # Errors
+    /// When there is no room, or there are too many chunks; then nothing has changed.
+    pub fn put_object(
+        &mut self,
+        key: &Key<'_>,
+        value_type: ValueType,
+        chunks: &[Vec<&[u8]>],
+        expiry_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let location = self.append_object(key, value_type, chunks, expiry_ms)?;
+        self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Writes an object and its head.
+    pub(crate) fn append_object(
+        &mut self,
+        key: &Key<'_>,
+        value_type: ValueType,
+        chunks: &[Parts<'_>],
+        expiry_ms: Option<u64>,
+    ) -> Result<Location, StoreError> {
+        let head = self.objects.create(&mut self.log, value_type, chunks)?;
+        self.append_head(key, head, expiry_ms)
+    }
+
+    /// Writes the head of an object; without room for it the object goes too.
+    pub(crate) fn append_head(
+        &mut self,
+        key: &Key<'_>,
+        head: Head,
+        expiry_ms: Option<u64>,
+    ) -> Result<Location, StoreError> {
+        let extras = key.extras(expiry_ms);
+        let result = self.log.append(Kind::Object, &extras, key.bytes, &[&head.bytes()]);
+        if result.is_err() {
+            self.objects.remove(head.id);
+        }
+        result
+    }
 }
 
 impl Objects {

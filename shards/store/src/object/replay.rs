@@ -1,9 +1,13 @@
 //! Owns the way back of objects from the log: bases and deltas in the log's order, and in the end the chunks that heads reach.
 
-use super::format::{Delta, NO_CHUNK, apply, read_chunk};
+use super::format::{Delta, Head, NO_CHUNK, apply, read_chunk};
 use super::{Chunk, Hot, Object, Objects};
-use crate::limits::OBJECT_CHUNKS_MAX;
+use crate::index::Entry;
+use crate::limits::{HOLE_KEYS_MAX, OBJECT_CHUNKS_MAX};
 use crate::log::{Location, Log};
+use crate::record::Kind;
+use crate::store::Store;
+use hyperion_model::collections::Set;
 
 impl Objects {
     /// A base was read.
@@ -91,6 +95,50 @@ impl Objects {
     /// Whether heads and chunks were read, which are to be brought together.
     pub(crate) fn wants_settling(&self) -> bool {
         self.has_heads || !self.objects.is_empty()
+    }
+}
+
+impl Store {
+    /// Puts the chunks of values that are live in order and counts them, and drops the rest. A value whose chunks are not all there
+    /// goes, and its key is given: a part of it was lost, or what took its place.
+    pub(crate) fn settle_objects(&mut self) -> Vec<(u16, Vec<u8>)> {
+        let mut incomplete = Vec::new();
+        if !self.objects.wants_settling() {
+            return incomplete;
+        }
+        let mut claimed: Set<u64> = Set::default();
+        let mut broken: Vec<Location> = Vec::new();
+        let prepared = self.transactions.prepared.values().flat_map(|prepared| &prepared.records);
+        let prepared: Vec<u64> =
+            prepared.filter_map(|&at| self.object_head(at)).map(|head| head.id).collect();
+        claimed.extend(prepared.into_iter().filter(|&id| self.objects.link(id)));
+        let indexed = self.databases.iter().flatten().flat_map(|index| index.entries(&self.pool));
+        for location in indexed.map(Entry::location) {
+            let record = self.log.record(location);
+            let head = (record.kind == Kind::Object).then(|| Head::read(record.value)).flatten();
+            match head {
+                Some(head) if self.objects.link(head.id) => drop(claimed.insert(head.id)),
+                Some(_) => broken.push(location),
+                None => {}
+            }
+        }
+        self.objects.retain(|id| claimed.contains(&id));
+        claimed.into_iter().for_each(|id| self.objects.count_live(&mut self.log, id));
+        for location in broken {
+            let record = self.log.record(location);
+            let found = self.replayed_key(&record).and_then(|key| {
+                let (spot, entry) = self.locate(&key)?;
+                Some((spot, entry, key.bytes.to_vec(), key.database))
+            });
+            if let Some((spot, entry, bytes, database)) = found {
+                let key = self.key(database, &bytes);
+                self.unpoint(&key, spot, entry);
+                if incomplete.len() < HOLE_KEYS_MAX {
+                    incomplete.push((u16::from(database.0), bytes));
+                }
+            }
+        }
+        incomplete
     }
 }
 

@@ -7,14 +7,15 @@ mod files;
 mod keyspace;
 mod lookups;
 mod policy;
+mod read;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
-use crate::database::{Found, Key, Pieces, Place, Value};
+use crate::database::{Found, Key, Place};
 use crate::error::StoreError;
 use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::log::{Location, Log, Room};
-use crate::object::{Chunks, Head, Objects, Staged, ValueType, cut};
+use crate::object::{Objects, Staged, ValueType, cut};
 use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::transaction::Transactions;
@@ -273,120 +274,6 @@ impl Store {
     #[inline(always)]
     pub(crate) fn observe(&mut self, position: u64) {
         self.observed = self.observed.max(position);
-    }
-
-    // ---- reading
-
-    #[inline(always)]
-    pub(crate) fn locate(&self, key: &Key<'_>) -> Option<(Spot, Entry)> {
-        let index = self.databases[usize::from(key.database.0)].get(usize::from(key.local))?;
-        index.find(&self.pool, key.hash, |location| {
-            record::key_at(self.log.bytes_at(location)) == key.bytes
-        })
-    }
-
-    /// Finds the entry of the key that the record at `location` has.
-    #[inline(always)]
-    fn locate_alike(&self, key: Place, location: Location) -> Option<(Spot, Entry)> {
-        let index = self.databases[usize::from(key.database.0)].get(usize::from(key.local))?;
-        let key_at = |location| record::key_at(self.log.bytes_at(location));
-        index.find(&self.pool, key.hash, |other| key_at(other) == key_at(location))
-    }
-
-    /// Finds a key that has not expired; one that has is removed. The key counts as used.
-    #[inline]
-    pub fn find(&mut self, key: &Key<'_>) -> Option<Found> {
-        self.look_up::<true>(key)
-    }
-
-    /// As [`Store::find`], and the key does not count as used.
-    #[inline]
-    pub fn peek(&mut self, key: &Key<'_>) -> Option<Found> {
-        self.look_up::<false>(key)
-    }
-
-    #[inline]
-    fn look_up<const USES: bool>(&mut self, key: &Key<'_>) -> Option<Found> {
-        let Some((spot, entry)) = self.locate(key) else {
-            self.lookups.misses += 1;
-            self.observe(self.deleted_at[usize::from(key.local)]);
-            return None;
-        };
-        if entry.expires() && self.has_expired(entry.location()) {
-            self.remove_expired(key, spot, entry);
-            self.lookups.misses += 1;
-            self.observe(self.deleted_at[usize::from(key.local)]);
-            return None;
-        }
-        self.lookups.hits += 1;
-        self.observe(self.log.position(entry.location()) + 1);
-        if record::is_object(self.log.bytes_at(entry.location())) {
-            self.observe_object(entry.location());
-        }
-        let access = if USES { self.access.used(entry.access()) } else { entry.access() };
-        if access != entry.access() {
-            let touched = entry.with_access(access);
-            self.databases[usize::from(key.database.0)][usize::from(key.local)].replace(
-                &mut self.pool,
-                spot,
-                touched,
-            );
-        }
-        Some(Found {
-            location: entry.location(),
-            spot,
-            expires: entry.expires(),
-            access: entry.access(),
-        })
-    }
-
-    /// The value of a key that was just found.
-    #[inline]
-    #[must_use]
-    pub fn value(&self, found: &Found) -> Value<'_> {
-        let record = self.log.record(found.location);
-        match record.kind {
-            Kind::Object => {
-                let head = Head::read(record.value).expect("an indexed head is whole");
-                let chunks = Chunks { log: &self.log, object: self.objects.get(head.id) };
-                Value::Pieces(Pieces { value_type: head.value_type, chunks })
-            }
-            Kind::Packed => Value::Whole(record.value.get(1..).unwrap_or_default()),
-            _ => Value::Whole(record.value),
-        }
-    }
-
-    /// What the value of a key that was just found is.
-    #[must_use]
-    pub fn value_type(&self, found: &Found) -> ValueType {
-        let record = self.log.record(found.location);
-        match record.kind {
-            Kind::Object | Kind::Packed => {
-                record.value.first().map_or(ValueType::STRING, |&tag| ValueType(tag))
-            }
-            _ => ValueType::STRING,
-        }
-    }
-
-    /// What was changed in an object counts as seen too.
-    #[cold]
-    fn observe_object(&mut self, location: Location) {
-        if let Some(head) = self.object_head(location) {
-            self.observe(self.objects.get(head.id).changed_at());
-        }
-    }
-
-    /// When the key expires, Unix ms.
-    #[must_use]
-    pub fn expiry_ms(&self, found: &Found) -> Option<u64> {
-        if found.expires { self.log.record(found.location).expiry_ms } else { None }
-    }
-
-    /// Time since the key was used before this lookup, in ms, in the steps of the clock of uses: 33 s and up to 25 minutes where keys
-    /// are not evicted by recency.
-    #[must_use]
-    pub fn idle_ms(&self, found: &Found) -> u64 {
-        self.access.idle_ms(found.access)
     }
 
     // ---- changing
