@@ -86,7 +86,7 @@ impl Restored {
     /// What is told of it.
     pub(crate) fn sentence(&self, data: &Path) -> String {
         format!(
-            "restored {} keys, {} bytes in {} segments, to {}; start it with a config of partitions {} and segment_bytes {}, any \
+            "restored {} keys, {} bytes in {} segments, to {}; start it without a config, or with one of partitions {} and segment_bytes {}, any \
              number of cores (it was {})",
             self.keys,
             self.bytes,
