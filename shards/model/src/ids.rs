@@ -8,6 +8,27 @@ pub struct CoreId(pub u16);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionId(pub u16);
 
+/// A group of replicas that agree by Raft: 0 holds the cluster's own records, `p + 1` replicates partition `p`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u32);
+
+impl GroupId {
+    /// The group of the cluster's own records: config and placement.
+    pub const METADATA: Self = Self(0);
+
+    /// The group that replicates `partition`.
+    #[must_use]
+    pub fn of(partition: PartitionId) -> Self {
+        Self(u32::from(partition.0) + 1)
+    }
+
+    /// The partition that this group replicates; `None` for the metadata group.
+    #[must_use]
+    pub fn partition(self) -> Option<PartitionId> {
+        u16::try_from(self.0.checked_sub(1)?).ok().map(PartitionId)
+    }
+}
+
 /// One of the numbered databases that SELECT chooses, `0..DATABASES`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseId(pub u8);

@@ -10,6 +10,6 @@ pub mod number;
 pub mod reply;
 pub mod slot;
 
-pub use ids::{CoreId, DatabaseId, PartitionId, TransactionId};
+pub use ids::{CoreId, DatabaseId, GroupId, PartitionId, TransactionId};
 pub use reply::ReplyWriter;
 pub use slot::{PartitionMap, slot_of};
