@@ -26,6 +26,39 @@ pub const REPLY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Longest line of a reply, in bytes without the line end.
 pub const REPLY_LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Longest body of a frame between nodes, in bytes.
+pub const FRAME_BYTES_MAX: u32 = 16 * 1024 * 1024;
+/// Longest body of a frame before both sides have proved the secret, in bytes.
+pub const HANDSHAKE_BYTES_MAX: u32 = 4 * 1024;
+/// Most bytes of a snapshot in one chunk, and of a long body in one part.
+pub const BULK_CHUNK_BYTES: usize = 1024 * 1024;
+/// Longest body that is sent in parts: a whole command, and what stands around it.
+pub const LONG_BODY_BYTES_MAX: u32 = COMMAND_BYTES_MAX + 1024 * 1024;
+/// Longest body of a frame with a chunk or a part: its bytes and what says where they belong.
+pub const BULK_FRAME_BYTES_MAX: u32 = 1024 * 1024 + 64;
+/// Most Raft messages in one frame.
+pub const RAFT_MESSAGES_MAX: usize = 65_536;
+/// Most entries of one Raft message.
+pub const RAFT_ENTRIES_MAX: usize = 262_144;
+/// Most nodes in one list of a group's configuration.
+pub const RAFT_NODES_MAX: usize = 1_024;
+/// Longest context of a Raft message or an entry, in bytes.
+pub const RAFT_CONTEXT_BYTES_MAX: usize = 64 * 1024;
+/// Most groups in one frame of heartbeats.
+pub const HEARTBEATS_MAX: usize = 262_144;
+/// Most commands or replies in one frame.
+pub const FORWARDED_MAX: usize = 65_536;
+/// Most earlier configs named in one frame.
+pub const CONFIG_HISTORY_MAX: usize = 65_536;
+/// Longest sentence that a node tells another, in bytes.
+pub const SENTENCE_BYTES_MAX: usize = 1_024;
+/// Shortest secret that nodes may share, in bytes.
+pub const SECRET_BYTES_MIN: usize = 16;
+
+const _: () = assert!(BULK_FRAME_BYTES_MAX as usize > BULK_CHUNK_BYTES, "a chunk has a head");
+const _: () = assert!(BULK_FRAME_BYTES_MAX <= FRAME_BYTES_MAX, "a chunk is a frame");
+const _: () = assert!(SENTENCE_BYTES_MAX < HANDSHAKE_BYTES_MAX as usize, "a refusal fits");
+
 /// What one connection may send. Small enough to be passed by reference on every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

@@ -1,0 +1,119 @@
+//! The kinds of frames, and how long each may be.
+
+use crate::limits::{
+    BULK_FRAME_BYTES_MAX, FRAME_BYTES_MAX, HANDSHAKE_BYTES_MAX, LONG_BODY_BYTES_MAX,
+};
+
+/// What the body of a frame is. The numbers are the wire's; a number is never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// The dialer says who it is.
+    Hello = 1,
+    /// The listener says who it is.
+    Challenge = 2,
+    /// The dialer proves the secret.
+    Proof = 3,
+    /// The listener proves the secret: the link is open.
+    Accepted = 4,
+    /// A node will not speak to the other, and says why.
+    Refused = 5,
+    /// Raft messages of many groups.
+    RaftMessages = 16,
+    /// Heartbeats of many groups.
+    Heartbeats = 17,
+    /// Answers to heartbeats.
+    HeartbeatAnswers = 18,
+    /// Client commands for the node that leads their group.
+    Forwarded = 32,
+    /// Replies to such commands.
+    Replies = 33,
+    /// A config for the leader of the metadata group.
+    ConfigPropose = 48,
+    /// What came of a proposed config.
+    ConfigProposed = 49,
+    /// Asks for the config.
+    ConfigFetch = 50,
+    /// The config, and the ones before it.
+    ConfigCurrent = 51,
+    /// Opens the transfer of a snapshot, or takes it up again.
+    SnapshotBegin = 64,
+    /// A piece of a snapshot.
+    SnapshotChunk = 65,
+    /// Which piece is wanted next.
+    SnapshotAck = 66,
+    /// All pieces were sent.
+    SnapshotEnd = 67,
+    /// The transfer is off.
+    SnapshotAbort = 68,
+    /// Asks whether the link is alive.
+    Ping = 80,
+    /// It is.
+    Pong = 81,
+    /// A piece of a body that is too long for one frame.
+    Part = 96,
+}
+
+impl Kind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [Self; 22] = [
+        Self::Hello,
+        Self::Challenge,
+        Self::Proof,
+        Self::Accepted,
+        Self::Refused,
+        Self::RaftMessages,
+        Self::Heartbeats,
+        Self::HeartbeatAnswers,
+        Self::Forwarded,
+        Self::Replies,
+        Self::ConfigPropose,
+        Self::ConfigProposed,
+        Self::ConfigFetch,
+        Self::ConfigCurrent,
+        Self::SnapshotBegin,
+        Self::SnapshotChunk,
+        Self::SnapshotAck,
+        Self::SnapshotEnd,
+        Self::SnapshotAbort,
+        Self::Ping,
+        Self::Pong,
+        Self::Part,
+    ];
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// Longest body of this kind, in bytes.
+    #[must_use]
+    pub const fn bytes_max(self) -> u32 {
+        match self {
+            Self::Hello | Self::Challenge | Self::Proof | Self::Accepted | Self::Refused => {
+                HANDSHAKE_BYTES_MAX
+            }
+            Self::Ping | Self::Pong | Self::ConfigFetch => HANDSHAKE_BYTES_MAX,
+            Self::SnapshotAck | Self::SnapshotEnd | Self::SnapshotAbort => HANDSHAKE_BYTES_MAX,
+            Self::SnapshotChunk | Self::Part => BULK_FRAME_BYTES_MAX,
+            _ => FRAME_BYTES_MAX,
+        }
+    }
+
+    /// Longest body of this kind when it is sent in parts, in bytes: what carries values of clients
+    /// may be as long as their commands.
+    #[must_use]
+    pub const fn long_bytes_max(self) -> u32 {
+        match self {
+            Self::RaftMessages | Self::Forwarded | Self::Replies => LONG_BODY_BYTES_MAX,
+            _ => self.bytes_max(),
+        }
+    }
+
+    /// Whether the body may be compressed: bulk that pays for it, never what waits for a turn.
+    #[must_use]
+    pub const fn may_be_compressed(self) -> bool {
+        matches!(self, Self::SnapshotChunk)
+    }
+}

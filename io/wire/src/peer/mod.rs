@@ -1,0 +1,46 @@
+//! What nodes of one cluster say to each other: frames, the bodies in them, and the handshake.
+//!
+//! [`FrameParser`] finds frames in the bytes of a link, [`Message::decode`] reads their bodies,
+//! [`Body::encode`] appends a frame to a buffer, and [`Handshake`] opens a link.
+
+mod body;
+mod command;
+mod config;
+mod error;
+mod frame;
+mod handshake;
+mod heartbeat;
+mod hello;
+mod identity;
+mod kind;
+mod message;
+mod part;
+mod ping;
+mod proof;
+mod raft;
+mod raft_snapshot;
+mod refusal;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use body::Body;
+pub use command::{Answer, Forwarded, ForwardedCommand, ForwardedReply, Replies};
+pub use config::{ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose, ConfigProposed};
+pub use error::{BodyError, FrameError};
+pub use frame::{FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed, encode_compressed};
+pub use handshake::{Handshake, Progress};
+pub use heartbeat::{Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats};
+pub use hello::{
+    Accepted, Challenge, Hello, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Proof, Purpose,
+};
+pub use identity::{Established, Identity};
+pub use kind::Kind;
+pub use message::Message;
+pub use part::{Part, PartError, Parts, PartsReader};
+pub use ping::{Ping, Pong};
+pub use proof::{Secret, SecretTooShort};
+pub use raft::{RaftEntry, RaftMessage, RaftMessages};
+pub use raft_snapshot::{ConfState, RaftSnapshot};
+pub use refusal::{HandshakeError, RefusalCode, Refused};
+pub use snapshot::{SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd};
