@@ -3,8 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::limits::CONFIG_BYTES_MAX;
-use super::problem::Problem;
+use hyperion_cluster::config::Problem;
+use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
+
 use crate::remedy::Remedy;
 
 /// Why the config is refused at start.
@@ -62,6 +63,14 @@ pub(crate) enum ConfigError {
         /// The name in the flag.
         wanted: String,
         /// The name in the file.
+        found: String,
+    },
+    /// The config has several nodes and no flag says which one this is.
+    #[error("the config at {path} has the nodes {found}; say with --node which one this is")]
+    NodeNotNamed {
+        /// The path of the file.
+        path: PathBuf,
+        /// The names in the file.
         found: String,
     },
     /// The config cannot be kept current; the sentence is whole.

@@ -5,9 +5,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
+
 use crate::remedy::Remedy;
 
-use super::limits::{CONFIG_BYTES_MAX, EARLIER_CONFIGS_MAX};
+use super::limits::EARLIER_CONFIGS_MAX;
 
 /// The mode of a new config: it holds the hash of the password.
 const NEW_FILE_MODE: u32 = 0o600;

@@ -5,19 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::canonical;
-use super::difference::{self, Difference};
-use super::document::Config;
+use hyperion_cluster::change::table::{Column, Sorted, sort};
+use hyperion_cluster::change::{Compared, Stale, compare};
+use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
+use hyperion_cluster::config::{
+    self, Config, Difference, Machine, Problem, Settings, between, parse,
+};
+
 use super::file;
-use super::limits::{CONFIG_BYTES_MAX, EARLIER_CONFIGS_MAX};
-use super::live;
-use super::machine::Machine;
+use super::limits::EARLIER_CONFIGS_MAX;
 use super::overrides::Overrides;
-use super::parse::parse;
-use super::problem::Problem;
 use super::published::{Current, Published};
 use super::resolve::{Resolved, resolve, validate};
-use super::settings::Settings;
 
 /// Holds the current config and its file. It reads and writes that file and knows no socket and no
 /// thread.
@@ -43,6 +42,15 @@ pub(crate) struct Accepted {
     pub(crate) changed_live: Vec<String>,
     /// Pointers of what is in force from the next start on.
     pub(crate) needs_restart: Vec<String>,
+}
+
+/// What a config that was looked at is.
+#[derive(Debug)]
+pub(crate) enum Checked {
+    /// The one that is in force.
+    Same(Accepted),
+    /// Its child, which may be taken.
+    Child(Config),
 }
 
 /// Why a config was not taken; the current one stands.
@@ -80,8 +88,9 @@ impl Keeper {
         overrides: Overrides,
         machine: Machine,
     ) -> Result<Self, Vec<Problem>> {
-        let resolved = Arc::new(resolve(&overrides.over(&config), &machine)?);
-        let hash = canonical::hash(&config);
+        let resolved =
+            Arc::new(resolve(&overrides.over(&config), &machine, overrides.node.as_deref())?);
+        let hash = config::hash(&config);
         let mut history = earlier_hashes(path, config.epoch);
         history.push_back((config.epoch, hash.clone()));
         let published = Arc::new(Published::new(Current { config, hash, resolved }));
@@ -125,21 +134,75 @@ impl Keeper {
         let proposed =
             parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
         let current = self.current();
-        if proposed == current.config {
-            return Ok(self.unchanged());
-        }
-        let next_epoch = current.config.epoch + 1;
-        if proposed.epoch != next_epoch || proposed.parent != current.hash {
-            let mut diff = difference::between(&current.config, &proposed);
-            diff.retain(|difference| live::change_of(&difference.pointer).is_some());
-            return Err(Refused::Stale {
-                epoch: current.config.epoch,
-                hash: current.hash.clone(),
-                diff,
-            });
+        match compare(&current.config, &current.hash, &proposed) {
+            Compared::Same => return Ok(self.unchanged()),
+            Compared::Stale(Stale { epoch, hash, diff }) => {
+                return Err(Refused::Stale { epoch, hash, diff });
+            }
+            Compared::Child => {}
         }
         let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
         self.take(proposed, rest)
+    }
+
+    /// Looks at a whole config without taking it: [`Keeper::adopt`] does when the cluster has agreed.
+    ///
+    /// Errors: [`Refused`].
+    pub(crate) fn check(&self, bytes: &[u8]) -> Result<Checked, Refused> {
+        if bytes.len() > CONFIG_BYTES_MAX {
+            return Err(Refused::TooBig);
+        }
+        let proposed =
+            parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
+        let current = self.current();
+        match compare(&current.config, &current.hash, &proposed) {
+            Compared::Same => Ok(Checked::Same(self.unchanged())),
+            Compared::Stale(Stale { epoch, hash, diff }) => {
+                Err(Refused::Stale { epoch, hash, diff })
+            }
+            Compared::Child => {
+                let rest =
+                    self.overrides.after_change(&current.config.settings, &proposed.settings);
+                self.look(&proposed, &rest)?;
+                Ok(Checked::Child(proposed))
+            }
+        }
+    }
+
+    /// As [`Keeper::amend`], without taking it.
+    ///
+    /// Errors: [`Refused`].
+    pub(crate) fn check_amend(
+        &self,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Checked, Refused> {
+        let current = self.current();
+        let seen = current.resolved.settings();
+        let mut settings = seen.clone();
+        change(&mut settings);
+        if settings == *seen {
+            return Ok(Checked::Same(self.unchanged()));
+        }
+        let rest = self.overrides.settle(seen, &mut settings, &current.config.settings);
+        let mut proposed = current.next();
+        proposed.settings = settings;
+        self.look(&proposed, &rest)?;
+        Ok(Checked::Child(proposed))
+    }
+
+    /// Takes a config that the cluster has agreed on, if it is the child of the current one; `None`: it is not, and nothing has
+    /// changed.
+    ///
+    /// Errors: [`Refused`]; the node must not go on with another config than the others have.
+    pub(crate) fn adopt(&mut self, bytes: &[u8]) -> Result<Option<Accepted>, Refused> {
+        let proposed =
+            parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
+        let current = self.current();
+        if !matches!(compare(&current.config, &current.hash, &proposed), Compared::Child) {
+            return Ok(None);
+        }
+        let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
+        self.take(proposed, rest).map(Some)
     }
 
     /// Changes settings in place: the epoch rises by one, and all rules of [`Keeper::propose`]
@@ -166,7 +229,8 @@ impl Keeper {
         self.take(proposed, rest)
     }
 
-    fn unchanged(&self) -> Accepted {
+    /// What is in force already.
+    pub(crate) fn unchanged(&self) -> Accepted {
         let current = self.current();
         Accepted {
             config: current.config.clone(),
@@ -177,12 +241,22 @@ impl Keeper {
         }
     }
 
-    /// Checks, writes and puts in force the child of the current config.
-    fn take(&mut self, proposed: Config, overrides: Overrides) -> Result<Accepted, Refused> {
+    /// Checks the child of the current config; gives what it comes to here, and what its change does.
+    fn look(
+        &self,
+        proposed: &Config,
+        overrides: &Overrides,
+    ) -> Result<(Resolved, Sorted, Vec<String>), Refused> {
         let current = self.current();
-        let mut sorted = live::sort(&difference::between(&current.config, &proposed));
+        let alone = current.resolved.is_alone();
+        let column = if alone { Column::Single } else { Column::Cluster };
+        let mut sorted = sort(column, None, &between(&current.config, proposed));
+        sorted.refused.extend(sorted.moves.iter().map(|pointer| {
+            let text = "nodes and copies do not change while the cluster runs, in this version";
+            Problem::at(pointer.as_str(), text, "change settings alone")
+        }));
         let before = current.resolved.config.clone();
-        let effective = overrides.over(&proposed);
+        let effective = overrides.over(proposed);
         let mut problems = std::mem::take(&mut sorted.refused);
         let mut add = |found: Vec<Problem>| {
             for problem in found {
@@ -191,22 +265,29 @@ impl Keeper {
                 }
             }
         };
-        let resolved = resolve(&effective, &self.machine).map_err(&mut add).ok();
+        let name = self.overrides.node.as_deref();
+        let resolved = resolve(&effective, &self.machine, name).map_err(&mut add).ok();
         // What was wrong in the file before, and a flag stands over it, is not this change's doing.
         let known = validate(&current.config, &self.machine);
-        let mut in_file = validate(&proposed, &self.machine);
+        let mut in_file = validate(proposed, &self.machine);
         in_file.retain(|problem| !known.contains(problem));
         add(in_file);
         let (Some(resolved), true) = (resolved, problems.is_empty()) else {
             return Err(Refused::Invalid(problems));
         };
-        let mut changed_live = live::sort(&difference::between(&before, &effective)).live;
-        changed_live.extend(sorted.live);
+        let mut changed_live = sort(column, None, &between(&before, &effective)).live;
+        changed_live.append(&mut sorted.live);
         changed_live.sort_unstable();
         changed_live.dedup();
+        Ok((resolved, sorted, changed_live))
+    }
 
+    /// Checks, writes and puts in force the child of the current config.
+    fn take(&mut self, proposed: Config, overrides: Overrides) -> Result<Accepted, Refused> {
+        let (resolved, sorted, changed_live) = self.look(&proposed, &overrides)?;
+        let current = self.current();
         self.write(&current.config, &proposed)?;
-        let hash = canonical::hash(&proposed);
+        let hash = config::hash(&proposed);
         let resolved = Arc::new(resolved);
         self.overrides = overrides;
         self.history.push_back((proposed.epoch, hash.clone()));
@@ -251,7 +332,7 @@ fn earlier_hashes(path: &Path, epoch: u64) -> VecDeque<(u64, String)> {
         .filter(|(earlier_epoch, _)| *earlier_epoch < epoch)
         .filter_map(|(earlier_epoch, path)| {
             let config = parse(&file::read(&path).ok()?).ok()?;
-            canonical::try_hash(&config).map(|hash| (earlier_epoch, hash))
+            config::try_hash(&config).map(|hash| (earlier_epoch, hash))
         })
         .collect();
     while hashes.len() > EARLIER_CONFIGS_MAX {

@@ -4,18 +4,16 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::document::Config;
-use super::error::ConfigError;
-use super::file;
-use super::keeper::Keeper;
-use super::limits::CONFIG_BYTES_MAX;
-use super::machine::Machine;
-use super::overrides::Overrides;
+use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
+use hyperion_cluster::config::{Config, Machine, ParseError, Size, parse};
 use hyperion_store::manifest::Manifest;
 
-use super::parse::{ParseError, parse};
+use super::error::ConfigError;
+use super::file;
+use super::first::first_config;
+use super::keeper::Keeper;
+use super::overrides::Overrides;
 use super::resolve::validate;
-use super::size::Size;
 use crate::flags::Flags;
 
 /// The name of a node that nobody named.
@@ -97,12 +95,18 @@ pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
 }
 
 fn check_name(path: &Path, config: &Config, wanted: Option<&str>) -> Result<(), ConfigError> {
-    match (wanted, config.nodes.first()) {
-        (Some(wanted), Some(node)) if node.name != wanted => Err(ConfigError::NodeUnknown {
-            path: path.to_owned(),
-            wanted: wanted.to_owned(),
-            found: node.name.clone(),
-        }),
+    let names = || {
+        let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
+        names.join(", ")
+    };
+    match wanted {
+        Some(wanted) if config.nodes.iter().all(|node| node.name != wanted) => {
+            let (path, wanted) = (path.to_owned(), wanted.to_owned());
+            Err(ConfigError::NodeUnknown { path, wanted, found: names() })
+        }
+        None if config.nodes.len() > 1 => {
+            Err(ConfigError::NodeNotNamed { path: path.to_owned(), found: names() })
+        }
         _ => Ok(()),
     }
 }
@@ -115,7 +119,7 @@ fn make(
 ) -> Result<Config, ConfigError> {
     let not_made = |error| ConfigError::NotMade { path: path.to_owned(), error };
     let name = flags.node.as_deref().unwrap_or(NODE_NAME_DEFAULT);
-    let mut config = Config::default_single(name, overrides, machine).map_err(not_made)?;
+    let mut config = first_config(name, overrides, machine).map_err(not_made)?;
     // Data that is there without a config, restored or brought from elsewhere, says itself how it is laid out. What is wrong with a
     // manifest is told by who opens the data.
     let manifest = fs::read(flags.data.join("MANIFEST")).ok();

@@ -1,43 +1,25 @@
-//! Owns what the config needs to know of the machine: which cores this process may use, how much
-//! memory.
+//! Owns asking the machine which cores this process may use, and how much memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cores::CoreChoice;
-use super::limits::MEMORY_PERCENT_DEFAULT;
+use hyperion_cluster::config::{CoreChoice, Machine};
 
-/// What this process may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Machine {
-    /// The numbers of the cores, rising.
-    pub(crate) cores_allowed: Vec<u16>,
-    /// The memory, or the control group's limit where that is lower, in bytes.
-    pub(crate) memory_bytes: u64,
-}
-
-impl Machine {
-    /// Asks the kernel; what cannot be read counts as one core a reported processor and 1 GiB.
-    pub(crate) fn probe() -> Self {
-        let cores_allowed = field("/proc/self/status", "Cpus_allowed_list:")
-            .and_then(|text| match CoreChoice::parse(&text) {
-                Ok(CoreChoice::Listed(cores)) => Some(cores),
-                _ => None,
-            })
-            .unwrap_or_else(|| {
-                let count = std::thread::available_parallelism().map_or(1, usize::from);
-                (0..u16::try_from(count).unwrap_or(u16::MAX)).collect()
-            });
-        let memory = field("/proc/meminfo", "MemTotal:")
-            .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
-            .map_or(1 << 30, |kibibytes| kibibytes << 10);
-        Self { cores_allowed, memory_bytes: memory.min(group_limit().unwrap_or(u64::MAX)) }
-    }
-
-    /// The memory for data when the config does not say.
-    pub(crate) fn memory_bytes_default(&self) -> u64 {
-        self.memory_bytes / 100 * MEMORY_PERCENT_DEFAULT
-    }
+/// Asks the kernel; what cannot be read counts as one core a reported processor and 1 GiB.
+pub(crate) fn probe() -> Machine {
+    let cores_allowed = field("/proc/self/status", "Cpus_allowed_list:")
+        .and_then(|text| match CoreChoice::parse(&text) {
+            Ok(CoreChoice::Listed(cores)) => Some(cores),
+            _ => None,
+        })
+        .unwrap_or_else(|| {
+            let count = std::thread::available_parallelism().map_or(1, usize::from);
+            (0..u16::try_from(count).unwrap_or(u16::MAX)).collect()
+        });
+    let memory = field("/proc/meminfo", "MemTotal:")
+        .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
+        .map_or(1 << 30, |kibibytes| kibibytes << 10);
+    Machine { cores_allowed, memory_bytes: memory.min(group_limit().unwrap_or(u64::MAX)) }
 }
 
 fn field(path: &str, name: &str) -> Option<String> {

@@ -1,39 +1,31 @@
-//! Lists the parts of the config: its document, its rules, its file and its keeper.
+//! Lists what of the config touches the machine: its file, its keeper, the flags over it. The document and its rules are
+//! those of `hyperion_cluster`.
 
-mod addresses;
-mod canonical;
-mod cores;
-mod difference;
-mod document;
 mod error;
 mod file;
+mod first;
 mod keeper;
 mod limits;
-mod live;
 mod load;
 mod machine;
 mod overrides;
-mod parse;
 mod password;
-mod problem;
 mod published;
 mod resolve;
-mod settings;
-mod size;
 #[cfg(test)]
 pub(crate) mod tests;
 mod uuid;
 
-pub(crate) use cores::CoreChoice;
-#[cfg(test)]
-pub(crate) use document::Config;
 pub(crate) use error::ConfigError;
-pub(crate) use keeper::{Accepted, Keeper, Refused};
+pub(crate) use keeper::{Accepted, Checked, Keeper, Refused};
 pub(crate) use load::{Opened, open};
-pub(crate) use machine::Machine;
-pub(crate) use password::{PasswordHash, hash_line};
-pub(crate) use problem::Problem;
+pub(crate) use machine::probe;
+pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
-pub(crate) use settings::{Durability, LogLevel, Settings, Storage};
-pub(crate) use size::Size;
+
+#[cfg(test)]
+pub(crate) use hyperion_cluster::config::Config;
+pub(crate) use hyperion_cluster::config::{
+    CoreChoice, Durability, LogLevel, PasswordHash, Problem, Settings, Size, Storage,
+};

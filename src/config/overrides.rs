@@ -1,13 +1,16 @@
 //! Owns the flags that stand over the config file for one start.
 
-use super::Size;
-use super::document::Config;
-use super::settings::{Durability, LogLevel, Settings, Storage};
+use hyperion_cluster::config::{
+    Config, Durability, LogLevel, Node, Settings, Size, Storage, between,
+};
+
 use crate::flags::Flags;
 
 /// What the flags say in the place of the file; a live change of the same field ends it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
+    /// The name of this node in the config.
+    pub(crate) node: Option<String>,
     /// For `/nodes/0/resp`.
     pub(crate) resp: Option<String>,
     /// For `/nodes/0/http`.
@@ -32,6 +35,7 @@ impl Overrides {
     /// Takes them from the flags.
     pub(crate) fn from_flags(flags: &Flags) -> Self {
         Self {
+            node: flags.node.clone(),
             resp: flags.resp.map(|address| address.to_string()),
             http: flags.http.map(|address| address.to_string()),
             cores: flags.cores.clone(),
@@ -47,7 +51,8 @@ impl Overrides {
     /// The config with the flags in it.
     pub(crate) fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();
-        if let Some(node) = config.nodes.first_mut() {
+        let named = |node: &Node| self.node.as_deref().is_none_or(|name| node.name == name);
+        if let Some(node) = config.nodes.iter_mut().find(|node| named(node)) {
             put(&mut node.resp, &self.resp);
             put(&mut node.http, &self.http);
             put(&mut node.cores, &self.cores);
@@ -67,7 +72,7 @@ impl Overrides {
 
     /// One sentence for each field where the flags and the file differ, for the log.
     pub(crate) fn sentences(&self, file: &Config) -> Vec<String> {
-        super::difference::between(file, &self.over(file))
+        between(file, &self.over(file))
             .into_iter()
             .map(|difference| {
                 let show = |value: Option<serde_json::Value>| {

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::document::Config;
+use hyperion_cluster::config::Config;
+
 use super::resolve::Resolved;
 
 /// A config in force.
@@ -40,9 +41,6 @@ impl Published {
 impl Current {
     /// The config with the epoch and the parent of the next one, ready to edit.
     pub(crate) fn next(&self) -> Config {
-        let mut next = self.config.clone();
-        next.epoch += 1;
-        next.parent.clone_from(&self.hash);
-        next
+        self.config.next()
     }
 }

@@ -1,10 +1,9 @@
-//! Owns making and checking the random identifiers (RFC 9562, version 4) of clusters and nodes.
+//! Owns drawing the random identifiers of clusters and nodes.
 
 use std::fs::File;
 use std::io::{self, Read};
 
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-const TEXT_BYTES: usize = 36;
+use hyperion_cluster::config::from_random;
 
 /// Draws a new identifier from the kernel's random source.
 ///
@@ -13,30 +12,4 @@ pub(crate) fn generate() -> io::Result<String> {
     let mut bytes = [0_u8; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(from_random(bytes))
-}
-
-/// Writes 16 random bytes as an identifier of version 4.
-fn from_random(mut bytes: [u8; 16]) -> String {
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let mut text = String::with_capacity(TEXT_BYTES);
-    for byte in bytes {
-        if HYPHENS.contains(&text.len()) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
-}
-
-/// Whether a text is an identifier: 8-4-4-4-12 lower-case hexadecimal digits, of any version.
-pub(crate) fn is_uuid(text: &str) -> bool {
-    text.len() == TEXT_BYTES
-        && text.bytes().enumerate().all(|(index, byte)| {
-            if HYPHENS.contains(&index) {
-                byte == b'-'
-            } else {
-                matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-            }
-        })
 }

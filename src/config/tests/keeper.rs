@@ -2,16 +2,15 @@
 
 use std::fs;
 
+use hyperion_cluster::change::table::{Change, Column, FIELDS, change_of};
+use hyperion_cluster::config::{ClientRouting, Leaving, Move, Resp, Role, leaves};
+
 use super::{Folder, config, keeper_at, machine};
-use crate::config::difference::leaves;
-use crate::config::document::Config;
 use crate::config::file;
 use crate::config::keeper::{Keeper, Refused};
-use crate::config::live::{Change, FIELDS, change_of};
 use crate::config::load::load;
 use crate::config::overrides::Overrides;
-use crate::config::settings::{Durability, LogLevel, Storage};
-use crate::config::size::Size;
+use crate::config::{Config, Durability, LogLevel, Size, Storage};
 
 const HASH: &str = "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
@@ -27,7 +26,16 @@ fn whole() -> Config {
     config.settings.memory_bytes_max = Some(Size::from_bytes(4 << 30));
     config.settings.snapshot.bytes_a_second = Some(Size::from_bytes(64 << 20));
     config.settings.auth.password_hash = Some(HASH.to_owned());
+    config.settings.auth.peer_secret_file = Some("/etc/hyperion/secret".to_owned());
+    config.settings.resp.cluster = ClientRouting::Transparent;
+    config.settings.moves.bytes_a_second = Some(Size::from_bytes(64 << 20));
+    config.nodes[0].peer = Some("127.0.0.1:7381".to_owned());
     config
+}
+
+/// The pointer with `*` for the only node.
+fn pattern(pointer: &str) -> String {
+    pointer.replacen("/nodes/0", "/nodes/*", 1)
 }
 
 #[test]
@@ -76,29 +84,34 @@ fn a_child_is_accepted_once_and_written() {
 
 #[test]
 fn every_field_has_one_row_and_each_row_a_field() {
-    let fields = leaves(&whole());
+    let mut every = whole();
+    every.nodes[0].role = Role::Voter;
+    every.nodes[0].leaving = Some(Leaving::Drain);
+    let fields = leaves(&every);
     for pointer in
         fields.keys().filter(|pointer| !["/epoch", "/parent"].contains(&pointer.as_str()))
     {
-        let rows = FIELDS.iter().filter(|(field, _)| field == pointer).count();
+        let rows = FIELDS.iter().filter(|row| row.field == pattern(pointer)).count();
         assert_eq!(rows, 1, "{pointer}");
     }
-    // `auth` is a field of its own while it is empty.
-    for (field, _) in FIELDS.iter().filter(|(field, _)| *field != "/settings/auth") {
-        assert!(fields.contains_key(*field), "{field} is in no config");
+    // `auth` is a field of its own while it is empty, `/nodes/*` is a whole entry.
+    for row in FIELDS.iter().filter(|row| !["/settings/auth", "/nodes/*"].contains(&row.field)) {
+        let field = row.field.replace('*', "0");
+        assert!(fields.contains_key(&field), "{field} is in no config");
     }
 }
 
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 26] = [
+    let edits: [(&str, Edit); 30] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
         ("/nodes/0/uuid", |c| c.nodes[0].uuid = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/nodes/0/resp", |c| c.nodes[0].resp = "127.0.0.1:9000".to_owned()),
         ("/nodes/0/http", |c| c.nodes[0].http = "127.0.0.1:9001".to_owned()),
+        ("/nodes/0/peer", |c| c.nodes[0].peer = None),
         ("/nodes/0/cores", |c| c.nodes[0].cores = "0".to_owned()),
         ("/nodes/0/resp_cores", |c| c.nodes[0].resp_cores = 0),
         ("/nodes/0/unix", |c| c.nodes[0].unix = None),
@@ -109,6 +122,9 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/memory_bytes_max", |c| c.settings.memory_bytes_max = None),
         ("/settings/segment_bytes", |c| c.settings.segment_bytes = Size::from_bytes(1 << 20)),
         ("/settings/auth/password_hash", |c| c.settings.auth.password_hash = None),
+        ("/settings/auth/peer_secret_file", |c| c.settings.auth.peer_secret_file = None),
+        ("/settings/resp/cluster", |c| c.settings.resp = Resp::default()),
+        ("/settings/move/bytes_a_second", |c| c.settings.moves = Move::default()),
         ("/settings/limits/clients", |c| c.settings.limits.clients = 5),
         ("/settings/limits/idle_timeout_s", |c| c.settings.limits.idle_timeout_s = 5),
         ("/settings/limits/output_bytes", |c| {
@@ -127,9 +143,18 @@ fn each_row_of_the_table_does_what_it_says() {
         // No valid second value: refused by the rules, and by the table where it says so.
         ("/mode", |c| c.mode = "sharding".to_owned()),
     ];
-    let also_one_value = ["/replication", "/nodes/0/id", "/removed", "/settings/auth"];
-    for (field, _) in FIELDS.iter().filter(|(field, _)| !also_one_value.contains(field)) {
-        assert!(edits.iter().any(|(edited, _)| edited == field), "{field} is not walked through");
+    let also_one_value = [
+        "/replication",
+        "/nodes/*",
+        "/nodes/*/id",
+        "/nodes/*/role",
+        "/nodes/*/leaving",
+        "/removed",
+        "/settings/auth",
+    ];
+    for row in FIELDS.iter().filter(|row| !also_one_value.contains(&row.field)) {
+        let walked = edits.iter().any(|(edited, _)| pattern(edited) == row.field);
+        assert!(walked, "{} is not walked through", row.field);
     }
     for (pointer, edit) in edits {
         let folder = Folder::new();
@@ -138,7 +163,7 @@ fn each_row_of_the_table_does_what_it_says() {
         let mut next = keeper.current().next();
         edit(&mut next);
         let outcome = keeper.propose(&bytes(&next));
-        match change_of(pointer) {
+        match change_of(Column::Single, pointer) {
             Some(Change::Live) => {
                 let accepted = outcome.unwrap_or_else(|error| panic!("{pointer}: {error:?}"));
                 assert_eq!(accepted.changed_live, [pointer]);
@@ -158,7 +183,7 @@ fn each_row_of_the_table_does_what_it_says() {
                 }
                 other => panic!("{pointer}: {other:?}"),
             },
-            None => panic!("{pointer} has no row"),
+            other => panic!("{pointer} has no row for a single node: {other:?}"),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::{Folder, config, machine};
+use crate::config::Durability;
 use crate::config::error::ConfigError;
 use crate::config::load::{load, open};
-use crate::config::settings::Durability;
 use crate::flags::Flags;
 use hyperion_store::manifest::Manifest;
 

@@ -1,19 +1,19 @@
 //! Lists the tests of the config, and makes what they share.
 
+mod asked;
 mod folder;
 mod keeper;
 mod load;
-mod rules;
-mod values;
 
 pub(crate) use folder::Folder;
 
 use std::path::Path;
 
-use super::document::Config;
+use hyperion_cluster::config::{Config, Machine};
+
 use super::file;
+use super::first::first_config;
 use super::keeper::Keeper;
-use super::machine::Machine;
 use super::overrides::Overrides;
 
 /// Two cores and 8 GiB.
@@ -23,7 +23,7 @@ pub(crate) fn machine() -> Machine {
 
 /// The first config of a node named `a`.
 pub(crate) fn config() -> Config {
-    Config::default_single("a", &Overrides::default(), &machine()).expect("random numbers")
+    first_config("a", &Overrides::default(), &machine()).expect("random numbers")
 }
 
 /// A keeper whose config is written to `path`.

@@ -2,34 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{config, machine};
-use crate::config::canonical::hash;
+use super::{UUID, config, machine, resolve, validate, with};
 use crate::config::limits::SEGMENT_BYTES_MAX;
-use crate::config::machine::Machine;
-use crate::config::overrides::Overrides;
-use crate::config::parse::{ParseError, parse};
-use crate::config::resolve::{resolve, validate};
-use crate::config::{Config, Durability};
+use crate::config::{Durability, Machine, ParseError, hash, parse};
 
 const HASH: &str = "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
-const UUID: &str = "11111111-2222-4333-8444-555555555555";
 
 fn minimal() -> Value {
     json!({ "cluster_id": UUID, "nodes": [{ "name": "a", "uuid": UUID }] })
-}
-
-/// The document with the value at a pointer set; the last step may be new.
-fn with(mut document: Value, pointer: &str, value: Value) -> Value {
-    let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
-    let parent = document.pointer_mut(parent).expect("the parent is there");
-    match parent {
-        Value::Object(fields) => {
-            fields.insert(key.to_owned(), value);
-        }
-        Value::Array(items) => items.push(value),
-        other => panic!("{other} has no fields"),
-    }
-    document
 }
 
 fn full() -> Value {
@@ -43,10 +23,10 @@ fn the_default_config_is_valid_and_comes_back_the_same() {
     assert_eq!(parse(config.to_text().as_bytes()), Ok(config.clone()));
     let resolved = resolve(&config, &machine()).expect("valid");
     assert_eq!(resolved.cores, [0, 1]);
-    assert_eq!(resolved.resp_cores.len(), 2);
-    assert_eq!(resolved.resp_cores[1].to_string(), "127.0.0.1:7401");
+    assert_eq!(resolved.addresses.resp_cores.len(), 2);
+    assert_eq!(resolved.addresses.resp_cores[1].to_string(), "127.0.0.1:7401");
     assert_eq!(resolved.memory_bytes_max, (8 << 30) / 100 * 60);
-    assert_eq!(resolved.value_bytes_max, 512 << 20);
+    assert_eq!(config.settings.limits.value_bytes.bytes(), 512 << 20);
 }
 
 #[test]
@@ -85,7 +65,7 @@ fn the_shape_is_refused_with_its_place() {
             "/settings/limits/memory",
             "unknown field",
         ),
-        (with(full(), "/nodes/0/peer", json!("x")), "/nodes/0/peer", "unknown field"),
+        (with(full(), "/nodes/0/sql", json!("x")), "/nodes/0/sql", "unknown field"),
         (with(full(), "/settings/durability", json!("often")), "/settings/durability", "always"),
         (with(full(), "/settings/storage", json!("tape")), "/settings/storage", "disk"),
         (with(full(), "/settings/log_level", json!("loud")), "/settings/log_level", "info"),
@@ -243,8 +223,8 @@ fn a_small_machine_gets_small_segments_by_default() {
         [(48 << 30, 64 << 20), (8 << 30, 16 << 20), (512 << 20, 2 << 20), (64 << 20, 1 << 20)]
     {
         let machine = Machine { cores_allowed: vec![0, 1], memory_bytes };
-        let config =
-            Config::default_single("a", &Overrides::default(), &machine).expect("random numbers");
+        let mut config = config();
+        config.fit_segments(&machine);
         assert_eq!(config.settings.segment_bytes.bytes(), expected, "{memory_bytes}");
         assert_eq!(validate(&config, &machine), [], "{memory_bytes}");
     }

@@ -10,20 +10,25 @@ use super::document::Config;
 use super::limits::EPOCH_MAX;
 
 /// The SHA-256 of the canonical form, as 64 lower-case hexadecimal digits.
-pub(crate) fn hash(config: &Config) -> String {
+///
+/// Panics: on a number past 2^53 - 1; [`try_hash`] is for a config that has not been checked.
+#[must_use]
+pub fn hash(config: &Config) -> String {
     let value = serde_json::to_value(config).expect("a config has text keys alone");
     let digest = Sha256::digest(canonical(&value).as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same for a config that has not been checked; `None` when a number has no exact form in JSON.
-pub(crate) fn try_hash(config: &Config) -> Option<String> {
+#[must_use]
+pub fn try_hash(config: &Config) -> Option<String> {
     let sizes = [
         config.settings.memory_bytes_max.as_ref().map_or(0, super::size::Size::bytes),
         config.settings.segment_bytes.bytes(),
         config.settings.limits.output_bytes.bytes(),
         config.settings.limits.value_bytes.bytes(),
         config.settings.snapshot.bytes_a_second.as_ref().map_or(0, super::size::Size::bytes),
+        config.settings.moves.bytes_a_second.as_ref().map_or(0, super::size::Size::bytes),
         config.epoch,
     ];
     sizes.iter().all(|number| *number <= EPOCH_MAX).then(|| hash(config))
@@ -33,7 +38,8 @@ pub(crate) fn try_hash(config: &Config) -> Option<String> {
 ///
 /// Panics: on a number that is no whole number between 0 and 2^53 - 1; the types of the config and
 /// its validation leave none.
-pub(crate) fn canonical(value: &Value) -> String {
+#[must_use]
+pub fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
     text

@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One thing that is wrong, in the shape in which clients get it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Problem {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
     /// JSON pointer (RFC 6901) to the field; empty for the whole document.
-    pub(crate) pointer: String,
+    pub pointer: String,
     /// What is wrong, with the value.
-    pub(crate) problem: String,
+    pub problem: String,
     /// What to do about it.
-    pub(crate) hint: String,
+    pub hint: String,
 }
 
 impl Problem {
     /// A problem at a place.
-    pub(crate) fn at(
+    pub fn at(
         pointer: impl Into<String>,
         problem: impl Into<String>,
         hint: impl Into<String>,
@@ -37,7 +37,7 @@ impl fmt::Display for Problem {
 }
 
 /// Adds one step to a JSON pointer, escaped as RFC 6901 says.
-pub(crate) fn push_step(pointer: &mut String, step: &str) {
+pub fn push_step(pointer: &mut String, step: &str) {
     pointer.push('/');
     pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
 }

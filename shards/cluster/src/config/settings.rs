@@ -1,6 +1,5 @@
 //! Owns the settings of a config: everything that says how, not where, with a default for each.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
@@ -12,70 +11,119 @@ use super::size::Size;
 /// How the node keeps, answers and bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Whether data is in segment files too.
-    pub(crate) storage: Storage,
+    pub storage: Storage,
     /// When a write is answered.
-    pub(crate) durability: Durability,
+    pub durability: Durability,
     /// Time between two syncs with [`Durability::Interval`], in milliseconds.
-    pub(crate) sync_interval_ms: u32,
+    pub sync_interval_ms: u32,
     /// The memory for data; without it a part of the machine's memory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) memory_bytes_max: Option<Size>,
+    pub memory_bytes_max: Option<Size>,
     /// The length of a segment, a power of two.
-    pub(crate) segment_bytes: Size,
+    pub segment_bytes: Size,
     /// Which keys go when memory is full, by the names of Redis; `none` answers writes with an error.
-    pub(crate) eviction: String,
+    pub eviction: String,
     /// Who may come in.
-    pub(crate) auth: Auth,
+    pub auth: Auth,
     /// What one client may take.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// How much is logged.
-    pub(crate) log_level: LogLevel,
+    pub log_level: LogLevel,
     /// How backups are made.
-    pub(crate) snapshot: Snapshot,
+    pub snapshot: Snapshot,
+    /// How clients reach what lies on other nodes.
+    #[serde(skip_serializing_if = "Resp::is_default")]
+    pub resp: Resp,
+    /// How data moves between nodes.
+    #[serde(rename = "move", skip_serializing_if = "Move::is_default")]
+    pub moves: Move,
+}
+
+/// How clients reach what lies on other nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resp {
+    /// What is done with a command whose keys lie on another node.
+    pub cluster: ClientRouting,
+}
+
+impl Resp {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is done with a command whose keys lie on another node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientRouting {
+    /// It is carried there inside, so that any client works.
+    Transparent,
+    /// It is answered with MOVED, as a Redis Cluster does.
+    #[default]
+    Redirect,
+}
+
+/// How data moves between nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Move {
+    /// What a node sends in a second for moves, at most; without it what the node takes for fair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_a_second: Option<Size>,
+}
+
+impl Move {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How backups are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     /// The newest ones that stay when another is made; 0 for all.
-    pub(crate) keep: u32,
+    pub keep: u32,
     /// What is read in a second, at most; without it what the node takes for fair.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) bytes_a_second: Option<Size>,
+    pub bytes_a_second: Option<Size>,
 }
 
 /// Who may come in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Auth {
+pub struct Auth {
     /// `sha256:` and 64 hexadecimal digits; absent when there is no password.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) password_hash: Option<String>,
+    pub password_hash: Option<String>,
+    /// The file with the secret that the nodes share; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_secret_file: Option<String>,
 }
 
 /// What one client may take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Clients at the same time on this node.
-    pub(crate) clients: u32,
+    pub clients: u32,
     /// Silence after which a client is closed, in seconds; 0 for never.
-    pub(crate) idle_timeout_s: u32,
+    pub idle_timeout_s: u32,
     /// Output that may wait for one client.
-    pub(crate) output_bytes: Size,
+    pub output_bytes: Size,
     /// The largest value.
-    pub(crate) value_bytes: Size,
+    pub value_bytes: Size,
     /// How long a client may leave its output unread, in seconds.
-    pub(crate) write_timeout_s: u32,
+    pub write_timeout_s: u32,
 }
 
 /// Whether data is in segment files too.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Storage {
+pub enum Storage {
     /// In memory and in segment files.
     #[default]
     Disk,
@@ -84,9 +132,9 @@ pub(crate) enum Storage {
 }
 
 /// When a write is answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Durability {
+pub enum Durability {
     /// When it is on stable storage.
     #[default]
     Always,
@@ -97,9 +145,9 @@ pub(crate) enum Durability {
 }
 
 /// How much is logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum LogLevel {
+pub enum LogLevel {
     /// What stops the node.
     Error,
     /// What a person should look at.
@@ -114,8 +162,16 @@ pub(crate) enum LogLevel {
 }
 
 impl Durability {
+    /// Each with its word and what it says.
+    pub const WORDS: &[(Self, &str, &str)] = &[
+        (Self::Always, "always", "When it is on stable storage"),
+        (Self::Interval, "interval", "When it is written; a sync follows each interval"),
+        (Self::Never, "never", "When it is written; the kernel syncs when it likes"),
+    ];
+
     /// The word in the config.
-    pub(crate) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Always => "always",
             Self::Interval => "interval",
@@ -125,8 +181,15 @@ impl Durability {
 }
 
 impl Storage {
+    /// Each with its word and what it says.
+    pub const WORDS: &[(Self, &str, &str)] = &[
+        (Self::Disk, "disk", "In memory and in segment files"),
+        (Self::Memory, "memory", "In memory alone; a restart begins empty"),
+    ];
+
     /// The word in the config.
-    pub(crate) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Disk => "disk",
             Self::Memory => "memory",
@@ -135,8 +198,18 @@ impl Storage {
 }
 
 impl LogLevel {
+    /// Each with its word and what it says.
+    pub const WORDS: &[(Self, &str, &str)] = &[
+        (Self::Error, "error", "What stops the node"),
+        (Self::Warn, "warn", "What a person should look at"),
+        (Self::Info, "info", "Starts, stops and changes"),
+        (Self::Debug, "debug", "What happens in a turn"),
+        (Self::Trace, "trace", "Everything"),
+    ];
+
     /// The word in the config.
-    pub(crate) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warn => "warn",
@@ -160,6 +233,8 @@ impl Default for Settings {
             limits: Limits::default(),
             log_level: LogLevel::default(),
             snapshot: Snapshot::default(),
+            resp: Resp::default(),
+            moves: Move::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ const UNITS: [(&str, u32); 5] = [("", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30),
 
 /// A number of bytes together with the text it was given as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Size {
+pub struct Size {
     bytes: u64,
     /// `None` when it was given as a JSON number.
     text: Option<String>,
@@ -18,7 +18,8 @@ pub(crate) struct Size {
 
 impl Size {
     /// A size that is written as a number, or with a unit when it is a whole number of that unit.
-    pub(crate) fn from_bytes(bytes: u64) -> Self {
+    #[must_use]
+    pub fn from_bytes(bytes: u64) -> Self {
         let unit = UNITS
             .iter()
             .skip(1)
@@ -31,7 +32,7 @@ impl Size {
     /// Reads `8GiB`, `64KiB` or plain digits.
     ///
     /// Errors: a sentence with the text and the units there are.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let bad = || {
             format!(
                 "{text:?} is no size; write bytes as a number, or a text such as \"64KiB\", \"256MiB\" or \"8GiB\""
@@ -46,7 +47,8 @@ impl Size {
     }
 
     /// The size in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 }

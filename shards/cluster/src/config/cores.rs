@@ -4,7 +4,7 @@ use super::limits::CORE_NUMBER_MAX;
 
 /// Which cores of the machine a node runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CoreChoice {
+pub enum CoreChoice {
     /// Every core that the process may use.
     All,
     /// These cores, each once, in the order given.
@@ -15,7 +15,7 @@ impl CoreChoice {
     /// Reads a list of cores.
     ///
     /// Errors: a sentence with what is wrong and how a list looks.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text == "all" {
             return Ok(Self::All);
         }
@@ -41,7 +41,7 @@ impl CoreChoice {
     /// The cores to run on, at most `count_max` of them when the choice is `all`.
     ///
     /// Errors: a sentence that names the first core that the process may not use.
-    pub(crate) fn pick(&self, allowed: &[u16], count_max: usize) -> Result<Vec<u16>, String> {
+    pub fn pick(&self, allowed: &[u16], count_max: usize) -> Result<Vec<u16>, String> {
         match self {
             Self::All => Ok(allowed.iter().copied().take(count_max).collect()),
             Self::Listed(cores) => match cores.iter().find(|core| !allowed.contains(core)) {

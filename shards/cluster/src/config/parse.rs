@@ -8,7 +8,7 @@ use super::problem::{Problem, push_step};
 
 /// Why bytes are no config document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ParseError {
+pub enum ParseError {
     /// Not JSON; both numbers count from 1.
     NotJson {
         /// The line of the first wrong byte.
@@ -24,7 +24,7 @@ pub(crate) enum ParseError {
 
 impl ParseError {
     /// The same in the shape in which clients get it.
-    pub(crate) fn into_problem(self) -> Problem {
+    pub fn into_problem(self) -> Problem {
         match self {
             Self::NotJson { line, column, problem } => Problem::at(
                 "",
@@ -39,7 +39,7 @@ impl ParseError {
 /// Reads a config document; what it holds is not checked yet.
 ///
 /// Errors: [`ParseError`], the first thing that is wrong.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Config, ParseError> {
+pub fn parse(bytes: &[u8]) -> Result<Config, ParseError> {
     // The reader of a structure would take the fields of a list in their order.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(ParseError::Shape(Problem::at(

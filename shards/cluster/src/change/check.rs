@@ -1,0 +1,103 @@
+//! Owns the rules of one change: all that is wrong with it at once, or what it does.
+
+use crate::NodeId;
+use crate::config::{Config, Mode, Problem, Usage, between, lints, problems};
+use crate::placement::Placement;
+
+use super::announce::check_announced;
+use super::compare::{Compared, Stale, compare};
+use super::membership::check_membership;
+use super::quorum::check_quorum;
+use super::table::{Column, Sorted, sort};
+
+/// What a change is held against: what group 0 holds, and what is known of the nodes.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// The config in force.
+    pub config: &'a Config,
+    /// Its hash.
+    pub hash: &'a str,
+    /// Where the replicas are.
+    pub placement: &'a Placement,
+    /// Where they are moving to.
+    pub target: &'a Placement,
+    /// The highest id that a node has had.
+    pub id_last: NodeId,
+    /// What the nodes hold and may hold.
+    pub usage: &'a Usage,
+    /// The names of the eviction policies that this build has.
+    pub evictions: &'a [&'a str],
+}
+
+/// Who wants a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author<'a> {
+    /// A person, by POST /config or by a command that stands for it.
+    Person,
+    /// A node that says of itself what it is, by its uuid.
+    Node(&'a str),
+}
+
+/// What an accepted change does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Pointers of what is in force at once; empty in all when the very same config came again.
+    pub changed_live: Vec<String>,
+    /// Pointers of what is in force from the next start on.
+    pub needs_restart: Vec<String>,
+    /// Pointers of what moves data or votes.
+    pub moves: Vec<String>,
+    /// What is allowed and unwise.
+    pub warnings: Vec<String>,
+    /// The very same config came again.
+    pub is_same: bool,
+}
+
+/// Why a change is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It was made from another config.
+    Stale(Stale),
+    /// It is wrong; all that was found.
+    Invalid(Vec<Problem>),
+}
+
+/// Checks a change by all rules.
+///
+/// Errors: [`Refusal`].
+pub fn check_change(
+    standing: Standing<'_>,
+    proposed: &Config,
+    author: Author<'_>,
+) -> Result<Effects, Refusal> {
+    match compare(standing.config, standing.hash, proposed) {
+        Compared::Same => return Ok(Effects { is_same: true, ..Effects::default() }),
+        Compared::Stale(stale) => return Err(Refusal::Stale(stale)),
+        Compared::Child => {}
+    }
+    let mut found = problems(proposed, standing.evictions);
+    let announcer = match author {
+        Author::Node(uuid) => proposed.nodes.iter().position(|node| node.uuid == uuid),
+        Author::Person => None,
+    };
+    let column = column(standing.config, proposed);
+    let differences = between(standing.config, proposed);
+    let Sorted { live, needs_restart, moves, refused } = sort(column, announcer, &differences);
+    found.extend(refused);
+    if let Author::Node(uuid) = author {
+        check_announced(standing.config, proposed, uuid, &differences, &mut found);
+    }
+    check_membership(standing, proposed, &moves, &mut found);
+    check_quorum(standing.config, standing.placement, proposed, &mut found);
+    if !found.is_empty() {
+        return Err(Refusal::Invalid(found));
+    }
+    let warnings = lints(proposed, standing.usage);
+    Ok(Effects { changed_live: live, needs_restart, moves, warnings, is_same: false })
+}
+
+/// A cluster is what has several nodes before or after.
+fn column(current: &Config, proposed: &Config) -> Column {
+    let is_single = |config: &Config| Mode::of(config) == Some(Mode::Single);
+    if is_single(current) && is_single(proposed) { Column::Single } else { Column::Cluster }
+}

@@ -1,0 +1,18 @@
+//! Lists the rules of a change from one config to the next, and the changes that nodes make themselves.
+
+mod announce;
+mod check;
+mod compare;
+mod finish;
+mod membership;
+mod quorum;
+mod remove;
+pub mod table;
+#[cfg(test)]
+mod tests;
+
+pub use announce::{announce, announced_by};
+pub use check::{Author, Effects, Refusal, Standing, check_change};
+pub use compare::{Compared, Stale, compare};
+pub use finish::finish_leaving;
+pub use remove::{Removal, remove};

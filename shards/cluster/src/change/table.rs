@@ -1,0 +1,163 @@
+//! Owns the table of what may change while the node runs, what waits for a restart, and what does
+//! not.
+
+use crate::config::{Difference, Problem};
+
+/// What a change of a field does to a running node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is in force when the answer comes.
+    Live,
+    /// It is accepted and written, and in force from the next start on.
+    Restart,
+    /// It is in force at once and moves data or votes between nodes, which goes on after the answer.
+    Moves,
+    /// Only the node itself may say so, when it starts; the text tells a person how.
+    Announced(&'static str),
+    /// It is refused while the node runs; the text says what to do instead.
+    Never(&'static str),
+}
+
+const EDIT: Change = Change::Never("stop the node, edit the config file, start it again");
+const FIXED: Change = Change::Never(
+    "it is fixed when the cluster is made; start a new cluster in an empty data folder",
+);
+const ONE_NODE: Change = Change::Never("mode \"single\" keeps it as it is");
+const IDENTITY: Change = Change::Never(
+    "it is what the node is known by; remove the node and let it join anew with a new uuid and id",
+);
+const ANNOUNCE: Change = Change::Announced(
+    "stop the node, put what GET /config?next=1 answers into its config file, edit its entry there, start it again: it announces the change",
+);
+const LIVE: Change = Change::Live;
+const RESTART: Change = Change::Restart;
+const MOVES: Change = Change::Moves;
+
+/// One field of the config, and what a change of it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// JSON pointer, with `*` for the place of a node.
+    pub field: &'static str,
+    /// To a node that is alone.
+    pub single: Change,
+    /// To a cluster.
+    pub cluster: Change,
+}
+
+/// Which column of the table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The node is alone and stays so.
+    Single,
+    /// There are several nodes, or there will be.
+    Cluster,
+}
+
+const fn row(field: &'static str, single: Change, cluster: Change) -> Row {
+    Row { field, single, cluster }
+}
+
+/// Each field of the config, and what a change of it does. The epoch and the parent are not
+/// changed by themselves and stand apart. `/nodes/*` is a node that comes or goes.
+pub const FIELDS: &[Row] = &[
+    row("/cluster_id", FIXED, FIXED),
+    row("/mode", ONE_NODE, MOVES),
+    row("/partitions", FIXED, FIXED),
+    row("/replication", ONE_NODE, MOVES),
+    row("/nodes/*", ONE_NODE, MOVES),
+    row("/nodes/*/id", ONE_NODE, IDENTITY),
+    row("/nodes/*/name", RESTART, RESTART),
+    row("/nodes/*/uuid", FIXED, IDENTITY),
+    row("/nodes/*/resp", EDIT, ANNOUNCE),
+    row("/nodes/*/http", EDIT, ANNOUNCE),
+    row("/nodes/*/peer", EDIT, ANNOUNCE),
+    row("/nodes/*/cores", EDIT, ANNOUNCE),
+    row("/nodes/*/resp_cores", EDIT, ANNOUNCE),
+    row("/nodes/*/unix", EDIT, ANNOUNCE),
+    row("/nodes/*/rack", LIVE, MOVES),
+    row("/nodes/*/role", ONE_NODE, IDENTITY),
+    row("/nodes/*/leaving", ONE_NODE, MOVES),
+    row("/removed", ONE_NODE, MOVES),
+    row("/settings/storage", EDIT, FIXED),
+    row("/settings/durability", LIVE, LIVE),
+    row("/settings/sync_interval_ms", LIVE, LIVE),
+    row("/settings/memory_bytes_max", LIVE, LIVE),
+    row("/settings/segment_bytes", EDIT, FIXED),
+    row("/settings/eviction", LIVE, LIVE),
+    row("/settings/auth", LIVE, LIVE),
+    row("/settings/auth/password_hash", LIVE, LIVE),
+    row("/settings/auth/peer_secret_file", LIVE, LIVE),
+    row("/settings/limits/clients", LIVE, LIVE),
+    row("/settings/limits/idle_timeout_s", LIVE, LIVE),
+    row("/settings/limits/output_bytes", LIVE, LIVE),
+    row("/settings/limits/value_bytes", LIVE, LIVE),
+    row("/settings/limits/write_timeout_s", LIVE, LIVE),
+    row("/settings/log_level", LIVE, LIVE),
+    row("/settings/snapshot/keep", LIVE, LIVE),
+    row("/settings/snapshot/bytes_a_second", LIVE, LIVE),
+    row("/settings/resp/cluster", LIVE, LIVE),
+    row("/settings/move/bytes_a_second", LIVE, LIVE),
+];
+
+/// The changed fields, sorted by what their change does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sorted {
+    /// Pointers of what is in force at once.
+    pub live: Vec<String>,
+    /// Pointers of what waits for a restart.
+    pub needs_restart: Vec<String>,
+    /// Pointers of what moves data or votes.
+    pub moves: Vec<String>,
+    /// What is refused.
+    pub refused: Vec<Problem>,
+}
+
+/// What a change of a field does; `None` for the epoch, the parent and what no config has.
+#[must_use]
+pub fn change_of(column: Column, pointer: &str) -> Option<Change> {
+    let field = pattern(pointer);
+    let row = FIELDS.iter().find(|row| row.field == field)?;
+    Some(match column {
+        Column::Single => row.single,
+        Column::Cluster => row.cluster,
+    })
+}
+
+/// The pointer with `*` in the place of the number of a node.
+fn pattern(pointer: &str) -> String {
+    let Some(rest) = pointer.strip_prefix("/nodes/") else { return pointer.to_owned() };
+    match rest.split_once('/') {
+        Some((_, field)) => format!("/nodes/*/{field}"),
+        None => "/nodes/*".to_owned(),
+    }
+}
+
+/// Sorts differences by the table; those of the epoch and the parent are left out.
+///
+/// `announcer` is the place of the node that says of itself what it is, if one does.
+#[must_use]
+pub fn sort(column: Column, announcer: Option<usize>, differences: &[Difference]) -> Sorted {
+    let own = announcer.map(|index| format!("/nodes/{index}/"));
+    let mut sorted = Sorted::default();
+    for difference in differences {
+        let pointer = &difference.pointer;
+        let is_own = own.as_ref().is_some_and(|own| pointer.starts_with(own));
+        match change_of(column, pointer) {
+            // An empty `auth` beside its fields is the same change seen twice.
+            Some(Change::Live) if pointer == "/settings/auth" => {}
+            Some(Change::Live) => sorted.live.push(pointer.clone()),
+            Some(Change::Restart) => sorted.needs_restart.push(pointer.clone()),
+            Some(Change::Moves) => sorted.moves.push(pointer.clone()),
+            Some(Change::Announced(_)) if is_own => sorted.live.push(pointer.clone()),
+            Some(Change::Never(what_to_do) | Change::Announced(what_to_do)) => {
+                sorted.refused.push(Problem::at(
+                    pointer,
+                    "this cannot change while the node runs",
+                    what_to_do,
+                ));
+            }
+            None => {}
+        }
+    }
+    sorted
+}

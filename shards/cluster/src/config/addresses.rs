@@ -1,0 +1,189 @@
+//! Owns the listeners of one node: that their addresses parse, differ, and are safe to open.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::document::Node;
+use super::problem::Problem;
+use super::settings::Auth;
+
+/// One listener: where it is in the config and where it listens.
+#[derive(Debug, Clone)]
+pub(super) struct Listener {
+    pub(super) pointer: String,
+    pub(super) address: SocketAddr,
+}
+
+/// The addresses of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// For Redis clients.
+    pub resp: SocketAddr,
+    /// For HTTP.
+    pub http: SocketAddr,
+    /// For the other nodes.
+    pub peer: SocketAddr,
+    /// For Redis clients of one core each, in the order of the cores; empty for none.
+    pub resp_cores: Vec<SocketAddr>,
+}
+
+/// What the addresses of a node are held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measure<'a> {
+    pub(super) core_count: usize,
+    pub(super) auth: &'a Auth,
+    /// Whether other nodes and their clients have to reach this one.
+    pub(super) in_cluster: bool,
+}
+
+/// Checks and returns the addresses of the node at `place`; `None` when one does not parse.
+pub(super) fn check(
+    place: &str,
+    node: &Node,
+    measure: Measure<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Addresses> {
+    let at = |field: &str| format!("{place}/{field}");
+    let resp = parse(&at("resp"), &node.resp, problems);
+    let http = parse(&at("http"), &node.http, problems);
+    let peer = parse(&at("peer"), node.peer(), problems);
+    for (pointer, address) in [(at("resp"), resp), (at("http"), http)] {
+        if let Some(address) = address {
+            check_open(&pointer, address, measure.auth, problems);
+        }
+    }
+    if let Some(peer) = peer {
+        check_peer_open(&at("peer"), peer, measure.auth, problems);
+    }
+    if measure.in_cluster {
+        for (pointer, address) in [(at("resp"), resp), (at("peer"), peer)] {
+            check_reachable(&pointer, address, problems);
+        }
+    }
+    let pointer = at("resp_cores");
+    let resp_cores = resp
+        .map(|resp| core_addresses(&pointer, node.resp_cores, resp, measure.core_count, problems));
+    let addresses = Addresses { resp: resp?, http: http?, peer: peer?, resp_cores: resp_cores? };
+    // A single node that says nothing of other nodes listens to none.
+    let with_peer = measure.in_cluster || node.peer.is_some();
+    check_distinct(&listeners(place, &addresses, with_peer), problems);
+    Some(addresses)
+}
+
+/// The listeners of a node, those with a field of their own first.
+pub(super) fn listeners(place: &str, addresses: &Addresses, with_peer: bool) -> Vec<Listener> {
+    let listener = |field: &str, address| Listener { pointer: format!("{place}/{field}"), address };
+    let mut listeners = vec![listener("resp", addresses.resp), listener("http", addresses.http)];
+    if with_peer {
+        listeners.push(listener("peer", addresses.peer));
+    }
+    listeners.extend(addresses.resp_cores.iter().map(|address| listener("resp_cores", *address)));
+    listeners
+}
+
+fn parse(pointer: &str, text: &str, problems: &mut Vec<Problem>) -> Option<SocketAddr> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => {
+            problems.push(Problem::at(
+                pointer,
+                format!("{text:?} leaves the port open"),
+                "give a port that clients can know",
+            ));
+            None
+        }
+        Ok(address) => Some(address),
+        Err(_) => {
+            problems.push(Problem::at(
+                pointer,
+                format!("{text:?} is no address"),
+                "give an IP address and a port, such as 127.0.0.1:7379 or [::1]:7379",
+            ));
+            None
+        }
+    }
+}
+
+fn check_open(pointer: &str, address: SocketAddr, auth: &Auth, problems: &mut Vec<Problem>) {
+    if auth.password_hash.is_none() && !is_loopback(address.ip()) {
+        problems.push(Problem::at(
+            pointer,
+            format!("{address} can be reached from other machines and there is no password"),
+            "set /settings/auth/password_hash (`hyperiond hash-password` makes one) or listen on 127.0.0.1",
+        ));
+    }
+}
+
+fn check_peer_open(pointer: &str, address: SocketAddr, auth: &Auth, problems: &mut Vec<Problem>) {
+    if auth.peer_secret_file.is_none() && !is_loopback(address.ip()) {
+        problems.push(Problem::at(
+            pointer,
+            format!("{address} can be reached from other machines and the nodes share no secret"),
+            "set /settings/auth/peer_secret_file to a file with the same secret on each node, or listen on 127.0.0.1",
+        ));
+    }
+}
+
+fn check_reachable(pointer: &str, address: Option<SocketAddr>, problems: &mut Vec<Problem>) {
+    if let Some(address) = address.filter(|address| address.ip().is_unspecified()) {
+        problems.push(Problem::at(
+            pointer,
+            format!("{address} is no address that others can connect to"),
+            "give the address of the machine by which the other nodes and their clients reach it",
+        ));
+    }
+}
+
+fn core_addresses(
+    pointer: &str,
+    first_port: u16,
+    resp: SocketAddr,
+    core_count: usize,
+    problems: &mut Vec<Problem>,
+) -> Vec<SocketAddr> {
+    if first_port == 0 {
+        return Vec::new();
+    }
+    let last_port = usize::from(first_port) + core_count.max(1) - 1;
+    let Ok(last_port) = u16::try_from(last_port) else {
+        problems.push(Problem::at(
+            pointer,
+            format!("{core_count} cores from port {first_port} on end past port 65535"),
+            "give a lower first port",
+        ));
+        return Vec::new();
+    };
+    (first_port..=last_port).take(core_count).map(|port| SocketAddr::new(resp.ip(), port)).collect()
+}
+
+fn check_distinct(listeners: &[Listener], problems: &mut Vec<Problem>) {
+    for (index, listener) in listeners.iter().enumerate() {
+        check_free(listener, &listeners[..index], problems);
+    }
+}
+
+/// Says so when one of `others`, on the same machine, has the port of `listener` already.
+pub(super) fn check_free(
+    listener: &Listener,
+    others: &[Listener],
+    problems: &mut Vec<Problem>,
+) -> bool {
+    let clash = others.iter().find(|other| {
+        other.address.port() == listener.address.port()
+            && overlap(other.address.ip(), listener.address.ip())
+    });
+    if let Some(other) = clash {
+        problems.push(Problem::at(
+            listener.pointer.as_str(),
+            format!("port {} is taken by {} already", listener.address.port(), other.pointer),
+            "give each listener a port of its own; each core takes one from resp_cores on",
+        ));
+    }
+    clash.is_none()
+}
+
+fn overlap(left: IpAddr, right: IpAddr) -> bool {
+    left == right || left.is_unspecified() || right.is_unspecified()
+}
+
+pub(super) fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}

@@ -1,0 +1,43 @@
+//! Lists the parts of the config: its document, its canonical form, and the rules of one document.
+
+mod addresses;
+mod canonical;
+mod check;
+mod cores;
+mod difference;
+mod document;
+mod identity;
+pub mod limits;
+mod lints;
+mod machine;
+mod mode;
+mod nodes;
+mod parse;
+mod password;
+mod problem;
+mod segments;
+mod settings;
+mod settings_check;
+mod size;
+#[cfg(test)]
+pub(crate) mod tests;
+mod uuid;
+
+pub use addresses::Addresses;
+pub use canonical::{canonical, hash, try_hash};
+pub use check::{Checked, Local, check, problems};
+pub use cores::CoreChoice;
+pub use difference::{Difference, between, leaves};
+pub use document::{Config, Leaving, Node, Role};
+pub use identity::{Unidentified, identify};
+pub use lints::{Usage, lints};
+pub use machine::Machine;
+pub use mode::Mode;
+pub use parse::{ParseError, parse};
+pub use password::PasswordHash;
+pub use problem::{Problem, push_step};
+pub use settings::{
+    Auth, ClientRouting, Durability, Limits, LogLevel, Move, Resp, Settings, Snapshot, Storage,
+};
+pub use size::Size;
+pub use uuid::{from_random, is_uuid};

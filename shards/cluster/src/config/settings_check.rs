@@ -1,0 +1,159 @@
+//! Owns the rules of the settings, and what of them hangs on the machine.
+
+use super::document::Config;
+use super::limits::{
+    CLIENTS_MAX, IDLE_TIMEOUT_S_MAX, MEMORY_BYTES_MAX, MOVE_BYTES_A_SECOND_MIN, OUTPUT_BYTES_MIN,
+    PEER_SECRET_PATH_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE_MIN,
+    SNAPSHOT_BYTES_A_SECOND_MIN, SNAPSHOTS_KEPT_MAX, SYNC_INTERVAL_MS_MAX, VALUE_BYTES_MAX,
+    WRITE_TIMEOUT_S_MAX,
+};
+use super::machine::Machine;
+use super::password::PasswordHash;
+use super::problem::Problem;
+use super::settings::Settings;
+use super::size::Size;
+
+pub(super) fn check_password(
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<PasswordHash> {
+    let text = settings.auth.password_hash.as_ref()?;
+    match PasswordHash::parse(text) {
+        Ok(hash) => Some(hash),
+        Err(problem) => {
+            let hint = "`hyperiond hash-password` reads a password and prints its hash";
+            problems.push(Problem::at("/settings/auth/password_hash", problem, hint));
+            None
+        }
+    }
+}
+
+/// Whether the path of the nodes' secret can be one.
+pub(super) fn check_peer_secret(settings: &Settings, problems: &mut Vec<Problem>) {
+    let bad_path = |path: &&String| {
+        path.is_empty() || path.contains('\0') || path.len() > PEER_SECRET_PATH_BYTES_MAX
+    };
+    if let Some(path) = settings.auth.peer_secret_file.as_ref().filter(bad_path) {
+        let text = format!("{path:?} is no path of a file");
+        let hint =
+            format!("give a path of 1 to {PEER_SECRET_PATH_BYTES_MAX} bytes, or leave it out");
+        problems.push(Problem::at("/settings/auth/peer_secret_file", text, hint));
+    }
+}
+
+/// The word in the config for keeping all keys, beside Redis' own.
+const KEEP_ALL: &str = "none";
+
+/// Whether the policy is [`KEEP_ALL`] or one of the names that the store knows.
+pub(super) fn check_eviction(settings: &Settings, evictions: &[&str], problems: &mut Vec<Problem>) {
+    let name = settings.eviction.as_str();
+    if name == KEEP_ALL || evictions.contains(&name) {
+        return;
+    }
+    let text = format!("eviction {name:?} is not possible");
+    let hint = format!(
+        "give \"{KEEP_ALL}\", with which a write that finds memory full is answered with an error, or one of {}",
+        evictions.join(", ")
+    );
+    problems.push(Problem::at("/settings/eviction", text, hint));
+}
+
+pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
+    let limits = &settings.limits;
+    let segment_bytes = settings.segment_bytes.bytes();
+    if !segment_bytes.is_power_of_two() {
+        let text = format!("{} is no power of two", settings.segment_bytes);
+        let hint = "give a power of two from 1MiB to 64MiB";
+        problems.push(Problem::at("/settings/segment_bytes", text, hint));
+    }
+    let second = u64::from;
+    let speed = settings.snapshot.bytes_a_second.as_ref();
+    let move_speed = settings.moves.bytes_a_second.as_ref();
+    for (pointer, value, minimum, maximum) in [
+        (
+            "/settings/sync_interval_ms",
+            second(settings.sync_interval_ms),
+            1,
+            second(SYNC_INTERVAL_MS_MAX),
+        ),
+        ("/settings/segment_bytes", segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
+        ("/settings/limits/clients", second(limits.clients), 1, second(CLIENTS_MAX)),
+        (
+            "/settings/limits/idle_timeout_s",
+            second(limits.idle_timeout_s),
+            0,
+            second(IDLE_TIMEOUT_S_MAX),
+        ),
+        (
+            "/settings/limits/output_bytes",
+            limits.output_bytes.bytes(),
+            OUTPUT_BYTES_MIN,
+            MEMORY_BYTES_MAX,
+        ),
+        ("/settings/limits/value_bytes", limits.value_bytes.bytes(), 1, VALUE_BYTES_MAX),
+        (
+            "/settings/limits/write_timeout_s",
+            second(limits.write_timeout_s),
+            1,
+            second(WRITE_TIMEOUT_S_MAX),
+        ),
+        ("/settings/snapshot/keep", second(settings.snapshot.keep), 0, second(SNAPSHOTS_KEPT_MAX)),
+        (
+            "/settings/snapshot/bytes_a_second",
+            speed.map_or(SNAPSHOT_BYTES_A_SECOND_MIN, Size::bytes),
+            SNAPSHOT_BYTES_A_SECOND_MIN,
+            MEMORY_BYTES_MAX,
+        ),
+        (
+            "/settings/move/bytes_a_second",
+            move_speed.map_or(MOVE_BYTES_A_SECOND_MIN, Size::bytes),
+            MOVE_BYTES_A_SECOND_MIN,
+            MEMORY_BYTES_MAX,
+        ),
+    ] {
+        if !(minimum..=maximum).contains(&value) {
+            let text = format!("{value} is out of range");
+            problems.push(Problem::at(pointer, text, format!("give {minimum} to {maximum}")));
+        }
+    }
+}
+
+/// Checks that every core can hold its segments; returns the memory for data.
+pub(super) fn check_memory(
+    config: &Config,
+    core_count: usize,
+    machine: &Machine,
+    problems: &mut Vec<Problem>,
+) -> u64 {
+    let pointer = "/settings/memory_bytes_max";
+    let given = config.settings.memory_bytes_max.as_ref();
+    let bytes = given.map_or_else(|| machine.memory_bytes_default(), Size::bytes);
+    let segment_bytes = config.settings.segment_bytes.bytes();
+    let needed = segment_bytes
+        .saturating_mul(SEGMENTS_A_CORE_MIN)
+        .saturating_mul(u64::try_from(core_count.max(1)).unwrap_or(u64::MAX));
+    if bytes > MEMORY_BYTES_MAX {
+        let text = format!("{bytes} is out of range");
+        problems.push(Problem::at(pointer, text, format!("give at most {MEMORY_BYTES_MAX}")));
+    } else if bytes < needed {
+        let text = format!(
+            "{bytes} bytes are less than {SEGMENTS_A_CORE_MIN} segments of {segment_bytes} bytes for each of {core_count} cores"
+        );
+        let hint = format!(
+            "give at least {needed}, or smaller /settings/segment_bytes, or fewer /nodes/0/cores"
+        );
+        problems.push(Problem::at(pointer, text, hint));
+    }
+    bytes
+}
+
+pub(super) fn warnings(memory_bytes_max: u64, machine: &Machine) -> Vec<String> {
+    if memory_bytes_max <= machine.memory_bytes {
+        return Vec::new();
+    }
+    vec![format!(
+        "/settings/memory_bytes_max is {memory_bytes_max} bytes and this machine or its control group has {}; \
+         the kernel may stop the node when data grows past that",
+        machine.memory_bytes
+    )]
+}

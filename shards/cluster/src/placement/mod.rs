@@ -1,0 +1,19 @@
+//! Lists what is known of places: which node holds which replica, where they should be, and the steps between.
+
+mod balance;
+mod dry_run;
+mod leaders;
+mod map;
+mod meta;
+mod next;
+mod plan;
+mod racks;
+mod target;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use dry_run::{DryRun, Transfer, dry_run};
+pub use map::{META, Placement, Replicas, Step, StepError};
+pub use next::{GROUPS_AT_A_TIME, Seen, next_steps};
+pub use plan::{Plan, plan};
+pub use target::{initial, target};
