@@ -1,0 +1,33 @@
+//! Raft groups: everything that one core's replicas do, as events in and effects out.
+
+mod apply;
+mod batch;
+mod conf;
+mod drive;
+mod effect;
+mod election;
+mod error;
+mod groups;
+mod lease;
+pub mod limits;
+mod membership;
+mod message;
+mod reads;
+mod recovered;
+mod replica;
+mod roles;
+mod snapshot;
+mod tail;
+#[cfg(test)]
+mod tests;
+pub mod timing;
+mod truncate;
+
+pub use conf::{Change, Conf};
+pub use effect::{Effect, GroupState, Ticket};
+pub use error::{GroupError, Refusal};
+pub use groups::Groups;
+pub use lease::Lease;
+pub use limits::Bounds;
+pub use raft::eraftpb::{Entry, EntryType, Message, MessageType};
+pub use recovered::{Position, RecoveredGroup, entry};
