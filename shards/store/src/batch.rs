@@ -1,7 +1,8 @@
 //! Owns the head of a batch: one commit, the atomic unit of the log.
 //!
 //! 32 bytes: crc u32, body length u32, record count u32, kind u8, check u24, base LSN u64, crc of the batch before u32,
-//! durable lag u32 (base LSN less the LSN that was known to be durable then; all ones: not known). The crc covers the rest of
+//! durable lag u32 (base LSN less the LSN that was known to be durable then; all ones: not known; among copies the head's offset less
+//! that up to which their segment was known to be durable). The crc covers the rest of
 //! the head and, by folding them, the crcs of the records in order; it is XORed with the segment's salt. The check is 24 bits
 //! of the crc of the head alone, salted too: a search for batches behind a hole looks at the records of real heads only,
 //! whatever bytes a client has stored there.
@@ -29,6 +30,8 @@ pub(crate) enum BatchKind {
     Seal = 3,
     /// A new start of the node: one mark with a random value; LSNs may jump here.
     Resume = 4,
+    /// Copies, in a segment of their own: they take no LSNs, the base LSN is that of the next record of the log.
+    Copies = 5,
 }
 
 /// The head of one batch.
@@ -74,6 +77,7 @@ impl BatchHead {
             2 => BatchKind::Prepare,
             3 => BatchKind::Seal,
             4 => BatchKind::Resume,
+            5 => BatchKind::Copies,
             _ => return None,
         };
         let head = Self {

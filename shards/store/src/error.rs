@@ -21,6 +21,12 @@ pub enum StoreError {
         /// What fits.
         bytes_max: usize,
     },
+    /// An entry of another replica that is none.
+    #[error("an entry does not read back at {offset}; ask the leader for it once more")]
+    BadEntry {
+        /// Byte of its payload, or number of the change, that is wrong.
+        offset: usize,
+    },
     /// More chunks than one value may have.
     #[error("a value may have {chunks_max} chunks at most; use several keys")]
     TooManyChunks {

@@ -6,6 +6,7 @@
 
 mod batch;
 mod cleaner;
+mod copies;
 mod database;
 mod error;
 mod index;
@@ -18,6 +19,7 @@ mod prefetch;
 mod presize;
 mod record;
 mod recovery;
+mod replicated;
 mod salvage;
 mod segment;
 mod snapshot;
@@ -34,9 +36,13 @@ pub use log::{Append, Room, SyncTicket};
 pub use object::{Edit, Insert, ValueHandle, ValueType};
 pub use record::Attributes;
 pub use recovery::{Recovered, Unresolved};
+pub use replicated::{
+    Change, ChangeKind, GroupState, PartitionCursor, RecoveredEntry, RecoveredGroup,
+    decode_changes, encode_changes,
+};
 pub use salvage::Hole;
 pub use segment::{
-    FORMAT_VERSION, HEADER_BYTES, Header as SegmentHeader, HeaderState, OTHER_VERSION,
+    FORMAT_VERSION, HEADER_BYTES, Header as SegmentHeader, HeaderState, OTHER_VERSION, Role,
 };
 pub use snapshot::{BatchCheck, SegmentInUse, Whole};
 pub use store::{Evicted, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept};

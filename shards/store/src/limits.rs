@@ -8,8 +8,8 @@ pub(crate) const SEGMENT_BYTES_MAX: usize = 64 << 20;
 pub(crate) const SEGMENTS_MAX: usize = 1 << 16;
 /// Free segments that are kept filled and ready; more are given back.
 pub(crate) const READY_SEGMENTS_MAX: usize = 4;
-/// The cleaner keeps this much of what is held live, in percent.
-pub(crate) const CLEANING_LIVE_PERCENT: u64 = 86;
+/// The cleaner keeps this much of what is held live, in thousandths, on average: it swings by one percent either way.
+pub(crate) const CLEANING_LIVE_PERMILLE: u64 = 866;
 /// But no less of the memory free than one part in the first number, and no more than one in the second. And the least number of segments.
 pub(crate) const CLEANING_SPARE_PART_MIN: u64 = 20;
 pub(crate) const CLEANING_SPARE_PART_MAX: usize = 9;
@@ -21,6 +21,9 @@ pub(crate) const CLEANING_PACE_MAX: u64 = 4;
 pub(crate) const CLEANING_SPARE_SEGMENTS_MIN: usize = 3;
 /// Ready segments that only the cleaner may begin, when no more can be made.
 pub(crate) const CLEANER_RESERVE_SEGMENTS: usize = 2;
+/// With fewer segments the cleaner copies to the log itself; with fewer than the second, what expires lies among what does not.
+pub(crate) const COPIES_SEGMENTS_MIN: usize = 8;
+pub(crate) const COPIES_APART_SEGMENTS_MIN: usize = 12;
 /// One part in this many of a segment is kept back for deletions when no more segments can be made.
 pub(crate) const FULL_RESERVE_PART: usize = 8;
 /// Bytes of segments that the cleaner looks through in a turn in which nothing was written.
@@ -67,6 +70,10 @@ pub(crate) const EVICTION_DRAWS_MAX: usize = 24;
 pub(crate) const EVICTION_DRAW_BUCKETS: usize = 2;
 /// Index segments that an eviction searches in order when chance finds nothing.
 pub(crate) const EVICTION_SEARCH_SEGMENTS: usize = 64;
+/// Expired keys of replicated partitions that wait for their entries: a later sweep meets the others again.
+pub(crate) const EXPIRED_KEYS_MAX: usize = 1_000;
+/// Bytes of applied entries of one group that a start gives back, for followers that ask for them.
+pub(crate) const RECOVERED_ENTRIES_BYTES_MAX: u64 = 1 << 20;
 /// Records that recovery looks ahead, so that their buckets are in the cache when they are indexed.
 pub(crate) const REPLAY_AHEAD: usize = 48;
 /// Bytes of segments below which recovery lets the indexes grow by themselves.

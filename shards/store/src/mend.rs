@@ -4,7 +4,7 @@
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind};
 use crate::manifest::{MANIFEST_BYTES, Manifest};
 use crate::record::read_u32;
-use crate::segment::{HEADER_BYTES, HEADER_USED_BYTES, Header, HeaderState};
+use crate::segment::{HEADER_BYTES, HEADER_USED_BYTES, Header, HeaderState, Role};
 use crc_fast::crc32_iscsi;
 
 /// The header of a segment in which one bit was flipped.
@@ -42,9 +42,10 @@ fn with_a_bit_flipped<T>(bytes: &mut [u8], read: impl Fn(&[u8]) -> Option<T>) ->
 pub struct Told {
     /// LSN of the first record.
     pub base_lsn: u64,
-    /// The LSN after the last record.
+    /// The LSN after the last record; of copies, which have none, as if they had.
     pub lsn_end: u64,
     salt: u32,
+    role: Role,
 }
 
 impl Told {
@@ -55,13 +56,20 @@ impl Told {
         let salt = read_u32(first, 24);
         let (mut at, mut previous_crc) = (HEADER_BYTES, salt);
         let mut told: Option<Self> = None;
+        let (mut role, mut records) = (Role::Log, 0);
         while let Some(head) = bytes
             .get(at..)
             .and_then(|rest| BatchHead::read(rest, salt))
             .filter(|head| head.previous_crc == previous_crc)
         {
             let base_lsn = told.map_or(head.base_lsn, |told| told.base_lsn);
-            told = Some(Self { base_lsn, lsn_end: head.lsn_end(), salt });
+            let is_copies = head.kind == BatchKind::Copies || role.is_copies();
+            if is_copies {
+                role = Role::Copies;
+                records += u64::from(head.records);
+            }
+            let lsn_end = if is_copies { base_lsn + records } else { head.lsn_end() };
+            told = Some(Self { base_lsn, lsn_end, salt, role });
             previous_crc = head.crc;
             at += BATCH_HEAD_BYTES + head.body_bytes as usize;
             if head.kind == BatchKind::Seal {
@@ -75,6 +83,7 @@ impl Told {
     /// they are off by as much as lies between the two.
     #[must_use]
     pub fn header(&self, id: u64, like: &Header) -> Header {
-        Header { state: HeaderState::InUse, id, base_lsn: self.base_lsn, salt: self.salt, ..*like }
+        let (base_lsn, salt, role) = (self.base_lsn, self.salt, self.role);
+        Header { state: HeaderState::InUse, role, id, base_lsn, salt, ..*like }
     }
 }

@@ -21,14 +21,16 @@ type Sample = Map<(u64, u8), u16>;
 impl Store {
     /// Makes the indexes about as large as the segments in `slots` will want them. Nothing of what is read is trusted: damage makes the
     /// sample smaller, and the indexes grow as ever.
-    pub(crate) fn make_indexes(&mut self, slots: &[u32]) {
+    /// Gives whether it met records of replicated groups.
+    pub(crate) fn make_indexes(&mut self, slots: &[u32]) -> bool {
         let mut sample = Sample::default();
-        let mut read = 0;
+        let (mut read, mut has_groups) = (0, false);
         for &slot in slots {
-            read += self.sample_segment(&self.log.segments[slot as usize], &mut sample);
+            let segment = &self.log.segments[slot as usize];
+            read += self.sample_segment(segment, &mut sample, &mut has_groups);
         }
         if read < PRESIZE_BYTES_MIN {
-            return;
+            return has_groups;
         }
         let mut counts: Vec<Vec<u64>> = vec![Vec::new(); usize::from(DATABASES)];
         for (&(_, database), &local) in &sample {
@@ -40,10 +42,16 @@ impl Store {
             self.databases[database] =
                 counts.iter().map(|&keys| Index::with_room(&mut self.pool, keys)).collect();
         }
+        has_groups
     }
 
     /// Samples the keys of one segment, as far as its batches follow on each other. Gives the bytes that it looked at.
-    fn sample_segment(&self, segment: &Segment, sample: &mut Sample) -> usize {
+    fn sample_segment(
+        &self,
+        segment: &Segment,
+        sample: &mut Sample,
+        has_groups: &mut bool,
+    ) -> usize {
         let mut at = HEADER_BYTES;
         while let Some(head) =
             segment.memory.get(at..).and_then(|rest| BatchHead::read(rest, segment.salt))
@@ -53,6 +61,7 @@ impl Store {
             while place < end
                 && let Some(record) = Record::read(&segment.memory[place..end], 0)
             {
+                *has_groups |= record.kind.is_of_groups();
                 self.sample_record(&record, sample);
                 place += record.size;
             }

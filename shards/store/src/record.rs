@@ -18,6 +18,10 @@ pub(crate) enum Kind {
     Tombstone = 2,
     /// All keys of the namespace are gone, or of all namespaces when it has no namespace flag and key `*`.
     Flush = 3,
+    /// What is known of a replicated group: see `replicated`.
+    Group = 4,
+    /// Entries of a group that stand before it are void.
+    Cut = 5,
     /// A change of a chunk.
     Delta = 6,
     /// Opens a prepared transaction: id, participants.
@@ -28,7 +32,7 @@ pub(crate) enum Kind {
     Abort = 9,
     /// The coordinator's word that a transaction is committed.
     Decision = 10,
-    /// A run of replicated entries. Reserved.
+    /// Opens a replicated entry, whose records follow.
     Run = 11,
     /// A value of another type than a string, whole: its type, then its bytes.
     Packed = 12,
@@ -43,14 +47,19 @@ pub(crate) enum Kind {
 impl Kind {
     fn of(bits: u8) -> Option<Self> {
         use Kind::{
-            Abort, Chunk, Commit, Decision, Delta, Flush, Mark, Object, Packed, Prepare, Put, Run,
-            Tombstone,
+            Abort, Chunk, Commit, Cut, Decision, Delta, Flush, Group, Mark, Object, Packed,
+            Prepare, Put, Run, Tombstone,
         };
         let kinds = [
-            Put, Tombstone, Flush, Delta, Prepare, Commit, Abort, Decision, Run, Packed, Chunk,
-            Mark, Object,
+            Put, Tombstone, Flush, Group, Cut, Delta, Prepare, Commit, Abort, Decision, Run,
+            Packed, Chunk, Mark, Object,
         ];
         kinds.into_iter().find(|&kind| kind as u8 == bits)
+    }
+
+    /// Whether the record tells of replicated groups.
+    pub(crate) fn is_of_groups(self) -> bool {
+        matches!(self, Self::Run | Self::Group | Self::Cut)
     }
 
     /// Whether the record sets its key to a value.
@@ -292,6 +301,16 @@ impl<'a> Record<'a> {
         }
         record.size = at.next_multiple_of(4);
         (record.size <= bytes.len()).then_some(record)
+    }
+
+    /// What else is written with it.
+    pub(crate) fn extras(&self) -> Extras {
+        Extras {
+            expiry_ms: self.expiry_ms,
+            namespace: self.namespace,
+            attributes: self.attributes,
+            moved_lsn: self.moved_lsn,
+        }
     }
 
     /// Whether the crc of the record, which lies at the start of `bytes`, is right for `salt`.

@@ -3,15 +3,18 @@
 //! What follows the first batch that is not whole is ignored, if nothing tells that it had been durable. If a later batch tells so
 //! (by its durable LSN), the data was damaged and the start is refused. LSNs that are missing between two segments are those
 //! of freed segments if a later batch tells that they had been durable; otherwise the log ends before them.
+//! What the cleaner copied beside the log is replayed where its batches say (see `copies`).
 //! [`Store::salvage`] steps over damage instead of refusing, and names what it left out.
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
+use crate::copies::CopyReader;
 use crate::database::Place;
 use crate::error::Damage;
 use crate::limits::REPLAY_AHEAD;
 use crate::log::{Location, SEAL_BATCH_BYTES};
 use crate::object::read_chunk_key;
 use crate::record::{Kind, Record};
+use crate::replicated::{RecoveredGroup, read_flush_key};
 use crate::salvage::{Hole, Salvage, next_place};
 use crate::segment::{HEADER_BYTES, Header, State};
 use crate::store::{FLUSH_ALL_KEY, Store};
@@ -49,6 +52,8 @@ pub struct Recovered {
     /// Transactions that this core decided to commit. Their words are kept until [`Store::settled`] is called for each: when
     /// every participant's commit record is durable.
     pub decided: Vec<TransactionId>,
+    /// Groups whose replicas lie here.
+    pub groups: Vec<RecoveredGroup>,
     /// The LSN that follows the last record, dropped ones too.
     pub lsn_next: u64,
 }
@@ -65,12 +70,14 @@ pub(crate) enum End {
 
 pub(crate) struct Reader {
     pub(crate) offsets: Vec<u32>,
+    /// What lies beside the log.
+    pub(crate) copies: CopyReader,
     pub(crate) previous_crc: u32,
     pub(crate) lsn: u64,
     /// Highest LSN below which all had been durable, by the word of a batch.
     claimed_lsn: u64,
-    batches: u64,
-    records: u64,
+    pub(crate) batches: u64,
+    pub(crate) records: u64,
     /// The first record whose key this core does not own.
     foreign: Option<Location>,
     /// Records of whole batches whose turn comes when their bucket is in the cache, and the key's place: worked out once.
@@ -82,6 +89,7 @@ impl Reader {
     fn new() -> Self {
         Self {
             offsets: Vec::new(),
+            copies: CopyReader::default(),
             previous_crc: 0,
             lsn: 1,
             claimed_lsn: 0,
@@ -132,13 +140,31 @@ impl Store {
     fn read_log(
         &mut self,
         mut segments: Vec<(Header, &'static mut [u8])>,
-        mut salvage: Option<Salvage>,
+        salvage: Option<Salvage>,
     ) -> Result<Recovered, Damage> {
         segments.sort_by_key(|(header, _)| header.base_lsn);
         let slots: Vec<u32> =
             segments.into_iter().map(|(header, memory)| self.log.adopt(&header, memory)).collect();
-        self.make_indexes(&slots);
+        let has_groups = self.make_indexes(&slots);
+        let (copies, slots): (Vec<u32>, Vec<u32>) =
+            slots.into_iter().partition(|&slot| self.log.segments[slot as usize].role.is_copies());
+        if has_groups || salvage.is_some() {
+            // What is applied and what is void is known only at the end: it is looked for ahead, as far as the log goes.
+            self.begin_noting();
+            self.read_slots(&slots, &[], salvage.as_ref().map(|_| Salvage::default()))?;
+            self.end_noting();
+        }
+        self.read_slots(&slots, &copies, salvage)
+    }
+
+    fn read_slots(
+        &mut self,
+        slots: &[u32],
+        copies: &[u32],
+        mut salvage: Option<Salvage>,
+    ) -> Result<Recovered, Damage> {
         let mut reader = Reader::new();
+        reader.copies = self.read_copies(copies, salvage.is_some());
         let mut recovered = Recovered::default();
         let mut tail_is_open = false;
         // Where the last segment that counts ends.
@@ -182,8 +208,16 @@ impl Store {
             recovered.lsn_next = highest.unwrap_or(0);
             break;
         }
+        if self.is_noting() && reader.foreign.is_none() {
+            return Ok(recovered);
+        }
+        self.replay_copies(u64::MAX, &mut reader);
         self.replay_ahead(&mut reader);
+        if let Some(damage) = reader.copies.damage {
+            return Err(damage);
+        }
         recovered.holes = salvage.map(|salvage| salvage.holes).unwrap_or_default();
+        recovered.holes.append(&mut reader.copies.holes);
         // Nothing is written behind a hole, so nothing is open either.
         let tail_is_open = tail_is_open && recovered.holes.is_empty();
         if let Some(location) = reader.foreign {
@@ -212,12 +246,14 @@ impl Store {
             let base_lsn = self.log.segments[slot as usize].base_lsn.min(LSN_MAX);
             recovered.lsn_next = recovered.lsn_next.max(base_lsn + 1);
         }
-        recovered.lsn_next = recovered.lsn_next.max(reader.lsn);
+        recovered.lsn_next = recovered.lsn_next.max(reader.lsn).max(reader.copies.lsn_next);
         self.log.recovered(reader.previous_crc, reader.lsn, reader.claimed_lsn, tail_is_open);
         for &slot in &recovered.dropped {
             self.log.free_dropped(slot);
         }
+        self.settle_groups();
         recovered.incomplete = self.settle_objects();
+        recovered.groups = self.recovered_groups();
         recovered.batches = reader.batches;
         recovered.records = reader.records;
         recovered.durable_lsn = reader.claimed_lsn;
@@ -240,18 +276,32 @@ impl Store {
             let Some(head) = self.read_batch(slot, offset, reader) else {
                 return End::Open(slot, offset);
             };
+            if reader.copies.is_due(head.base_lsn) {
+                let offsets = std::mem::take(&mut reader.offsets);
+                self.replay_copies(head.base_lsn, reader);
+                reader.offsets = offsets;
+            }
             reader.previous_crc = head.crc;
             reader.lsn = head.lsn_end();
             reader.claimed_lsn = reader.claimed_lsn.max(head.durable_lsn());
             reader.batches += 1;
             reader.records += u64::from(head.records);
-            self.log.segments[slot as usize].records += u64::from(head.records);
+            let is_noting = self.is_noting();
+            if !is_noting {
+                self.log.segments[slot as usize].records += u64::from(head.records);
+            }
             offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
             self.log.segments[slot as usize].filled = offset;
             match head.kind {
+                BatchKind::Data if is_noting => {
+                    let foreign = self.note_batch(slot, &reader.offsets);
+                    reader.foreign = reader.foreign.or(foreign);
+                }
+                BatchKind::Prepare if is_noting => {}
                 BatchKind::Data => self.replay_data(slot, reader),
                 BatchKind::Prepare => self.replay_prepare(slot, reader),
-                BatchKind::Resume => {}
+                // Copies lie beside the log, and are replayed from there.
+                BatchKind::Resume | BatchKind::Copies => {}
                 BatchKind::Seal => return End::Sealed(offset),
             }
         }
@@ -272,11 +322,21 @@ impl Store {
             .then_some(head)
     }
 
-    fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
+    pub(crate) fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
         let offsets = std::mem::take(&mut reader.offsets);
+        let mut void = 0;
         for &offset in &offsets {
+            if void > 0 {
+                void -= 1;
+                continue;
+            }
             let location = self.log.location(slot, offset as usize);
-            let place = self.replayed_key(&self.log.record(location)).map(|key| key.place());
+            let record = self.log.record(location);
+            if record.kind == Kind::Run {
+                void = self.void_records(location, &record);
+                continue;
+            }
+            let place = self.replayed_key(&record).map(|key| key.place());
             if let Some(place) = place {
                 self.prefetch_place(place);
             }
@@ -335,6 +395,15 @@ impl Store {
                     self.unpoint(&key, spot, entry);
                 }
             }
+            Kind::Flush if read_flush_key(record.key).is_some() => {
+                let Some((local, database)) = self.flushed_partition(&record) else {
+                    reader.foreign.get_or_insert(location);
+                    return;
+                };
+                self.log.add_anchor(location);
+                self.drop_partition(local, database);
+                while self.count_detached() {}
+            }
             Kind::Flush => {
                 let all = record.key == FLUSH_ALL_KEY;
                 let database = u8::try_from(record.namespace).ok().map(DatabaseId);
@@ -359,8 +428,8 @@ impl Store {
                     _ => self.drop_prepared(id, true),
                 }
             }
-            // Formats to come: a release that writes them raises the version.
-            Kind::Prepare | Kind::Run | Kind::Mark => {}
+            // Of groups the first walk took what counts.
+            Kind::Prepare | Kind::Run | Kind::Group | Kind::Cut | Kind::Mark => {}
         }
     }
 

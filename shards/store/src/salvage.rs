@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// Collects the keys of intact records between two offsets.
-    fn name_keys(&self, slot: u32, start: usize, end: usize, hole: &mut Hole) {
+    pub(crate) fn name_keys(&self, slot: u32, start: usize, end: usize, hole: &mut Hole) {
         let segment = &self.log.segments[slot as usize];
         let (mut at, mut checked) = (start, 0);
         let mut seen = std::collections::BTreeSet::new();

@@ -1,6 +1,7 @@
 //! Owns one segment: its header as bytes, and what is known of it while it is in use.
 
 use crate::cleaner::KeyFilter;
+use crate::log::Reached;
 use crate::mend::is_one_bit_from;
 use crate::record::{read_u32, read_u64_short};
 use crc_fast::crc32_iscsi;
@@ -24,9 +25,35 @@ pub enum HeaderState {
     Free,
 }
 
+/// What a segment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Role {
+    /// Part of the log: every change in its order.
+    Log = 0,
+    /// Beside the log: what the cleaner kept of other segments.
+    Copies = 1,
+    /// As the one before, and all of it expires.
+    ExpiringCopies = 2,
+}
+
+impl Role {
+    fn read(word: u16) -> Option<Self> {
+        [Self::Log, Self::Copies, Self::ExpiringCopies]
+            .into_iter()
+            .find(|&role| role as u16 == word)
+    }
+
+    /// Whether the cleaner's copies lie in it.
+    #[must_use]
+    pub fn is_copies(self) -> bool {
+        self != Self::Log
+    }
+}
+
 /// The first bytes of a segment.
 ///
-/// Shape: magic 8, version u16, state u16, core u16, 2 zero, id u64, base LSN u64, epoch in Unix ms u64, instance 16 bytes,
+/// Shape: magic 8, version u16, state u16, core u16, role u16, id u64, base LSN u64, epoch in Unix ms u64, instance 16 bytes,
 /// salt u32, generation u32, crc u32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -34,9 +61,11 @@ pub struct Header {
     pub state: HeaderState,
     /// The core that wrote it.
     pub core: u16,
+    /// What it is for.
+    pub role: Role,
     /// The file's number; it stays when the file is used again.
     pub id: u64,
-    /// LSN of the first record: segments of a core are ordered by it.
+    /// LSN of the first record, or the one before which the first copies lie: segments of a core are ordered by it.
     pub base_lsn: u64,
     /// Zero of the short expiry times in it, Unix ms.
     pub epoch_ms: u64,
@@ -57,6 +86,7 @@ impl Header {
         out[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
         out[10..12].copy_from_slice(&u16::from(self.state == HeaderState::Free).to_le_bytes());
         out[12..14].copy_from_slice(&self.core.to_le_bytes());
+        out[14..16].copy_from_slice(&(self.role as u16).to_le_bytes());
         out[16..24].copy_from_slice(&self.id.to_le_bytes());
         out[24..32].copy_from_slice(&self.base_lsn.to_le_bytes());
         out[32..40].copy_from_slice(&self.epoch_ms.to_le_bytes());
@@ -98,11 +128,13 @@ impl Header {
         if !is_right {
             return Err("the header's checksum is wrong");
         }
+        let role = Role::read(word(14)).ok_or(OTHER_VERSION)?;
         let mut instance = [0; 16];
         instance.copy_from_slice(&head[40..56]);
         Ok(Some(Self {
             state: if word(10) == 0 { HeaderState::InUse } else { HeaderState::Free },
             core: word(12),
+            role,
             id: read_u64_short(&head[16..24]),
             base_lsn: read_u64_short(&head[24..32]),
             epoch_ms: read_u64_short(&head[32..40]),
@@ -133,10 +165,13 @@ pub(crate) struct Segment {
     pub(crate) id: u64,
     pub(crate) state: State,
     pub(crate) memory: &'static mut [u8],
+    pub(crate) role: Role,
+    /// Tells this use of the slot from all others.
+    pub(crate) use_number: u64,
     pub(crate) salt: u32,
     pub(crate) epoch_ms: u64,
     pub(crate) base_lsn: u64,
-    /// Position of byte 0 in the core's log.
+    /// Position of byte 0 in the core's log; of the log's end when it was begun, for copies.
     pub(crate) base_position: u64,
     /// Bytes in use from the start.
     pub(crate) filled: usize,
@@ -150,16 +185,22 @@ pub(crate) struct Segment {
     pub(crate) records: u64,
     /// What may lie in it, once the cleaner wanted to know.
     pub(crate) filter: Option<Box<KeyFilter>>,
-    /// A segment (its slot and base LSN) that must be gone before this one can be emptied.
+    /// A segment (its slot and use) that must be gone before this one can be emptied.
     pub(crate) waits_for: Option<(u32, u64)>,
     /// A record in it has a wrong crc.
     pub(crate) is_spoiled: bool,
     /// Transactions that are under way and have records here.
     pub(crate) pins: u32,
-    /// Position at which the last live record died.
-    pub(crate) died_at: u64,
+    /// Where the log and the copies ended when the last live record died.
+    pub(crate) died_at: Reached,
+    /// Where the log ended when the last transaction with records here did.
+    pub(crate) settled_at: u64,
     /// Bytes were written that no sync has covered.
     pub(crate) dirty: bool,
+    /// Of copies: how far they are written, how far a sync under way takes them, and how far they are durable.
+    pub(crate) written_end: usize,
+    pub(crate) syncing_end: usize,
+    pub(crate) durable_end: usize,
 }
 
 impl Segment {
@@ -168,11 +209,18 @@ impl Segment {
         self.filled.saturating_sub(HEADER_BYTES) as u64
     }
 
+    /// Of copies: whether what is written is on the disk.
+    pub(crate) fn is_durable_as_written(&self) -> bool {
+        self.durable_end >= self.written_end
+    }
+
     pub(crate) fn new(id: u64, memory: &'static mut [u8]) -> Self {
         Self {
             id,
             state: State::Ready,
             memory,
+            role: Role::Log,
+            use_number: 0,
             salt: 0,
             epoch_ms: 0,
             base_lsn: 0,
@@ -186,8 +234,12 @@ impl Segment {
             waits_for: None,
             is_spoiled: false,
             pins: 0,
-            died_at: 0,
+            died_at: Reached::default(),
+            settled_at: 0,
             dirty: false,
+            written_end: 0,
+            syncing_end: 0,
+            durable_end: 0,
         }
     }
 }

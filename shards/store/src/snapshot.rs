@@ -37,8 +37,12 @@ impl Store {
             let header = Header::read(segment.memory.get(..HEADER_BYTES)?).ok().flatten().filter(
                 |header| header.state == HeaderState::InUse && header.salt == segment.salt,
             )?;
-            let reached = usize::try_from(written.checked_sub(segment.base_position)?).ok()?;
-            let end = segment.filled.min(reached);
+            let end = if segment.role.is_copies() {
+                segment.written_end
+            } else {
+                let reached = usize::try_from(written.checked_sub(segment.base_position)?).ok()?;
+                segment.filled.min(reached)
+            };
             (end >= HEADER_BYTES).then_some(SegmentInUse { header, end })
         };
         self.log.order.iter().filter_map(in_use).collect()
@@ -72,6 +76,7 @@ pub struct BatchCheck {
     previous_crc: u32,
     /// The LSN after the last batch.
     lsn: u64,
+    is_copies: bool,
     offsets: Vec<u32>,
 }
 
@@ -93,6 +98,7 @@ impl BatchCheck {
             epoch_ms: header.epoch_ms,
             previous_crc: header.salt,
             lsn: header.base_lsn,
+            is_copies: header.role.is_copies(),
             offsets: Vec::new(),
         }
     }
@@ -114,6 +120,7 @@ impl BatchCheck {
             }
             let head = BatchHead::read(rest, self.salt).ok_or(at)?;
             let follows = match head.kind {
+                _ if self.is_copies => head.base_lsn >= self.lsn,
                 BatchKind::Resume => head.base_lsn >= self.lsn,
                 _ => head.base_lsn == self.lsn,
             };
@@ -124,7 +131,7 @@ impl BatchCheck {
                 return Err(at);
             }
             self.previous_crc = head.crc;
-            self.lsn = head.lsn_end();
+            self.lsn = if self.is_copies { head.base_lsn } else { head.lsn_end() };
             at += next_bytes;
         }
     }

@@ -2,17 +2,21 @@
 //! panic nor hang, and what it gives must be readable. So must what a salvage of the same segments gives.
 //!
 //! Input: 1 byte of choices (bits 0 and 1: segments less one; bit 2: checksums are made right; bit 3: the input changes bytes of
-//! the golden segment instead of being one), then the bytes.
+//! a golden segment instead of being one; bit 4: of the one with replicated groups), then the bytes.
 #![no_main]
 
 use crc_fast::crc32_iscsi;
-use hyperion_model::{CoreId, DatabaseId, PartitionMap, TransactionId};
-use hyperion_store::{HEADER_BYTES, HeaderState, Options, ScanCursor, SegmentHeader, Store};
+use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, TransactionId};
+use hyperion_store::{
+    HEADER_BYTES, HeaderState, Options, PartitionCursor, RecoveredGroup, Role, ScanCursor, SegmentHeader,
+    Store, StoreError, decode_changes,
+};
 use libfuzzer_sys::fuzz_target;
 
 const SEGMENT_BYTES: usize = 64 << 10;
 const SALT: u32 = 0x5a17_5a17;
 const GOLDEN: &[u8] = include_bytes!("../../testdata/segment-v1.bin");
+const GOLDEN_GROUPS: &[u8] = include_bytes!("../../testdata/groups-v1.bin");
 
 fn word(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
@@ -99,10 +103,11 @@ fn segment_of(input: &[u8], choices: u8) -> Vec<u8> {
         let length = input.len().min(SEGMENT_BYTES - HEADER_BYTES);
         segment[HEADER_BYTES..HEADER_BYTES + length].copy_from_slice(&input[..length]);
     } else {
-        segment[..GOLDEN.len()].copy_from_slice(GOLDEN);
+        let golden = if choices & 16 == 0 { GOLDEN } else { GOLDEN_GROUPS };
+        segment[..golden.len()].copy_from_slice(golden);
         for change in input.chunks_exact(3) {
             let at = usize::from(u16::from_le_bytes([change[0], change[1]]));
-            let at = HEADER_BYTES + at % (GOLDEN.len() - HEADER_BYTES);
+            let at = HEADER_BYTES + at % (golden.len() - HEADER_BYTES);
             segment[at] = change[2];
         }
     }
@@ -113,6 +118,7 @@ fn header(id: u64, base_lsn: u64) -> SegmentHeader {
     SegmentHeader {
         state: HeaderState::InUse,
         core: 0,
+        role: Role::Log,
         id,
         base_lsn,
         epoch_ms: 1_000_000,
@@ -166,6 +172,38 @@ fn read_all(store: &mut Store) -> Vec<Vec<Vec<u8>>> {
     found_keys
 }
 
+/// What the driver of a group does with what a start gave it, until the replica is given up.
+fn use_group(store: &mut Store, found: &RecoveredGroup) -> Result<(), StoreError> {
+    let (group, last) = (found.group, store.last_index(found.group));
+    let first = found.state.truncated_index + 1;
+    for (entry, index) in found.entries.iter().zip(first..) {
+        assert_eq!(entry.index, index, "{found:?}");
+        assert!(group.0 == 0 || entry.entry_type != 0 || decode_changes(&entry.payload).is_ok());
+    }
+    assert_eq!(first + found.entries.len() as u64, last + 1, "{found:?}");
+    if let Some(partition) = group.0.checked_sub(1).and_then(|it| u16::try_from(it).ok()) {
+        let (mut out, mut cursor) = (Vec::new(), Some(PartitionCursor::default()));
+        while let Some(at) = cursor {
+            cursor = store.partition_scan(PartitionId(partition), at, 1_000, &mut out);
+        }
+        assert!(decode_changes(&out).is_ok());
+    }
+    if found.is_installing {
+        store.install_begin(group)?;
+        store.install_end(group, (last + 7, 9), b"voters")?;
+    } else {
+        let middle = found.applied.0 + (last - found.applied.0) / 2;
+        store.apply(group, middle)?;
+        if middle < last {
+            store.cut(group, middle + 1)?;
+        }
+    }
+    let next = store.last_index(group) + 1;
+    store.append_entry(group, u64::MAX, next, 0, b"")?;
+    store.apply(group, next)?;
+    store.remove_group(group)
+}
+
 /// What a repair does: it reads all that can be read, and its holes lie in the segments.
 fn salvage_and_read(Given { segments, .. }: Given, recovers_whole: bool) {
     let mut store = new_store();
@@ -195,6 +233,11 @@ fn recover_and_use(Given { segments, spare }: Given) -> bool {
         } else {
             store.abort_prepared(unresolved.id)
         };
+    }
+    for found in &recovered.groups {
+        if use_group(&mut store, found).is_err() {
+            return true;
+        }
     }
     recovered.decided.iter().for_each(|&id: &TransactionId| store.settled(id));
     for (database, keys) in (0..).zip(read_all(&mut store)) {

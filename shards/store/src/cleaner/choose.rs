@@ -1,8 +1,8 @@
 //! Owns the choice: whether cleaning is due, how much of it, and which segment is next.
 
-use super::{Cleaner, Pass, Walk};
+use super::{Cleaner, Pass};
 use crate::limits::{
-    CLEANER_RESERVE_SEGMENTS, CLEANING_IDLE_BYTES, CLEANING_LIVE_PERCENT, CLEANING_PACE_MAX,
+    CLEANER_RESERVE_SEGMENTS, CLEANING_IDLE_BYTES, CLEANING_LIVE_PERMILLE, CLEANING_PACE_MAX,
     CLEANING_SPAN_PART, CLEANING_SPARE_PART_MAX, CLEANING_SPARE_PART_MIN,
     CLEANING_SPARE_SEGMENTS_MIN, CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
 };
@@ -25,12 +25,12 @@ impl Log {
         (self.segments_max / CLEANING_SPARE_PART_MAX).max(CLEANING_SPARE_SEGMENTS_MIN)
     }
 
-    /// Bytes that are to be free: so many that what is held is live by the percentage that is aimed at, within bounds. Little that is
+    /// Bytes that are to be free: so many that what is held is live by the part that is aimed at, within bounds. Little that is
     /// live wants no more of it, and much leaves the cleaner what it cannot do without.
     fn free_wanted(&self) -> u64 {
         let all = (self.segments_max * self.segment_bytes) as u64;
         let least = (CLEANING_SPARE_SEGMENTS_MIN * self.segment_bytes) as u64;
-        let aim = all.saturating_sub(self.live_total.saturating_mul(100) / CLEANING_LIVE_PERCENT);
+        let aim = all.saturating_sub(self.live_total.saturating_mul(1000) / CLEANING_LIVE_PERMILLE);
         let (low, high) = (all / CLEANING_SPARE_PART_MIN, all / CLEANING_SPARE_PART_MAX as u64);
         // What waits for the disk is still held.
         let waiting = self.waiting_mean.min(all / CLEANING_WAITING_PART_MAX);
@@ -39,10 +39,8 @@ impl Log {
 
     /// Bytes of segments that were emptied, or died by themselves, and wait for the disk.
     fn waiting_bytes(&self) -> u64 {
-        let oldest = self.order.front().copied();
         let waits = |&&slot: &&u32| {
-            self.segments[slot as usize].state == State::Freeing
-                || self.is_dead(slot, oldest == Some(slot))
+            self.segments[slot as usize].state == State::Freeing || self.is_dead(slot)
         };
         (self.order.iter().filter(waits).count() * self.segment_bytes) as u64
     }
@@ -88,7 +86,7 @@ impl Log {
             self.demand_bytes = 0;
         }
         self.is_tight = self.segments_made() >= self.segments_max
-            && self.ready.len() < CLEANER_RESERVE_SEGMENTS
+            && self.ready.len() + usize::from(self.can_copy()) < CLEANER_RESERVE_SEGMENTS
             && self.segments_max < SEGMENTS_MAX;
     }
 
@@ -101,23 +99,36 @@ impl Log {
         held - live > live + (SLACK_SEGMENTS * self.segment_bytes) as u64
     }
 
-    pub(super) fn find_segment(&self, slot: u32, base_lsn: u64) -> Option<&Segment> {
+    pub(super) fn find_segment(&self, slot: u32, use_number: u64) -> Option<&Segment> {
         let segment = &self.segments[slot as usize];
-        let is_it =
-            segment.base_lsn == base_lsn && !matches!(segment.state, State::Absent | State::Ready);
-        is_it.then_some(segment)
+        let is_there = !matches!(segment.state, State::Absent | State::Ready);
+        (is_there && segment.use_number == use_number).then_some(segment)
     }
 
-    /// Whether the segment can be emptied now.
-    fn is_cleanable(&self, slot: u32, is_oldest: bool) -> bool {
+    /// Whether the segment is in this use, or being freed from it.
+    pub(crate) fn is_in_use(&self, slot: u32, use_number: u64) -> bool {
+        self.find_segment(slot, use_number).is_some()
+    }
+
+    /// Whether the segment can be emptied, when it is durable.
+    fn is_cleanable(&self, slot: u32) -> bool {
         let segment = &self.segments[slot as usize];
         segment.state == State::Sealed
             && segment.pins == 0
             && !segment.is_spoiled
-            && !self.is_dead(slot, is_oldest)
+            && !self.held.blocks(slot, segment.use_number)
+            && !self.is_dead(slot)
             && segment
                 .waits_for
-                .is_none_or(|(other, base_lsn)| self.find_segment(other, base_lsn).is_none())
+                .is_none_or(|(other, use_number)| self.find_segment(other, use_number).is_none())
+    }
+
+    /// Whether all that is live in a sealed segment is so by the word of what is durable: copies may be ahead of what is not.
+    fn is_durable(&self, slot: u32) -> bool {
+        let segment = &self.segments[slot as usize];
+        let end = segment.base_position + segment.filled as u64;
+        segment.role.is_copies()
+            || end <= self.durable_position() && segment.settled_at <= self.durable_position()
     }
 
     /// Cost and benefit: what is free in it, and how long it has been as it is, against reading it and writing what is live.
@@ -131,8 +142,9 @@ impl Log {
         }
         // In 1024ths: 1 - u, and 1 + u.
         let (free, cost) = (gain * 1024 / filled, 1024 + used * 1024 / filled);
-        let age =
-            (self.appended_position() - segment.base_position) / self.segment_bytes as u64 + 1;
+        let age = self.appended_position().saturating_sub(segment.base_position)
+            / self.segment_bytes as u64
+            + 1;
         Some(free.saturating_mul(1024).saturating_mul(age) / cost)
     }
 }
@@ -164,8 +176,11 @@ impl Cleaner {
     /// Works out how many bytes of segments are to be looked through: as many as were appended, where what is free is just what is
     /// wanted; fewer or more where it is not; a little when nothing is written, and all that a slice can do while somebody waits for room.
     pub(super) fn set_pace(&mut self, log: &mut Log) {
-        let appended = log.appended_position() - self.seen.min(log.appended_position());
-        self.seen = log.appended_position();
+        // What was copied too: it takes room as well.
+        let reached = log.reached();
+        let end = reached.log + reached.copies;
+        let appended = end - self.seen.min(end);
+        self.seen = end;
         if log.demand_bytes > 0 || self.is_eager {
             self.owed = u64::MAX;
             return;
@@ -183,19 +198,25 @@ impl Cleaner {
     }
 
     /// Begins with the segment that is best emptied now.
-    pub(super) fn begin(&mut self, log: &Log) -> bool {
-        let oldest = log.order.front().copied();
-        let is_cleanable = |slot: u32| log.is_cleanable(slot, oldest == Some(slot));
-        let first = self.first.take().filter(|&slot| is_cleanable(slot));
+    pub(super) fn begin(&mut self, log: &mut Log) -> bool {
+        let mut waits = false;
+        let mut may_begin = |slot: u32| {
+            let is_cleanable = log.is_cleanable(slot);
+            let is_durable = is_cleanable && log.is_durable(slot);
+            waits |= is_cleanable && !is_durable;
+            is_durable
+        };
+        let first = self.first.take().filter(|&slot| may_begin(slot));
         let best = first.or_else(|| {
-            let scored = log.order.iter().filter(|&&slot| is_cleanable(slot));
+            let scored = log.order.iter().filter(|&&slot| may_begin(slot));
             let scored = scored.filter_map(|&slot| Some((log.score(slot)?, slot)));
             scored.max_by_key(|&(score, _)| score).map(|(_, slot)| slot)
         });
+        log.sources_wait = best.is_none() && waits;
         self.pass = best.map(|slot| Pass {
             slot,
-            base_lsn: log.segments[slot as usize].base_lsn,
-            walk: Walk::start(),
+            use_number: log.segments[slot as usize].use_number,
+            walk: log.held.resume(slot, log.segments[slot as usize].use_number),
         });
         self.pass.is_some()
     }

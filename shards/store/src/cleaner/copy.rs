@@ -22,6 +22,8 @@ enum Kept {
     Blocked(u32),
     /// The log has no room for its copy.
     NoRoom,
+    /// Its key has a change that did not take effect.
+    Held,
     /// Its crc is wrong.
     Spoiled,
 }
@@ -45,8 +47,8 @@ impl Store {
         cleaner.is_stuck = false;
         self.log.may_use_reserve = true;
         while cost_left > 0 && cleaner.owed > 0 {
-            let goes_on =
-                cleaner.pass.is_some() || cleaner.is_wanted(&self.log) && cleaner.begin(&self.log);
+            let goes_on = cleaner.pass.is_some()
+                || cleaner.is_wanted(&self.log) && cleaner.begin(&mut self.log);
             if !goes_on {
                 self.log.look_at_cleaning = false;
                 break;
@@ -60,6 +62,7 @@ impl Store {
             has_worked |= cost_left < before;
         }
         self.log.may_use_reserve = false;
+        self.log.close_copies();
         self.cleaner = cleaner;
         has_worked
     }
@@ -85,10 +88,10 @@ impl Store {
     /// A part of the pass under way. `false`: it cannot go on now.
     fn clean_some(&mut self, cleaner: &mut Cleaner, cost_left: &mut u64) -> bool {
         let Some(pass) = &cleaner.pass else { return true };
-        let (slot, base_lsn) = (pass.slot, pass.base_lsn);
+        let (slot, use_number) = (pass.slot, pass.use_number);
         let is_there = self
             .log
-            .find_segment(slot, base_lsn)
+            .find_segment(slot, use_number)
             .is_some_and(|segment| segment.state == State::Sealed && segment.pins == 0);
         if !is_there {
             cleaner.pass = None;
@@ -146,9 +149,15 @@ impl Store {
                 return false;
             }
             Kept::Blocked(first) => {
-                let base_lsn = self.log.segments[first as usize].base_lsn;
-                self.log.segments[slot as usize].waits_for = Some((first, base_lsn));
+                self.log.close_copies_in(first);
+                let use_number = self.log.segments[first as usize].use_number;
+                self.log.segments[slot as usize].waits_for = Some((first, use_number));
                 cleaner.first = Some(first);
+                cleaner.pass = None;
+                return true;
+            }
+            Kept::Held => {
+                self.log.held.hold(slot, use_number, walk_before);
                 cleaner.pass = None;
                 return true;
             }
@@ -190,10 +199,14 @@ impl Store {
                     index.find(&self.pool, place.hash, |other| other == location)
                 });
                 let Some((spot, entry)) = found else { return Kept::Done };
+                if self.is_held(place) {
+                    return Kept::Held;
+                }
                 let copy = match self.copy(location, None, figures, cost_left) {
                     Ok(copy) => copy,
                     Err(kept) => return kept,
                 };
+                self.log.note_copy(copy, member(place));
                 self.databases[usize::from(place.database.0)][usize::from(place.local)].replace(
                     &mut self.pool,
                     spot,
@@ -228,6 +241,9 @@ impl Store {
                     figures.tombstones_dropped += 1;
                     return Kept::Done;
                 }
+                if self.is_held(place) {
+                    return Kept::Held;
+                }
                 let copy = match self.copy(
                     location,
                     Some(lsn.unwrap_or(self.log.lsn_next)),
@@ -241,19 +257,29 @@ impl Store {
                 self.log.add_anchor(copy);
             }
             Kind::Flush => {
-                if let Some(&oldest) = self.log.order.front().filter(|&&oldest| oldest != slot) {
-                    return Kept::Blocked(oldest);
+                let holder = self.log.before(slot, lsn.unwrap_or(u64::MAX)).next();
+                if let Some(holder) = holder {
+                    return Kept::Blocked(holder);
                 }
             }
             Kind::Commit | Kind::Abort => {
                 let Some(id) = read_id(record.key) else { return Kept::Done };
-                let before = self.log.before(slot, lsn.unwrap_or(u64::MAX));
+                let before = self.log.before_in_log(slot, lsn.unwrap_or(u64::MAX));
                 let holder =
                     before.filter(|&other| self.log.may_hold(other, member_of_transaction(id.0)));
                 if let Some(holder) =
                     holder.min_by_key(|&other| self.log.segments[other as usize].base_lsn)
                 {
                     return Kept::Blocked(holder);
+                }
+            }
+            Kind::Group => match self.carry_group(location) {
+                Ok(bytes) => figures.copied_bytes += bytes,
+                Err(_) => return Kept::NoRoom,
+            },
+            Kind::Cut => {
+                if let Some(first) = self.cut_waits_for(location, slot) {
+                    return Kept::Blocked(first);
                 }
             }
             // A decision that is still needed pins its segment. The rest is said once, or not written yet.
@@ -275,21 +301,24 @@ impl Store {
         if !record.is_intact(self.log.bytes_at(location), salt) {
             return Err(Kept::Spoiled);
         }
-        let extras = Extras {
-            expiry_ms: record.expiry_ms,
-            namespace: record.namespace,
-            attributes: record.attributes,
-            moved_lsn,
-        };
         let (kind, key_bytes) = (record.kind, record.key.len());
-        let mut bytes = std::mem::take(&mut self.scratch);
-        bytes.clear();
-        bytes.extend_from_slice(record.key);
-        bytes.extend_from_slice(record.value);
-        let (key, value) = bytes.split_at(key_bytes);
-        let copy = self.log.append(kind, &extras, key, &[value]);
-        self.scratch = bytes;
-        let copy = copy.map_err(|_| Kept::NoRoom)?;
+        let (size, expires) = (record.size, record.expiry_ms.is_some());
+        let beside =
+            if kind.sets_key() { self.log.copy_beside(location, size, expires) } else { None };
+        let copy = if let Some(copy) = beside {
+            copy
+        } else {
+            let record = self.log.record(location);
+            let extras = Extras { moved_lsn, ..record.extras() };
+            let mut bytes = std::mem::take(&mut self.scratch);
+            bytes.clear();
+            bytes.extend_from_slice(record.key);
+            bytes.extend_from_slice(record.value);
+            let (key, value) = bytes.split_at(key_bytes);
+            let copy = self.log.append(kind, &extras, key, &[value]);
+            self.scratch = bytes;
+            copy.map_err(|_| Kept::NoRoom)?
+        };
         let size = self.log.last_size as u64;
         figures.copied_bytes += size;
         *cost_left = cost_left.saturating_sub(COST_A_COPY + size / COPY_BYTES_PER_COST);

@@ -6,6 +6,7 @@ use super::{Cleaner, Filling, KeyFilter};
 use crate::database::Place;
 use crate::limits::COST_A_RECORD;
 use crate::record::Kind;
+use crate::segment::State;
 use crate::store::Store;
 use crate::transaction::read_id;
 
@@ -32,7 +33,7 @@ impl Store {
     ) -> bool {
         loop {
             if let Some(filling) = &cleaner.filling
-                && self.log.find_segment(filling.slot, filling.base_lsn).is_none()
+                && self.log.find_segment(filling.slot, filling.use_number).is_none()
             {
                 self.log.filter_bytes -= filling.filter.bytes();
                 cleaner.filling = None;
@@ -44,13 +45,19 @@ impl Store {
                     .find(|&other| self.log.segments[other as usize].filter.is_none());
                 let Some(other) = lacking else { return true };
                 let segment = &self.log.segments[other as usize];
-                let records = usize::try_from(segment.records).unwrap_or(segment.filled);
-                let (base_lsn, filter) = (segment.base_lsn, KeyFilter::new(records));
+                let mut records = usize::try_from(segment.records).unwrap_or(segment.filled);
+                if segment.state == State::Active {
+                    // Copies are added to it until it is full.
+                    records = records * self.log.segment_bytes / segment.filled + 1;
+                }
+                let (use_number, filter) = (segment.use_number, KeyFilter::new(records));
                 // Counted until the segment is used again.
                 self.log.filter_bytes += filter.bytes();
                 cleaner.filling =
-                    Some(Filling { slot: other, base_lsn, walk: Walk::start(), filter });
+                    Some(Filling { slot: other, use_number, walk: Walk::start(), filter });
             }
+            // That of an open segment of copies is filled up to its end, and told of all that comes from then on.
+            self.log.close_copies();
             let Some(Filling { slot: other, walk, filter, .. }) = &mut cleaner.filling else {
                 return true;
             };

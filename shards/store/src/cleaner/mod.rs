@@ -1,7 +1,7 @@
 //! Owns the cleaner: sealed segments with much that is dead are emptied, a slice at a time, and freed.
 //!
-//! What is live is appended once more, as any other record: the order of the log is the order of versions, so nothing in it
-//! needs an older LSN. A tombstone may go only when no older segment can still hold its key; until then it moves along, and keeps
+//! What is live is copied beside the log, or appended to it once more: either way a start meets the versions of a key in their order, so
+//! nothing needs an older LSN. A tombstone may go only when no older segment can still hold its key; until then it moves along, and keeps
 //! the LSN of the deletion. Other words that older segments depend on (flushes, ends of transactions) never move: replayed
 //! later they would say something else. Their segment waits until those older ones are empty, which are taken first.
 
@@ -9,24 +9,25 @@ mod choose;
 mod copy;
 mod fill;
 mod filter;
+mod held;
 mod walk;
 
 use crate::log::Location;
 pub(crate) use filter::KeyFilter;
+pub(crate) use held::Held;
 use walk::Walk;
 
 /// One segment that is being emptied.
 struct Pass {
     slot: u32,
-    /// Tells this use of the slot from a later one.
-    base_lsn: u64,
+    use_number: u64,
     walk: Walk,
 }
 
 /// A filter that is being filled for a segment older than the one that is being emptied.
 struct Filling {
     slot: u32,
-    base_lsn: u64,
+    use_number: u64,
     walk: Walk,
     filter: KeyFilter,
 }
@@ -42,7 +43,7 @@ pub(crate) struct Cleaner {
     pub(crate) is_eager: bool,
     /// The pass under way found no room for a copy.
     is_stuck: bool,
-    /// The log's end at the last slice.
+    /// What had been appended and copied at the last slice.
     seen: u64,
     /// Bytes of segments that are still to be looked through for what was written.
     owed: u64,

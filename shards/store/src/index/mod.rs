@@ -96,6 +96,11 @@ pub(crate) struct Spot {
     entry: u8,
 }
 
+impl Spot {
+    /// The place of what no index has.
+    pub(crate) const NOWHERE: Self = Self { segment: STASH, bucket: u8::MAX, entry: u8::MAX };
+}
+
 const STASH: u32 = u32::MAX;
 
 /// The keys of one partition of one database.

@@ -1,14 +1,18 @@
 //! Owns the log of one core: the table of segments, the open batch, and how far it is written and durable.
 
+mod copies;
 mod progress;
 mod reuse;
 mod room;
+mod rotate;
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
+use crate::cleaner::Held;
 use crate::error::StoreError;
 use crate::limits::SEGMENTS_MAX;
 use crate::record::{Extras, Kind, Plan, Record};
-use crate::segment::{HEADER_BYTES, Header, HeaderState, Segment, State};
+use crate::segment::Segment;
+use copies::Copies;
 use std::collections::VecDeque;
 
 /// Bytes kept back in every segment for the batch that seals it.
@@ -29,6 +33,8 @@ pub struct Append {
     pub position: u64,
     /// The LSN after the last record in them.
     pub lsn: u64,
+    /// Bytes of copies that are written when these are.
+    pub copies: u64,
 }
 
 /// A sync that was begun: when every file of it is synced, all up to `position` is durable.
@@ -38,6 +44,8 @@ pub struct SyncTicket {
     pub position: u64,
     /// The LSN after the last record that will be durable.
     pub lsn: u64,
+    /// Bytes of copies that will be durable.
+    pub copies: u64,
     /// Segments whose files are to be synced.
     pub slots: Vec<u32>,
 }
@@ -49,6 +57,15 @@ pub enum Room {
     Now,
     /// When the next segments are ready.
     Later,
+}
+
+/// How far something got: in the log, and in what lies beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// A position in the log.
+    pub(crate) log: u64,
+    /// Bytes of copies.
+    pub(crate) copies: u64,
 }
 
 struct OpenBatch {
@@ -65,12 +82,15 @@ pub(crate) type Location = u64;
 /// The log of one core.
 pub(crate) struct Log {
     pub(crate) segments: Vec<Segment>,
-    /// Slots in use, oldest first; the last is the active one.
+    /// Slots in use, oldest first; the last one of the log itself is the active one.
     pub(crate) order: VecDeque<u32>,
     pub(crate) ready: VecDeque<u32>,
     active: Option<u32>,
     open: Option<OpenBatch>,
     appends: Vec<Append>,
+    copies: Copies,
+    /// Uses of segments so far.
+    uses: u64,
     previous_crc: u32,
     pub(crate) segment_bytes: usize,
     offset_bits: u32,
@@ -99,6 +119,8 @@ pub(crate) struct Log {
     pub(crate) segments_max: usize,
     /// Something changed that may have let a segment die, or a dead one waits for a sync.
     look_at_dead: bool,
+    /// What the cleaner would copy next is not durable yet.
+    pub(crate) sources_wait: bool,
     /// Something changed that may make cleaning due.
     pub(crate) look_at_cleaning: bool,
     /// The cleaner has emptied segments that were not freed yet.
@@ -117,6 +139,8 @@ pub(crate) struct Log {
     pub(crate) last_size: usize,
     /// Sum of the segments' live bytes.
     pub(crate) live_total: u64,
+    /// Segments that the cleaner left because something in them waits for an entry.
+    pub(crate) held: Held,
     /// Sum of the bytes of the segments' filters, and of the one that is being filled.
     pub(crate) filter_bytes: u64,
 }
@@ -137,6 +161,8 @@ impl Log {
             active: None,
             open: None,
             appends: Vec::new(),
+            copies: Copies::default(),
+            uses: 0,
             previous_crc: 0,
             segment_bytes,
             offset_bits: segment_bytes.trailing_zeros() - 2,
@@ -159,6 +185,7 @@ impl Log {
             now_ms: 0,
             segments_max: SEGMENTS_MAX,
             look_at_dead: true,
+            sources_wait: false,
             look_at_cleaning: true,
             emptied: 0,
             waiting_mean: 0,
@@ -168,6 +195,7 @@ impl Log {
             demand_bytes: 0,
             last_size: 0,
             live_total: 0,
+            held: Held::default(),
             filter_bytes: 0,
         }
     }
@@ -202,11 +230,17 @@ impl Log {
             .expect("a location names a whole record")
     }
 
-    /// Position in the log of the record at `location`.
+    /// Whether what lies there was copied beside the log.
+    pub(crate) fn is_copy(&self, location: Location) -> bool {
+        self.segments[self.place(location).0].role.is_copies()
+    }
+
+    /// Position in the log of the record at `location`; 0 for a copy: what it was copied from is durable, and there until the copy is.
     #[inline]
     pub(crate) fn position(&self, location: Location) -> u64 {
         let (slot, offset) = self.place(location);
-        self.segments[slot].base_position + offset as u64
+        let segment = &self.segments[slot];
+        if segment.role.is_copies() { 0 } else { segment.base_position + offset as u64 }
     }
 
     // ---- appending
@@ -218,101 +252,6 @@ impl Log {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
-    }
-
-    /// Seals the active segment and begins the next ready one.
-    fn rotate(&mut self, bytes: usize) -> Result<(), StoreError> {
-        if self.ready.len() <= self.kept_back() {
-            self.demand_bytes = self.demand_bytes.max(bytes);
-            return Err(StoreError::NoRoom { bytes });
-        }
-        self.close_batch();
-        if let Some(slot) = self.active {
-            self.seal(slot);
-        }
-        let slot = self.ready.pop_front().expect("looked at above");
-        #[expect(clippy::cast_possible_truncation, reason = "a salt is 32 bits of it")]
-        let salt = self.random() as u32;
-        let segment = &mut self.segments[slot as usize];
-        segment.state = State::Active;
-        segment.salt = salt;
-        segment.epoch_ms = self.now_ms;
-        segment.base_lsn = self.lsn_next;
-        segment.base_position = self.next_base_position;
-        segment.live_bytes = 0;
-        segment.anchors = 0;
-        segment.anchor_bytes = 0;
-        segment.records = 0;
-        segment.died_at = 0;
-        Header {
-            state: HeaderState::InUse,
-            core: self.core,
-            id: segment.id,
-            base_lsn: segment.base_lsn,
-            epoch_ms: segment.epoch_ms,
-            instance: self.instance,
-            salt,
-            generation: self.generation,
-        }
-        .write(segment.memory);
-        segment.filled = HEADER_BYTES;
-        self.next_base_position += self.segment_bytes as u64;
-        self.appended = segment.base_position + HEADER_BYTES as u64;
-        self.previous_crc = salt;
-        self.active = Some(slot);
-        self.segments_changed();
-        self.order.push_back(slot);
-        self.push_append(slot, 0);
-        if let Some(lsn) = self.resume_lsn.take() {
-            self.lsn_next = lsn;
-            self.mark_resume(slot);
-        }
-        Ok(())
-    }
-
-    fn seal(&mut self, slot: u32) {
-        let segment = &self.segments[slot as usize];
-        let mut counts = [0_u8; 32];
-        counts[..8].copy_from_slice(&segment.live_bytes.to_le_bytes());
-        counts[8..16].copy_from_slice(&segment.base_lsn.to_le_bytes());
-        counts[16..24].copy_from_slice(&self.lsn_next.to_le_bytes());
-        counts[24..32].copy_from_slice(&(segment.filled as u64).to_le_bytes());
-        self.mark(slot, BatchKind::Seal, &counts);
-        self.segments[slot as usize].state = State::Sealed;
-        self.look_at_dead = true;
-    }
-
-    /// Writes a batch of one mark into the space that is kept back for it.
-    fn mark(&mut self, slot: u32, kind: BatchKind, value: &[u8]) {
-        self.begin(slot, kind);
-        self.put_record(slot, Kind::Mark, &Extras::default(), b"", &[value]);
-        self.close_batch();
-    }
-
-    /// Begins a batch for what is written after a start, so that nothing left over behind the end can follow it.
-    pub(crate) fn resume(&mut self, lsn_next: u64) {
-        assert!(lsn_next >= self.lsn_next, "resume at {lsn_next}, before {}", self.lsn_next);
-        match self.active {
-            // The seal's place is kept back twice over by `left_in_active`.
-            Some(slot) if self.fits_active(SEAL_BYTES) => {
-                self.lsn_next = lsn_next;
-                self.mark_resume(slot);
-                return;
-            }
-            Some(slot) => {
-                // Too full for more: it is sealed as it is, and the next write begins a new segment.
-                self.seal(slot);
-                self.active = None;
-            }
-            None => {}
-        }
-        // Only a batch of kind resume may leave a hole between LSNs; a new segment follows on the one before.
-        self.resume_lsn = (lsn_next > self.lsn_next).then_some(lsn_next);
-    }
-
-    fn mark_resume(&mut self, slot: u32) {
-        let nonce = [self.random().to_le_bytes(), self.random().to_le_bytes()].concat();
-        self.mark(slot, BatchKind::Resume, &nonce);
     }
 
     fn begin(&mut self, slot: u32, kind: BatchKind) {
@@ -436,7 +375,7 @@ impl Log {
         self.push_append(slot, open.start);
     }
 
-    /// Queues what was filled from `start` on for writing; what follows on directly is joined.
+    /// Queues what was filled from `start` on.
     fn push_append(&mut self, slot: u32, start: usize) {
         let segment = &mut self.segments[slot as usize];
         let position = segment.base_position + segment.filled as u64;
@@ -446,7 +385,13 @@ impl Log {
             return;
         }
         segment.dirty = true;
-        let append = Append { slot, start, end: segment.filled, position, lsn: self.lsn_next };
+        let (end, lsn) = (segment.filled, self.lsn_next);
+        self.queue(Append { slot, start, end, position, lsn, copies: self.copies.queued });
+    }
+
+    /// Queues an append for writing; what follows on directly is joined.
+    fn queue(&mut self, append: Append) {
+        let Append { slot, start, .. } = append;
         match self.appends.last_mut() {
             Some(last) if last.slot == slot && last.end == start => {
                 *last = Append { start: last.start, ..append };
@@ -456,51 +401,11 @@ impl Log {
     }
 
     pub(crate) fn has_open_batch(&self) -> bool {
-        self.open.is_some() || !self.appends.is_empty()
+        self.open.is_some() || self.copies.is_open() || !self.appends.is_empty()
     }
 
     /// Moves what is to be written into `appends`, in order.
     pub(crate) fn take_appends(&mut self, appends: &mut Vec<Append>) {
         appends.append(&mut self.appends);
-    }
-
-    // ---- recovery
-
-    /// Takes a segment that was read from its file.
-    pub(crate) fn adopt(&mut self, header: &Header, memory: &'static mut [u8]) -> u32 {
-        let slot = self.add_slot(header.id, memory);
-        let segment = &mut self.segments[slot as usize];
-        segment.state = State::Sealed;
-        segment.salt = header.salt;
-        segment.epoch_ms = header.epoch_ms;
-        segment.base_lsn = header.base_lsn;
-        segment.base_position = self.next_base_position;
-        segment.filled = HEADER_BYTES;
-        self.next_base_position += self.segment_bytes as u64;
-        self.order.push_back(slot);
-        slot
-    }
-
-    /// Everything up to the end of the last adopted segment was read from files that the caller has synced.
-    pub(crate) fn recovered(
-        &mut self,
-        previous_crc: u32,
-        lsn_next: u64,
-        claimed_lsn: u64,
-        tail_is_open: bool,
-    ) {
-        self.claimed_lsn = claimed_lsn;
-        self.look_at_dead = true;
-        let Some(&slot) = self.order.back() else { return };
-        let segment = &mut self.segments[slot as usize];
-        let end = segment.base_position + segment.filled as u64;
-        if tail_is_open {
-            segment.state = State::Active;
-            self.active = Some(slot);
-        }
-        self.previous_crc = previous_crc;
-        self.lsn_next = lsn_next;
-        (self.appended, self.written, self.written_lsn) = (end, end, lsn_next);
-        (self.durable, self.durable_lsn) = (end, lsn_next);
     }
 }

@@ -29,16 +29,27 @@ impl Log {
         );
         self.written = self.written.max(append.position);
         self.written_lsn = self.written_lsn.max(append.lsn);
+        self.copies.written = self.copies.written.max(append.copies);
+        let segment = &mut self.segments[append.slot as usize];
+        segment.written_end = segment.written_end.max(append.end);
     }
 
     /// Begins a sync of all that is written, unless one is under way or there is nothing.
     pub(crate) fn begin_sync(&mut self) -> Option<SyncTicket> {
-        if self.sync_under_way || !self.keeps_files || self.written == self.durable {
+        if self.sync_under_way || !self.keeps_files || self.all_written_is_durable() {
             return None;
         }
-        let mut slots = Vec::new();
+        let mut slots: Vec<u32> = self.copies.unsettled().collect();
+        slots.retain(|&slot| {
+            let segment = &mut self.segments[slot as usize];
+            segment.syncing_end = segment.written_end;
+            segment.syncing_end > segment.durable_end
+        });
         for &slot in self.order.iter().rev() {
             let segment = &self.segments[slot as usize];
+            if segment.role.is_copies() {
+                continue;
+            }
             if segment.base_position + segment.filled as u64 <= self.durable {
                 break;
             }
@@ -47,7 +58,17 @@ impl Log {
             }
         }
         self.sync_under_way = true;
-        Some(SyncTicket { position: self.written, lsn: self.written_lsn, slots })
+        let copies = self.copies.written;
+        Some(SyncTicket { position: self.written, lsn: self.written_lsn, copies, slots })
+    }
+
+    /// Whether the system holds nothing back from the disk.
+    pub(crate) fn all_written_is_durable(&self) -> bool {
+        self.written == self.durable
+            && self
+                .copies
+                .unsettled()
+                .all(|slot| self.segments[slot as usize].is_durable_as_written())
     }
 
     /// Every file of the ticket was synced.
@@ -64,8 +85,15 @@ impl Log {
         if let Some((_, told)) = self.claim.take_if(|(end, _)| *end <= self.durable) {
             self.claimed_lsn = told;
         }
+        self.copies_are_durable(&ticket.slots, ticket.copies);
+        if std::mem::take(&mut self.sources_wait) {
+            self.look_at_cleaning = true;
+        }
         for &slot in &ticket.slots {
             let segment = &mut self.segments[slot as usize];
+            if segment.role.is_copies() {
+                continue;
+            }
             let end = segment.base_position + segment.filled as u64;
             if end <= self.durable {
                 segment.dirty = false;
@@ -75,6 +103,6 @@ impl Log {
 
     /// Whether the reuse of a segment waits for a sync.
     pub(crate) fn wants_sync(&mut self) -> bool {
-        self.reuse_waits_for_sync()
+        self.sources_wait || self.copies.wait_for_sync() || self.reuse_waits_for_sync()
     }
 }

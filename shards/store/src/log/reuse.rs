@@ -5,7 +5,7 @@
 //! segment had been durable. By that word recovery knows a segment that was freed from one that never reached the disk: both
 //! leave a hole in the LSNs, but the second ends the log.
 
-use super::{Log, SEAL_BATCH_BYTES, SEAL_BYTES};
+use super::{Log, Reached, SEAL_BATCH_BYTES, SEAL_BYTES};
 use crate::batch::{BATCH_HEAD_BYTES, BatchKind};
 use crate::limits::{CLEANER_RESERVE_SEGMENTS, READY_SEGMENTS_MAX};
 use crate::segment::{Header, HeaderState, State};
@@ -26,7 +26,7 @@ impl Log {
     pub(crate) fn remove_live(&mut self, location: u64) {
         let size = self.record(location).size as u64;
         let (slot, _) = self.place(location);
-        let appended = self.appended_position();
+        let reached = self.reached();
         let segment = &mut self.segments[slot];
         assert!(
             segment.live_bytes >= size,
@@ -36,7 +36,7 @@ impl Log {
         );
         segment.live_bytes -= size;
         self.live_total -= size;
-        segment.died_at = appended;
+        segment.died_at = reached;
         self.look_at_dead |= segment.live_bytes == 0;
     }
 
@@ -59,32 +59,38 @@ impl Log {
     /// Lets the segment of `location` go.
     pub(crate) fn unpin(&mut self, location: u64) {
         let (slot, _) = self.place(location);
-        let appended = self.appended_position();
+        let reached = self.reached();
         let segment = &mut self.segments[slot];
         segment.pins = segment.pins.checked_sub(1).expect("a pin is taken off once");
         // The word that ends the transaction must be durable before what it is about goes.
-        segment.died_at = appended;
+        segment.died_at = reached;
+        segment.settled_at = reached.log;
         self.look_at_dead |= segment.pins == 0;
     }
 
     /// No record of any segment is pointed at any more; records about transactions stay.
     pub(crate) fn all_died(&mut self) {
-        let appended = self.appended_position();
+        let reached = self.reached();
         self.live_total = 0;
         self.look_at_dead = true;
         for &slot in &self.order {
             let segment = &mut self.segments[slot as usize];
             segment.live_bytes = 0;
-            segment.died_at = appended;
+            segment.died_at = reached;
         }
     }
 
-    pub(crate) fn is_dead(&self, slot: u32, is_oldest: bool) -> bool {
+    pub(crate) fn is_dead(&self, slot: u32) -> bool {
         let segment = &self.segments[slot as usize];
         segment.state == State::Sealed
             && segment.live_bytes == 0
             && segment.pins == 0
-            && (segment.anchors == 0 || is_oldest)
+            && (segment.anchors == 0 || self.is_oldest(slot))
+    }
+
+    /// Whether no other segment holds what is older than the last record of this one.
+    fn is_oldest(&self, slot: u32) -> bool {
+        self.before(slot, u64::MAX).next().is_none()
     }
 
     /// Whether a dead segment waits for a sync. Asked every turn: all are looked at only while one waits, or behind what can let
@@ -97,24 +103,27 @@ impl Log {
 
     fn a_dead_one_waits(&self) -> bool {
         self.order.iter().enumerate().any(|(age, &slot)| {
-            self.is_dead(slot, age == 0)
-                && !(self.death_is_durable(slot) && self.durability_is_told(age))
+            self.is_dead(slot) && !(self.death_is_durable(slot) && self.durability_is_told(age))
         })
     }
 
     /// Whether what took the place of the segment's records is durable.
     fn death_is_durable(&self, slot: u32) -> bool {
-        self.segments[slot as usize].died_at <= self.durable_position()
+        let Reached { log, copies } = self.segments[slot as usize].died_at;
+        log <= self.durable_position() && copies <= self.copies.durable
     }
 
-    /// Whether a durable batch tells that the segment had been durable.
+    /// Whether a durable batch tells that the segment had been durable. Copies leave no hole in the LSNs.
     fn durability_is_told(&self, age: usize) -> bool {
-        !self.keeps_files || self.lsn_end(age) <= self.claimed_lsn
+        let is_copies = self.segments[self.order[age] as usize].role.is_copies();
+        !self.keeps_files || is_copies || self.lsn_end(age) <= self.claimed_lsn
     }
 
-    /// The LSN after the last record of a segment in use.
+    /// The LSN after the last record of a segment of the log.
     fn lsn_end(&self, age: usize) -> u64 {
-        self.order.get(age + 1).map_or(self.lsn_next, |&next| self.segments[next as usize].base_lsn)
+        let behind = self.order.iter().skip(age + 1).map(|&slot| &self.segments[slot as usize]);
+        let next = behind.into_iter().find(|segment| !segment.role.is_copies());
+        next.map_or(self.lsn_next, |next| next.base_lsn)
     }
 
     /// Writes a batch that only tells how far the log is durable, when nothing else is being written that does.
@@ -139,7 +148,7 @@ impl Log {
         let mut age = 0;
         let mut is_untold = false;
         while let Some(&slot) = self.order.get(age) {
-            if !self.is_dead(slot, age == 0) || !self.death_is_durable(slot) {
+            if !self.is_dead(slot) || !self.death_is_durable(slot) {
                 age += 1;
                 continue;
             }
@@ -172,6 +181,7 @@ impl Log {
         Header {
             state: HeaderState::Free,
             core,
+            role: segment.role,
             id,
             base_lsn,
             epoch_ms,
@@ -196,6 +206,7 @@ impl Log {
         segment.waits_for = None;
         segment.is_spoiled = false;
         segment.dirty = false;
+        self.forget_copies(slot);
         self.order.retain(|&other| other != slot);
         self.look_at_dead = true;
         self.ready.push_back(slot);
@@ -204,7 +215,7 @@ impl Log {
 
     /// The cleaner has copied all that is needed of the segment: it goes when the copies are durable.
     pub(crate) fn emptied(&mut self, slot: u32) {
-        let appended = self.appended_position();
+        let reached = self.reached();
         let segment = &mut self.segments[slot as usize];
         assert_eq!(
             segment.live_bytes, 0,
@@ -213,21 +224,43 @@ impl Log {
         );
         segment.anchors = 0;
         segment.anchor_bytes = 0;
-        segment.died_at = appended;
+        segment.died_at = reached;
         self.look_at_dead = true;
         self.emptied += 1;
     }
 
-    /// Segments in use before this one whose first record is not younger than `lsn`, those being freed too: until their headers
-    /// are durable a crash brings them back.
+    /// Segments in use with records from before the end of this one whose first record is not younger than `lsn`, those being freed
+    /// too: until their headers are durable a crash brings them back. Copies lie anywhere in the order.
     pub(crate) fn before(&self, slot: u32, lsn: u64) -> impl Iterator<Item = u32> + '_ {
-        let older = self.order.iter().copied().take_while(move |&other| other != slot);
-        older.filter(move |&other| self.segments[other as usize].base_lsn <= lsn)
+        let age = self.order.iter().position(|&other| other == slot).unwrap_or(self.order.len());
+        let lsn_last = self.lsn_end(age).saturating_sub(1);
+        self.order.iter().enumerate().filter_map(move |(other_age, &other)| {
+            let segment = &self.segments[other as usize];
+            let is_before = if segment.role.is_copies() {
+                other != slot && segment.base_lsn <= lsn_last
+            } else {
+                other_age < age
+            };
+            (is_before && segment.base_lsn <= lsn).then_some(other)
+        })
+    }
+
+    /// As [`Log::before`], of the log alone.
+    pub(crate) fn before_in_log(&self, slot: u32, lsn: u64) -> impl Iterator<Item = u32> + '_ {
+        self.before(slot, lsn).filter(|&other| !self.segments[other as usize].role.is_copies())
     }
 
     /// Whether the segment may hold the member; `true` when nobody knows.
     pub(crate) fn may_hold(&self, slot: u32, member: u64) -> bool {
         self.segments[slot as usize].filter.as_ref().is_none_or(|filter| filter.may_hold(member))
+    }
+
+    /// Tells the filter of an open segment, if there is one, what was copied there.
+    pub(crate) fn note_copy(&mut self, location: u64, member: u64) {
+        let (slot, _) = self.place(location);
+        if let Some(filter) = &mut self.segments[slot].filter {
+            filter.add(member);
+        }
     }
 
     /// Gives back the memory of a ready segment that is more than is needed, with its slot and id.

@@ -62,7 +62,8 @@ impl Log {
     pub(crate) fn segments_wanted(&self) -> usize {
         let part =
             self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
-        let target = 1 + self.demand_bytes.div_ceil(part);
+        // One for the log, and one for what is copied beside it.
+        let target = 1 + self.copy_heads() + self.demand_bytes.div_ceil(part);
         // Where all that is ready was used up, a few more than may be: what lets records die must go on.
         let extra = if self.is_tight { CLEANER_RESERVE_SEGMENTS } else { 0 };
         let segments_max = (self.segments_max + extra).min(SEGMENTS_MAX);

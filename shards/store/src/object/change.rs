@@ -68,7 +68,8 @@ impl Store {
     ///
     /// # Panics
     /// When `found` is no object, an index or a place lies outside, a chunk becomes too long, the first chunk is to be removed, or
-    /// a chunk that is removed is edited or followed by the insertion.
+    /// a chunk that is removed is edited or followed by the insertion. When the key lies in a replicated partition: what other
+    /// replicas get is whole.
     pub fn change(
         &mut self,
         found: &Found,
@@ -76,6 +77,10 @@ impl Store {
         insert: Option<Insert<'_>>,
     ) -> Result<(), StoreError> {
         let head = self.object_head(found.location).expect("only objects are changed in parts");
+        assert!(
+            !self.replicated.is_used || !self.is_replicated_at(found.location),
+            "values of replicated partitions are written whole"
+        );
         self.objects.change(&mut self.log, head.id, edits, insert)?;
         self.observe(self.log.appended_position());
         Ok(())

@@ -53,6 +53,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let tag = [value_type.0];
         let value: Vec<&[u8]> = std::iter::once(&tag[..]).chain(value.iter().copied()).collect();
+        if self.replicated.is_used && self.goes_into_entry(key.local) {
+            return self.put_packed_in_entry(key, &value, expiry_ms);
+        }
         let extras = key.extras(expiry_ms);
         let location = self.log.append(Kind::Packed, &extras, key.bytes, &value)?;
         self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
@@ -71,6 +74,9 @@ impl Store {
         chunks: &[Vec<&[u8]>],
         expiry_ms: Option<u64>,
     ) -> Result<(), StoreError> {
+        if self.replicated.is_used && self.goes_into_entry(key.local) {
+            return self.put_object_in_entry(key, value_type, chunks, expiry_ms);
+        }
         let location = self.append_object(key, value_type, chunks, expiry_ms)?;
         self.point(key.place(), location, self.log.last_size, expiry_ms.is_some());
         self.observe(self.log.appended_position());

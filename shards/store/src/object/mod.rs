@@ -161,6 +161,11 @@ impl Objects {
         self.objects.get(&id).expect("a head is indexed only with its object")
     }
 
+    /// An object that may be gone.
+    pub(crate) fn find(&self, id: u64) -> Option<&Object> {
+        self.objects.get(&id)
+    }
+
     fn get_mut(&mut self, id: u64) -> &mut Object {
         self.objects.get_mut(&id).expect("a head is indexed only with its object")
     }

@@ -111,7 +111,9 @@ impl Store {
         let prepared = self.transactions.prepared.values().flat_map(|prepared| &prepared.records);
         let prepared: Vec<u64> =
             prepared.filter_map(|&at| self.object_head(at)).map(|head| head.id).collect();
-        claimed.extend(prepared.into_iter().filter(|&id| self.objects.link(id)));
+        let pending = self.pending_heads().into_iter().map(|head| head.id);
+        let prepared = prepared.into_iter().chain(pending);
+        claimed.extend(prepared.filter(|&id| self.objects.link(id)));
         let indexed = self.databases.iter().flatten().flat_map(|index| index.entries(&self.pool));
         for location in indexed.map(Entry::location) {
             let record = self.log.record(location);

@@ -35,8 +35,11 @@ impl Store {
         let length = self.value(found).len();
         assert!(offset <= length, "a string of {length} bytes is written at {offset}");
         let bytes: usize = value.iter().map(|part| part.len()).sum();
+        // What other replicas get is whole.
+        let is_anew =
+            self.is_pinned(found) || self.replicated.is_used && self.goes_into_entry(key.local);
         let pieces = match self.value(found) {
-            Value::Pieces(pieces) if !self.is_pinned(found) => pieces,
+            Value::Pieces(pieces) if !is_anew => pieces,
             _ => return self.write_anew(key, found, offset, value),
         };
         let (count, max) = (pieces.chunks.object.chunk_count(), self.chunk_bytes_max());

@@ -9,6 +9,9 @@ use crate::limits::DETACHED_SEGMENTS_A_SLICE;
 pub(super) struct Detached {
     segments: Vec<u32>,
     stash: Vec<Entry>,
+    /// What a flush took out of one partition, with its database, whose keys that expire are still counted.
+    parts: Vec<(usize, u32)>,
+    parts_stash: Vec<(usize, Entry)>,
 }
 
 impl Store {
@@ -18,6 +21,23 @@ impl Store {
             index.take_apart(&mut self.detached.segments, &mut self.detached.stash);
         }
         self.log.look_at_cleaning = true;
+    }
+
+    /// As [`Store::detach`], for one partition of a database.
+    pub(crate) fn detach_part(&mut self, database: usize, index: Index) {
+        let (mut segments, mut stash) = (Vec::new(), Vec::new());
+        index.take_apart(&mut segments, &mut stash);
+        self.detached.parts.extend(segments.into_iter().map(|id| (database, id)));
+        self.detached.parts_stash.extend(stash.into_iter().map(|entry| (database, entry)));
+        self.log.look_at_cleaning = true;
+    }
+
+    /// These databases are flushed, and nothing of them is counted any more.
+    pub(super) fn rejoin_detached(&mut self, databases: std::ops::Range<usize>) {
+        let parts = self.detached.parts.extract_if(.., |part| databases.contains(&part.0));
+        self.detached.segments.extend(parts.map(|(_, id)| id));
+        let parts = self.detached.parts_stash.extract_if(.., |part| databases.contains(&part.0));
+        self.detached.stash.extend(parts.map(|(_, entry)| entry));
     }
 
     /// All records are dead: there is nothing to count.
@@ -32,6 +52,8 @@ impl Store {
     pub(crate) fn has_detached(&self) -> bool {
         !self.detached.segments.is_empty()
             || !self.detached.stash.is_empty()
+            || !self.detached.parts.is_empty()
+            || !self.detached.parts_stash.is_empty()
             || self.objects.has_dying()
     }
 
@@ -45,6 +67,15 @@ impl Store {
             self.pool.release(id);
         }
         entries.into_iter().for_each(|entry| self.count_dead(entry, None));
+        let mut parts = std::mem::take(&mut self.detached.parts_stash);
+        let from = self.detached.parts.len().saturating_sub(DETACHED_SEGMENTS_A_SLICE);
+        for (database, id) in self.detached.parts.split_off(from) {
+            let mut entries = Vec::new();
+            self.pool.entries_of(id, &mut entries);
+            parts.extend(entries.into_iter().map(|entry| (database, entry)));
+            self.pool.release(id);
+        }
+        parts.into_iter().for_each(|(database, entry)| self.retire(database, entry, None));
         self.objects.count_dying(&mut self.log);
         has_some
     }

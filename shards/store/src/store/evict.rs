@@ -103,11 +103,11 @@ impl Store {
 
     // ---- memory
 
-    /// Bytes of live records.
+    /// Bytes of live records, and of those in entries that did not take effect.
     #[inline]
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
-        self.log.live_total - self.objects.dying_bytes()
+        self.log.live_total - self.objects.dying_bytes() + self.replicated.pending_bytes()
     }
 
     /// The most bytes of live records with `memory_bytes` for indexes and segments.
@@ -132,7 +132,10 @@ impl Store {
     /// What lies beside the segments: indexes, what objects keep on the heap, and the cleaner's filters of what segments hold.
     #[must_use]
     pub fn bytes_beside(&self) -> u64 {
-        self.pool.bytes() + self.objects.heap_bytes() + self.log.filter_bytes
+        self.pool.bytes()
+            + self.objects.heap_bytes()
+            + self.log.filter_bytes
+            + self.replicated.heap_bytes()
     }
 
     /// The memory with which all that is live is within the limit: [`Store::live_bytes_max`] the other way round.
@@ -169,23 +172,69 @@ impl Store {
             return Evicted::Nothing;
         }
         self.draw_candidates();
+        match self.next_candidate(|store, database, key| {
+            is_kept(database, key) || store.replicated.is_used && store.is_replicated(key)
+        }) {
+            Some((database, bytes, candidate)) => {
+                let done = self.remove_evicted(database, &bytes, candidate);
+                self.evictor.key = bytes;
+                done
+            }
+            None => Evicted::NotYet,
+        }
+    }
+
+    /// The next candidate that may go and is not kept, with its key.
+    fn next_candidate(
+        &mut self,
+        mut is_kept: impl FnMut(&Self, DatabaseId, &[u8]) -> bool,
+    ) -> Option<(DatabaseId, Vec<u8>, Candidate)> {
         while let Some(candidate) = self.evictor.candidates.pop() {
             if self.pool.entry_again(candidate.spot, candidate.entry) {
                 let database = DatabaseId(candidate.database);
                 let mut bytes = std::mem::take(&mut self.evictor.key);
                 bytes.clear();
                 bytes.extend_from_slice(self.log.record(candidate.entry.location()).key);
-                let done = (!is_kept(database, &bytes))
-                    .then(|| self.remove_evicted(database, &bytes, candidate));
-                self.evictor.key = bytes;
-                if let Some(done) = done {
-                    return done;
+                if !is_kept(self, database, &bytes) {
+                    return Some((database, bytes, candidate));
                 }
+                self.evictor.key = bytes;
             }
         }
         // Keys may have gone from where they were counted.
         self.evictor.weighed = 0;
-        Evicted::NotYet
+        None
+    }
+
+    /// A key that the policy lets go, unless `is_kept` holds for it: for replicated partitions, where an entry deletes it. To be counted
+    /// as evicted by [`Store::count_evicted`] then.
+    pub fn next_evicted(
+        &mut self,
+        mut is_kept: impl FnMut(DatabaseId, &[u8]) -> bool,
+    ) -> Option<(DatabaseId, Vec<u8>)> {
+        if self.evictor.policy == Policy::None {
+            return None;
+        }
+        self.weigh();
+        if self.evictor.weights.iter().all(|&weight| weight == 0) {
+            return None;
+        }
+        self.draw_candidates();
+        let (database, key, _) = self.next_candidate(|store, database, key| {
+            let is_on_the_way = || store.is_held(store.key(database, key).place());
+            is_kept(database, key) || !store.is_replicated(key) || is_on_the_way()
+        })?;
+        Some((database, key))
+    }
+
+    /// Counts a key of a replicated partition that an entry deleted to make room.
+    pub fn count_evicted(&mut self) {
+        self.evictor.evicted += 1;
+    }
+
+    /// What was drawn may lie elsewhere now.
+    pub(crate) fn forget_candidates(&mut self) {
+        self.evictor.forget();
     }
 
     fn remove_evicted(

@@ -28,15 +28,21 @@ pub struct Swept {
 
 impl Store {
     #[inline]
-    pub(super) fn has_expired(&self, location: Location) -> bool {
+    pub(crate) fn has_expired(&self, location: Location) -> bool {
         self.log.record(location).expiry_ms.is_some_and(|at_ms| at_ms <= self.log.now_ms)
     }
 
     /// Logs the end of an expired key. Without room it stays, hidden, for the next one who looks.
     pub(super) fn remove_expired(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) {
-        if self.bury(key, spot, entry).is_ok() {
+        if self.replicated.is_used && self.replicated.has_partition(key.local) {
+            self.hide_expired(key);
+        } else if self.bury(key, spot, entry).is_ok() {
             self.expired += 1;
         }
+    }
+
+    pub(crate) fn count_expired(&mut self) {
+        self.expired += 1;
     }
 
     /// Gives a key another expiry time, or none. The value stays.
@@ -49,6 +55,9 @@ impl Store {
         found: &Found,
         expiry_ms: Option<u64>,
     ) -> Result<(), StoreError> {
+        if self.replicated.is_used && self.goes_into_entry(key.local) {
+            return self.set_expiry_in_entry(key, found, expiry_ms);
+        }
         let record = self.log.record(found.location);
         let mut value = std::mem::take(&mut self.scratch);
         value.clear();
@@ -101,6 +110,9 @@ impl Store {
             });
             for bytes in dead.drain(..) {
                 let key = self.key(DatabaseId(database), &bytes);
+                if self.replicated.is_used && self.leave_expired(&key) {
+                    continue;
+                }
                 // A lookup removes it.
                 let (before, lookups) = (self.expired, self.lookups());
                 let _ = self.find(&key);

@@ -31,6 +31,7 @@ impl Store {
 
     /// Closes the batch of this turn and gives what is to be written, in order.
     pub fn take_appends(&mut self, appends: &mut Vec<Append>) {
+        self.log.close_copies();
         self.log.close_batch();
         self.log.take_appends(appends);
     }
@@ -85,7 +86,14 @@ impl Store {
     /// Writes a batch that only tells how far the log is durable: the last word before a stop, without which damage in what the
     /// last sync covered would look like a torn end.
     pub fn tell_durable(&mut self) {
+        self.log.close_all_copies();
         self.log.tell_durable();
+    }
+
+    /// Whether all that is written is durable, what lies beside the log too.
+    #[must_use]
+    pub fn all_written_is_durable(&self) -> bool {
+        self.log.all_written_is_durable()
     }
 
     /// Whether a sync is needed for other reasons than answers: a segment waits to be used again.
@@ -180,6 +188,7 @@ impl Store {
             evicted: self.evicted(),
             used_bytes: self.used_bytes(),
             lookups: self.lookups(),
+            pending_bytes: self.replicated.pending_bytes(),
         }
     }
 }

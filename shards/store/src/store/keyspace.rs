@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::error::StoreError;
-use crate::index::{Cursor, Entry, Index};
+use crate::index::{Cursor, Entry};
 use crate::record::{self, Extras, Kind};
 use hyperion_model::{DatabaseId, PartitionId};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -47,10 +47,27 @@ impl ScanCursor {
 const SCAN_BUCKETS_MIN: u64 = 1024;
 
 impl Store {
+    /// Whether counts and walks tell the keys of a partition; they do until they are told otherwise. A copy that another node serves
+    /// is told there.
+    ///
+    /// # Panics
+    /// When another core has the partition.
+    pub fn set_told(&mut self, partition: PartitionId, is_told: bool) {
+        let local = usize::from(self.locals[usize::from(partition.0)]);
+        assert!(local < self.owned.len(), "{partition:?} belongs to another core");
+        self.untold.resize(self.owned.len(), false);
+        self.untold[local] = !is_told;
+    }
+
+    fn tells(&self, local: usize) -> bool {
+        !self.untold.get(local).copied().unwrap_or(false)
+    }
+
     /// Number of keys of a database on this core.
     #[must_use]
     pub fn count(&self, database: DatabaseId) -> u64 {
-        self.databases[usize::from(database.0)].iter().map(Index::count).sum()
+        let indexes = self.databases[usize::from(database.0)].iter().enumerate();
+        indexes.filter(|&(local, _)| self.tells(local)).map(|(_, index)| index.count()).sum()
     }
 
     /// One step of a scan from `cursor`, which lies in a partition of this core: gives about `count` keys to `visit` and the cursor of
@@ -73,7 +90,9 @@ impl Store {
         loop {
             let local =
                 self.locals.get(usize::from(partition.0)).copied().unwrap_or(super::NOT_OWNED);
-            let index = self.databases[usize::from(database.0)].get(usize::from(local));
+            let index = self.databases[usize::from(database.0)]
+                .get(usize::from(local))
+                .filter(|_| self.tells(usize::from(local)));
             let next = index.and_then(|index| {
                 index.walk(&self.pool, within, hash_at, |_, entry| {
                     met += 1;
@@ -120,7 +139,7 @@ impl Store {
         let places = std::iter::once((start, Cursor { prefix, bucket }))
             .chain(whole.map(|at| (at, Cursor::default())));
         for (at, cursor) in places {
-            if indexes[at].count() == 0 {
+            if indexes[at].count() == 0 || !self.tells(at) {
                 continue;
             }
             let (mut next, mut met) = (Some(cursor), Vec::new());
@@ -143,6 +162,11 @@ impl Store {
     /// # Errors
     /// When there is no room for the record of it; then nothing has changed.
     pub fn flush(&mut self, database: Option<DatabaseId>) -> Result<(), StoreError> {
+        if self.replicated.is_used
+            && let Some(result) = self.flush_in_entry(database)
+        {
+            return result;
+        }
         let namespace = database.map_or(0, |database| u16::from(database.0));
         let key = if database.is_some() { b"" } else { FLUSH_ALL_KEY };
         let extras = Extras { namespace, ..Extras::default() };
@@ -164,7 +188,8 @@ impl Store {
             .iter()
             .enumerate()
             .all(|(at, indexes)| chosen.contains(&at) || indexes.is_empty());
-        if others_are_empty && self.transactions.is_idle() {
+        self.rejoin_detached(chosen.clone());
+        if others_are_empty && self.transactions.is_idle() && !self.replicated.is_used {
             self.log.all_died();
             // In the log, the head of a value of another database may come behind the flush: the cleaner has moved it.
             self.staged = self.staged.take().filter(|_| from_log);

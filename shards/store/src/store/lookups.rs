@@ -19,6 +19,14 @@ impl Store {
         self.lookups
     }
 
+    pub(crate) fn lookups_hit(&mut self) {
+        self.lookups.hits += 1;
+    }
+
+    pub(crate) fn lookups_missed(&mut self) {
+        self.lookups.misses += 1;
+    }
+
     /// Sets the count: to take lookups out of it that are part of a write, or to begin anew.
     #[inline]
     pub fn set_lookups(&mut self, lookups: Lookups) {

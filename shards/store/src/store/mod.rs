@@ -18,6 +18,7 @@ use crate::log::{Location, Log, Room};
 use crate::object::{Objects, Staged, ValueType, cut};
 use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
+use crate::replicated::Replicated;
 use crate::transaction::Transactions;
 use detached::Detached;
 pub use evict::Evicted;
@@ -25,7 +26,7 @@ use evict::Evictor;
 use expiry::Sweep;
 pub use expiry::Swept;
 use hyperion_model::limits::DATABASES;
-use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
+use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
 pub use keyspace::ScanCursor;
 pub use lookups::Lookups;
@@ -86,6 +87,8 @@ pub struct StoreFigures {
     pub used_bytes: u64,
     /// What reads found and missed.
     pub lookups: Lookups,
+    /// Bytes of records in entries that did not take effect.
+    pub pending_bytes: u64,
 }
 
 /// One core's data.
@@ -98,6 +101,7 @@ pub struct Store {
     /// A long string that is being written ahead of its command.
     pub(crate) staged: Option<Staged>,
     pub(crate) transactions: Transactions,
+    pub(crate) replicated: Replicated,
     pub(crate) cleaner: Cleaner,
     /// Partition to index among the owned ones; `NOT_OWNED` for those of other cores.
     locals: Vec<u16>,
@@ -105,8 +109,10 @@ pub struct Store {
     owned: Vec<u16>,
     map: PartitionMap,
     hash_seed: u64,
+    /// Per owned partition: counts and walks leave it out. Empty while they leave none out.
+    untold: Vec<bool>,
     /// Per owned partition: the log's position behind its last deletion.
-    deleted_at: Vec<u64>,
+    pub(crate) deleted_at: Vec<u64>,
     expiring: [u64; DATABASES as usize],
     expired: u64,
     sweep: Sweep,
@@ -155,7 +161,9 @@ impl Store {
             objects: Objects::default(),
             staged: None,
             transactions: Transactions::default(),
+            replicated: Replicated::default(),
             cleaner: Cleaner::default(),
+            untold: Vec::new(),
             deleted_at: vec![0; owned.len()],
             locals,
             owned,
@@ -220,6 +228,12 @@ impl Store {
     pub(crate) fn local_of(&self, slot: u16) -> Option<u16> {
         let local = self.locals[usize::from(self.map.partition_of(slot).0)];
         (local != NOT_OWNED).then_some(local)
+    }
+
+    /// Index of a partition among the owned ones.
+    pub(crate) fn local_of_partition(&self, partition: PartitionId) -> Option<u16> {
+        let local = self.locals.get(usize::from(partition.0)).copied();
+        local.filter(|&local| local != NOT_OWNED)
     }
 
     pub(crate) fn owned_count(&self) -> usize {
@@ -300,6 +314,9 @@ impl Store {
         value: &[&[u8]],
         expiry_ms: Option<u64>,
     ) -> Result<(), StoreError> {
+        if self.replicated.is_used && self.goes_into_entry(key.local) {
+            return self.put_in_entry(key, value, expiry_ms);
+        }
         let (location, size) = self.write_value(key, value, expiry_ms)?;
         self.point(key.place(), location, size, expiry_ms.is_some());
         self.observe(self.log.appended_position());
@@ -385,6 +402,10 @@ impl Store {
     /// When there is no room for the tombstone; then nothing has changed.
     pub fn delete(&mut self, key: &Key<'_>) -> Result<bool, StoreError> {
         let Some(found) = self.find(key) else { return Ok(false) };
+        if self.replicated.is_used && self.goes_into_entry(key.local) {
+            self.delete_in_entry(key)?;
+            return Ok(true);
+        }
         let entry = Entry::new(found.location, found.expires, 0);
         self.bury(key, found.spot, entry)?;
         self.observe(self.log.appended_position());
@@ -401,6 +422,10 @@ impl Store {
 
     /// Takes an entry out of the index.
     pub(crate) fn unpoint(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) {
+        self.unpoint_place(key.place(), spot, entry);
+    }
+
+    pub(crate) fn unpoint_place(&mut self, key: Place, spot: Spot, entry: Entry) {
         let database = usize::from(key.database.0);
         self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
         self.retire(database, entry, None);

@@ -18,7 +18,7 @@ impl Store {
 
     /// Finds the entry of the key that the record at `location` has.
     #[inline(always)]
-    pub(super) fn locate_alike(&self, key: Place, location: Location) -> Option<(Spot, Entry)> {
+    pub(crate) fn locate_alike(&self, key: Place, location: Location) -> Option<(Spot, Entry)> {
         let index = self.databases[usize::from(key.database.0)].get(usize::from(key.local))?;
         let key_at = |location| record::key_at(self.log.bytes_at(location));
         index.find(&self.pool, key.hash, |other| key_at(other) == key_at(location))
@@ -38,6 +38,11 @@ impl Store {
 
     #[inline]
     fn look_up<const USES: bool>(&mut self, key: &Key<'_>) -> Option<Found> {
+        if self.replicated.is_used
+            && let Some(seen) = self.look_over(key)
+        {
+            return seen;
+        }
         let Some((spot, entry)) = self.locate(key) else {
             self.lookups.misses += 1;
             self.observe(self.deleted_at[usize::from(key.local)]);

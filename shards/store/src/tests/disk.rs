@@ -17,7 +17,7 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    fn write(&mut self, id: u64, start: usize, bytes: &[u8]) {
+    pub(super) fn put(&mut self, id: u64, start: usize, bytes: &[u8]) {
         let file = self.files.entry(id).or_insert_with(|| vec![0; SEGMENT_BYTES]);
         file[start..start + bytes.len()].copy_from_slice(bytes);
         self.writes.push((id, start, bytes.to_vec()));
@@ -28,7 +28,7 @@ impl Disk {
         let (mut cut, mut left) = (Self::default(), bytes);
         for (id, start, written) in &self.writes {
             let taken = written.len().min(left);
-            cut.write(*id, *start, &written[..taken]);
+            cut.put(*id, *start, &written[..taken]);
             left -= taken;
         }
         cut
@@ -135,7 +135,7 @@ impl World {
     fn write_header(&mut self, slot: u32) {
         let header = self.store.header_bytes(slot).to_vec();
         assert_eq!(header.len(), HEADER_BYTES);
-        self.disk.write(self.store.segment_id(slot), 0, &header);
+        self.disk.put(self.store.segment_id(slot), 0, &header);
         self.store.freed(slot);
     }
 
@@ -154,7 +154,7 @@ impl World {
         self.store.take_appends(&mut appends);
         for append in appends {
             let bytes = self.store.append_bytes(&append).to_vec();
-            self.disk.write(self.store.segment_id(append.slot), append.start, &bytes);
+            self.disk.put(self.store.segment_id(append.slot), append.start, &bytes);
             self.store.mark_written(&append);
         }
     }
@@ -169,6 +169,11 @@ impl World {
     /// Writes, syncs and frees what is dead.
     pub(super) fn turn(&mut self) {
         self.sync();
+        self.free();
+    }
+
+    /// Frees what is dead.
+    pub(super) fn free(&mut self) {
         let mut headers = Vec::new();
         self.store.free_dead(&mut headers);
         headers.into_iter().for_each(|slot| self.write_header(slot));

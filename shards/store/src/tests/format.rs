@@ -3,7 +3,7 @@
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind};
 use crate::manifest::{MANIFEST_BYTES, Manifest, ManifestError};
 use crate::record::{Attributes, Extras, Kind, Plan, Record, key_at};
-use crate::segment::{HEADER_BYTES, Header, HeaderState};
+use crate::segment::{HEADER_BYTES, Header, HeaderState, Role};
 use proptest::prelude::*;
 
 const EPOCH_MS: u64 = 1_700_000_000_000;
@@ -132,10 +132,16 @@ fn a_batch_head_comes_back_and_every_bit_of_it_counts() {
 
 #[test]
 fn a_header_comes_back_and_every_bit_of_it_counts() {
-    for state in [HeaderState::InUse, HeaderState::Free] {
+    for (state, role) in [
+        (HeaderState::InUse, Role::Log),
+        (HeaderState::Free, Role::Log),
+        (HeaderState::InUse, Role::Copies),
+        (HeaderState::InUse, Role::ExpiringCopies),
+    ] {
         let header = Header {
             state,
             core: 3,
+            role,
             id: 9,
             base_lsn: 1 << 50,
             epoch_ms: EPOCH_MS,

@@ -3,10 +3,11 @@
 use super::disk::{Disk, World, pattern};
 use crate::Write;
 use crate::manifest::{Manifest, ManifestError};
-use crate::segment::{Header, OTHER_VERSION};
+use crate::segment::{Header, OTHER_VERSION, Role};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 
 const GOLDEN: &[u8] = include_bytes!("../../testdata/segment-v1.bin");
+const GOLDEN_COPIES: &[u8] = include_bytes!("../../testdata/copies-v1.bin");
 const GOLDEN_MANIFEST: &[u8] = include_bytes!("../../testdata/manifest-v1.bin");
 
 pub(super) fn manifest() -> Manifest {
@@ -109,4 +110,61 @@ fn the_golden_bytes_are_read() {
     ];
     assert!(world.contents() == expected.into());
     assert_eq!(world.recovered.decided, [TransactionId::new(1, CoreId(0), 1)]);
+}
+
+/// A segment of copies: of keys that stay in a segment whose rest has died.
+fn copied() -> (World, Vec<u8>) {
+    let mut world = World::new();
+    world.put(b"key", b"value");
+    world.put_in(3, b"wide", &[b'w'; 300], None);
+    while world.store.figures().segments_in_use < 3 {
+        world.put(b"filler", &[7; 4000]);
+        world.turn();
+    }
+    let index = world.store.bytes_beside();
+    world.store.set_memory(index + 10 * super::disk::SEGMENT_BYTES as u64);
+    world.store.clean_eagerly();
+    for _ in 0..4 {
+        world.supply();
+        world.store.clean();
+        world.turn();
+    }
+    world.store.tell_durable();
+    world.turn();
+    let is_copies = |bytes: &&Vec<u8>| {
+        Header::read(bytes).ok().flatten().is_some_and(|header| header.role == Role::Copies)
+    };
+    let file = world.disk.files.values().find(is_copies).expect("something was copied").clone();
+    (world, file)
+}
+
+#[test]
+fn the_same_copies_give_the_golden_bytes() {
+    let (_, file) = copied();
+    let used = file.iter().rposition(|&byte| byte != 0).expect("it is in use") + 1;
+    if std::env::var_os("HYPERION_GOLDEN").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/copies-v1.bin");
+        std::fs::write(path, &file[..used]).expect("the folder is there");
+        return;
+    }
+    let differs = file.iter().zip(GOLDEN_COPIES).position(|(new, old)| new != old);
+    assert_eq!((used, differs), (GOLDEN_COPIES.len(), None), "length, and first byte that differs");
+}
+
+/// The log itself is not needed for what was copied.
+#[test]
+fn the_golden_copies_are_read() {
+    let mut file = GOLDEN_COPIES.to_vec();
+    file.resize(super::disk::SEGMENT_BYTES, 0);
+    let disk = Disk { files: [(1, file)].into(), writes: Vec::new() };
+    let mut world = World::open(&disk, 1).expect("no damage");
+    let expected = [
+        ((0, b"key".to_vec()), (b"value".to_vec(), None)),
+        ((3, b"wide".to_vec()), (vec![b'w'; 300], None)),
+    ];
+    assert!(world.contents() == expected.into());
+    world.put(b"key", b"later");
+    world.turn();
+    let mut again = world.reopen().expect("no damage");
+    assert_eq!(again.get(b"key"), Some(b"later".to_vec()));
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole store, on files that are vectors of bytes.
 
 mod cleaning;
+mod copies;
 mod damage;
 mod disk;
 mod evict;
@@ -11,6 +12,7 @@ mod golden;
 mod keyspace;
 mod long_values;
 mod objects;
+mod replicated;
 mod reuse;
 mod snapshot;
 mod transactions;

@@ -1,0 +1,68 @@
+//! Owns lookups over what is not applied: the leader's commands see their own writes at once.
+
+use super::build::OwnWrite;
+use super::overlay::Seen;
+use crate::database::{Found, Key};
+use crate::index::Spot;
+use crate::limits::EXPIRED_KEYS_MAX;
+use crate::store::Store;
+use hyperion_model::DatabaseId;
+
+impl Store {
+    /// What entries that are not applied, and the one that is being built, say of a key; `None`: nothing, the index knows.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn look_over(&mut self, key: &Key<'_>) -> Option<Option<Found>> {
+        if self.own_write(key) == OwnWrite::Some {
+            self.spill();
+        }
+        if self.replicated.overlay.is_empty() {
+            return None;
+        }
+        let location = match self.replicated.overlay.see(&self.log, key.place(), key.bytes) {
+            Seen::Nothing => return None,
+            Seen::Gone(location) => {
+                self.observe(self.log.position(location) + 1);
+                self.lookups_missed();
+                return Some(None);
+            }
+            Seen::Value(location) => location,
+        };
+        self.observe(self.log.position(location) + 1);
+        if self.has_expired(location) {
+            self.hide_expired(key);
+            self.lookups_missed();
+            return Some(None);
+        }
+        self.lookups_hit();
+        if let Some(head) = self.object_head(location) {
+            self.observe(self.objects.get(head.id).changed_at());
+        }
+        let expires = self.log.record(location).expiry_ms.is_some();
+        Some(Some(Found { location, spot: Spot::NOWHERE, expires, access: 0 }))
+    }
+
+    /// Keeps the name of an expired key for [`Store::take_expired`], if its partition is replicated.
+    pub(crate) fn leave_expired(&mut self, key: &Key<'_>) -> bool {
+        let is_replicated = self.replicated.has_partition(key.local);
+        let has_room = self.replicated.expired.len() < EXPIRED_KEYS_MAX;
+        // Its deletion may be on the way.
+        if is_replicated && has_room && !self.is_held(key.place()) {
+            self.replicated.expired.push((key.database, key.bytes.to_vec()));
+        }
+        is_replicated
+    }
+
+    /// Keys of replicated partitions that the sweep met and that had expired: where this node leads, an entry deletes each. They
+    /// may be there no more.
+    pub fn take_expired(&mut self) -> Vec<(DatabaseId, Vec<u8>)> {
+        std::mem::take(&mut self.replicated.expired)
+    }
+
+    /// An expired key of a replicated partition is deleted by an entry: the one that is being built, or else a later one.
+    pub(crate) fn hide_expired(&mut self, key: &Key<'_>) {
+        if self.is_building(key.local) && self.delete_in_entry(key).is_ok() {
+            self.count_expired();
+        }
+    }
+}

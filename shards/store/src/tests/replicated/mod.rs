@@ -1,0 +1,9 @@
+//! Tests of replicated entries: against a map and a list, and rule by rule.
+
+mod changes;
+mod cleaning;
+mod fixture;
+mod golden;
+mod model;
+mod property;
+mod rules;
