@@ -61,8 +61,9 @@ pub trait Core: 'static {
     /// here.
     fn turn_end(&mut self, io: &mut Io<Self::Mail>);
 
-    /// The turn that has just ended worked for `nanoseconds`, longer than `limits::LONG_STALL`.
-    fn stalled(&mut self, io: &mut Io<Self::Mail>, nanoseconds: u64) {
-        let _ = (io, nanoseconds);
+    /// The turn that has just ended took `wall_ns`, longer than `limits::LONG_STALL`, and used its processor for `processor_ns` of
+    /// that.
+    fn stalled(&mut self, io: &mut Io<Self::Mail>, wall_ns: u64, processor_ns: u64) {
+        let _ = (io, wall_ns, processor_ns);
     }
 }

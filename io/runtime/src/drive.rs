@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "glommio takes the ring's eventfd as a raw descriptor")]
 
 use std::{
+    collections::VecDeque,
     os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd},
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use crate::{
     io::Committer,
     limits,
     ring::{Completion, Operation},
+    turn_clock::{TurnClock, TurnTime, thread_processor_ns},
 };
 
 /// One core, its `Io`, and what the loop remembers between turns.
@@ -24,7 +26,9 @@ pub(crate) struct Driver<C: Core> {
     core: C,
     io: Io<C::Mail>,
     postbox: Postbox<C::Note>,
-    batch: Vec<Completion>,
+    /// What the ring brought and the core was not given yet: more than a turn may take goes on in the next.
+    batch: VecDeque<Completion>,
+    clock: TurnClock,
     next_tick_ns: u64,
     tick_ns: u64,
     spin: Duration,
@@ -51,7 +55,8 @@ impl<C: Core> Driver<C> {
             core,
             io,
             postbox,
-            batch: Vec::new(),
+            batch: VecDeque::new(),
+            clock: TurnClock::default(),
             next_tick_ns,
             tick_ns,
             spin,
@@ -71,7 +76,10 @@ impl<C: Core> Driver<C> {
                 looked = Instant::now();
             }
             let busy = std::mem::take(&mut self.io.again) || woken || self.has_queued();
-            if busy {
+            if !self.batch.is_empty() {
+                // What the ring brought is given first: what comes meanwhile stays in the sockets.
+                self.io.ring.submit();
+            } else if busy {
                 self.io.ring.enter(0, None);
             } else if waits {
                 self.sleep_in_glommio(&mut bell).await?;
@@ -81,6 +89,7 @@ impl<C: Core> Driver<C> {
             }
             self.turn();
         }
+        self.batch.drain(..).for_each(Io::<C::Mail>::drop_completion);
         Ok(())
     }
 
@@ -90,14 +99,12 @@ impl<C: Core> Driver<C> {
         let begin_ns = self.io.now_ns();
         self.io.stats.turns += 1;
         self.io.stats.enters = self.io.ring.enters();
-        let mut batch = std::mem::take(&mut self.batch);
-        self.io.ring.reap(&mut batch);
-        for completion in batch.drain(..) {
-            self.complete(completion);
-        }
-        self.batch = batch;
+        self.clock.begin(begin_ns, thread_processor_ns);
+        self.io.ring.reap(&mut self.batch);
+        self.io.begin_part();
+        let is_cut = self.give_completions() | self.give_mail();
+        self.io.stats.turns_cut += u64::from(is_cut);
         self.give_accepted();
-        self.give_mail();
         self.give_notes();
         while let Some((token, result)) = self.io.commit_completed() {
             self.core.file_done(&mut self.io, token, result);
@@ -115,15 +122,27 @@ impl<C: Core> Driver<C> {
         self.give_closed();
         self.core.turn_end(&mut self.io);
         self.io.ring_bells();
-        let turn_ns = self.io.elapsed_ns().saturating_sub(begin_ns);
-        self.io.stats.stall_ns_max = self.io.stats.stall_ns_max.max(turn_ns);
-        if u128::from(turn_ns) > limits::STALL.as_nanos() {
-            self.io.stats.stalls_over_1ms += 1;
+        let end_ns = self.io.elapsed_ns();
+        let time = self.clock.end(end_ns, &mut self.io.stats, thread_processor_ns);
+        if let Some(TurnTime { wall_ns, processor_ns }) = time {
+            self.core.stalled(&mut self.io, wall_ns, processor_ns);
         }
-        if u128::from(turn_ns) > limits::LONG_STALL.as_nanos() {
-            self.io.stats.stalls_over_10ms += 1;
-            self.core.stalled(&mut self.io, turn_ns);
+    }
+
+    /// Gives what the ring brought, in order, until the time for it is up; true when something is left.
+    fn give_completions(&mut self) -> bool {
+        while let Some(completion) = self.batch.pop_front() {
+            let is_input = completion.token.operation == Operation::Receive;
+            self.complete(completion);
+            if is_input && self.io.is_part_over() {
+                break;
+            }
         }
+        // What was received and not given holds receive buffers: while it holds many, those who found none free go on waiting.
+        if self.batch.len() <= usize::from(self.io.options.receive_buffers) / 2 {
+            self.io.rearm_receives();
+        }
+        !self.batch.is_empty()
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -185,7 +204,11 @@ impl<C: Core> Driver<C> {
                 }
             }
             Err(_) => match -result {
-                libc::ENOBUFS => self.io.stats.receive_buffers_empty += 1,
+                libc::ENOBUFS => {
+                    self.io.stats.receive_buffers_empty += 1;
+                    self.io.rearm_receive_later(id);
+                    return;
+                }
                 libc::ECANCELED | libc::EINTR | libc::EAGAIN => {}
                 error => self.io.connection_failed(id, error),
             },
@@ -200,10 +223,18 @@ impl<C: Core> Driver<C> {
         }
     }
 
-    fn give_mail(&mut self) {
+    /// Gives the mail of all cores, each in order, until the time for it is up; true when something is left. Each core has one
+    /// mail taken at least, and the rest of the mail is what makes the next turn come at once.
+    fn give_mail(&mut self) -> bool {
+        self.io.begin_part();
+        let mut is_cut = false;
         for from in 0..self.io.cores() {
             let waiting = self.io.cross.waiting(from);
-            for _ in 0..waiting {
+            for number in 0..waiting {
+                if number > 0 && self.io.is_part_over() {
+                    is_cut = true;
+                    break;
+                }
                 let Some(mail) = self.io.cross.take(from) else { break };
                 self.io.stats.mail_received += 1;
                 self.core.mail(&mut self.io, from, mail);
@@ -212,6 +243,7 @@ impl<C: Core> Driver<C> {
                 self.io.cross.tell_room(from);
             }
         }
+        is_cut
     }
 
     fn give_notes(&mut self) {
@@ -232,7 +264,8 @@ impl<C: Core> Driver<C> {
 
     /// Whether the next turn has work without anything from the kernel.
     fn has_queued(&self) -> bool {
-        !self.io.closed.is_empty()
+        !self.batch.is_empty()
+            || !self.io.closed.is_empty()
             || !self.io.file_results.is_empty()
             || !self.io.accepted.is_empty()
             || self.inbox_full()

@@ -51,6 +51,8 @@ mod stats;
 #[cfg(not(loom))]
 #[cfg(test)]
 mod tests;
+#[cfg(not(loom))]
+mod turn_clock;
 
 #[cfg(not(loom))]
 pub use crate::{

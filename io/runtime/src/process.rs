@@ -24,6 +24,17 @@ pub fn raise_open_files() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
+/// Nanoseconds since the machine was booted, sleep counted: a clock that no pause of the process stops.
+#[must_use]
+pub fn boot_time_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `timespec`.
+    let read = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    assert_eq!(read, 0, "CLOCK_BOOTTIME is read on every Linux since 2.6.39");
+    let part = |part: i64| u64::try_from(part).unwrap_or(0);
+    part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
+}
+
 /// Gives the calling thread the lowest ordinary priority (nice 19) and the shortest time slice, for work that is to take what
 /// others leave. Before Linux 6.12 the slice stays as it is.
 ///

@@ -33,6 +33,12 @@ pub struct Stats {
     pub stalls_over_10ms: u64,
     /// The longest turn in nanoseconds.
     pub stall_ns_max: u64,
+    /// The longest turn by the processor time of its thread, in nanoseconds: an upper bound, see `limits::PROCESSOR_CLOCK`.
+    pub stall_processor_ns_max: u64,
+    /// Turns with more processor time than `limits::BUSY_TURN`.
+    pub busy_turns_over_2ms: u64,
+    /// Turns that left input, or mail, for the next because their time was up.
+    pub turns_cut: u64,
     /// Messages given to other cores.
     pub mail_sent: u64,
     /// Messages taken from other cores.

@@ -110,8 +110,9 @@ impl<M: Send> Io<M> {
         result
     }
 
-    /// At most one doorbell a core and turn, and only for those that sleep.
-    pub(crate) fn ring_bells(&mut self) {
+    /// Queues the doorbells of those that got mail and sleep, before what is asked for after this call. Without it they are
+    /// rung at the end of the turn. At most one a core.
+    pub fn ring_bells(&mut self) {
         if !std::mem::take(&mut self.cross.any_to_wake) {
             return;
         }

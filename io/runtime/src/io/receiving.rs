@@ -135,6 +135,18 @@ impl<M> Io<M> {
         unsafe { self.ring.receive_once(socket, &mut connection.receive_buffer, token) };
     }
 
+    /// The receive found no buffer: it goes on when there are some again.
+    pub(crate) fn rearm_receive_later(&mut self, id: ConnectionId) {
+        self.starved.push(id);
+    }
+
+    /// Receives again for those that found no buffer.
+    pub(crate) fn rearm_receives(&mut self) {
+        for id in std::mem::take(&mut self.starved) {
+            self.arm_receive(id);
+        }
+    }
+
     /// Notes what a completion says about the receive; true when the core is to hear of it.
     pub(crate) fn receive_completed(&mut self, id: ConnectionId, result: i32, more: bool) -> bool {
         let now_ns = self.now_ns();

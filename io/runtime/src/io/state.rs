@@ -37,6 +37,10 @@ pub struct Io<M> {
     pub(crate) cross: CrossCore<M>,
     pub(crate) stats: Stats,
     pub(crate) again: bool,
+    /// Connections whose receive found no buffer.
+    pub(crate) starved: Vec<ConnectionId>,
+    /// Until when this part of the turn may go on.
+    part_until_ns: u64,
     pub(crate) stopping: bool,
     now_unix_ms: u64,
     now_ns: u64,
@@ -78,6 +82,8 @@ impl<M> Io<M> {
             cross,
             stats: Stats::default(),
             again: false,
+            starved: Vec::new(),
+            part_until_ns: 0,
             stopping: false,
             now_unix_ms: 0,
             now_ns: 0,
@@ -125,6 +131,18 @@ impl<M> Io<M> {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// A part of the turn begins that is bounded by `limits::INPUT_A_TURN`: given input, mail, or what the core retries.
+    pub fn begin_part(&mut self) {
+        let part_ns = u64::try_from(limits::INPUT_A_TURN.as_nanos()).unwrap_or(u64::MAX);
+        self.part_until_ns = self.elapsed_ns().saturating_add(part_ns);
+    }
+
+    /// Whether input and mail have taken what a turn has for them; what is left is for the next turn. Reads the clock.
+    #[must_use]
+    pub fn is_part_over(&self) -> bool {
+        self.elapsed_ns() >= self.part_until_ns
+    }
+
     /// Runs another turn without sleeping first.
     pub fn wake_again(&mut self) {
         self.again = true;
@@ -164,20 +182,18 @@ impl<M> Io<M> {
         // The read of our own eventfd ends by ringing it.
         self.cross.bell().ring_event();
         let deadline = Instant::now() + limits::DRAIN;
-        let mut batch: Vec<Completion> = Vec::new();
+        let mut batch: VecDeque<Completion> = VecDeque::new();
         while self.ring.in_flight() > 0 && Instant::now() < deadline {
             self.ring.enter(1, Some(Duration::from_millis(10)));
             self.ring.reap(&mut batch);
-            for completion in &batch {
-                self.drop_completion(*completion);
-            }
+            batch.drain(..).for_each(Self::drop_completion);
         }
         let ended = self.committer.take().is_none_or(|committer| committer.end(deadline));
         ended && self.ring.in_flight() == 0
     }
 
     /// A completion after the end: a socket that was accepted is closed, listeners go.
-    fn drop_completion(&mut self, completion: Completion) {
+    pub(crate) fn drop_completion(completion: Completion) {
         if completion.token.operation == Operation::Accept {
             drop(super::accepting::owned(completion.result));
         }

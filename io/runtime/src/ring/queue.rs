@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "requests carry pointers that the kernel uses later")]
 
 use std::{
+    collections::VecDeque,
     io,
     os::fd::{AsRawFd, RawFd},
     time::Duration,
@@ -41,7 +42,7 @@ pub(crate) struct Ring {
     /// Requests that will still complete: until it is 0 the kernel may use memory of ours.
     in_flight: usize,
     /// Completions taken early, because a full completion queue kept requests from being submitted.
-    early: Vec<Completion>,
+    early: VecDeque<Completion>,
     enters: u64,
     /// Where the read of the eventfd puts its count.
     event_count: Box<u64>,
@@ -58,7 +59,7 @@ impl Ring {
             level,
             messages,
             in_flight: 0,
-            early: Vec::new(),
+            early: VecDeque::new(),
             enters: 0,
             event_count,
             timeout,
@@ -216,6 +217,10 @@ impl Ring {
     /// The one system call of a turn: submits everything, runs deferred work, and waits for `want`
     /// completions or the time limit.
     pub(crate) fn enter(&mut self, want: u32, limit: Option<Duration>) {
+        self.enter_with(ENTER_GETEVENTS, want, limit);
+    }
+
+    fn enter_with(&mut self, flags: u32, want: u32, limit: Option<Duration>) {
         let submitted = {
             let mut queue = self.ring.submission();
             queue.sync();
@@ -229,19 +234,10 @@ impl Ring {
                 let argument = SubmitArgs::new().timespec(&time);
                 // SAFETY: the argument and its time live through the call; entries are valid by
                 // `push`.
-                unsafe {
-                    submitter.enter(
-                        submitted,
-                        want,
-                        ENTER_GETEVENTS | ENTER_EXT_ARG,
-                        Some(&argument),
-                    )
-                }
+                unsafe { submitter.enter(submitted, want, flags | ENTER_EXT_ARG, Some(&argument)) }
             }
             // SAFETY: no argument; entries are valid by `push`.
-            None => unsafe {
-                submitter.enter::<libc::sigset_t>(submitted, want, ENTER_GETEVENTS, None)
-            },
+            None => unsafe { submitter.enter::<libc::sigset_t>(submitted, want, flags, None) },
         };
         if let Err(error) = result {
             match error.raw_os_error() {
@@ -252,20 +248,24 @@ impl Ring {
         }
     }
 
+    /// Submits everything and looks for nothing: where work is deferred, no receive fills a buffer meanwhile.
+    pub(crate) fn submit(&mut self) {
+        self.enter_with(0, 0, None);
+    }
+
     /// Whether completions or deferred work wait, seen in shared memory alone.
     pub(crate) fn pending(&mut self) -> bool {
         let taskrun = self.ring.submission().taskrun();
         taskrun || !self.early.is_empty() || !self.ring.completion().is_empty()
     }
 
-    /// Takes the completions that are there now.
-    pub(crate) fn reap(&mut self, batch: &mut Vec<Completion>) {
-        batch.clear();
+    /// Takes the completions that are there now, behind those that `batch` holds.
+    pub(crate) fn reap(&mut self, batch: &mut VecDeque<Completion>) {
         batch.append(&mut self.early);
         self.collect(batch);
     }
 
-    fn collect(&mut self, batch: &mut Vec<Completion>) {
+    fn collect(&mut self, batch: &mut VecDeque<Completion>) {
         let from = batch.len();
         batch.extend(self.ring.completion().map(|entry| Completion {
             token: Token::from_bits(entry.user_data()),
@@ -280,7 +280,7 @@ impl Ring {
                     Operation::Message | Operation::MessageSent
                 )
         };
-        let ended = batch[from..].iter().filter(counted).count();
+        let ended = batch.range(from..).filter(counted).count();
         assert!(ended <= self.in_flight, "{ended} requests ended of {}", self.in_flight);
         self.in_flight -= ended;
     }

@@ -11,6 +11,19 @@ use crate::{
     CoreError, Postboxes, RuntimeError, RuntimeOptions, guests, run, run::locked_memory_error,
 };
 
+/// Mail beyond a turn's time stays in its box for the next, in order.
+#[test]
+fn mail_beyond_a_turn_goes_on_in_the_next() {
+    for level in LEVELS {
+        let Some(echoes) = start(&options(level, 2)) else { continue };
+        echoes.ask(1, |echo, _| echo.slow = true);
+        echoes.ask(0, |echo, _| echo.to_post = (0..50).rev().map(|mail| (1, mail)).collect());
+        let mails = echoes.wait(1, |echo, _| (echo.mails.len() == 50).then(|| echo.mails.clone()));
+        assert_eq!(mails, (0..50).map(|mail| (0, mail)).collect::<Vec<_>>(), "level {level}");
+        assert!(echoes.ask(1, |_, io| io.stats().turns_cut) > 0, "level {level}");
+    }
+}
+
 /// A box of four and a thousand mails each way: each arrives once and in order, with retries when
 /// the box was full.
 #[test]

@@ -72,6 +72,32 @@ fn two_hundred_connections_at_once() {
     }
 }
 
+/// A turn whose time is up leaves the rest of the input to the next one: nothing is lost, and each connection keeps its order.
+#[test]
+fn input_beyond_a_turn_goes_on_in_the_next() {
+    for level in LEVELS {
+        let mut options = options(level, 1);
+        // Fewer than connections: some find none free while the turn's rest holds them.
+        options.receive_buffers = 8;
+        let Some(echoes) = start(&options) else { continue };
+        let mut streams: Vec<TcpStream> = (0..20).map(|_| echoes.connect()).collect();
+        echoes.ask(0, |echo, _| echo.slow = true);
+        for round in 0..3_usize {
+            for (at, stream) in streams.iter_mut().enumerate() {
+                stream.write_all(&pattern(at * 700 + round + 1)).unwrap();
+            }
+        }
+        for (at, stream) in streams.iter_mut().enumerate() {
+            for round in 0..3_usize {
+                let mut back = vec![0; at * 700 + round + 1];
+                stream.read_exact(&mut back).unwrap();
+                assert!(back == pattern(back.len()), "level {level} connection {at}");
+            }
+        }
+        assert!(echoes.ask(0, |_, io| io.stats().turns_cut) > 0, "level {level}");
+    }
+}
+
 /// More receives at once than there are buffers: those without one are armed again, none is lost.
 #[test]
 fn two_receive_buffers_serve_many() {

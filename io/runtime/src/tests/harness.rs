@@ -41,6 +41,8 @@ pub(super) struct Echo {
     pub(super) refuse_with: Option<&'static [u8]>,
     /// Close each connection after this reply.
     pub(super) last_words: Option<&'static [u8]>,
+    /// Each input and each mail takes all the time that a turn has for such.
+    pub(super) slow: bool,
 }
 
 impl Core for Echo {
@@ -59,6 +61,7 @@ impl Core for Echo {
         let held = self.held.get_mut(&connection).expect("bytes only of open connections");
         held.bytes.extend_from_slice(bytes);
         self.held_bytes_max = self.held_bytes_max.max(held.bytes.len());
+        while self.slow && !io.is_part_over() {}
         if held.bytes.len() > HELD_BYTES_MAX {
             io.pause_receive(connection);
         }
@@ -77,7 +80,8 @@ impl Core for Echo {
         self.closed.push((connection, why));
     }
 
-    fn mail(&mut self, _: &mut Io<u64>, from: usize, mail: u64) {
+    fn mail(&mut self, io: &mut Io<u64>, from: usize, mail: u64) {
+        while self.slow && !io.is_part_over() {}
         self.mails.push((from, mail));
     }
 
