@@ -1,7 +1,8 @@
 //! Owns what goes in and out of an engine beside requests: mail between cores, and answers that come later.
 
 use crate::command::{Gather, Part};
-use hyperion_model::{CoreId, DatabaseId, TransactionId};
+use crate::serving::Leader;
+use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId};
 
 /// Names the client of a command that is answered later. The engine only hands it back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,24 @@ pub enum Effect {
         ticket: Ticket,
         /// What to tell.
         answer: Answer,
+    },
+    /// Somebody else leads a partition of this core from now on, or nobody: tell all cores of the node.
+    Leader {
+        /// The partition.
+        partition: PartitionId,
+        /// Who.
+        leader: Leader,
+    },
+    /// All nodes have agreed on this config, or on one before it: it counts if it is the child of the one in force.
+    Config {
+        /// As it was proposed.
+        config: Vec<u8>,
+    },
+    /// What this position and later ones of the log hold may never take effect: clients whose answers wait for them must not be
+    /// answered, and their connections end.
+    CloseFrom {
+        /// The position.
+        position: u64,
     },
 }
 

@@ -4,12 +4,16 @@ use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run}
 use crate::effect::{Effect, Mail};
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
+use crate::replication::{Around, Replication};
+use crate::serving::Serving;
 use crate::settings::{Durability, Settings};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
-use hyperion_model::{CoreId, DatabaseId, PartitionMap, ReplyWriter, TransactionId, slot_of};
+use hyperion_model::{
+    CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId, slot_of,
+};
 use hyperion_store::{Append, Key, Room, ScanCursor, Store, StoreError, SyncTicket};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Bytes that a record may take beside its key and value, roundly.
 pub(crate) const RECORD_SLACK_BYTES: usize = 64;
@@ -33,6 +37,8 @@ pub struct Request<'a> {
     pub client: (u16, u64),
     /// The slot of the key, where [`key_slot`] was asked before.
     pub slot: Option<u16>,
+    /// It reads, and its client takes what a replica says.
+    pub from_replica: bool,
 }
 
 /// The slot of a command's key, if it has one key and that is its first argument: the same for routing, prefetching and running.
@@ -56,6 +62,13 @@ pub enum Route {
     Everywhere,
     /// In the front.
     Front,
+    /// On the node that serves this slot.
+    Elsewhere {
+        /// The slot.
+        slot: u16,
+    },
+    /// Nowhere: its keys lie in several partitions, which have leaders of their own.
+    CrossSlot,
 }
 
 /// What became of a command that was to run here.
@@ -72,6 +85,11 @@ pub enum Outcome {
     NoRoom,
     /// A part of a long string was written, or another's is: try again in the next turn.
     Unfinished,
+    /// This node does not serve the slot any more: nothing happened.
+    Elsewhere {
+        /// The slot.
+        slot: u16,
+    },
 }
 
 /// One core's machine.
@@ -97,6 +115,12 @@ pub struct Engine {
     no_segments: Option<String>,
     /// The command whose long string is being written.
     pub(crate) staging: Option<Staging>,
+    /// Who serves which partition, where there are several nodes.
+    pub(crate) serving: Option<Serving>,
+    /// Partitions without a copy on this node.
+    pub(crate) elsewhere: BTreeSet<PartitionId>,
+    /// The partitions as Raft groups.
+    pub(crate) replication: Option<Box<Replication>>,
 }
 
 impl Engine {
@@ -129,9 +153,24 @@ impl Engine {
             memory: Memory::default(),
             no_segments: None,
             staging: None,
+            serving: None,
+            elsewhere: BTreeSet::new(),
+            replication: None,
         };
         engine.settings_came();
         engine
+    }
+
+    /// Which core this is.
+    #[must_use]
+    pub fn core(&self) -> CoreId {
+        self.core
+    }
+
+    /// Which core owns which partition.
+    #[must_use]
+    pub fn map(&self) -> &PartitionMap {
+        &self.map
     }
 
     /// The store, to be looked at.
@@ -213,6 +252,9 @@ impl Engine {
     #[must_use]
     #[inline]
     pub fn released_position(&self) -> u64 {
+        if let Some(committed) = self.committed_position() {
+            return committed;
+        }
         match self.settings.durability {
             Durability::Always => self.store.durable_position(),
             Durability::Interval | Durability::Never => self.store.written_position(),
@@ -247,6 +289,11 @@ impl Engine {
     #[must_use]
     pub fn route(&self, request: &Request<'_>) -> Route {
         let spec = request.spec;
+        if let Some(serving) = &self.serving
+            && let Some(elsewhere) = self.route_to_node(serving, request)
+        {
+            return elsewhere;
+        }
         match spec.run {
             Run::Front(_) => Route::Front,
             _ if self.map.cores() == 1 => Route::Here,
@@ -279,6 +326,25 @@ impl Engine {
                 partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
             }
         }
+    }
+
+    /// Where a command goes that this node must not run.
+    fn route_to_node(&self, serving: &Serving, request: &Request<'_>) -> Option<Route> {
+        let mut slots = command::keys_of(request.spec, request.arguments)
+            .map(|at| slot_of(request.arguments[at]));
+        let slot = request.slot.or_else(|| slots.next())?;
+        let partition = self.map.partition_of(slot);
+        if request.slot.is_none() && slots.any(|other| self.map.partition_of(other) != partition) {
+            return Some(Route::CrossSlot);
+        }
+        (!serving.serves(partition, request.from_replica)).then_some(Route::Elsewhere { slot })
+    }
+
+    /// The slot of a command's keys, where partitions are replicated: all of them lie in its partition.
+    fn slot_of_request(&self, request: &Request<'_>) -> Option<u16> {
+        self.replication.as_ref()?;
+        let first = || command::keys_of(request.spec, request.arguments).next();
+        request.slot.or_else(|| Some(slot_of(request.arguments[first()?])))
     }
 
     fn owner_of(&self, key: &[u8]) -> CoreId {
@@ -315,6 +381,11 @@ impl Engine {
     /// Runs a command whose route is [`Route::Here`].
     pub fn execute(&mut self, request: &Request<'_>, reply: &mut dyn ReplyWriter) -> Outcome {
         let spec = request.spec;
+        if let Some(serving) = &self.serving
+            && let Some(Route::Elsewhere { slot }) = self.route_to_node(serving, request)
+        {
+            return Outcome::Elsewhere { slot };
+        }
         if !self.locks.is_empty() && self.touches_locked(request) {
             return Outcome::Locked;
         }
@@ -341,6 +412,11 @@ impl Engine {
                 self.store.may_use_reserve(false);
                 return self.no_room(reply);
             }
+        }
+        let around = self.begin_around(request, self.slot_of_request(request));
+        if let Around::Refused(outcome) = around {
+            self.store.may_use_reserve(false);
+            return outcome;
         }
         self.store.begin_observing();
         // What a write looks up is no read.
@@ -375,6 +451,14 @@ impl Engine {
         if let Some(lookups) = lookups {
             self.store.set_lookups(lookups);
         }
+        let ended = match around {
+            Around::Entry(_) if result.is_err() => {
+                self.store.drop_entry();
+                Ok(())
+            }
+            Around::Entry(group) => self.end_around(group),
+            Around::Nothing | Around::Refused(_) => Ok(()),
+        };
         self.store.may_use_reserve(false);
         // Staged for this command, which did not want it: a condition failed.
         if self.staging.is_none() && self.store.has_staged() {
@@ -382,6 +466,10 @@ impl Engine {
         }
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();
+        }
+        if ended.is_err() {
+            // Its answer is there already, and is taken back by who sees this.
+            return Outcome::NoRoom;
         }
         match result {
             Ok(()) => {}
@@ -418,6 +506,11 @@ impl Engine {
         arguments: &[&[u8]],
     ) -> Result<Part, CommandError> {
         command::check(gather, arguments)?;
+        if gather == command::Gather::Flush && self.replication.is_some() {
+            let is_all = arguments[0].eq_ignore_ascii_case(b"flushall");
+            self.flush_groups((!is_all).then_some(database))?;
+            return Ok(Part::Done);
+        }
         let random = self.draw();
         command::part(gather, &mut self.store, database, arguments, random)
     }

@@ -87,7 +87,7 @@ impl Files {
         let store = engine.store();
         let may = engine.settings().durability == Durability::Always
             && self.sync.is_none()
-            && store.durable_position() == store.written_position();
+            && store.all_written_is_durable();
         let takes = |append: &Append| self.direct.takes(store.segment_id(append.slot));
         if !may || !self.appends.iter().all(takes) {
             return false;

@@ -101,6 +101,11 @@ pub enum CommandError {
         /// The command, in capitals.
         command: &'static str,
     },
+    /// A group of replicas cannot take more now.
+    #[error(
+        "TRYAGAIN a part of the keys has no leader that takes changes now; send the command again"
+    )]
+    TryAgain,
     /// COMMAND GETKEYS about a command that does not exist.
     #[error("ERR Invalid command specified")]
     InvalidCommand,

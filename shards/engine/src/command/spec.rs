@@ -120,6 +120,8 @@ pub enum Group {
     Connection,
     /// The node.
     Server,
+    /// The cluster.
+    Cluster,
 }
 
 impl Group {
@@ -131,6 +133,7 @@ impl Group {
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -215,4 +218,12 @@ pub enum FrontCommand {
     Lastsave,
     /// What Redis does while everybody waits.
     Save,
+    /// Who serves which slots.
+    Cluster,
+    /// Reads from replicas are fine from now on.
+    Readonly,
+    /// They are not any more.
+    Readwrite,
+    /// The next command may be about a slot that is on its way here.
+    Asking,
 }

@@ -5,7 +5,7 @@ use super::gather::Gather;
 use super::spec::Run::{self, Every, Front, Key, Keys};
 use super::spec::{CommandSpec, FrontCommand, Group, KeySpec, Spread};
 use super::{counter, expire, multiple, object, range, rename, string};
-use Group::{Connection, Generic, Server, String};
+use Group::{Cluster, Connection, Generic, Server, String};
 
 const READ: Flags = Flags::READONLY;
 const READ_FAST: Flags = READ.and(Flags::FAST);
@@ -66,7 +66,7 @@ const COPY: Run = Keys { local: rename::copy, spread: Spread::Copy };
 
 /// All commands.
 #[rustfmt::skip]
-pub static COMMANDS: [CommandSpec; 62] = numbered([
+pub static COMMANDS: [CommandSpec; 66] = numbered([
     // Strings.
     row("append", 3, GROW_FAST, ONE, Key(range::append))
         .about(String, "2.0.0", "O(N) with the length of the value", "Puts bytes behind a key's value; makes the key when it is absent."),
@@ -170,6 +170,15 @@ pub static COMMANDS: [CommandSpec; 62] = numbered([
         .about(Connection, "6.2.0", "O(1)", "Makes the connection as if it were new."),
     row("select", 2, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Select))
         .about(Connection, "1.0.0", "O(1)", "Chooses the database."),
+    // The cluster.
+    row("asking", 1, Flags::FAST, NONE, Front(FrontCommand::Asking))
+        .about(Cluster, "3.0.0", "O(1)", "Says that the next command follows an ASK; slots move as a whole here, so there is none."),
+    row("cluster", -2, ANYTIME, NONE, Front(FrontCommand::Cluster))
+        .about(Cluster, "3.0.0", "O(N) with the number of partitions", "Tells who serves which slots."),
+    row("readonly", 1, SESSION, NONE, Front(FrontCommand::Readonly))
+        .about(Cluster, "3.0.0", "O(1)", "Lets a replica answer this connection's reads; they may be older than the leader's."),
+    row("readwrite", 1, SESSION, NONE, Front(FrontCommand::Readwrite))
+        .about(Cluster, "3.0.0", "O(1)", "Takes READONLY back."),
     // The node.
     row("bgsave", -1, OPERATE, NONE, Front(FrontCommand::Bgsave))
         .about(Server, "1.0.0", "O(1)", "Begins a snapshot; the node goes on serving."),

@@ -113,7 +113,11 @@ impl Engine {
                 self.parked
                     .push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
             }
-            Err(error @ (StoreError::TooLarge { .. } | StoreError::TooManyChunks { .. })) => {
+            Err(
+                error @ (StoreError::TooLarge { .. }
+                | StoreError::TooManyChunks { .. }
+                | StoreError::BadEntry { .. }),
+            ) => {
                 self.send(from, refuse(format!("ERR {error}")));
             }
         }

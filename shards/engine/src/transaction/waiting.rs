@@ -68,6 +68,7 @@ impl Engine {
     #[must_use]
     pub fn wants_sync(&mut self) -> bool {
         self.waiting.iter().any(|waiting| matches!(waiting.until, Until::Durable(_)))
+            || self.group_wants_sync()
             || self.store.wants_sync()
     }
 

@@ -40,6 +40,7 @@ impl World {
             database,
             arguments: &arguments,
             own_core_only: false,
+            from_replica: false,
             slot,
             client: (0, client as u64),
         };

@@ -48,6 +48,7 @@ impl World {
             database: command.database,
             arguments: &arguments,
             own_core_only: false,
+            from_replica: false,
             client: (0, command.client as u64),
             slot: None,
         };
@@ -61,6 +62,7 @@ impl World {
                     self.release(at)?;
                 }
             }
+            Outcome::Elsewhere { .. } => return Err("a node that is alone serves all".into()),
             Outcome::Locked | Outcome::NoRoom => core.held.push(command),
             Outcome::Unfinished => {
                 core.is_unfinished = true;
@@ -86,6 +88,9 @@ impl World {
                         let words = words_of(answer, self.random.number());
                         let client = usize::try_from(ticket.0).expect("tickets are clients");
                         self.tell(client, &words)?;
+                    }
+                    Effect::Leader { .. } | Effect::Config { .. } | Effect::CloseFrom { .. } => {
+                        return Err("a node that is alone has no groups".into());
                     }
                 }
             }

@@ -275,7 +275,7 @@ impl World {
         };
         let segments_max = match settings.schedule {
             Schedule::FullDisk => [2, 3][random.index(2)],
-            _ => [3, 5, 8][random.index(3)],
+            _ => [3, 5, 10, 16][random.index(4)],
         };
         let names: Vec<(DatabaseId, Vec<u8>)> = (0..DATABASES)
             .flat_map(|database| (0..KEYS).map(move |key| (DatabaseId(database), key_name(key))))

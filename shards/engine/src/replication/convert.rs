@@ -1,0 +1,58 @@
+//! Owns the step between what the store keeps of a group and what Raft's driver knows.
+
+use hyperion_cluster::group::{Conf, Entry, GroupState as State, Position, RecoveredGroup, entry};
+use hyperion_store::{GroupState, RecoveredGroup as Found};
+
+/// What the store keeps of a state.
+pub(super) fn to_store(state: &State) -> GroupState {
+    GroupState {
+        term: state.term,
+        vote: state.vote,
+        commit: state.commit,
+        truncated_index: state.truncated.index,
+        truncated_term: state.truncated.term,
+        voters: state.encode_members(),
+    }
+}
+
+/// The bytes of a group's members, where nothing was dropped for a snapshot.
+pub(super) fn members(conf: &Conf) -> Vec<u8> {
+    State { conf: conf.clone(), ..State::default() }.encode_members()
+}
+
+/// What the store is told of a group that it does not know yet.
+pub(super) fn first_state(recovered: &RecoveredGroup) -> GroupState {
+    GroupState {
+        term: recovered.term,
+        vote: recovered.vote,
+        commit: recovered.commit,
+        truncated_index: recovered.truncated.index,
+        truncated_term: recovered.truncated.term,
+        voters: members(&recovered.conf),
+    }
+}
+
+/// What the driver begins with, of what a start found in the log. `None`: its members are not legible.
+#[must_use]
+pub fn recovered(found: Found) -> Option<RecoveredGroup> {
+    let (floor, conf) = State::decode_members(&found.state.voters)?;
+    let entries: Vec<Entry> = found
+        .entries
+        .into_iter()
+        .map(|one| entry(one.index, one.term, one.entry_type, one.payload))
+        .collect();
+    Some(RecoveredGroup {
+        term: found.state.term,
+        vote: found.state.vote,
+        commit: found.state.commit,
+        applied: found.applied.0,
+        truncated: Position {
+            index: found.state.truncated_index,
+            term: found.state.truncated_term,
+        },
+        conf,
+        installing: found.is_installing,
+        floor,
+        entries,
+    })
+}

@@ -1,0 +1,336 @@
+//! Owns partitions on their way to replicas that lag too far behind, and on their way in: the live records, a part at a time.
+//!
+//! What is sent is not of one moment: each key comes with a value that it had meanwhile. Entries are absolute and follow from the
+//! snapshot's index on, so the replica is right when it has those too; until then it neither votes nor serves.
+
+use super::convert::members;
+use super::{Engine, Replication};
+use crate::effect::Effect;
+use hyperion_cluster::group::{Conf, Message, Position};
+use hyperion_model::GroupId;
+use hyperion_store::{PartitionCursor, StoreError};
+use std::collections::VecDeque;
+
+/// Bytes of one part, about.
+const PART_BYTES: usize = 128 << 10;
+/// Parts that may be under way to one replica.
+const WINDOW: u64 = 8;
+/// Parts of all partitions that one turn reads.
+const PARTS_A_TURN: usize = 2;
+/// Partitions that a core sends at once.
+const SENDING_MAX: usize = 4;
+/// When the first word of a transfer is said again.
+const AGAIN_NS: u64 = 500_000_000;
+/// How long a replica may be silent.
+const PATIENCE_NS: u64 = 10_000_000_000;
+
+/// A step of a snapshot between two nodes.
+#[derive(Debug)]
+pub enum SnapshotStep {
+    /// Comes first: what the replica steps in the end.
+    Begin(Box<Message>),
+    /// The part of this number.
+    Part(u64, Vec<u8>),
+    /// So many parts were sent: that was all.
+    End(u64),
+    /// The part of this number is wanted next.
+    Ack(u64),
+    /// The other side gives it up.
+    Abort,
+}
+
+/// A step, with where it goes or comes from.
+#[derive(Debug)]
+pub struct SnapshotMail {
+    /// The other node.
+    pub node: u32,
+    /// The group.
+    pub group: GroupId,
+    /// The sender's number for the transfer.
+    pub transfer: u64,
+    /// The step.
+    pub step: SnapshotStep,
+}
+
+/// A partition on its way out.
+#[derive(Debug)]
+pub(super) struct Sending {
+    node: u32,
+    group: GroupId,
+    transfer: u64,
+    message: Box<Message>,
+    /// When it was last begun; nothing came back yet.
+    begun_ns: Option<u64>,
+    /// Where the next part begins; `None`: all were sent.
+    cursor: Option<PartitionCursor>,
+    sent: u64,
+    acked: Option<u64>,
+    has_ended: bool,
+    heard_ns: u64,
+}
+
+/// A partition on its way in.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    node: u32,
+    group: GroupId,
+    transfer: u64,
+    message: Option<Box<Message>>,
+    /// The store has dropped what it had.
+    has_begun: bool,
+    next: u64,
+    /// Parts that found no room yet, from `next` on.
+    parts: VecDeque<Vec<u8>>,
+    /// All parts are there and the group has stepped the message: so many, to be acknowledged once that is in force.
+    count: Option<u64>,
+    heard_ns: u64,
+}
+
+impl Replication {
+    fn mail(&mut self, node: u32, group: GroupId, transfer: u64, step: SnapshotStep) {
+        self.snapshots.push(SnapshotMail { node, group, transfer, step });
+    }
+
+    /// A replica lags behind what is kept: it gets all.
+    pub(super) fn begin_sending(&mut self, node: u32, group: GroupId, message: Box<Message>) {
+        let is_under_way = |it: &Sending| it.node == node && it.group == group;
+        if self.sending.iter().any(is_under_way) || self.sending.len() >= SENDING_MAX {
+            self.groups.snapshot_done(group, u64::from(node), false);
+            return;
+        }
+        self.transfers += 1;
+        self.sending.push(Sending {
+            node,
+            group,
+            transfer: self.now_ns ^ self.transfers << 48,
+            message,
+            begun_ns: None,
+            cursor: Some(PartitionCursor::default()),
+            sent: 0,
+            acked: None,
+            has_ended: false,
+            heard_ns: self.now_ns,
+        });
+    }
+
+    /// Transfers whose other side is silent, or gone, are given up.
+    pub(super) fn give_up_snapshots(&mut self, lost: Option<u32>) {
+        let now_ns = self.now_ns;
+        let is_over = |node: u32, heard_ns: u64| {
+            lost == Some(node) || now_ns.saturating_sub(heard_ns) > PATIENCE_NS
+        };
+        for it in self.sending.extract_if(.., |it| is_over(it.node, it.heard_ns)) {
+            self.groups.snapshot_done(it.group, u64::from(it.node), false);
+        }
+        // What came so far stays marked as a part: the next leader, or the same, begins anew.
+        self.receiving.retain(|it| !is_over(it.node, it.heard_ns));
+    }
+}
+
+impl Engine {
+    /// Takes a step of a snapshot from another node.
+    pub fn snapshot_mail(&mut self, mail: SnapshotMail) {
+        let Some(replication) = &mut self.replication else { return };
+        let SnapshotMail { node, group, transfer, step } = mail;
+        let now_ns = replication.now_ns;
+        match step {
+            SnapshotStep::Begin(_)
+                if let Some(it) =
+                    replication.receiving.iter_mut().find(|it| it.transfer == transfer) =>
+            {
+                if it.has_begun && it.next == 0 {
+                    replication.mail(node, group, transfer, SnapshotStep::Ack(0));
+                }
+            }
+            SnapshotStep::Begin(message) => {
+                if let Err(error) = replication.groups.install_begin(group, &message) {
+                    let _ = error;
+                    replication.mail(node, group, transfer, SnapshotStep::Abort);
+                    return;
+                }
+                replication.receiving.retain(|it| it.group != group);
+                replication.receiving.push(Receiving {
+                    node,
+                    group,
+                    transfer,
+                    message: Some(message),
+                    has_begun: false,
+                    next: 0,
+                    parts: VecDeque::new(),
+                    count: None,
+                    heard_ns: now_ns,
+                });
+                if let (Some(serving), Some(partition)) = (&mut self.serving, group.partition()) {
+                    serving.set_copy(partition, false);
+                }
+            }
+            SnapshotStep::Ack(next) => {
+                let sending = replication.sending.iter_mut().find(|it| it.transfer == transfer);
+                if let Some(sending) = sending.filter(|it| it.node == node) {
+                    sending.acked = Some(next);
+                    sending.heard_ns = now_ns;
+                }
+            }
+            SnapshotStep::Abort => {
+                let is_it = |it: &mut Sending| it.transfer == transfer && it.node == node;
+                for it in replication.sending.extract_if(.., is_it) {
+                    replication.groups.snapshot_done(it.group, u64::from(node), false);
+                }
+                replication.receiving.retain(|it| it.transfer != transfer);
+            }
+            SnapshotStep::Part(number, bytes) => {
+                let place = replication.receiving.iter_mut().find(|it| it.transfer == transfer);
+                let expected = |it: &&mut Receiving| it.next + it.parts.len() as u64 == number;
+                let Some(it) = place.filter(|it| it.has_begun).filter(expected) else { return };
+                it.heard_ns = now_ns;
+                it.parts.push_back(bytes);
+                self.install_parts();
+            }
+            SnapshotStep::End(count) => {
+                let place = replication.receiving.iter_mut().find(|it| it.transfer == transfer);
+                let Some(it) = place.filter(|it| it.next == count) else { return };
+                it.count = Some(count);
+                if let Some(message) = it.message.take() {
+                    // A message that is late by now changes nothing, and the leader begins anew.
+                    let _ = replication.groups.step(group, *message);
+                }
+            }
+        }
+    }
+
+    /// Moves steps for other nodes into `out`.
+    pub fn take_snapshots(&mut self, out: &mut Vec<SnapshotMail>) {
+        if let Some(replication) = &mut self.replication {
+            out.append(&mut replication.snapshots);
+        }
+    }
+
+    /// Takes over the parts that have come, as far as there is room.
+    fn install_parts(&mut self) {
+        let Some(replication) = &mut self.replication else { return };
+        let mut mails = Vec::new();
+        replication.receiving.retain_mut(|it| {
+            while let Some(bytes) = it.parts.front() {
+                if it.group == GroupId::METADATA {
+                    self.effects.push(Effect::Config { config: bytes.clone() });
+                } else {
+                    match self.store.install_chunk(it.group, bytes) {
+                        Ok(()) => {}
+                        Err(StoreError::NoRoom { .. }) => {
+                            // It waits for room, and its sender is told that it is still wanted.
+                            if replication.now_ns > it.heard_ns + AGAIN_NS {
+                                it.heard_ns = replication.now_ns;
+                                let step = SnapshotStep::Ack(it.next);
+                                mails.push((it.node, it.group, it.transfer, step));
+                            }
+                            return true;
+                        }
+                        Err(_) => {
+                            mails.push((it.node, it.group, it.transfer, SnapshotStep::Abort));
+                            return false;
+                        }
+                    }
+                }
+                it.parts.pop_front();
+                it.next += 1;
+                mails.push((it.node, it.group, it.transfer, SnapshotStep::Ack(it.next)));
+            }
+            true
+        });
+        for (node, group, transfer, step) in mails {
+            replication.mail(node, group, transfer, step);
+        }
+    }
+
+    /// Goes on with snapshots: a bounded number of parts a turn.
+    pub(super) fn pump_snapshots(&mut self) {
+        self.install_parts();
+        let Some(replication) = &mut self.replication else { return };
+        let mut fresh = Vec::new();
+        for it in replication.receiving.iter_mut().filter(|it| !it.has_begun) {
+            if self.store.group_state(it.group).is_some()
+                && self.store.install_begin(it.group).is_ok()
+            {
+                it.has_begun = true;
+                fresh.push((it.node, it.group, it.transfer));
+            }
+        }
+        for (node, group, transfer) in fresh {
+            replication.mail(node, group, transfer, SnapshotStep::Ack(0));
+        }
+        let now_ns = replication.now_ns;
+        let mut parts = 0;
+        let mut mails = Vec::new();
+        for it in &mut replication.sending {
+            let Some(acked) = it.acked else {
+                // The link may have been cut under the first word of it.
+                if it.begun_ns.is_none_or(|begun_ns| now_ns > begun_ns + AGAIN_NS) {
+                    it.begun_ns = Some(now_ns);
+                    let message = it.message.clone();
+                    mails.push((it.node, it.group, it.transfer, SnapshotStep::Begin(message)));
+                }
+                continue;
+            };
+            // What was acknowledged is more than was sent once the end is.
+            while parts < PARTS_A_TURN && it.sent.saturating_sub(acked) < WINDOW {
+                let Some(cursor) = it.cursor else { break };
+                let mut bytes = Vec::new();
+                it.cursor = match it.group.partition() {
+                    Some(partition) => {
+                        self.store.partition_scan(partition, cursor, PART_BYTES, &mut bytes)
+                    }
+                    None => {
+                        bytes.extend_from_slice(&replication.config);
+                        None
+                    }
+                };
+                mails.push((it.node, it.group, it.transfer, SnapshotStep::Part(it.sent, bytes)));
+                it.sent += 1;
+                parts += 1;
+            }
+            if it.cursor.is_none() && acked == it.sent && !it.has_ended {
+                it.has_ended = true;
+                mails.push((it.node, it.group, it.transfer, SnapshotStep::End(it.sent)));
+            }
+        }
+        for (node, group, transfer, step) in mails {
+            replication.mail(node, group, transfer, step);
+        }
+        // The end is acknowledged by one more than there are parts.
+        let is_done = |it: &mut Sending| it.has_ended && it.acked.is_some_and(|it_| it_ > it.sent);
+        for it in replication.sending.extract_if(.., is_done) {
+            replication.groups.snapshot_done(it.group, u64::from(it.node), true);
+        }
+    }
+
+    /// Whether parts wait for another turn.
+    #[must_use]
+    pub fn has_snapshot_work(&self) -> bool {
+        self.replication.as_ref().is_some_and(|replication| {
+            replication.sending.iter().any(|it| {
+                it.acked.is_some_and(|acked| {
+                    it.cursor.is_some() && it.sent.saturating_sub(acked) < WINDOW
+                })
+            })
+        })
+    }
+
+    /// The records of a snapshot are the group's state from now on. `false`: there is no room to say so.
+    pub(super) fn install_snapshot(&mut self, group: GroupId, at: Position, conf: &Conf) -> bool {
+        let voters = members(conf);
+        if self.store.install_end(group, (at.index, at.term), &voters).is_err() {
+            return false;
+        }
+        let Some(replication) = &mut self.replication else { return true };
+        let done: Vec<Receiving> =
+            replication.receiving.extract_if(.., |it| it.group == group).collect();
+        for it in done {
+            let count = it.count.unwrap_or(it.next);
+            replication.mail(it.node, group, it.transfer, SnapshotStep::Ack(count + 1));
+        }
+        if let (Some(serving), Some(partition)) = (&mut self.serving, group.partition()) {
+            serving.set_copy(partition, true);
+        }
+        true
+    }
+}
