@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
@@ -43,13 +44,13 @@ pub(crate) struct Flags {
     pub(crate) unix: Option<String>,
     /// When a write is answered: after its sync, after its write, or after its write without any
     /// sync.
-    #[arg(long, value_enum, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", value_parser = word(Durability::WORDS))]
     pub(crate) durability: Option<Durability>,
     /// The memory that the data may take, such as 8GiB.
     #[arg(long, value_name = "SIZE", value_parser = Size::parse)]
     pub(crate) memory: Option<Size>,
     /// Where data is kept: in segment files too, or in memory alone.
-    #[arg(long, value_enum, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = word(Storage::WORDS))]
     pub(crate) storage: Option<Storage>,
     /// Check the flags and the config, say what is wrong, and stop.
     #[arg(long)]
@@ -60,7 +61,7 @@ pub(crate) struct Flags {
     #[arg(long)]
     pub(crate) repair: bool,
     /// How much is logged.
-    #[arg(long, value_enum, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = word(LogLevel::WORDS))]
     pub(crate) log_level: Option<LogLevel>,
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -128,6 +129,17 @@ fn one_sentence(rendered: &str) -> String {
 
 fn cores(text: &str) -> Result<String, String> {
     CoreChoice::parse(text).map(|_| text.to_owned())
+}
+
+/// Reads one of a few words, each with its value and what it says.
+fn word<T: Copy + Send + Sync + 'static>(
+    words: &'static [(T, &'static str, &'static str)],
+) -> impl TypedValueParser<Value = T> {
+    let possible = words.iter().map(|(_, word, meaning)| PossibleValue::new(*word).help(*meaning));
+    PossibleValuesParser::new(possible).map(move |given| {
+        let known = words.iter().find(|(_, word, _)| *word == given);
+        known.expect("the parser lets these words through alone").0
+    })
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

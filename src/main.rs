@@ -1,12 +1,14 @@
 //! The node of Hyperion: reads flags, serves, and says in one sentence why it does not.
 #![forbid(unsafe_code)]
 
+mod cluster;
 mod config;
 mod flags;
 mod front;
 mod http;
 mod log;
 mod node;
+mod peers;
 mod remedy;
 mod snapshot;
 

@@ -23,6 +23,8 @@ pub(crate) struct CommandHead {
     pub(crate) arguments: u32,
     /// The slot of its key, if it has one key.
     pub(crate) slot: Option<u16>,
+    /// It reads, and its client takes what a replica says.
+    pub(crate) from_replica: bool,
 }
 
 /// The commands that one core has for another in one turn.
@@ -79,6 +81,8 @@ pub(crate) struct ReplyBatch {
     /// Answers that go on with a long string: the answer's place among the heads, the string's length, and its handle at the core that
     /// answers.
     pub(crate) later: Vec<(usize, u64, Handle)>,
+    /// What they observed may never take effect: the clients' connections are to end.
+    pub(crate) is_lost: bool,
 }
 
 /// What one core has for another's clients and about its own, in one turn.
@@ -111,6 +115,7 @@ impl Parcel {
         replies.bytes.clear();
         replies.bytes.shrink_to(PARCEL_KEEP_BYTES);
         replies.observed = 0;
+        replies.is_lost = false;
         replies.later.clear();
     }
 }

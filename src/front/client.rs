@@ -24,6 +24,8 @@ pub(crate) enum Hold {
     Drain,
     /// The client does not read.
     Output,
+    /// The turn has run long enough: the next goes on with it.
+    Turn,
 }
 
 /// Which answers a client wants.
@@ -94,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) library_version: String,
     pub(crate) reply_mode: ReplyMode,
     pub(crate) no_evict: bool,
+    /// READONLY: a replica may answer its reads.
+    pub(crate) reads_from_replicas: bool,
     pub(crate) last_command: &'static str,
 }
 
@@ -108,6 +112,7 @@ impl Session {
             library_version: String::new(),
             reply_mode: ReplyMode::On,
             no_evict: false,
+            reads_from_replicas: false,
             last_command: "NULL",
         }
     }

@@ -83,6 +83,7 @@ impl NodeCore {
             own_core_only: client.own_core_only,
             client: (self.index, client_word(client.connection)),
             slot,
+            from_replica: client.session.reads_from_replicas && !spec.writes(),
         };
         let progress = match self.engine.route(&request) {
             Route::Here => self.run_here(client, &request),
@@ -115,6 +116,15 @@ impl NodeCore {
                 Progress::Ran
             }
             Route::Front => self.run_front(io, client, spec, arguments),
+            Route::Elsewhere { slot } => {
+                let line = self.moved(slot);
+                self.answer(client, |reply| reply.error(&line));
+                Progress::Ran
+            }
+            Route::CrossSlot => {
+                self.answer(client, |reply| reply.error(CROSS_SLOT));
+                Progress::Ran
+            }
         };
         if progress == Progress::Ran {
             self.counters.commands[spec.index()] += 1;
@@ -142,6 +152,12 @@ impl NodeCore {
         let later = replies.later;
         let observed = match outcome {
             Outcome::Done { observed } => observed,
+            Outcome::Elsewhere { slot } => {
+                buffer.truncate(before);
+                let line = self.moved(slot);
+                self.answer(client, |reply| reply.error(&line));
+                return Progress::Ran;
+            }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
                 buffer.truncate(before);
                 self.is_unfinished |= outcome == Outcome::Unfinished;
@@ -198,11 +214,20 @@ impl NodeCore {
             protocol: client.session.protocol,
             arguments,
             slot: request.slot,
+            from_replica: request.from_replica,
         };
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
         Progress::Ran
+    }
+
+    /// The line that sends a client to the node that serves `slot`.
+    pub(super) fn moved(&self, slot: u16) -> String {
+        self.view.as_ref().map_or_else(
+            || format!("CLUSTERDOWN slot {slot} is served by nobody; try again"),
+            |view| view.moved(slot),
+        )
     }
 
     /// The client's commands wait until something changes on this core.
@@ -298,6 +323,7 @@ pub(super) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
+const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 
 fn owned(arguments: &[&[u8]]) -> Vec<Vec<u8>> {

@@ -9,8 +9,8 @@ use hyperion_wire::{Limits, Parsed, Span};
 use super::client::{Client, Hold};
 use super::execute::Progress;
 use super::limits::{
-    ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD,
-    OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
+    ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_LATE_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX,
+    LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
 };
 use crate::node::{Io, NodeCore};
 
@@ -125,6 +125,13 @@ impl NodeCore {
         }
     }
 
+    /// Goes on with the clients for whom the last turn had no time, in order.
+    pub(crate) fn run_late(&mut self, io: &mut Io) {
+        for connection in std::mem::take(&mut self.late) {
+            self.unhold(io, connection, Hold::Turn);
+        }
+    }
+
     /// Runs the commands in `input`, as far as they are whole and may run. Gives the bytes that are done with.
     fn run_input(&mut self, io: &mut Io, client: &mut Client, input: &[u8]) -> usize {
         let mut lines = std::mem::take(&mut self.lines);
@@ -172,6 +179,13 @@ impl NodeCore {
             }
             at = end;
             match ahead {
+                // What one receive brings is run whole.
+                Ahead::Full if input.len() - at > INPUT_LATE_BYTES && io.is_part_over() => {
+                    client.parser.reset();
+                    client.hold = Hold::Turn;
+                    self.late.push(client.connection);
+                    return at;
+                }
                 Ahead::Full => {}
                 Ahead::Dry => return at,
                 Ahead::Broken(error) => {

@@ -14,6 +14,8 @@ pub(crate) const STREAM_PART_BYTES: usize = 256 << 10;
 pub(crate) const GATHER_BYTES: usize = 16 << 10;
 /// Unread input of a waiting client above which nothing more is received from it.
 pub(crate) const INPUT_PAUSE_BYTES: usize = 1 << 20;
+/// Unread input of a client above which the rest waits for the next turn when the time of this one is up.
+pub(crate) const INPUT_LATE_BYTES: usize = 64 << 10;
 /// An input buffer above this size is given back when it is empty.
 pub(crate) const INPUT_KEEP_BYTES: usize = 64 << 10;
 /// An output buffer above this size is given back when it is sent.

@@ -17,4 +17,6 @@ pub(crate) use commands::{FrontAsk, FrontPart};
 pub(crate) use http::HttpDoor;
 pub(crate) use input::Lines;
 pub(crate) use peers::ParkedCommands;
+#[cfg(test)]
+pub(crate) use replies::Replies;
 pub(crate) use streams::StreamMail;

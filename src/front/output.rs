@@ -21,13 +21,13 @@ struct Lane {
 }
 
 /// An answer that came before those that were owed earlier.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Paid {
     length: usize,
     /// What it observed of this core's log.
     observed: u64,
-    /// The string that follows on its bytes.
-    stream: Option<Stream>,
+    /// The string that follows on its bytes; seldom there, so it lies apart.
+    stream: Option<Box<Stream>>,
 }
 
 /// An answer that is owed, in the order of the commands.
@@ -127,7 +127,7 @@ impl Output {
         observed: u64,
         stream: Stream,
     ) {
-        self.pay(core, Paid { length, observed, stream: Some(stream) });
+        self.pay(core, Paid { length, observed, stream: Some(Box::new(stream)) });
     }
 
     fn pay(&mut self, core: u16, paid: Paid) {
@@ -169,7 +169,32 @@ impl Output {
     /// All strings that are on their way or will be: the client has gone.
     pub(crate) fn streams(&self) -> impl Iterator<Item = Stream> + '_ {
         let waiting = self.lanes.iter().flat_map(|lane| &lane.answers);
-        self.stream.into_iter().chain(waiting.filter_map(|paid| paid.stream))
+        self.stream.into_iter().chain(waiting.filter_map(|paid| paid.stream.as_deref().copied()))
+    }
+
+    /// An answer of another core came, which has observed nothing that is not released: it goes straight to the end where it is
+    /// the next in order, and to its lane otherwise. [`Output::merge`] must follow the last of them.
+    #[inline]
+    pub(crate) fn arrived(&mut self, core: u16, answer: &[u8], released: u64) {
+        if self.owed.front().is_some_and(|owed| owed.core != core) {
+            self.merge(released);
+        }
+        let lane = &mut self.lanes[usize::from(core)];
+        match self.owed.front() {
+            Some(&Owed { core: next, silent })
+                if next == core && self.stream.is_none() && lane.answers.is_empty() =>
+            {
+                if !silent {
+                    self.bytes.extend_from_slice(answer);
+                }
+                self.owed.pop_front();
+                self.mark(0, released);
+            }
+            _ => {
+                lane.bytes.extend_from_slice(answer);
+                self.paid(core, answer.len(), 0);
+            }
+        }
     }
 
     /// Moves what is in order now from the lanes to the end.
@@ -190,7 +215,7 @@ impl Output {
             }
             self.owed.pop_front();
             self.mark(observed, released);
-            self.stream = stream;
+            self.stream = stream.map(|stream| *stream);
         }
     }
 
@@ -213,6 +238,11 @@ impl Output {
         for mark in &mut self.marks {
             mark.end -= end;
         }
+    }
+
+    /// Whether something waits for the log beyond `position`.
+    pub(crate) fn observes_beyond(&self, position: u64) -> bool {
+        self.marks.iter().any(|mark| mark.position > position)
     }
 
     /// Whether something waits for the log.
@@ -272,5 +302,27 @@ mod tests {
         assert!(output.is_in_order());
         assert_eq!(taken(&mut output, 6), b"", "one buffer, one mark at its end");
         assert_eq!(taken(&mut output, 7), b"oneowntwolast");
+    }
+
+    #[test]
+    fn answers_that_arrive_are_in_order_whichever_core_is_first() {
+        // Our own core is 0. Of the others' answers some are the next in order, some are not, and one is not wanted.
+        let owed = [(1, false), (0, false), (1, false), (2, false), (1, true), (1, false)];
+        for order in [[1, 1, 1, 1, 2], [2, 1, 1, 1, 1], [1, 2, 1, 1, 1], [1, 1, 2, 1, 1]] {
+            let (mut output, mut sent) = (Output::default(), 0);
+            for (core, silent) in owed {
+                output.owe(core, silent);
+            }
+            output.lane_buffer(0).extend_from_slice(b"own ");
+            output.paid(0, 4, 5);
+            for core in order {
+                sent += usize::from(core == 1);
+                let answer = if core == 2 { "two ".to_owned() } else { format!("one{sent} ") };
+                output.arrived(core, answer.as_bytes(), 9);
+            }
+            output.merge(9);
+            assert!(output.is_in_order(), "{order:?}");
+            assert_eq!(taken(&mut output, 9), b"one1 own one2 two one4 ", "{order:?}");
+        }
     }
 }

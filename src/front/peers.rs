@@ -93,6 +93,7 @@ impl NodeCore {
             arguments,
             own_core_only: false,
             slot,
+            from_replica: head.from_replica,
             client: (from, client_word(head.connection)),
         };
         let replies = &mut self.links[usize::from(from)].open.replies;
@@ -113,6 +114,15 @@ impl NodeCore {
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
+                true
+            }
+            Outcome::Elsewhere { slot } => {
+                replies.bytes.truncate(before);
+                let line = self.moved(slot);
+                let replies = &mut self.links[usize::from(from)].open.replies;
+                Replies::new(&mut replies.bytes, head.protocol).error(&line);
+                let length = replies.bytes.len() - before;
+                replies.heads.push(ReplyHead { connection: head.connection, length });
                 true
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
@@ -154,7 +164,19 @@ impl NodeCore {
                 self.park_owned(from, head, arguments);
             }
         }
-        for connection in std::mem::take(&mut self.held) {
+        self.retried.append(&mut self.held);
+        self.go_on_retrying(io);
+    }
+
+    /// Lets our own clients try that something changed for. A crowd that waited for room has more to run than one turn: the rest
+    /// goes on in the next, and who is held again is not asked a second time.
+    pub(crate) fn go_on_retrying(&mut self, io: &mut Io) {
+        let crowd = std::mem::take(&mut self.retried);
+        for (number, &connection) in crowd.iter().enumerate() {
+            if number > 0 && io.is_part_over() {
+                self.retried.extend_from_slice(&crowd[number..]);
+                return;
+            }
             self.unhold(io, connection, Hold::Again);
         }
     }
@@ -170,47 +192,61 @@ impl NodeCore {
         self.clients.put_back(client);
     }
 
-    /// Answers for our clients came from another core.
+    /// Answers for our clients came from another core: those for one client lie side by side.
     fn take_replies(&mut self, io: &mut Io, from: u16, batch: &ReplyBatch) {
-        let mut at = 0;
+        if batch.is_lost {
+            for (_, bytes_left, handle) in &batch.later {
+                let (chunk, is_asked, bytes_left) = (0, false, *bytes_left);
+                let handle = *handle;
+                self.end_stream(Stream { core: from, handle, chunk, bytes_left, is_asked });
+            }
+            batch.heads.iter().for_each(|head| io.close(head.connection));
+            return;
+        }
+        let (mut number, mut rest) = (0, batch.bytes.as_slice());
         let released = self.engine.released_position();
         let mut later = batch.later.iter().peekable();
-        for (number, head) in batch.heads.iter().enumerate() {
-            let bytes = &batch.bytes[at..at + head.length];
-            at += head.length;
-            let stream = later.next_if(|(of, ..)| *of == number);
-            let stream = stream.map(|&(_, bytes_left, handle)| Stream {
-                core: from,
-                handle,
-                chunk: 0,
-                bytes_left,
-                is_asked: false,
-            });
-            let Some(client) = self.clients.get(head.connection) else {
-                stream.into_iter().for_each(|stream| self.end_stream(stream));
-                continue;
-            };
-            client.output.lane_buffer(from).extend_from_slice(bytes);
-            // What it observed of the other core's log was released before it was sent.
-            match stream {
-                Some(stream) => client.output.paid_in_parts(from, head.length, 0, stream),
-                None => client.output.paid(from, head.length, 0),
+        for heads in batch.heads.chunk_by(|one, next| one.connection == next.connection) {
+            let connection = heads[0].connection;
+            let mut client = self.clients.get(connection);
+            let mut gone: Vec<Stream> = Vec::new();
+            for head in heads {
+                let bytes =
+                    rest.split_off(..head.length).expect("a batch holds what its heads name");
+                let stream = later.next_if(|(of, ..)| *of == number);
+                let stream = stream.map(|&(_, bytes_left, handle)| Stream {
+                    core: from,
+                    handle,
+                    chunk: 0,
+                    bytes_left,
+                    is_asked: false,
+                });
+                number += 1;
+                let Some(client) = &mut client else {
+                    gone.extend(stream);
+                    continue;
+                };
+                // What it observed of the other core's log was released before it was sent.
+                match stream {
+                    Some(stream) => {
+                        client.output.lane_buffer(from).extend_from_slice(bytes);
+                        client.output.paid_in_parts(from, head.length, 0, stream);
+                    }
+                    None => client.output.arrived(from, bytes, released),
+                }
+                client.note_remote_answer(head.length);
             }
-            client.note_remote_answer(head.length);
-            if !client.is_dirty {
-                client.is_dirty = true;
-                self.dirty.push(head.connection);
+            if let Some(client) = client {
+                client.output.merge(released);
+                if !client.is_dirty {
+                    client.is_dirty = true;
+                    self.dirty.push(connection);
+                }
+                if client.hold == Hold::Drain && client.output.is_in_order() {
+                    self.unhold(io, connection, Hold::Drain);
+                }
             }
-        }
-        for head in &batch.heads {
-            let Some(client) = self.clients.get(head.connection) else { continue };
-            if client.output.is_in_order() {
-                continue;
-            }
-            client.output.merge(released);
-            if client.hold == Hold::Drain && client.output.is_in_order() {
-                self.unhold(io, head.connection, Hold::Drain);
-            }
+            gone.into_iter().for_each(|stream| self.end_stream(stream));
         }
     }
 }

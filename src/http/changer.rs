@@ -2,16 +2,20 @@
 //! order.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, Sender};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use serde_json::json;
 
 use super::answer::Answer;
 use super::side::Busy;
 use super::view::NodeView;
-use crate::config::{Accepted, Keeper, Problem, Refused, Settings};
+use crate::config::{Accepted, Checked, Keeper, Problem, Refused, Settings};
+
+/// How long the cluster may take to agree on a config, and how often that is looked at.
+const AGREE_TIME: Duration = Duration::from_secs(5);
+const AGREE_LOOK: Duration = Duration::from_millis(250);
 
 /// Why a change is not in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(crate) enum ChangeError {
     Refused(Refused),
     /// It was accepted and written, but a core has not taken it; the sentence says which.
     NotApplied(String),
+    /// The cluster has not agreed on it in time.
+    NoMajority,
 }
 
 /// A change of settings in place.
@@ -33,6 +39,25 @@ pub(crate) enum Job {
     Propose { body: Vec<u8>, request: tiny_http::Request, came: Instant },
     /// Change settings in place, and call back.
     Amend { change: Change, reply: Reply },
+    /// The cluster has agreed on this config.
+    Adopt { config: Vec<u8> },
+}
+
+/// Hands a config to the cluster, which agrees on it or not; `false`: nobody can take it now.
+pub(crate) type ToCluster = Box<dyn Fn(Vec<u8>) -> bool + Send>;
+
+/// Who waits for the cluster to agree.
+enum Asker {
+    Http(tiny_http::Request),
+    Reply(Reply),
+}
+
+/// A config that the cluster was given.
+struct Proposed {
+    asker: Asker,
+    hash: String,
+    epoch: u64,
+    came: Instant,
 }
 
 /// The way to hand changes in, for any thread.
@@ -40,6 +65,13 @@ pub(crate) enum Job {
 pub(crate) struct Jobs(pub(super) Sender<Job>);
 
 impl Jobs {
+    /// The cluster has agreed on a config.
+    ///
+    /// Errors: [`Busy`] when too much waits: nothing was taken.
+    pub(crate) fn adopt(&self, config: Vec<u8>) -> Result<(), Busy> {
+        self.0.try_send(Job::Adopt { config }).map_err(|_| Busy)
+    }
+
     /// Changes settings in place, as `CONFIG SET` does; `reply` is called once, on another thread.
     ///
     /// Errors: [`Busy`] when too many changes wait; neither closure is called then.
@@ -61,6 +93,9 @@ pub(crate) struct Changer {
     /// A config was written that some core has not taken: the next accepted one is handed out in
     /// any case.
     apply_owed: bool,
+    /// Where a config goes that is not this node's alone.
+    to_cluster: Option<ToCluster>,
+    proposed: Vec<Proposed>,
 }
 
 impl Changer {
@@ -70,14 +105,33 @@ impl Changer {
         keeper: Arc<Mutex<Keeper>>,
         view: Arc<NodeView>,
         answer_time: Duration,
+        to_cluster: Option<ToCluster>,
     ) -> Self {
-        Self { keeper, view, answer_time, apply_owed: false }
+        let proposed = Vec::new();
+        Self { keeper, view, answer_time, apply_owed: false, to_cluster, proposed }
     }
 
     /// Works until the last sender is gone.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
-        for job in jobs {
+        loop {
+            let job = match jobs.recv_timeout(AGREE_LOOK) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.give_up();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             match job {
+                Job::Adopt { config } => self.adopt(&config),
+                Job::Propose { body, request, came } if self.to_cluster.is_some() => {
+                    let checked = self.keeper().check(&body);
+                    self.ask_cluster(checked, Asker::Http(request), came);
+                }
+                Job::Amend { change, reply } if self.to_cluster.is_some() => {
+                    let checked = self.keeper().check_amend(change);
+                    self.ask_cluster(checked, Asker::Reply(reply), Instant::now());
+                }
                 Job::Propose { body, request, came } => {
                     let answer = if came.elapsed() < self.answer_time {
                         self.propose(&body)
@@ -97,17 +151,65 @@ impl Changer {
         }
     }
 
+    fn keeper(&self) -> MutexGuard<'_, Keeper> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a config to the cluster, or answers at once.
+    fn ask_cluster(&mut self, checked: Result<Checked, Refused>, asker: Asker, came: Instant) {
+        let outcome = match checked {
+            Ok(Checked::Same(accepted)) => Ok(accepted),
+            Err(refused) => Err(ChangeError::Refused(refused)),
+            Ok(Checked::Child(config)) => {
+                let bytes = config.to_text().into_bytes();
+                if self.to_cluster.as_ref().is_some_and(|to_cluster| to_cluster(bytes)) {
+                    let (hash, epoch) = (hyperion_cluster::config::hash(&config), config.epoch);
+                    self.proposed.push(Proposed { asker, hash, epoch, came });
+                    return;
+                }
+                Err(ChangeError::NoMajority)
+            }
+        };
+        answer_asker(asker, outcome);
+    }
+
+    /// Takes what the cluster has agreed on, and answers who waited for it.
+    fn adopt(&mut self, config: &[u8]) {
+        let mut adopted = None;
+        let outcome = self.guarded(|keeper| {
+            adopted = keeper.adopt(config)?;
+            Ok(adopted.clone().unwrap_or_else(|| keeper.unchanged()))
+        });
+        if let Err(error) = &outcome {
+            tracing::error!(
+                "the config that the cluster agreed on is not in force here: {error:?}"
+            );
+        }
+        let Some(accepted) = adopted else { return };
+        tracing::info!("the config of epoch {} is in force", accepted.config.epoch);
+        let epoch = accepted.config.epoch;
+        for waiting in self.proposed.extract_if(.., |it| it.epoch <= epoch) {
+            let own = if waiting.hash == accepted.hash {
+                outcome.clone()
+            } else {
+                // Somebody else's was first.
+                let (hash, diff) = (accepted.hash.clone(), Vec::new());
+                Err(ChangeError::Refused(Refused::Stale { epoch, hash, diff }))
+            };
+            answer_asker(waiting.asker, own);
+        }
+    }
+
+    /// Answers those who have waited too long for the cluster.
+    fn give_up(&mut self) {
+        for waiting in self.proposed.extract_if(.., |it| it.came.elapsed() > AGREE_TIME) {
+            answer_asker(waiting.asker, Err(ChangeError::NoMajority));
+        }
+    }
+
     /// Takes a whole config; the answer for the client.
     fn propose(&mut self, body: &[u8]) -> Answer {
-        match self.guarded(|keeper| keeper.propose(body)) {
-            Ok(accepted) => accepted_answer(&accepted),
-            Err(ChangeError::Refused(refused)) => refused_answer(&refused),
-            Err(ChangeError::NotApplied(sentence)) => Answer::error(
-                500,
-                &format!("the config was written but is not in force everywhere: {sentence}"),
-                "send the same config again, or start the node again",
-            ),
-        }
+        answer_of(&self.guarded(|keeper| keeper.propose(body)))
     }
 
     /// Runs a change so that a panic in it is an error of this change and not the end of the
@@ -136,6 +238,36 @@ impl Changer {
             self.apply_owed = false;
         }
         Ok(accepted)
+    }
+}
+
+/// Tells who asked what became of it.
+fn answer_asker(asker: Asker, outcome: Result<Accepted, ChangeError>) {
+    match asker {
+        // The client may have gone; it finds the outcome with GET /config.
+        Asker::Http(request) => drop(request.respond(answer_of(&outcome).into_response())),
+        Asker::Reply(reply) => {
+            if catch_unwind(AssertUnwindSafe(|| reply(outcome))).is_err() {
+                tracing::error!("the reply to a change of settings panicked");
+            }
+        }
+    }
+}
+
+fn answer_of(outcome: &Result<Accepted, ChangeError>) -> Answer {
+    match outcome {
+        Ok(accepted) => accepted_answer(accepted),
+        Err(ChangeError::Refused(refused)) => refused_answer(refused),
+        Err(ChangeError::NotApplied(sentence)) => Answer::error(
+            500,
+            &format!("the config was written but is not in force everywhere: {sentence}"),
+            "send the same config again, or start the node again",
+        ),
+        Err(ChangeError::NoMajority) => Answer::error(
+            503,
+            "no majority of the nodes has agreed on the config in time: whether it will be in force is not known",
+            "GET /config tells; send it again when a majority is up",
+        ),
     }
 }
 

@@ -17,7 +17,7 @@ mod tests;
 mod view;
 
 pub(crate) use answer::refusal;
-pub(crate) use changer::{ChangeError, Jobs};
+pub(crate) use changer::{ChangeError, Jobs, ToCluster};
 pub(crate) use front::{CONTINUE, Progress, RequestReader};
 pub(crate) use limits::{BODY_DEADLINE_S, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX};
 #[cfg(test)]

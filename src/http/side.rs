@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::answer::Answer;
-use super::changer::{Changer, Jobs};
+use super::changer::{Changer, Jobs, ToCluster};
 use super::courier;
 use super::limits::{
     ANSWER_DEADLINE_S, CHANGES_WAITING_MAX, HANDLERS, HTTP_CONNECTIONS_MAX, STACK_BYTES,
@@ -35,6 +35,8 @@ pub(crate) struct Bridge {
     pub(crate) view: NodeView,
     /// Takes the answers.
     pub(crate) answered: Answered,
+    /// Where a config goes that is not this node's alone.
+    pub(crate) to_cluster: Option<ToCluster>,
 }
 
 /// Too much waits: nothing was taken; try again later.
@@ -81,7 +83,8 @@ impl HttpSide {
         let (jobs, job_receiver) = bounded(CHANGES_WAITING_MAX);
         let (handled, handled_receiver) = bounded(HTTP_CONNECTIONS_MAX);
 
-        let changer = Changer::new(bridge.keeper, Arc::clone(&view), answer_time);
+        let changer =
+            Changer::new(bridge.keeper, Arc::clone(&view), answer_time, bridge.to_cluster);
         spawn("http-changer", move || changer.run(&job_receiver))?;
         let handler = Handler { published, view, jobs: jobs.clone() };
         for _ in 0..HANDLERS {

@@ -69,6 +69,8 @@ pub(super) struct Commit {
 
 impl NodeCore {
     pub(super) fn end_turn(&mut self, io: &mut Io) {
+        io.begin_part();
+        self.go_on_retrying(io);
         if std::mem::take(&mut self.commit.has_room) {
             self.engine.room_came();
             self.retry_held(io);
@@ -85,9 +87,12 @@ impl NodeCore {
         if !self.stopping && self.clean() {
             io.wake_again();
         }
+        self.hear_of_peers();
+        self.drive_groups();
         self.hold(io);
         for _ in 0..ROUNDS {
             self.write_batch(io);
+            self.drive_groups();
             self.engine.settle();
             self.carry_out(io);
             if self.engine.take_unlocked() {
@@ -100,8 +105,10 @@ impl NodeCore {
             }
         }
         self.write_batch(io);
+        self.drive_groups();
         self.engine.settle();
         self.carry_out(io);
+        self.flush_peers(io);
         if std::mem::take(&mut self.commit.may_free) && self.engine.store().has_emptied() {
             self.free_segments(io);
         }
@@ -110,12 +117,17 @@ impl NodeCore {
         let holds = self.snapshot.holds();
         if !holds {
             self.pump_streams(io);
-            self.flush(io);
+            // Before the sends: the other cores begin while the kernel carries ours.
             self.post_mail(io);
+            self.flush(io);
         }
         self.ask_for_segments();
         if self.engine.has_open_batch() && self.commit.direct_left == 0
             || !self.dirty.is_empty() && !holds
+            || self.engine.has_snapshot_work()
+            || !self.late.is_empty()
+            || !self.retried.is_empty()
+            || self.is_unfinished
         {
             io.wake_again();
         }
@@ -154,7 +166,7 @@ impl NodeCore {
         let store = self.engine.store();
         let is_direct = self.engine.settings().durability == Durability::Always
             && self.commit.sync.is_none()
-            && store.durable_position() == store.written_position();
+            && store.all_written_is_durable();
         if is_direct && self.commit.is_held {
             return;
         }
@@ -228,6 +240,9 @@ impl NodeCore {
                     self.links[usize::from(to.0)].backlog.push_back(Mail::Engine(mail));
                 }
                 Effect::Finished { ticket, answer } => self.finished(io, ticket, answer),
+                Effect::Config { config } => self.config_agreed(&config),
+                Effect::Leader { partition, leader } => self.leader_news(partition, leader),
+                Effect::CloseFrom { position } => self.close_from(io, position),
             }
         }
         self.effects = effects;

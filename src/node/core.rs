@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use hyperion_engine::{Effect, Engine, Mail as EngineMail, Ticket};
-use hyperion_model::CoreId;
+use hyperion_engine::{Effect, Engine, Leader, Mail as EngineMail, Outgoing, SnapshotMail, Ticket};
+use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
 use hyperion_wire::Limits;
 
@@ -20,12 +20,15 @@ use super::commit::Commit;
 use super::figures::{Baseline, Counters};
 use super::links::Link;
 use super::rates::Rates;
+use super::replication::Unformed;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
-use crate::config::{Accepted, Resolved};
+use crate::cluster::{ClusterView, Formation};
+use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, StreamMail};
 use crate::http::Jobs;
+use crate::peers::{Dialed, Peers, RaftMessage};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
@@ -42,6 +45,20 @@ pub(crate) enum Mail {
     Part(Ticket, FrontPart),
     /// A step of a long string on its way to a client.
     Stream(StreamMail),
+    /// A peer has connected, and the receiver is to hear it.
+    Peer(Socket),
+    /// Messages of a peer for groups of the receiver.
+    Raft(Vec<(GroupId, Box<RaftMessage>)>),
+    /// A peer asks whether the cluster is formed, or (with what it says) tells.
+    Formation(u32, Option<Vec<u8>>),
+    /// The cluster is formed.
+    Formed,
+    /// A config that another node was given.
+    Propose(Vec<u8>),
+    /// A step of a snapshot of another node.
+    Snapshot(Box<SnapshotMail>),
+    /// Who leads a partition of the sender.
+    Leader(PartitionId, Leader),
 }
 
 /// What other threads send a core.
@@ -56,6 +73,10 @@ pub(crate) enum Note {
     Amended(Ticket, Box<Result<Accepted, String>>),
     /// A step of a snapshot.
     Snapshot(SnapshotNote),
+    /// A connection to a peer was made, or was not.
+    Dialed(Dialed),
+    /// A config for the cluster to agree on.
+    Propose(Vec<u8>),
     /// Finish what was begun and leave.
     Stop,
 }
@@ -70,6 +91,8 @@ pub(crate) struct Shared {
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
     pub(crate) postboxes: Postboxes<Note>,
+    /// The config in force.
+    pub(crate) published: Arc<Published>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
     /// The way to ask for a snapshot.
@@ -88,6 +111,8 @@ pub(crate) enum Door {
     OwnCore,
     /// HTTP.
     Http,
+    /// Other nodes.
+    Peer,
 }
 
 /// One core of the node.
@@ -97,11 +122,30 @@ pub(crate) struct NodeCore {
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: Arc<Resolved>,
     pub(crate) limits: Limits,
+    /// Who serves what, where there are several nodes.
+    pub(crate) view: Option<Arc<ClusterView>>,
+    /// The links to other nodes.
+    pub(crate) peers: Option<Peers>,
+    /// Whether and with whom the cluster is formed; the first core finds out.
+    pub(super) formation: Option<Formation>,
+    /// The groups of this core, until the cluster is formed.
+    pub(super) unformed: Option<Unformed>,
+    /// The newest term of each partition without a copy here.
+    pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
+    /// The epoch of the config that replicas get which lag too far behind.
+    pub(super) shown_epoch: u64,
+    pub(super) outgoing: Vec<Outgoing>,
+    /// Ticks of the groups since the last one of everything.
+    pub(super) ticks: u32,
     pub(crate) clients: Clients,
     /// Clients with something to send.
     pub(crate) dirty: Vec<ConnectionId>,
+    /// Clients whose commands wait for the next turn.
+    pub(crate) late: Vec<ConnectionId>,
     /// Clients whose commands wait for a change on this core.
     pub(crate) held: Vec<ConnectionId>,
+    /// Those of them that something changed for, and that have not tried again.
+    pub(crate) retried: Vec<ConnectionId>,
     /// Clients with answers that wait for the log.
     pub(super) waiting: Vec<ConnectionId>,
     /// Clients whose answers wait for other cores' answers.
@@ -148,13 +192,17 @@ pub(crate) struct NodeCore {
 }
 
 impl NodeCore {
-    /// Begins the turn once, before the first thing that happens in it.
+    /// Begins the turn once, before the first thing that happens in it: with those for whom the last one had no time.
     #[inline]
-    fn begin(&mut self, io: &Io) {
+    fn begin(&mut self, io: &mut Io) {
         if !self.begun {
             self.begun = true;
             self.turn.begin(self.commands_run, self.counters.writes.sum_ns);
             self.engine.begin_turn(io.now_unix_ms());
+            self.tell_time();
+            if !self.late.is_empty() {
+                self.run_late(io);
+            }
         }
     }
 
@@ -185,6 +233,7 @@ impl Core for NodeCore {
             Some(Door::Http) => self.open_http(io, socket),
             Some(Door::OwnCore) => self.open_client(io, socket, true),
             Some(Door::Resp) => self.spread_client(io, socket),
+            Some(Door::Peer) => self.spread_peer(io, socket),
             None => drop(socket),
         }
     }
@@ -193,6 +242,8 @@ impl Core for NodeCore {
         self.begin(io);
         if self.http.holds(connection) {
             self.feed_http(io, connection, bytes);
+        } else if self.is_peer(connection) {
+            self.feed_peer(io, connection, bytes);
         } else {
             self.feed(io, connection, bytes);
         }
@@ -203,6 +254,9 @@ impl Core for NodeCore {
         if self.http.holds(connection) {
             return self.ended_http(io, connection);
         }
+        if self.is_peer(connection) {
+            return io.close(connection);
+        }
         let Some(mut client) = self.clients.take(connection) else { return };
         client.has_ended = true;
         self.run_kept(io, &mut client);
@@ -211,10 +265,16 @@ impl Core for NodeCore {
 
     fn sent(&mut self, io: &mut Io, connection: ConnectionId) {
         self.begin(io);
-        self.after_send(io, connection);
+        if !self.is_peer(connection) {
+            self.after_send(io, connection);
+        }
     }
 
-    fn closed(&mut self, _: &mut Io, connection: ConnectionId, _: CloseReason) {
+    fn closed(&mut self, io: &mut Io, connection: ConnectionId, why: CloseReason) {
+        if self.is_peer(connection) {
+            self.begin(io);
+            return self.closed_peer(io, connection, why);
+        }
         self.forget_client(connection);
         self.closed_http(connection);
     }
@@ -224,7 +284,10 @@ impl Core for NodeCore {
         self.turn.mailed();
         let from = u16::try_from(from).expect("cores are counted in 16 bits");
         match mail {
-            Mail::Parcel(parcel) => self.unpack(io, from, parcel),
+            Mail::Parcel(parcel) => {
+                self.tell_time();
+                self.unpack(io, from, parcel);
+            }
             Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
             Mail::Socket(socket) => self.open_client(io, socket, false),
             Mail::Ask(ticket, ask) => {
@@ -233,6 +296,15 @@ impl Core for NodeCore {
             }
             Mail::Part(ticket, part) => self.ask_part(io, ticket, part),
             Mail::Stream(mail) => self.stream_mail(io, from, mail),
+            Mail::Peer(socket) => self.open_peer(io, socket),
+            Mail::Raft(messages) => {
+                messages.into_iter().for_each(|(group, message)| self.step(group, *message));
+            }
+            Mail::Formation(node, told) => self.formation_mail(node, told),
+            Mail::Formed => self.begin_groups(),
+            Mail::Propose(config) => self.propose_config(&config, false),
+            Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
+            Mail::Leader(partition, leader) => self.note_leader(partition, leader),
         }
     }
 
@@ -248,6 +320,8 @@ impl Core for NodeCore {
             }
             Note::Amended(ticket, result) => self.config_amended(io, ticket, *result),
             Note::Snapshot(note) => self.snapshot_note(note),
+            Note::Dialed(dialed) => self.peer_dialed(io, dialed),
+            Note::Propose(config) => self.propose_config(&config, true),
             Note::Stop => self.stopping = true,
         }
     }
@@ -260,7 +334,9 @@ impl Core for NodeCore {
     fn tick(&mut self, io: &mut Io) {
         self.begin(io);
         let since = Instant::now();
-        self.tick_all(io);
+        if self.ticks_all(io) {
+            self.tick_all(io);
+        }
         self.turn.ticked(since);
     }
 
@@ -270,8 +346,12 @@ impl Core for NodeCore {
         self.begun = false;
     }
 
-    fn stalled(&mut self, _: &mut Io, nanoseconds: u64) {
-        let causes = self.turn.causes(nanoseconds, self.commands_run, self.counters.writes.sum_ns);
+    fn stalled(&mut self, _: &mut Io, wall_ns: u64, processor_ns: u64) {
+        let causes = self.turn.causes(
+            (wall_ns, processor_ns),
+            self.commands_run,
+            self.counters.writes.sum_ns,
+        );
         tracing::warn!("core {}: {causes}", self.index);
     }
 }

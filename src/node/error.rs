@@ -16,6 +16,9 @@ pub(crate) enum NodeError {
     /// The config is refused.
     #[error("{0}")]
     Config(#[from] ConfigError),
+    /// What several nodes need is not there: a whole sentence.
+    #[error("{0}")]
+    Cluster(String),
     /// The data cannot be used.
     #[error("{0}")]
     Open(#[from] OpenError),
@@ -53,7 +56,7 @@ impl NodeError {
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => ConfigError::EXIT_CODE,
+            Self::Config(_) | Self::Cluster(_) => ConfigError::EXIT_CODE,
             Self::Open(
                 OpenError::Foreign { .. }
                 | OpenError::Damaged { .. }

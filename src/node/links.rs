@@ -19,6 +19,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// Answers that observed more than `position` are not given: whose they are is told.
+    pub(super) fn lose_from(&mut self, position: u64) {
+        for parcel in self.held.iter_mut().chain([&mut self.open]) {
+            let replies = &mut parcel.replies;
+            if replies.observed > position && !replies.heads.is_empty() {
+                (replies.is_lost, replies.observed) = (true, 0);
+            }
+        }
+    }
+
     /// Moves what may go now to the backlog: answers that the log has released up to `released`, and all commands.
     fn close(&mut self, released: u64, spare: &mut SpareParcels) {
         while self.held.front().is_some_and(|parcel| parcel.replies.observed <= released) {
@@ -57,6 +67,7 @@ impl NodeCore {
                 }
             }
         }
+        io.ring_bells();
     }
 }
 

@@ -4,12 +4,13 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use hyperion_engine::Engine;
+use hyperion_cluster::group::RecoveredGroup;
+use hyperion_engine::{Engine, Replica, recovered};
 use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, PartitionMap, TransactionId};
 use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::ArenaView;
-use hyperion_store::{Options, Store};
+use hyperion_store::{Options, RecoveredGroup as FoundGroup, Store};
 use hyperion_wire::Limits;
 
 use super::Io;
@@ -20,14 +21,17 @@ use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
 use super::open::{Data, Loaded, load, write_out};
+use super::replication::Unformed;
 use super::stall::TurnParts;
 use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
+use crate::cluster::{Formation, Setup};
 use crate::config::{Durability, Resolved};
 use crate::front::batch::SpareParcels;
 use crate::front::{HttpDoor, Lines};
 use crate::http::HttpSide;
+use crate::peers::Peers;
 use crate::snapshot::CorePart;
 
 const UNIX_SOCKET_MODE: u32 = 0o700;
@@ -102,6 +106,12 @@ pub(super) struct Maker {
     /// Direct commits pay on this disk.
     pub(super) direct: bool,
     pub(super) random: u64,
+    /// What there is to know where there are several nodes.
+    pub(super) cluster: Option<Arc<Setup>>,
+    /// The cluster was formed before this start.
+    pub(super) is_formed: bool,
+    /// Whether and with whom the cluster is formed: for the first core.
+    pub(super) formation: Arc<Mutex<Option<Formation>>>,
 }
 
 /// Hands the files of a core's segments to its ring.
@@ -129,9 +139,11 @@ impl Maker {
         let random = self.random.rotate_left(u32::from(index) % 64)
             ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let folder = self.data.as_ref().map(|data| core_folder(&data.path, index));
+        let mut found = Vec::new();
         let (store, segment_files, next_id, decided) = match &self.data {
             Some(data) => {
-                let loaded = self.make_with_files(data, id, random)?;
+                let mut loaded = self.make_with_files(data, id, random)?;
+                found = std::mem::take(&mut loaded.recovered.groups);
                 let folder = folder.as_deref().filter(|_| self.direct);
                 let files = register(io, &loaded.store, loaded.files, &loaded.views, folder);
                 (loaded.store, files, loaded.next_id, loaded.recovered.decided)
@@ -142,6 +154,10 @@ impl Maker {
         let settings = engine_settings(&self.config);
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
         engine.begin_turn(unix_ms());
+        let waiting = match &self.cluster {
+            Some(cluster) => self.begin_groups(&mut engine, cluster, found)?,
+            None => None,
+        };
         let mut commit = Commit::default();
         commit.files = segment_files;
         let cores = self.config.cores.len();
@@ -159,9 +175,19 @@ impl Maker {
             shared: Arc::clone(&self.shared),
             config: Arc::clone(&self.config),
             limits,
+            view: self.cluster.as_ref().map(|cluster| Arc::new(cluster.view.clone())),
+            peers: self.cluster.as_ref().map(|cluster| Peers::new(cluster.peers_of(index))),
+            formation: if core == 0 { self.take_formation() } else { None },
+            unformed: waiting,
+            foreign_terms: Default::default(),
+            shown_epoch: 0,
+            outgoing: Vec::new(),
+            ticks: 0,
             clients: Clients::default(),
             dirty: Vec::new(),
             held: Vec::new(),
+            retried: Vec::new(),
+            late: Vec::new(),
             waiting: Vec::new(),
             gathering: Vec::new(),
             streaming: Vec::new(),
@@ -207,6 +233,39 @@ impl Maker {
         let figures = made.figures(io);
         self.shared.board.show(core, figures);
         Ok(made)
+    }
+
+    fn take_formation(&self) -> Option<Formation> {
+        self.formation.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The partitions are groups: as the log has them, or as they are founded. Gives them back when the cluster is not formed yet.
+    fn begin_groups(
+        &self,
+        engine: &mut Engine,
+        cluster: &Setup,
+        mut found: Vec<FoundGroup>,
+    ) -> Result<Option<Unformed>, NodeError> {
+        let mut replicas = Vec::new();
+        for (group, voters) in cluster.groups_of(engine.core(), &self.map) {
+            let there = found.iter().position(|one| one.group == group);
+            let recovered = match there {
+                Some(at) => recovered(found.swap_remove(at)).ok_or_else(|| {
+                    NodeError::Cluster(format!("the members of {group:?} are not legible"))
+                })?,
+                None => RecoveredGroup::founded(&voters, 1),
+            };
+            replicas.push(Replica { group, recovered });
+        }
+        engine.set_elsewhere(cluster.elsewhere());
+        let seed = self.random ^ u64::from(cluster.node);
+        let unformed = Unformed { node: cluster.node, seed, replicas };
+        if !self.is_formed {
+            engine.await_groups();
+            return Ok(Some(unformed));
+        }
+        unformed.begin(engine).map_err(NodeError::Cluster)?;
+        Ok(None)
     }
 
     fn make_in_memory(&self, core: CoreId, random: u64) -> Result<Store, NodeError> {
@@ -296,6 +355,9 @@ impl Maker {
             return Ok(());
         }
         made.doors.push((tcp(io, self.config.http)?, Door::Http));
+        if let Some(cluster) = &self.cluster {
+            made.doors.push((tcp(io, cluster.address)?, Door::Peer));
+        }
         if let Some(path) = &self.config.unix {
             let listener = io.listen_unix(Path::new(path), UNIX_SOCKET_MODE).map_err(|error| {
                 NodeError::Listen { address: path.display().to_string(), error }

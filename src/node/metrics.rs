@@ -191,6 +191,27 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     page.each("stall_max_microseconds", gauge, "The longest turn.", cores, |core| {
         core.runtime.stall_ns_max / 1000
     });
+    page.each(
+        "stall_processor_max_microseconds",
+        gauge,
+        "The longest turn by the processor time of its core: what a preempted one really worked.",
+        cores,
+        |core| core.runtime.stall_processor_ns_max / 1000,
+    );
+    page.each(
+        "busy_turns_total",
+        counter,
+        "Turns with more than 2 ms of processor time.",
+        cores,
+        |core| core.runtime.busy_turns_over_2ms,
+    );
+    page.each(
+        "cut_turns_total",
+        counter,
+        "Turns that left input for the next because their time was up.",
+        cores,
+        |core| core.runtime.turns_cut,
+    );
     page.each("doorbells_total", counter, "Sleeping cores woken.", cores, |core| {
         core.runtime.doorbells
     });

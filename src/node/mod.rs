@@ -14,6 +14,7 @@ mod migrate;
 mod open;
 mod rates;
 mod repair;
+mod replication;
 mod stall;
 mod start;
 mod status;
@@ -23,7 +24,7 @@ mod ticking;
 pub(crate) use self::core::{Mail, NodeCore, Note};
 pub(crate) use self::figures::{CoreFigures, Latency};
 pub(crate) use self::repair::check_data;
-pub(crate) use self::start::serve;
+pub(crate) use self::start::{random_bytes, serve};
 pub(crate) use self::supply::{core_folder, segment_path};
 
 /// What a core of ours asks its ring for.

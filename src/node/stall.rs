@@ -34,7 +34,12 @@ impl TurnParts {
     }
 
     /// The causes of a turn that took too long, the largest known part first.
-    pub(super) fn causes(&self, turn_ns: u64, commands: u64, writes_ns: u64) -> String {
+    pub(super) fn causes(
+        &self,
+        (wall_ns, processor_ns): (u64, u64),
+        commands: u64,
+        writes_ns: u64,
+    ) -> String {
         let ms = |part: Duration| part.as_secs_f64() * 1e3;
         let writes = Duration::from_nanos(writes_ns.saturating_sub(self.writes_before_ns));
         let mut parts =
@@ -52,8 +57,9 @@ impl TurnParts {
             known.join(", ")
         };
         format!(
-            "a turn took {:.1} ms: {commands} commands, {} messages of other cores, {known}",
-            ms(Duration::from_nanos(turn_ns)),
+            "a turn took {:.1} ms, {:.1} ms of the processor: {commands} commands, {} messages of other cores, {known}",
+            ms(Duration::from_nanos(wall_ns)),
+            ms(Duration::from_nanos(processor_ns)),
             self.mail
         )
     }
@@ -76,10 +82,10 @@ mod tests {
         parts.begin(100, 5_000_000);
         parts.mailed();
         parts.cleaning(|| std::thread::sleep(Duration::from_millis(1)));
-        let text = parts.causes(40_000_000, 164, 35_000_000);
-        assert!(text.starts_with("a turn took 40.0 ms: 64 commands, 1 messages of other cores, 30.0 ms of it file writes, "), "{text}");
+        let text = parts.causes((40_000_000, 36_000_000), 164, 35_000_000);
+        assert!(text.starts_with("a turn took 40.0 ms, 36.0 ms of the processor: 64 commands, 1 messages of other cores, 30.0 ms of it file writes, "), "{text}");
         assert!(text.ends_with("ms of it the cleaner"), "{text}");
         parts.begin(164, 0);
-        assert!(parts.causes(11_000_000, 165, 0).ends_with("no part of the housekeeping"));
+        assert!(parts.causes((11_000_000, 0), 165, 0).ends_with("no part of the housekeeping"));
     }
 }

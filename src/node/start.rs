@@ -17,10 +17,12 @@ use super::error::NodeError;
 use super::maker::Maker;
 use super::migrate::migrate;
 use super::open::{Data, Wanted};
+use super::ticking::GROUP_TICKS;
 use super::{metrics, repair, status};
-use crate::config::{self, Machine, Resolved, Storage};
+use crate::cluster::{Formation, Setup};
+use crate::config::{self, Resolved, Storage};
 use crate::flags::Flags;
-use crate::http::{Bridge, HttpSide, NodeView};
+use crate::http::{Bridge, HttpSide, NodeView, ToCluster};
 use crate::log::LogControl;
 use crate::snapshot::Snapshots;
 
@@ -31,7 +33,7 @@ const DESCRIPTORS_KEPT: u64 = 512;
 const HEALTHY_MS: u64 = 5_000;
 /// Runs the node until it is told to stop.
 pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
-    let machine = Machine::probe();
+    let machine = config::probe();
     let config::Opened { keeper, said } = config::open(flags, &machine)?;
     let current = keeper.current();
     let resolved = Arc::clone(&current.resolved);
@@ -47,7 +49,14 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     let cores = u16::try_from(resolved.cores.len()).expect("cores are counted in 16 bits");
     let partitions = u16::try_from(resolved.config.partitions)
         .expect("a checked config has at most 1024 partitions");
+    let cluster = Setup::of(&resolved).map_err(NodeError::Cluster)?.map(Arc::new);
     let data = open_data(flags, &resolved, cores, partitions, random)?;
+    let formation = match (&cluster, &data) {
+        (Some(cluster), Some(data)) => {
+            Some(open_formation(cluster, &resolved, &data.path, &current.hash)?)
+        }
+        _ => None,
+    };
     let postboxes: Postboxes<Note> = Postboxes::new(usize::from(cores))
         .map_err(|error| NodeError::System { what: "making an eventfd for each core", error })?;
     let published = keeper.published();
@@ -71,8 +80,10 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         keeper: Arc::new(Mutex::new(keeper)),
         view: view(&board, &postboxes, log, &published, &snapshots, started_ms),
         answered: answer_to(&postboxes),
+        to_cluster: cluster.as_ref().map(|_| to_cluster(&postboxes)),
     })?;
     let shared = Arc::new(Shared {
+        published: Arc::clone(&published),
         config_path: keeper_path,
         data: flags.data.clone(),
         board,
@@ -98,11 +109,15 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         http: Some(Arc::new(http)),
         direct,
         random: random[3],
+        cluster: cluster.clone(),
+        is_formed: formation.as_ref().is_some_and(Formation::is_formed),
+        formation: Arc::new(Mutex::new(formation)),
     };
     let meeting = Arc::clone(&maker.meeting);
     let options = RuntimeOptions {
         cpus: resolved.cores.iter().map(|&cpu| usize::from(cpu)).collect(),
         level: log.ring_level,
+        tick_interval: tick_interval(cluster.is_some()),
         ..RuntimeOptions::default()
     };
     let handles = hyperion_runtime::run(&options, &postboxes, move |core, io| {
@@ -115,6 +130,30 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         Err(CoreError::Ring { error, .. }) => Err(error.into()),
         Err(CoreError::Panicked { .. }) => Err(NodeError::Other),
     }
+}
+
+fn open_formation(
+    cluster: &Setup,
+    config: &Resolved,
+    data: &Path,
+    hash: &str,
+) -> Result<Formation, NodeError> {
+    let mut random = [0; 16];
+    random_bytes(&mut random)
+        .and_then(|()| {
+            let (uuid, others) = (&config.node().uuid, cluster.others.iter().cloned());
+            Formation::open(data, uuid, hash, others, u128::from_le_bytes(random))
+        })
+        .map_err(|error| NodeError::System {
+            what: "keeping formation.json in the data folder",
+            error,
+        })
+}
+
+/// Groups of replicas want to be looked at more often than all else.
+fn tick_interval(has_groups: bool) -> Duration {
+    let interval = RuntimeOptions::default().tick_interval;
+    if has_groups { interval / GROUP_TICKS } else { interval }
 }
 
 /// Whether commits of `always` are direct writes: asked of the disk, once a start.
@@ -198,6 +237,13 @@ fn entropy() -> std::io::Result<[u64; 4]> {
     Ok([0, 1, 2, 3].map(|at: usize| u64::from_le_bytes(words[at])))
 }
 
+/// Fills `bytes` with random bits of the system.
+///
+/// Errors: /dev/urandom cannot be read.
+pub(crate) fn random_bytes(bytes: &mut [u8]) -> std::io::Result<()> {
+    File::open("/dev/urandom")?.read_exact(bytes)
+}
+
 pub(super) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -274,6 +320,11 @@ fn view(
             Ok(())
         }),
     }
+}
+
+fn to_cluster(postboxes: &Postboxes<Note>) -> ToCluster {
+    let postbox = postboxes.to(0);
+    Box::new(move |config| postbox.post(Note::Propose(config)).is_ok())
 }
 
 fn answer_to(postboxes: &Postboxes<Note>) -> Arc<dyn Fn(u64, Vec<u8>) + Send + Sync> {

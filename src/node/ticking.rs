@@ -17,6 +17,8 @@ use crate::config::{Durability as ConfigDurability, Resolved};
 use crate::front::Client;
 use crate::front::client::Hold;
 
+/// Ticks of the groups, of 10 ms, between those of everything else.
+pub(super) const GROUP_TICKS: u32 = 10;
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
 /// The engine's settings out of the node's.
@@ -36,6 +38,27 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
 
 impl NodeCore {
     // ---- ticks
+
+    /// What the groups want every tick; whether it is time for all else too.
+    pub(super) fn ticks_all(&mut self, io: &mut Io) -> bool {
+        if self.view.is_none() {
+            return true;
+        }
+        self.engine.tick_groups();
+        self.tick_peers(io);
+        if !self.parked.is_empty() || !self.held.is_empty() {
+            self.retry_held(io);
+        }
+        self.ticks += 1;
+        let is_time = self.ticks >= GROUP_TICKS;
+        if is_time {
+            self.ticks = 0;
+            self.ask_formation();
+            self.tell_leaders();
+            self.show_config();
+        }
+        is_time
+    }
 
     pub(super) fn tick_all(&mut self, io: &mut Io) {
         self.sweep_expired();
@@ -65,6 +88,7 @@ impl NodeCore {
     /// until it finds few: a little each turn, so that a million keys that expire at once delay nobody.
     pub(super) fn sweep_expired(&mut self) -> bool {
         let swept = self.engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
+        self.engine.bury_expired();
         self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;
         self.finds_expired
     }
@@ -176,6 +200,22 @@ impl NodeCore {
         } else {
             self.links[core].backlog.push_back(Mail::Socket(socket));
         }
+    }
+
+    /// A peer has connected: it is heard by one core after the other.
+    pub(super) fn spread_peer(&mut self, io: &mut Io, socket: Socket) {
+        let core = self.next_core;
+        self.next_core = (core + 1) % self.links.len();
+        if core == usize::from(self.index) {
+            self.open_peer(io, socket);
+        } else {
+            self.links[core].backlog.push_back(Mail::Peer(socket));
+        }
+    }
+
+    /// Whether the connection is a peer's.
+    pub(super) fn is_peer(&self, connection: ConnectionId) -> bool {
+        self.peers.as_ref().is_some_and(|peers| peers.holds(connection))
     }
 
     pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, own_core_only: bool) {

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use hyperion_wire::reply::{Decoder, Reply};
 
@@ -77,6 +78,15 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             other => other,
         }
+    }
+
+    /// From now on an answer is waited for so long, and an error after that.
+    pub(crate) fn wait_at_most(&mut self, patience: Duration) {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.set_read_timeout(Some(patience)),
+            Stream::Unix(stream) => stream.set_read_timeout(Some(patience)),
+        }
+        .expect("it is a socket");
     }
 
     /// Says that nothing more will be sent.

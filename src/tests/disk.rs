@@ -163,7 +163,7 @@ fn a_config_that_is_wrong_is_refused_with_the_place() {
             base().at("/settings/durabillity", json!("always")),
             "/settings/durabillity: unknown field `durabillity`",
         ),
-        (base().at("/nodes/0/peer", json!("x")), "/nodes/0/peer: unknown field `peer`"),
+        (base().at("/nodes/0/sql", json!("x")), "/nodes/0/sql: unknown field `sql`"),
         (
             base().at("/settings/durability", json!("often")),
             "/settings/durability: unknown variant `often`",

@@ -17,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that is waited for.
 pub(crate) const PAUSE: Duration = Duration::from_millis(10);
 /// Starts that may find their ports taken.
-const START_TRIES: u32 = 20;
+pub(crate) const START_TRIES: u32 = 20;
 /// Below the ports that the kernel gives to clients.
 const PORT_FIRST: u16 = 12_000;
 const PORT_COUNT: u16 = 20_000;
@@ -348,17 +348,7 @@ impl Node {
 
     /// What the process has said since its last start, without colours.
     pub(crate) fn log(&self) -> String {
-        let bytes = fs::read(self.log_path()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let mut plain = String::new();
-        for (index, part) in text.split('\u{1b}').enumerate() {
-            plain.push_str(if index == 0 {
-                part
-            } else {
-                part.split_once('m').map_or("", |(_, rest)| rest)
-            });
-        }
-        plain
+        read_log(&self.log_path())
     }
 
     // ---- the config
@@ -420,7 +410,7 @@ impl Drop for Node {
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         loop {
             let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -450,7 +440,22 @@ pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn put(config: &mut Value, pointer: &str, value: Value) {
+/// What a process wrote to a file, without colours.
+pub(crate) fn read_log(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let mut plain = String::new();
+    for (index, part) in text.split('\u{1b}').enumerate() {
+        plain.push_str(if index == 0 {
+            part
+        } else {
+            part.split_once('m').map_or("", |(_, rest)| rest)
+        });
+    }
+    plain
+}
+
+pub(crate) fn put(config: &mut Value, pointer: &str, value: Value) {
     let (parent, field) = pointer.rsplit_once('/').expect("a pointer has a slash");
     let parent = config.pointer_mut(parent).expect("the parent is there");
     let fields = parent.as_object_mut().expect("the parent is an object");
@@ -461,12 +466,12 @@ fn put(config: &mut Value, pointer: &str, value: Value) {
     }
 }
 
-fn address(port: u16) -> SocketAddr {
+pub(crate) fn address(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// Three ports and the one after the third, free a moment ago.
-fn free_ports() -> [u16; 3] {
+pub(crate) fn free_ports() -> [u16; 3] {
     static DRAWN: AtomicU32 = AtomicU32::new(0);
     loop {
         let draw = DRAWN.fetch_add(1, Ordering::Relaxed);

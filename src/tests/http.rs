@@ -113,7 +113,9 @@ fn metrics_are_prometheus_text() {
     }
     client.expect(&[("NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with: ")]);
     wait_for("the figures of the next tick", || {
-        get(node.http(), "/metrics").body.contains("hyperion_keys{core=\"0\"} 300\n")
+        let body = get(node.http(), "/metrics").body;
+        body.contains("hyperion_keys{core=\"0\"} 300\n")
+            && body.contains("hyperion_errors_total{core=\"0\"} 1\n")
     });
     let answer = get(node.http(), "/metrics");
     assert!(

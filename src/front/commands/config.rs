@@ -171,6 +171,10 @@ fn failed(parameter: &Parameter, problem: &str) -> String {
 pub(super) fn failure(error: &ChangeError, parameters: &[&'static Parameter]) -> String {
     let refused = match error {
         ChangeError::Refused(refused) => refused,
+        ChangeError::NoMajority => {
+            return "ERR CONFIG SET: no majority of the nodes has agreed in time; CONFIG GET tells whether it is in force"
+                .to_owned();
+        }
         ChangeError::NotApplied(sentence) => {
             return format!(
                 "ERR CONFIG SET was written but is not in force everywhere: {sentence}"

@@ -52,7 +52,8 @@ impl NodeCore {
             client.session.protocol = protocol;
         }
         let (number, protocol) = (client.number, client.session.protocol);
-        self.answer(client, |reply| introduce(number, protocol, reply));
+        let mode = if self.view.is_some() { "cluster" } else { "standalone" };
+        self.answer(client, |reply| introduce(number, protocol, mode, reply));
         Ok(Progress::Ran)
     }
 
@@ -156,7 +157,7 @@ impl<'a> Hello<'a> {
     }
 }
 
-fn introduce(number: u64, protocol: Protocol, reply: &mut dyn ReplyWriter) {
+fn introduce(number: u64, protocol: Protocol, mode: &str, reply: &mut dyn ReplyWriter) {
     reply.map(7);
     reply.bulk(b"server");
     reply.bulk(b"redis");
@@ -167,7 +168,7 @@ fn introduce(number: u64, protocol: Protocol, reply: &mut dyn ReplyWriter) {
     reply.bulk(b"id");
     reply.integer(i64::try_from(number).unwrap_or(i64::MAX));
     reply.bulk(b"mode");
-    reply.bulk(b"standalone");
+    reply.bulk(mode.as_bytes());
     reply.bulk(b"role");
     reply.bulk(b"master");
     reply.bulk(b"modules");

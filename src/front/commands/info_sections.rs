@@ -79,7 +79,8 @@ fn server(facts: &Facts<'_>, text: &mut String) {
     let uptime_s = facts.now_ms.saturating_sub(facts.started_ms) / 1_000;
     line(text, "redis_version", REDIS_LEVEL);
     line(text, "hyperion_version", VERSION);
-    line(text, "redis_mode", "standalone");
+    let mode = if facts.config.is_alone() { "standalone" } else { "cluster" };
+    line(text, "redis_mode", mode);
     line(text, "os", &facts.process.system);
     line(text, "arch_bits", usize::BITS);
     line(text, "multiplexing_api", "io_uring");
@@ -245,8 +246,8 @@ fn error_statistics(facts: &Facts<'_>, text: &mut String) {
     }
 }
 
-fn cluster(_: &Facts<'_>, text: &mut String) {
-    line(text, "cluster_enabled", 0);
+fn cluster(facts: &Facts<'_>, text: &mut String) {
+    line(text, "cluster_enabled", u8::from(!facts.config.is_alone()));
 }
 
 fn keyspace(facts: &Facts<'_>, text: &mut String) {

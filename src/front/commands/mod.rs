@@ -5,6 +5,7 @@ mod asks;
 mod client;
 mod client_filter;
 mod client_line;
+mod cluster;
 mod config;
 mod connection;
 mod info;

@@ -84,6 +84,7 @@ impl Node {
             }),
         };
         let bridge = Bridge {
+            to_cluster: None,
             data: Some(folder.path().to_owned()),
             keeper: Arc::clone(&keeper),
             view,

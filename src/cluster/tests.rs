@@ -1,0 +1,90 @@
+//! The cluster as clients read it.
+
+use hyperion_model::PartitionMap;
+use hyperion_wire::Protocol;
+
+use super::{ClusterView, ViewNode, ViewPartition, cluster};
+use crate::front::Replies;
+
+fn view() -> ClusterView {
+    let node = |id: u32| ViewNode {
+        id,
+        uuid: format!("0000000{id}-0000-4000-8000-000000000000"),
+        addresses: vec![
+            format!("10.0.0.{id}:7400").parse().unwrap(),
+            format!("10.0.0.{id}:7401").parse().unwrap(),
+        ],
+        map: PartitionMap::spread(4, 2),
+        is_up: id != 3,
+    };
+    let partition = |leader: Option<usize>| ViewPartition { leader, replicas: vec![0, 1, 2] };
+    ClusterView {
+        own: 0,
+        nodes: vec![node(1), node(2), node(3)],
+        partitions: vec![
+            partition(Some(0)),
+            partition(Some(1)),
+            partition(Some(1)),
+            partition(None),
+        ],
+        epoch: 7,
+    }
+}
+
+fn answer(view: &ClusterView, name: &str, words: &[&[u8]]) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    cluster(view, None, name, words, &mut Replies::new(&mut bytes, Protocol::Resp2))?;
+    Ok(String::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn slots_name_the_address_of_the_core_that_serves_them() {
+    let text = answer(&view(), "slots", &[]).unwrap();
+    let runs: Vec<&str> = text.split("*5\r\n").collect();
+    assert!(runs[0].starts_with("*3\r\n"), "three partitions have a leader: {text}");
+    let map = PartitionMap::spread(4, 2);
+    for (run, partition, node) in [(1, 0_u16, 1), (2, 1, 2), (3, 2, 2)] {
+        let core = map.owner(hyperion_model::PartitionId(partition)).0;
+        let (first, last) = (partition * 4096, partition * 4096 + 4095);
+        let begins =
+            format!(":{first}\r\n:{last}\r\n*4\r\n$8\r\n10.0.0.{node}\r\n:{}\r\n", 7400 + core);
+        assert!(runs[run].starts_with(&begins), "partition {partition}: {}", runs[run]);
+        assert!(runs[run].contains("10.0.0.3"), "the other replicas follow: {}", runs[run]);
+    }
+}
+
+#[test]
+fn nodes_lists_every_core_once_and_marks_who_was_asked_and_who_is_gone() {
+    let text = answer(&view(), "nodes", &[]).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("master")).collect();
+    assert_eq!(lines.len(), 6, "{text}");
+    assert_eq!(lines.iter().filter(|line| line.contains("myself")).count(), 1);
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("fail")).count(),
+        2,
+        "node 3 has two cores"
+    );
+    let name = lines[0].split(' ').next().unwrap();
+    assert_eq!(name.trim_start_matches("$").len(), 40, "{name}");
+    assert!(lines[0].contains(" 0-4095"), "{}", lines[0]);
+}
+
+#[test]
+fn a_partition_without_a_leader_is_told() {
+    let text = answer(&view(), "info", &[]).unwrap();
+    for fact in ["cluster_state:fail", "cluster_slots_assigned:12288", "cluster_known_nodes:6"] {
+        assert!(text.contains(fact), "{fact} in {text}");
+    }
+    assert!(view().moved(16_383).starts_with("CLUSTERDOWN"));
+    assert!(view().moved(0).starts_with("TRYAGAIN"), "this node leads it");
+    let map = PartitionMap::spread(4, 2);
+    let port = 7400 + map.owner(hyperion_model::PartitionId(1)).0;
+    assert_eq!(view().moved(5000), format!("MOVED 5000 10.0.0.2:{port}"));
+}
+
+#[test]
+fn what_the_config_decides_is_refused_with_the_way_to_do_it() {
+    assert!(answer(&view(), "meet", &[]).unwrap_err().contains("POST /config"));
+    assert!(answer(&view(), "dance", &[]).unwrap_err().starts_with("ERR "));
+    assert_eq!(answer(&view(), "keyslot", &[b"foo"]).unwrap(), ":12182\r\n");
+}

@@ -1,0 +1,478 @@
+//! Owns the replicated side of one core's turn: messages of peers to the engine's groups, theirs to peers, news of leaders.
+
+use std::sync::Arc;
+
+use hyperion_cluster::group::MessageType;
+use hyperion_engine::{Engine, Leader, Outgoing, Replica, SnapshotMail, SnapshotStep};
+use hyperion_model::{CoreId, GroupId, PartitionId};
+use hyperion_runtime::{ConnectionId, process};
+use hyperion_wire::peer::{
+    Body, BodyError, ConfigCurrent, ConfigFetch, ConfigPropose, Heartbeat, Heartbeats, Message,
+    RaftMessages, SnapshotAbort, SnapshotAck, SnapshotChunk, SnapshotEnd,
+};
+
+use super::Io;
+use super::commit::die;
+use super::core::{Mail, NodeCore};
+use crate::cluster::Decision;
+use crate::config::ConfigError;
+use crate::peers::{Incoming, RaftMessage, from_wire, to_wire};
+
+/// Messages, and bytes of entries, that go into one frame, about.
+const FRAME_MESSAGES: usize = 256;
+const FRAME_BYTES: usize = 1 << 20;
+/// A message with more bytes of entries goes in parts, so that heartbeats get through between them.
+const LONG_BYTES: usize = 2 << 20;
+
+impl NodeCore {
+    /// Tells the groups the time; what is handled next has come before.
+    #[inline]
+    pub(crate) fn tell_time(&mut self) {
+        if self.engine.is_replicated() {
+            self.engine.begin_groups(process::boot_time_ns());
+        }
+    }
+
+    /// A frame of a peer that is for the node.
+    pub(crate) fn take_peer_message(&mut self, _: &mut Io, from: u32, message: Message<'_>) {
+        let step = match message {
+            Message::SnapshotChunk(it) => Some((
+                it.group,
+                it.transfer,
+                SnapshotStep::Part(it.sequence, it.bytes.into_owned()),
+            )),
+            Message::SnapshotEnd(it) => Some((it.group, it.transfer, SnapshotStep::End(it.count))),
+            Message::SnapshotAck(it) => {
+                Some((it.group, it.transfer, SnapshotStep::Ack(it.sequence_next)))
+            }
+            Message::SnapshotAbort(it) => Some((it.group, it.transfer, SnapshotStep::Abort)),
+            Message::RaftMessages(messages) => return self.take_raft_messages(from, messages),
+            Message::ConfigPropose(it) => {
+                let config = it.config.into_owned();
+                if self.index == 0 {
+                    self.propose_config(&config, false);
+                } else {
+                    self.links[0].backlog.push_back(Mail::Propose(config));
+                }
+                return;
+            }
+            Message::Heartbeats(it) => return self.hear_leaders(from, &it),
+            Message::ConfigFetch(_) => return self.route_formation(from, None),
+            Message::ConfigCurrent(it) => {
+                return self.route_formation(from, Some(it.config.into_owned()));
+            }
+            _ => None,
+        };
+        if let Some((group, transfer, step)) = step {
+            self.route_snapshot(SnapshotMail { node: from, group: GroupId(group), transfer, step });
+        }
+    }
+
+    /// Gives a step of a snapshot to the core that holds the group.
+    fn route_snapshot(&mut self, mail: SnapshotMail) {
+        let core = self.core_of(mail.group);
+        if core == self.index {
+            self.engine.snapshot_mail(mail);
+        } else {
+            self.links[usize::from(core)].backlog.push_back(Mail::Snapshot(Box::new(mail)));
+        }
+    }
+
+    fn take_raft_messages(&mut self, from: u32, RaftMessages { messages }: RaftMessages<'_>) {
+        {
+            let cores = self.config.cores.len();
+            let mut for_others: Vec<Vec<(GroupId, Box<RaftMessage>)>> = Vec::new();
+            for wire in messages {
+                let group = GroupId(wire.group);
+                let Some(message) = from_wire(wire).filter(|it| it.from == u64::from(from)) else {
+                    continue;
+                };
+                let core = self.core_of(group);
+                if message.get_msg_type() == MessageType::MsgSnapshot {
+                    let Some(transfer) = transfer_of(&message) else { continue };
+                    let step = SnapshotStep::Begin(Box::new(message));
+                    self.route_snapshot(SnapshotMail { node: from, group, transfer, step });
+                } else if core == self.index {
+                    self.step(group, message);
+                } else {
+                    for_others.resize_with(cores, Vec::new);
+                    for_others[usize::from(core)].push((group, Box::new(message)));
+                }
+            }
+            for (core, messages) in for_others.into_iter().enumerate() {
+                if !messages.is_empty() {
+                    self.links[core].backlog.push_back(Mail::Raft(messages));
+                }
+            }
+        }
+    }
+
+    /// Takes a message of a peer that came to another core, or to this one.
+    pub(super) fn step(&mut self, group: GroupId, message: RaftMessage) {
+        if let Err(error) = self.engine.step(group, message) {
+            tracing::debug!("a message for {group:?} was dropped: {error}");
+        }
+    }
+
+    /// The core that holds a group: the first one the config's.
+    fn core_of(&self, group: GroupId) -> u16 {
+        let partitions = u32::from(self.engine.map().partitions());
+        match group.partition() {
+            Some(partition) if u32::from(partition.0) < partitions => {
+                self.engine.map().owner(partition).0
+            }
+            _ => 0,
+        }
+    }
+
+    /// Lets the groups work, and queues what they say to peers.
+    pub(super) fn drive_groups(&mut self) {
+        if !self.engine.is_replicated() {
+            return;
+        }
+        self.engine.drive_groups();
+        let mut outgoing = std::mem::take(&mut self.outgoing);
+        self.engine.take_messages(&mut outgoing);
+        if let Some(peers) = &mut self.peers {
+            outgoing.sort_by_key(|message| message.to);
+            for messages in outgoing.chunk_by(|one, other| one.to == other.to) {
+                let (long, short): (Vec<_>, Vec<_>) =
+                    messages.iter().partition(|one| entry_bytes(one) > LONG_BYTES);
+                for part in parts(&short) {
+                    let wire = part.iter().map(|one| to_wire(one.group.0, &one.message)).collect();
+                    let frame = RaftMessages { messages: wire };
+                    peers.queue(part[0].to, |out| {
+                        if let Err(error) = frame.encode(out) {
+                            tracing::error!("messages for node {} do not fit: {error}", part[0].to);
+                        }
+                    });
+                }
+                for one in long {
+                    let (node, group) = (one.to, one.group.0);
+                    peers.queue_long(node, group, || {
+                        let mut body = Vec::new();
+                        let messages = vec![to_wire(group, &one.message)];
+                        RaftMessages { messages }
+                            .encode_body(&mut body)
+                            .inspect_err(|error| {
+                                tracing::error!("a message for node {node} does not fit: {error}");
+                            })
+                            .ok()?;
+                        Some(body)
+                    });
+                }
+            }
+        }
+        outgoing.clear();
+        self.outgoing = outgoing;
+        self.send_snapshots();
+    }
+
+    fn send_snapshots(&mut self) {
+        let mut mails = Vec::new();
+        self.engine.take_snapshots(&mut mails);
+        let Some(peers) = &mut self.peers else { return };
+        for SnapshotMail { node, group, transfer, step } in mails {
+            let group = group.0;
+            let write = |written: Result<(), BodyError>| {
+                if let Err(error) = written {
+                    tracing::error!("a snapshot for node {node} does not fit: {error}");
+                }
+            };
+            match step {
+                SnapshotStep::Begin(mut message) => {
+                    tracing::info!(
+                        "group {group} is sent to node {node} whole: it lags too far behind"
+                    );
+                    message.mut_snapshot().data = transfer.to_le_bytes().to_vec().into();
+                    let messages = vec![to_wire(group, &message)];
+                    peers.queue_bulk(node, |out| write(RaftMessages { messages }.encode(out)));
+                }
+                SnapshotStep::Part(sequence, bytes) => {
+                    let part = SnapshotChunk::new(transfer, group, sequence, &bytes);
+                    peers.queue_bulk(node, |out| write(part.encode(out)));
+                }
+                SnapshotStep::End(count) => {
+                    tracing::info!("group {group} was sent to node {node} in {count} parts");
+                    let end = SnapshotEnd { transfer, group, count };
+                    peers.queue_bulk(node, |out| write(end.encode(out)));
+                }
+                SnapshotStep::Ack(sequence_next) => {
+                    let ack = SnapshotAck { transfer, group, sequence_next };
+                    peers.queue(node, |out| write(ack.encode(out)));
+                }
+                SnapshotStep::Abort => {
+                    tracing::info!("group {group} is not wanted whole from node {node} any more");
+                    let sentence = "the snapshot is not needed any more".into();
+                    let abort = SnapshotAbort { transfer, group, sentence };
+                    peers.queue(node, |out| write(abort.encode(out)));
+                }
+            }
+        }
+    }
+
+    /// What has become of links since the last turn.
+    pub(super) fn hear_of_peers(&mut self) {
+        let Some(peers) = &mut self.peers else { return };
+        for word in peers.take_words() {
+            let (node, is_up) = match word {
+                Incoming::Up(node) => (node, true),
+                Incoming::Lost(node) => (node, false),
+                Incoming::BulkLost(node) => {
+                    self.engine.bulk_lost(node);
+                    continue;
+                }
+            };
+            if !is_up {
+                self.engine.peer_lost(node);
+            }
+            if let Some(view) = &mut self.view {
+                let nodes = &mut Arc::make_mut(view).nodes;
+                nodes.iter_mut().filter(|it| it.id == node).for_each(|it| it.is_up = is_up);
+            }
+        }
+    }
+
+    /// Somebody else leads a partition of this core: all cores are told.
+    pub(super) fn leader_news(&mut self, partition: PartitionId, leader: Leader) {
+        self.note_leader(partition, leader);
+        let own = usize::from(self.index);
+        for (core, link) in self.links.iter_mut().enumerate() {
+            if core != own {
+                link.backlog.push_back(Mail::Leader(partition, leader));
+            }
+        }
+    }
+
+    /// Tells all peers which partitions this core leads: those that have no copy know it by this alone.
+    pub(super) fn tell_leaders(&mut self) {
+        let led = self.engine.led_terms();
+        let Some(peers) = &mut self.peers else { return };
+        let heartbeat = |&(partition, term): &(PartitionId, u64)| Heartbeat {
+            group: GroupId::of(partition).0,
+            term,
+            commit: 0,
+            stamp_ns: 0,
+        };
+        let told = Heartbeats { heartbeats: led.iter().map(heartbeat).collect() };
+        if told.heartbeats.is_empty() {
+            return;
+        }
+        let nodes = self.view.iter().flat_map(|view| &view.nodes);
+        for node in nodes.map(|node| node.id) {
+            peers.queue(node, |out| {
+                let _ = told.encode(out);
+            });
+        }
+    }
+
+    /// A peer tells what it leads.
+    fn hear_leaders(&mut self, from: u32, told: &Heartbeats) {
+        for heartbeat in &told.heartbeats {
+            let Some(partition) = GroupId(heartbeat.group).partition() else { continue };
+            let term = self.foreign_terms.get(&partition).copied().unwrap_or(0);
+            if !self.engine.is_elsewhere(partition) || heartbeat.term <= term {
+                continue;
+            }
+            self.foreign_terms.insert(partition, heartbeat.term);
+            self.leader_news(partition, Leader::Node(from));
+        }
+    }
+
+    /// Notes who leads a partition.
+    pub(super) fn note_leader(&mut self, partition: PartitionId, leader: Leader) {
+        let is_foreign = self.engine.is_elsewhere(partition);
+        if is_foreign || self.engine.map().owner(partition) != CoreId(self.index) {
+            self.engine.set_leader(partition, leader);
+        }
+        let Some(view) = &mut self.view else { return };
+        let view = Arc::make_mut(view);
+        view.partitions[usize::from(partition.0)].leader = match leader {
+            Leader::Nobody => None,
+            Leader::Own => Some(view.own),
+            Leader::Node(id) => view.nodes.iter().position(|node| node.id == id),
+        };
+    }
+
+    /// What this position and later ones hold may never take effect: who waits for it is not answered, and hears so by the end of the
+    /// connection.
+    pub(super) fn close_from(&mut self, io: &mut Io, position: u64) {
+        let waits: Vec<ConnectionId> = self
+            .clients
+            .iter()
+            .filter(|client| client.output.observes_beyond(position))
+            .map(|client| client.connection)
+            .collect();
+        for connection in waits {
+            io.close(connection);
+        }
+        self.links.iter_mut().for_each(|link| link.lose_from(position));
+    }
+}
+
+/// The groups of a core, before the cluster is formed.
+#[derive(Debug)]
+pub(crate) struct Unformed {
+    pub(super) node: u32,
+    pub(super) seed: u64,
+    pub(super) replicas: Vec<Replica>,
+}
+
+impl Unformed {
+    /// The groups begin.
+    ///
+    /// Errors: a sentence.
+    pub(super) fn begin(self, engine: &mut Engine) -> Result<(), String> {
+        let Self { node, seed, replicas } = self;
+        let now_ns = process::boot_time_ns();
+        engine.replicate(node, seed, replicas, now_ns).map_err(|error| error.to_string())
+    }
+}
+
+impl NodeCore {
+    fn route_formation(&mut self, node: u32, told: Option<Vec<u8>>) {
+        if self.index == 0 {
+            self.formation_mail(node, told);
+        } else {
+            self.links[0].backlog.push_back(Mail::Formation(node, told));
+        }
+    }
+
+    /// A peer asks whether the cluster is formed, or tells.
+    pub(super) fn formation_mail(&mut self, node: u32, told: Option<Vec<u8>>) {
+        let Some(formation) = &mut self.formation else { return };
+        let Some(told) = told else {
+            let report = formation.report();
+            let answer = ConfigCurrent {
+                request: 0,
+                epoch: 0,
+                hash: [0; 32],
+                config: report.into(),
+                history: Vec::new(),
+            };
+            if let Some(peers) = &mut self.peers {
+                peers.queue(node, |out| {
+                    let _ = answer.encode(out);
+                });
+            }
+            return;
+        };
+        if self.unformed.is_none() {
+            return;
+        }
+        match formation.hear(&told) {
+            Ok(Decision::Formed) => {
+                tracing::info!("the cluster is formed");
+                for link in self.links.iter_mut().skip(1) {
+                    link.backlog.push_back(Mail::Formed);
+                }
+                self.begin_groups();
+            }
+            Ok(Decision::Wait(sentence)) => {
+                if formation.is_news(&sentence) {
+                    tracing::info!("{sentence}");
+                }
+            }
+            Ok(Decision::Refuse(sentence)) => {
+                tracing::error!("{sentence}");
+                std::process::exit(i32::from(ConfigError::EXIT_CODE));
+            }
+            Err(error) => die(&format!("keeping formation.json failed: {error}")),
+        }
+    }
+
+    /// The cluster is formed: the groups of this core begin.
+    pub(super) fn begin_groups(&mut self) {
+        let Some(unformed) = self.unformed.take() else { return };
+        if let Err(sentence) = unformed.begin(&mut self.engine) {
+            die(&sentence);
+        }
+    }
+
+    /// A person has given this node, or another one, a config: the leader of the config's group proposes it. Who asked learns what
+    /// became of it by what all agree on, or by hearing nothing.
+    pub(super) fn propose_config(&mut self, config: &[u8], may_forward: bool) {
+        let Err(leader) = self.engine.propose_config(config) else { return };
+        if let (Some(leader), true, Some(peers)) = (leader, may_forward, &mut self.peers) {
+            let propose = ConfigPropose { request: 0, config: config.into() };
+            peers.queue(leader, |out| {
+                let _ = propose.encode(out);
+            });
+        }
+    }
+
+    /// All nodes have agreed on a config: the thread that changes it takes it, if it is the next one.
+    pub(super) fn config_agreed(&mut self, config: &[u8]) {
+        let Some(jobs) = &self.shared.jobs else { return };
+        let mut tries = 0;
+        while jobs.adopt(config.to_vec()).is_err() {
+            tries += 1;
+            if tries > 1_000 {
+                die("the config that the cluster agreed on cannot be taken: too many changes wait");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
+    /// Keeps the config in force at hand for replicas that lag too far behind.
+    pub(super) fn show_config(&mut self) {
+        if self.index != 0 || !self.engine.is_replicated() {
+            return;
+        }
+        let current = self.shared.published.get();
+        if self.shown_epoch != current.config.epoch {
+            self.shown_epoch = current.config.epoch;
+            self.engine.set_config(current.config.to_text().as_bytes());
+        }
+    }
+
+    /// Asks all peers whether the cluster is formed, until it is.
+    pub(super) fn ask_formation(&mut self) {
+        if self.unformed.is_none() || self.formation.is_none() {
+            return;
+        }
+        let others: Vec<u32> =
+            self.view.iter().flat_map(|view| &view.nodes).map(|node| node.id).collect();
+        if let Some(peers) = &mut self.peers {
+            for node in others {
+                let ask = ConfigFetch { request: 0, epoch_min: 0 };
+                peers.queue(node, |out| {
+                    let _ = ask.encode(out);
+                });
+            }
+        }
+    }
+}
+
+/// The transfer that brings the records of a snapshot, as the sender wrote it into the message.
+fn transfer_of(message: &RaftMessage) -> Option<u64> {
+    let data: &[u8] = &message.get_snapshot().data;
+    data.try_into().ok().map(u64::from_le_bytes)
+}
+
+fn entry_bytes(one: &Outgoing) -> usize {
+    one.message.get_entries().iter().map(|it| it.data.len()).sum()
+}
+
+/// Cuts messages into runs that fit a frame.
+fn parts<'a, 'b>(messages: &'b [&'a Outgoing]) -> impl Iterator<Item = &'b [&'a Outgoing]> {
+    let mut rest = messages;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut bytes = 0;
+        let count = rest
+            .iter()
+            .take(FRAME_MESSAGES)
+            .take_while(|one| {
+                let fits = bytes < FRAME_BYTES;
+                bytes += entry_bytes(one);
+                fits
+            })
+            .count();
+        let (part, left) = rest.split_at(count.max(1));
+        rest = left;
+        Some(part)
+    })
+}

@@ -1,0 +1,56 @@
+//! Owns one link that a peer has dialed.
+
+use hyperion_wire::peer::{Established, Handshake, Identity, PartsReader, Progress, Secret};
+
+use super::limits::HANDSHAKE_NS;
+
+/// A link of a peer: its frames come in on it.
+#[derive(Debug)]
+pub(super) struct InLink {
+    handshake: Option<Box<Handshake>>,
+    deadline_ns: u64,
+    /// Who is there, once it is proved.
+    pub(super) peer: Option<Established>,
+    /// What was received and is not a whole frame yet.
+    pub(super) input: Vec<u8>,
+    /// The long message that is under way.
+    pub(super) parts: PartsReader,
+}
+
+impl InLink {
+    pub(super) fn new(identity: &Identity, secret: &Secret, nonce: [u8; 32], now_ns: u64) -> Self {
+        let handshake = Handshake::listener(identity, secret, nonce);
+        Self {
+            handshake: Some(Box::new(handshake)),
+            deadline_ns: now_ns + HANDSHAKE_NS,
+            peer: None,
+            input: Vec::new(),
+            parts: PartsReader::new(),
+        }
+    }
+
+    /// Goes on with the handshake as far as the input goes; appends what is to be sent. Gives who is there when that was proved just
+    /// now.
+    ///
+    /// Errors: why the link comes to nothing.
+    pub(super) fn shake(&mut self, out: &mut Vec<u8>) -> Result<Option<Established>, String> {
+        while let Some(handshake) = &mut self.handshake {
+            match handshake.receive(&self.input, out).map_err(|error| error.to_string())? {
+                Progress::Incomplete { .. } => return Ok(None),
+                Progress::Continue { consumed } => drop(self.input.drain(..consumed)),
+                Progress::Established { consumed, peer } => {
+                    drop(self.input.drain(..consumed));
+                    self.handshake = None;
+                    self.peer = Some(peer);
+                    return Ok(Some(peer));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the handshake takes too long.
+    pub(super) fn is_late(&self, now_ns: u64) -> bool {
+        self.peer.is_none() && now_ns > self.deadline_ns
+    }
+}

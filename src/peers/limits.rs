@@ -1,0 +1,21 @@
+//! Owns the numbers that bound what peers may take.
+
+use std::time::Duration;
+
+/// Bytes that wait for one peer on one core; what comes beyond is dropped, and Raft sends it again.
+pub(super) const OUTPUT_BYTES_MAX: usize = 64 << 20;
+/// Long messages, of a group each, that wait for one peer on one core.
+pub(super) const LONG_MAX: usize = 16;
+/// An output buffer above this size is given back when it is sent.
+pub(super) const BUFFER_KEEP_BYTES: usize = 1 << 20;
+/// Links of peers that one core takes at once.
+pub(super) const INCOMING_MAX: usize = 256;
+/// How long a connection to a peer may take to be made.
+pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the handshake may take.
+pub(super) const HANDSHAKE_NS: u64 = 2_000_000_000;
+/// The first wait before a peer is dialed again, and the longest: it doubles.
+pub(super) const BACK_OFF_MIN_NS: u64 = 50_000_000;
+pub(super) const BACK_OFF_MAX_NS: u64 = 1_000_000_000;
+/// A link on which nothing came for so long is asked whether it is alive, and closed after twice as long.
+pub(super) const SILENCE_NS: u64 = 1_000_000_000;

@@ -1,0 +1,416 @@
+//! Owns the links of one core: which peer is reached by which, what waits for each, and frames as they come in.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use hyperion_runtime::{CloseReason, ConnectionId, Socket};
+use hyperion_wire::peer::{
+    Body, FrameParser, Framed, Identity, Message, PartsReader, Ping, Pong, RefusalCode, Refused,
+    Secret,
+};
+
+use super::dial::{Dialed, dial};
+use super::in_link::InLink;
+use super::limits::{BUFFER_KEEP_BYTES, INCOMING_MAX, SILENCE_NS};
+use super::out_link::{LinkId, OutLink, State};
+use crate::node::{Io, NodeCore};
+
+/// Another node of the config.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerNode {
+    pub(crate) id: u32,
+    pub(crate) uuid: [u8; 16],
+    pub(crate) address: SocketAddr,
+}
+
+/// What a core needs to know to reach the others.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerSetup {
+    /// This core of this node.
+    pub(crate) identity: Identity,
+    pub(crate) secret: Secret,
+    pub(crate) nodes: Vec<PeerNode>,
+}
+
+/// A word about a peer that the node acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// The link to it is up.
+    Up(u32),
+    /// The link to it is gone.
+    Lost(u32),
+    /// The link for bulk is gone, with what was on its way.
+    BulkLost(u32),
+}
+
+/// The links of one core.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    setup: PeerSetup,
+    out: BTreeMap<LinkId, OutLink>,
+    incoming: BTreeMap<ConnectionId, InLink>,
+    /// Whose connection it is, of those that this core has dialed.
+    dialed: BTreeMap<ConnectionId, LinkId>,
+    /// When something last came on a connection, and whether it was asked since.
+    heard_ns: BTreeMap<ConnectionId, (u64, bool)>,
+    /// What the node is to be told.
+    words: Vec<Incoming>,
+    spare: Vec<u8>,
+}
+
+impl Peers {
+    pub(crate) fn new(setup: PeerSetup) -> Self {
+        let out = setup.nodes.iter().map(|node| (control(node.id), link_to(node, false))).collect();
+        Self {
+            setup,
+            out,
+            incoming: BTreeMap::new(),
+            dialed: BTreeMap::new(),
+            heard_ns: BTreeMap::new(),
+            words: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Whether the connection is one of ours.
+    pub(crate) fn holds(&self, connection: ConnectionId) -> bool {
+        self.dialed.contains_key(&connection) || self.incoming.contains_key(&connection)
+    }
+
+    /// Lets `write` append a frame for `node`; `false` when its link is down or has no room.
+    pub(crate) fn queue(&mut self, node: u32, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.out.get_mut(&control(node)).is_some_and(|link| link.queue(write))
+    }
+
+    /// As [`Peers::queue`], for the body of a message of `group` that is too long to go in one piece.
+    pub(crate) fn queue_long(
+        &mut self,
+        node: u32,
+        group: u32,
+        write: impl FnOnce() -> Option<Vec<u8>>,
+    ) {
+        if let Some(link) = self.out.get_mut(&control(node)) {
+            link.queue_long(group, write);
+        }
+    }
+
+    /// As [`Peers::queue`], by the link for what would keep others waiting; it is dialed when there is something for it.
+    pub(crate) fn queue_bulk(&mut self, node: u32, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let Some(known) = self.setup.nodes.iter().find(|known| known.id == node) else {
+            return false;
+        };
+        let id = LinkId { node, is_bulk: true };
+        self.out.entry(id).or_insert_with(|| link_to(known, true)).queue(write)
+    }
+
+    /// What has become of links since the last call.
+    pub(crate) fn take_words(&mut self) -> Vec<Incoming> {
+        std::mem::take(&mut self.words)
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
+        self.heard_ns.remove(&connection);
+        self.incoming.remove(&connection);
+        self.dialed.remove(&connection);
+    }
+
+    fn link_failed(&mut self, id: LinkId, why: String, now_ns: u64) {
+        let Some(link) = self.out.get_mut(&id) else { return };
+        let node = id.node;
+        if id.is_bulk {
+            self.words.push(Incoming::BulkLost(node));
+        } else if link.is_up() {
+            self.words.push(Incoming::Lost(node));
+        }
+        if let Some(why) = link.fail(why, now_ns) {
+            tracing::info!(
+                "node {node} at {} is not reached: {why}; it is tried again",
+                link.address
+            );
+        }
+    }
+}
+
+fn control(node: u32) -> LinkId {
+    LinkId { node, is_bulk: false }
+}
+
+fn link_to(node: &PeerNode, is_bulk: bool) -> OutLink {
+    OutLink::new(LinkId { node: node.id, is_bulk }, node.uuid, node.address)
+}
+
+impl NodeCore {
+    // ---- connections
+
+    /// A peer has connected to this core.
+    pub(crate) fn open_peer(&mut self, io: &mut Io, socket: Socket) {
+        let nonce = self.nonce();
+        let Some(peers) = &mut self.peers else { return };
+        if peers.incoming.len() >= INCOMING_MAX {
+            let mut bytes = Vec::new();
+            let refused = Refused::new(RefusalCode::Busy, "too many links of peers; try again");
+            if refused.encode(&mut bytes).is_ok() {
+                io.refuse(socket, &bytes);
+            }
+            return;
+        }
+        let Ok(connection) = io.open(socket) else { return };
+        let PeerSetup { identity, secret, .. } = &peers.setup;
+        peers.incoming.insert(connection, InLink::new(identity, secret, nonce, io.now_ns()));
+        peers.heard_ns.insert(connection, (io.now_ns(), false));
+    }
+
+    /// A connection to a peer was made, or was not.
+    pub(crate) fn peer_dialed(&mut self, io: &mut Io, dialed: Dialed) {
+        let nonce = self.nonce();
+        let Some(peers) = &mut self.peers else { return };
+        let now_ns = io.now_ns();
+        let Dialed { link: id, socket } = dialed;
+        let socket = match socket {
+            Ok(socket) => socket,
+            Err(error) => return peers.link_failed(id, error.to_string(), now_ns),
+        };
+        let Some(link) = peers.out.get_mut(&id) else { return };
+        if !matches!(link.state, State::Dialing) {
+            return;
+        }
+        let Ok(connection) = io.open(socket) else {
+            return peers.link_failed(id, "this node has too many connections".to_owned(), now_ns);
+        };
+        let PeerSetup { identity, secret, .. } = &peers.setup;
+        let mut hello = link.open(connection, identity, secret, nonce, now_ns);
+        peers.dialed.insert(connection, id);
+        peers.heard_ns.insert(connection, (now_ns, false));
+        io.send(connection, &mut hello);
+    }
+
+    /// Bytes came on a link.
+    pub(crate) fn feed_peer(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
+        let now_ns = io.now_ns();
+        let Some(peers) = &mut self.peers else { return };
+        peers.heard_ns.insert(connection, (now_ns, false));
+        let dialed = peers.dialed.get(&connection).copied();
+        let mut out = std::mem::take(&mut peers.spare);
+        let shaken = if let Some(id) = dialed {
+            let Some(link) = peers.out.get_mut(&id) else { return };
+            link.input.extend_from_slice(bytes);
+            let was_up = link.is_up();
+            let shaken = link.shake(&mut out);
+            if shaken == Ok(true) && !was_up && !id.is_bulk {
+                tracing::info!("node {} is reached at {}", id.node, link.address);
+                peers.words.push(Incoming::Up(id.node));
+            }
+            shaken.map(drop)
+        } else {
+            let Some(link) = peers.incoming.get_mut(&connection) else { return };
+            link.input.extend_from_slice(bytes);
+            let known = &peers.setup.nodes;
+            link.shake(&mut out).and_then(|peer| match peer {
+                Some(peer)
+                    if !known.iter().any(|node| node.id == peer.node && node.uuid == peer.uuid) =>
+                {
+                    let sentence =
+                        "the config names no such node; POST one that does, then start again";
+                    let _ = Refused::new(RefusalCode::NotInConfig, sentence).encode(&mut out);
+                    Err(format!("node {} is not in the config", peer.node))
+                }
+                _ => Ok(()),
+            })
+        };
+        if !out.is_empty() {
+            io.send(connection, &mut out);
+            out.clear();
+        }
+        peers.spare = out;
+        let result = shaken.and_then(|()| self.read_frames(io, connection, dialed));
+        if let Err(why) = result {
+            self.end_peer(io, connection, &why);
+        }
+    }
+
+    /// Takes the whole frames of a link's input, once its handshake is done.
+    fn read_frames(
+        &mut self,
+        io: &mut Io,
+        connection: ConnectionId,
+        dialed: Option<LinkId>,
+    ) -> Result<(), String> {
+        let Some(peers) = &mut self.peers else { return Ok(()) };
+        let (from, input, mut parts) = if let Some(id) = dialed {
+            let link = peers.out.get_mut(&id).filter(|link| link.is_up());
+            let Some(link) = link else { return Ok(()) };
+            (id.node, std::mem::take(&mut link.input), PartsReader::new())
+        } else {
+            let Some(link) = peers.incoming.get_mut(&connection) else { return Ok(()) };
+            let Some(peer) = link.peer else { return Ok(()) };
+            (peer.node, std::mem::take(&mut link.input), std::mem::take(&mut link.parts))
+        };
+        let mut at = 0;
+        let parser = FrameParser::new();
+        let result = loop {
+            match parser.parse(&input[at..]) {
+                Ok(Framed::Incomplete { .. }) => break Ok(()),
+                Ok(Framed::Frame { frame, consumed }) => {
+                    at += consumed;
+                    match Message::decode(&frame) {
+                        Ok(Message::Part(part)) if dialed.is_none() => match parts.take(&part) {
+                            Ok(None) => {}
+                            Ok(Some((kind, body))) => match Message::decode_body(kind, &body) {
+                                Ok(message) => self.peer_message(io, connection, from, message),
+                                Err(error) => break Err(error.to_string()),
+                            },
+                            Err(error) => break Err(error.to_string()),
+                        },
+                        Ok(message) => self.peer_message(io, connection, from, message),
+                        Err(error) => break Err(error.to_string()),
+                    }
+                }
+                Err(error) => break Err(error.to_string()),
+            }
+        };
+        let Some(peers) = &mut self.peers else { return result };
+        let place = match dialed {
+            Some(id) => peers.out.get_mut(&id).map(|link| &mut link.input),
+            None => peers.incoming.get_mut(&connection).map(|link| {
+                link.parts = parts;
+                &mut link.input
+            }),
+        };
+        if let Some(place) = place {
+            *place = input;
+            place.drain(..at);
+            if place.is_empty() {
+                place.shrink_to(BUFFER_KEEP_BYTES);
+            }
+        }
+        result
+    }
+
+    fn peer_message(
+        &mut self,
+        io: &mut Io,
+        connection: ConnectionId,
+        from: u32,
+        message: Message<'_>,
+    ) {
+        match message {
+            Message::Ping(Ping { stamp_ns }) => {
+                // On a link that is busy sending, what it sends shows that it lives.
+                let mut pong = Vec::new();
+                let is_written = Pong { stamp_ns }.encode(&mut pong).is_ok();
+                if is_written {
+                    io.send(connection, &mut pong);
+                }
+            }
+            Message::Pong(_) => {}
+            Message::Refused(Refused { sentence, .. }) => {
+                let sentence = sentence.escape_debug().to_string();
+                self.end_peer(io, connection, &sentence);
+            }
+            message => self.take_peer_message(io, from, message),
+        }
+    }
+
+    /// Ends a link; one that this core has dialed is dialed again after a while.
+    fn end_peer(&mut self, io: &mut Io, connection: ConnectionId, why: &str) {
+        let Some(peers) = &mut self.peers else { return };
+        if let Some(&id) = peers.dialed.get(&connection) {
+            peers.link_failed(id, why.to_owned(), io.now_ns());
+        } else if peers.incoming.contains_key(&connection) {
+            tracing::warn!("a link of a peer was closed: {why}");
+        }
+        peers.forget(connection);
+        io.close_after_send(connection);
+    }
+
+    /// A connection of a link is gone.
+    pub(crate) fn closed_peer(&mut self, io: &mut Io, connection: ConnectionId, why: CloseReason) {
+        let Some(peers) = &mut self.peers else { return };
+        if let Some(id) = peers.dialed.get(&connection).copied() {
+            let why = match why {
+                CloseReason::Failed(error) => std::io::Error::from_raw_os_error(error).to_string(),
+                CloseReason::Peer | CloseReason::Core => "the connection was closed".to_owned(),
+            };
+            peers.link_failed(id, why, io.now_ns());
+        }
+        peers.forget(connection);
+    }
+
+    // ---- turns and ticks
+
+    /// Sends what waits for links that are free.
+    pub(crate) fn flush_peers(&mut self, io: &mut Io) {
+        let Some(peers) = &mut self.peers else { return };
+        for link in peers.out.values_mut() {
+            let State::Up { connection } = link.state else { continue };
+            if io.is_sending(connection) {
+                continue;
+            }
+            link.add_part();
+            if link.output.is_empty() {
+                continue;
+            }
+            io.send(connection, &mut link.output);
+            link.output.clear();
+            if link.output.capacity() > BUFFER_KEEP_BYTES {
+                link.output = Vec::new();
+            }
+        }
+    }
+
+    /// Dials who is due, asks who is silent, and ends what takes too long.
+    pub(crate) fn tick_peers(&mut self, io: &mut Io) {
+        let now_ns = io.now_ns();
+        let postbox = self.shared.postboxes.to(usize::from(self.index));
+        let Some(peers) = &mut self.peers else { return };
+        let mut failed = Vec::new();
+        for link in peers.out.values_mut() {
+            if link.begins_to_dial(now_ns)
+                && let Err(error) = dial(link.id, link.address, postbox.clone())
+            {
+                failed.push((link.id, error.to_string()));
+            }
+        }
+        for (id, why) in failed {
+            peers.link_failed(id, why, now_ns);
+        }
+        let late = |connection: &ConnectionId| {
+            let dialed = peers.dialed.get(connection).and_then(|id| peers.out.get(id));
+            let incoming = peers.incoming.get(connection);
+            dialed.is_some_and(|link| link.is_late(now_ns))
+                || incoming.is_some_and(|link| link.is_late(now_ns))
+        };
+        let mut ended: Vec<(ConnectionId, &str)> = peers
+            .heard_ns
+            .keys()
+            .filter(|connection| late(connection))
+            .map(|&connection| (connection, "the handshake took too long"))
+            .collect();
+        for link in peers.out.values_mut() {
+            let State::Up { connection } = link.state else { continue };
+            let Some((heard_ns, was_asked)) = peers.heard_ns.get_mut(&connection) else { continue };
+            let silent_ns = now_ns.saturating_sub(*heard_ns);
+            if silent_ns > 2 * SILENCE_NS {
+                ended.push((connection, "the peer does not answer"));
+            } else if silent_ns > SILENCE_NS && !*was_asked {
+                *was_asked = true;
+                link.queue(|out| {
+                    let _ = Ping { stamp_ns: now_ns }.encode(out);
+                });
+            }
+        }
+        for (connection, why) in ended {
+            self.end_peer(io, connection, why);
+        }
+    }
+
+    /// 32 bytes that nobody can guess and that were never used: the handshake's.
+    fn nonce(&mut self) -> [u8; 32] {
+        let mut nonce = [0; 32];
+        if let Err(error) = crate::node::random_bytes(&mut nonce) {
+            tracing::error!("random bits cannot be had: {error}");
+            std::process::abort();
+        }
+        nonce
+    }
+}

@@ -1,0 +1,14 @@
+//! The links between nodes: dialing, the handshake, frames out and in.
+
+mod convert;
+mod dial;
+mod in_link;
+mod limits;
+mod links;
+mod long;
+mod out_link;
+
+pub(crate) use convert::{from_wire, to_wire};
+pub(crate) use dial::Dialed;
+pub(crate) use hyperion_cluster::group::Message as RaftMessage;
+pub(crate) use links::{Incoming, PeerNode, PeerSetup, Peers};
