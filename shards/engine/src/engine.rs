@@ -5,14 +5,13 @@ use crate::effect::{Effect, Mail};
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
 use crate::replication::{Around, Replication};
+use crate::route::Route;
 use crate::serving::Serving;
 use crate::settings::{Durability, Settings};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
-use hyperion_model::{
-    CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId, slot_of,
-};
-use hyperion_store::{Append, Key, Room, ScanCursor, Store, StoreError, SyncTicket};
+use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
+use hyperion_store::{Append, Key, Room, Store, StoreError, SyncTicket};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Bytes that a record may take beside its key and value, roundly.
@@ -39,36 +38,6 @@ pub struct Request<'a> {
     pub slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub from_replica: bool,
-}
-
-/// The slot of a command's key, if it has one key and that is its first argument: the same for routing, prefetching and running.
-#[must_use]
-#[inline]
-pub fn key_slot(spec: &CommandSpec, arguments: &[&[u8]]) -> Option<u16> {
-    let is_first = matches!(spec.run, Run::Key(_)) && spec.keys.first == 1;
-    is_first.then(|| arguments.get(1).map(|key| slot_of(key))).flatten()
-}
-
-/// Where a command is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// On this core.
-    Here,
-    /// On that core.
-    There(CoreId),
-    /// On several: [`Engine::begin_spread`].
-    Spread,
-    /// On all: [`Engine::begin_gather`].
-    Everywhere,
-    /// In the front.
-    Front,
-    /// On the node that serves this slot.
-    Elsewhere {
-        /// The slot.
-        slot: u16,
-    },
-    /// Nowhere: its keys lie in several partitions, which have leaders of their own.
-    CrossSlot,
 }
 
 /// What became of a command that was to run here.
@@ -284,76 +253,6 @@ impl Engine {
     }
 
     // ---- commands
-
-    /// Where a command belongs.
-    #[must_use]
-    pub fn route(&self, request: &Request<'_>) -> Route {
-        let spec = request.spec;
-        if let Some(serving) = &self.serving
-            && let Some(elsewhere) = self.route_to_node(serving, request)
-        {
-            return elsewhere;
-        }
-        match spec.run {
-            Run::Front(_) => Route::Front,
-            _ if self.map.cores() == 1 => Route::Here,
-            Run::Key(_) => {
-                if let Some(slot) = request.slot {
-                    return self.route_to(self.map.owner(self.map.partition_of(slot)));
-                }
-                let key = command::keys_of(spec, request.arguments).next();
-                key.map_or(Route::Here, |at| self.route_to(self.owner_of(request.arguments[at])))
-            }
-            Run::Keys { .. } => {
-                let mut owners = command::keys_of(spec, request.arguments)
-                    .map(|at| self.owner_of(request.arguments[at]));
-                let Some(first) = owners.next() else { return Route::Here };
-                if owners.all(|owner| owner == first) {
-                    self.route_to(first)
-                } else {
-                    Route::Spread
-                }
-            }
-            Run::Every(_) if request.own_core_only => Route::Here,
-            Run::Every(_) => Route::Everywhere,
-            Run::Scan if request.own_core_only => Route::Here,
-            Run::Scan => {
-                let cursor =
-                    request.arguments.get(1).and_then(|cursor| command::parse_cursor(cursor));
-                let partition = cursor
-                    .map(ScanCursor::partition)
-                    .filter(|partition| partition.0 < self.map.partitions());
-                partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
-            }
-        }
-    }
-
-    /// Where a command goes that this node must not run.
-    fn route_to_node(&self, serving: &Serving, request: &Request<'_>) -> Option<Route> {
-        let mut slots = command::keys_of(request.spec, request.arguments)
-            .map(|at| slot_of(request.arguments[at]));
-        let slot = request.slot.or_else(|| slots.next())?;
-        let partition = self.map.partition_of(slot);
-        if request.slot.is_none() && slots.any(|other| self.map.partition_of(other) != partition) {
-            return Some(Route::CrossSlot);
-        }
-        (!serving.serves(partition, request.from_replica)).then_some(Route::Elsewhere { slot })
-    }
-
-    /// The slot of a command's keys, where partitions are replicated: all of them lie in its partition.
-    fn slot_of_request(&self, request: &Request<'_>) -> Option<u16> {
-        self.replication.as_ref()?;
-        let first = || command::keys_of(request.spec, request.arguments).next();
-        request.slot.or_else(|| Some(slot_of(request.arguments[first()?])))
-    }
-
-    fn owner_of(&self, key: &[u8]) -> CoreId {
-        self.map.owner(self.map.partition_of(slot_of(key)))
-    }
-
-    fn route_to(&self, core: CoreId) -> Route {
-        if core == self.core { Route::Here } else { Route::There(core) }
-    }
 
     /// Asks the memory for the place of a key in `slot`, and gives what [`Engine::prefetch_record`] needs once it is there.
     /// `None`: the key is another core's.

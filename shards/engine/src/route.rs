@@ -1,0 +1,109 @@
+//! Owns the way of a command to where it runs: here, on another core, on all, on another node.
+
+use crate::command::{self, CommandSpec, Run};
+use crate::engine::{Engine, Request};
+use crate::serving::Serving;
+use hyperion_model::{CoreId, slot_of};
+use hyperion_store::ScanCursor;
+
+/// The slot of a command's key, if it has one key and that is its first argument: the same for routing, prefetching and running.
+#[must_use]
+#[inline]
+pub fn key_slot(spec: &CommandSpec, arguments: &[&[u8]]) -> Option<u16> {
+    let is_first = matches!(spec.run, Run::Key(_)) && spec.keys.first == 1;
+    is_first.then(|| arguments.get(1).map(|key| slot_of(key))).flatten()
+}
+
+/// Where a command is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// On this core.
+    Here,
+    /// On that core.
+    There(CoreId),
+    /// On several: [`Engine::begin_spread`].
+    Spread,
+    /// On all: [`Engine::begin_gather`].
+    Everywhere,
+    /// In the front.
+    Front,
+    /// On the node that serves this slot.
+    Elsewhere {
+        /// The slot.
+        slot: u16,
+    },
+    /// Nowhere: its keys lie in several partitions, which have leaders of their own.
+    CrossSlot,
+}
+
+impl Engine {
+    /// Where a command belongs.
+    #[must_use]
+    pub fn route(&self, request: &Request<'_>) -> Route {
+        let spec = request.spec;
+        if let Some(serving) = &self.serving
+            && let Some(elsewhere) = self.route_to_node(serving, request)
+        {
+            return elsewhere;
+        }
+        match spec.run {
+            Run::Front(_) => Route::Front,
+            _ if self.map.cores() == 1 => Route::Here,
+            Run::Key(_) => {
+                if let Some(slot) = request.slot {
+                    return self.route_to(self.map.owner(self.map.partition_of(slot)));
+                }
+                let key = command::keys_of(spec, request.arguments).next();
+                key.map_or(Route::Here, |at| self.route_to(self.owner_of(request.arguments[at])))
+            }
+            Run::Keys { .. } => {
+                let mut owners = command::keys_of(spec, request.arguments)
+                    .map(|at| self.owner_of(request.arguments[at]));
+                let Some(first) = owners.next() else { return Route::Here };
+                if owners.all(|owner| owner == first) {
+                    self.route_to(first)
+                } else {
+                    Route::Spread
+                }
+            }
+            Run::Every(_) if request.own_core_only => Route::Here,
+            Run::Every(_) => Route::Everywhere,
+            Run::Scan if request.own_core_only => Route::Here,
+            Run::Scan => {
+                let cursor =
+                    request.arguments.get(1).and_then(|cursor| command::parse_cursor(cursor));
+                let partition = cursor
+                    .map(ScanCursor::partition)
+                    .filter(|partition| partition.0 < self.map.partitions());
+                partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
+            }
+        }
+    }
+
+    /// Where a command goes that this node must not run.
+    pub(crate) fn route_to_node(&self, serving: &Serving, request: &Request<'_>) -> Option<Route> {
+        let mut slots = command::keys_of(request.spec, request.arguments)
+            .map(|at| slot_of(request.arguments[at]));
+        let slot = request.slot.or_else(|| slots.next())?;
+        let partition = self.map.partition_of(slot);
+        if request.slot.is_none() && slots.any(|other| self.map.partition_of(other) != partition) {
+            return Some(Route::CrossSlot);
+        }
+        (!serving.serves(partition, request.from_replica)).then_some(Route::Elsewhere { slot })
+    }
+
+    /// The slot of a command's keys, where partitions are replicated: all of them lie in its partition.
+    pub(crate) fn slot_of_request(&self, request: &Request<'_>) -> Option<u16> {
+        self.replication.as_ref()?;
+        let first = || command::keys_of(request.spec, request.arguments).next();
+        request.slot.or_else(|| Some(slot_of(request.arguments[first()?])))
+    }
+
+    fn owner_of(&self, key: &[u8]) -> CoreId {
+        self.map.owner(self.map.partition_of(slot_of(key)))
+    }
+
+    fn route_to(&self, core: CoreId) -> Route {
+        if core == self.core { Route::Here } else { Route::There(core) }
+    }
+}
