@@ -40,7 +40,7 @@ fn answer(view: &ClusterView, name: &str, words: &[&[u8]]) -> Result<String, Str
 #[test]
 fn slots_name_the_address_of_the_core_that_serves_them() {
     let text = answer(&view(), "slots", &[]).unwrap();
-    let runs: Vec<&str> = text.trim_start_matches("*3\r\n").split("*3\r\n:").collect();
+    let runs: Vec<&str> = text.strip_prefix("*3\r\n").unwrap().split("*3\r\n:").collect();
     assert_eq!(runs.len(), 4, "three partitions have a leader: {text}");
     let map = PartitionMap::spread(4, 2);
     for (run, partition, node) in [(1, 0_u16, 1), (2, 1, 2), (3, 2, 2)] {
