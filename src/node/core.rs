@@ -14,13 +14,13 @@ use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, S
 use hyperion_wire::Limits;
 
 use super::Io;
+use super::agreeing::Unformed;
 use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
 use super::links::Link;
 use super::rates::Rates;
-use super::replication::Unformed;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
 use crate::cluster::{ClusterView, Formation};

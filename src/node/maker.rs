@@ -14,6 +14,7 @@ use hyperion_store::{Options, RecoveredGroup as FoundGroup, Store};
 use hyperion_wire::Limits;
 
 use super::Io;
+use super::agreeing::Unformed;
 use super::clients::Clients;
 use super::commit::{Commit, SegmentFile};
 use super::core::{Door, NodeCore, Shared};
@@ -21,7 +22,6 @@ use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
 use super::open::{Data, Loaded, load, write_out};
-use super::replication::Unformed;
 use super::stall::TurnParts;
 use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};

@@ -1,5 +1,6 @@
 //! One node: its cores, their files and mailboxes, and what they show to the side threads.
 
+mod agreeing;
 mod board;
 mod clients;
 mod commit;

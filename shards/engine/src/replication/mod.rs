@@ -271,17 +271,6 @@ impl Engine {
         }
     }
 
-    /// Hands every group that this core leads to another node, before the node leaves.
-    pub fn hand_over(&mut self, choose: impl Fn(PartitionId) -> Option<u32>) {
-        let Some(replication) = &mut self.replication else { return };
-        for partition in self.map.owned_by(self.core) {
-            if let Some(to) = choose(partition) {
-                // Who does not lead, or has no other voter, has nothing to hand over.
-                let _ = replication.groups.transfer_leader(GroupId::of(partition), u64::from(to));
-            }
-        }
-    }
-
     /// The leader of a group that this core holds has changed, as far as commands are concerned.
     fn leader_changed(&mut self, group: GroupId, leader: Leader) {
         let Some(partition) = group.partition() else { return };
