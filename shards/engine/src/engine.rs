@@ -34,7 +34,7 @@ pub struct Request<'a> {
     /// Names the client among all of the node, by its core and its connection there: a command that is [`Outcome::Unfinished`] is
     /// known by it.
     pub client: (u16, u64),
-    /// The slot of the key, where [`key_slot`] was asked before.
+    /// The slot of the key, where [`crate::key_slot`] was asked before.
     pub slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub from_replica: bool,
