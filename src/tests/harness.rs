@@ -432,15 +432,10 @@ impl Drop for Folder {
 }
 
 /// Waits until `is_so`, and panics with `what` when that takes too long.
-pub(crate) fn wait_for(what: &str, is_so: impl FnMut() -> bool) {
-    wait_within(PATIENCE, what, is_so);
-}
-
-/// As [`wait_for`], for what takes long on a machine that does other things too.
-pub(crate) fn wait_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + patience;
+pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited {patience:?} in vain: {what}");
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
         sleep(PAUSE);
     }
 }
