@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hyperion_cluster::config::{
-    ClientRouting, Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage,
-    check,
+    Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, check,
 };
 use hyperion_engine::Eviction;
 
@@ -112,11 +111,6 @@ fn cluster_problems(config: &Config) -> Vec<Problem> {
     if Eviction::named(&settings.eviction).is_some_and(|eviction| eviction != Eviction::None) {
         let text = format!("eviction {:?} is for a node that is alone", settings.eviction);
         problems.push(Problem::at("/settings/eviction", text, "give \"none\""));
-    }
-    if settings.resp.cluster == ClientRouting::Transparent {
-        let text = "commands are not carried to other nodes in this version";
-        let hint = "give \"redirect\" and use a client that knows Redis Cluster";
-        problems.push(Problem::at("/settings/resp/cluster", text, hint));
     }
     if settings.storage == Storage::Memory {
         let text = "replicas in memory alone would forget what they have acknowledged";

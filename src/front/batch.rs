@@ -81,6 +81,8 @@ pub(crate) struct ReplyBatch {
     /// Answers that go on with a long string: the answer's place among the heads, the string's length, and its handle at the core that
     /// answers.
     pub(crate) later: Vec<(usize, u64, Handle)>,
+    /// Commands of other nodes' clients that another node serves: the answer's place among the heads, and the slot.
+    pub(crate) elsewhere: Vec<(usize, u16)>,
     /// What they observed may never take effect: the clients' connections are to end.
     pub(crate) is_lost: bool,
 }
@@ -117,6 +119,7 @@ impl Parcel {
         replies.observed = 0;
         replies.is_lost = false;
         replies.later.clear();
+        replies.elsewhere.clear();
     }
 }
 

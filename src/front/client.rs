@@ -5,6 +5,7 @@ use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
 
+use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
@@ -82,6 +83,10 @@ pub(crate) struct Client {
     pub(crate) has_ended: bool,
     /// Nothing of it runs any more; it is closed when its answers have left.
     pub(crate) is_closing: bool,
+    /// Since when a command of it waits for who leads its partition.
+    pub(crate) leaderless_since_ns: Option<u64>,
+    /// What its answers of other nodes are put in order by.
+    pub(crate) forward_lanes: ForwardLanes,
     pub(crate) session: Session,
 }
 
@@ -144,6 +149,8 @@ impl Client {
             is_streaming: false,
             has_ended: false,
             is_closing: false,
+            leaderless_since_ns: None,
+            forward_lanes: ForwardLanes::default(),
             session: Session::new(is_open),
         }
     }

@@ -86,7 +86,7 @@ impl NodeCore {
             from_replica: client.session.reads_from_replicas && !spec.writes(),
         };
         let progress = match self.engine.route(&request) {
-            Route::Here => self.run_here(client, &request),
+            Route::Here => self.run_here(io, client, &request),
             Route::There(core) => self.send_there(client, core.0, &request),
             Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
                 client.hold = Hold::Drain;
@@ -116,6 +116,9 @@ impl NodeCore {
                 Progress::Ran
             }
             Route::Front => self.run_front(io, client, spec, arguments),
+            Route::Elsewhere { slot } if self.forwards_for(client) => {
+                self.forward(io, client, &request, slot)
+            }
             Route::Elsewhere { slot } => {
                 let line = self.moved(slot);
                 self.answer(client, |reply| reply.error(&line));
@@ -134,7 +137,7 @@ impl NodeCore {
     }
 
     #[inline]
-    fn run_here(&mut self, client: &mut Client, request: &Request<'_>) -> Progress {
+    fn run_here(&mut self, io: &Io, client: &mut Client, request: &Request<'_>) -> Progress {
         self.commands_run += 1;
         let timed = self.commands_run.is_multiple_of(SAMPLE).then(Instant::now);
         let (own, protocol) = (self.index, client.session.protocol);
@@ -154,6 +157,9 @@ impl NodeCore {
             Outcome::Done { observed } => observed,
             Outcome::Elsewhere { slot } => {
                 buffer.truncate(before);
+                if self.forwards_for(client) {
+                    return self.forward(io, client, request, slot);
+                }
                 let line = self.moved(slot);
                 self.answer(client, |reply| reply.error(&line));
                 return Progress::Ran;

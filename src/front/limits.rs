@@ -39,3 +39,13 @@ pub(crate) const PARCEL_KEEP_COMMANDS: usize = 1024;
 pub(crate) const PARCEL_KEEP_BYTES: usize = 64 << 10;
 /// Longest name of a client, and of its library.
 pub(crate) const CLIENT_NAME_BYTES_MAX: usize = 4_096;
+/// Bytes of the longest command, and of the longest answer, that is carried between nodes.
+pub(crate) const FORWARDED_BYTES_MAX: usize = 64 << 20;
+/// Bytes of commands that one core has on their way to other nodes; what comes beyond waits.
+pub(crate) const FORWARDING_BYTES_MAX: usize = 256 << 20;
+/// Bytes of commands or answers that go into one frame, about, and what goes in parts because it is longer.
+pub(crate) const FRAME_BYTES: usize = 1 << 20;
+pub(crate) const LONG_FRAME_BYTES: usize = 2 << 20;
+/// How long a command waits for a leader of its partition, and for an answer of the node that was asked.
+pub(crate) const LEADER_WAIT_NS: u64 = 3_000_000_000;
+pub(crate) const ANSWER_WAIT_NS: u64 = 10_000_000_000;

@@ -4,6 +4,8 @@ pub(crate) mod batch;
 pub(crate) mod client;
 mod commands;
 mod execute;
+mod foreign;
+mod forward;
 mod http;
 mod input;
 pub(crate) mod limits;
@@ -14,6 +16,8 @@ mod streams;
 
 pub(crate) use client::Client;
 pub(crate) use commands::{FrontAsk, FrontPart};
+pub(crate) use foreign::{Foreign, ForeignCommand};
+pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;
 pub(crate) use input::Lines;
 pub(crate) use peers::ParkedCommands;

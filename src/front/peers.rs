@@ -76,11 +76,32 @@ impl NodeCore {
                 *argument =
                     rest.split_off(..length as usize).expect("a batch holds what it counts");
             }
-            let waits =
-                !self.parked.is_empty() && self.parked.origins.contains(&(from, head.connection));
-            if waits || !self.run_for(from, *head, arguments) {
-                self.park(from, *head, arguments);
-            }
+            self.run_or_park(from, *head, arguments);
+        }
+    }
+
+    /// Runs a command of another core's or node's client, or keeps it until it can run.
+    pub(super) fn run_or_park(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) {
+        let waits = !self.parked.is_empty()
+            && self.parked.origins.contains(&self.origin(from, head.connection));
+        if waits || !self.run_for(from, head, arguments) {
+            self.park(from, head, arguments);
+        }
+    }
+
+    /// Whose a command is: those of one client keep their order. Another node's numbers its commands, behind the client.
+    fn origin(&self, from: u16, connection: ConnectionId) -> (u16, ConnectionId) {
+        if usize::from(from) < self.links.len() {
+            return (from, connection);
+        }
+        (from, ConnectionId { generation: 0, ..connection })
+    }
+
+    /// Where answers to another core, or to another node, are put.
+    fn replies_to(&mut self, from: u16) -> &mut Parcel {
+        match usize::from(from).checked_sub(self.links.len()) {
+            None => &mut self.links[usize::from(from)].open,
+            Some(place) => &mut self.foreign.link(place).open,
         }
     }
 
@@ -96,9 +117,15 @@ impl NodeCore {
             from_replica: head.from_replica,
             client: (from, client_word(head.connection)),
         };
-        let replies = &mut self.links[usize::from(from)].open.replies;
+        let cores = self.links.len();
+        let is_foreign = usize::from(from) >= cores;
+        let link = match usize::from(from).checked_sub(cores) {
+            None => &mut self.links[usize::from(from)],
+            Some(place) => self.foreign.link(place),
+        };
+        let replies = &mut link.open.replies;
         let before = replies.bytes.len();
-        let mut writer = if head.is_silent {
+        let mut writer = if head.is_silent || is_foreign {
             Replies::new(&mut replies.bytes, head.protocol)
         } else {
             Replies::streaming(&mut replies.bytes, head.protocol)
@@ -114,6 +141,12 @@ impl NodeCore {
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
+                true
+            }
+            Outcome::Elsewhere { slot } if is_foreign => {
+                replies.bytes.truncate(before);
+                replies.elsewhere.push((replies.heads.len(), slot));
+                replies.heads.push(ReplyHead { connection: head.connection, length: 0 });
                 true
             }
             Outcome::Elsewhere { slot } => {
@@ -135,7 +168,7 @@ impl NodeCore {
 
     fn park(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) {
         if self.parked.commands.len() >= WAITING_COMMANDS_MAX {
-            let replies = &mut self.links[usize::from(from)].open.replies;
+            let replies = &mut self.replies_to(from).replies;
             let before = replies.bytes.len();
             Replies::new(&mut replies.bytes, head.protocol).error(
                 "ERR too many commands wait for locked keys or for room in the log; try again",
@@ -149,7 +182,7 @@ impl NodeCore {
     }
 
     fn park_owned(&mut self, from: u16, head: CommandHead, arguments: Vec<Vec<u8>>) {
-        self.parked.origins.insert((from, head.connection));
+        self.parked.origins.insert(self.origin(from, head.connection));
         self.parked.commands.push_back(Parked { from, head, arguments });
     }
 
@@ -158,7 +191,7 @@ impl NodeCore {
         let commands = std::mem::take(&mut self.parked);
         for Parked { from, head, arguments } in commands.commands {
             let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            let waits = self.parked.origins.contains(&(from, head.connection));
+            let waits = self.parked.origins.contains(&self.origin(from, head.connection));
             let runs = !waits && self.run_for(from, head, &slices);
             if !runs {
                 self.park_owned(from, head, arguments);

@@ -87,7 +87,7 @@ impl NodeCore {
         if !self.stopping && self.clean() {
             io.wake_again();
         }
-        self.hear_of_peers();
+        self.hear_of_peers(io);
         self.drive_groups();
         self.hold(io);
         for _ in 0..ROUNDS {
@@ -108,6 +108,9 @@ impl NodeCore {
         self.drive_groups();
         self.engine.settle();
         self.carry_out(io);
+        self.send_forwarded();
+        self.send_foreign_answers();
+        self.take_own_answers(io);
         self.flush_peers(io);
         if std::mem::take(&mut self.commit.may_free) && self.engine.store().has_emptied() {
             self.free_segments(io);

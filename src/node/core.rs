@@ -12,6 +12,7 @@ use hyperion_engine::{Effect, Engine, Leader, Mail as EngineMail, Outgoing, Snap
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
 use hyperion_wire::Limits;
+use hyperion_wire::peer::{ForwardedReply, Replies};
 
 use super::Io;
 use super::agreeing::Unformed;
@@ -26,7 +27,10 @@ use super::supply::{Supplied, Supply};
 use crate::cluster::{ClusterView, Formation};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
-use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, StreamMail};
+use crate::front::{
+    Client, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor, Lines,
+    ParkedCommands, StreamMail,
+};
 use crate::http::Jobs;
 use crate::peers::{Dialed, Peers, RaftMessage};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
@@ -59,6 +63,10 @@ pub(crate) enum Mail {
     Snapshot(Box<SnapshotMail>),
     /// Who leads a partition of the sender.
     Leader(PartitionId, Leader),
+    /// Commands of another node's clients for the receiver's partitions.
+    Foreign(u32, Vec<ForeignCommand>),
+    /// Other nodes' answers to commands of the receiver's clients.
+    ForeignReplies(Vec<ForwardedReply<'static>>),
 }
 
 /// What other threads send a core.
@@ -160,6 +168,11 @@ pub(crate) struct NodeCore {
     pub(super) no_segments: Option<String>,
     pub(crate) parked: ParkedCommands,
     pub(crate) links: Vec<Link>,
+    /// What it has for clients of other nodes.
+    pub(crate) foreign: Foreign,
+    /// What other nodes are to do for its clients, and what it does in their place.
+    pub(crate) forwarding: Forwarding,
+    pub(crate) own_answers: Vec<ForwardedReply<'static>>,
     pub(crate) spare_parcels: SpareParcels,
     pub(crate) tickets: BTreeMap<Ticket, ConnectionId>,
     pub(crate) tickets_given: u64,
@@ -305,6 +318,8 @@ impl Core for NodeCore {
             Mail::Propose(config) => self.propose_config(&config, false),
             Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
+            Mail::Foreign(node, commands) => self.take_foreign(node, commands),
+            Mail::ForeignReplies(replies) => self.take_foreign_replies(io, Replies { replies }),
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// Answers that observed more than `position` are not given: whose they are is told.
-    pub(super) fn lose_from(&mut self, position: u64) {
+    pub(crate) fn lose_from(&mut self, position: u64) {
         for parcel in self.held.iter_mut().chain([&mut self.open]) {
             let replies = &mut parcel.replies;
             if replies.observed > position && !replies.heads.is_empty() {
@@ -30,7 +30,7 @@ impl Link {
     }
 
     /// Moves what may go now to the backlog: answers that the log has released up to `released`, and all commands.
-    fn close(&mut self, released: u64, spare: &mut SpareParcels) {
+    pub(crate) fn close(&mut self, released: u64, spare: &mut SpareParcels) {
         while self.held.front().is_some_and(|parcel| parcel.replies.observed <= released) {
             if let Some(parcel) = self.held.pop_front() {
                 self.backlog.push_back(Mail::Parcel(parcel));

@@ -28,7 +28,7 @@ use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
 use crate::cluster::{Formation, Setup};
 use crate::config::{Durability, Resolved};
-use crate::front::batch::SpareParcels;
+use crate::front::{Foreign, Forwarding, batch::SpareParcels};
 use crate::front::{HttpDoor, Lines};
 use crate::http::HttpSide;
 use crate::peers::Peers;
@@ -196,6 +196,9 @@ impl Maker {
             no_segments: None,
             parked: Default::default(),
             links: (0..cores).map(|_| Link::default()).collect(),
+            foreign: Foreign::default(),
+            forwarding: Forwarding::default(),
+            own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),
             tickets: Default::default(),
             tickets_given: 0,

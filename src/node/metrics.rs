@@ -173,6 +173,13 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     page.each("hops_total", counter, "Commands sent to another core.", cores, |core| {
         core.counters.hops
     });
+    page.each(
+        "forwarded_total",
+        counter,
+        "Commands sent to another node for clients that do not know the cluster.",
+        cores,
+        |core| core.counters.forwarded,
+    );
     page.each("turns_total", counter, "Turns of the loop.", cores, |core| core.runtime.turns);
     page.each("enters_total", counter, "Calls of io_uring_enter.", cores, |core| {
         core.runtime.enters

@@ -24,6 +24,7 @@ mod ticking;
 
 pub(crate) use self::core::{Mail, NodeCore, Note};
 pub(crate) use self::figures::{CoreFigures, Latency};
+pub(crate) use self::links::Link;
 pub(crate) use self::repair::check_data;
 pub(crate) use self::start::{random_bytes, serve};
 pub(crate) use self::supply::{core_folder, segment_path};

@@ -7,8 +7,8 @@ use hyperion_engine::{Leader, Outgoing, SnapshotMail, SnapshotStep};
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{ConnectionId, process};
 use hyperion_wire::peer::{
-    Body, BodyError, Heartbeat, Heartbeats, Message, RaftMessages, SnapshotAbort, SnapshotAck,
-    SnapshotChunk, SnapshotEnd,
+    Body, BodyError, Heartbeat, Heartbeats, Kind, Message, RaftMessages, SnapshotAbort,
+    SnapshotAck, SnapshotChunk, SnapshotEnd,
 };
 
 use super::Io;
@@ -31,7 +31,7 @@ impl NodeCore {
     }
 
     /// A frame of a peer that is for the node.
-    pub(crate) fn take_peer_message(&mut self, _: &mut Io, from: u32, message: Message<'_>) {
+    pub(crate) fn take_peer_message(&mut self, io: &mut Io, from: u32, message: Message<'_>) {
         let step = match message {
             Message::SnapshotChunk(it) => Some((
                 it.group,
@@ -54,6 +54,8 @@ impl NodeCore {
                 return;
             }
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
+            Message::Forwarded(it) => return self.take_forwarded(from, it),
+            Message::Replies(it) => return self.take_foreign_replies(io, it),
             Message::ConfigFetch(_) => return self.route_formation(from, None),
             Message::ConfigCurrent(it) => {
                 return self.route_formation(from, Some(it.config.into_owned()));
@@ -146,7 +148,7 @@ impl NodeCore {
                 }
                 for one in long {
                     let (node, group) = (one.to, one.group.0);
-                    peers.queue_long(node, group, || {
+                    peers.queue_long(node, (Kind::RaftMessages, group), || {
                         let mut body = Vec::new();
                         let messages = vec![to_wire(group, &one.message)];
                         RaftMessages { messages }
@@ -209,8 +211,9 @@ impl NodeCore {
     }
 
     /// What has become of links since the last turn.
-    pub(super) fn hear_of_peers(&mut self) {
+    pub(super) fn hear_of_peers(&mut self, io: &mut Io) {
         let Some(peers) = &mut self.peers else { return };
+        let mut lost = Vec::new();
         for word in peers.take_words() {
             let (node, is_up) = match word {
                 Incoming::Up(node) => (node, true),
@@ -222,12 +225,14 @@ impl NodeCore {
             };
             if !is_up {
                 self.engine.peer_lost(node);
+                lost.push(node);
             }
             if let Some(view) = &mut self.view {
                 let nodes = &mut Arc::make_mut(view).nodes;
                 nodes.iter_mut().filter(|it| it.id == node).for_each(|it| it.is_up = is_up);
             }
         }
+        lost.into_iter().for_each(|node| self.forward_lost(io, node));
     }
 
     /// Somebody else leads a partition of this core: all cores are told.
@@ -303,7 +308,8 @@ impl NodeCore {
         for connection in waits {
             io.close(connection);
         }
-        self.links.iter_mut().for_each(|link| link.lose_from(position));
+        let foreign = self.foreign.links.iter_mut().map(|(_, link)| link);
+        self.links.iter_mut().chain(foreign).for_each(|link| link.lose_from(position));
     }
 }
 

@@ -81,6 +81,7 @@ fn one(index: usize, cpu: u16, core: &CoreFigures) -> Value {
         },
         "commands": core.counters.commands.iter().sum::<u64>(),
         "hops": core.counters.hops,
+        "forwarded": core.counters.forwarded,
         "bytes_logged": core.counters.bytes_logged,
         "syncs": core.counters.syncs.count,
         "sync_us_max": core.counters.syncs.max_ns / 1000,

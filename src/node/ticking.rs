@@ -46,6 +46,7 @@ impl NodeCore {
         }
         self.engine.tick_groups();
         self.tick_peers(io);
+        self.tick_forwarding(io);
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
         }
@@ -53,6 +54,7 @@ impl NodeCore {
         let is_time = self.ticks >= GROUP_TICKS;
         if is_time {
             self.ticks = 0;
+            self.end_late_forwarded(io);
             self.ask_formation();
             self.tell_leaders();
             self.show_config();

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use hyperion_runtime::{CloseReason, ConnectionId, Socket};
 use hyperion_wire::peer::{
-    Body, FrameParser, Framed, Identity, Message, PartsReader, Ping, Pong, RefusalCode, Refused,
-    Secret,
+    Body, FrameParser, Framed, Identity, Kind, Message, PartsReader, Ping, Pong, RefusalCode,
+    Refused, Secret,
 };
 
 use super::dial::{Dialed, dial};
@@ -82,16 +82,14 @@ impl Peers {
         self.out.get_mut(&control(node)).is_some_and(|link| link.queue(write))
     }
 
-    /// As [`Peers::queue`], for the body of a message of `group` that is too long to go in one piece.
+    /// As [`Peers::queue`], for the body of a message that is too long to go in one piece; of each kind and group one is under way.
     pub(crate) fn queue_long(
         &mut self,
         node: u32,
-        group: u32,
+        what: (Kind, u32),
         write: impl FnOnce() -> Option<Vec<u8>>,
-    ) {
-        if let Some(link) = self.out.get_mut(&control(node)) {
-            link.queue_long(group, write);
-        }
+    ) -> bool {
+        self.out.get_mut(&control(node)).is_some_and(|link| link.queue_long(what, write))
     }
 
     /// As [`Peers::queue`], by the link for what would keep others waiting; it is dialed when there is something for it.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hyperion_runtime::ConnectionId;
-use hyperion_wire::peer::{Handshake, Identity, Progress, Purpose, Secret};
+use hyperion_wire::peer::{Handshake, Identity, Kind, Progress, Purpose, Secret};
 
 use super::limits::{BACK_OFF_MAX_NS, BACK_OFF_MIN_NS, HANDSHAKE_NS, OUTPUT_BYTES_MAX};
 use super::long::LongMessages;
@@ -152,11 +152,15 @@ impl OutLink {
         true
     }
 
-    /// Takes the body of a group's message that goes in parts.
-    pub(super) fn queue_long(&mut self, group: u32, write: impl FnOnce() -> Option<Vec<u8>>) {
-        if !self.is_up() || !self.long.queue(group, write) {
-            self.dropped += 1;
-        }
+    /// Takes the body of a message that goes in parts; `false` when the link is down or has no room.
+    pub(super) fn queue_long(
+        &mut self,
+        what: (Kind, u32),
+        write: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> bool {
+        let is_taken = self.is_up() && self.long.queue(what, write);
+        self.dropped += u64::from(!is_taken);
+        is_taken
     }
 
     /// Lets the next part of a long message follow what waits.

@@ -9,6 +9,7 @@ mod cluster_config;
 mod cluster_faults;
 mod cluster_harness;
 mod cluster_peers;
+mod cluster_plain;
 mod crowd;
 mod damage;
 mod disk;

@@ -268,6 +268,7 @@ fn hyperion(facts: &Facts<'_>, text: &mut String) {
     line(text, "config_epoch", facts.config.config.epoch);
     line(text, "ring_level", facts.cores.first().map_or("", |core| &core.ring_level));
     line(text, "hops", facts.sum(|core| core.counters.hops));
+    line(text, "forwarded", facts.sum(|core| core.counters.forwarded));
     line(text, "protocol_errors", facts.sum(|core| core.counters.protocol_errors));
     line(text, "turns", facts.sum(|core| core.runtime.turns));
     line(text, "stalls_over_1ms", facts.sum(|core| core.runtime.stalls_over_1ms));

@@ -73,6 +73,9 @@ pub enum Answer<'a> {
         /// Why, as the client gets it after `-`.
         sentence: Cow<'a, str>,
     },
+    /// It was executed, and what it saw or did may never take effect: nothing can be said of it.
+    #[speedy(tag = 4)]
+    Lost,
 }
 
 /// The reply to one command.

@@ -93,6 +93,7 @@ fn message() -> impl Strategy<Value = Message<'static>> {
         bytes().prop_map(|resp| Answer::Done { resp }),
         any::<(u16, u32, u16)>().prop_map(|(slot, node, core)| Answer::Moved { slot, node, core }),
         "\\PC{0,20}".prop_map(|sentence| Answer::Refused { sentence: sentence.into() }),
+        Just(Answer::Lost),
     ];
     let reply =
         (any::<u64>(), answer).prop_map(|(request, answer)| ForwardedReply { request, answer });

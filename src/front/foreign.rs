@@ -1,0 +1,249 @@
+//! Owns the commands of other nodes' clients: runs them here in order, and sends their answers back.
+
+use std::collections::BTreeMap;
+
+use hyperion_engine::command::{Run, find, keys_of};
+use hyperion_engine::key_slot;
+use hyperion_model::limits::DATABASES;
+use hyperion_model::{DatabaseId, slot_of};
+use hyperion_runtime::ConnectionId;
+use hyperion_wire::Protocol;
+use hyperion_wire::peer::{
+    Answer, Body, Forwarded, ForwardedCommand, ForwardedReply, Kind, Replies,
+};
+
+use super::batch::{CommandHead, ReplyBatch};
+use super::limits::{FORWARDED_BYTES_MAX, FRAME_BYTES, LONG_FRAME_BYTES};
+use crate::node::{Link, Mail, NodeCore};
+use crate::peers::Peers;
+
+/// What this core has for clients of each other node.
+#[derive(Default)]
+pub(crate) struct Foreign {
+    /// A node's place does not change. One's own has one too: for what comes back because it leads by now.
+    pub(crate) links: Vec<(u32, Link)>,
+    /// Long answers so far.
+    long: u32,
+}
+
+/// A command of another node's client, on its way to the core that runs it.
+#[derive(Debug)]
+pub(crate) struct ForeignCommand {
+    head: CommandHead,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Foreign {
+    fn place_of(&mut self, node: u32) -> usize {
+        let known = self.links.iter().position(|(other, _)| *other == node);
+        known.unwrap_or_else(|| {
+            self.links.push((node, Link::default()));
+            self.links.len() - 1
+        })
+    }
+
+    pub(super) fn link(&mut self, place: usize) -> &mut Link {
+        &mut self.links[place].1
+    }
+}
+
+impl NodeCore {
+    /// Commands of a peer's clients, for partitions that this node leads, as far as the peer knows.
+    pub(crate) fn take_forwarded(&mut self, node: u32, forwarded: Forwarded<'_>) {
+        let mut for_others: BTreeMap<u16, Vec<ForeignCommand>> = BTreeMap::new();
+        for command in forwarded.commands {
+            let words: Vec<&[u8]> = command.arguments.iter().map(AsRef::as_ref).collect();
+            match self.place_foreign(&command, &words) {
+                Ok((core, head)) if core == self.index => self.run_foreign(node, head, &words),
+                Ok((core, head)) => {
+                    let arguments = words.into_iter().map(<[u8]>::to_vec).collect();
+                    for_others.entry(core).or_default().push(ForeignCommand { head, arguments });
+                }
+                Err(sentence) => {
+                    let answer = Answer::Refused { sentence: sentence.into() };
+                    self.send_answers(
+                        node,
+                        vec![ForwardedReply { request: command.request, answer }],
+                    );
+                }
+            }
+        }
+        for (core, commands) in for_others {
+            self.links[usize::from(core)].backlog.push_back(Mail::Foreign(node, commands));
+        }
+    }
+
+    /// Commands that came to another core of this node.
+    pub(crate) fn take_foreign(&mut self, node: u32, commands: Vec<ForeignCommand>) {
+        for ForeignCommand { head, arguments } in commands {
+            let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            self.run_foreign(node, head, &words);
+        }
+    }
+
+    /// Runs a command; its answer leaves when the log has released it.
+    pub(super) fn run_foreign(&mut self, node: u32, head: CommandHead, words: &[&[u8]]) {
+        let place = self.foreign.place_of(node);
+        let from = u16::try_from(self.links.len() + place).expect("cores and nodes are few");
+        self.run_or_park(from, head, words);
+    }
+
+    /// The core that holds the command's keys.
+    ///
+    /// Errors: what the client is told, when it cannot be run for another node at all.
+    fn place_foreign(
+        &self,
+        command: &ForwardedCommand<'_>,
+        words: &[&[u8]],
+    ) -> Result<(u16, CommandHead), String> {
+        let spec = words.first().and_then(|name| find(name));
+        let spec = spec.filter(|spec| {
+            spec.admits(words.len()) && matches!(spec.run, Run::Key(_) | Run::Keys { .. })
+        });
+        let Some(spec) = spec else {
+            return Err("ERR the node that has the key does not know this command".to_owned());
+        };
+        if command.database >= DATABASES {
+            return Err("ERR the node that has the key has no such database".to_owned());
+        }
+        let map = self.engine.map();
+        let mut partitions = keys_of(spec, words).map(|at| map.partition_of(slot_of(words[at])));
+        let Some(partition) = partitions.next() else {
+            return Err("ERR a command without a key is not carried to another node".to_owned());
+        };
+        if partitions.any(|other| other != partition) {
+            return Err("CROSSSLOT Keys in request don't hash to the same slot".to_owned());
+        }
+        let arguments = u32::try_from(words.len() - 1).expect("arguments are counted in 32 bits");
+        let head = CommandHead {
+            connection: origin_of(command.request),
+            is_silent: false,
+            spec,
+            database: DatabaseId(command.database),
+            protocol: if command.protocol == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
+            arguments,
+            slot: key_slot(spec, words),
+            from_replica: false,
+        };
+        Ok((map.owner(partition).0, head))
+    }
+
+    /// Sends the answers that the log has released.
+    pub(crate) fn send_foreign_answers(&mut self) {
+        let released = self.engine.released_position();
+        let mut ready = Vec::new();
+        for (node, link) in &mut self.foreign.links {
+            link.close(released, &mut self.spare_parcels);
+            ready.extend(link.backlog.drain(..).map(|mail| (*node, mail)));
+        }
+        for (node, mail) in ready {
+            let Mail::Parcel(parcel) = mail else { continue };
+            let mut replies = Vec::with_capacity(parcel.replies.heads.len());
+            self.answers_of(&parcel.replies, &mut replies);
+            self.send_answers(node, replies);
+            self.spare_parcels.keep(parcel);
+        }
+    }
+
+    fn answers_of<'a>(&self, batch: &'a ReplyBatch, replies: &mut Vec<ForwardedReply<'a>>) {
+        let mut rest = batch.bytes.as_slice();
+        let mut elsewhere = batch.elsewhere.iter().peekable();
+        for (number, head) in batch.heads.iter().enumerate() {
+            let bytes = rest.split_off(..head.length).expect("a batch holds what its heads name");
+            let moved = elsewhere.next_if(|(of, _)| *of == number);
+            let answer = if batch.is_lost {
+                Answer::Lost
+            } else if let Some(&(_, slot)) = moved {
+                Answer::Moved { slot, node: self.leader_of(slot).unwrap_or(0), core: 0 }
+            } else if bytes.len() > FORWARDED_BYTES_MAX {
+                let sentence = format!(
+                    "ERR the answer of {} bytes is too long to be carried between nodes; ask the node that serves the key",
+                    bytes.len()
+                );
+                Answer::Refused { sentence: sentence.into() }
+            } else {
+                Answer::Done { resp: bytes.into() }
+            };
+            replies.push(ForwardedReply { request: request_of(head.connection), answer });
+        }
+    }
+
+    /// Sends answers in frames; where the link has no room or is down, the asking node gives them up in time.
+    fn send_answers(&mut self, node: u32, replies: Vec<ForwardedReply<'_>>) {
+        if self.view.as_ref().is_some_and(|view| view.nodes[view.own].id == node) {
+            return self.own_answers.extend(replies.into_iter().map(owned));
+        }
+        let Some(peers) = &mut self.peers else { return };
+        let (long, short): (Vec<_>, Vec<_>) =
+            replies.into_iter().partition(|reply| length_of(&reply.answer) > LONG_FRAME_BYTES);
+        for reply in long {
+            self.foreign.long = self.foreign.long.wrapping_add(1);
+            send_long(peers, node, self.foreign.long, reply);
+        }
+        let mut frame = Replies::default();
+        let mut bytes = 0;
+        for reply in short {
+            bytes += length_of(&reply.answer);
+            frame.replies.push(reply);
+            if bytes > FRAME_BYTES {
+                send(peers, node, &std::mem::take(&mut frame));
+                bytes = 0;
+            }
+        }
+        if !frame.replies.is_empty() {
+            send(peers, node, &frame);
+        }
+    }
+}
+
+fn send(peers: &mut Peers, node: u32, frame: &Replies<'_>) {
+    peers.queue(node, |out| {
+        if let Err(error) = frame.encode(out) {
+            tracing::error!("answers for node {node} do not fit: {error}");
+        }
+    });
+}
+
+fn send_long(peers: &mut Peers, node: u32, number: u32, reply: ForwardedReply<'_>) {
+    let request = reply.request;
+    let frame = Replies { replies: vec![reply] };
+    let is_taken = peers.queue_long(node, (Kind::Replies, number), || {
+        let mut body = Vec::new();
+        frame.encode_body(&mut body).is_ok().then_some(body)
+    });
+    if !is_taken {
+        let sentence =
+            "TRYAGAIN too many long answers are on their way between nodes; send it again";
+        let answer = Answer::Refused { sentence: sentence.into() };
+        send(peers, node, &Replies { replies: vec![ForwardedReply { request, answer }] });
+    }
+}
+
+fn length_of(answer: &Answer<'_>) -> usize {
+    match answer {
+        Answer::Done { resp } => resp.len(),
+        Answer::Refused { sentence } => sentence.len(),
+        Answer::Moved { .. } | Answer::Lost => 0,
+    }
+}
+
+pub(super) fn owned(reply: ForwardedReply<'_>) -> ForwardedReply<'static> {
+    let answer = match reply.answer {
+        Answer::Done { resp } => Answer::Done { resp: resp.into_owned().into() },
+        Answer::Refused { sentence } => Answer::Refused { sentence: sentence.into_owned().into() },
+        Answer::Moved { slot, node, core } => Answer::Moved { slot, node, core },
+        Answer::Lost => Answer::Lost,
+    };
+    ForwardedReply { request: reply.request, answer }
+}
+
+/// A command's number as a connection: whose it is, and which of its commands.
+fn origin_of(request: u64) -> ConnectionId {
+    let [index, generation] = [request >> 32, request & u64::from(u32::MAX)]
+        .map(|half| u32::try_from(half).expect("half of 64 bits"));
+    ConnectionId { index, generation }
+}
+
+fn request_of(origin: ConnectionId) -> u64 {
+    u64::from(origin.index) << 32 | u64::from(origin.generation)
+}

@@ -1,0 +1,153 @@
+//! Clients that do not know the cluster, with `resp.cluster: transparent`: each node answers for all of them.
+
+use std::collections::BTreeSet;
+
+use hyperion_model::slot_of;
+use serde_json::json;
+
+use super::client::{Client, Dice, pipeline, show};
+use super::cluster_harness::Cluster;
+
+fn transparent(nodes: u32) -> Cluster {
+    Cluster::plan(nodes).at("/settings/resp", json!({ "cluster": "transparent" }))
+}
+
+#[test]
+fn any_node_answers_for_all_and_in_order() {
+    let cluster = transparent(3).start();
+    for node in cluster.numbers() {
+        let mut client = cluster.client(node);
+        let mut lines = Vec::new();
+        let mut answers = Vec::new();
+        for number in 0..400 {
+            let key = format!("k:{node}:{}", number % 40);
+            let turn = number / 40;
+            lines.push(format!("INCR {key}"));
+            answers.push((turn + 1).to_string());
+            lines.push(format!("SET {key}:text v{number}"));
+            answers.push("OK".to_owned());
+            lines.push(format!("GET {key}:text"));
+            answers.push(format!("v{number}"));
+            lines.push(format!("INCR {key}:text"));
+            answers.push("-ERR value is not an integer or out of range".to_owned());
+        }
+        client.send(&pipeline(&lines));
+        for (line, answer) in lines.iter().zip(&answers) {
+            assert_eq!(client.shown(), *answer, "{line} at node {node}");
+        }
+        let other = node % 3 + 1;
+        let mut elsewhere = cluster.client(other);
+        elsewhere.expect(&[(&format!("GET k:{node}:7"), "10")]);
+    }
+}
+
+#[test]
+fn what_a_client_has_set_of_itself_goes_with_its_commands() {
+    let cluster = transparent(3).start();
+    let mut client = cluster.client(1);
+    for number in 0..20 {
+        client.expect(
+            &[
+                ("SELECT 0", "OK"),
+                (&format!("SET d{number} zero"), "OK"),
+                ("SELECT 3", "OK"),
+                (&format!("GET d{number}"), "nil"),
+                (&format!("SET d{number} three"), "OK"),
+                ("CLIENT REPLY SKIP", ""),
+            ][..5],
+        );
+        client.send(&pipeline([
+            "CLIENT REPLY SKIP".to_owned(),
+            format!("SET d{number} silent"),
+            format!("GET d{number}"),
+        ]));
+        assert_eq!(client.shown(), "silent");
+        client.expect(&[("SELECT 0", "OK"), (&format!("GET d{number}"), "zero")]);
+    }
+    client.ask("HELLO 3");
+    let nulls: BTreeSet<String> =
+        (0..20).map(|number| client.ask(&format!("GET none{number}"))).collect();
+    assert_eq!(nulls.len(), 1, "{nulls:?}");
+    // Keys of one partition go together wherever it is; keys of several are refused.
+    for tag in 0..20 {
+        client.expect(&[
+            (&format!("MSET {{{tag}}}a 1 {{{tag}}}b 2"), "OK"),
+            (&format!("DEL {{{tag}}}a {{{tag}}}b {{{tag}}}c"), "2"),
+        ]);
+    }
+    assert!(client.ask("MSET a 1 b 2 c 3").starts_with("-CROSSSLOT"));
+}
+
+#[test]
+fn long_values_are_carried_up_to_a_bound_that_is_told() {
+    let cluster = transparent(2).start();
+    let mut random = Dice(7);
+    let mut client = cluster.client(1);
+    for bytes in [1 << 20, 3 << 20, 6 << 20] {
+        let value = random.bytes(bytes);
+        for key in ["long:a", "long:b", "long:c", "long:d"] {
+            client.set(key, &value);
+            client.expect_bytes(key, &value);
+        }
+    }
+    let elsewhere = (0..).map(|number| format!("beyond:{number}"));
+    let elsewhere =
+        elsewhere.into_iter().find(|key| cluster.leader_of(slot_of(key.as_bytes())) == 2);
+    let key = elsewhere.expect("node 2 leads something");
+    let reply = client.call(&[b"SET", key.as_bytes(), &vec![b'x'; 65 << 20]]);
+    assert!(show(&reply).contains("too long to be carried"), "{}", show(&reply));
+    client.expect(&[(&format!("GET {key}"), "nil")]);
+}
+
+#[test]
+fn nodes_of_several_cores_carry_for_each_other() {
+    let mut plan = transparent(3).at("/mode", json!("sharding")).at("/replication", json!(1));
+    for node in 0..3 {
+        plan = plan.at(&format!("/nodes/{node}/cores"), json!("0-1"));
+    }
+    let cluster = plan.start();
+    let mut clients: Vec<Client> =
+        (0..4).flat_map(|_| cluster.numbers()).map(|node| cluster.client(node)).collect();
+    for round in 0..5 {
+        for client in &mut clients {
+            client.send(&pipeline((0..100).map(|key| format!("INCR c{key}"))));
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            for key in 0..100 {
+                let value: u32 = client.shown().parse().expect("a count");
+                assert!(
+                    value > round * 12 && value <= (round + 1) * 12,
+                    "{value}: c{key}, client {number}, round {round}"
+                );
+            }
+            client.expect(&[("PING", "PONG")]);
+        }
+    }
+}
+
+#[test]
+fn a_node_that_dies_is_waited_for_and_nothing_is_told_but_the_end_of_a_connection() {
+    let mut cluster = transparent(3).start();
+    let mut client = cluster.client(1);
+    for number in 0..200 {
+        client.expect(&[(&format!("SET f{number} 0"), "OK")]);
+    }
+    for round in 1..4 {
+        cluster.kill(2);
+        for number in 0..200 {
+            let (set, get) = (format!("SET f{number} {round}"), format!("GET f{number}"));
+            loop {
+                match client.try_ask(&set) {
+                    Ok(answer) => {
+                        assert_eq!(answer, "OK", "{set}");
+                        break;
+                    }
+                    // It was on its way to the node that died: the client does not know, and neither does node 1.
+                    Err(_) => client = cluster.client(1),
+                }
+            }
+            client.expect(&[(&get, &round.to_string())]);
+        }
+        cluster.start_again(2);
+    }
+}
