@@ -7,8 +7,12 @@ use hyperion_model::{ReplyWriter, slot_of};
 use super::view::{ClusterView, Endpoint};
 
 /// What CLUSTER HELP says.
-pub(crate) const CLUSTER_HELP: [&str; 15] = [
+pub(crate) const CLUSTER_HELP: [&str; 19] = [
     "CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "COUNTKEYSINSLOT <slot>",
+    "    Return the number of keys of <slot> that this node serves.",
+    "GETKEYSINSLOT <slot> <count>",
+    "    Return keys of <slot> that this node serves, <count> at most.",
     "INFO",
     "    Return information about the cluster.",
     "KEYSLOT <key>",

@@ -219,3 +219,30 @@ fn scan(client: &mut Client) -> Vec<String> {
         }
     }
 }
+
+#[test]
+fn keys_of_a_slot_are_counted_and_told_by_who_serves_it() {
+    let cluster = Cluster::plan(3).start();
+    let mut routed = cluster.routed();
+    for number in 0..300 {
+        routed.set(&format!("{{one}}{number}"), b"x");
+        routed.set(&format!("other{number}"), b"x");
+    }
+    let slot = slot_of(b"one");
+    let leader = cluster.leader_of(slot);
+    let mut client = cluster.client(leader);
+    client.expect(&[
+        (&format!("CLUSTER COUNTKEYSINSLOT {slot}"), "300"),
+        (&format!("CLUSTER GETKEYSINSLOT {slot} 0"), "[]"),
+        ("CLUSTER COUNTKEYSINSLOT 16384", "-ERR Invalid slot"),
+        ("CLUSTER COUNTKEYSINSLOT x", "-ERR value is not an integer or out of range"),
+        (
+            "CLUSTER GETKEYSINSLOT 1",
+            "-ERR wrong number of arguments for 'cluster|getkeysinslot' command",
+        ),
+    ]);
+    let told = client.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 7"));
+    assert_eq!(told.matches("{one}").count(), 7, "{told}");
+    let mut elsewhere = cluster.client(leader % 3 + 1);
+    elsewhere.expect(&[(&format!("CLUSTER COUNTKEYSINSLOT {slot}"), "0")]);
+}

@@ -22,6 +22,10 @@ pub(crate) enum FrontAsk {
     ResetStatistics,
     /// Put the figures of now on the board.
     ShowFigures,
+    /// Count the keys of a slot.
+    SlotCount(u16),
+    /// Tell keys of a slot, so many at most.
+    SlotKeys(u16, usize),
 }
 
 /// One core's answer.
@@ -29,8 +33,10 @@ pub(crate) enum FrontAsk {
 pub(crate) enum FrontPart {
     /// Clients' numbers and lines.
     Lines(Vec<(u64, String)>),
-    /// Clients that were closed.
+    /// Clients that were closed, or keys.
     Count(u64),
+    /// Keys.
+    Keys(Vec<Vec<u8>>),
     /// It is done.
     Done,
     /// Not an answer: what the asking core keeps for the end.
@@ -54,6 +60,7 @@ pub(super) enum Whole {
     /// Lines in the order of the clients' numbers.
     Text(String),
     Count(u64),
+    Keys(Vec<Vec<u8>>),
     /// Whether the older form of CLIENT KILL found anybody.
     Found(bool),
     Done,
@@ -134,6 +141,24 @@ impl NodeCore {
                 }
                 FrontPart::Count(meant.len() as u64)
             }
+            FrontAsk::SlotCount(slot) => {
+                let mut count = 0;
+                self.visit_slot(*slot, |_| {
+                    count += 1;
+                    true
+                });
+                FrontPart::Count(count)
+            }
+            FrontAsk::SlotKeys(slot, max) => {
+                let mut keys = Vec::new();
+                self.visit_slot(*slot, |key| {
+                    if keys.len() < *max {
+                        keys.push(key.to_vec());
+                    }
+                    keys.len() < *max
+                });
+                FrontPart::Keys(keys)
+            }
             FrontAsk::ResetStatistics | FrontAsk::ShowFigures => {
                 if matches!(ask, FrontAsk::ResetStatistics) {
                     self.reset_statistics(io);
@@ -191,6 +216,11 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
                 let before = if let Whole::Count(before) = whole { before } else { 0 };
                 whole = Whole::Count(before + count);
             }
+            FrontPart::Keys(keys) => {
+                let mut before = if let Whole::Keys(before) = whole { before } else { Vec::new() };
+                before.extend(keys);
+                whole = Whole::Keys(before);
+            }
             FrontPart::Done => {}
         }
     }
@@ -210,6 +240,10 @@ impl Whole {
         match self {
             Self::Text(text) => reply.verbatim("txt", text.as_bytes()),
             Self::Count(count) => reply.integer(i64::try_from(*count).unwrap_or(i64::MAX)),
+            Self::Keys(keys) => {
+                reply.array(keys.len());
+                keys.iter().for_each(|key| reply.bulk(key));
+            }
             Self::Found(true) | Self::Done => reply.simple("OK"),
             Self::Found(false) => reply.error("ERR No such client"),
         }

@@ -47,7 +47,7 @@ impl NodeCore {
             FrontCommand::Lolwut => self.lolwut(client, arguments),
             FrontCommand::Bgsave => self.bgsave(client, arguments),
             FrontCommand::Lastsave => Ok(self.lastsave(client)),
-            FrontCommand::Cluster => self.cluster_command(client, arguments),
+            FrontCommand::Cluster => self.cluster_command(io, client, arguments),
             FrontCommand::Readonly => self.read_from_replicas(client, true),
             FrontCommand::Readwrite => self.read_from_replicas(client, false),
             FrontCommand::Asking => self.asking(client),
