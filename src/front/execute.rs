@@ -85,6 +85,13 @@ impl NodeCore {
             slot,
             from_replica: client.session.reads_from_replicas && !spec.writes(),
         };
+        let is_whole = matches!(spec.run, Run::Every(_) | Run::Scan);
+        if is_whole
+            && self.forwards_for(client)
+            && let Some(progress) = self.run_over_nodes(io, client, &request)
+        {
+            return progress;
+        }
         let progress = match self.engine.route(&request) {
             Route::Here => self.run_here(io, client, &request),
             Route::There(core) => self.send_there(client, core.0, &request),
@@ -265,24 +272,11 @@ impl NodeCore {
 
     /// A command over several cores is done: tells its client, and goes on with what that sent behind it.
     pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
+        let Some(answer) = self.answer_question(ticket, answer) else { return };
+        let Some(mut client) = self.client_of(ticket) else { return };
         let random = self.draw();
-        self.finish_with(io, ticket, |reply| match answer {
-            Answer::Ok => reply.simple("OK"),
-            Answer::Integer(value) => reply.integer(value),
-            Answer::Values(values) => {
-                reply.array(values.len());
-                for value in values {
-                    match value {
-                        Some(bytes) => reply.bulk(&bytes),
-                        None => reply.null(),
-                    }
-                }
-            }
-            Answer::Error(error) => reply.error(&error),
-            Answer::Gathered { gather, parts } => {
-                hyperion_engine::command::merge(gather, parts, random, reply);
-            }
-        });
+        self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        self.go_on(io, client);
     }
 
     /// Answers the client that waits for `ticket`.
@@ -294,6 +288,11 @@ impl NodeCore {
     ) {
         let Some(mut client) = self.client_of(ticket) else { return };
         self.answer(&mut client, write);
+        self.go_on(io, client);
+    }
+
+    /// A client that was answered late runs what it sent behind.
+    fn go_on(&mut self, io: &mut Io, mut client: Box<Client>) {
         client.session.reply_mode = client.session.reply_mode.next();
         self.run_kept(io, &mut client);
         self.dirty(&mut client);
@@ -321,6 +320,27 @@ impl NodeCore {
         let length = buffer.len() - before;
         client.output.owe(own, silent);
         client.output.paid(own, length, observed);
+    }
+}
+
+/// Writes what came of a command over several cores; `random` chooses where the command leaves a choice.
+pub(super) fn write_answer(answer: Answer, random: u64, reply: &mut dyn ReplyWriter) {
+    match answer {
+        Answer::Ok => reply.simple("OK"),
+        Answer::Integer(value) => reply.integer(value),
+        Answer::Values(values) => {
+            reply.array(values.len());
+            for value in values {
+                match value {
+                    Some(bytes) => reply.bulk(&bytes),
+                    None => reply.null(),
+                }
+            }
+        }
+        Answer::Error(error) => reply.error(&error),
+        Answer::Gathered { gather, parts } => {
+            hyperion_engine::command::merge(gather, parts, random, reply);
+        }
     }
 }
 

@@ -2,26 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use hyperion_engine::command::{Run, find, keys_of};
-use hyperion_engine::key_slot;
+use hyperion_engine::command::{Run, find, keys_of, parse_cursor};
+use hyperion_engine::{Answer as Gathered, Ticket, key_slot};
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, slot_of};
 use hyperion_runtime::ConnectionId;
+use hyperion_store::ScanCursor;
 use hyperion_wire::Protocol;
 use hyperion_wire::peer::{
     Answer, Body, Forwarded, ForwardedCommand, ForwardedReply, Kind, Replies,
 };
 
 use super::batch::{CommandHead, ReplyBatch};
+use super::execute::write_answer;
 use super::limits::{FORWARDED_BYTES_MAX, FRAME_BYTES, LONG_FRAME_BYTES};
 use crate::node::{Link, Mail, NodeCore};
 use crate::peers::Peers;
+
+/// The flag of a command about all that the asked node leads.
+pub(super) const WHOLE_NODE: u8 = 1;
 
 /// What this core has for clients of each other node.
 #[derive(Default)]
 pub(crate) struct Foreign {
     /// A node's place does not change. One's own has one too: for what comes back because it leads by now.
     pub(crate) links: Vec<(u32, Link)>,
+    /// Questions of other nodes about all that this one leads: who asked, and the number.
+    questions: BTreeMap<Ticket, (u32, u64)>,
     /// Long answers so far.
     long: u32,
 }
@@ -53,6 +60,10 @@ impl NodeCore {
         let mut for_others: BTreeMap<u16, Vec<ForeignCommand>> = BTreeMap::new();
         for command in forwarded.commands {
             let words: Vec<&[u8]> = command.arguments.iter().map(AsRef::as_ref).collect();
+            if command.flags == WHOLE_NODE {
+                self.begin_question(node, &command, &words);
+                continue;
+            }
             match self.place_foreign(&command, &words) {
                 Ok((core, head)) if core == self.index => self.run_foreign(node, head, &words),
                 Ok((core, head)) => {
@@ -88,6 +99,44 @@ impl NodeCore {
         self.run_or_park(from, head, words);
     }
 
+    /// A command about all that this node leads: its answer comes when all cores have given their part.
+    fn begin_question(&mut self, node: u32, command: &ForwardedCommand<'_>, words: &[&[u8]]) {
+        let spec = words.first().and_then(|name| find(name));
+        let gather = spec.filter(|spec| spec.admits(words.len())).and_then(|spec| match spec.run {
+            Run::Every(gather) => Some(gather),
+            _ => None,
+        });
+        let Some(gather) = gather.filter(|_| command.database < DATABASES) else {
+            let sentence = "ERR another node does not know this command".into();
+            let answer = Answer::Refused { sentence };
+            return self
+                .send_answers(node, vec![ForwardedReply { request: command.request, answer }]);
+        };
+        self.tickets_given += 1;
+        let ticket = Ticket(self.tickets_given);
+        self.foreign.questions.insert(ticket, (node, command.request));
+        let arguments: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
+        self.engine.begin_gather(ticket, gather, DatabaseId(command.database), &arguments);
+    }
+
+    /// Takes the answer to a question of another node; gives it back when it is none.
+    pub(super) fn answer_question(&mut self, ticket: Ticket, answer: Gathered) -> Option<Gathered> {
+        let Some((node, request)) = self.foreign.questions.remove(&ticket) else {
+            return Some(answer);
+        };
+        let mut resp = Vec::new();
+        let mut writer = super::replies::Replies::new(&mut resp, Protocol::Resp2);
+        write_answer(answer, self.draw(), &mut writer);
+        let answer = if resp.len() > FORWARDED_BYTES_MAX {
+            let sentence = "ERR the answer is too long to be carried between nodes; ask each node";
+            Answer::Refused { sentence: sentence.into() }
+        } else {
+            Answer::Done { resp: resp.into() }
+        };
+        self.send_answers(node, vec![ForwardedReply { request, answer }]);
+        None
+    }
+
     /// The core that holds the command's keys.
     ///
     /// Errors: what the client is told, when it cannot be run for another node at all.
@@ -98,7 +147,8 @@ impl NodeCore {
     ) -> Result<(u16, CommandHead), String> {
         let spec = words.first().and_then(|name| find(name));
         let spec = spec.filter(|spec| {
-            spec.admits(words.len()) && matches!(spec.run, Run::Key(_) | Run::Keys { .. })
+            let is_carried = matches!(spec.run, Run::Key(_) | Run::Keys { .. } | Run::Scan);
+            spec.admits(words.len()) && is_carried
         });
         let Some(spec) = spec else {
             return Err("ERR the node that has the key does not know this command".to_owned());
@@ -107,11 +157,14 @@ impl NodeCore {
             return Err("ERR the node that has the key has no such database".to_owned());
         }
         let map = self.engine.map();
+        let scanned = || words.get(1).and_then(|cursor| parse_cursor(cursor));
+        let scanned =
+            matches!(spec.run, Run::Scan).then(scanned).flatten().map(ScanCursor::partition);
         let mut partitions = keys_of(spec, words).map(|at| map.partition_of(slot_of(words[at])));
-        let Some(partition) = partitions.next() else {
+        let Some(partition) = scanned.or_else(|| partitions.next()) else {
             return Err("ERR a command without a key is not carried to another node".to_owned());
         };
-        if partitions.any(|other| other != partition) {
+        if partition.0 >= map.partitions() || partitions.any(|other| other != partition) {
             return Err("CROSSSLOT Keys in request don't hash to the same slot".to_owned());
         }
         let arguments = u32::try_from(words.len() - 1).expect("arguments are counted in 32 bits");

@@ -112,15 +112,7 @@ impl NodeCore {
             view.flat_map(|view| &view.nodes).any(|there| there.id == node && there.is_up)
         };
         if !self.leader_of(slot).is_some_and(is_reached) {
-            // An election takes less than a second: the client waits for its end rather than being told to try again.
-            let since_ns = *client.leaderless_since_ns.get_or_insert(io.now_ns());
-            if io.now_ns() - since_ns < LEADER_WAIT_NS {
-                self.hold_again(client);
-                return Progress::Held;
-            }
-            let line = self.moved(slot);
-            self.answer(client, |reply| reply.error(&line));
-            return Progress::Ran;
+            return self.wait_for_leader(io, client, slot);
         }
         client.leaderless_since_ns = None;
         if self.forwarding.bytes + bytes > FORWARDING_BYTES_MAX {
@@ -152,11 +144,22 @@ impl NodeCore {
             hint: None,
         };
         let forwarding = &mut self.forwarding;
-        forwarding.numbers = forwarding.numbers.wrapping_add(1);
-        let number = number_of(self.index, client.connection, forwarding.numbers);
+        let number = number_of(self.index, client.connection, forwarding.fresh());
         forwarding.bytes += bytes;
         forwarding.pending.insert(number, pending);
         forwarding.unsent.push(number);
+        Progress::Ran
+    }
+
+    /// An election takes less than a second: the client waits for its end rather than being told to try again.
+    pub(super) fn wait_for_leader(&mut self, io: &Io, client: &mut Client, slot: u16) -> Progress {
+        let since_ns = *client.leaderless_since_ns.get_or_insert(io.now_ns());
+        if io.now_ns() - since_ns < LEADER_WAIT_NS {
+            self.hold_again(client);
+            return Progress::Held;
+        }
+        let line = self.moved(slot);
+        self.answer(client, |reply| reply.error(&line));
         Progress::Ran
     }
 
@@ -266,6 +269,9 @@ impl NodeCore {
 
     fn take_answer(&mut self, io: &mut Io, reply: ForwardedReply<'_>) {
         let number = reply.request;
+        if self.take_whole(io, &reply) {
+            return;
+        }
         // Given up meanwhile, or told twice.
         let Some(pending) = self.forwarding.pending.get(&number) else { return };
         match reply.answer {
@@ -305,6 +311,7 @@ impl NodeCore {
 
     /// The link to a node is gone, and what became of what it was asked is not known.
     pub(crate) fn forward_lost(&mut self, io: &mut Io, node: u32) {
+        self.whole_lost(io, node);
         let asked: Vec<u64> = self.forwarding.asked(node);
         for number in asked {
             let Some(pending) = self.forwarding.pending.get(&number) else { continue };
@@ -337,6 +344,7 @@ impl NodeCore {
 
     /// Gives up what was asked and not answered: nothing can be said of it.
     pub(crate) fn end_late_forwarded(&mut self, io: &mut Io) {
+        self.end_late_wholes(io);
         for number in self.forwarding.late(io.now_ns()) {
             if let Some(pending) = self.forget(number) {
                 io.close(pending.connection);
@@ -380,6 +388,11 @@ impl NodeCore {
 }
 
 impl Forwarding {
+    pub(super) fn fresh(&mut self) -> u32 {
+        self.numbers = self.numbers.wrapping_add(1);
+        self.numbers
+    }
+
     fn asked(&self, node: u32) -> Vec<u64> {
         let asked = self.pending.iter().filter(|(_, pending)| pending.asked == Some(node));
         asked.map(|(number, _)| *number).collect()
@@ -408,7 +421,7 @@ fn head_of(number: u64, pending: &Pending) -> ForwardedCommand<'static> {
 }
 
 /// A command's number in the cluster, from above: 10 bits of the core, 22 of the client's place, 32 that count.
-fn number_of(core: u16, connection: ConnectionId, count: u32) -> u64 {
+pub(super) fn number_of(core: u16, connection: ConnectionId, count: u32) -> u64 {
     u64::from(core) << 54 | u64::from(connection.index & 0x003f_ffff) << 32 | u64::from(count)
 }
 

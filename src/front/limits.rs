@@ -49,3 +49,5 @@ pub(crate) const LONG_FRAME_BYTES: usize = 2 << 20;
 /// How long a command waits for a leader of its partition, and for an answer of the node that was asked.
 pub(crate) const LEADER_WAIT_NS: u64 = 3_000_000_000;
 pub(crate) const ANSWER_WAIT_NS: u64 = 10_000_000_000;
+/// Commands about all keys of all nodes that one core has under way.
+pub(crate) const WHOLE_MAX: usize = 256;

@@ -13,6 +13,7 @@ mod output;
 mod peers;
 mod replies;
 mod streams;
+mod whole;
 
 pub(crate) use client::Client;
 pub(crate) use commands::{FrontAsk, FrontPart};
@@ -24,3 +25,4 @@ pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;
 pub(crate) use streams::StreamMail;
+pub(crate) use whole::Wholes;

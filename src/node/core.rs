@@ -29,7 +29,7 @@ use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
     Client, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor, Lines,
-    ParkedCommands, StreamMail,
+    ParkedCommands, StreamMail, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Dialed, Peers, RaftMessage};
@@ -172,6 +172,7 @@ pub(crate) struct NodeCore {
     pub(crate) foreign: Foreign,
     /// What other nodes are to do for its clients, and what it does in their place.
     pub(crate) forwarding: Forwarding,
+    pub(crate) wholes: Wholes,
     pub(crate) own_answers: Vec<ForwardedReply<'static>>,
     pub(crate) spare_parcels: SpareParcels,
     pub(crate) tickets: BTreeMap<Ticket, ConnectionId>,

@@ -28,8 +28,8 @@ use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
 use crate::cluster::{Formation, Setup};
 use crate::config::{Durability, Resolved};
-use crate::front::{Foreign, Forwarding, batch::SpareParcels};
-use crate::front::{HttpDoor, Lines};
+use crate::front::batch::SpareParcels;
+use crate::front::{Foreign, Forwarding, HttpDoor, Lines, Wholes};
 use crate::http::HttpSide;
 use crate::peers::Peers;
 use crate::snapshot::CorePart;
@@ -198,6 +198,7 @@ impl Maker {
             links: (0..cores).map(|_| Link::default()).collect(),
             foreign: Foreign::default(),
             forwarding: Forwarding::default(),
+            wholes: Wholes::default(),
             own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),
             tickets: Default::default(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hyperion_model::slot_of;
+use hyperion_wire::reply::Reply;
 use serde_json::json;
 
 use super::client::{Client, Dice, pipeline, show};
@@ -150,4 +151,49 @@ fn a_node_that_dies_is_waited_for_and_nothing_is_told_but_the_end_of_a_connectio
         }
         cluster.start_again(2);
     }
+}
+
+#[test]
+fn commands_about_all_keys_mean_those_of_all_nodes() {
+    let mut plan = transparent(3).at("/mode", json!("sharding")).at("/replication", json!(1));
+    for node in 0..3 {
+        plan = plan.at(&format!("/nodes/{node}/cores"), json!("0-1"));
+    }
+    let cluster = plan.start();
+    let mut clients: Vec<Client> = cluster.numbers().map(|node| cluster.client(node)).collect();
+    let all: BTreeSet<String> = (0..500).map(|number| format!("whole:{number}")).collect();
+    let lines: Vec<String> = all.iter().map(|key| format!("SET {key} x")).collect();
+    clients[0].send(&pipeline(&lines));
+    lines.iter().for_each(|line| assert_eq!(clients[0].shown(), "OK", "{line}"));
+    clients[1].expect(&[("SELECT 2", "OK"), ("SET apart x", "OK")]);
+    for (number, client) in clients.iter_mut().enumerate() {
+        if number == 1 {
+            client.expect(&[("DBSIZE", "1"), ("RANDOMKEY", "apart"), ("SELECT 0", "OK")]);
+        }
+        client.expect(&[("DBSIZE", "500")]);
+        assert_eq!(keys(&client.call(&[b"KEYS", b"*"])), all);
+        assert!(all.contains(&client.ask("RANDOMKEY")));
+        let (mut cursor, mut told) = ("0".to_owned(), BTreeSet::new());
+        loop {
+            let Reply::Array(reply) = client.call(&[b"SCAN", cursor.as_bytes(), b"COUNT", b"50"])
+            else {
+                panic!("a cursor and keys");
+            };
+            cursor = show(&reply[0]);
+            told.extend(keys(&reply[1]));
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(told, all, "client {number}");
+    }
+    clients[2].expect(&[("FLUSHDB", "OK"), ("DBSIZE", "0"), ("RANDOMKEY", "nil")]);
+    clients[1].expect(&[("SELECT 2", "OK"), ("DBSIZE", "1")]);
+    clients[0].expect(&[("FLUSHALL", "OK"), ("FLUSHALL NEVER", "-ERR syntax error")]);
+    clients[1].expect(&[("DBSIZE", "0")]);
+}
+
+fn keys(reply: &Reply) -> BTreeSet<String> {
+    let Reply::Array(keys) = reply else { panic!("a list of keys: {}", show(reply)) };
+    keys.iter().map(show).collect()
 }

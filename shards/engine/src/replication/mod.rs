@@ -261,6 +261,8 @@ impl Engine {
 
     /// This node has no copy of these partitions: who leads them is told by others.
     pub fn set_elsewhere(&mut self, partitions: BTreeSet<PartitionId>) {
+        let own = partitions.iter().filter(|partition| self.map.owner(**partition) == self.core);
+        own.for_each(|partition| self.store.set_told(*partition, false));
         self.elsewhere = partitions;
     }
 

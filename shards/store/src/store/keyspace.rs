@@ -71,7 +71,8 @@ impl Store {
     }
 
     /// One step of a scan from `cursor`, which lies in a partition of this core: gives about `count` keys to `visit` and the cursor of
-    /// the next step. The scan ends with 0; a partition of another core may follow before.
+    /// the next step. The scan ends with 0; a partition of another core may follow before, or one that is not told here: a step that
+    /// begins there passes it over.
     pub fn scan(
         &self,
         database: DatabaseId,
@@ -111,7 +112,8 @@ impl Store {
                 if partition.0 >= self.map.partitions() {
                     return ScanCursor(0);
                 }
-                if self.map.owner(partition) != owner {
+                let local = self.locals[usize::from(partition.0)];
+                if self.map.owner(partition) != owner || !self.tells(usize::from(local)) {
                     return ScanCursor::at_partition(partition);
                 }
             }
