@@ -139,7 +139,7 @@ class Writer:
         leaders, end = self.load.leaders, time.monotonic() + TRY_SECONDS_MAX
         while steps and time.monotonic() < end:
             node = leaders.get(slot) or self.anyone()
-            if self.load.replica_reads and all(one.name == "GET" for _, one in steps):
+            if self.load.nodes.plain or (self.load.replica_reads and all(one.name == "GET" for _, one in steps)):
                 node = self.anyone()
             try:
                 client = self.connection(node)

@@ -49,6 +49,7 @@ class Nodes:
     def __init__(self, folder, count, replication, binary, settings):
         self.cluster = cluster_class()(folder, free_range(count), binary)
         self.replication, self.partitions = replication, settings.get("partitions", 64)
+        self.plain = settings.get("resp", {}).get("cluster") == "transparent"
         self.cluster.write_config(count, replication, dict(settings))
         self.numbers = self.cluster.numbers()
         self.ports = {self.cluster.resp_port(number): number for number in self.numbers}
