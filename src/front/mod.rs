@@ -16,7 +16,7 @@ mod streams;
 mod whole;
 
 pub(crate) use client::Client;
-pub(crate) use commands::{FrontAsk, FrontPart};
+pub(crate) use commands::{CopyWait, FrontAsk, FrontPart};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;

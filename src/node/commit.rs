@@ -110,6 +110,7 @@ impl NodeCore {
         self.carry_out(io);
         self.send_forwarded();
         self.send_foreign_answers();
+        self.look_for_copies(io);
         self.take_own_answers(io);
         self.flush_peers(io);
         if std::mem::take(&mut self.commit.may_free) && self.engine.store().has_emptied() {

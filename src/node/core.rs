@@ -28,7 +28,7 @@ use crate::cluster::{ClusterView, Formation};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
-    Client, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor, Lines,
+    Client, CopyWait, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor, Lines,
     ParkedCommands, StreamMail, Wholes,
 };
 use crate::http::Jobs;
@@ -173,6 +173,8 @@ pub(crate) struct NodeCore {
     /// What other nodes are to do for its clients, and what it does in their place.
     pub(crate) forwarding: Forwarding,
     pub(crate) wholes: Wholes,
+    /// Who waits for copies on other nodes.
+    pub(crate) copy_waits: Vec<CopyWait>,
     pub(crate) own_answers: Vec<ForwardedReply<'static>>,
     pub(crate) spare_parcels: SpareParcels,
     pub(crate) tickets: BTreeMap<Ticket, ConnectionId>,
@@ -304,6 +306,9 @@ impl Core for NodeCore {
             }
             Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
             Mail::Socket(socket) => self.open_client(io, socket, false),
+            Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
+                self.begin_copy_wait(io, from, ticket, wanted);
+            }
             Mail::Ask(ticket, ask) => {
                 let part = self.answer_ask(io, &ask);
                 self.links[usize::from(from)].backlog.push_back(Mail::Part(ticket, part));

@@ -199,6 +199,7 @@ impl Maker {
             foreign: Foreign::default(),
             forwarding: Forwarding::default(),
             wholes: Wholes::default(),
+            copy_waits: Vec::new(),
             own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),
             tickets: Default::default(),

@@ -197,3 +197,33 @@ fn keys(reply: &Reply) -> BTreeSet<String> {
     let Reply::Array(keys) = reply else { panic!("a list of keys: {}", show(reply)) };
     keys.iter().map(show).collect()
 }
+
+#[test]
+fn copies_on_other_nodes_are_waited_for_and_counted() {
+    let mut cluster = Cluster::plan(3).at("/settings/durability", json!("always")).start();
+    let mut routed = cluster.routed();
+    for number in 0..200 {
+        routed.set(&format!("copied:{number}"), b"x");
+    }
+    for node in cluster.numbers() {
+        cluster.client(node).expect(&[
+            ("WAIT 2 0", "2"),
+            ("WAITAOF 1 2 0", "[1 2]"),
+            ("WAIT 3 50", "2"),
+            ("WAIT x 1", "-ERR value is not an integer or out of range"),
+            ("WAIT 1 -1", "-ERR timeout is negative"),
+            ("WAITAOF 2 0 0", "-ERR value is out of range, must be between 0 and 1"),
+        ]);
+    }
+    cluster.kill(3);
+    let mut client = cluster.client(1);
+    let own = (0..).map(|number| format!("k{number}"));
+    let own = own.into_iter().find(|key| cluster.leader_of(slot_of(key.as_bytes())) == 1);
+    let key = own.expect("node 1 leads something");
+    client.expect(&[
+        (&format!("SET {key} x"), "OK"),
+        ("WAIT 1 5000", "1"),
+        ("WAIT 2 50", "1"),
+        ("WAITAOF 1 2 50", "[1 1]"),
+    ]);
+}

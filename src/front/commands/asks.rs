@@ -8,6 +8,7 @@ use super::super::execute::Progress;
 use super::super::limits::BACKLOG_BATCHES_MAX;
 use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
+use super::copies::CopiesWanted;
 use crate::node::{Io, Mail, NodeCore};
 use hyperion_engine::Ticket;
 
@@ -26,6 +27,8 @@ pub(crate) enum FrontAsk {
     SlotCount(u16),
     /// Tell keys of a slot, so many at most.
     SlotKeys(u16, usize),
+    /// Say when other nodes have what this core has written.
+    Copies(CopiesWanted),
 }
 
 /// One core's answer.
@@ -37,6 +40,8 @@ pub(crate) enum FrontPart {
     Count(u64),
     /// Keys.
     Keys(Vec<Vec<u8>>),
+    /// Other nodes that have what this core wrote (none when it leads nothing), and whether it is on stable storage here.
+    Copies(Option<u32>, bool),
     /// It is done.
     Done,
     /// Not an answer: what the asking core keeps for the end.
@@ -50,6 +55,8 @@ pub(crate) struct Asker {
     pub(super) wants_word: bool,
     /// The client asked for its own end.
     pub(super) closes: bool,
+    /// WAITAOF is answered by two counts.
+    pub(super) wants_pair: bool,
     /// The sections that INFO is to show.
     pub(super) sections: Option<Vec<Vec<u8>>>,
 }
@@ -61,6 +68,9 @@ pub(super) enum Whole {
     Text(String),
     Count(u64),
     Keys(Vec<Vec<u8>>),
+    Copies(Option<u32>, bool),
+    /// On stable storage here, and on so many other nodes.
+    Pair(bool, u32),
     /// Whether the older form of CLIENT KILL found anybody.
     Found(bool),
     Done,
@@ -159,6 +169,7 @@ impl NodeCore {
                 });
                 FrontPart::Keys(keys)
             }
+            FrontAsk::Copies(_) => panic!("it is answered when they are there"),
             FrontAsk::ResetStatistics | FrontAsk::ShowFigures => {
                 if matches!(ask, FrontAsk::ResetStatistics) {
                     self.reset_statistics(io);
@@ -221,6 +232,15 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
                 before.extend(keys);
                 whole = Whole::Keys(before);
             }
+            FrontPart::Copies(others, is_durable) => {
+                let before = if let Whole::Copies(before, durable) = whole {
+                    (before, durable)
+                } else {
+                    (None, true)
+                };
+                let fewest = before.0.into_iter().chain(others).min();
+                whole = Whole::Copies(fewest, before.1 && is_durable);
+            }
             FrontPart::Done => {}
         }
     }
@@ -228,6 +248,9 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
         Whole::Text(_) => {
             all_lines.sort_unstable_by_key(|(number, _)| *number);
             Whole::Text(all_lines.into_iter().map(|(_, line)| line).collect())
+        }
+        Whole::Copies(others, is_durable) if asker.wants_pair => {
+            Whole::Pair(is_durable, others.unwrap_or(0))
         }
         Whole::Count(count) if asker.wants_word => Whole::Found(count > 0),
         other => other,
@@ -243,6 +266,12 @@ impl Whole {
             Self::Keys(keys) => {
                 reply.array(keys.len());
                 keys.iter().for_each(|key| reply.bulk(key));
+            }
+            Self::Copies(others, _) => reply.integer(i64::from(others.unwrap_or(0))),
+            Self::Pair(is_durable, others) => {
+                reply.array(2);
+                reply.integer(i64::from(*is_durable));
+                reply.integer(i64::from(*others));
             }
             Self::Found(true) | Self::Done => reply.simple("OK"),
             Self::Found(false) => reply.error("ERR No such client"),

@@ -9,3 +9,7 @@ pub(super) const SLEEP_S_MAX: f64 = 86_400.0;
 /// Tries to tell a core what became of CONFIG SET, and the pause between two, in milliseconds.
 pub(super) const AMENDED_TRIES: u32 = 500;
 pub(super) const AMENDED_PAUSE_MS: u64 = 10;
+/// Clients that wait for copies on other nodes, as far as one core looks for them.
+pub(super) const COPY_WAITS_MAX: usize = 1_024;
+/// How long they wait at most.
+pub(super) const COPY_WAIT_MS_MAX: u64 = 3_600_000;

@@ -8,6 +8,7 @@ mod client_line;
 mod cluster;
 mod config;
 mod connection;
+mod copies;
 mod info;
 mod info_sections;
 mod limits;
@@ -20,3 +21,4 @@ mod server;
 mod tests;
 
 pub(crate) use asks::{FrontAsk, FrontPart};
+pub(crate) use copies::CopyWait;

@@ -50,6 +50,8 @@ impl NodeCore {
             FrontCommand::Cluster => self.cluster_command(io, client, arguments),
             FrontCommand::Readonly => self.read_from_replicas(client, true),
             FrontCommand::Readwrite => self.read_from_replicas(client, false),
+            FrontCommand::Wait => self.wait_copies(io, client, arguments),
+            FrontCommand::Waitaof => self.wait_durable(io, client, arguments),
             FrontCommand::Asking => self.asking(client),
             FrontCommand::Save => Err("ERR SAVE would let everybody wait; use BGSAVE".to_owned()),
         };

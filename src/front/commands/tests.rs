@@ -177,7 +177,8 @@ fn the_line_about_a_client_has_the_fields_that_tools_read() {
 #[test]
 fn parts_of_all_cores_become_one_answer() {
     let line = |number: u64| (number, format!("{number}\n"));
-    let asker = |wants_word, closes| FrontPart::Asker(Asker { wants_word, closes, sections: None });
+    let asker =
+        |wants_word, closes| FrontPart::Asker(Asker { wants_word, closes, ..Asker::default() });
     for (parts, expected) in [
         (
             vec![

@@ -283,6 +283,22 @@ impl Groups {
         self.get(id).is_some_and(|group| group.is_caught_up(node))
     }
 
+    /// The last index of a group that this replica leads.
+    #[must_use]
+    pub fn last_led(&self, id: GroupId) -> Option<u64> {
+        let group = self.get(id).filter(|group| group.is_leader())?;
+        Some(group.raw.raft.raft_log.last_index())
+    }
+
+    /// Other members of a group that have acknowledged all entries up to `index`; `None` when this replica does not lead.
+    #[must_use]
+    pub fn copies_of(&self, id: GroupId, index: u64) -> Option<u32> {
+        let group = self.get(id).filter(|group| group.is_leader())?;
+        let members = group.raw.raft.prs().iter();
+        let has = members.filter(|(node, one)| **node != self.node && one.matched >= index);
+        u32::try_from(has.count()).ok()
+    }
+
     /// Node id of a group's leader, as far as known here.
     #[must_use]
     pub fn leader(&self, id: GroupId) -> Option<u64> {

@@ -224,6 +224,10 @@ pub enum FrontCommand {
     Readonly,
     /// They are not any more.
     Readwrite,
+    /// Until so many other nodes have what was written.
+    Wait,
+    /// As that, on stable storage.
+    Waitaof,
     /// The next command may be about a slot that is on its way here.
     Asking,
 }

@@ -66,7 +66,7 @@ const COPY: Run = Keys { local: rename::copy, spread: Spread::Copy };
 
 /// All commands.
 #[rustfmt::skip]
-pub static COMMANDS: [CommandSpec; 66] = numbered([
+pub static COMMANDS: [CommandSpec; 68] = numbered([
     // Strings.
     row("append", 3, GROW_FAST, ONE, Key(range::append))
         .about(String, "2.0.0", "O(N) with the length of the value", "Puts bytes behind a key's value; makes the key when it is absent."),
@@ -171,6 +171,10 @@ pub static COMMANDS: [CommandSpec; 66] = numbered([
     row("select", 2, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Select))
         .about(Connection, "1.0.0", "O(1)", "Chooses the database."),
     // The cluster.
+    row("wait", 3, Flags::NONE, NONE, Front(FrontCommand::Wait))
+        .about(Generic, "3.0.0", "O(N) with the number of partitions", "Waits until so many other nodes have what was written before; tells how many have."),
+    row("waitaof", 4, Flags::NONE, NONE, Front(FrontCommand::Waitaof))
+        .about(Generic, "7.2.0", "O(N) with the number of partitions", "Waits until what was written before is on stable storage, here and on so many other nodes."),
     row("asking", 1, Flags::FAST, NONE, Front(FrontCommand::Asking))
         .about(Cluster, "3.0.0", "O(1)", "Says that the next command follows an ASK; slots move as a whole here, so there is none."),
     row("cluster", -2, ANYTIME, NONE, Front(FrontCommand::Cluster))

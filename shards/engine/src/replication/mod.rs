@@ -6,6 +6,7 @@
 mod carry;
 mod command;
 mod convert;
+mod copies;
 mod snapshot;
 
 use crate::effect::Effect;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(crate) use command::Around;
 pub use convert::recovered;
+pub use copies::Marks;
 pub use snapshot::{SnapshotMail, SnapshotStep};
 
 /// A message for another node.
