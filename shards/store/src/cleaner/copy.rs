@@ -40,6 +40,11 @@ impl Store {
         if self.count_detached() {
             return true;
         }
+        if self.log.copies_wait_for_cut() {
+            self.log.look_at_cleaning = false;
+            self.cleaner.is_stuck = true;
+            return false;
+        }
         let mut cleaner = std::mem::take(&mut self.cleaner);
         cleaner.set_pace(&mut self.log);
         let mut cost_left = SLICE_COST_MAX;

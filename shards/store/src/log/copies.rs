@@ -62,6 +62,18 @@ impl Log {
         Reached { log: self.appended, copies: self.copies.appended }
     }
 
+    /// Entries were made void: what they would have changed may be copied when that is durable.
+    pub(crate) fn note_cut(&mut self) {
+        self.cut_at = self.appended;
+    }
+
+    /// Whether nothing may be copied now. A copy that a crash finds without the cut would stand behind entries that wait again.
+    pub(crate) fn copies_wait_for_cut(&mut self) -> bool {
+        let waits = self.keeps_files && self.cut_at > self.durable_position();
+        self.sources_wait |= waits;
+        waits
+    }
+
     /// The LSN of the log's next record, as far as its order to what was changed already goes: that of the open batch.
     fn copy_lsn(&self) -> u64 {
         let open = self.open.as_ref().map(|open| open.base_lsn);

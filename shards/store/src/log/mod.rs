@@ -119,8 +119,10 @@ pub(crate) struct Log {
     pub(crate) segments_max: usize,
     /// Something changed that may have let a segment die, or a dead one waits for a sync.
     look_at_dead: bool,
-    /// What the cleaner would copy next is not durable yet.
+    /// What the cleaner would copy next, or what lets it, is not durable yet.
     pub(crate) sources_wait: bool,
+    /// Where the log ended when entries were made void last.
+    cut_at: u64,
     /// Something changed that may make cleaning due.
     pub(crate) look_at_cleaning: bool,
     /// The cleaner has emptied segments that were not freed yet.
@@ -186,6 +188,7 @@ impl Log {
             segments_max: SEGMENTS_MAX,
             look_at_dead: true,
             sources_wait: false,
+            cut_at: 0,
             look_at_cleaning: true,
             emptied: 0,
             waiting_mean: 0,
