@@ -76,6 +76,14 @@ struct OpenBatch {
     base_lsn: u64,
 }
 
+impl OpenBatch {
+    /// Counts a record with this crc.
+    fn add(&mut self, crc: u32) {
+        self.records += 1;
+        self.folded = fold(self.folded, crc);
+    }
+}
+
 /// Where a record lies: slot and offset in 4-byte units. 40 bits.
 pub(crate) type Location = u64;
 
@@ -280,9 +288,7 @@ impl Log {
         segment.filled += plan.size;
         self.last_size = plan.size;
         self.appended = segment.base_position + segment.filled as u64;
-        let open = self.open.as_mut().expect("a record is put into an open batch");
-        open.records += 1;
-        open.folded = fold(open.folded, crc);
+        self.open.as_mut().expect("a record is put into an open batch").add(crc);
         self.lsn_next += 1;
         self.location(slot, offset)
     }
