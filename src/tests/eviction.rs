@@ -217,7 +217,6 @@ fn what_is_shown_of_it() {
 }
 
 #[test]
-#[ignore = "unsteady: in some runs the other core's share does not come while the cleaner works on 24 small segments; to be understood"]
 fn a_core_borrows_what_the_other_leaves_and_gives_it_back() {
     let Some(setup) = Setup::two_cores() else { return };
     let limit = 48_u64 << 20;

@@ -315,12 +315,17 @@ impl<'a> Record<'a> {
 
     /// Whether the crc of the record, which lies at the start of `bytes`, is right for `salt`.
     pub(crate) fn is_intact(&self, bytes: &[u8], salt: u32) -> bool {
-        #[cfg(test)]
-        if crate::tests::flips::checks_are_off() {
-            return true;
-        }
-        crc32_iscsi(&bytes[4..self.size]) ^ salt == self.crc
+        is_intact(&bytes[..self.size], salt)
     }
+}
+
+/// Whether the crc of a record, which is just `bytes`, is right for `salt`.
+pub(crate) fn is_intact(bytes: &[u8], salt: u32) -> bool {
+    #[cfg(test)]
+    if crate::tests::flips::checks_are_off() {
+        return true;
+    }
+    crc32_iscsi(&bytes[4..]) ^ salt == read_u32(bytes, 0)
 }
 
 #[inline(always)]

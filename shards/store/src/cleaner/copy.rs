@@ -3,13 +3,13 @@
 use super::fill::member;
 use super::filter::member_of_transaction;
 use super::walk::Step;
-use super::{Cleaner, CleanerFigures};
+use super::{Cleaner, CleanerFigures, Met};
 use crate::limits::{
     COPY_BYTES_PER_COST, COST_A_COPY, COST_A_RECORD, REPLAY_AHEAD, SLICE_COST_MAX,
 };
 use crate::log::Location;
 use crate::object::read_chunk_key;
-use crate::record::{Extras, Kind};
+use crate::record::{self, Extras, Kind};
 use crate::segment::State;
 use crate::store::Store;
 use crate::transaction::read_id;
@@ -39,6 +39,11 @@ impl Store {
     pub fn clean(&mut self) -> bool {
         if self.count_detached() {
             return true;
+        }
+        if self.log.copies_wait_for_cut() {
+            self.log.look_at_cleaning = false;
+            self.cleaner.is_stuck = true;
+            return false;
         }
         let mut cleaner = std::mem::take(&mut self.cleaner);
         cleaner.set_pace(&mut self.log);
@@ -111,10 +116,14 @@ impl Store {
         while group.len() < REPLAY_AHEAD {
             match walk.next(&self.log.segments[slot as usize]) {
                 Step::Record(offset, lsn, record) => {
-                    if let Some(key) = self.replayed_key(&record) {
-                        self.prefetch_place(key.place());
-                    }
-                    group.push((self.log.location(slot, offset), lsn));
+                    group.push(Met {
+                        location: self.log.location(slot, offset),
+                        lsn: record.moved_lsn.or(lsn),
+                        kind: record.kind,
+                        size: record.size,
+                        expires: record.expiry_ms.is_some(),
+                        place: self.replayed_key(&record).map(|key| key.place()),
+                    });
                 }
                 Step::End => {
                     is_through = true;
@@ -126,9 +135,16 @@ impl Store {
                 }
             }
         }
+        // In a loop of their own, so that many misses are under way at once.
+        group.iter().filter_map(|met| met.place).for_each(|place| self.prefetch_place(place));
         let mut result = Kept::Done;
-        for &(location, lsn) in &group {
-            result = self.keep(location, lsn, slot, &mut cleaner.figures, cost_left);
+        for met in &group {
+            *cost_left = cost_left.saturating_sub(COST_A_RECORD);
+            result = if met.kind.sets_key() {
+                self.keep_key(met, &mut cleaner.figures, cost_left)
+            } else {
+                self.keep_word(met, slot, &mut cleaner.figures, cost_left)
+            };
             if !matches!(result, Kept::Done) {
                 break;
             }
@@ -176,45 +192,40 @@ impl Store {
         true
     }
 
-    /// Copies the record if something needs it.
-    fn keep(
+    /// Copies the record of a key if it is the one that counts.
+    fn keep_key(&mut self, met: &Met, figures: &mut CleanerFigures, cost_left: &mut u64) -> Kept {
+        let (location, Some(place)) = (met.location, met.place) else { return Kept::Done };
+        let (database, local) = (usize::from(place.database.0), usize::from(place.local));
+        let found = self.databases[database]
+            .get(local)
+            .and_then(|index| index.find(&self.pool, place.hash, |other| other == location));
+        let Some((spot, entry)) = found else { return Kept::Done };
+        if self.is_held(place) {
+            return Kept::Held;
+        }
+        let copy = match self.copy(met, None, figures, cost_left) {
+            Ok(copy) => copy,
+            Err(kept) => return kept,
+        };
+        self.log.note_copy(copy, || member(place));
+        let entry = entry.with_location(copy);
+        self.databases[database][local].replace(&mut self.pool, spot, entry);
+        self.log.add_live(copy, self.log.last_size);
+        self.log.remove_live_bytes(location, met.size);
+        Kept::Done
+    }
+
+    /// Keeps what sets no key, in one way or another, if something needs it.
+    fn keep_word(
         &mut self,
-        location: Location,
-        lsn: Option<u64>,
+        met: &Met,
         slot: u32,
         figures: &mut CleanerFigures,
         cost_left: &mut u64,
     ) -> Kept {
-        *cost_left = cost_left.saturating_sub(COST_A_RECORD);
+        let (location, lsn) = (met.location, met.lsn);
         let record = self.log.record(location);
-        let lsn = record.moved_lsn.or(lsn);
         match record.kind {
-            Kind::Put | Kind::Packed | Kind::Object => {
-                let Some(place) = self.replayed_key(&record).map(|key| key.place()) else {
-                    return Kept::Done;
-                };
-                let index =
-                    self.databases[usize::from(place.database.0)].get(usize::from(place.local));
-                let found = index.and_then(|index| {
-                    index.find(&self.pool, place.hash, |other| other == location)
-                });
-                let Some((spot, entry)) = found else { return Kept::Done };
-                if self.is_held(place) {
-                    return Kept::Held;
-                }
-                let copy = match self.copy(location, None, figures, cost_left) {
-                    Ok(copy) => copy,
-                    Err(kept) => return kept,
-                };
-                self.log.note_copy(copy, member(place));
-                self.databases[usize::from(place.database.0)][usize::from(place.local)].replace(
-                    &mut self.pool,
-                    spot,
-                    entry.with_location(copy),
-                );
-                self.log.add_live(copy, self.log.last_size);
-                self.log.remove_live(location);
-            }
             Kind::Chunk | Kind::Delta => {
                 let Some((id, number)) = read_chunk_key(record.key) else { return Kept::Done };
                 if !self.objects.is_live(id, number, location) {
@@ -244,12 +255,8 @@ impl Store {
                 if self.is_held(place) {
                     return Kept::Held;
                 }
-                let copy = match self.copy(
-                    location,
-                    Some(lsn.unwrap_or(self.log.lsn_next)),
-                    figures,
-                    cost_left,
-                ) {
+                let moved_lsn = Some(lsn.unwrap_or(self.log.lsn_next));
+                let copy = match self.copy(met, moved_lsn, figures, cost_left) {
                     Ok(copy) => copy,
                     Err(kept) => return kept,
                 };
@@ -284,6 +291,7 @@ impl Store {
             }
             // A decision that is still needed pins its segment. The rest is said once, or not written yet.
             Kind::Decision | Kind::Prepare | Kind::Mark | Kind::Run => {}
+            Kind::Put | Kind::Packed | Kind::Object => {}
         }
         Kept::Done
     }
@@ -291,37 +299,46 @@ impl Store {
     /// Appends the record once more.
     fn copy(
         &mut self,
-        location: Location,
+        met: &Met,
         moved_lsn: Option<u64>,
         figures: &mut CleanerFigures,
         cost_left: &mut u64,
     ) -> Result<Location, Kept> {
-        let record = self.log.record(location);
+        let location = met.location;
         let salt = self.log.segments[self.log.place(location).0].salt;
-        if !record.is_intact(self.log.bytes_at(location), salt) {
+        if !record::is_intact(&self.log.bytes_at(location)[..met.size], salt) {
             return Err(Kept::Spoiled);
         }
-        let (kind, key_bytes) = (record.kind, record.key.len());
-        let (size, expires) = (record.size, record.expiry_ms.is_some());
-        let beside =
-            if kind.sets_key() { self.log.copy_beside(location, size, expires) } else { None };
-        let copy = if let Some(copy) = beside {
-            copy
+        let beside = if met.kind.sets_key() {
+            self.log.copy_beside(location, met.size, met.expires)
         } else {
-            let record = self.log.record(location);
-            let extras = Extras { moved_lsn, ..record.extras() };
-            let mut bytes = std::mem::take(&mut self.scratch);
-            bytes.clear();
-            bytes.extend_from_slice(record.key);
-            bytes.extend_from_slice(record.value);
-            let (key, value) = bytes.split_at(key_bytes);
-            let copy = self.log.append(kind, &extras, key, &[value]);
-            self.scratch = bytes;
-            copy.map_err(|_| Kept::NoRoom)?
+            None
+        };
+        let copy = match beside {
+            Some(copy) => copy,
+            None => self.copy_to_log(location, moved_lsn)?,
         };
         let size = self.log.last_size as u64;
         figures.copied_bytes += size;
         *cost_left = cost_left.saturating_sub(COST_A_COPY + size / COPY_BYTES_PER_COST);
         Ok(copy)
+    }
+
+    fn copy_to_log(
+        &mut self,
+        location: Location,
+        moved_lsn: Option<u64>,
+    ) -> Result<Location, Kept> {
+        let record = self.log.record(location);
+        let (kind, key_bytes) = (record.kind, record.key.len());
+        let extras = Extras { moved_lsn, ..record.extras() };
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        bytes.extend_from_slice(record.key);
+        bytes.extend_from_slice(record.value);
+        let (key, value) = bytes.split_at(key_bytes);
+        let copy = self.log.append(kind, &extras, key, &[value]);
+        self.scratch = bytes;
+        copy.map_err(|_| Kept::NoRoom)
     }
 }

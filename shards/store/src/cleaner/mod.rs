@@ -12,7 +12,9 @@ mod filter;
 mod held;
 mod walk;
 
+use crate::database::Place;
 use crate::log::Location;
+use crate::record::Kind;
 pub(crate) use filter::KeyFilter;
 pub(crate) use held::Held;
 use walk::Walk;
@@ -22,6 +24,19 @@ struct Pass {
     slot: u32,
     use_number: u64,
     walk: Walk,
+}
+
+/// A record that the walk met: what is known of it without another look.
+#[derive(Clone, Copy)]
+struct Met {
+    location: Location,
+    /// None in a prepared batch.
+    lsn: Option<u64>,
+    kind: Kind,
+    size: usize,
+    expires: bool,
+    /// Of its key, where it sets or removes one of this core.
+    place: Option<Place>,
 }
 
 /// A filter that is being filled for a segment older than the one that is being emptied.
@@ -47,7 +62,7 @@ pub(crate) struct Cleaner {
     seen: u64,
     /// Bytes of segments that are still to be looked through for what was written.
     owed: u64,
-    group: Vec<(Location, Option<u64>)>,
+    group: Vec<Met>,
     pub(crate) figures: CleanerFigures,
 }
 

@@ -9,7 +9,7 @@
 //! all of it is: a batch that is not whole below that is damage, any other ends the segment.
 
 use super::{BATCH_HEAD_BYTES, Location, Log, OpenBatch, Reached, SEAL_BYTES};
-use crate::batch::{BatchHead, BatchKind, fold};
+use crate::batch::{BatchHead, BatchKind};
 use crate::limits::{COPIES_APART_SEGMENTS_MIN, COPIES_SEGMENTS_MIN};
 use crate::log::Append;
 use crate::record::{Extras, Kind, Plan, read_u32};
@@ -62,6 +62,18 @@ impl Log {
         Reached { log: self.appended, copies: self.copies.appended }
     }
 
+    /// Entries were made void: what they would have changed may be copied when that is durable.
+    pub(crate) fn note_cut(&mut self) {
+        self.cut_at = self.appended;
+    }
+
+    /// Whether nothing may be copied now. A copy that a crash finds without the cut would stand behind entries that wait again.
+    pub(crate) fn copies_wait_for_cut(&mut self) -> bool {
+        let waits = self.keeps_files && self.cut_at > self.durable_position();
+        self.sources_wait |= waits;
+        waits
+    }
+
     /// The LSN of the log's next record, as far as its order to what was changed already goes: that of the open batch.
     fn copy_lsn(&self) -> u64 {
         let open = self.open.as_ref().map(|open| open.base_lsn);
@@ -79,30 +91,37 @@ impl Log {
         let apart = expires && self.segments_max >= COPIES_APART_SEGMENTS_MIN;
         let role = if apart { Role::ExpiringCopies } else { Role::Copies };
         let at = self.copy_head(role, size)?;
-        let mut head = self.copies.heads.swap_remove(at);
-        if head.open.is_none() {
-            self.begin_copies(&mut head, BatchKind::Copies);
+        if self.copies.heads[at].open.is_none() {
+            self.change_head(at, |log, head| log.begin_copies(head, BatchKind::Copies));
         }
-        let copy = if expires {
-            // Its time counts from another epoch there.
-            let (kind, extras) = {
-                let record = self.record(location);
-                (record.kind, record.extras())
-            };
-            let mut bytes = std::mem::take(&mut self.copies.scratch);
-            bytes.clear();
-            let record = self.record(location);
-            bytes.extend_from_slice(record.key);
-            bytes.extend_from_slice(record.value);
-            let (key, value) = bytes.split_at(record.key.len());
-            let copy = self.put_copy(&mut head, kind, &extras, key, value);
-            self.copies.scratch = bytes;
-            copy
-        } else {
-            self.put_same(&mut head, location, size)
-        };
-        self.copies.heads.push(head);
+        if !expires {
+            return Some(self.put_same(at, location, size));
+        }
+        // Its time counts from another epoch there.
+        let mut bytes = std::mem::take(&mut self.copies.scratch);
+        bytes.clear();
+        let record = self.record(location);
+        let (kind, extras, key_bytes) = (record.kind, record.extras(), record.key.len());
+        bytes.extend_from_slice(record.key);
+        bytes.extend_from_slice(record.value);
+        let (key, value) = bytes.split_at(key_bytes);
+        let copy = self.change_head(at, |log, head| log.put_copy(head, kind, &extras, key, value));
+        self.copies.scratch = bytes;
         Some(copy)
+    }
+
+    /// Does something with a head that needs the log too.
+    fn change_head<T>(
+        &mut self,
+        at: usize,
+        change: impl FnOnce(&mut Self, &mut CopyHead) -> T,
+    ) -> T {
+        let mut head = self.copies.heads.swap_remove(at);
+        let done = change(self, &mut head);
+        self.copies.heads.push(head);
+        let last = self.copies.heads.len() - 1;
+        self.copies.heads.swap(at, last);
+        done
     }
 
     /// The head that takes a record: that of its role, a new one, or any other with room. `None`: the log itself.
@@ -160,19 +179,27 @@ impl Log {
         self.count_copy(head, offset, plan.size, crc)
     }
 
-    /// Copies the bytes of a record that mean the same in every segment: only the salt in its crc is another.
-    fn put_same(&mut self, head: &mut CopyHead, location: Location, size: usize) -> Location {
+    /// Copies the bytes of a record that mean the same in every segment: only the salt in its crc is another. The head stays where it
+    /// is: moved, it would be read back before the stores of the copy are through.
+    fn put_same(&mut self, at: usize, location: Location, size: usize) -> Location {
         let (from, start) = self.place(location);
+        let slot = self.copies.heads[at].slot;
         let [source, segment] = self
             .segments
-            .get_disjoint_mut([from, head.slot as usize])
+            .get_disjoint_mut([from, slot as usize])
             .expect("an open segment is not emptied");
         let offset = segment.filled;
         let bytes = &source.memory[start..start + size];
+        let copy = &mut segment.memory[offset..offset + size];
         let crc = read_u32(bytes, 0) ^ source.salt ^ segment.salt;
-        segment.memory[offset..offset + 4].copy_from_slice(&crc.to_le_bytes());
-        segment.memory[offset + 4..offset + size].copy_from_slice(&bytes[4..]);
-        self.count_copy(head, offset, size, crc)
+        copy.copy_from_slice(bytes);
+        copy[..4].copy_from_slice(&crc.to_le_bytes());
+        segment.filled = offset + size;
+        let open = self.copies.heads[at].open.as_mut();
+        open.expect("a record is put into an open batch").add(crc);
+        self.copies.appended += size as u64;
+        self.last_size = size;
+        self.location(slot, offset)
     }
 
     fn count_copy(
@@ -185,9 +212,7 @@ impl Log {
         self.segments[head.slot as usize].filled += size;
         self.last_size = size;
         self.copies.appended += size as u64;
-        let open = head.open.as_mut().expect("a record is put into an open batch");
-        open.records += 1;
-        open.folded = fold(open.folded, crc);
+        head.open.as_mut().expect("a record is put into an open batch").add(crc);
         self.location(head.slot, offset)
     }
 

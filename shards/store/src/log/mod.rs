@@ -76,6 +76,14 @@ struct OpenBatch {
     base_lsn: u64,
 }
 
+impl OpenBatch {
+    /// Counts a record with this crc.
+    fn add(&mut self, crc: u32) {
+        self.records += 1;
+        self.folded = fold(self.folded, crc);
+    }
+}
+
 /// Where a record lies: slot and offset in 4-byte units. 40 bits.
 pub(crate) type Location = u64;
 
@@ -119,8 +127,10 @@ pub(crate) struct Log {
     pub(crate) segments_max: usize,
     /// Something changed that may have let a segment die, or a dead one waits for a sync.
     look_at_dead: bool,
-    /// What the cleaner would copy next is not durable yet.
+    /// What the cleaner would copy next, or what lets it, is not durable yet.
     pub(crate) sources_wait: bool,
+    /// Where the log ended when entries were made void last.
+    cut_at: u64,
     /// Something changed that may make cleaning due.
     pub(crate) look_at_cleaning: bool,
     /// The cleaner has emptied segments that were not freed yet.
@@ -186,6 +196,7 @@ impl Log {
             segments_max: SEGMENTS_MAX,
             look_at_dead: true,
             sources_wait: false,
+            cut_at: 0,
             look_at_cleaning: true,
             emptied: 0,
             waiting_mean: 0,
@@ -277,9 +288,7 @@ impl Log {
         segment.filled += plan.size;
         self.last_size = plan.size;
         self.appended = segment.base_position + segment.filled as u64;
-        let open = self.open.as_mut().expect("a record is put into an open batch");
-        open.records += 1;
-        open.folded = fold(open.folded, crc);
+        self.open.as_mut().expect("a record is put into an open batch").add(crc);
         self.lsn_next += 1;
         self.location(slot, offset)
     }

@@ -24,7 +24,12 @@ impl Log {
 
     /// Counts a record that nothing points at any more.
     pub(crate) fn remove_live(&mut self, location: u64) {
-        let size = self.record(location).size as u64;
+        self.remove_live_bytes(location, self.record(location).size);
+    }
+
+    /// As [`Log::remove_live`], for a record whose size is known.
+    pub(crate) fn remove_live_bytes(&mut self, location: u64, size: usize) {
+        let size = size as u64;
         let (slot, _) = self.place(location);
         let reached = self.reached();
         let segment = &mut self.segments[slot];
@@ -256,10 +261,10 @@ impl Log {
     }
 
     /// Tells the filter of an open segment, if there is one, what was copied there.
-    pub(crate) fn note_copy(&mut self, location: u64, member: u64) {
+    pub(crate) fn note_copy(&mut self, location: u64, member: impl FnOnce() -> u64) {
         let (slot, _) = self.place(location);
         if let Some(filter) = &mut self.segments[slot].filter {
-            filter.add(member);
+            filter.add(member());
         }
     }
 

@@ -92,6 +92,9 @@ impl Store {
             }
             self.log.unpin(part.opening);
         }
+        if !parts.is_empty() {
+            self.log.note_cut();
+        }
         self.release_held();
     }
 }

@@ -66,6 +66,30 @@ impl Evictor {
     }
 }
 
+/// The most bytes of live records in so many segments.
+fn live_bytes_max(segments: u64, segment_bytes: u64, tombstone_bytes: u64) -> u64 {
+    let all = segments.max(SEGMENTS_MIN as u64) * segment_bytes;
+    let sealed = all - LIVE_RESERVE_SEGMENTS * segment_bytes;
+    let most = (all / 100 * LIVE_PERCENT_MAX).min(sealed / 100 * LIVE_SEALED_PERCENT_MAX);
+    most - tombstone_bytes.min(most / TOMBSTONES_PART_MAX)
+}
+
+/// The fewest segments in which these records are within the limit.
+fn segments_needed(live_bytes: u64, segment_bytes: u64, tombstone_bytes: u64) -> u64 {
+    let fits = |segments| live_bytes <= live_bytes_max(segments, segment_bytes, tombstone_bytes);
+    let least = SEGMENTS_MIN as u64;
+    // With tombstones at their most they are enough, whatever is rounded.
+    let kept = LIVE_PERCENT_MAX * (TOMBSTONES_PART_MAX - 1);
+    let enough = live_bytes / segment_bytes * 100 * TOMBSTONES_PART_MAX / kept + least;
+    debug_assert!(fits(enough), "{live_bytes} bytes are not within the limit of {enough} segments");
+    let (mut low, mut high) = (least, enough);
+    while low < high {
+        let middle = low.midpoint(high);
+        if fits(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
+}
+
 /// Evictions after which the databases' keys are counted anew.
 const WEIGHED_EVERY: u64 = 256;
 
@@ -115,12 +139,8 @@ impl Store {
     #[must_use]
     pub fn live_bytes_max(&self, memory_bytes: u64) -> u64 {
         let segment_bytes = self.log.segment_bytes as u64;
-        let segments = (memory_bytes.saturating_sub(self.bytes_beside()) / segment_bytes)
-            .max(SEGMENTS_MIN as u64);
-        let all = segments * segment_bytes;
-        let sealed = all - LIVE_RESERVE_SEGMENTS * segment_bytes;
-        let most = (all / 100 * LIVE_PERCENT_MAX).min(sealed / 100 * LIVE_SEALED_PERCENT_MAX);
-        most - self.tombstone_bytes.min(most / TOMBSTONES_PART_MAX)
+        let segments = memory_bytes.saturating_sub(self.bytes_beside()) / segment_bytes;
+        live_bytes_max(segments, segment_bytes, self.tombstone_bytes)
     }
 
     /// What the data takes of the memory limit: what lies beside the segments, and live records with the slack that the cleaner needs beside them.
@@ -138,19 +158,12 @@ impl Store {
             + self.replicated.heap_bytes()
     }
 
-    /// The memory with which all that is live is within the limit: [`Store::live_bytes_max`] the other way round.
+    /// The least memory with which all that is live is within the limit: [`Store::live_bytes_max`] the other way round, exactly. A core
+    /// that has evicted down to its limit must not seem to need more than it has.
     #[must_use]
     pub fn memory_bytes_needed(&self) -> u64 {
         let segment_bytes = self.log.segment_bytes as u64;
-        let tombstones =
-            self.tombstone_bytes.min(self.live_bytes() / (TOMBSTONES_PART_MAX - 1) + 1);
-        // The limit is rounded down by less than a hundred bytes.
-        let live = self.live_bytes() + tombstones + 100;
-        let used = live * 100 / LIVE_PERCENT_MAX;
-        let sealed = live * 100 / LIVE_SEALED_PERCENT_MAX;
-        let segments = (used + 100)
-            .div_ceil(segment_bytes)
-            .max((sealed + 100).div_ceil(segment_bytes) + LIVE_RESERVE_SEGMENTS);
+        let segments = segments_needed(self.live_bytes(), segment_bytes, self.tombstone_bytes);
         self.bytes_beside() + segments * segment_bytes
     }
 

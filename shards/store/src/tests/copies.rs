@@ -1,95 +1,14 @@
 //! Tests of what lies beside the log: any part of it may be missing or ahead after a crash, and what is durable is never missed.
 
+use super::cuts::{Cuts, Dice, copies_in, role_of};
 use super::disk::{Contents, Disk, SEGMENT_BYTES, World, pattern};
 use crate::segment::{Header, HeaderState, Role};
-use crate::{Store, Write};
+use crate::{Room, Store, Write};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        (self.0 >> 33) % sides
-    }
-
-    fn at(&mut self, most: usize) -> usize {
-        usize::try_from(self.roll(most as u64 + 1)).expect("small")
-    }
-}
 
 fn limit(world: &mut World, segments: u64) {
     let index = world.store.bytes_beside();
     world.store.set_memory(index + segments * SEGMENT_BYTES as u64);
-}
-
-fn role_of(bytes: &[u8]) -> Option<Role> {
-    Header::read(bytes).ok().flatten().map(|header| header.role)
-}
-
-fn copies_in(disk: &Disk) -> Vec<u64> {
-    let is_copies = |bytes: &&Vec<u8>| role_of(bytes).is_some_and(Role::is_copies);
-    disk.files.iter().filter(|(_, bytes)| is_copies(bytes)).map(|(&id, _)| id).collect()
-}
-
-/// What a power cut may leave: all that was synced, a beginning of what was written to the log since, another of the copies, and every
-/// header that was freed, for those are synced one by one.
-struct Cuts {
-    /// Files as they were synced last, and writes until then.
-    base: Disk,
-    synced: usize,
-    /// Places of freed headers among the writes.
-    freed: Vec<usize>,
-}
-
-impl Cuts {
-    fn at(disk: &Disk) -> Self {
-        let base = Disk { files: disk.files.clone(), writes: Vec::new() };
-        Self { base, synced: disk.writes.len(), freed: Vec::new() }
-    }
-
-    fn sync(&mut self, world: &mut World) {
-        world.sync();
-        *self = Self::at(&world.disk);
-    }
-
-    fn free(&mut self, world: &mut World) {
-        let before = world.disk.writes.len();
-        world.free();
-        self.freed.extend(before..world.disk.writes.len());
-    }
-
-    /// Bytes written to the log and beside it since the sync.
-    fn unsynced(&self, disk: &Disk) -> [usize; 2] {
-        let (mut bytes, copies) = ([0; 2], copies_in(disk));
-        for (at, (id, _, written)) in disk.writes.iter().enumerate().skip(self.synced) {
-            if !self.freed.contains(&at) {
-                bytes[usize::from(copies.contains(id))] += written.len();
-            }
-        }
-        bytes
-    }
-
-    fn cut(&self, disk: &Disk, mut left: [usize; 2]) -> Disk {
-        let copies = copies_in(disk);
-        let mut cut = self.base.clone();
-        for (at, (id, start, written)) in disk.writes.iter().enumerate().skip(self.synced) {
-            let stays = self.freed.contains(&at);
-            let left = &mut left[usize::from(copies.contains(id))];
-            let mut taken = written.len();
-            if !stays && *left < taken {
-                // Whole sectors.
-                taken = ((start + *left) / 512 * 512).saturating_sub(*start);
-                *left = 0;
-            } else if !stays {
-                *left -= taken;
-            }
-            if taken > 0 {
-                cut.put(*id, *start, &written[..taken]);
-            }
-        }
-        cut
-    }
 }
 
 fn change(world: &mut World, model: &mut Contents, dice: &mut Dice, step: u64) {
@@ -385,4 +304,55 @@ fn the_last_word_before_a_stop_is_about_the_copies_too() {
         assert_eq!(refused.map(|damage| damage.segment), Some(id));
     }
     assert!(sealed > 0, "{sealed} segments of copies");
+}
+
+/// Headers of segments of copies that were freed.
+fn freed_copies(disk: &Disk) -> usize {
+    let headers = disk.writes.iter().filter(|(_, start, _)| *start == 0);
+    let headers = headers.filter_map(|(_, _, bytes)| Header::read(bytes).ok().flatten());
+    headers.filter(|it| it.role.is_copies() && it.state == HeaderState::Free).count()
+}
+
+/// In a memory of few segments what lies beside the log must be emptied again and again, or nothing is left to write to.
+#[test]
+fn copies_give_their_segments_back_in_a_small_memory() {
+    for segments in [8, 10, 12, 16, 24] {
+        let mut world = World::new();
+        let mut dice = Dice(segments);
+        let memory = segments * SEGMENT_BYTES as u64;
+        // As much as eviction leaves, but for what the test writes between two looks.
+        limit(&mut world, segments);
+        let beside = world.store.bytes_beside();
+        let keys = world.store.live_bytes_max(beside + memory) / 100 * 95 / 420;
+        let (mut written, mut model) = (0, vec![0; usize::try_from(keys).expect("few")]);
+        for step in 0..memory * 20 / 420 {
+            let key = if step < keys { step } else { dice.roll(keys) };
+            let value = pattern(step, 400);
+            model[usize::try_from(key).expect("few")] = step;
+            let expiry = (key % 4 == 0).then_some(1 << 42);
+            for _ in 0..40 {
+                world.supply();
+                if world.store.room(480) == Room::Now {
+                    break;
+                }
+                world.store.clean();
+                world.turn();
+            }
+            world.put_in(0, &key.to_le_bytes(), &value, expiry);
+            written += 420;
+            limit(&mut world, segments);
+            world.store.clean();
+            if step % 16 == 0 {
+                world.turn();
+                // Two more, where all was used up.
+                let made = world.store.figures().segments_in_use;
+                assert!(made <= segments + 2, "{made} of {segments} after {written} bytes");
+            }
+        }
+        let freed = freed_copies(&world.disk) as u64;
+        assert!(freed > segments * 4, "{freed} segments of copies were freed, of {segments}");
+        for (key, step) in (0_u64..).zip(model) {
+            assert_eq!(world.get(&key.to_le_bytes()), Some(pattern(step, 400)), "key {key}");
+        }
+    }
 }

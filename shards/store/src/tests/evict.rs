@@ -369,3 +369,26 @@ fn the_memory_needed_for_what_is_live_allows_what_is_live() {
         }
     }
 }
+
+/// Cores lend each other memory by what they need: one that gives some back evicts down to a lower limit, and must need less then.
+#[test]
+fn what_was_evicted_down_to_a_limit_needs_no_more_than_that() {
+    let mut cache = Cache::new(Policy::AllkeysLru, u64::MAX);
+    // Records are smaller than any rounding, so what is left is just within the limit.
+    (0..400_000).for_each(|number| cache.put(number, None));
+    let most = cache.store.memory_bytes_needed();
+    let least = cache.store.bytes_beside() + 7 * SEGMENT_BYTES as u64;
+    assert!(most > least + 3 * SEGMENT_BYTES as u64, "{most}");
+    let mut needed = most;
+    while needed > least {
+        // As a core that is offered a byte less than it needs.
+        let memory = needed - 1;
+        cache.store.count_tombstones();
+        while cache.store.live_bytes() > cache.store.live_bytes_max(memory) {
+            cache.supply();
+            assert_eq!(cache.store.evict(|_, _| false), Evicted::One);
+        }
+        needed = cache.store.memory_bytes_needed();
+        assert!(needed <= memory, "{needed} of {memory}");
+    }
+}

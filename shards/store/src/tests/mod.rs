@@ -2,6 +2,7 @@
 
 mod cleaning;
 mod copies;
+mod cuts;
 mod damage;
 mod disk;
 mod evict;

@@ -1,7 +1,7 @@
 //! Owns a store with two groups and the model of each, and crashes that leave any prefix of what was written.
 
 use super::model::{Model, State, carry_out};
-use crate::tests::disk::{SEGMENT_BYTES, World};
+use crate::tests::disk::{Disk, SEGMENT_BYTES, World};
 use crate::{
     Change, ChangeKind, GroupState, PartitionCursor, RecoveredGroup, Store, encode_changes,
 };
@@ -83,7 +83,7 @@ impl Groups {
     }
 
     /// Memory for the segments, besides the index, and a cleaner that finds everything worth it.
-    fn limit(&mut self) {
+    pub(super) fn limit(&mut self) {
         let beside = self.world.store.bytes_beside();
         self.world.store.set_memory(beside + self.segments * SEGMENT_BYTES as u64);
         self.world.store.clean_eagerly();
@@ -234,6 +234,27 @@ impl Groups {
         self.check();
     }
 
+    /// No crash loses what the models are now.
+    pub(super) fn synced(&mut self) {
+        self.history.clear();
+        self.note();
+    }
+
+    /// Starts from a disk that holds some of what was written since [`Groups::synced`]: one of the states since then must be there.
+    pub(super) fn start_from(&self, disk: &Disk, place: &str) -> Self {
+        let entropy = self.entropy + 1;
+        let world = World::open(disk, entropy).unwrap_or_else(|it| panic!("{place}: {it}"));
+        let (models, history) = (self.models.clone(), self.history.clone());
+        let mut groups = Self { world, models, history, entropy, ..*self };
+        let matched = groups.history.iter().find(|it| groups.is_as_found(&it.models));
+        let models = matched.map(|it| it.models.clone());
+        groups.models = models.unwrap_or_else(|| panic!("{place}: a start found what never was"));
+        groups.limit();
+        groups.synced();
+        groups.check();
+        groups
+    }
+
     fn found(&self, at: usize) -> Option<&RecoveredGroup> {
         self.world.recovered.groups.iter().find(|found| found.group == group(at))
     }
@@ -252,8 +273,10 @@ impl Groups {
                     && model.entry(index) == &(entry.term, entry.payload.clone())
             });
             let last = found.state.truncated_index + entries.len() as u64;
-            let knows_term = found.state.truncated_index < model.base.0
-                || model.term_of(found.state.truncated_index) == found.state.truncated_term;
+            let truncated = found.state.truncated_index;
+            let knows_term = truncated < model.base.0
+                || truncated <= model.last()
+                    && model.term_of(truncated) == found.state.truncated_term;
             found.applied.0 == model.applied
                 && (model.applied == 0 || found.applied.1 == model.term_of(model.applied))
                 && found.is_installing == model.is_installing

@@ -5,5 +5,6 @@ mod cleaning;
 mod fixture;
 mod golden;
 mod model;
+mod power;
 mod property;
 mod rules;
