@@ -122,6 +122,7 @@ impl NodeCore {
             self.flush(io);
         }
         self.ask_for_segments();
+        self.back_memory();
         if self.engine.has_open_batch() && self.commit.direct_left == 0
             || !self.dirty.is_empty() && !holds
             || self.engine.has_snapshot_work()

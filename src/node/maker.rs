@@ -101,6 +101,8 @@ pub(super) struct Maker {
     pub(super) data: Option<Arc<Data>>,
     pub(super) map: PartitionMap,
     pub(super) keeper: Arc<Keeper>,
+    /// The side thread that has memory backed ahead of its use.
+    pub(super) memory: Arc<Keeper>,
     pub(super) meeting: Arc<Meeting>,
     pub(super) http: Option<Arc<HttpSide>>,
     /// Direct commits pay on this disk.
@@ -206,7 +208,7 @@ impl Maker {
             next_core: 0,
             commit,
             supply: Supply::new(
-                Arc::clone(&self.keeper),
+                (Arc::clone(&self.keeper), Arc::clone(&self.memory)),
                 self.shared.postboxes.to(core),
                 folder,
                 segment_bytes,

@@ -32,6 +32,7 @@ mod tests;
 pub use cleaner::CleanerFigures;
 pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
+pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{Edit, Insert, ValueHandle, ValueType};
 pub use record::Attributes;
