@@ -15,4 +15,5 @@ mod objects;
 mod replicated;
 mod reuse;
 mod snapshot;
+mod staged;
 mod transactions;
