@@ -92,6 +92,7 @@ impl NodeCore {
             let missing = client.input_needed.saturating_sub(client.input.len());
             reserve(&mut client.input, missing.max(bytes.len()));
             client.input.extend_from_slice(bytes);
+            client.input_reached = client.input_reached.max(client.input.len());
             self.input_bytes += bytes.len();
             if client.input.len() >= client.input_needed {
                 self.run_kept(io, &mut client);
@@ -123,7 +124,7 @@ impl NodeCore {
             client.input = input;
             client.input.drain(..used);
             if client.input.is_empty() && client.input.capacity() > INPUT_KEEP_BYTES {
-                client.input = Vec::new();
+                self.drop_input(client);
             }
         }
         if client.is_paused && client.hold == Hold::None {
@@ -263,11 +264,17 @@ impl NodeCore {
         keys.iter().flatten().for_each(|key| self.engine.prefetch_record(key));
     }
 
+    /// Gives a client's input buffer back; what is in it is counted no more.
+    pub(crate) fn drop_input(&mut self, client: &mut Client) {
+        let reached = std::mem::take(&mut client.input_reached);
+        self.spent.take(std::mem::take(&mut client.input), reached);
+    }
+
     /// Says why, and closes when that has left.
     pub(crate) fn refuse_client(&mut self, client: &mut Client, error: &str) {
         self.counters.protocol_errors += 1;
         self.input_bytes -= client.input.len();
-        client.input = Vec::new();
+        self.drop_input(client);
         self.answer(client, |reply| reply.error(error));
         client.is_closing = true;
         self.dirty(client);

@@ -20,6 +20,8 @@ pub(crate) const INPUT_LATE_BYTES: usize = 64 << 10;
 pub(crate) const INPUT_MOVED_BYTES_MAX: usize = 4 << 20;
 /// An input buffer above this size is given back when it is empty.
 pub(crate) const INPUT_KEEP_BYTES: usize = 64 << 10;
+/// Bytes of a long input buffer that a turn gives back.
+pub(crate) const INPUT_RETURNED_BYTES: usize = 4 << 20;
 /// An output buffer above this size is given back when it is sent.
 pub(crate) const OUTPUT_KEEP_BYTES: usize = 256 << 10;
 /// Unread input of all clients of one core together.

@@ -10,6 +10,7 @@ pub(crate) mod limits;
 mod output;
 mod peers;
 mod replies;
+mod spent;
 mod streams;
 
 pub(crate) use client::Client;
@@ -19,4 +20,5 @@ pub(crate) use input::Lines;
 pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;
+pub(crate) use spent::Spent;
 pub(crate) use streams::StreamMail;

@@ -26,7 +26,9 @@ use super::supply::{Supplied, Supply};
 use crate::cluster::{ClusterView, Formation};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
-use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, StreamMail};
+use crate::front::{
+    Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, Spent, StreamMail,
+};
 use crate::http::Jobs;
 use crate::peers::{Dialed, Peers, RaftMessage};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
@@ -178,6 +180,8 @@ pub(crate) struct NodeCore {
     pub(crate) commands_run: u64,
     /// Unread input of all clients.
     pub(crate) input_bytes: usize,
+    /// Long input buffers on their way back to the system.
+    pub(crate) spent: Spent,
     /// Keys of this core, a tick old.
     pub(crate) keys: u64,
     pub(crate) lines: Lines,

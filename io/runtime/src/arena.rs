@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 
 /// Alignment of an arena: one huge page.
@@ -130,6 +131,18 @@ pub fn back(address: usize, bytes: usize) {
     unsafe { libc::madvise(start, bytes, libc::MADV_POPULATE_WRITE) };
 }
 
+/// Gives the pages that lie whole in `memory` back to the system; the memory stays the caller's, and costs nothing until it is written again.
+pub fn discard(memory: &mut [MaybeUninit<u8>]) {
+    let page = 4096;
+    let begin = memory.as_mut_ptr();
+    let skip = begin.align_offset(page).min(memory.len());
+    let whole = (memory.len() - skip) / page * page;
+    // SAFETY: the range lies within `memory`.
+    let start = unsafe { begin.add(skip) };
+    // SAFETY: the range is whole pages of `memory`, which the caller has alone and takes for unwritten.
+    unsafe { libc::madvise(start.cast(), whole, libc::MADV_DONTNEED) };
+}
+
 fn unmap(start: *mut u8, bytes: usize) {
     if bytes > 0 {
         // SAFETY: the range is part of the mapping just made, and no reference to it exists.
@@ -139,7 +152,18 @@ fn unmap(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALIGNMENT_BYTES, allocate, back, populate, release};
+    use super::{ALIGNMENT_BYTES, allocate, back, discard, populate, release};
+
+    #[test]
+    fn discarding_takes_nothing_but_what_is_spare() {
+        let mut memory: Vec<u8> = Vec::with_capacity(1 << 20);
+        memory.extend_from_slice(&[7; 10_000]);
+        discard(memory.spare_capacity_mut());
+        assert!(memory.iter().all(|byte| *byte == 7));
+        memory.resize(1 << 20, 8);
+        assert!(memory[10_000..].iter().all(|byte| *byte == 8));
+        discard(&mut []);
+    }
 
     #[test]
     fn backing_memory_keeps_what_it_holds() {
