@@ -36,7 +36,7 @@ pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{Edit, Insert, StagedAt, StagedText, ValueHandle, ValueType};
 pub use record::Attributes;
-pub use recovery::{Recovered, Unresolved};
+pub use recovery::{Adopted, Recovered, Unresolved};
 pub use replicated::{
     Change, ChangeKind, GroupState, PartitionCursor, RecoveredEntry, RecoveredGroup,
     decode_changes, encode_changes,

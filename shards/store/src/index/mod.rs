@@ -85,6 +85,11 @@ impl Index {
         Self { directory, depth, count: 0, stash: Vec::new() }
     }
 
+    /// Bits of the hash that choose a segment.
+    pub(crate) fn depth(&self) -> u8 {
+        self.depth
+    }
+
     /// Number of keys, those that have expired unnoticed too.
     pub(crate) fn count(&self) -> u64 {
         self.count

@@ -260,6 +260,18 @@ impl Store {
         }
     }
 
+    /// Asks for the record at `location` and the one that it most likely takes the place of, if there is one; the bucket should be there
+    /// by now.
+    #[inline(always)]
+    pub(crate) fn prefetch_alike(&self, key: Place, location: Location) {
+        if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
+            && let Some(other) = index.guess(&self.pool, key.hash)
+        {
+            prefetch(&self.log.bytes_at(other)[0]);
+            prefetch(&self.log.bytes_at(location)[0]);
+        }
+    }
+
     /// Asks for the key's record; its bucket should be there by now.
     #[inline]
     pub fn prefetch_record(&self, key: &Key<'_>) {
