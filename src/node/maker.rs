@@ -292,7 +292,7 @@ impl Maker {
 
     fn make_with_files(&self, data: &Data, core: CoreId, random: u64) -> Result<Loaded, NodeError> {
         let since = std::time::Instant::now();
-        let mut loaded = load(data, core, &self.map, random)?;
+        let mut loaded = load(data, core, &self.map, random, Some(&self.memory))?;
         let cores = self.config.cores.len();
         let (lsn_next, decided) = self.meeting.meet(
             |state| {

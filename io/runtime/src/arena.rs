@@ -124,11 +124,17 @@ pub fn populate(memory: &mut [u8]) -> io::Result<()> {
 /// Has the system back `bytes` at `address` with huge pages, if it can, ahead of their first use by another thread: a hint, and what
 /// they hold stays, whoever has them. Where the system knows no such call, or has no memory, their first use is slower.
 pub fn back(address: usize, bytes: usize) {
+    ask_huge(address, bytes);
+    let start: *mut libc::c_void = std::ptr::without_provenance_mut(address);
+    // SAFETY: the advice changes no byte of any mapping, and nothing where there is none: pages that are there stay as they are, others become zeros, as their first use would make them.
+    unsafe { libc::madvise(start, bytes, libc::MADV_POPULATE_WRITE) };
+}
+
+/// Asks for huge pages for `bytes` at `address`, whoever touches them first: the cheap half of [`back`].
+pub fn ask_huge(address: usize, bytes: usize) {
     let start: *mut libc::c_void = std::ptr::without_provenance_mut(address);
     // SAFETY: the advice changes no byte of any mapping, and nothing where there is none.
     unsafe { libc::madvise(start, bytes, libc::MADV_HUGEPAGE) };
-    // SAFETY: as above: pages that are there stay as they are, others become zeros, as their first use would make them.
-    unsafe { libc::madvise(start, bytes, libc::MADV_POPULATE_WRITE) };
 }
 
 /// Gives the pages that lie whole in `memory` back to the system; the memory stays the caller's, and costs nothing until it is written again.

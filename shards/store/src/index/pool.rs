@@ -6,6 +6,7 @@
 use super::bucket::Bucket;
 use super::memory::{BLOCK_SEGMENTS, Block, block};
 use super::{BUCKETS, Entry};
+use std::collections::VecDeque;
 
 /// Segments of one chunk, a part of a block or by itself.
 const CHUNK_SEGMENTS: usize = 16;
@@ -67,7 +68,7 @@ pub(crate) struct IndexPool {
     /// The block that is used next.
     next: Option<&'static mut Block>,
     /// Blocks that were not named yet.
-    unbacked: Vec<Unbacked>,
+    unbacked: VecDeque<Unbacked>,
 }
 
 impl IndexPool {
@@ -122,14 +123,14 @@ impl IndexPool {
         if self.next.is_none() {
             let block = self.next.insert(block());
             let address = std::ptr::from_ref::<Block>(block).addr();
-            self.unbacked.push(Unbacked { address, bytes: size_of::<Block>() });
+            self.unbacked.push_back(Unbacked { address, bytes: size_of::<Block>() });
         }
     }
 
     /// The next block that nobody was told of.
     #[inline]
     pub(crate) fn take_unbacked(&mut self) -> Option<Unbacked> {
-        self.unbacked.pop()
+        self.unbacked.pop_front()
     }
 
     pub(crate) fn release(&mut self, id: u32) {
