@@ -65,6 +65,8 @@ pub(crate) struct Client {
     pub(crate) parser: Parser,
     /// What was received and has not run.
     pub(crate) input: Vec<u8>,
+    /// The most that lay in it since its buffer was made.
+    pub(crate) input_reached: usize,
     /// Length of input below which a half command cannot be whole.
     pub(crate) input_needed: usize,
     pub(crate) output: Output,
@@ -138,6 +140,7 @@ impl Client {
             since_ms,
             parser: Parser::new(),
             input: Vec::new(),
+            input_reached: 0,
             input_needed: 0,
             output: Output::default(),
             remote_answer_bytes: REMOTE_ANSWER_BYTES,

@@ -9,8 +9,8 @@ use hyperion_wire::{Limits, Parsed, Span};
 use super::client::{Client, Hold};
 use super::execute::Progress;
 use super::limits::{
-    ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_LATE_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX,
-    LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
+    ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_LATE_BYTES, INPUT_MOVED_BYTES_MAX, INPUT_PAUSE_BYTES,
+    INPUT_ROOM_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
 };
 use crate::node::{Io, NodeCore};
 
@@ -64,6 +64,17 @@ enum Ahead {
     Broken(String),
 }
 
+/// Makes room for more input. What is long, or would have to be moved when it is, gets at once room for the longest value: memory that
+/// nobody touches costs nothing, and moving many megabytes would take long.
+fn reserve(input: &mut Vec<u8>, bytes: usize) {
+    let is_long = input.len() > INPUT_PAUSE_BYTES || bytes > INPUT_MOVED_BYTES_MAX;
+    let has_room = bytes <= input.capacity() - input.len();
+    if is_long && !has_room && input.try_reserve_exact(bytes.max(INPUT_ROOM_BYTES)).is_ok() {
+        return;
+    }
+    input.reserve(bytes);
+}
+
 impl NodeCore {
     /// Bytes of a client came in.
     pub(crate) fn feed(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
@@ -79,8 +90,9 @@ impl NodeCore {
         } else {
             // A long command gets its room at once: growing would move what is there again and again.
             let missing = client.input_needed.saturating_sub(client.input.len());
-            client.input.reserve(missing.max(bytes.len()));
+            reserve(&mut client.input, missing.max(bytes.len()));
             client.input.extend_from_slice(bytes);
+            client.input_reached = client.input_reached.max(client.input.len());
             self.input_bytes += bytes.len();
             if client.input.len() >= client.input_needed {
                 self.run_kept(io, &mut client);
@@ -112,7 +124,7 @@ impl NodeCore {
             client.input = input;
             client.input.drain(..used);
             if client.input.is_empty() && client.input.capacity() > INPUT_KEEP_BYTES {
-                client.input = Vec::new();
+                self.drop_input(client);
             }
         }
         if client.is_paused && client.hold == Hold::None {
@@ -252,11 +264,17 @@ impl NodeCore {
         keys.iter().flatten().for_each(|key| self.engine.prefetch_record(key));
     }
 
+    /// Gives a client's input buffer back; what is in it is counted no more.
+    pub(crate) fn drop_input(&mut self, client: &mut Client) {
+        let reached = std::mem::take(&mut client.input_reached);
+        self.spent.take(std::mem::take(&mut client.input), reached);
+    }
+
     /// Says why, and closes when that has left.
     pub(crate) fn refuse_client(&mut self, client: &mut Client, error: &str) {
         self.counters.protocol_errors += 1;
         self.input_bytes -= client.input.len();
-        client.input = Vec::new();
+        self.drop_input(client);
         self.answer(client, |reply| reply.error(error));
         client.is_closing = true;
         self.dirty(client);

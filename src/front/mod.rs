@@ -12,6 +12,7 @@ pub(crate) mod limits;
 mod output;
 mod peers;
 mod replies;
+mod spent;
 mod streams;
 mod whole;
 
@@ -24,5 +25,6 @@ pub(crate) use input::Lines;
 pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;
+pub(crate) use spent::Spent;
 pub(crate) use streams::StreamMail;
 pub(crate) use whole::Wholes;

@@ -126,6 +126,10 @@ impl NodeCore {
             self.flush(io);
         }
         self.ask_for_segments();
+        self.back_memory();
+        if self.spent.give_back() {
+            io.wake_again();
+        }
         if self.engine.has_open_batch() && self.commit.direct_left == 0
             || !self.dirty.is_empty() && !holds
             || self.engine.has_snapshot_work()

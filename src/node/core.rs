@@ -29,7 +29,7 @@ use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
     Client, CopyWait, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor, Lines,
-    ParkedCommands, StreamMail, Wholes,
+    ParkedCommands, Spent, StreamMail, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Dialed, Peers, RaftMessage};
@@ -194,6 +194,8 @@ pub(crate) struct NodeCore {
     pub(crate) commands_run: u64,
     /// Unread input of all clients.
     pub(crate) input_bytes: usize,
+    /// Long input buffers on their way back to the system.
+    pub(crate) spent: Spent,
     /// Keys of this core, a tick old.
     pub(crate) keys: u64,
     pub(crate) lines: Lines,

@@ -101,6 +101,8 @@ pub(super) struct Maker {
     pub(super) data: Option<Arc<Data>>,
     pub(super) map: PartitionMap,
     pub(super) keeper: Arc<Keeper>,
+    /// The side thread that has memory backed ahead of its use.
+    pub(super) memory: Arc<Keeper>,
     pub(super) meeting: Arc<Meeting>,
     pub(super) http: Option<Arc<HttpSide>>,
     /// Direct commits pay on this disk.
@@ -211,7 +213,7 @@ impl Maker {
             next_core: 0,
             commit,
             supply: Supply::new(
-                Arc::clone(&self.keeper),
+                (Arc::clone(&self.keeper), Arc::clone(&self.memory)),
                 self.shared.postboxes.to(core),
                 folder,
                 segment_bytes,
@@ -224,6 +226,7 @@ impl Maker {
             rates: Default::default(),
             commands_run: 0,
             input_bytes: 0,
+            spent: Default::default(),
             keys: 0,
             lines: Lines::default(),
             effects: Vec::new(),
@@ -294,7 +297,7 @@ impl Maker {
 
     fn make_with_files(&self, data: &Data, core: CoreId, random: u64) -> Result<Loaded, NodeError> {
         let since = std::time::Instant::now();
-        let mut loaded = load(data, core, &self.map, random)?;
+        let mut loaded = load(data, core, &self.map, random, Some(&self.memory))?;
         let cores = self.config.cores.len();
         let (lsn_next, decided) = self.meeting.meet(
             |state| {

@@ -40,7 +40,7 @@ pub(super) fn migrate(data: &mut Data, cores: u16, entropy: u64) -> Result<(), O
     let old_map = PartitionMap::spread(data.manifest.partitions, data.manifest.cores);
     let mut sources = Vec::new();
     for core in 0..data.manifest.cores {
-        let loaded = load(data, CoreId(core), &old_map, entropy ^ u64::from(core))?;
+        let loaded = load(data, CoreId(core), &old_map, entropy ^ u64::from(core), None)?;
         let Loaded { store, recovered, next_id, .. } = loaded;
         sources.push(Source { store, recovered, next_id });
     }

@@ -6,13 +6,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use hyperion_model::{CoreId, PartitionMap};
+use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_runtime::files::{self, FileLock, LockError};
 use hyperion_store::manifest::{Manifest, ManifestError};
 use hyperion_store::mend::{self, Told};
 use hyperion_store::{
     Append, Damage, FORMAT_VERSION, HEADER_BYTES, HeaderState, OTHER_VERSION, Options, Recovered,
-    SegmentHeader, Store,
+    SegmentHeader, Store, Unbacked,
 };
 use thiserror::Error;
 
@@ -266,12 +267,13 @@ pub(super) struct Loaded {
     pub(super) next_id: u64,
 }
 
-/// Reads all segments of one core.
+/// Reads all segments of one core. `memory` is a side thread that has memory backed meanwhile.
 pub(super) fn load(
     data: &Data,
     core: CoreId,
     map: &PartitionMap,
     entropy: u64,
+    memory: Option<&Keeper>,
 ) -> Result<Loaded, OpenError> {
     let folder = core_folder(&data.path, core.0);
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
@@ -308,15 +310,23 @@ pub(super) fn load(
         let file = open_segment(&path)?;
         // What a killed process left in the page cache must be on the disk before anything builds on it.
         file.sync_data().map_err(failed(&path))?;
-        let memory =
-            arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
-        file.read_exact_at(memory, 0).map_err(failed(&path))?;
-        views.push((id, ArenaView::of(memory)));
-        segments.push((SegmentHeader { id, ..header }, memory));
+        let bytes = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
+        file.read_exact_at(bytes, 0).map_err(failed(&path))?;
+        views.push((id, ArenaView::of(bytes)));
+        segments.push((SegmentHeader { id, ..header }, bytes));
         opened.push((id, file));
     }
+    let adopted = store.adopt(segments);
+    // Its pages come while the keys are read; those that a key wants before are made by its first use.
+    let blocks: Vec<Unbacked> = std::iter::from_fn(|| store.take_unbacked()).collect();
+    blocks.iter().for_each(|block| arena::ask_huge(block.address, block.bytes));
+    if let Some(memory) = memory {
+        let back = move || blocks.iter().for_each(|block| arena::back(block.address, block.bytes));
+        // With its hands full it leaves all to the first use.
+        let _ = memory.run(Box::new(back));
+    }
     let recovered = store
-        .recover(segments)
+        .replay(adopted)
         .map_err(|damage| OpenError::Damaged { folder: folder.clone(), damage })?;
     let had_been_durable =
         without_header.into_iter().find(|(_, told)| told.base_lsn < recovered.durable_lsn);

@@ -96,15 +96,19 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         started_ms,
     });
     say_promises(&resolved, data.as_ref(), flags);
-    let files = Keeper::start("segments")
-        .map_err(|error| NodeError::System { what: "starting a thread", error })?;
+    let keeper = |name| {
+        let kept = Keeper::start(name).map(Arc::new);
+        kept.map_err(|error| NodeError::System { what: "starting a thread", error })
+    };
+    let (files, memory) = (keeper("segments")?, keeper("memory")?);
     let direct = data.as_ref().is_some_and(|data| commits_direct(&data.path));
     let maker = Maker {
         shared,
         config: Arc::clone(&resolved),
         data: data.map(Arc::new),
         map: PartitionMap::spread(partitions, cores),
-        keeper: Arc::new(files),
+        keeper: files,
+        memory,
         meeting: Arc::default(),
         http: Some(Arc::new(http)),
         direct,

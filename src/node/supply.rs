@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hyperion_engine::Durability;
 use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_runtime::{Keeper, Postbox, files};
+use hyperion_store::Unbacked;
 
 use super::Io;
 use super::commit::SegmentFile;
@@ -56,6 +57,8 @@ impl NotMade {
 /// One core's supply.
 pub(super) struct Supply {
     keeper: Arc<Keeper>,
+    /// The side thread that has memory backed. Not that of the segments: those take long.
+    memory: Arc<Keeper>,
     postbox: Postbox<Note>,
     /// Where the files lie; none in memory mode.
     folder: Option<PathBuf>,
@@ -123,7 +126,7 @@ pub(super) fn open_direct(folder: &Path, id: u64) -> Option<File> {
 
 impl Supply {
     pub(super) fn new(
-        keeper: Arc<Keeper>,
+        (keeper, memory): (Arc<Keeper>, Arc<Keeper>),
         postbox: Postbox<Note>,
         folder: Option<PathBuf>,
         segment_bytes: usize,
@@ -132,6 +135,7 @@ impl Supply {
     ) -> Self {
         Self {
             keeper,
+            memory,
             postbox,
             folder,
             segment_bytes,
@@ -195,6 +199,14 @@ impl NodeCore {
             if self.supply.under_way == before {
                 break;
             }
+        }
+    }
+
+    /// Has memory backed that the indexes will use soon: a core that touched it first would zero a huge page at a time.
+    pub(super) fn back_memory(&mut self) {
+        while let Some(Unbacked { address, bytes }) = self.engine.store_mut().take_unbacked() {
+            // With its hands full the side thread leaves it to the first use, which is slower.
+            let _ = self.supply.memory.run(Box::new(move || arena::back(address, bytes)));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 
 /// Alignment of an arena: one huge page.
@@ -120,6 +121,34 @@ pub fn populate(memory: &mut [u8]) -> io::Result<()> {
     }
 }
 
+/// Has the system back `bytes` at `address` with huge pages, if it can, ahead of their first use by another thread: a hint, and what
+/// they hold stays, whoever has them. Where the system knows no such call, or has no memory, their first use is slower.
+pub fn back(address: usize, bytes: usize) {
+    ask_huge(address, bytes);
+    let start: *mut libc::c_void = std::ptr::without_provenance_mut(address);
+    // SAFETY: the advice changes no byte of any mapping, and nothing where there is none: pages that are there stay as they are, others become zeros, as their first use would make them.
+    unsafe { libc::madvise(start, bytes, libc::MADV_POPULATE_WRITE) };
+}
+
+/// Asks for huge pages for `bytes` at `address`, whoever touches them first: the cheap half of [`back`].
+pub fn ask_huge(address: usize, bytes: usize) {
+    let start: *mut libc::c_void = std::ptr::without_provenance_mut(address);
+    // SAFETY: the advice changes no byte of any mapping, and nothing where there is none.
+    unsafe { libc::madvise(start, bytes, libc::MADV_HUGEPAGE) };
+}
+
+/// Gives the pages that lie whole in `memory` back to the system; the memory stays the caller's, and costs nothing until it is written again.
+pub fn discard(memory: &mut [MaybeUninit<u8>]) {
+    let page = 4096;
+    let begin = memory.as_mut_ptr();
+    let skip = begin.align_offset(page).min(memory.len());
+    let whole = (memory.len() - skip) / page * page;
+    // SAFETY: the range lies within `memory`.
+    let start = unsafe { begin.add(skip) };
+    // SAFETY: the range is whole pages of `memory`, which the caller has alone and takes for unwritten.
+    unsafe { libc::madvise(start.cast(), whole, libc::MADV_DONTNEED) };
+}
+
 fn unmap(start: *mut u8, bytes: usize) {
     if bytes > 0 {
         // SAFETY: the range is part of the mapping just made, and no reference to it exists.
@@ -129,7 +158,30 @@ fn unmap(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALIGNMENT_BYTES, allocate, populate, release};
+    use super::{ALIGNMENT_BYTES, allocate, back, discard, populate, release};
+
+    #[test]
+    fn discarding_takes_nothing_but_what_is_spare() {
+        let mut memory: Vec<u8> = Vec::with_capacity(1 << 20);
+        memory.extend_from_slice(&[7; 10_000]);
+        discard(memory.spare_capacity_mut());
+        assert!(memory.iter().all(|byte| *byte == 7));
+        memory.resize(1 << 20, 8);
+        assert!(memory[10_000..].iter().all(|byte| *byte == 8));
+        discard(&mut []);
+    }
+
+    #[test]
+    fn backing_memory_keeps_what_it_holds() {
+        let memory = allocate(ALIGNMENT_BYTES).unwrap();
+        memory[5000] = 7;
+        back(memory.as_ptr().addr(), memory.len());
+        assert_eq!(memory[5000], 7);
+        assert!(memory[5001..].iter().all(|byte| *byte == 0));
+        // Nothing lies there, and nothing happens.
+        back(0, ALIGNMENT_BYTES);
+        release(memory);
+    }
 
     #[test]
     fn arenas_are_aligned_zero_and_populated() {

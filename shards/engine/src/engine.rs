@@ -288,15 +288,20 @@ impl Engine {
         if !self.locks.is_empty() && self.touches_locked(request) {
             return Outcome::Locked;
         }
+        let mut staged = Vec::new();
         if spec.flags.has(Flags::WRITE) {
+            if self.staging.is_some() && self.waits_for_staging(request) {
+                return Outcome::Unfinished;
+            }
             let mut bytes: usize =
                 request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
-            if bytes > self.staged_bytes() {
+            if bytes > self.staged_bytes() || spec.flags.has(Flags::ZEROS) {
                 match self.stage(request, bytes, reply) {
                     Step::Plain => {}
                     Step::Held(outcome) => return outcome,
-                    Step::Run(value) => bytes -= value.len(),
+                    Step::Run(texts) => staged = texts,
                 }
+                bytes -= staged.iter().map(|text| text.value.len()).sum::<usize>();
             }
             if spec.flags.has(Flags::DENYOOM) {
                 match self.make_memory(bytes) {
@@ -318,6 +323,7 @@ impl Engine {
             return outcome;
         }
         self.store.begin_observing();
+        self.store.offer_staged(&staged);
         // What a write looks up is no read.
         let lookups = spec.flags.has(Flags::WRITE).then(|| self.store.lookups());
         let result = match spec.run {
@@ -359,9 +365,8 @@ impl Engine {
             Around::Nothing | Around::Refused(_) => Ok(()),
         };
         self.store.may_use_reserve(false);
-        // Staged for this command, which did not want it: a condition failed.
-        if self.staging.is_none() && self.store.has_staged() {
-            self.store.drop_staged();
+        if !staged.is_empty() {
+            self.end_staging();
         }
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();

@@ -15,6 +15,8 @@ mod route;
 mod serving;
 mod settings;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};

@@ -2,6 +2,8 @@
 
 /// One part in this many of a segment is written of a long string in one turn: half a mebibyte of the largest.
 pub(crate) const STAGED_PART_OF_SEGMENT: usize = 128;
+/// Shorter values of a command with many are written when it runs.
+pub(crate) const STAGED_VALUE_BYTES_MIN: usize = 4 << 10;
 /// Time after which a long string whose command does not come again is dropped.
 pub(crate) const STAGED_PATIENCE_MS: u64 = 2_000;
 /// Keys that one command evicts to make room for what it writes, at most.

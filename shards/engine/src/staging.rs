@@ -1,27 +1,27 @@
-//! Owns the way of long strings into the store: a part a turn, so that no turn has to write all of one.
+//! Owns the way of long strings into the store: a part a turn, so that no turn has to write all of one command.
 
-use crate::command::Flags;
+use crate::command::{Flags, keys_of};
 use crate::engine::{Engine, Outcome, Request};
 use crate::evict::Fit;
-use crate::limits::{STAGED_PART_OF_SEGMENT, STAGED_PATIENCE_MS};
-use hyperion_model::ReplyWriter;
-use hyperion_store::{Room, StoreError};
+use crate::limits::{STAGED_PART_OF_SEGMENT, STAGED_PATIENCE_MS, STAGED_VALUE_BYTES_MIN};
+use hyperion_model::limits::KEY_BYTES_MAX;
+use hyperion_model::number::parse_integer;
+use hyperion_model::{DatabaseId, ReplyWriter};
+use hyperion_store::{Room, StagedAt, StagedText, StoreError};
 
-/// The commands that set a key to a string that a client sent, and where it stands.
-const SETTERS: [(&str, usize); 5] =
-    [("set", 2), ("setnx", 2), ("getset", 2), ("setex", 3), ("psetex", 3)];
-
-/// A command whose string is being written.
-#[derive(Clone, Copy, Debug)]
+/// A command whose strings are being written.
+#[derive(Clone, Debug)]
 pub(crate) struct Staging {
     client: (u16, u64),
     touched_ms: u64,
+    /// The key whose string stays as it is until then.
+    key: Option<(DatabaseId, Vec<u8>)>,
 }
 
-/// What a command with a long string does now.
+/// What a command with long strings does now.
 pub(crate) enum Step<'a> {
-    /// It runs: this string is in the store.
-    Run(&'a [u8]),
+    /// It runs: these strings are in the store.
+    Run(Vec<StagedText<'a>>),
     /// It runs, as any other.
     Plain,
     /// It does not run now, or is answered.
@@ -34,27 +34,25 @@ impl Engine {
         self.store.segment_bytes() / STAGED_PART_OF_SEGMENT
     }
 
-    /// Writes the next part of a command's long string. One command of a core is served at a time, the others wait.
+    /// Writes the next part of a command's long strings; `bytes` is what it brings. One command of a core is served at a time, the others
+    /// wait.
     pub(crate) fn stage<'a>(
         &mut self,
         request: &Request<'a>,
         bytes: usize,
         reply: &mut dyn ReplyWriter,
     ) -> Step<'a> {
-        let setter = SETTERS.iter().find(|(name, _)| *name == request.spec.name);
-        let Some(&value) = setter.and_then(|&(_, at)| request.arguments.get(at)) else {
-            return Step::Plain;
-        };
-        if !self.store.is_long(value.len()) {
-            return Step::Plain;
-        }
+        let lookups = self.store.lookups();
+        let texts = self.staged_texts(request);
+        self.store.set_lookups(lookups);
+        let Some((texts, zeros)) = texts else { return Step::Plain };
         let now_ms = self.store.now_ms();
-        let is_mine = self.staging.is_some_and(|staging| staging.client == request.client);
+        let is_mine = self.staging.as_ref().is_some_and(|staging| staging.client == request.client);
         if self.staging.is_some() && !is_mine {
             return Step::Held(Outcome::Unfinished);
         }
         if !is_mine && request.spec.flags.has(Flags::DENYOOM) {
-            match self.make_memory(bytes) {
+            match self.make_memory(bytes + zeros) {
                 Fit::Now => {}
                 Fit::Later => return Step::Held(self.no_room(reply)),
                 Fit::Never => return Step::Held(self.out_of_memory(reply)),
@@ -64,13 +62,13 @@ impl Engine {
         if self.store.room(part) == Room::Later {
             return Step::Held(self.no_room(reply));
         }
-        self.staging = Some(Staging { client: request.client, touched_ms: now_ms });
-        match self.store.stage(value, part, !is_mine) {
-            Ok(true) => {
-                self.staging = None;
-                self.store.offer_staged(value);
-                Step::Run(value)
-            }
+        let changed = texts.iter().find(|text| text.at != StagedAt::Whole);
+        let key = changed.map(|text| (request.database, text.key.bytes.to_vec()));
+        self.staging = Some(Staging { client: request.client, touched_ms: now_ms, key });
+        let staged = self.store.stage(&texts, part, !is_mine);
+        self.store.set_lookups(lookups);
+        match staged {
+            Ok(true) => Step::Run(texts),
             Ok(false) => Step::Held(Outcome::Unfinished),
             Err(StoreError::NoRoom { .. }) => Step::Held(self.no_room(reply)),
             Err(error) => {
@@ -81,15 +79,90 @@ impl Engine {
         }
     }
 
-    /// Drops the string of a client that does not come back: it has gone.
+    /// The strings of a command that are written ahead, and zeros that belong to them; none where all it writes is little, or where it will
+    /// be refused.
+    fn staged_texts<'a>(&mut self, request: &Request<'a>) -> Option<(Vec<StagedText<'a>>, usize)> {
+        let arguments = request.arguments;
+        let text = |key: usize, at, value: usize| {
+            let key = *arguments.get(key).filter(|key| key.len() <= KEY_BYTES_MAX)?;
+            let key = self.store.key(request.database, key);
+            Some(StagedText { key, at, value: arguments.get(value)? })
+        };
+        match request.spec.name {
+            "set" | "setnx" | "getset" | "setex" | "psetex" => {
+                let value = if request.spec.name.ends_with("ex") { 3 } else { 2 };
+                let text = text(1, StagedAt::Whole, value)?;
+                self.store.is_long(text.value.len()).then(|| (vec![text], 0))
+            }
+            "mset" | "msetnx" => {
+                let is_pairs = !arguments.len().is_multiple_of(2);
+                let values = arguments.iter().skip(2).step_by(2);
+                let bytes: usize = values.map(|value| value.len()).sum();
+                if !is_pairs || !self.store.is_long(bytes) {
+                    return None;
+                }
+                let long = |&value: &usize| arguments[value].len() >= STAGED_VALUE_BYTES_MIN;
+                let values = (2..arguments.len()).step_by(2).filter(long);
+                let texts = values.map(|value| text(value - 1, StagedAt::Whole, value));
+                let texts = texts.collect::<Option<Vec<_>>>()?;
+                (!texts.is_empty()).then_some((texts, 0))
+            }
+            // What other replicas get is whole.
+            "append" | "setrange" if self.replication.is_some() => None,
+            "append" => {
+                let text = text(1, StagedAt::End, 2)?;
+                self.fits_value(&text, 0)
+            }
+            "setrange" => {
+                let offset = usize::try_from(parse_integer(arguments.get(2)?)?).ok()?;
+                let text = text(1, StagedAt::Offset(offset), 3)?;
+                self.fits_value(&text, offset)
+            }
+            _ => None,
+        }
+    }
+
+    /// A text for a string that may be there: its zeros come out of where it ends.
+    fn fits_value<'a>(
+        &mut self,
+        text: &StagedText<'a>,
+        offset: usize,
+    ) -> Option<(Vec<StagedText<'a>>, usize)> {
+        let value_bytes = text.value.len();
+        if value_bytes == 0 || !self.store.is_long(offset.saturating_add(value_bytes)) {
+            return None;
+        }
+        let found = self.store.peek(&text.key);
+        let before = found.map_or(0, |found| self.store.value(&found).len());
+        let begin = if text.at == StagedAt::End { before } else { offset };
+        let end = begin.checked_add(value_bytes)?;
+        let zeros = offset.saturating_sub(before);
+        let is_allowed = end as u64 <= self.settings().value_bytes_max;
+        let is_staged = is_allowed && self.store.is_long(zeros + value_bytes);
+        is_staged.then(|| (vec![*text], zeros))
+    }
+
+    /// Whether a command writes to the key of a string that another client's command is about to change.
+    pub(crate) fn waits_for_staging(&self, request: &Request<'_>) -> bool {
+        let Some(Staging { client, key: Some((database, key)), .. }) = &self.staging else {
+            return false;
+        };
+        *client != request.client
+            && *database == request.database
+            && keys_of(request.spec, request.arguments).any(|at| request.arguments[at] == &key[..])
+    }
+
+    /// Drops the strings of a client that does not come back: it has gone.
     pub(crate) fn drop_stale_staging(&mut self) {
         let now_ms = self.store.now_ms();
-        if self.staging.is_some_and(|staging| now_ms > staging.touched_ms + STAGED_PATIENCE_MS) {
+        let is_stale = |staging: &Staging| now_ms > staging.touched_ms + STAGED_PATIENCE_MS;
+        if self.staging.as_ref().is_some_and(is_stale) {
             self.end_staging();
         }
     }
 
-    fn end_staging(&mut self) {
+    /// The command has run, or never will: what it did not take goes.
+    pub(crate) fn end_staging(&mut self) {
         self.staging = None;
         self.store.drop_staged();
     }

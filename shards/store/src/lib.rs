@@ -32,10 +32,11 @@ mod tests;
 pub use cleaner::CleanerFigures;
 pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
+pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
-pub use object::{Edit, Insert, ValueHandle, ValueType};
+pub use object::{Edit, Insert, StagedAt, StagedText, ValueHandle, ValueType};
 pub use record::Attributes;
-pub use recovery::{Recovered, Unresolved};
+pub use recovery::{Adopted, Recovered, Unresolved};
 pub use replicated::{
     Change, ChangeKind, GroupState, PartitionCursor, RecoveredEntry, RecoveredGroup,
     decode_changes, encode_changes,

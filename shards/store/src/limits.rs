@@ -74,8 +74,14 @@ pub(crate) const EVICTION_SEARCH_SEGMENTS: usize = 64;
 pub(crate) const EXPIRED_KEYS_MAX: usize = 1_000;
 /// Bytes of applied entries of one group that a start gives back, for followers that ask for them.
 pub(crate) const RECOVERED_ENTRIES_BYTES_MAX: u64 = 1 << 20;
-/// Records that recovery looks ahead, so that their buckets are in the cache when they are indexed.
-pub(crate) const REPLAY_AHEAD: usize = 48;
+/// Keys that recovery looks ahead, so that their buckets are in the cache when they are indexed.
+pub(crate) const REPLAY_AHEAD: usize = 32;
+/// Keys that recovery holds to bring those together that lie together, of 16 bytes each.
+pub(crate) const REPLAY_QUEUED_MAX: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+/// Directory bits of a region: 256 segments of an index are one mebibyte.
+pub(crate) const REPLAY_REGION_DEPTH: u32 = if cfg!(test) { 2 } else { 8 };
+/// An index is replayed in two to this many regions at most.
+pub(crate) const REPLAY_REGION_BITS_MAX: u32 = 6;
 /// Bytes of segments below which recovery lets the indexes grow by themselves.
 pub(crate) const PRESIZE_BYTES_MIN: usize = 4 << 20;
 /// One key of so many is counted to know how large the indexes will be. A power of two.

@@ -7,7 +7,7 @@
 
 use crate::error::StoreError;
 use crate::log::Location;
-use crate::object::{Head, ValueType, cut};
+use crate::object::{HEAD_BYTES, Head, ValueType, cut};
 use crate::record::{Extras, Kind};
 use crate::store::Store;
 use hyperion_model::collections::Map;
@@ -60,7 +60,10 @@ impl Store {
             "a transaction is prepared in a replicated partition"
         );
         let inline_max = self.log.record_value_bytes_max();
-        let small = |write: &Write<'_>| write.value.map_or(0, <[u8]>::len).min(inline_max);
+        let small = |write: &Write<'_>| match write.value {
+            Some(value) if self.is_offered(value) => HEAD_BYTES,
+            value => value.map_or(0, <[u8]>::len).min(inline_max),
+        };
         let bytes =
             writes.iter().map(|write| write.key.len() + small(write) + 64).sum::<usize>() + 64;
         if bytes > self.log.batch_bytes_max() {
@@ -69,7 +72,9 @@ impl Store {
         // Long values first: their chunks lie in batches of their own.
         let mut heads: Vec<Option<Head>> = Vec::with_capacity(writes.len());
         for write in writes {
+            let staged = write.value.and_then(|value| self.take_staged(&[value]));
             let head = match write.value {
+                _ if staged.is_some() => staged,
                 Some(value) if value.len() > inline_max => {
                     let max = self.log.chunk_bytes_max();
                     let chunks = cut(&[value], max, max);
@@ -123,7 +128,9 @@ impl Store {
             return self.write_each(writes);
         }
         let inline_max = self.log.record_value_bytes_max();
-        let is_long = |write: &Write<'_>| write.value.is_some_and(|value| value.len() > inline_max);
+        let is_long = |write: &Write<'_>| {
+            write.value.is_some_and(|value| value.len() > inline_max || self.is_offered(value))
+        };
         if writes.iter().any(is_long) {
             self.prepare(id, writes)?;
             let committed = self.commit_prepared(id);

@@ -35,6 +35,9 @@ impl Flags {
     /// Can take long or remove much; printed as a category, not as a flag.
     pub const DANGEROUS: Self = Self(1 << 12);
 
+    /// Writes zeros that do not come with it: its arguments do not tell how much it writes. Not printed.
+    pub const ZEROS: Self = Self(1 << 13);
+
     const NAMES: [(Self, &'static str); 12] = [
         (Self::WRITE, "write"),
         (Self::READONLY, "readonly"),

@@ -38,6 +38,9 @@ fn write_at(
     offset: usize,
     value: &[u8],
 ) -> Done {
+    if let Some(result) = context.store.write_staged(key, found, offset, value) {
+        return Ok(result?);
+    }
     let before_bytes = context.store.value(found).len();
     let gap = offset.saturating_sub(before_bytes);
     let overwritten = before_bytes.saturating_sub(offset).min(value.len());
@@ -75,7 +78,9 @@ pub(super) fn setrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if let Some(found) = &found {
         write_at(context, &key, found, offset, value)?;
     } else {
-        context.check_room(key.bytes.len() + end)?;
+        if !context.store.is_offered(value) {
+            context.check_room(key.bytes.len() + end)?;
+        }
         let mut whole: Vec<&[u8]> = vec![&ZEROS; offset / ZEROS.len()];
         whole.extend([&ZEROS[..offset % ZEROS.len()], value]);
         context.store.put(&key, &whole, None)?;

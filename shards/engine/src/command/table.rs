@@ -104,7 +104,7 @@ pub static COMMANDS: [CommandSpec; 68] = numbered([
         .about(String, "2.0.0", "O(1)", "Sets a key with a time to live in seconds."),
     row("setnx", 3, GROW_FAST, ONE, Key(string::setnx))
         .about(String, "1.0.0", "O(1)", "Sets a key if it is not there."),
-    row("setrange", 4, GROW, ONE, Key(range::setrange))
+    row("setrange", 4, GROW.and(Flags::ZEROS), ONE, Key(range::setrange))
         .about(String, "2.2.0", "O(N) with the length of the value", "Overwrites a part of a key's value; a gap becomes zeros."),
     row("strlen", 2, READ_FAST, ONE, Key(string::strlen))
         .about(String, "2.2.0", "O(1)", "Gives the length of a key's value in bytes."),

@@ -10,6 +10,8 @@
 mod access;
 mod bucket;
 mod hand;
+mod memory;
+mod pool;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -17,9 +19,12 @@ mod tests;
 use crate::limits::DEPTH_MAX;
 use crate::prefetch::prefetch;
 pub(crate) use access::{Access, Meaning};
+use bucket::BUCKET_ENTRIES;
 pub(crate) use bucket::Entry;
-use bucket::{BUCKET_ENTRIES, Bucket};
 pub(crate) use hand::Hand;
+pub(crate) use pool::IndexPool;
+use pool::IndexSegment;
+pub use pool::Unbacked;
 pub(crate) use scan::Cursor;
 
 const BUCKETS: usize = 64;
@@ -27,66 +32,6 @@ const BUCKETS: usize = 64;
 const PROBES: usize = 4;
 /// Keys that a segment takes before most of its buckets overflow: 84 parts of 100.
 const SEGMENT_KEYS: u64 = 430;
-/// Segments that are allocated together.
-const CHUNK_SEGMENTS: usize = 16;
-
-/// 64 buckets, one page.
-#[repr(C, align(4096))]
-#[derive(Clone, Copy)]
-struct IndexSegment {
-    buckets: [Bucket; BUCKETS],
-}
-
-/// The segments of all indexes of one core.
-#[derive(Default)]
-pub(crate) struct IndexPool {
-    chunks: Vec<Box<[IndexSegment]>>,
-    depths: Vec<u8>,
-    free: Vec<u32>,
-}
-
-impl IndexPool {
-    #[inline(always)]
-    fn segment(&self, id: u32) -> &IndexSegment {
-        &self.chunks[id as usize / CHUNK_SEGMENTS][id as usize % CHUNK_SEGMENTS]
-    }
-
-    #[inline(always)]
-    fn segment_mut(&mut self, id: u32) -> &mut IndexSegment {
-        &mut self.chunks[id as usize / CHUNK_SEGMENTS][id as usize % CHUNK_SEGMENTS]
-    }
-
-    fn allocate(&mut self, depth: u8) -> u32 {
-        if self.free.is_empty() {
-            let first = u32::try_from(self.depths.len()).expect("fewer than 2^32 index segments");
-            let empty = IndexSegment { buckets: [Bucket::EMPTY; BUCKETS] };
-            self.chunks.push(vec![empty; CHUNK_SEGMENTS].into_boxed_slice());
-            self.depths.resize(self.depths.len() + CHUNK_SEGMENTS, 0);
-            self.free
-                .extend((first..).take(CHUNK_SEGMENTS).collect::<Vec<u32>>().into_iter().rev());
-        }
-        let id = self.free.pop().expect("filled above");
-        // Here and not where it was given back: that may be many at once.
-        self.segment_mut(id).buckets = [Bucket::EMPTY; BUCKETS];
-        self.depths[id as usize] = depth;
-        id
-    }
-
-    pub(crate) fn release(&mut self, id: u32) {
-        self.free.push(id);
-    }
-
-    /// The entries of one segment.
-    pub(crate) fn entries_of(&self, id: u32, entries: &mut Vec<Entry>) {
-        let buckets = self.segment(id).buckets.iter();
-        entries.extend(buckets.flat_map(|bucket| bucket.entries().map(|(_, _, entry)| entry)));
-    }
-
-    /// Bytes of memory that the indexes hold.
-    pub(crate) fn bytes(&self) -> u64 {
-        (self.chunks.len() * CHUNK_SEGMENTS * size_of::<IndexSegment>()) as u64
-    }
-}
 
 /// Where an entry lies, until the index changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +83,11 @@ impl Index {
             u8::try_from(segments.trailing_zeros()).map_or(DEPTH_MAX, |depth| depth.min(DEPTH_MAX));
         let directory = (0..1_u32 << depth).map(|_| pool.allocate(depth)).collect();
         Self { directory, depth, count: 0, stash: Vec::new() }
+    }
+
+    /// Bits of the hash that choose a segment.
+    pub(crate) fn depth(&self) -> u8 {
+        self.depth
     }
 
     /// Number of keys, those that have expired unnoticed too.

@@ -1,3 +1,4 @@
+use super::bucket::Bucket;
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,4 +102,31 @@ fn an_entry_keeps_its_parts_apart() {
         assert_eq!(bucket.entry(0).access(), 33);
         assert_eq!(bucket.entry(0).location(), location);
     }
+}
+
+/// What an insertion does is bounded: it splits a segment or two, and no memory is touched that nobody was told of long before.
+#[test]
+fn growth_is_a_segment_at_a_time_in_memory_that_was_told_of_ahead() {
+    let mut pool = IndexPool::default();
+    let mut index = Index::new(&mut pool);
+    let (mut told, mut most) = (Vec::new(), 0);
+    for key in 0..400_000 {
+        let before = pool.depths.len();
+        insert(&mut index, &mut pool, key, mix);
+        most = most.max(pool.depths.len() - before);
+        told.extend(std::iter::from_fn(|| pool.take_unbacked()));
+        let newest = u32::try_from(pool.depths.len() - 1).expect("few");
+        if newest >= 512 {
+            let address = std::ptr::from_ref(pool.segment(newest)).addr();
+            let lies_in =
+                |block: &Unbacked| (block.address..block.address + block.bytes).contains(&address);
+            assert!(told.iter().any(lies_in), "segment {newest} lies in no block that was told");
+        }
+        // Half a block is left when the next one is told of.
+        let blocks = pool.depths.len().saturating_sub(256).div_ceil(512);
+        assert_eq!(told.len(), blocks, "with {} segments", pool.depths.len());
+    }
+    assert!((1..=3).contains(&most), "{most} segments in one insertion");
+    assert!(told.len() >= 3, "{} blocks", told.len());
+    assert!(told.iter().all(|block| block.address.is_multiple_of(block.bytes)));
 }

@@ -44,14 +44,14 @@ pub struct Insert<'a> {
 }
 
 /// What a change does to one chunk that was there before.
-struct Touch {
-    number: u32,
-    splices: Vec<u8>,
+pub(super) struct Touch {
+    pub(super) number: u32,
+    pub(super) splices: Vec<u8>,
     /// Bytes of the chunk afterwards.
-    bytes: usize,
-    next: u32,
+    pub(super) bytes: usize,
+    pub(super) next: u32,
     /// It gets a new base, not a delta.
-    is_rebased: bool,
+    pub(super) is_rebased: bool,
 }
 
 impl Store {
@@ -140,7 +140,7 @@ impl Objects {
 
 impl Touch {
     /// Bytes of its record, at most.
-    fn record_bytes(&self) -> usize {
+    pub(super) fn record_bytes(&self) -> usize {
         let value = if self.is_rebased {
             CHUNK_HEAD_BYTES + self.bytes
         } else {
@@ -243,14 +243,14 @@ impl Object {
     }
 
     /// Whether a chunk has so many deltas that a base is due.
-    fn wants_base(&self, touch: &Touch) -> bool {
+    pub(super) fn wants_base(&self, touch: &Touch) -> bool {
         let before = self.chunks[&touch.number].hot.as_ref().map_or(0, |hot| hot.delta_bytes);
         let delta_bytes = before + DELTA_HEAD_BYTES + touch.splices.len() + SPLICE_HEAD_BYTES;
         delta_bytes > touch.bytes.max(DELTA_BYTES_MIN)
     }
 
     /// Writes the record of a touched chunk, for which there is room.
-    fn emit(&mut self, log: &mut Log, id: u64, touch: &Touch) {
+    pub(super) fn emit(&mut self, log: &mut Log, id: u64, touch: &Touch) {
         let there = "room was made for it";
         let chunk = self.chunks.get_mut(&touch.number).expect("a touched chunk is there");
         let heap_before = chunk.heap_bytes();

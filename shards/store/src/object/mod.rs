@@ -7,6 +7,7 @@
 //! The order is a list in the log: a base or delta names the chunk that comes next, and the first chunk always has number 0. An
 //! object is reached from its head, the record that the index points at; what no head reaches is dropped at a start.
 
+mod ahead;
 mod change;
 mod create;
 mod format;
@@ -17,9 +18,10 @@ mod text;
 
 pub use change::{Edit, Insert};
 pub(crate) use create::cut;
-pub(crate) use format::{Head, read_chunk_key};
+pub(crate) use format::{HEAD_BYTES, Head, read_chunk_key};
 pub use read::ValueHandle;
 pub(crate) use stage::Staged;
+pub use stage::{StagedAt, StagedText};
 
 use crate::limits::DYING_CHUNKS_A_SLICE;
 use crate::log::{Location, Log};
@@ -93,6 +95,8 @@ pub(crate) struct Object {
     chunks: Map<u32, Chunk>,
     /// Numbers of the chunks, in order. Empty until an object that was read from the log is linked.
     order: Vec<u32>,
+    /// Numbers of chunks that a change under way has written ahead, and that are in no order yet.
+    ahead: Vec<u32>,
     /// Number of the next new chunk.
     number_next: u32,
     generation_next: u32,
@@ -192,8 +196,10 @@ impl Objects {
             self.dying_bytes += object.log_bytes;
             return;
         }
-        let Some(object) = self.objects.remove(&id) else { return };
+        let Some(mut object) = self.objects.remove(&id) else { return };
         self.heap_bytes -= object.heap_bytes;
+        let ahead = std::mem::take(&mut object.ahead);
+        object.order.extend(ahead);
         // What was only read from the log counts nowhere.
         if object.is_counted {
             self.dying_bytes += object.log_bytes;

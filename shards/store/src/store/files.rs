@@ -1,7 +1,7 @@
 //! Owns what the one who writes the files asks of the store: appends, syncs, segments, and how much there is of everything.
 
 use super::{Store, StoreFigures};
-use crate::index::Index;
+use crate::index::{Index, Unbacked};
 use crate::limits::{SEGMENTS_MAX, SEGMENTS_MIN};
 use crate::log::{Append, SyncTicket};
 use hyperion_model::PartitionId;
@@ -152,6 +152,13 @@ impl Store {
     /// The partitions of this core, in order.
     pub fn owned_partitions(&self) -> impl Iterator<Item = PartitionId> + '_ {
         self.owned.iter().map(|&partition| PartitionId(partition))
+    }
+
+    /// Memory of the indexes that will be used soon and that nobody has touched: the caller may have the system back it meanwhile. Each
+    /// piece is given once.
+    #[inline]
+    pub fn take_unbacked(&mut self) -> Option<Unbacked> {
+        self.pool.take_unbacked()
     }
 
     /// Bytes of every segment.

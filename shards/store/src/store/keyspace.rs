@@ -194,7 +194,9 @@ impl Store {
         if others_are_empty && self.transactions.is_idle() && !self.replicated.is_used {
             self.log.all_died();
             // In the log, the head of a value of another database may come behind the flush: the cleaner has moved it.
-            self.staged = self.staged.take().filter(|_| from_log);
+            if !from_log {
+                self.staged.clear();
+            }
             self.objects.all_died(&mut self.log, !from_log);
             self.forget_detached();
             for at in chosen.clone() {

@@ -98,8 +98,8 @@ pub struct Store {
     /// Per database; empty until its first key. `[owned partitions]` each.
     pub(crate) databases: Vec<Vec<Index>>,
     pub(crate) objects: Objects,
-    /// A long string that is being written ahead of its command.
-    pub(crate) staged: Option<Staged>,
+    /// Long strings that are being written ahead of their command.
+    pub(crate) staged: Vec<Staged>,
     pub(crate) transactions: Transactions,
     pub(crate) replicated: Replicated,
     pub(crate) cleaner: Cleaner,
@@ -159,7 +159,7 @@ impl Store {
             pool: IndexPool::default(),
             databases: (0..DATABASES).map(|_| Vec::new()).collect(),
             objects: Objects::default(),
-            staged: None,
+            staged: Vec::new(),
             transactions: Transactions::default(),
             replicated: Replicated::default(),
             cleaner: Cleaner::default(),
@@ -260,6 +260,18 @@ impl Store {
         }
     }
 
+    /// Asks for the record at `location` and the one that it most likely takes the place of, if there is one; the bucket should be there
+    /// by now.
+    #[inline(always)]
+    pub(crate) fn prefetch_alike(&self, key: Place, location: Location) {
+        if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
+            && let Some(other) = index.guess(&self.pool, key.hash)
+        {
+            prefetch(&self.log.bytes_at(other)[0]);
+            prefetch(&self.log.bytes_at(location)[0]);
+        }
+    }
+
     /// Asks for the key's record; its bucket should be there by now.
     #[inline]
     pub fn prefetch_record(&self, key: &Key<'_>) {
@@ -330,14 +342,14 @@ impl Store {
         value: &[&[u8]],
         expiry_ms: Option<u64>,
     ) -> Result<(Location, usize), StoreError> {
+        if let Some(head) = self.take_staged(value) {
+            let location = self.append_head(key, head, expiry_ms)?;
+            return Ok((location, self.log.last_size));
+        }
         let bytes: usize = value.iter().map(|part| part.len()).sum();
         if bytes <= self.log.record_value_bytes_max() {
             let extras = key.extras(expiry_ms);
             let location = self.log.append(Kind::Put, &extras, key.bytes, value)?;
-            return Ok((location, self.log.last_size));
-        }
-        if let Some(head) = self.take_staged(value) {
-            let location = self.append_head(key, head, expiry_ms)?;
             return Ok((location, self.log.last_size));
         }
         let max = self.log.chunk_bytes_max();

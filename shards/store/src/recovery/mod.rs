@@ -6,21 +6,22 @@
 //! What the cleaner copied beside the log is replayed where its batches say (see `copies`).
 //! [`Store::salvage`] steps over damage instead of refusing, and names what it left out.
 
-use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX, fold};
+mod batches;
+mod queue;
+mod records;
+
+use crate::batch::{BATCH_HEAD_BYTES, BatchKind, LSN_MAX};
 use crate::copies::CopyReader;
-use crate::database::Place;
 use crate::error::Damage;
-use crate::limits::REPLAY_AHEAD;
+use crate::index::Index;
 use crate::log::{Location, SEAL_BATCH_BYTES};
-use crate::object::read_chunk_key;
-use crate::record::{Kind, Record};
-use crate::replicated::{RecoveredGroup, read_flush_key};
-use crate::salvage::{Hole, Salvage, next_place};
+use crate::replicated::RecoveredGroup;
+use crate::salvage::{Hole, Salvage};
 use crate::segment::{HEADER_BYTES, Header, State};
-use crate::store::{FLUSH_ALL_KEY, Store};
-use crate::transaction::{Prepared, read_id};
-use hyperion_model::limits::DATABASES;
-use hyperion_model::{DatabaseId, TransactionId, slot_of};
+use crate::store::Store;
+pub(crate) use batches::is_whole;
+use hyperion_model::TransactionId;
+use queue::Queue;
 
 /// A prepared transaction without a word about its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,13 @@ pub struct Recovered {
     pub lsn_next: u64,
 }
 
+/// Segments that a store has taken and not read yet.
+#[derive(Debug)]
+pub struct Adopted {
+    slots: Vec<u32>,
+    has_groups: bool,
+}
+
 /// Where reading ended.
 pub(crate) enum End {
     /// Behind the seal of this segment.
@@ -80,13 +88,12 @@ pub(crate) struct Reader {
     pub(crate) records: u64,
     /// The first record whose key this core does not own.
     foreign: Option<Location>,
-    /// Records of whole batches whose turn comes when their bucket is in the cache, and the key's place: worked out once.
-    ahead: [Option<(Location, Option<Place>)>; REPLAY_AHEAD],
-    ahead_next: usize,
+    /// Keys of whole batches that are not in the indexes yet.
+    pub(crate) queue: Queue,
 }
 
 impl Reader {
-    fn new() -> Self {
+    fn new(queue: Queue) -> Self {
         Self {
             offsets: Vec::new(),
             copies: CopyReader::default(),
@@ -96,20 +103,8 @@ impl Reader {
             batches: 0,
             records: 0,
             foreign: None,
-            ahead: [None; REPLAY_AHEAD],
-            ahead_next: 0,
+            queue,
         }
-    }
-
-    /// Puts what comes into the place of the one whose turn it is.
-    #[inline(always)]
-    fn turn(
-        &mut self,
-        next: Option<(Location, Option<Place>)>,
-    ) -> Option<(Location, Option<Place>)> {
-        let due = std::mem::replace(&mut self.ahead[self.ahead_next], next);
-        self.ahead_next = (self.ahead_next + 1) % REPLAY_AHEAD;
-        due
     }
 }
 
@@ -122,7 +117,8 @@ impl Store {
         &mut self,
         segments: Vec<(Header, &'static mut [u8])>,
     ) -> Result<Recovered, Damage> {
-        self.read_log(segments, None)
+        let adopted = self.adopt(segments);
+        self.replay(adopted)
     }
 
     /// As [`Store::recover`], but what is damaged is left out, batch by batch, and told in [`Recovered::holes`]. With holes the store
@@ -134,18 +130,34 @@ impl Store {
         &mut self,
         segments: Vec<(Header, &'static mut [u8])>,
     ) -> Result<Recovered, Damage> {
-        self.read_log(segments, Some(Salvage::default()))
+        let adopted = self.adopt(segments);
+        self.replay_adopted(adopted, Some(Salvage::default()))
     }
 
-    fn read_log(
-        &mut self,
-        mut segments: Vec<(Header, &'static mut [u8])>,
-        salvage: Option<Salvage>,
-    ) -> Result<Recovered, Damage> {
+    /// The first half of [`Store::recover`]: takes the segments, and makes the indexes as large as their keys will want them. The caller may
+    /// have the memory backed that [`Store::take_unbacked`] gives, before the second half touches it.
+    pub fn adopt(&mut self, mut segments: Vec<(Header, &'static mut [u8])>) -> Adopted {
         segments.sort_by_key(|(header, _)| header.base_lsn);
         let slots: Vec<u32> =
             segments.into_iter().map(|(header, memory)| self.log.adopt(&header, memory)).collect();
         let has_groups = self.make_indexes(&slots);
+        Adopted { slots, has_groups }
+    }
+
+    /// The second half of [`Store::recover`]: reads what was adopted.
+    ///
+    /// # Errors
+    /// As [`Store::recover`].
+    pub fn replay(&mut self, adopted: Adopted) -> Result<Recovered, Damage> {
+        self.replay_adopted(adopted, None)
+    }
+
+    fn replay_adopted(
+        &mut self,
+        adopted: Adopted,
+        salvage: Option<Salvage>,
+    ) -> Result<Recovered, Damage> {
+        let Adopted { slots, has_groups } = adopted;
         let (copies, slots): (Vec<u32>, Vec<u32>) =
             slots.into_iter().partition(|&slot| self.log.segments[slot as usize].role.is_copies());
         if has_groups || salvage.is_some() {
@@ -163,7 +175,8 @@ impl Store {
         copies: &[u32],
         mut salvage: Option<Salvage>,
     ) -> Result<Recovered, Damage> {
-        let mut reader = Reader::new();
+        let depth = self.databases.iter().flatten().map(Index::depth).max().unwrap_or(0);
+        let mut reader = Reader::new(Queue::new(self.owned_count(), depth));
         reader.copies = self.read_copies(copies, salvage.is_some());
         let mut recovered = Recovered::default();
         let mut tail_is_open = false;
@@ -212,7 +225,7 @@ impl Store {
             return Ok(recovered);
         }
         self.replay_copies(u64::MAX, &mut reader);
-        self.replay_ahead(&mut reader);
+        self.drain(&mut reader.queue);
         if let Some(damage) = reader.copies.damage {
             return Err(damage);
         }
@@ -306,246 +319,6 @@ impl Store {
             }
         }
     }
-
-    /// Checks the batch at `offset` whole; leaves the offsets of its records in the reader.
-    fn read_batch(&self, slot: u32, offset: usize, reader: &mut Reader) -> Option<BatchHead> {
-        let segment = &self.log.segments[slot as usize];
-        let head = BatchHead::read(segment.memory.get(offset..)?, segment.salt)?;
-        let follows = match head.kind {
-            BatchKind::Resume => head.base_lsn >= reader.lsn,
-            _ => head.base_lsn == reader.lsn,
-        };
-        if head.previous_crc != reader.previous_crc || !follows {
-            return None;
-        }
-        is_whole(segment.memory, offset, &head, segment.salt, segment.epoch_ms, &mut reader.offsets)
-            .then_some(head)
-    }
-
-    pub(crate) fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
-        let offsets = std::mem::take(&mut reader.offsets);
-        let mut void = 0;
-        for &offset in &offsets {
-            if void > 0 {
-                void -= 1;
-                continue;
-            }
-            let location = self.log.location(slot, offset as usize);
-            let record = self.log.record(location);
-            if record.kind == Kind::Run {
-                void = self.void_records(location, &record);
-                continue;
-            }
-            let place = self.replayed_key(&record).map(|key| key.place());
-            if let Some(place) = place {
-                self.prefetch_place(place);
-            }
-            if let Some((due, place)) = reader.turn(Some((location, place))) {
-                self.replay_record(due, place, reader);
-            }
-        }
-        reader.offsets = offsets;
-    }
-
-    /// Replays what was read and waits for its turn.
-    fn replay_ahead(&mut self, reader: &mut Reader) {
-        for _ in 0..REPLAY_AHEAD {
-            if let Some((due, place)) = reader.turn(None) {
-                self.replay_record(due, place, reader);
-            }
-        }
-    }
-
-    /// The key of a record that sets or removes one; `None` for others and for keys that this core cannot hold.
-    pub(crate) fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
-        let is_key = record.kind.sets_key() || record.kind == Kind::Tombstone;
-        let database =
-            u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)?;
-        let slot = slot_of(record.key);
-        (is_key && self.owns(slot))
-            .then(|| self.key_in_slot(DatabaseId(database), record.key, slot))
-    }
-
-    fn replay_record(&mut self, location: Location, place: Option<Place>, reader: &mut Reader) {
-        // The arena lives as long as the store, but the compiler cannot tell: the key is copied only where it must be.
-        let record = self.log.record(location);
-        let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
-        let is_key = kind.sets_key() || kind == Kind::Tombstone;
-        if is_key && place.is_none() {
-            reader.foreign.get_or_insert(location);
-            return;
-        }
-        match kind {
-            Kind::Put | Kind::Packed | Kind::Object => {
-                let Some(place) = place else { return };
-                if kind == Kind::Object {
-                    self.objects.replay_head();
-                }
-                // Chunks may have moved behind their head: whether they are all there is looked at in the end.
-                self.point(place, location, size, expires);
-            }
-            Kind::Tombstone => {
-                let found = self.replayed_key(&record).and_then(|key| {
-                    let (spot, entry) = self.locate(&key)?;
-                    Some((spot, entry, key.bytes.to_vec(), key.database))
-                });
-                self.log.add_anchor(location);
-                if let Some((spot, entry, bytes, database)) = found {
-                    let key = self.key(database, &bytes);
-                    self.unpoint(&key, spot, entry);
-                }
-            }
-            Kind::Flush if read_flush_key(record.key).is_some() => {
-                let Some((local, database)) = self.flushed_partition(&record) else {
-                    reader.foreign.get_or_insert(location);
-                    return;
-                };
-                self.log.add_anchor(location);
-                self.drop_partition(local, database);
-                while self.count_detached() {}
-            }
-            Kind::Flush => {
-                let all = record.key == FLUSH_ALL_KEY;
-                let database = u8::try_from(record.namespace).ok().map(DatabaseId);
-                self.log.add_anchor(location);
-                self.drop_keys(if all { None } else { database }, true);
-                while self.count_detached() {}
-            }
-            Kind::Chunk | Kind::Delta => {
-                let Some((id, number)) = read_chunk_key(record.key) else { return };
-                if kind == Kind::Chunk {
-                    self.objects.replay_chunk(&self.log, id, number, location);
-                } else {
-                    self.objects.replay_delta(&self.log, id, number, location);
-                }
-            }
-            Kind::Commit | Kind::Abort | Kind::Decision => {
-                let Some(id) = read_id(record.key) else { return };
-                self.log.add_anchor(location);
-                match kind {
-                    Kind::Decision => self.keep_decision(id, location),
-                    Kind::Commit => self.apply_prepared(id, true),
-                    _ => self.drop_prepared(id, true),
-                }
-            }
-            // Of groups the first walk took what counts.
-            Kind::Prepare | Kind::Run | Kind::Group | Kind::Cut | Kind::Mark => {}
-        }
-    }
-
-    fn replay_prepare(&mut self, slot: u32, reader: &mut Reader) {
-        self.replay_ahead(reader);
-        let mut locations =
-            reader.offsets.iter().map(|&offset| self.log.location(slot, offset as usize));
-        let Some(opening) = locations.next() else { return };
-        let head = self.log.record(opening);
-        let Some(id) = read_id(head.key).filter(|_| head.kind == Kind::Prepare) else { return };
-        let records: Vec<Location> = locations.collect();
-        let is_foreign =
-            |&&location: &&Location| self.replayed_key(&self.log.record(location)).is_none();
-        if let Some(&location) = records.iter().find(is_foreign) {
-            reader.foreign.get_or_insert(location);
-            return;
-        }
-        // The same command may have been tried before, without room for its end.
-        self.drop_prepared(id, true);
-        self.log.pin(opening);
-        self.transactions.prepared.insert(id, Prepared { opening, records });
-    }
-
-    /// Whether a whole batch in these segments tells that everything below `lsn` had been durable.
-    fn had_been_durable(&self, slots: &[u32], lsn: u64) -> bool {
-        let mut offsets = Vec::new();
-        slots.iter().any(|&slot| {
-            let segment = &self.log.segments[slot as usize];
-            let mut offset = HEADER_BYTES;
-            let mut whole = std::iter::from_fn(|| {
-                let head = BatchHead::read(segment.memory.get(offset..)?, segment.salt)?;
-                let at = offset;
-                offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
-                let (salt, epoch_ms) = (segment.salt, segment.epoch_ms);
-                is_whole(segment.memory, at, &head, salt, epoch_ms, &mut offsets).then_some(head)
-            });
-            whole.any(|head| head.durable_lsn() >= lsn)
-        })
-    }
-
-    /// Looks for batches behind a place where none is whole. Gives the highest LSN that they reach.
-    pub(crate) fn look_behind(
-        &self,
-        slot: Option<u32>,
-        offset: usize,
-        behind: &[u32],
-        lsn: u64,
-    ) -> Result<Option<u64>, Damage> {
-        let (mut highest, mut offsets) = (None, Vec::new());
-        let mut proof: Option<u64> = None;
-        let places = slot
-            .map(|slot| (slot, offset + 4))
-            .into_iter()
-            .chain(behind.iter().map(|&slot| (slot, HEADER_BYTES)));
-        for (slot, start) in places {
-            let segment = &self.log.segments[slot as usize];
-            let mut at = start;
-            while at + BATCH_HEAD_BYTES < segment.memory.len() {
-                let head = BatchHead::read(&segment.memory[at..], segment.salt)
-                    .filter(|head| head.base_lsn >= lsn);
-                match head {
-                    Some(head)
-                        if is_whole(
-                            segment.memory,
-                            at,
-                            &head,
-                            segment.salt,
-                            segment.epoch_ms,
-                            &mut offsets,
-                        ) =>
-                    {
-                        highest = highest.max(Some(head.lsn_end()));
-                        if head.durable_lsn() > lsn {
-                            proof = proof.max(Some(head.durable_lsn()));
-                        }
-                        at += BATCH_HEAD_BYTES + head.body_bytes as usize;
-                    }
-                    _ => at = next_place(segment.memory, at),
-                }
-            }
-        }
-        let Some(durable_lsn) = proof else { return Ok(highest) };
-        let slot = slot.or(behind.first().copied()).expect("the proof lies somewhere");
-        Err(Damage {
-            segment: self.log.segments[slot as usize].id,
-            offset: offset as u64,
-            records: durable_lsn - lsn,
-            what: "a batch that had been durable is not whole",
-        })
-    }
-}
-
-/// Whether the batch at `at` is whole: every record intact, the lengths and counts right. Fills `offsets` with its records' places.
-pub(crate) fn is_whole(
-    memory: &[u8],
-    at: usize,
-    head: &BatchHead,
-    salt: u32,
-    epoch_ms: u64,
-    offsets: &mut Vec<u32>,
-) -> bool {
-    offsets.clear();
-    let end = at + BATCH_HEAD_BYTES + head.body_bytes as usize;
-    let mut place = at + BATCH_HEAD_BYTES;
-    let mut folded = 0;
-    while place < end {
-        let bytes = &memory[place..end];
-        let Some(record) = Record::read(bytes, epoch_ms) else { return false };
-        if offsets.len() == head.records as usize || !record.is_intact(bytes, salt) {
-            return false;
-        }
-        folded = fold(folded, record.crc);
-        offsets.push(u32::try_from(place).expect("segments are below 4 GiB"));
-        place += record.size;
-    }
-    offsets.len() == head.records as usize && head.is_intact(&memory[at..], folded, salt)
 }
 
 impl crate::log::Log {

@@ -1,0 +1,3 @@
+//! Tests of the whole machine of one core.
+
+mod staging;

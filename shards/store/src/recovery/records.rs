@@ -1,0 +1,118 @@
+//! Owns what the records of whole batches do to the store, in their order.
+
+use super::Reader;
+use crate::log::Location;
+use crate::object::read_chunk_key;
+use crate::record::{Kind, Record};
+use crate::replicated::read_flush_key;
+use crate::store::{FLUSH_ALL_KEY, Store};
+use crate::transaction::{Prepared, read_id};
+use hyperion_model::limits::DATABASES;
+use hyperion_model::{DatabaseId, slot_of};
+
+impl Store {
+    pub(crate) fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
+        let offsets = std::mem::take(&mut reader.offsets);
+        let mut void = 0;
+        for &offset in &offsets {
+            if void > 0 {
+                void -= 1;
+                continue;
+            }
+            let location = self.log.location(slot, offset as usize);
+            let record = self.log.record(location);
+            if record.kind == Kind::Run {
+                void = self.void_records(location, &record);
+                continue;
+            }
+            if !record.kind.sets_key() && record.kind != Kind::Tombstone {
+                self.replay_word(location, reader);
+            } else if let Some(key) = self.replayed_key(&record) {
+                let place = key.place();
+                reader.queue.push(location, place, &record);
+            } else {
+                reader.foreign.get_or_insert(location);
+            }
+        }
+        reader.offsets = offsets;
+        self.drain_full(reader);
+    }
+
+    /// The key of a record that sets or removes one; `None` for others and for keys that this core cannot hold.
+    pub(crate) fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
+        let is_key = record.kind.sets_key() || record.kind == Kind::Tombstone;
+        let database =
+            u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)?;
+        let slot = slot_of(record.key);
+        (is_key && self.owns(slot))
+            .then(|| self.key_in_slot(DatabaseId(database), record.key, slot))
+    }
+
+    /// Replays a record that is not about one key.
+    fn replay_word(&mut self, location: Location, reader: &mut Reader) {
+        let kind = self.log.record(location).kind;
+        // Chunks are found by their objects' heads in the end; all else changes what the keys before it came to.
+        if !matches!(kind, Kind::Chunk | Kind::Delta) {
+            self.drain(&mut reader.queue);
+        }
+        let record = self.log.record(location);
+        match kind {
+            Kind::Flush if read_flush_key(record.key).is_some() => {
+                let Some((local, database)) = self.flushed_partition(&record) else {
+                    reader.foreign.get_or_insert(location);
+                    return;
+                };
+                self.log.add_anchor(location);
+                self.drop_partition(local, database);
+                while self.count_detached() {}
+            }
+            Kind::Flush => {
+                let all = record.key == FLUSH_ALL_KEY;
+                let database = u8::try_from(record.namespace).ok().map(DatabaseId);
+                self.log.add_anchor(location);
+                self.drop_keys(if all { None } else { database }, true);
+                while self.count_detached() {}
+            }
+            Kind::Chunk | Kind::Delta => {
+                let Some((id, number)) = read_chunk_key(record.key) else { return };
+                if kind == Kind::Chunk {
+                    self.objects.replay_chunk(&self.log, id, number, location);
+                } else {
+                    self.objects.replay_delta(&self.log, id, number, location);
+                }
+            }
+            Kind::Commit | Kind::Abort | Kind::Decision => {
+                let Some(id) = read_id(record.key) else { return };
+                self.log.add_anchor(location);
+                match kind {
+                    Kind::Decision => self.keep_decision(id, location),
+                    Kind::Commit => self.apply_prepared(id, true),
+                    _ => self.drop_prepared(id, true),
+                }
+            }
+            // Of groups the first walk took what counts; keys are replayed by themselves.
+            Kind::Put | Kind::Packed | Kind::Object | Kind::Tombstone => {}
+            Kind::Prepare | Kind::Run | Kind::Group | Kind::Cut | Kind::Mark => {}
+        }
+    }
+
+    pub(super) fn replay_prepare(&mut self, slot: u32, reader: &mut Reader) {
+        self.drain(&mut reader.queue);
+        let mut locations =
+            reader.offsets.iter().map(|&offset| self.log.location(slot, offset as usize));
+        let Some(opening) = locations.next() else { return };
+        let head = self.log.record(opening);
+        let Some(id) = read_id(head.key).filter(|_| head.kind == Kind::Prepare) else { return };
+        let records: Vec<Location> = locations.collect();
+        let is_foreign =
+            |&&location: &&Location| self.replayed_key(&self.log.record(location)).is_none();
+        if let Some(&location) = records.iter().find(is_foreign) {
+            reader.foreign.get_or_insert(location);
+            return;
+        }
+        // The same command may have been tried before, without room for its end.
+        self.drop_prepared(id, true);
+        self.log.pin(opening);
+        self.transactions.prepared.insert(id, Prepared { opening, records });
+    }
+}
