@@ -179,6 +179,14 @@ impl Client {
     }
 
     /// Sets a key to a value of any bytes.
+    /// Errors: the connection ended before the answer.
+    pub(crate) fn try_set(&mut self, key: &str, value: &[u8]) -> io::Result<()> {
+        self.try_send(&command(&[b"SET", key.as_bytes(), value]))?;
+        let reply = self.try_reply()?;
+        assert_eq!(show(&reply), "OK", "SET {key}");
+        Ok(())
+    }
+
     pub(crate) fn set(&mut self, key: &str, value: &[u8]) {
         assert_eq!(show(&self.call(&[b"SET", key.as_bytes(), value])), "OK", "SET {key}");
     }
