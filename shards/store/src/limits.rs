@@ -77,7 +77,9 @@ pub(crate) const RECOVERED_ENTRIES_BYTES_MAX: u64 = 1 << 20;
 /// Keys that recovery looks ahead, so that their buckets are in the cache when they are indexed.
 pub(crate) const REPLAY_AHEAD: usize = 32;
 /// Keys that recovery holds to bring those together that lie together, of 16 bytes each.
-pub(crate) const REPLAY_QUEUED_MAX: usize = 1 << 20;
+pub(crate) const REPLAY_QUEUED_MAX: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+/// Directory bits of a region: 256 segments of an index are one mebibyte.
+pub(crate) const REPLAY_REGION_DEPTH: u32 = if cfg!(test) { 2 } else { 8 };
 /// An index is replayed in two to this many regions at most.
 pub(crate) const REPLAY_REGION_BITS_MAX: u32 = 6;
 /// Bytes of segments below which recovery lets the indexes grow by themselves.

@@ -5,7 +5,7 @@
 
 use super::Reader;
 use crate::database::Place;
-use crate::limits::{REPLAY_AHEAD, REPLAY_QUEUED_MAX, REPLAY_REGION_BITS_MAX};
+use crate::limits::{REPLAY_AHEAD, REPLAY_QUEUED_MAX, REPLAY_REGION_BITS_MAX, REPLAY_REGION_DEPTH};
 use crate::log::Location;
 use crate::record::{Kind, Record};
 use crate::store::Store;
@@ -73,8 +73,7 @@ pub(crate) struct Queue {
 impl Queue {
     /// For `partitions` indexes, the largest of which has a directory of `depth` bits.
     pub(super) fn new(partitions: usize, depth: u8) -> Self {
-        // A region of 256 segments is one mebibyte.
-        let bits = u32::from(depth).saturating_sub(8).min(REPLAY_REGION_BITS_MAX);
+        let bits = u32::from(depth).saturating_sub(REPLAY_REGION_DEPTH).min(REPLAY_REGION_BITS_MAX);
         Self { regions: vec![Vec::new(); partitions << bits], bits, ..Self::default() }
     }
 

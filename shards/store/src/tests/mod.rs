@@ -12,6 +12,7 @@ mod golden;
 mod keyspace;
 mod long_values;
 mod objects;
+mod regions;
 mod replicated;
 mod reuse;
 mod snapshot;
