@@ -10,7 +10,7 @@ use super::client::{Client, Hold};
 use super::execute::Progress;
 use super::limits::{
     ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_LATE_BYTES, INPUT_MOVED_BYTES_MAX, INPUT_PAUSE_BYTES,
-    INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
+    INPUT_ROOM_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
 };
 use crate::node::{Io, NodeCore};
 
@@ -64,12 +64,12 @@ enum Ahead {
     Broken(String),
 }
 
-/// Makes room for more input. What is long, or would have to be moved when it is, gets at once all that it may ever take: memory that nobody
-/// touches costs nothing, and moving many megabytes would take long.
+/// Makes room for more input. What is long, or would have to be moved when it is, gets at once room for the longest value: memory that
+/// nobody touches costs nothing, and moving many megabytes would take long.
 fn reserve(input: &mut Vec<u8>, bytes: usize) {
     let is_long = input.len() > INPUT_PAUSE_BYTES || bytes > INPUT_MOVED_BYTES_MAX;
     let has_room = bytes <= input.capacity() - input.len();
-    if is_long && !has_room && input.try_reserve_exact(INPUT_TOTAL_BYTES_MAX).is_ok() {
+    if is_long && !has_room && input.try_reserve_exact(bytes.max(INPUT_ROOM_BYTES)).is_ok() {
         return;
     }
     input.reserve(bytes);

@@ -16,6 +16,8 @@ pub(crate) const GATHER_BYTES: usize = 16 << 10;
 pub(crate) const INPUT_PAUSE_BYTES: usize = 1 << 20;
 /// Unread input of a client above which the rest waits for the next turn when the time of this one is up.
 pub(crate) const INPUT_LATE_BYTES: usize = 64 << 10;
+/// Room for the input of a client that sends a long command.
+pub(crate) const INPUT_ROOM_BYTES: usize = 513 << 20;
 /// Unread input of a client up to which it may be moved for more room.
 pub(crate) const INPUT_MOVED_BYTES_MAX: usize = 4 << 20;
 /// An input buffer above this size is given back when it is empty.
