@@ -14,16 +14,17 @@ use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, S
 use hyperion_wire::Limits;
 
 use super::Io;
-use super::agreeing::Unformed;
 use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
 use super::links::Link;
 use super::rates::Rates;
+use super::serving::Unformed;
+use super::settling::Settling;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
-use crate::cluster::{ClusterView, Formation};
+use crate::cluster::{ClusterView, Member};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, StreamMail};
@@ -49,10 +50,10 @@ pub(crate) enum Mail {
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
     Raft(Vec<(GroupId, Box<RaftMessage>)>),
-    /// A peer asks whether the cluster is formed, or (with what it says) tells.
-    Formation(u32, Option<Vec<u8>>),
-    /// The cluster is formed.
-    Formed,
+    /// What a peer tells of itself and of the config.
+    Told(u32, Vec<u8>),
+    /// The node belongs to the cluster, and serves.
+    Settled,
     /// A config that another node was given.
     Propose(Vec<u8>),
     /// A step of a snapshot of another node.
@@ -95,6 +96,8 @@ pub(crate) struct Shared {
     pub(crate) published: Arc<Published>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
+    /// The cluster that the node belongs to, where there are several.
+    pub(crate) member: Option<Arc<Member>>,
     /// The way to ask for a snapshot.
     pub(crate) snapshots: Arc<Snapshots>,
     /// Random, new at every start: INFO's run_id.
@@ -126,10 +129,14 @@ pub(crate) struct NodeCore {
     pub(crate) view: Option<Arc<ClusterView>>,
     /// The links to other nodes.
     pub(crate) peers: Option<Peers>,
-    /// Whether and with whom the cluster is formed; the first core finds out.
-    pub(super) formation: Option<Formation>,
-    /// The groups of this core, until the cluster is formed.
-    pub(super) unformed: Option<Unformed>,
+    /// The start that is under way; the first core's.
+    pub(super) settling: Option<Settling>,
+    /// The groups of this core, until the node is settled.
+    pub(crate) unformed: Option<Unformed>,
+    /// Times that another node was asked for a newer config.
+    pub(super) asked: usize,
+    /// The epoch of the config that was handed on last as told, and after how many of those times.
+    pub(super) handed_on: (u64, usize),
     /// The newest term of each partition without a copy here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
     /// The epoch of the config that replicas get which lag too far behind.
@@ -300,8 +307,8 @@ impl Core for NodeCore {
             Mail::Raft(messages) => {
                 messages.into_iter().for_each(|(group, message)| self.step(group, *message));
             }
-            Mail::Formation(node, told) => self.formation_mail(node, told),
-            Mail::Formed => self.begin_groups(),
+            Mail::Told(node, told) => self.told(io, node, told),
+            Mail::Settled => self.begin_groups(io),
             Mail::Propose(config) => self.propose_config(&config, false),
             Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
@@ -315,6 +322,7 @@ impl Core for NodeCore {
             Note::Http(number, bytes) => self.answer_http(io, number, bytes),
             Note::Config(config, taken) => {
                 self.apply_config(config);
+                self.follow_nodes(io);
                 // Nobody waits any more when the sender's time is up.
                 let _ = taken.send(());
             }

@@ -31,7 +31,7 @@ impl NodeCore {
     }
 
     /// A frame of a peer that is for the node.
-    pub(crate) fn take_peer_message(&mut self, _: &mut Io, from: u32, message: Message<'_>) {
+    pub(crate) fn take_peer_message(&mut self, io: &mut Io, from: u32, message: Message<'_>) {
         let step = match message {
             Message::SnapshotChunk(it) => Some((
                 it.group,
@@ -54,10 +54,7 @@ impl NodeCore {
                 return;
             }
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
-            Message::ConfigFetch(_) => return self.route_formation(from, None),
-            Message::ConfigCurrent(it) => {
-                return self.route_formation(from, Some(it.config.into_owned()));
-            }
+            Message::ConfigCurrent(it) => return self.told(io, from, it.config.into_owned()),
             _ => None,
         };
         if let Some((group, transfer, step)) = step {
@@ -219,9 +216,16 @@ impl NodeCore {
                     self.engine.bulk_lost(node);
                     continue;
                 }
+                Incoming::Refused(node, code) => {
+                    self.refused_by(node, code);
+                    continue;
+                }
             };
-            if !is_up {
+            if is_up {
+                self.ask_anew(node);
+            } else {
                 self.engine.peer_lost(node);
+                self.forget_teller(node);
             }
             if let Some(view) = &mut self.view {
                 let nodes = &mut Arc::make_mut(view).nodes;

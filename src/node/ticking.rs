@@ -53,7 +53,7 @@ impl NodeCore {
         let is_time = self.ticks >= GROUP_TICKS;
         if is_time {
             self.ticks = 0;
-            self.ask_formation();
+            self.ask_around(io);
             self.tell_leaders();
             self.show_config();
         }
