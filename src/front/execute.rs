@@ -77,9 +77,7 @@ impl NodeCore {
             });
             return Progress::Ran;
         }
-        if self.unformed.is_some()
-            && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE))
-        {
+        if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {
             self.counters.errors += 1;
             let line = self.unsettled();
             self.answer(client, |reply| reply.error(&line));

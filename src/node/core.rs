@@ -52,7 +52,9 @@ pub(crate) enum Mail {
     Raft(Vec<(GroupId, Box<RaftMessage>)>),
     /// What a peer tells of itself and of the config.
     Told(u32, Vec<u8>),
-    /// The node belongs to the cluster, and serves.
+    /// The node belongs to the cluster, and votes.
+    Votes,
+    /// And serves.
     Settled,
     /// A config that another node was given.
     Propose(Vec<u8>),
@@ -131,8 +133,10 @@ pub(crate) struct NodeCore {
     pub(crate) peers: Option<Peers>,
     /// The start that is under way; the first core's.
     pub(super) settling: Option<Settling>,
-    /// The groups of this core, until the node is settled.
-    pub(crate) unformed: Option<Unformed>,
+    /// The groups of this core, until they begin.
+    pub(super) unformed: Option<Unformed>,
+    /// The start is not settled: clients may not have data.
+    pub(crate) is_unsettled: bool,
     /// Times that another node was asked for a newer config.
     pub(super) asked: usize,
     /// The epoch of the config that was handed on last as told, and after how many of those times.
@@ -308,7 +312,11 @@ impl Core for NodeCore {
                 messages.into_iter().for_each(|(group, message)| self.step(group, *message));
             }
             Mail::Told(node, told) => self.told(io, node, told),
-            Mail::Settled => self.begin_groups(io),
+            Mail::Votes => self.begin_groups(io),
+            Mail::Settled => {
+                self.begin_groups(io);
+                self.is_unsettled = false;
+            }
             Mail::Propose(config) => self.propose_config(&config, false),
             Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),

@@ -176,6 +176,7 @@ impl Maker {
             peers: self.cluster.as_ref().map(|cluster| Peers::new(cluster.peers_of(index))),
             settling: (core == 0 && waiting.is_some())
                 .then(|| Settling::new(Arc::clone(&self.config))),
+            is_unsettled: waiting.is_some(),
             unformed: waiting,
             asked: 0,
             handed_on: (0, 0),

@@ -62,14 +62,26 @@ impl NodeCore {
         keep(&member, members, state);
         let resolved = Arc::clone(&self.shared.published.get().resolved);
         if !resolved.listens_as(&settling.started_with) {
-            start_anew();
+            start_anew("the config says otherwise where this node listens and runs");
         }
         tracing::info!("settled: the file is the cluster's config of epoch {epoch}");
         for link in self.links.iter_mut().skip(1) {
             link.backlog.push_back(Mail::Settled);
         }
         self.begin_groups(io);
+        self.is_unsettled = false;
         member.standing.set(Status::Serves);
+    }
+
+    /// A node of the cluster says anew what it is: its votes may be needed for that.
+    pub(super) fn begin_to_vote(&mut self, io: &mut Io) {
+        if self.unformed.is_none() {
+            return;
+        }
+        for link in self.links.iter_mut().skip(1) {
+            link.backlog.push_back(Mail::Votes);
+        }
+        self.begin_groups(io);
     }
 
     /// The node belongs to the cluster: the groups of this core begin.
@@ -119,14 +131,12 @@ pub(super) fn keep(member: &Member, members: &Members, state: &ClusterState) {
     }
 }
 
-/// The node listens elsewhere, or runs on other cores, than its config says by now: it begins anew, as the same process.
-fn start_anew() -> ! {
-    tracing::info!("starting anew: the config says otherwise where this node listens and runs");
+/// The node cannot go on as it is, and can begin anew, as the same process.
+pub(super) fn start_anew(why: &str) -> ! {
+    tracing::info!("starting anew: {why}");
     let error = std::env::current_exe().map_or_else(
         |error| error,
         |program| Command::new(program).args(std::env::args_os().skip(1)).exec(),
     );
-    refuse(&format!(
-        "the config has changed and this node cannot start anew: {error}; start it again"
-    ))
+    refuse(&format!("{why}, and this node cannot start anew: {error}; start it again"))
 }

@@ -12,7 +12,7 @@ use hyperion_engine::Eviction;
 use super::Io;
 use super::commit::die;
 use super::core::NodeCore;
-use super::serving::keep;
+use super::serving::{keep, start_anew};
 use crate::cluster::{Conflict, Member, Members, Own, Report, Status, Take, Verdict, judge};
 use crate::config::{ConfigError, Resolved};
 use crate::resolve::UNDONE;
@@ -80,7 +80,7 @@ impl NodeCore {
     pub(super) fn settle(&mut self, io: &mut Io) {
         let Some(mut settling) = self.settling.take() else { return };
         let reports = std::mem::take(&mut settling.reports);
-        let settled = self.weigh(&mut settling, &reports);
+        let settled = self.weigh(io, &mut settling, &reports);
         settling.reports = reports;
         match settled {
             Some((members, state)) => self.settled(io, &settling, &members, &state),
@@ -90,6 +90,7 @@ impl NodeCore {
 
     fn weigh(
         &mut self,
+        io: &mut Io,
         settling: &mut Settling,
         reports: &BTreeMap<String, Report>,
     ) -> Option<Settled> {
@@ -121,7 +122,11 @@ impl NodeCore {
             }
             Start::FormFirst => return form(&current.config, own, reports),
             Start::TakeCluster(_) => self.take_theirs(settling, state?),
-            Start::Announce(child) => self.announce(settling, &member, state?, &child),
+            Start::Announce(child) => {
+                if self.announce(settling, &member, state?, &child) && is_formed {
+                    self.begin_to_vote(io);
+                }
+            }
             Start::Conflict { sentence, differences } => {
                 let conflict = Conflict { sentence, differences, may_resolve: state.is_some() };
                 self.in_conflict(settling, &member, state, &current.config, conflict);
@@ -193,31 +198,37 @@ impl NodeCore {
         }
     }
 
-    /// The file says anew what this node is: it is proposed, if the rules let it.
+    /// The file says anew what this node is: it is proposed, if the rules let it; `false`: they do not.
     fn announce(
         &mut self,
         settling: &mut Settling,
         member: &Member,
         state: &ClusterState,
         child: &Config,
-    ) {
+    ) -> bool {
         if let Err(sentence) = check(state, child, Author::Node(&member.uuid)) {
             // While replicas move, no other node may come.
             if state.moving().next().is_some() {
-                return wait(member, &format!("waiting to announce this node: {sentence}"));
+                wait(member, &format!("waiting to announce this node: {sentence}"));
+                return false;
             }
             let differences = between(state.config(), child);
             let conflict = Conflict { sentence, differences, may_resolve: true };
             let current = self.shared.published.get();
-            return self.in_conflict(settling, member, Some(state), &current.config, conflict);
+            self.in_conflict(settling, member, Some(state), &current.config, conflict);
+            return false;
         }
         wait(member, &format!("announcing this node by the config of epoch {}", child.epoch));
         self.propose_to_all(settling, child);
+        true
     }
 
     fn propose_to_all(&mut self, settling: &mut Settling, config: &Config) {
         if settling.is_time(LOOKS_A_PROPOSAL) {
-            self.tell_all_to_propose(config.to_text().as_bytes());
+            let text = config.to_text();
+            self.tell_all_to_propose(text.as_bytes());
+            // It may be this node that leads the group by now.
+            self.propose_config(text.as_bytes(), false);
         }
     }
 
@@ -230,6 +241,10 @@ impl NodeCore {
         own: &Config,
         mut conflict: Conflict,
     ) {
+        if self.unformed.is_none() {
+            // It votes already, and what it announced was overtaken: a node in conflict serves nothing and does not vote.
+            start_anew("the config that this node announced was overtaken by another one");
+        }
         let wish = member.standing.take_wish();
         if let Some(why) = &settling.undone {
             conflict.sentence = format!("{UNDONE}: {why}; {}", conflict.sentence);
