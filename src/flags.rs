@@ -82,6 +82,22 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NEW_DIR")]
         data: PathBuf,
     },
+    /// Decide a conflict between the config file of the node that runs here and its cluster, and wait until the node serves. What was in
+    /// the file is kept as FILE.bak. A password that HTTP asks for is taken from HYPERION_PASSWORD.
+    Resolve {
+        /// Whose config is to be in force: the cluster's, or this node's file as the cluster's next one.
+        #[arg(long, value_name = "WHOSE", value_parser = ["cluster", "mine"])]
+        take: String,
+        /// The config file; without it DIR/config.json.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The folder of the data files.
+        #[arg(long, value_name = "DIR", default_value = "hyperion-data")]
+        data: PathBuf,
+        /// The name of this node in the config; needed when the folder does not tell.
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+    },
     /// Read all data of a stopped node, check every checksum, print a table and what is damaged.
     /// Nothing is written. Exit code 0: sound, 64: no data there, 65: damaged, 74: the disk does not give all of it.
     CheckData {
@@ -177,6 +193,11 @@ mod tests {
         assert!(!none.repair && parse("--repair").expect("a flag").repair);
         let check = parse("check-data --data d").expect("a subcommand");
         assert_eq!(check.command, Some(Command::CheckData { data: PathBuf::from("d") }));
+        let resolve = parse("resolve --take mine --config c.json --node a").expect("a subcommand");
+        let (data, node) = (PathBuf::from("hyperion-data"), Some("a".to_owned()));
+        let config = Some(PathBuf::from("c.json"));
+        let expected = Command::Resolve { take: "mine".to_owned(), config, data, node };
+        assert_eq!(resolve.command, Some(expected));
         let hash = parse("hash-password").expect("a subcommand");
         assert_eq!(hash.command, Some(Command::HashPassword));
     }
@@ -194,6 +215,8 @@ mod tests {
             ("--resp-cores 70000", "70000"),
             ("--config", "--config"),
             ("nonsense", "nonsense"),
+            ("resolve", "--take"),
+            ("resolve --take yours", "mine"),
         ] {
             let stop = parse(line).expect_err(line);
             assert_eq!(stop.exit_code, EXIT_BAD_FLAGS, "{line}");

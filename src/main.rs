@@ -10,6 +10,7 @@ mod log;
 mod node;
 mod peers;
 mod remedy;
+mod resolve;
 mod snapshot;
 
 use std::process::ExitCode;
@@ -65,6 +66,19 @@ fn main() -> ExitCode {
             Err(error) => {
                 eprintln!("hyperiond: {error}");
                 ExitCode::from(error.exit_code())
+            }
+        };
+    }
+    if let Some(Command::Resolve { take, config, data, node }) = &flags.command {
+        let path = config.clone().unwrap_or_else(|| data.join("config.json"));
+        return match resolve::resolve(&path, data, node.as_deref(), take) {
+            Ok(said) => {
+                println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                eprintln!("hyperiond: {why}");
+                ExitCode::from(config::ConfigError::EXIT_CODE)
             }
         };
     }

@@ -1,15 +1,23 @@
-//! The cluster as clients see it: which address serves which slots, in the words of Redis Cluster.
+//! The cluster as clients see it (which address serves which slots, in the words of Redis Cluster), and how this node comes to be in it.
 
+mod agreed;
 mod command;
 mod formation;
+mod member;
+mod settling;
 mod setup;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod view;
 
+pub(crate) use agreed::agreed_in;
 pub(crate) use command::{CLUSTER_HELP, cluster};
-pub(crate) use formation::{Decision, Formation};
-pub(crate) use setup::Setup;
+pub(crate) use formation::{Members, mark_in};
+pub(crate) use member::Member;
+pub(crate) use settling::{Own, Report, Verdict, judge};
+pub(crate) use setup::{Setup, elsewhere, groups_of, peers_in};
+pub(crate) use standing::{Conflict, Status, Take};
 pub(crate) use view::ClusterView;
 #[cfg(test)]
 pub(crate) use view::{ViewNode, ViewPartition};

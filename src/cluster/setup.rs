@@ -1,17 +1,19 @@
-//! Owns what a node of a cluster begins with: its peers, its replicas, and what clients are told at first.
+//! Owns what a config of several nodes comes to here: the peers, the replicas of this node, and what clients are told at first.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 
-use hyperion_cluster::config::{CoreChoice, Node};
+use hyperion_cluster::NodeId;
+use hyperion_cluster::config::{Config, CoreChoice, Node};
 use hyperion_cluster::placement::{Placement, Replicas, initial};
+use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, GroupId, PartitionId, PartitionMap};
 use hyperion_wire::peer::{Identity, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Secret};
 
 use super::view::{ClusterView, ViewNode, ViewPartition};
 use crate::config::Resolved;
-use crate::peers::{PeerNode, PeerSetup};
+use crate::peers::{PeerNode, PeerNodes, PeerSetup};
 
 /// What all cores of a node begin with.
 #[derive(Clone, Debug)]
@@ -20,23 +22,23 @@ pub(crate) struct Setup {
     pub(crate) node: u32,
     pub(crate) address: SocketAddr,
     pub(crate) view: ClusterView,
-    /// The other nodes' identifiers.
-    pub(crate) others: Vec<String>,
-    placement: Placement,
     peers: PeerSetup,
 }
 
 impl Setup {
-    /// What a config of several nodes says; `None` for one that is alone.
+    /// What a config of several nodes says; `None` for one that is alone. Who is asked first are the nodes of what was last agreed, for
+    /// a node that knows of it, and those of the file for one that is new.
     ///
     /// Errors: a sentence, when the secret cannot be had or an identifier is none.
-    pub(crate) fn of(config: &Resolved) -> Result<Option<Self>, String> {
+    pub(crate) fn of(
+        config: &Resolved,
+        agreed: Option<&ClusterState>,
+    ) -> Result<Option<Self>, String> {
         if config.is_alone() {
             return Ok(None);
         }
         let own = config.node();
         let whole = &config.config;
-        let placement = initial(whole);
         let cores = u16::try_from(config.cores.len()).expect("cores are counted in 16 bits");
         let identity = Identity {
             protocol_min: PROTOCOL_VERSION_MIN,
@@ -47,14 +49,16 @@ impl Setup {
             core: 0,
             cores,
         };
-        let others = || whole.nodes.iter().filter(|node| node.id != own.id);
-        let nodes = others().map(peer_node).collect::<Result<Vec<_>, String>>()?;
-        let peers = PeerSetup { identity, secret: secret(config)?, nodes };
-        let partitions = u16::try_from(whole.partitions).expect("a checked config");
-        let view = view(config, &placement, partitions)?;
+        let known = agreed.map_or(whole, ClusterState::config);
+        let peers =
+            PeerSetup { identity, secret: secret(config)?, nodes: peers_in(known, &own.uuid)? };
+        let placement = agreed.map_or_else(|| initial(whole), |state| state.placement().clone());
+        // Where the file names this node and what was agreed does not, the file alone can be shown.
+        let is_named = known.nodes.iter().any(|node| node.uuid == own.uuid);
+        let shown = if is_named { known } else { whole };
+        let view = ClusterView::of(shown, &placement, &own.uuid, config.cores.len())?;
         let address = parse(own.peer())?;
-        let others = others().map(|node| node.uuid.clone()).collect();
-        Ok(Some(Self { node: own.id.0, address, view, others, placement, peers }))
+        Ok(Some(Self { node: own.id.0, address, view, peers }))
     }
 
     /// What a core needs to reach the others.
@@ -63,28 +67,44 @@ impl Setup {
         setup.identity.core = core;
         setup
     }
+}
 
-    /// Partitions of which this node has no copy.
-    pub(crate) fn elsewhere(&self) -> BTreeSet<PartitionId> {
-        let has = |replicas: &Replicas| replicas.voters.iter().any(|node| node.0 == self.node);
-        let without = self.placement.partitions().filter(|(_, replicas)| !has(replicas));
-        without.filter_map(|(number, _)| GroupId(number).partition()).collect()
-    }
+/// The other nodes of a config, and who is none any more.
+///
+/// Errors: a sentence, when an identifier or an address is none.
+pub(crate) fn peers_in(config: &Config, own: &str) -> Result<PeerNodes, String> {
+    let others = config.nodes.iter().filter(|node| node.uuid != own);
+    let nodes = others.map(peer_node).collect::<Result<Vec<_>, String>>()?;
+    let removed = config.removed.iter().map(|uuid| uuid_bytes(uuid));
+    Ok(PeerNodes { nodes, removed: removed.collect::<Result<_, String>>()? })
+}
 
-    /// The groups that have a replica on a core of this node, with their voters.
-    pub(crate) fn groups_of(&self, core: CoreId, map: &PartitionMap) -> Vec<(GroupId, Vec<u64>)> {
-        let mut groups = Vec::new();
-        for (number, replicas) in self.placement.numbered() {
-            let group = GroupId(number);
-            let owner = group.partition().map_or(CoreId(0), |partition| map.owner(partition));
-            let is_here = replicas.voters.iter().any(|node| node.0 == self.node);
-            if owner == core && is_here {
-                groups
-                    .push((group, replicas.voters.iter().map(|node| u64::from(node.0)).collect()));
-            }
+/// Partitions of which a node has no copy.
+pub(crate) fn elsewhere(placement: &Placement, node: u32) -> BTreeSet<PartitionId> {
+    let without = placement.partitions().filter(|(_, replicas)| !votes(replicas, node));
+    without.filter_map(|(number, _)| GroupId(number).partition()).collect()
+}
+
+/// The groups that have a replica on a core of a node, with their voters.
+pub(crate) fn groups_of(
+    placement: &Placement,
+    node: u32,
+    core: CoreId,
+    map: &PartitionMap,
+) -> Vec<(GroupId, Vec<u64>)> {
+    let mut groups = Vec::new();
+    for (number, replicas) in placement.numbered() {
+        let group = GroupId(number);
+        let owner = group.partition().map_or(CoreId(0), |partition| map.owner(partition));
+        if owner == core && votes(replicas, node) {
+            groups.push((group, replicas.voters.iter().map(|node| u64::from(node.0)).collect()));
         }
-        groups
     }
+    groups
+}
+
+fn votes(replicas: &Replicas, node: u32) -> bool {
+    replicas.voters.contains(&NodeId(node))
 }
 
 fn parse(address: &str) -> Result<SocketAddr, String> {
@@ -114,32 +134,56 @@ fn secret(config: &Resolved) -> Result<Secret, String> {
     Secret::new(&bytes).map_err(|error| error.to_string())
 }
 
-fn view(config: &Resolved, placement: &Placement, partitions: u16) -> Result<ClusterView, String> {
-    let nodes = &config.config.nodes;
-    let own = nodes.iter().position(|node| node.id == config.node().id).expect("it is listed");
-    let view_node = |node: &Node| -> Result<ViewNode, String> {
-        let resp = parse(&node.resp)?;
-        // What a machine's "all" comes to is known there alone: taken to be as here until its links tell.
-        let cores = match CoreChoice::parse(&node.cores) {
-            Ok(CoreChoice::Listed(cores)) => cores.len(),
-            _ => config.cores.len(),
+impl ClusterView {
+    /// The nodes of a config and where the replicas are, before anybody leads. `cores` is the number of this node's cores.
+    ///
+    /// Errors: a sentence, when this node is not in the config or an address is none.
+    pub(crate) fn of(
+        config: &Config,
+        placement: &Placement,
+        own: &str,
+        cores: usize,
+    ) -> Result<Self, String> {
+        let nodes = &config.nodes;
+        let own = nodes.iter().position(|node| node.uuid == own);
+        let own = own.ok_or("the config does not name this node")?;
+        let partitions = u16::try_from(config.partitions).expect("a checked config");
+        let view_node = |node: &Node| -> Result<ViewNode, String> {
+            let resp = parse(&node.resp)?;
+            // What a machine's "all" comes to is known there alone: taken to be as here until its links tell.
+            let cores = match CoreChoice::parse(&node.cores) {
+                Ok(CoreChoice::Listed(cores)) => cores.len(),
+                _ => cores,
+            };
+            let cores = u16::try_from(cores).expect("cores are counted in 16 bits");
+            let addresses = match node.resp_cores {
+                0 => vec![resp],
+                first => (0..cores).map(|core| SocketAddr::new(resp.ip(), first + core)).collect(),
+            };
+            let map = PartitionMap::spread(partitions, cores);
+            Ok(ViewNode { id: node.id.0, uuid: node.uuid.clone(), addresses, map, is_up: false })
         };
-        let cores = u16::try_from(cores).expect("cores are counted in 16 bits");
-        let addresses = match node.resp_cores {
-            0 => vec![resp],
-            first => (0..cores).map(|core| SocketAddr::new(resp.ip(), first + core)).collect(),
-        };
-        let map = PartitionMap::spread(partitions, cores);
-        Ok(ViewNode { id: node.id.0, uuid: node.uuid.clone(), addresses, map, is_up: false })
-    };
-    let view_nodes = nodes.iter().map(view_node).collect::<Result<Vec<_>, String>>()?;
-    let index = |id: u32| nodes.iter().position(|node| node.id.0 == id);
-    let partitions = placement
-        .partitions()
-        .map(|(_, replicas)| ViewPartition {
-            leader: None,
-            replicas: replicas.voters.iter().filter_map(|node| index(node.0)).collect(),
-        })
-        .collect();
-    Ok(ClusterView { own, nodes: view_nodes, partitions, epoch: config.config.epoch })
+        let view_nodes = nodes.iter().map(view_node).collect::<Result<Vec<_>, String>>()?;
+        let index = |id: NodeId| nodes.iter().position(|node| node.id == id);
+        let partitions = placement
+            .partitions()
+            .map(|(_, replicas)| ViewPartition {
+                leader: None,
+                replicas: replicas.voters.iter().filter_map(|&node| index(node)).collect(),
+            })
+            .collect();
+        Ok(Self { own, nodes: view_nodes, partitions, epoch: config.epoch })
+    }
+
+    /// Takes over from an earlier view who leads and who is up.
+    pub(crate) fn carry_over(&mut self, earlier: &Self) {
+        for node in &mut self.nodes {
+            let known = earlier.nodes.iter().find(|known| known.id == node.id);
+            node.is_up = known.is_some_and(|known| known.is_up);
+        }
+        for (now, before) in self.partitions.iter_mut().zip(&earlier.partitions) {
+            let leader = before.leader.map(|at| earlier.nodes[at].id);
+            now.leader = self.nodes.iter().position(|node| Some(node.id) == leader);
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use hyperion_cluster::config::Problem;
 use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
+use hyperion_cluster::config::{Problem, Unidentified};
 
 use crate::remedy::Remedy;
 
@@ -72,6 +72,14 @@ pub(crate) enum ConfigError {
         path: PathBuf,
         /// The names in the file.
         found: String,
+    },
+    /// The data is of another node than the config or the flag says.
+    #[error("the config at {path}: {why}")]
+    Unidentified {
+        /// The path of the file.
+        path: PathBuf,
+        /// Which node is meant and is not there.
+        why: Unidentified,
     },
     /// The config cannot be kept current; the sentence is whole.
     #[error("{0}")]

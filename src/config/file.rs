@@ -56,6 +56,15 @@ pub(crate) fn keep_earlier(path: &Path, epoch: u64, bytes: &[u8]) -> io::Result<
     Ok(())
 }
 
+/// Keeps what is in the file beside it as `.bak`, in the place of an earlier one.
+///
+/// Errors: those of reading and writing.
+pub(crate) fn keep_bak(path: &Path) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".bak");
+    write_atomically(&path.with_file_name(name), &fs::read(path)?)
+}
+
 /// The earlier configs beside the current one, the oldest first.
 ///
 /// Errors: those of listing the folder.

@@ -5,28 +5,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hyperion_cluster::change::table::{Column, Sorted, sort};
 use hyperion_cluster::change::{Compared, Stale, compare};
 use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
-use hyperion_cluster::config::{
-    self, Config, Difference, Machine, Problem, Settings, between, parse,
-};
+use hyperion_cluster::config::{self, Config, Difference, Machine, Problem, Settings, parse};
+use hyperion_cluster::state::ClusterState;
 
 use super::file;
 use super::limits::EARLIER_CONFIGS_MAX;
+use super::look::{By, Looked};
 use super::overrides::Overrides;
 use super::published::{Current, Published};
-use super::resolve::{Resolved, resolve, validate};
+use super::resolve::{Resolved, resolve};
+use crate::cluster::Member;
 
 /// Holds the current config and its file. It reads and writes that file and knows no socket and no
 /// thread.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     path: PathBuf,
-    machine: Machine,
-    overrides: Overrides,
+    pub(super) machine: Machine,
+    pub(super) overrides: Overrides,
     published: Arc<Published>,
     history: VecDeque<(u64, String)>,
+    /// The cluster that the node belongs to, if it does.
+    pub(super) member: Option<Arc<Member>>,
 }
 
 /// A config that was taken.
@@ -88,13 +90,18 @@ impl Keeper {
         overrides: Overrides,
         machine: Machine,
     ) -> Result<Self, Vec<Problem>> {
-        let resolved =
-            Arc::new(resolve(&overrides.over(&config), &machine, overrides.node.as_deref())?);
+        let uuid = uuid_named(&config, overrides.node.as_deref());
+        let resolved = Arc::new(resolve(&overrides.over(&config), &machine, uuid.as_deref())?);
         let hash = config::hash(&config);
         let mut history = earlier_hashes(path, config.epoch);
         history.push_back((config.epoch, hash.clone()));
         let published = Arc::new(Published::new(Current { config, hash, resolved }));
-        Ok(Self { path: path.to_owned(), machine, overrides, published, history })
+        Ok(Self { path: path.to_owned(), machine, overrides, published, history, member: None })
+    }
+
+    /// From now on what is agreed is written down too, before the file.
+    pub(crate) fn belong_to(&mut self, member: Arc<Member>) {
+        self.member = Some(member);
     }
 
     /// Where readers find the config in force.
@@ -142,7 +149,7 @@ impl Keeper {
             Compared::Child => {}
         }
         let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
-        self.take(proposed, rest)
+        self.take(proposed, &rest, By::Person)
     }
 
     /// Looks at a whole config without taking it: [`Keeper::adopt`] does when the cluster has agreed.
@@ -163,7 +170,7 @@ impl Keeper {
             Compared::Child => {
                 let rest =
                     self.overrides.after_change(&current.config.settings, &proposed.settings);
-                self.look(&proposed, &rest)?;
+                self.look(&proposed, &rest, By::Person)?;
                 Ok(Checked::Child(proposed))
             }
         }
@@ -186,7 +193,7 @@ impl Keeper {
         let rest = self.overrides.settle(seen, &mut settings, &current.config.settings);
         let mut proposed = current.next();
         proposed.settings = settings;
-        self.look(&proposed, &rest)?;
+        self.look(&proposed, &rest, By::Person)?;
         Ok(Checked::Child(proposed))
     }
 
@@ -202,7 +209,36 @@ impl Keeper {
             return Ok(None);
         }
         let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
-        self.take(proposed, rest).map(Some)
+        self.take(proposed, &rest, By::Cluster).map(Some)
+    }
+
+    /// Takes what others say is agreed, however many configs it is ahead; `None`: nothing has changed. `keeps_bak`: what was in the file is
+    /// kept beside it.
+    ///
+    /// Errors: [`Refused`]; the node must not go on with another config than the others have.
+    pub(crate) fn learn(
+        &mut self,
+        state: ClusterState,
+        keeps_bak: bool,
+    ) -> Result<Option<Accepted>, Refused> {
+        let (current, proposed) = (self.current(), state.config().clone());
+        let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
+        if agreed.is_some_and(|agreed| agreed.config().epoch > proposed.epoch) {
+            return Ok(None);
+        }
+        if current.hash == state.hash() {
+            self.write_agreed(state)?;
+            return Ok(None);
+        }
+        let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
+        let looked = self.look(&proposed, &rest, By::Cluster)?;
+        self.write_agreed(state)?;
+        if keeps_bak {
+            self.written(file::keep_bak(&self.path))?;
+        } else {
+            self.keep_earlier(&current.config)?;
+        }
+        self.put_in_force(proposed, looked).map(Some)
     }
 
     /// Changes settings in place: the epoch rises by one, and all rules of [`Keeper::propose`]
@@ -226,7 +262,13 @@ impl Keeper {
         let rest = self.overrides.settle(seen, &mut settings, &current.config.settings);
         let mut proposed = current.next();
         proposed.settings = settings;
-        self.take(proposed, rest)
+        self.take(proposed, &rest, By::Person)
+    }
+
+    /// Whether this very config was in force in the cluster.
+    pub(crate) fn was_in_force(&self, epoch: u64, hash: &str) -> bool {
+        let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
+        agreed.is_some_and(|agreed| agreed.history().knows(epoch, hash))
     }
 
     /// What is in force already.
@@ -241,52 +283,34 @@ impl Keeper {
         }
     }
 
-    /// Checks the child of the current config; gives what it comes to here, and what its change does.
-    fn look(
-        &self,
-        proposed: &Config,
+    /// Checks, writes and puts in force the child of the current config.
+    fn take(
+        &mut self,
+        proposed: Config,
         overrides: &Overrides,
-    ) -> Result<(Resolved, Sorted, Vec<String>), Refused> {
-        let current = self.current();
-        let alone = current.resolved.is_alone();
-        let column = if alone { Column::Single } else { Column::Cluster };
-        let mut sorted = sort(column, None, &between(&current.config, proposed));
-        sorted.refused.extend(sorted.moves.iter().map(|pointer| {
-            let text = "nodes and copies do not change while the cluster runs, in this version";
-            Problem::at(pointer.as_str(), text, "change settings alone")
-        }));
-        let before = current.resolved.config.clone();
-        let effective = overrides.over(proposed);
-        let mut problems = std::mem::take(&mut sorted.refused);
-        let mut add = |found: Vec<Problem>| {
-            for problem in found {
-                if !problems.contains(&problem) {
-                    problems.push(problem);
-                }
-            }
-        };
-        let name = self.overrides.node.as_deref();
-        let resolved = resolve(&effective, &self.machine, name).map_err(&mut add).ok();
-        // What was wrong in the file before, and a flag stands over it, is not this change's doing.
-        let known = validate(&current.config, &self.machine);
-        let mut in_file = validate(proposed, &self.machine);
-        in_file.retain(|problem| !known.contains(problem));
-        add(in_file);
-        let (Some(resolved), true) = (resolved, problems.is_empty()) else {
-            return Err(Refused::Invalid(problems));
-        };
-        let mut changed_live = sort(column, None, &between(&before, &effective)).live;
-        changed_live.append(&mut sorted.live);
-        changed_live.sort_unstable();
-        changed_live.dedup();
-        Ok((resolved, sorted, changed_live))
+        by: By,
+    ) -> Result<Accepted, Refused> {
+        let looked = self.look(&proposed, overrides, by)?;
+        let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
+        if let Some(agreed) = agreed.filter(|agreed| agreed.config() != &proposed) {
+            let mut state = agreed.as_ref().clone();
+            let command = state.set_command(proposed.clone(), None);
+            state.apply(&command);
+            self.write_agreed(state)?;
+        }
+        self.keep_earlier(&self.current().config)?;
+        self.put_in_force(proposed, looked)
     }
 
-    /// Checks, writes and puts in force the child of the current config.
-    fn take(&mut self, proposed: Config, overrides: Overrides) -> Result<Accepted, Refused> {
-        let (resolved, sorted, changed_live) = self.look(&proposed, &overrides)?;
-        let current = self.current();
-        self.write(&current.config, &proposed)?;
+    fn keep_earlier(&self, config: &Config) -> Result<(), Refused> {
+        let text = config.to_text();
+        self.written(file::keep_earlier(&self.path, config.epoch, text.as_bytes()))
+    }
+
+    /// Writes and publishes a config that was looked at.
+    fn put_in_force(&mut self, proposed: Config, looked: Looked) -> Result<Accepted, Refused> {
+        let Looked { resolved, overrides, changed_live, needs_restart } = looked;
+        self.written(file::write_atomically(&self.path, proposed.to_text().as_bytes()))?;
         let hash = config::hash(&proposed);
         let resolved = Arc::new(resolved);
         self.overrides = overrides;
@@ -299,29 +323,38 @@ impl Keeper {
             hash: hash.clone(),
             resolved: Arc::clone(&resolved),
         });
-        let needs_restart = sorted.needs_restart;
         Ok(Accepted { config: proposed, hash, resolved, changed_live, needs_restart })
     }
 
-    fn write(&self, current: &Config, proposed: &Config) -> Result<(), Refused> {
-        file::keep_earlier(&self.path, current.epoch, current.to_text().as_bytes())
-            .and_then(|()| file::write_atomically(&self.path, proposed.to_text().as_bytes()))
-            .map_err(|error| {
-                let full = matches!(
-                    error.kind(),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-                );
-                let what_to_do =
-                    if full { "free space there" } else { "let the node write the file and its folder" };
-                Refused::NotWritable {
-                    full,
-                    sentence: format!(
-                        "the config cannot be written to {}: {error}; {what_to_do} and send it again",
-                        self.path.display()
-                    ),
-                }
-            })
+    /// Writes down what is agreed: before the file, so that after a crash between the two the file is an older one and no conflict.
+    fn write_agreed(&self, state: ClusterState) -> Result<(), Refused> {
+        self.member.as_ref().map_or(Ok(()), |member| self.written(member.agreed.set(state)))
     }
+
+    fn written(&self, result: io::Result<()>) -> Result<(), Refused> {
+        result.map_err(|error| {
+            let full =
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            let what_to_do = if full {
+                "free space there"
+            } else {
+                "let the node write the file and its folder"
+            };
+            Refused::NotWritable {
+                full,
+                sentence: format!(
+                    "the config cannot be written to {}: {error}; {what_to_do} and send it again",
+                    self.path.display()
+                ),
+            }
+        })
+    }
+}
+
+/// The uuid of the node with this name.
+fn uuid_named(config: &Config, name: Option<&str>) -> Option<String> {
+    let node = config.nodes.iter().find(|node| Some(node.name.as_str()) == name)?;
+    Some(node.uuid.clone())
 }
 
 /// The hashes of the earlier configs beside the file; one that cannot be read is left out.

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
-use hyperion_cluster::config::{Config, Machine, ParseError, Size, parse};
+use hyperion_cluster::config::{Config, Machine, Node, ParseError, Problem, Size, identify, parse};
 use hyperion_store::manifest::Manifest;
 
 use super::error::ConfigError;
@@ -14,6 +15,8 @@ use super::first::first_config;
 use super::keeper::Keeper;
 use super::overrides::Overrides;
 use super::resolve::validate;
+use super::uuid;
+use crate::cluster::mark_in;
 use crate::flags::Flags;
 
 /// The name of a node that nobody named.
@@ -34,7 +37,7 @@ pub(crate) struct Opened {
 ///
 /// Errors: [`ConfigError`], one sentence.
 pub(crate) fn open(flags: &Flags, machine: &Machine) -> Result<Opened, ConfigError> {
-    let overrides = Overrides::from_flags(flags);
+    let mut overrides = Overrides::from_flags(flags);
     let given = flags.config.clone();
     let path = given.clone().unwrap_or_else(|| flags.data.join("config.json"));
     let mut said = Vec::new();
@@ -49,8 +52,16 @@ pub(crate) fn open(flags: &Flags, machine: &Machine) -> Result<Opened, ConfigErr
             Ok(path) => path,
             Err(error) => return Err(ConfigError::Unreadable { path, error }),
         };
-        let config = load(&path)?;
-        check_name(&path, &config, flags.node.as_deref())?;
+        let mut config = load(&path)?;
+        let data_uuid = mark_in(&flags.data).ok().flatten().map(|mark| mark.uuid);
+        if let Some(uuid) = data_uuid {
+            let node = identify(&config, Some(&uuid), flags.node.as_deref());
+            let node = node.map_err(|why| ConfigError::Unidentified { path: path.clone(), why })?;
+            overrides.node = Some(node.name.clone());
+        } else {
+            check_name(&path, &config, flags.node.as_deref())?;
+            said.extend(give_uuid(&path, &mut config, flags)?);
+        }
         (path, config)
     } else if given.is_some() {
         return Err(ConfigError::Missing { path });
@@ -94,6 +105,46 @@ pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
     })
 }
 
+/// Where the node of a config listens for HTTP.
+///
+/// Errors: [`ConfigError`], one sentence.
+pub(crate) fn http_address(
+    path: &Path,
+    data: &Path,
+    name: Option<&str>,
+) -> Result<SocketAddr, ConfigError> {
+    let config = load(path)?;
+    let uuid = mark_in(data).ok().flatten().map(|mark| mark.uuid);
+    let node = identify(&config, uuid.as_deref(), name)
+        .map_err(|why| ConfigError::Unidentified { path: path.to_owned(), why })?;
+    node.http.parse().map_err(|_| {
+        let text = format!("{:?} is no address", node.http);
+        let problem = Problem::at("/nodes", text, "give an IP address and a port");
+        ConfigError::Invalid { path: path.to_owned(), problems: vec![problem] }
+    })
+}
+
+/// Draws the uuid of a node that is new and has none in its entry, and writes it into the file. Gives a sentence for the log.
+fn give_uuid(
+    path: &Path,
+    config: &mut Config,
+    flags: &Flags,
+) -> Result<Option<String>, ConfigError> {
+    let named = |node: &&mut Node| flags.node.as_ref().is_none_or(|name| node.name == *name);
+    let node = config.nodes.iter_mut().find(named).filter(|node| node.uuid.is_empty());
+    let Some(node) = node.filter(|_| !flags.check) else { return Ok(None) };
+    let not_made = |error| ConfigError::NotMade { path: path.to_owned(), error };
+    node.uuid = uuid::generate().map_err(not_made)?;
+    let sentence = format!(
+        "node {:?} had no uuid: drew {} and wrote it into {}",
+        node.name,
+        node.uuid,
+        path.display()
+    );
+    file::write_atomically(path, config.to_text().as_bytes()).map_err(not_made)?;
+    Ok(Some(sentence))
+}
+
 fn check_name(path: &Path, config: &Config, wanted: Option<&str>) -> Result<(), ConfigError> {
     let names = || {
         let names: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
@@ -127,7 +178,7 @@ fn make(
         config.partitions = u32::from(manifest.partitions);
         config.settings.segment_bytes = Size::from_bytes(u64::from(manifest.segment_bytes));
     }
-    let problems = validate(&config, machine);
+    let problems = validate(&config, machine, None);
     if !problems.is_empty() {
         return Err(ConfigError::Invalid { path: path.to_owned(), problems });
     }

@@ -7,6 +7,7 @@ mod first;
 mod keeper;
 mod limits;
 mod load;
+mod look;
 mod machine;
 mod overrides;
 mod password;
@@ -18,7 +19,7 @@ mod uuid;
 
 pub(crate) use error::ConfigError;
 pub(crate) use keeper::{Accepted, Checked, Keeper, Refused};
-pub(crate) use load::{Opened, open};
+pub(crate) use load::{Opened, http_address, open};
 pub(crate) use machine::probe;
 pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};

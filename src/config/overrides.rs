@@ -48,6 +48,15 @@ impl Overrides {
         }
     }
 
+    /// The same for the node with this uuid, by the name that a config gives it.
+    pub(crate) fn of_node(mut self, uuid: &str, config: &Config) -> Self {
+        let node = config.nodes.iter().find(|node| node.uuid == uuid);
+        if let (Some(name), Some(node)) = (&mut self.node, node) {
+            name.clone_from(&node.name);
+        }
+        self
+    }
+
     /// The config with the flags in it.
     pub(crate) fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();

@@ -49,6 +49,14 @@ impl Resolved {
         &self.config.nodes[self.node_index]
     }
 
+    /// Whether a node that began with `other` listens and runs as this one says.
+    pub(crate) fn listens_as(&self, other: &Self) -> bool {
+        let places = |it: &Self| {
+            (it.resp, it.http, it.peer, it.cores.clone(), it.resp_cores.clone(), it.unix.clone())
+        };
+        places(self) == places(other)
+    }
+
     /// Whether it is the only node.
     pub(crate) fn is_alone(&self) -> bool {
         Mode::of(&self.config) == Some(Mode::Single)
@@ -61,21 +69,19 @@ impl Resolved {
 }
 
 /// All that is wrong with a config on this machine; empty when nothing is.
-pub(crate) fn validate(config: &Config, machine: &Machine) -> Vec<Problem> {
-    resolve(config, machine, None).err().unwrap_or_default()
+pub(crate) fn validate(config: &Config, machine: &Machine, uuid: Option<&str>) -> Vec<Problem> {
+    resolve(config, machine, uuid).err().unwrap_or_default()
 }
 
-/// Checks a config and turns its texts into values. `name` is the node that this one is; without it the first one is meant.
+/// Checks a config and turns its texts into values. `uuid` is the node that this one is; without it the first one is meant.
 ///
 /// Errors: every problem there is, in the order of the document.
 pub(crate) fn resolve(
     config: &Config,
     machine: &Machine,
-    name: Option<&str>,
+    uuid: Option<&str>,
 ) -> Result<Resolved, Vec<Problem>> {
     let evictions: Vec<&str> = Eviction::ALL.iter().map(|eviction| eviction.name()).collect();
-    let named = config.nodes.iter().find(|node| Some(node.name.as_str()) == name);
-    let uuid = named.map(|node| node.uuid.as_str());
     let checked = check(config, Local { uuid, machine, evictions: &evictions })?;
     let problems = cluster_problems(config);
     if !problems.is_empty() {

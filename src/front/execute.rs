@@ -12,6 +12,7 @@ use super::client::{Client, Hold};
 use super::limits::BACKLOG_BATCHES_MAX;
 use super::replies::Replies;
 use super::streams::Stream;
+use crate::cluster::{Conflict, Status};
 use crate::node::{Io, NodeCore};
 
 /// What became of a command.
@@ -74,6 +75,12 @@ impl NodeCore {
             self.answer(client, |reply| {
                 reply.error(&CommandError::WrongArity(spec.name).to_string());
             });
+            return Progress::Ran;
+        }
+        if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {
+            self.counters.errors += 1;
+            let line = self.unsettled();
+            self.answer(client, |reply| reply.error(&line));
             return Progress::Ran;
         }
         let request = Request {
@@ -233,6 +240,21 @@ impl NodeCore {
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
         Progress::Ran
+    }
+
+    /// The line for a client that wants data of a node that is not settled: it holds some, and may not say what.
+    #[cold]
+    fn unsettled(&self) -> String {
+        let standing = self.shared.member.as_ref().map(|member| member.standing.get());
+        match standing {
+            Some(Status::Waits(sentence)) => format!("CLUSTERDOWN {sentence}"),
+            Some(Status::Conflict(Conflict { sentence, .. })) => {
+                format!("CLUSTERDOWN conflict: {sentence}")
+            }
+            Some(Status::Serves) | None => {
+                "CLUSTERDOWN this core is about to serve; try again".to_owned()
+            }
+        }
     }
 
     /// The line that sends a client to the node that serves `slot`.

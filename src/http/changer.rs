@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
+use hyperion_cluster::state::ClusterState;
 use serde_json::json;
 
 use super::answer::Answer;
@@ -41,6 +42,8 @@ pub(crate) enum Job {
     Amend { change: Change, reply: Reply },
     /// The cluster has agreed on this config.
     Adopt { config: Vec<u8> },
+    /// Another node tells what was agreed; what was in the file may be kept beside it.
+    Learn { state: Box<ClusterState>, keeps_bak: bool },
 }
 
 /// Hands a config to the cluster, which agrees on it or not; `false`: nobody can take it now.
@@ -70,6 +73,14 @@ impl Jobs {
     /// Errors: [`Busy`] when too much waits: nothing was taken.
     pub(crate) fn adopt(&self, config: Vec<u8>) -> Result<(), Busy> {
         self.0.try_send(Job::Adopt { config }).map_err(|_| Busy)
+    }
+
+    /// Another node tells what was agreed.
+    ///
+    /// Errors: [`Busy`] when too much waits: nothing was taken.
+    pub(crate) fn learn(&self, state: ClusterState, keeps_bak: bool) -> Result<(), Busy> {
+        let job = Job::Learn { state: Box::new(state), keeps_bak };
+        self.0.try_send(job).map_err(|_| Busy)
     }
 
     /// Changes settings in place, as `CONFIG SET` does; `reply` is called once, on another thread.
@@ -123,7 +134,10 @@ impl Changer {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             match job {
-                Job::Adopt { config } => self.adopt(&config),
+                Job::Adopt { config } => self.adopt(|keeper| keeper.adopt(&config)),
+                Job::Learn { state, keeps_bak } => {
+                    self.adopt(|keeper| keeper.learn(*state, keeps_bak));
+                }
                 Job::Propose { body, request, came } if self.to_cluster.is_some() => {
                     let checked = self.keeper().check(&body);
                     self.ask_cluster(checked, Asker::Http(request), came);
@@ -174,10 +188,10 @@ impl Changer {
     }
 
     /// Takes what the cluster has agreed on, and answers who waited for it.
-    fn adopt(&mut self, config: &[u8]) {
+    fn adopt(&mut self, take: impl FnOnce(&mut Keeper) -> Result<Option<Accepted>, Refused>) {
         let mut adopted = None;
         let outcome = self.guarded(|keeper| {
-            adopted = keeper.adopt(config)?;
+            adopted = take(keeper)?;
             Ok(adopted.clone().unwrap_or_else(|| keeper.unchanged()))
         });
         if let Err(error) = &outcome {
@@ -188,9 +202,17 @@ impl Changer {
         let Some(accepted) = adopted else { return };
         tracing::info!("the config of epoch {} is in force", accepted.config.epoch);
         let epoch = accepted.config.epoch;
+        let keeper = Arc::clone(&self.keeper);
+        let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in self.proposed.extract_if(.., |it| it.epoch <= epoch) {
             let own = if waiting.hash == accepted.hash {
                 outcome.clone()
+            } else if keeper.was_in_force(waiting.epoch, &waiting.hash) {
+                // And others have followed since.
+                outcome.clone().map(|mut own| {
+                    (own.config.epoch, own.hash) = (waiting.epoch, waiting.hash.clone());
+                    own
+                })
             } else {
                 // Somebody else's was first.
                 let (hash, diff) = (accepted.hash.clone(), Vec::new());

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::view::NodeView;
+use crate::cluster::{Conflict, Status, Take};
 use crate::config::{Current, Problem, Published};
 
 /// The paths, each with its methods.
 const PATHS: [(&str, &str); 6] = [
     ("/config", "GET, HEAD, POST"),
-    ("/config/conflict", "GET, HEAD"),
+    ("/config/conflict", "GET, HEAD, POST"),
     ("/health", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
     ("/snapshot", "POST"),
@@ -38,6 +39,8 @@ pub(crate) enum Outcome {
     Propose,
     /// Begin a snapshot; the body is to be empty.
     Snapshot,
+    /// Take the body as the decision of a conflict.
+    Decide,
 }
 
 /// Finds out what a request asks for and, unless it is a change, answers it.
@@ -68,10 +71,17 @@ pub(crate) fn route(call: Call<'_>, published: &Published, view: &NodeView) -> O
         }
     };
     Outcome::Answer(match path {
-        "/config" if call.method == "POST" => return Outcome::Propose,
+        "/config" if call.method == "POST" => match unsettled(view) {
+            Some(sentence) => Answer::busy(
+                &sentence,
+                "send it to a node that serves, or again when this one does",
+            ),
+            None => return Outcome::Propose,
+        },
         "/config" => config(&current, next),
         "/snapshot" => return Outcome::Snapshot,
-        "/config/conflict" => no_conflict(),
+        "/config/conflict" if call.method == "POST" => return Outcome::Decide,
+        "/config/conflict" => conflict(view),
         "/health" => health(view),
         "/metrics" => {
             Answer::text(200, "text/plain; version=0.0.4; charset=utf-8", (view.metrics)())
@@ -110,8 +120,61 @@ fn config(current: &Current, next: bool) -> Answer {
     Answer::json_text(200, text)
 }
 
-fn no_conflict() -> Answer {
-    Answer::error(404, "no conflict", "the config of a single node has none to conflict with")
+/// Why the node does not serve yet, where there are several.
+fn unsettled(view: &NodeView) -> Option<String> {
+    match view.member.as_ref()?.standing.get() {
+        Status::Serves => None,
+        Status::Waits(sentence) => Some(sentence),
+        Status::Conflict(Conflict { sentence, .. }) => Some(format!("conflict: {sentence}")),
+    }
+}
+
+fn conflict(view: &NodeView) -> Answer {
+    match view.member.as_ref().map(|member| member.standing.get()) {
+        Some(Status::Conflict(Conflict { sentence, differences, may_resolve })) => {
+            let fields: Vec<Value> = differences
+                .iter()
+                .map(|it| json!({ "pointer": it.pointer, "cluster": it.current, "file": it.proposed }))
+                .collect();
+            let body =
+                json!({ "conflict": sentence, "differences": fields, "may_resolve": may_resolve });
+            Answer::json(200, &body)
+        }
+        Some(Status::Waits(sentence)) => Answer::error(404, "no conflict is known of", &sentence),
+        Some(Status::Serves) => {
+            Answer::error(404, "no conflict", "the node serves with the cluster's config")
+        }
+        None => Answer::error(
+            404,
+            "no conflict",
+            "the config of a single node has none to conflict with",
+        ),
+    }
+}
+
+/// Takes the decision of a person; `body` is `{"take": "cluster"}` or `{"take": "mine"}`.
+pub(crate) fn decide(body: &[u8], view: &NodeView) -> Answer {
+    let taken = serde_json::from_slice::<Value>(body).ok();
+    let taken = taken.as_ref().and_then(|value| value.get("take")).and_then(Value::as_str);
+    let take = match taken {
+        Some("cluster") => Take::Cluster,
+        Some("mine") => Take::Mine,
+        _ => {
+            let hint = "send {\"take\": \"cluster\"} or {\"take\": \"mine\"}";
+            return Answer::error(400, "this is no decision", hint);
+        }
+    };
+    let Some(member) = &view.member else {
+        return Answer::error(
+            409,
+            "no conflict",
+            "the config of a single node has none to conflict with",
+        );
+    };
+    match member.standing.decide(take) {
+        Ok(()) => Answer::json(202, &json!({ "take": taken, "progress": "/health" })),
+        Err(reason) => Answer::error(409, &reason, "GET /health tells how the node stands"),
+    }
 }
 
 /// Begins a snapshot; `body` is what came with the request.
@@ -130,7 +193,7 @@ pub(crate) fn snapshot(body: &[u8], view: &NodeView) -> Answer {
 }
 
 fn health(view: &NodeView) -> Answer {
-    match (view.healthy)() {
+    match unsettled(view).map_or_else(|| (view.healthy)(), Err) {
         Ok(()) => Answer::json(200, &json!({ "status": "ok" })),
         Err(reason) => {
             let problem =

@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::changer::Job;
 use super::limits::BODY_BYTES_MAX;
 use super::request::{AUTHORIZATION_HEX, decode_authorization};
-use super::routes::{Call, Outcome, route, snapshot};
+use super::routes::{Call, Outcome, decide, route, snapshot};
 use super::socket::SocketPlace;
 use super::view::NodeView;
 use crate::config::Published;
@@ -140,6 +140,10 @@ impl Handler {
             Outcome::Snapshot => {
                 let Some(body) = read_body(&mut request) else { return };
                 respond(request, snapshot(&body, &self.view));
+            }
+            Outcome::Decide => {
+                let Some(body) = read_body(&mut request) else { return };
+                respond(request, decide(&body, &self.view));
             }
             Outcome::Propose => {
                 let Some(body) = read_body(&mut request) else { return };

@@ -15,16 +15,17 @@ use hyperion_wire::Limits;
 use hyperion_wire::peer::{ForwardedReply, Replies};
 
 use super::Io;
-use super::agreeing::Unformed;
 use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
 use super::links::Link;
 use super::rates::Rates;
+use super::serving::Unformed;
+use super::settling::Settling;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
-use crate::cluster::{ClusterView, Formation};
+use crate::cluster::{ClusterView, Member};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
@@ -53,10 +54,12 @@ pub(crate) enum Mail {
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
     Raft(Vec<(GroupId, Box<RaftMessage>)>),
-    /// A peer asks whether the cluster is formed, or (with what it says) tells.
-    Formation(u32, Option<Vec<u8>>),
-    /// The cluster is formed.
-    Formed,
+    /// What a peer tells of itself and of the config.
+    Told(u32, Vec<u8>),
+    /// The node belongs to the cluster, and votes.
+    Votes,
+    /// And serves.
+    Settled,
     /// A config that another node was given.
     Propose(Vec<u8>),
     /// A step of a snapshot of another node.
@@ -103,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) published: Arc<Published>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
+    /// The cluster that the node belongs to, where there are several.
+    pub(crate) member: Option<Arc<Member>>,
     /// The way to ask for a snapshot.
     pub(crate) snapshots: Arc<Snapshots>,
     /// Random, new at every start: INFO's run_id.
@@ -134,10 +139,16 @@ pub(crate) struct NodeCore {
     pub(crate) view: Option<Arc<ClusterView>>,
     /// The links to other nodes.
     pub(crate) peers: Option<Peers>,
-    /// Whether and with whom the cluster is formed; the first core finds out.
-    pub(super) formation: Option<Formation>,
-    /// The groups of this core, until the cluster is formed.
+    /// The start that is under way; the first core's.
+    pub(super) settling: Option<Settling>,
+    /// The groups of this core, until they begin.
     pub(super) unformed: Option<Unformed>,
+    /// The start is not settled: clients may not have data.
+    pub(crate) is_unsettled: bool,
+    /// Times that another node was asked for a newer config.
+    pub(super) asked: usize,
+    /// The epoch of the config that was handed on last as told, and after how many of those times.
+    pub(super) handed_on: (u64, usize),
     /// The newest term of each partition without a copy here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
     /// The epoch of the config that replicas get which lag too far behind.
@@ -321,8 +332,12 @@ impl Core for NodeCore {
             Mail::Raft(messages) => {
                 messages.into_iter().for_each(|(group, message)| self.step(group, *message));
             }
-            Mail::Formation(node, told) => self.formation_mail(node, told),
-            Mail::Formed => self.begin_groups(),
+            Mail::Told(node, told) => self.told(io, node, told),
+            Mail::Votes => self.begin_groups(io),
+            Mail::Settled => {
+                self.begin_groups(io);
+                self.is_unsettled = false;
+            }
             Mail::Propose(config) => self.propose_config(&config, false),
             Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
@@ -338,6 +353,7 @@ impl Core for NodeCore {
             Note::Http(number, bytes) => self.answer_http(io, number, bytes),
             Note::Config(config, taken) => {
                 self.apply_config(config);
+                self.follow_nodes(io);
                 // Nobody waits any more when the sender's time is up.
                 let _ = taken.send(());
             }

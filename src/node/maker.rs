@@ -4,17 +4,15 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use hyperion_cluster::group::RecoveredGroup;
-use hyperion_engine::{Engine, Replica, recovered};
+use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, PartitionMap, TransactionId};
 use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::ArenaView;
-use hyperion_store::{Options, RecoveredGroup as FoundGroup, Store};
+use hyperion_store::{Options, Store};
 use hyperion_wire::Limits;
 
 use super::Io;
-use super::agreeing::Unformed;
 use super::clients::Clients;
 use super::commit::{Commit, SegmentFile};
 use super::core::{Door, NodeCore, Shared};
@@ -22,11 +20,13 @@ use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
 use super::open::{Data, Loaded, load, write_out};
+use super::serving::Unformed;
+use super::settling::Settling;
 use super::stall::TurnParts;
 use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
-use crate::cluster::{Formation, Setup};
+use crate::cluster::Setup;
 use crate::config::{Durability, Resolved};
 use crate::front::batch::SpareParcels;
 use crate::front::{Foreign, Forwarding, HttpDoor, Lines, Wholes};
@@ -110,10 +110,6 @@ pub(super) struct Maker {
     pub(super) random: u64,
     /// What there is to know where there are several nodes.
     pub(super) cluster: Option<Arc<Setup>>,
-    /// The cluster was formed before this start.
-    pub(super) is_formed: bool,
-    /// Whether and with whom the cluster is formed: for the first core.
-    pub(super) formation: Arc<Mutex<Option<Formation>>>,
 }
 
 /// Hands the files of a core's segments to its ring.
@@ -156,10 +152,11 @@ impl Maker {
         let settings = engine_settings(&self.config);
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
         engine.begin_turn(unix_ms());
-        let waiting = match &self.cluster {
-            Some(cluster) => self.begin_groups(&mut engine, cluster, found)?,
-            None => None,
-        };
+        let waiting = self.cluster.as_ref().map(|cluster| {
+            // The partitions are groups, and nobody serves them before the node is settled.
+            engine.await_groups();
+            Unformed { node: cluster.node, seed: self.random ^ u64::from(cluster.node), found }
+        });
         let mut commit = Commit::default();
         commit.files = segment_files;
         let cores = self.config.cores.len();
@@ -179,8 +176,12 @@ impl Maker {
             limits,
             view: self.cluster.as_ref().map(|cluster| Arc::new(cluster.view.clone())),
             peers: self.cluster.as_ref().map(|cluster| Peers::new(cluster.peers_of(index))),
-            formation: if core == 0 { self.take_formation() } else { None },
+            settling: (core == 0 && waiting.is_some())
+                .then(|| Settling::new(Arc::clone(&self.config))),
+            is_unsettled: waiting.is_some(),
             unformed: waiting,
+            asked: 0,
+            handed_on: (0, 0),
             foreign_terms: Default::default(),
             shown_epoch: 0,
             outgoing: Vec::new(),
@@ -241,39 +242,6 @@ impl Maker {
         let figures = made.figures(io);
         self.shared.board.show(core, figures);
         Ok(made)
-    }
-
-    fn take_formation(&self) -> Option<Formation> {
-        self.formation.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// The partitions are groups: as the log has them, or as they are founded. Gives them back when the cluster is not formed yet.
-    fn begin_groups(
-        &self,
-        engine: &mut Engine,
-        cluster: &Setup,
-        mut found: Vec<FoundGroup>,
-    ) -> Result<Option<Unformed>, NodeError> {
-        let mut replicas = Vec::new();
-        for (group, voters) in cluster.groups_of(engine.core(), &self.map) {
-            let there = found.iter().position(|one| one.group == group);
-            let recovered = match there {
-                Some(at) => recovered(found.swap_remove(at)).ok_or_else(|| {
-                    NodeError::Cluster(format!("the members of {group:?} are not legible"))
-                })?,
-                None => RecoveredGroup::founded(&voters, 1),
-            };
-            replicas.push(Replica { group, recovered });
-        }
-        engine.set_elsewhere(cluster.elsewhere());
-        let seed = self.random ^ u64::from(cluster.node);
-        let unformed = Unformed { node: cluster.node, seed, replicas };
-        if !self.is_formed {
-            engine.await_groups();
-            return Ok(Some(unformed));
-        }
-        unformed.begin(engine).map_err(NodeError::Cluster)?;
-        Ok(None)
     }
 
     fn make_in_memory(&self, core: CoreId, random: u64) -> Result<Store, NodeError> {

@@ -56,10 +56,7 @@ impl NodeCore {
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
-            Message::ConfigFetch(_) => return self.route_formation(from, None),
-            Message::ConfigCurrent(it) => {
-                return self.route_formation(from, Some(it.config.into_owned()));
-            }
+            Message::ConfigCurrent(it) => return self.told(io, from, it.config.into_owned()),
             _ => None,
         };
         if let Some((group, transfer, step)) = step {
@@ -222,10 +219,17 @@ impl NodeCore {
                     self.engine.bulk_lost(node);
                     continue;
                 }
+                Incoming::Refused(node, code) => {
+                    self.refused_by(node, code);
+                    continue;
+                }
             };
-            if !is_up {
+            if is_up {
+                self.ask_anew(node);
+            } else {
                 self.engine.peer_lost(node);
                 lost.push(node);
+                self.forget_teller(node);
             }
             if let Some(view) = &mut self.view {
                 let nodes = &mut Arc::make_mut(view).nodes;

@@ -14,12 +14,13 @@ use hyperion_store::manifest::Manifest;
 use super::board::Board;
 use super::core::{Note, Shared};
 use super::error::NodeError;
+use super::joining::{check_cluster, open_member};
 use super::maker::Maker;
 use super::migrate::migrate;
 use super::open::{Data, Wanted};
 use super::ticking::GROUP_TICKS;
 use super::{metrics, repair, status};
-use crate::cluster::{Formation, Setup};
+use crate::cluster::{Member, Setup};
 use crate::config::{self, Resolved, Storage};
 use crate::flags::Flags;
 use crate::http::{Bridge, HttpSide, NodeView, ToCluster};
@@ -34,13 +35,13 @@ const HEALTHY_MS: u64 = 5_000;
 /// Runs the node until it is told to stop.
 pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     let machine = config::probe();
-    let config::Opened { keeper, said } = config::open(flags, &machine)?;
+    let config::Opened { mut keeper, said } = config::open(flags, &machine)?;
     let current = keeper.current();
     let resolved = Arc::clone(&current.resolved);
     log.set(resolved.settings().log_level);
     said.iter().for_each(|sentence| tracing::info!("{sentence}"));
     if flags.check {
-        return Ok(());
+        return check_cluster(&current, &flags.data);
     }
     outlive_file_size_limits()?;
     check_descriptors(&resolved);
@@ -49,14 +50,17 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     let cores = u16::try_from(resolved.cores.len()).expect("cores are counted in 16 bits");
     let partitions = u16::try_from(resolved.config.partitions)
         .expect("a checked config has at most 1024 partitions");
-    let cluster = Setup::of(&resolved).map_err(NodeError::Cluster)?.map(Arc::new);
     let data = open_data(flags, &resolved, cores, partitions, random)?;
-    let formation = match (&cluster, &data) {
-        (Some(cluster), Some(data)) => {
-            Some(open_formation(cluster, &resolved, &data.path, &current.hash)?)
-        }
+    let member = match &data {
+        Some(data) if !resolved.is_alone() => Some(open_member(&current, &data.path)?),
         _ => None,
     };
+    let agreed = member.as_ref().and_then(|member| member.agreed.get());
+    let cluster = Setup::of(&resolved, agreed.as_deref()).map_err(NodeError::Cluster)?;
+    let cluster = cluster.map(Arc::new);
+    if let Some(member) = &member {
+        keeper.belong_to(Arc::clone(member));
+    }
     let postboxes: Postboxes<Note> = Postboxes::new(usize::from(cores))
         .map_err(|error| NodeError::System { what: "making an eventfd for each core", error })?;
     let published = keeper.published();
@@ -78,7 +82,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     let http = HttpSide::start(Bridge {
         data: data.as_ref().map(|_| flags.data.clone()),
         keeper: Arc::new(Mutex::new(keeper)),
-        view: view(&board, &postboxes, log, &published, &snapshots, started_ms),
+        view: view(&board, &postboxes, log, &published, &snapshots, member.as_ref(), started_ms),
         answered: answer_to(&postboxes),
         to_cluster: cluster.as_ref().map(|_| to_cluster(&postboxes)),
     })?;
@@ -91,6 +95,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         client_numbers: AtomicU64::new(0),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
+        member,
         snapshots,
         run_id: format!("{:016x}{:016x}{:08x}", random[0], random[1], random[2] >> 32),
         started_ms,
@@ -114,8 +119,6 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         direct,
         random: random[3],
         cluster: cluster.clone(),
-        is_formed: formation.as_ref().is_some_and(Formation::is_formed),
-        formation: Arc::new(Mutex::new(formation)),
     };
     let meeting = Arc::clone(&maker.meeting);
     let options = RuntimeOptions {
@@ -134,24 +137,6 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         Err(CoreError::Ring { error, .. }) => Err(error.into()),
         Err(CoreError::Panicked { .. }) => Err(NodeError::Other),
     }
-}
-
-fn open_formation(
-    cluster: &Setup,
-    config: &Resolved,
-    data: &Path,
-    hash: &str,
-) -> Result<Formation, NodeError> {
-    let mut random = [0; 16];
-    random_bytes(&mut random)
-        .and_then(|()| {
-            let (uuid, others) = (&config.node().uuid, cluster.others.iter().cloned());
-            Formation::open(data, uuid, hash, others, u128::from_le_bytes(random))
-        })
-        .map_err(|error| NodeError::System {
-            what: "keeping formation.json in the data folder",
-            error,
-        })
 }
 
 /// Groups of replicas want to be looked at more often than all else.
@@ -279,6 +264,7 @@ fn view(
     log: &LogControl,
     published: &Arc<config::Published>,
     snapshots: &Arc<Snapshots>,
+    member: Option<&Arc<Member>>,
     started_ms: u64,
 ) -> NodeView {
     let [in_status, in_metrics, to_begin] = [0; 3].map(|_| Arc::clone(snapshots));
@@ -297,6 +283,7 @@ fn view(
                 + &in_metrics.metrics()
         }),
         snapshot: Box::new(move || to_begin.begin().map_err(|refused| refused.to_string())),
+        member: member.cloned(),
         healthy: Box::new(move || {
             let figures = for_health.read();
             let late =

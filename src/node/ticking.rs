@@ -55,7 +55,7 @@ impl NodeCore {
         if is_time {
             self.ticks = 0;
             self.end_late_forwarded(io);
-            self.ask_formation();
+            self.ask_around(io);
             self.tell_leaders();
             self.show_config();
         }

@@ -10,6 +10,10 @@ pub(super) const LONG_MAX: usize = 16;
 pub(super) const BUFFER_KEEP_BYTES: usize = 1 << 20;
 /// Links of peers that one core takes at once.
 pub(super) const INCOMING_MAX: usize = 256;
+/// Links of nodes that the config does not name, which one core takes at once: they may ask for the config and announce themselves.
+pub(super) const STRANGERS_MAX: usize = 8;
+/// And how long such a node may be silent.
+pub(super) const STRANGER_SILENCE_NS: u64 = 10_000_000_000;
 /// How long a connection to a peer may take to be made.
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the handshake may take.

@@ -1,26 +1,35 @@
 //! Owns the links of one core: which peer is reached by which, what waits for each, and frames as they come in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use hyperion_runtime::{CloseReason, ConnectionId, Socket};
 use hyperion_wire::peer::{
-    Body, FrameParser, Framed, Identity, Kind, Message, PartsReader, Ping, Pong, RefusalCode,
-    Refused, Secret,
+    Body, FrameParser, Framed, HandshakeError, Identity, Kind, Message, PartsReader, Ping, Pong,
+    RefusalCode, Refused, Secret,
 };
 
 use super::dial::{Dialed, dial};
 use super::in_link::InLink;
-use super::limits::{BUFFER_KEEP_BYTES, INCOMING_MAX, SILENCE_NS};
+use super::limits::{BUFFER_KEEP_BYTES, INCOMING_MAX, SILENCE_NS, STRANGER_SILENCE_NS};
 use super::out_link::{LinkId, OutLink, State};
 use crate::node::{Io, NodeCore};
 
 /// Another node of the config.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PeerNode {
     pub(crate) id: u32,
     pub(crate) uuid: [u8; 16],
     pub(crate) address: SocketAddr,
+}
+
+/// Who is a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PeerNodes {
+    /// The other nodes.
+    pub(crate) nodes: Vec<PeerNode>,
+    /// Who was one and may not come back, by uuid.
+    pub(crate) removed: BTreeSet<[u8; 16]>,
 }
 
 /// What a core needs to know to reach the others.
@@ -29,7 +38,7 @@ pub(crate) struct PeerSetup {
     /// This core of this node.
     pub(crate) identity: Identity,
     pub(crate) secret: Secret,
-    pub(crate) nodes: Vec<PeerNode>,
+    pub(crate) nodes: PeerNodes,
 }
 
 /// A word about a peer that the node acts on.
@@ -41,29 +50,37 @@ pub(crate) enum Incoming {
     Lost(u32),
     /// The link for bulk is gone, with what was on its way.
     BulkLost(u32),
+    /// It will not speak to this node, or not as long as it is what it is: the code of a refusal.
+    Refused(u32, u8),
 }
 
 /// The links of one core.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    setup: PeerSetup,
-    out: BTreeMap<LinkId, OutLink>,
-    incoming: BTreeMap<ConnectionId, InLink>,
+    pub(super) setup: PeerSetup,
+    pub(super) out: BTreeMap<LinkId, OutLink>,
+    pub(super) incoming: BTreeMap<ConnectionId, InLink>,
     /// Whose connection it is, of those that this core has dialed.
-    dialed: BTreeMap<ConnectionId, LinkId>,
+    pub(super) dialed: BTreeMap<ConnectionId, LinkId>,
     /// When something last came on a connection, and whether it was asked since.
     heard_ns: BTreeMap<ConnectionId, (u64, bool)>,
     /// What the node is to be told.
-    words: Vec<Incoming>,
+    pub(super) words: Vec<Incoming>,
     spare: Vec<u8>,
+    /// Whether this core dials.
+    pub(super) dials: bool,
 }
 
 impl Peers {
+    /// The first core dials at once, the others when the node is settled: one link is enough to ask, and a node that is new has few.
     pub(crate) fn new(setup: PeerSetup) -> Self {
-        let out = setup.nodes.iter().map(|node| (control(node.id), link_to(node, false))).collect();
+        let dials = setup.identity.core == 0;
+        let first = setup.nodes.nodes.iter().filter(|_| dials);
+        let out = first.map(|node| (control(node.id), link_to(node, false))).collect();
         Self {
             setup,
             out,
+            dials,
             incoming: BTreeMap::new(),
             dialed: BTreeMap::new(),
             heard_ns: BTreeMap::new(),
@@ -94,7 +111,7 @@ impl Peers {
 
     /// As [`Peers::queue`], by the link for what would keep others waiting; it is dialed when there is something for it.
     pub(crate) fn queue_bulk(&mut self, node: u32, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let Some(known) = self.setup.nodes.iter().find(|known| known.id == node) else {
+        let Some(known) = self.setup.nodes.nodes.iter().find(|known| known.id == node) else {
             return false;
         };
         let id = LinkId { node, is_bulk: true };
@@ -106,7 +123,7 @@ impl Peers {
         std::mem::take(&mut self.words)
     }
 
-    fn forget(&mut self, connection: ConnectionId) {
+    pub(super) fn forget(&mut self, connection: ConnectionId) {
         self.heard_ns.remove(&connection);
         self.incoming.remove(&connection);
         self.dialed.remove(&connection);
@@ -129,12 +146,23 @@ impl Peers {
     }
 }
 
-fn control(node: u32) -> LinkId {
+pub(super) fn control(node: u32) -> LinkId {
     LinkId { node, is_bulk: false }
 }
 
-fn link_to(node: &PeerNode, is_bulk: bool) -> OutLink {
+pub(super) fn link_to(node: &PeerNode, is_bulk: bool) -> OutLink {
     OutLink::new(LinkId { node: node.id, is_bulk }, node.uuid, node.address)
+}
+
+/// What a handshake that came to nothing says about this node.
+fn refused(node: u32, error: &HandshakeError) -> Option<Incoming> {
+    match error {
+        HandshakeError::RefusedByPeer { code, .. } => Some(Incoming::Refused(node, *code)),
+        HandshakeError::OtherCluster { .. } => {
+            Some(Incoming::Refused(node, RefusalCode::OtherCluster as u8))
+        }
+        _ => None,
+    }
 }
 
 impl NodeCore {
@@ -198,22 +226,15 @@ impl NodeCore {
                 tracing::info!("node {} is reached at {}", id.node, link.address);
                 peers.words.push(Incoming::Up(id.node));
             }
-            shaken.map(drop)
+            if let Err(error) = &shaken {
+                peers.words.extend(refused(id.node, error));
+            }
+            shaken.map(drop).map_err(|error| error.to_string())
         } else {
             let Some(link) = peers.incoming.get_mut(&connection) else { return };
             link.input.extend_from_slice(bytes);
-            let known = &peers.setup.nodes;
-            link.shake(&mut out).and_then(|peer| match peer {
-                Some(peer)
-                    if !known.iter().any(|node| node.id == peer.node && node.uuid == peer.uuid) =>
-                {
-                    let sentence =
-                        "the config names no such node; POST one that does, then start again";
-                    let _ = Refused::new(RefusalCode::NotInConfig, sentence).encode(&mut out);
-                    Err(format!("node {} is not in the config", peer.node))
-                }
-                _ => Ok(()),
-            })
+            let shaken = link.shake(&mut out);
+            shaken.and_then(|peer| peer.map_or(Ok(()), |peer| peers.admit(&peer, &mut out)))
         };
         if !out.is_empty() {
             io.send(connection, &mut out);
@@ -291,6 +312,10 @@ impl NodeCore {
         from: u32,
         message: Message<'_>,
     ) {
+        let Some(peers) = &self.peers else { return };
+        if let Err(why) = peers.may_say(connection, &message) {
+            return self.refuse_peer(io, connection, RefusalCode::NotInConfig, &why);
+        }
         match message {
             Message::Ping(Ping { stamp_ns }) => {
                 // On a link that is busy sending, what it sends shows that it lives.
@@ -301,8 +326,19 @@ impl NodeCore {
                 }
             }
             Message::Pong(_) => {}
-            Message::Refused(Refused { sentence, .. }) => {
+            Message::ConfigFetch(fetch) => self.answer_fetch(io, connection, fetch),
+            Message::ConfigPropose(propose) if peers.is_stranger(connection) => {
+                if let Err(why) = self.take_announced(connection, &propose.config) {
+                    self.refuse_peer(io, connection, RefusalCode::NotInConfig, &why);
+                }
+            }
+            Message::Refused(Refused { code, sentence }) => {
                 let sentence = sentence.escape_debug().to_string();
+                if let Some(peers) = &mut self.peers
+                    && peers.dialed.contains_key(&connection)
+                {
+                    peers.words.push(Incoming::Refused(from, code));
+                }
                 self.end_peer(io, connection, &sentence);
             }
             message => self.take_peer_message(io, from, message),
@@ -310,7 +346,7 @@ impl NodeCore {
     }
 
     /// Ends a link; one that this core has dialed is dialed again after a while.
-    fn end_peer(&mut self, io: &mut Io, connection: ConnectionId, why: &str) {
+    pub(super) fn end_peer(&mut self, io: &mut Io, connection: ConnectionId, why: &str) {
         let Some(peers) = &mut self.peers else { return };
         if let Some(&id) = peers.dialed.get(&connection) {
             peers.link_failed(id, why.to_owned(), io.now_ns());
@@ -384,6 +420,12 @@ impl NodeCore {
             .filter(|connection| late(connection))
             .map(|&connection| (connection, "the handshake took too long"))
             .collect();
+        let is_silent = |connection: &ConnectionId| {
+            let heard_ns = peers.heard_ns.get(connection).map_or(0, |(heard_ns, _)| *heard_ns);
+            now_ns.saturating_sub(heard_ns) > STRANGER_SILENCE_NS && peers.is_stranger(*connection)
+        };
+        let strangers = peers.incoming.keys().filter(|connection| is_silent(connection));
+        ended.extend(strangers.map(|&connection| (connection, "the node asks nothing any more")));
         for link in peers.out.values_mut() {
             let State::Up { connection } = link.state else { continue };
             let Some((heard_ns, was_asked)) = peers.heard_ns.get_mut(&connection) else { continue };

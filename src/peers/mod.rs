@@ -2,13 +2,15 @@
 
 mod convert;
 mod dial;
+mod follow;
 mod in_link;
 mod limits;
 mod links;
 mod long;
 mod out_link;
+mod strangers;
 
 pub(crate) use convert::{from_wire, to_wire};
 pub(crate) use dial::Dialed;
 pub(crate) use hyperion_cluster::group::Message as RaftMessage;
-pub(crate) use links::{Incoming, PeerNode, PeerSetup, Peers};
+pub(crate) use links::{Incoming, PeerNode, PeerNodes, PeerSetup, Peers};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hyperion_runtime::ConnectionId;
-use hyperion_wire::peer::{Handshake, Identity, Kind, Progress, Purpose, Secret};
+use hyperion_wire::peer::{Handshake, HandshakeError, Identity, Kind, Progress, Purpose, Secret};
 
 use super::limits::{BACK_OFF_MAX_NS, BACK_OFF_MIN_NS, HANDSHAKE_NS, OUTPUT_BYTES_MAX};
 use super::long::LongMessages;
@@ -37,7 +37,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct OutLink {
     pub(super) id: LinkId,
-    uuid: [u8; 16],
+    pub(super) uuid: [u8; 16],
     pub(super) address: SocketAddr,
     pub(super) state: State,
     /// What was received and is not a whole frame yet.
@@ -73,6 +73,13 @@ impl OutLink {
         matches!(self.state, State::Up { .. })
     }
 
+    /// Dials at once what would be dialed later.
+    pub(super) fn hurry(&mut self) {
+        if let State::Down { dial_at_ns } = &mut self.state {
+            *dial_at_ns = 0;
+        }
+    }
+
     /// Whether it is time to dial; it counts as dialing from then on.
     pub(super) fn begins_to_dial(&mut self, now_ns: u64) -> bool {
         let due = matches!(self.state, State::Down { dial_at_ns } if now_ns >= dial_at_ns);
@@ -104,12 +111,12 @@ impl OutLink {
     /// Goes on with the handshake as far as the input goes; appends what is to be sent. `Ok(true)`: the link is up.
     ///
     /// Errors: why the link comes to nothing.
-    pub(super) fn shake(&mut self, out: &mut Vec<u8>) -> Result<bool, String> {
+    pub(super) fn shake(&mut self, out: &mut Vec<u8>) -> Result<bool, HandshakeError> {
         let State::Opening { connection, handshake, .. } = &mut self.state else {
             return Ok(self.is_up());
         };
         loop {
-            match handshake.receive(&self.input, out).map_err(|error| error.to_string())? {
+            match handshake.receive(&self.input, out)? {
                 Progress::Incomplete { .. } => return Ok(false),
                 Progress::Continue { consumed } => drop(self.input.drain(..consumed)),
                 Progress::Established { consumed, .. } => {

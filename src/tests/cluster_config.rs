@@ -104,7 +104,9 @@ fn nodes_with_different_configs_do_not_form() {
     cluster.write_config(3, &other);
     cluster.start_only(&[1, 2, 3]);
     serve_nothing(&mut cluster, &[1, 2, 3]);
-    wait_for("a sentence that says why", || cluster.log(1).contains("has another config"));
+    wait_for("a sentence that says why", || {
+        cluster.log(1).contains("the file of node \"n3\" is another one")
+    });
     cluster.kill(3);
     cluster.write_config(3, &cluster.config().clone());
     cluster.start_only(&[3]);

@@ -18,6 +18,7 @@ use super::client::{Client, command, show, words};
 use super::harness::{
     Folder, PATIENCE, PAUSE, START_TRIES, address, cpus, free_ports, put, read_log, wait_for,
 };
+use super::http_call::try_get;
 
 /// Times that a client is sent on before it gives up.
 const HOPS_MAX: u32 = 8;
@@ -94,6 +95,27 @@ impl Cluster {
     /// The config that all nodes begin with.
     pub(crate) fn config(&self) -> &Value {
         &self.config
+    }
+
+    /// The entry of one more node, for a config; its process can be started under its number from then on.
+    pub(crate) fn add_entry(&mut self) -> Value {
+        let ports = free_ports();
+        self.nodes.push(Member { ports, child: None, starts: 0 });
+        let number = self.nodes.len();
+        let mut entry = self.config["nodes"][0].clone();
+        entry["id"] = json!(number);
+        entry["name"] = json!(format!("n{number}"));
+        entry["uuid"] = json!(format!("0000000{number}-bbbb-4ccc-8ddd-eeeeeeeeeeee"));
+        for (field, port) in ["resp", "http", "peer"].into_iter().zip(ports) {
+            entry[field] = json!(address(port).to_string());
+        }
+        entry
+    }
+
+    /// What is in a node's config file.
+    pub(crate) fn file(&self, node: u32) -> Value {
+        let text = fs::read(self.config_path(node)).expect("the file is there");
+        serde_json::from_slice(&text).expect("the file is JSON")
     }
 
     /// Gives a node that does not run another config than the others.
@@ -241,6 +263,18 @@ impl Cluster {
         address(self.nodes[node as usize - 1].ports[0])
     }
 
+    pub(crate) fn http(&self, node: u32) -> SocketAddr {
+        address(self.nodes[node as usize - 1].ports[1])
+    }
+
+    /// Waits until a node's `/health` says so: the status, and a part of the sentence.
+    pub(crate) fn wait_health(&self, node: u32, status: u16, sentence: &str) {
+        wait_for(&format!("{status} {sentence:?} of node {node}"), || {
+            let answer = try_get(self.http(node), "/health");
+            answer.is_some_and(|it| it.status == status && it.body.contains(sentence))
+        });
+    }
+
     pub(crate) fn peer(&self, node: u32) -> SocketAddr {
         address(self.nodes[node as usize - 1].ports[2])
     }
@@ -267,7 +301,7 @@ impl Cluster {
         self.home(node).join("data")
     }
 
-    fn config_path(&self, node: u32) -> PathBuf {
+    pub(crate) fn config_path(&self, node: u32) -> PathBuf {
         self.home(node).join("config.json")
     }
 
@@ -307,7 +341,7 @@ impl Cluster {
         leader.expect("waited for it")
     }
 
-    fn leader_by(&self, node: u32, slot: u16) -> Option<u32> {
+    pub(crate) fn leader_by(&self, node: u32, slot: u16) -> Option<u32> {
         let runs = runs(&mut self.client(node));
         let run = runs.iter().find(|run| (run.first..=run.last).contains(&slot))?;
         self.numbers().find(|&node| self.resp(node).port() == run.nodes[0].port)

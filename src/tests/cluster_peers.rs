@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use hyperion_wire::peer::{
-    Body, Handshake, Identity, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Ping, Progress, Purpose,
-    Secret,
+    Body, ConfigFetch, Handshake, Heartbeats, Identity, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN,
+    Ping, Progress, Purpose, Secret,
 };
 use serde_json::json;
 
@@ -173,11 +173,36 @@ fn a_node_that_is_proved_and_sends_nonsense_loses_its_link_alone() {
     }
     let stranger = "99999999-bbbb-4ccc-8ddd-eeeeeeeeeeee";
     let (mut stream, mut told) = shake(&cluster, 1, 9, stranger).expect("it knows the secret");
-    told.extend(read_end(&mut stream));
-    let told = String::from_utf8_lossy(&told).into_owned();
+    // It may ask for the config, and say nothing else.
+    let mut bytes = Vec::new();
+    ConfigFetch { request: 7, epoch_min: 0 }.encode(&mut bytes).expect("it is short");
+    stream.write_all(&bytes).expect("the node takes it");
+    let mut chunk = [0; 65_536];
+    while !String::from_utf8_lossy(&told).contains("\"placement\"") {
+        let count = stream.read(&mut chunk).expect("the node answers");
+        assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&told));
+        told.extend(&chunk[..count]);
+    }
+    bytes.clear();
+    Heartbeats { heartbeats: Vec::new() }.encode(&mut bytes).expect("it is short");
+    stream.write_all(&bytes).expect("the node takes it");
+    let told = String::from_utf8_lossy(&read_end(&mut stream)).into_owned();
     assert!(told.contains("the config names no such node"), "{told:?}");
-    wait_for("a sentence in the log", || cluster.log(1).contains("node 9 is not in the config"));
+    wait_for("a sentence in the log", || cluster.log(1).contains("names no such node"));
     goes_on(&mut routed, 10);
+    // A few may ask at once, no crowd.
+    let crowd = (0..20).map(|_| shake(&cluster, 1, 9, stranger).expect("it knows the secret"));
+    let mut crowd: Vec<(TcpStream, Vec<u8>)> = crowd.collect();
+    let is_refused = |(stream, told): &mut (TcpStream, Vec<u8>)| {
+        let wait = Some(std::time::Duration::from_millis(50));
+        stream.set_read_timeout(wait).expect("it is a socket");
+        let _ = stream.read_to_end(told);
+        String::from_utf8_lossy(told).contains("too many nodes want to join")
+    };
+    let refused = crowd.iter_mut().map(is_refused).filter(|&it| it).count();
+    assert_eq!(refused, 12, "of 20, 8 may stay");
+    drop(crowd);
+    goes_on(&mut routed, 11);
     assert!(cluster.numbers().all(|node| cluster.is_alive(node)));
 }
 
@@ -192,17 +217,22 @@ fn a_node_of_another_cluster_stays_outside() {
     let mut foreign = genuine.clone();
     put(&mut foreign, "/cluster_id", json!("99999999-2222-4333-8444-555555555555"));
     cluster.write_config(3, &foreign);
-    cluster.start_only(&[3]);
-    for node in [1, 3] {
-        wait_for("a sentence in the log", || {
-            cluster.log(node).contains("belongs to another cluster")
-        });
-    }
-    assert!(cluster.client(3).ask("SET a 1").starts_with("-CLUSTERDOWN"));
+    cluster.launch(3);
+    let (code, log) = cluster.wait_end(3);
+    assert_eq!(code, 78, "{log}");
+    assert!(log.contains("the nodes that it names are of another one"), "{log}");
+    wait_for("a sentence in the log", || cluster.log(1).contains("belongs to another cluster"));
     goes_on(&mut routed, 1);
-
-    cluster.kill(3);
+    // Beside its data, nobody has to be asked.
     fs::remove_dir_all(&data).expect("the folder is ours");
+    fs::rename(data.with_extension("kept"), &data).expect("the folder is ours");
+    cluster.launch(3);
+    let (code, log) = cluster.wait_end(3);
+    assert_eq!(code, 78, "{log}");
+    assert!(log.contains("the config is of cluster 99999999-2222"), "{log}");
+    fs::rename(&data, data.with_extension("kept")).expect("the folder is ours");
+
+    let _ = fs::remove_dir_all(&data);
     fs::rename(data.with_extension("kept"), &data).expect("the folder is ours");
     cluster.write_config(3, &genuine);
     cluster.start_again(3);

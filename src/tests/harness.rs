@@ -63,12 +63,7 @@ impl Setup {
 
     /// Two cores; `None`, with the reason printed, where the machine has one.
     pub(crate) fn two_cores() -> Option<Self> {
-        let cpus = cpus();
-        let [first, second, ..] = cpus.as_slice() else {
-            println!("skipped: this process may use one cpu, the test needs two");
-            return None;
-        };
-        Some(Self::new().at("/nodes/0/cores", json!(format!("{first},{second}"))))
+        two_cpus().map(|cores| Self::new().at("/nodes/0/cores", json!(cores)))
     }
 
     /// Sets a field of the config, by its JSON pointer.
@@ -499,6 +494,16 @@ pub(crate) fn cpus() -> Vec<u16> {
             None => number(part)..=number(part),
         })
         .collect()
+}
+
+/// Two cpus as a config names them; `None`, with the reason printed, where the machine has one.
+pub(crate) fn two_cpus() -> Option<String> {
+    let cpus = cpus();
+    let [first, second, ..] = cpus.as_slice() else {
+        println!("skipped: this process may use one cpu, the test needs two");
+        return None;
+    };
+    Some(format!("{first},{second}"))
 }
 
 /// Tests of one machine are spread over its cpus.

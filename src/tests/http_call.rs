@@ -31,7 +31,17 @@ impl Answer {
 
 /// Sends these bytes and reads until the node closes.
 pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the node listens");
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the node listens");
+    exchange(stream, bytes).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// Asks a node that may not be there just now.
+pub(crate) fn try_get(address: SocketAddr, path: &str) -> Option<Answer> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    exchange(stream, format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).ok()
+}
+
+fn exchange(mut stream: TcpStream, bytes: &[u8]) -> Result<Answer, String> {
     stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
     // The node may answer and close before it has read all.
     let _ = stream.write_all(bytes);
@@ -39,10 +49,10 @@ pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
     let read = stream.read_to_end(&mut answer);
     let text = String::from_utf8(answer).expect("answers are text");
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        panic!("no answer ({read:?}): {text:?}")
+        return Err(format!("no answer ({read:?}): {text:?}"));
     };
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {

@@ -1,5 +1,6 @@
 //! Lists the tests of the config, and makes what they share.
 
+mod agreed;
 mod asked;
 mod folder;
 mod keeper;

@@ -47,7 +47,7 @@ pub struct ConfigPast {
     pub hash: [u8; 32],
 }
 
-/// The config that the sender holds.
+/// The config that the sender holds, and how it stands to it.
 #[derive(Debug, Clone, PartialEq, Eq, Readable, Writable)]
 pub struct ConfigCurrent<'a> {
     /// The number of the question.
@@ -56,9 +56,10 @@ pub struct ConfigCurrent<'a> {
     pub epoch: u64,
     /// SHA-256 of its canonical form.
     pub hash: [u8; 32],
-    /// The config as JSON.
+    /// What the sender says of itself, as JSON: with the config of its file before it belongs to a cluster, with what is agreed there
+    /// (config, history, placement) afterwards.
     pub config: Cow<'a, [u8]>,
-    /// The ones before it, oldest first.
+    /// The ones before it, oldest first; empty where `config` tells them.
     pub history: Vec<ConfigPast>,
 }
 

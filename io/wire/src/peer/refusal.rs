@@ -26,10 +26,12 @@ pub enum RefusalCode {
     OtherNode = 5,
     /// A frame came that does not belong there, or that is damaged or too long.
     BadFrame = 6,
-    /// The peer was removed from the cluster, or the config does not name it. The caller's to say.
+    /// The config does not name the peer, and what it says is not for such a one to say. The caller's to say.
     NotInConfig = 7,
     /// Not now: the node starts, stops or has too many links. The caller's to say.
     Busy = 8,
+    /// The peer was removed from the cluster. The caller's to say.
+    Removed = 9,
 }
 
 impl RefusalCode {
@@ -45,6 +47,7 @@ impl RefusalCode {
             Self::BadFrame,
             Self::NotInConfig,
             Self::Busy,
+            Self::Removed,
         ]
         .into_iter()
         .find(|code| *code as u8 == number)

@@ -46,7 +46,8 @@ pub struct Node {
     pub id: NodeId,
     /// The name that people use.
     pub name: String,
-    /// The identifier of the node, drawn when it is made.
+    /// The identifier of the node, drawn when it is made; empty until then.
+    #[serde(default)]
     pub uuid: String,
     /// The address for Redis clients.
     #[serde(default = "resp")]

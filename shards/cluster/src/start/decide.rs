@@ -17,8 +17,8 @@ pub fn decide(known: Known<'_>, majority: Majority<'_>) -> Start {
     }
     match majority {
         Majority::Reached(state) => beside(known, state),
-        Majority::NotReached { have, need, reports } => {
-            formation::decide(known, have, need, reports)
+        Majority::NotReached { have, need, voters, reports } => {
+            formation::decide(known, (have, need, voters), reports)
         }
     }
 }

@@ -9,7 +9,13 @@ use super::known::{Known, PeerReport, Start};
 
 /// What a node does while no majority of group 0 can be asked: it forms the cluster when every node of the file says that there is
 /// none yet and has the same file, and waits otherwise; never does it begin alone.
-pub(super) fn decide(known: Known<'_>, have: usize, need: usize, reports: &[PeerReport]) -> Start {
+///
+/// The counts are of group 0's voters: that answer, that have to, all.
+pub(super) fn decide(
+    known: Known<'_>,
+    (have, need, voters): (usize, usize, usize),
+    reports: &[PeerReport],
+) -> Start {
     let own = known.config;
     // A node that answers twice counts once.
     let named: BTreeMap<&str, &PeerReport> = reports
@@ -28,7 +34,9 @@ pub(super) fn decide(known: Known<'_>, have: usize, need: usize, reports: &[Peer
         return Start::Wait {
             have,
             need,
-            sentence: format!("waiting for majority: have {have} of {need}"),
+            sentence: format!(
+                "waiting for majority: have {have} of {voters}, {need} have to answer"
+            ),
         };
     }
     // Nobody here has seen a cluster. A file that a cluster has made before this one names a group 0 that must be asked.
@@ -37,8 +45,9 @@ pub(super) fn decide(known: Known<'_>, have: usize, need: usize, reports: &[Peer
             have,
             need,
             sentence: format!(
-                "waiting for the cluster of epoch {}: have {have} of {need}",
-                own.epoch
+                "waiting for the cluster that made the config of epoch {}: {} of the other nodes answer, and none belongs to it",
+                own.epoch,
+                named.len()
             ),
         };
     }

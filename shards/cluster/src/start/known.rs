@@ -40,6 +40,8 @@ pub enum Majority<'a> {
         have: usize,
         /// The voters of group 0 that make a majority.
         need: usize,
+        /// The voters of group 0.
+        voters: usize,
         /// The reports of the nodes that answer, without this one's.
         reports: &'a [PeerReport],
     },

@@ -24,7 +24,7 @@ fn report(config: &Config, number: u32, has_data: bool) -> PeerReport {
 }
 
 fn not_reached(reports: &[PeerReport]) -> Majority<'_> {
-    Majority::NotReached { have: 1, need: 2, reports }
+    Majority::NotReached { have: 1, need: 2, voters: 3, reports }
 }
 
 /// A cluster of three at epoch 3, with its configs by epoch.
@@ -221,7 +221,7 @@ fn a_node_with_data_never_begins_alone() {
         let known = Known { config: &config, uuid: &own, has_data, has_group0 };
         match decide(known, not_reached(&all)) {
             Start::Wait { sentence, .. } => {
-                assert_eq!(sentence, "waiting for majority: have 1 of 2");
+                assert_eq!(sentence, "waiting for majority: have 1 of 3, 2 have to answer");
             }
             other => panic!("{other:?}"),
         }
@@ -240,7 +240,7 @@ fn a_single_node_forms_at_once_with_or_without_data() {
     let own = uuid(1);
     for has_data in [false, true] {
         let known = Known { config: &config, uuid: &own, has_data, has_group0: false };
-        let alone = Majority::NotReached { have: 1, need: 1, reports: &[] };
+        let alone = Majority::NotReached { have: 1, need: 1, voters: 1, reports: &[] };
         assert_eq!(decide(known, alone), Start::FormFirst);
     }
     let state = formed(&config);

@@ -3,7 +3,7 @@
 use hyperion_model::PartitionMap;
 use hyperion_wire::Protocol;
 
-use super::{ClusterView, ViewNode, ViewPartition, cluster};
+use crate::cluster::{ClusterView, ViewNode, ViewPartition, cluster};
 use crate::front::Replies;
 
 fn view() -> ClusterView {

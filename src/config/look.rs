@@ -1,0 +1,98 @@
+//! Owns what is asked of a config before it is taken: the rules of a change, unless the cluster has agreed on it, and this machine.
+
+use hyperion_cluster::change::table::{Column, sort};
+use hyperion_cluster::change::{Author, Refusal, Stale, check_change};
+use hyperion_cluster::config::{Config, Problem, Usage, between};
+use hyperion_engine::Eviction;
+
+use super::keeper::{Keeper, Refused};
+use super::overrides::Overrides;
+use super::resolve::{Resolved, resolve, validate};
+
+/// Whose word a config is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// A person's: the rules of a change hold.
+    Person,
+    /// All nodes': it is in force, and only what this machine makes of it is asked.
+    Cluster,
+}
+
+/// A config that was found right for this machine.
+pub(super) struct Looked {
+    pub(super) resolved: Resolved,
+    pub(super) overrides: Overrides,
+    pub(super) changed_live: Vec<String>,
+    pub(super) needs_restart: Vec<String>,
+}
+
+impl Keeper {
+    /// Checks the child of the current config; gives what it comes to here, and what its change does.
+    pub(super) fn look(
+        &self,
+        proposed: &Config,
+        overrides: &Overrides,
+        by: By,
+    ) -> Result<Looked, Refused> {
+        let current = self.current();
+        let alone = current.resolved.is_alone();
+        let column = if alone { Column::Single } else { Column::Cluster };
+        // The only node is found without its name.
+        let uuid = (!alone).then_some(current.resolved.node().uuid.as_str());
+        let mut sorted = sort(column, None, &between(&current.config, proposed));
+        let mut problems = match by {
+            By::Person => self.change_problems(proposed, std::mem::take(&mut sorted.refused))?,
+            By::Cluster => Vec::new(),
+        };
+        let before = current.resolved.config.clone();
+        let overrides = uuid
+            .map_or_else(|| overrides.clone(), |uuid| overrides.clone().of_node(uuid, proposed));
+        let effective = overrides.over(proposed);
+        let mut add = |found: Vec<Problem>| {
+            for problem in found {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+        };
+        let resolved = resolve(&effective, &self.machine, uuid).map_err(&mut add).ok();
+        // What was wrong in the file before, and a flag stands over it, is not this change's doing.
+        let known = validate(&current.config, &self.machine, uuid);
+        let mut in_file = validate(proposed, &self.machine, uuid);
+        in_file.retain(|problem| !known.contains(problem));
+        add(in_file);
+        let (Some(resolved), true) = (resolved, problems.is_empty()) else {
+            return Err(Refused::Invalid(problems));
+        };
+        let mut changed_live = sort(column, None, &between(&before, &effective)).live;
+        changed_live.append(&mut sorted.live);
+        changed_live.append(&mut sorted.moves);
+        if by == By::Cluster {
+            // What nodes say of themselves, and the epoch, which clients read.
+            changed_live.extend(sorted.refused.iter().map(|problem| problem.pointer.clone()));
+            changed_live.push("/epoch".to_owned());
+        }
+        changed_live.sort_unstable();
+        changed_live.dedup();
+        Ok(Looked { resolved, overrides, changed_live, needs_restart: sorted.needs_restart })
+    }
+
+    /// All that is wrong with a change that a person makes; `refused` is what is wrong where the node is alone.
+    fn change_problems(
+        &self,
+        proposed: &Config,
+        refused: Vec<Problem>,
+    ) -> Result<Vec<Problem>, Refused> {
+        let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
+        let Some(state) = agreed else { return Ok(refused) };
+        let evictions: Vec<&str> = Eviction::ALL.iter().map(|eviction| eviction.name()).collect();
+        let usage = Usage::default();
+        match check_change(state.standing(&usage, &evictions), proposed, Author::Person) {
+            Ok(_) => Ok(Vec::new()),
+            Err(Refusal::Invalid(problems)) => Ok(problems),
+            Err(Refusal::Stale(Stale { epoch, hash, diff })) => {
+                Err(Refused::Stale { epoch, hash, diff })
+            }
+        }
+    }
+}
