@@ -136,7 +136,9 @@ impl Store {
             }
         }
         // In a loop of their own, so that many misses are under way at once.
-        group.iter().filter_map(|met| met.place).for_each(|place| self.prefetch_place(place));
+        let places = group.iter().filter_map(|met| met.place);
+        places.clone().for_each(|place| self.prefetch_place(place));
+        places.for_each(|place| self.prefetch_rest(place));
         let mut result = Kept::Done;
         for met in &group {
             *cost_left = cost_left.saturating_sub(COST_A_RECORD);

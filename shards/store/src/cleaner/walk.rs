@@ -1,8 +1,13 @@
 //! Owns the way through the records of one segment, batch by batch.
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind};
+use crate::prefetch::prefetch;
 use crate::record::Record;
 use crate::segment::{HEADER_BYTES, Segment};
+
+/// What lies so far ahead of the walk is asked for, so that it is there when it is looked at, and copied.
+const AHEAD_BYTES: usize = 2 << 10;
+const LINE_BYTES: usize = 64;
 
 /// Where a walk stands.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +55,11 @@ impl Walk {
         let Some(bytes) = filled.get(self.offset..self.batch_end) else { return Step::Spoiled };
         let Some(record) = Record::read(bytes, segment.epoch_ms) else { return Step::Spoiled };
         let (offset, lsn) = (self.offset, (!self.is_prepared).then_some(self.lsn));
+        for line in (0..record.size.min(AHEAD_BYTES)).step_by(LINE_BYTES) {
+            if let Some(byte) = filled.get(offset + AHEAD_BYTES + line) {
+                prefetch(byte);
+            }
+        }
         self.offset += record.size;
         self.lsn += 1;
         Step::Record(offset, lsn, record)

@@ -1,6 +1,7 @@
 //! Owns the log of one core: the table of segments, the open batch, and how far it is written and durable.
 
 mod copies;
+mod effects;
 mod progress;
 mod reuse;
 mod room;
@@ -13,51 +14,13 @@ use crate::limits::SEGMENTS_MAX;
 use crate::record::{Extras, Kind, Plan, Record};
 use crate::segment::Segment;
 use copies::Copies;
+pub use effects::{Append, Room, SyncTicket};
 use std::collections::VecDeque;
 
 /// Bytes kept back in every segment for the batch that seals it.
 pub(crate) const SEAL_BYTES: usize = 128;
 /// Bytes of that batch.
 pub(crate) const SEAL_BATCH_BYTES: usize = BATCH_HEAD_BYTES + 8 + 32;
-
-/// Bytes of one segment that are to be written to its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Append {
-    /// Index of the segment in the core's table.
-    pub slot: u32,
-    /// First byte, from the start of the segment and of its file.
-    pub start: usize,
-    /// One past the last byte.
-    pub end: usize,
-    /// The log's position when these bytes are written.
-    pub position: u64,
-    /// The LSN after the last record in them.
-    pub lsn: u64,
-    /// Bytes of copies that are written when these are.
-    pub copies: u64,
-}
-
-/// A sync that was begun: when every file of it is synced, all up to `position` is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyncTicket {
-    /// What will be durable.
-    pub position: u64,
-    /// The LSN after the last record that will be durable.
-    pub lsn: u64,
-    /// Bytes of copies that will be durable.
-    pub copies: u64,
-    /// Segments whose files are to be synced.
-    pub slots: Vec<u32>,
-}
-
-/// Whether a write of some size can be made now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// Yes.
-    Now,
-    /// When the next segments are ready.
-    Later,
-}
 
 /// How far something got: in the log, and in what lies beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,9 @@ mod expiry;
 mod files;
 mod keyspace;
 mod lookups;
+mod memory;
 mod policy;
+mod prefetching;
 mod read;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
@@ -242,44 +244,6 @@ impl Store {
 
     pub(crate) fn hash_seed(&self) -> u64 {
         self.hash_seed
-    }
-
-    // ---- prefetching
-
-    /// Asks for the key's bucket.
-    #[inline]
-    pub fn prefetch_bucket(&self, key: &Key<'_>) {
-        self.prefetch_place(key.place());
-    }
-
-    #[inline]
-    pub(crate) fn prefetch_place(&self, key: Place) {
-        if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
-        {
-            index.prefetch(&self.pool, key.hash);
-        }
-    }
-
-    /// Asks for the record at `location` and the one that it most likely takes the place of, if there is one; the bucket should be there
-    /// by now.
-    #[inline(always)]
-    pub(crate) fn prefetch_alike(&self, key: Place, location: Location) {
-        if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
-            && let Some(other) = index.guess(&self.pool, key.hash)
-        {
-            prefetch(&self.log.bytes_at(other)[0]);
-            prefetch(&self.log.bytes_at(location)[0]);
-        }
-    }
-
-    /// Asks for the key's record; its bucket should be there by now.
-    #[inline]
-    pub fn prefetch_record(&self, key: &Key<'_>) {
-        if let Some(index) = self.databases[usize::from(key.database.0)].get(usize::from(key.local))
-            && let Some(location) = index.guess(&self.pool, key.hash)
-        {
-            prefetch(&self.log.bytes_at(location)[0]);
-        }
     }
 
     // ---- what a command observed
