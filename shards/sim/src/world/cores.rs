@@ -1,6 +1,6 @@
 //! Owns what cores do: commands, mail from each other, turns of work on the disk, and answers as they are released.
 
-use super::replies::{Words, words_of};
+use crate::replies::{Words, words_of};
 use super::{Command, Message, Ready, Violation, World, Wrong};
 use crate::disk::DeviceError;
 use crate::history::{Held, State, Values};

@@ -3,7 +3,7 @@
 mod clients;
 mod cores;
 mod crash;
-mod replies;
+
 
 use crate::direct::CommitWay;
 use crate::disk::{DeviceError, Disk, Lies};
@@ -12,7 +12,7 @@ use crate::node::{Faults, Files, Memory, map};
 use crate::random::{Random, mix};
 use hyperion_engine::{Durability, Engine, Mail};
 use hyperion_model::{DatabaseId, PartitionMap, slot_of};
-use replies::Word;
+use crate::replies::Word;
 use std::collections::VecDeque;
 use std::fmt;
 
