@@ -359,6 +359,7 @@ impl Engine {
             Around::Nothing | Around::Refused(_) => Ok(()),
         };
         self.store.may_use_reserve(false);
+        self.store.read_applied(false);
         // Staged for this command, which did not want it: a condition failed.
         if self.staging.is_none() && self.store.has_staged() {
             self.store.drop_staged();

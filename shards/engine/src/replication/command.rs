@@ -37,6 +37,8 @@ impl Engine {
         let partition = self.map.partition_of(slot);
         let serves = self.serving.as_ref().is_some_and(|serving| serving.serves(partition, false));
         if !serves && request.from_replica {
+            // Its answer waits for nothing, so it must not tell what may never take effect.
+            self.store.read_applied(true);
             return Around::Nothing;
         }
         let group = GroupId::of(partition);

@@ -1,5 +1,5 @@
 //! Runs many seeds and names those that fail: `simulate [SEEDS] [FIRST]` of one node, `simulate --nodes N [--seeds SEEDS] [--first FIRST]
-//! [--wrong WHAT] [--lean WHERE]` of several.
+//! [--wrong WHAT] [--lean WHERE] [--tell]` of several.
 
 use hyperion_sim::node::Memory;
 use hyperion_sim::{nodes, world};
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
                    lease|clock|quorum|vote] [--lean \
-                   calm|snapshots|elections|full]";
+                   calm|snapshots|elections|full] [--tell]";
 
 /// What is asked for.
 struct Asked {
@@ -17,6 +17,7 @@ struct Asked {
     first: u64,
     wrong: nodes::Wrong,
     lean: Option<nodes::Lean>,
+    tells: bool,
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -25,7 +26,7 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 
 fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
     let wrong = nodes::Wrong::Nothing;
-    let mut asked = Asked { nodes: 1, seeds: 10_000, first: 0, wrong, lean: None };
+    let mut asked = Asked { nodes: 1, seeds: 10_000, first: 0, wrong, lean: None, tells: false };
     let mut places = 0;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} wants a value; {USE}"));
@@ -42,6 +43,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
                     other => return Err(format!("{other:?} is no fault; {USE}")),
                 }
             }
+            "--tell" => asked.tells = true,
             "--lean" => {
                 asked.lean = Some(match value()?.as_str() {
                     "calm" => nodes::Lean::Calm,
@@ -102,8 +104,8 @@ fn main() -> ExitCode {
         let again = format!("--nodes {} --seeds 1 --first ", asked.nodes);
         let failed = run_all(&asked, &again, |seed, memory| {
             let settings = nodes::Settings::of_seed_with(seed, asked.nodes, asked.wrong);
-            let settings =
-                nodes::Settings { lean: asked.lean.unwrap_or(settings.lean), ..settings };
+            let lean = asked.lean.unwrap_or(settings.lean);
+            let settings = nodes::Settings { lean, tells: asked.tells, ..settings };
             sum.add(&nodes::run(seed, settings, memory)?);
             Ok(())
         });

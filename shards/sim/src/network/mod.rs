@@ -58,6 +58,12 @@ impl<T> Network<T> {
         self.blocked.insert((from, to));
     }
 
+    /// Directions, from and to, in which nothing arrives.
+    #[must_use]
+    pub fn blocked(&self) -> &BTreeSet<(u32, u32)> {
+        &self.blocked
+    }
+
     /// Whether a direction is open.
     #[must_use]
     pub fn passes(&self, from: u32, to: u32) -> bool {

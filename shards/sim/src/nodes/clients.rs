@@ -2,7 +2,7 @@
 
 use super::commands::{Command, Told};
 use super::core::Place;
-use super::world::{Event, KEYS, World};
+use super::world::{Event, World};
 use super::{MS, Violation};
 use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
@@ -11,17 +11,31 @@ use hyperion_model::PartitionId;
 
 /// Commands about one partition in one run.
 const COMMANDS_MAX: usize = 400;
+/// How long one partition is asked for more often than the others.
+const HOT_NS: u64 = 1_500 * MS;
 /// Keys of a partition by their use.
 const REGISTERS: [KeyId; 2] = [0, 1];
 const COUNTER: KeyId = 2;
 const TEXT: KeyId = 3;
+/// Written often, for logs to grow; its copies are compared, its history is not kept.
+const FILLER: KeyId = 4;
+
+/// What is to be done with a command's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// It belongs to this place in the ledger.
+    Checked(usize),
+    /// A replica told it: it must be some earlier value.
+    OfReplica,
+    /// Nothing.
+    Filler,
+}
 
 /// A command that a client waits for.
 #[derive(Clone, Debug)]
 pub(super) struct Busy {
     pub(super) partition: usize,
-    /// Its place in the ledger; reads of replicas have none.
-    place: Option<usize>,
+    purpose: Purpose,
     operation: Operation,
     /// Where it was sent last, and the try's name.
     at: Place,
@@ -58,16 +72,23 @@ impl World {
         if !self.is_busy || self.clients[client].busy.is_some() {
             return;
         }
-        let partition = self.random.index(self.ledgers.len());
+        let any = self.random.index(self.ledgers.len());
+        // Most are about the same partition for a while: it is there that they meet.
+        let hot = usize::try_from(self.now_ns / HOT_NS).expect("runs are short");
+        let partition = if self.random.chance(600) { hot % self.ledgers.len() } else { any };
+        if self.random.chance(self.weather.filler_parts) {
+            let held = Held { value: self.any_value(), expiry_ms: None };
+            return self.begin(client, partition, Operation::Set(FILLER, held), Purpose::Filler);
+        }
         if self.ledgers[partition].len() >= COMMANDS_MAX {
             return self.act_later(client);
         }
         if self.random.chance(80) {
             let key = REGISTERS[self.random.index(2)];
-            return self.ask(client, partition, Operation::Get(key), true);
+            return self.begin(client, partition, Operation::Get(key), Purpose::OfReplica);
         }
         let operation = self.any_operation();
-        self.ask(client, partition, operation, false);
+        self.ask(client, partition, operation);
     }
 
     fn act_later(&mut self, client: usize) {
@@ -75,19 +96,15 @@ impl World {
         self.push(self.now_ns + after_ns, Event::Act(client));
     }
 
-    /// A client begins to ask for something.
-    pub(super) fn ask(
-        &mut self,
-        client: usize,
-        partition: usize,
-        operation: Operation,
-        from_replica: bool,
-    ) {
-        let now_ns = self.now_ns;
-        let place =
-            (!from_replica).then(|| self.ledgers[partition].call(operation.clone(), now_ns));
-        let at = Place { node: 0, core: 0 };
-        let busy = Busy { partition, place, operation, at, attempt: 0, began_ns: now_ns };
+    /// A client begins to ask for something that is checked.
+    pub(super) fn ask(&mut self, client: usize, partition: usize, operation: Operation) {
+        let place = self.ledgers[partition].call(operation.clone(), self.now_ns);
+        self.begin(client, partition, operation, Purpose::Checked(place));
+    }
+
+    fn begin(&mut self, client: usize, partition: usize, operation: Operation, purpose: Purpose) {
+        let (at, began_ns) = (Place { node: 0, core: 0 }, self.now_ns);
+        let busy = Busy { partition, purpose, operation, at, attempt: 0, began_ns };
         self.clients[client].busy = Some(busy);
         self.try_node(client, None);
     }
@@ -101,17 +118,21 @@ impl World {
         let attempt = self.attempts * clients + client as u64;
         let Client { busy, leaders } = &mut self.clients[client];
         let Some(busy) = busy else { return };
-        let from_replica = busy.place.is_none();
+        let from_replica = busy.purpose == Purpose::OfReplica;
         let node = hint.or(leaders[busy.partition].filter(|_| !from_replica)).unwrap_or(any);
         busy.at = Place { node, core };
         busy.attempt = attempt;
         let (at, operation, partition) = (busy.at, busy.operation.clone(), busy.partition);
         let words = self.words(partition, &operation);
         self.note(&words.iter().flatten().map(|&byte| u64::from(byte)).collect::<Vec<_>>());
+        self.say(|_| {
+            let words: Vec<_> = words.iter().map(|word| String::from_utf8_lossy(word)).collect();
+            format!("client {client}, try {attempt}, to node {}: {words:?}, partition {partition}", node + 1)
+        });
         let command = Command { attempt, home: core, words, from_replica };
         let after_ns = MS / 20 + self.random.below(MS);
         self.push(self.now_ns + after_ns, Event::Request { at, command });
-        let patience_ns = 300 * MS + self.random.below(1_500 * MS);
+        let patience_ns = 150 * MS + self.random.below(1_500 * MS);
         self.push(self.now_ns + patience_ns, Event::Impatient { client, attempt });
     }
 
@@ -121,6 +142,7 @@ impl World {
         if busy.attempt != attempt {
             return Ok(());
         }
+        self.say(|_| format!("client {client}, try {attempt}, is told {told:?}"));
         match told {
             Told::Words(words) => {
                 let answer = replies::read(&words, &mut self.values)
@@ -132,7 +154,7 @@ impl World {
                 self.report.moved += 1;
                 self.clients[client].leaders[busy.partition] = hint;
                 let is_late = self.now_ns > busy.began_ns + 5_000 * MS;
-                if is_late || busy.place.is_none() && hint.is_none() && self.random.chance(300) {
+                if is_late || busy.purpose != Purpose::OfReplica && self.random.chance(10) {
                     // Nobody has carried it out.
                     self.end(client, &busy, true);
                     return Ok(());
@@ -179,9 +201,10 @@ impl World {
         };
         self.note(&[self.now_ns, client as u64, sum]);
         let ledger = &mut self.ledgers[busy.partition];
-        match (busy.place, &answer) {
-            (Some(place), _) => ledger.answer(place, answer, self.now_ns),
-            (None, Answer::Values(seen)) => {
+        match (busy.purpose, &answer) {
+            (Purpose::Checked(place), _) => ledger.answer(place, answer, self.now_ns),
+            (Purpose::Filler, _) => {}
+            (Purpose::OfReplica, Answer::Values(seen)) => {
                 self.report.replica_reads += 1;
                 for &value in seen.iter().flatten() {
                     if !ledger.saw(value, self.now_ns) {
@@ -190,7 +213,7 @@ impl World {
                     }
                 }
             }
-            (None, answer) => return Err(format!("a replica answered {answer:?} to a read")),
+            (Purpose::OfReplica, answer) => return Err(format!("a replica answered {answer:?} to a read")),
         }
         self.clients[client].busy = None;
         self.act_later(client);
@@ -199,7 +222,7 @@ impl World {
 
     /// A command has no answer: whether it was carried out is not known, or it was not.
     fn end(&mut self, client: usize, busy: &Busy, is_void: bool) {
-        if let Some(place) = busy.place {
+        if let Purpose::Checked(place) = busy.purpose {
             self.report.unknown += 1;
             let reads = matches!(busy.operation, Operation::Get(_) | Operation::GetAll(_));
             if is_void || reads {
@@ -215,8 +238,8 @@ impl World {
     fn any_operation(&mut self) -> Operation {
         let key = REGISTERS[self.random.index(2)];
         match self.random.below(100) {
-            0..22 => Operation::Get(key),
-            22..40 => Operation::Set(key, Held { value: self.any_value(), expiry_ms: None }),
+            0..26 => Operation::Get(key),
+            26..40 => Operation::Set(key, Held { value: self.any_value(), expiry_ms: None }),
             40..52 => Operation::Increment(COUNTER),
             52..58 => Operation::Get(COUNTER),
             58..66 => {
@@ -277,6 +300,6 @@ impl World {
     }
 
     pub(super) fn keys_of(&self, partition: usize) -> &[Vec<u8>] {
-        &self.names[partition][..KEYS]
+        &self.names[partition]
     }
 }

@@ -3,7 +3,7 @@
 use super::clients::Client;
 use super::core::Place;
 use super::misfortune::Weather;
-use super::world::World;
+use super::world::{KEYS, World};
 use super::{MS, Violation};
 use crate::history::{Held, Operation, Verdict};
 use hyperion_engine::Leader;
@@ -75,8 +75,7 @@ impl World {
     pub(super) fn check_histories(&mut self) -> Result<(), Violation> {
         for partition in self.partitions() {
             let place = usize::from(partition.0);
-            let keys = self.keys_of(place).len();
-            match self.ledgers[place].verdict(keys, &mut self.values) {
+            match self.ledgers[place].verdict(KEYS, &mut self.values) {
                 Verdict::Fits => {}
                 Verdict::Undecided => self.report.undecided += 1,
                 Verdict::Contradicts(sentence) => return Err(self.sentence(partition, &sentence)),
@@ -116,7 +115,7 @@ impl World {
         let place = usize::from(partition.0);
         let answers = self.report.answers;
         for _ in 0..10 {
-            self.ask(0, place, operation.clone(), false);
+            self.ask(0, place, operation.clone());
             let is_free = |world: &mut Self| world.clients[0].busy.is_none();
             self.run_until(PATIENCE_NS, is_free)?;
             self.clients[0] = Client::new(self.settings.partitions);

@@ -51,11 +51,6 @@ impl Ledger {
         true
     }
 
-    /// What was asked and has no answer, so far.
-    pub(super) fn open(&self) -> usize {
-        self.calls.iter().flatten().filter(|call| call.answer.is_none()).count()
-    }
-
     /// Whether it can all be true.
     pub(super) fn verdict(&self, keys: usize, values: &mut Values) -> Verdict {
         search(self.calls.iter().flatten().cloned().collect(), vec![None; keys], values)

@@ -19,6 +19,8 @@ pub(super) struct Weather {
     pub(super) sync_ns: u64,
     /// A client's rest between two commands, about.
     pub(super) rest_ns: u64,
+    /// Parts of 1000 of commands that only make the logs grow.
+    pub(super) filler_parts: u64,
     /// Longest value, in bytes.
     pub(super) bytes: usize,
     /// Between two misfortunes, at most.
@@ -34,6 +36,7 @@ impl Weather {
             stall_parts: 0,
             sync_ns: 2 * MS,
             rest_ns: 15 * MS,
+            filler_parts: 0,
             bytes: 600,
             peace_ns: 400 * MS,
             faults: Faults::default(),
@@ -57,13 +60,18 @@ impl Weather {
             doubled_parts: [0, 0, 20][random.index(3)],
             stall_parts: [0, 0, 1][random.index(3)],
             sync_ns: [2 * MS, 10 * MS, 60 * MS][random.index(3)],
-            rest_ns: [6 * MS, 15 * MS, 30 * MS][random.index(3)],
+            rest_ns: if settings.lean == Lean::Snapshots {
+                MS
+            } else {
+                [3 * MS, 10 * MS, 20 * MS][random.index(3)]
+            },
+            filler_parts: if settings.lean == Lean::Snapshots { 900 } else { 50 },
             bytes: if settings.lean == Lean::FullDisks {
                 6_000
             } else {
                 [60, 600, 3_000][random.index(3)]
             },
-            peace_ns: [150 * MS, 400 * MS, 900 * MS][random.index(3)],
+            peace_ns: [300 * MS, 1_000 * MS, 2_000 * MS][random.index(3)],
             faults: Faults {
                 write_parts: u64::from(random.chance(150)),
                 sync_parts: u64::from(is_synced && random.chance(150)),
@@ -138,6 +146,8 @@ impl World {
             return;
         }
         self.report.pauses += 1;
+        self.say(|_| format!("node {} stands still for {} ms", node + 1, for_ns / MS));
+        let node_ = &mut self.nodes[node];
         node_.paused_ns = until_ns;
         if self.settings.wrong == super::Wrong::ClockStopsInPauses {
             node_.clock.stopped_ns += for_ns;
@@ -190,6 +200,7 @@ impl World {
     }
 
     fn heal_later(&mut self) {
+        self.say(|world| format!("nothing passes in {:?}", world.network.blocked()));
         self.report.splits += 1;
         let most = if self.random.chance(500) { 600 * MS } else { 2_800 * MS };
         let for_ns = 30 * MS + self.random.below(most);

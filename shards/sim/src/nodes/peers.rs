@@ -42,6 +42,7 @@ impl World {
                 step,
                 SnapshotStep::Begin(_) | SnapshotStep::Part(..) | SnapshotStep::End(_)
             );
+            self.report.snapshots += u64::from(matches!(step, SnapshotStep::End(_)));
             self.send(at, node, is_bulk, Frame::Snapshot(group, transfer, step));
         }
     }
@@ -247,6 +248,7 @@ impl World {
 
     /// All directions are open again, and what waited arrives.
     pub(super) fn heal(&mut self) {
+        self.say(|_| "all passes".to_owned());
         for id in self.network.heal() {
             let (number, frames) = (self.network.link(id).number(), self.network.link(id).len());
             for _ in 0..frames {

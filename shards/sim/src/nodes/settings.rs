@@ -54,6 +54,8 @@ pub struct Settings {
     pub lean: Lean,
     /// What is done wrong.
     pub wrong: Wrong,
+    /// A violation comes with all that happened before it.
+    pub tells: bool,
 }
 
 impl Settings {
@@ -76,6 +78,7 @@ impl Settings {
             length_ms: 4_000 + random.below(4_000),
             lean,
             wrong: Wrong::Nothing,
+            tells: false,
         }
     }
 

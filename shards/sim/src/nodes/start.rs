@@ -38,6 +38,7 @@ impl World {
         let id = self.nodes[node].id;
         self.open(node).map_err(|violation| format!("node {id} does not start: {violation}"))?;
         self.note(&[self.now_ns, u64::from(id), self.nodes[node].life]);
+        self.say(|_| format!("node {id} starts"));
         for core in 0..usize::from(self.settings.cores) {
             let after_ns = self.random.below(MS);
             self.wake(Place { node, core }, self.now_ns + after_ns);
@@ -139,6 +140,7 @@ impl World {
         }
         let id = self.nodes[node].id;
         self.note(&[self.now_ns, u64::from(id), u64::from(loses_power), 77]);
+        self.say(|_| format!("node {id} ends, power cut: {loses_power}"));
         if loses_power {
             self.report.power_cuts += 1;
         } else {

@@ -177,6 +177,7 @@ impl World {
         core.leaders[usize::from(partition.0)] = leader;
         let led = core.engine.led_terms();
         let id = node.id;
+        self.say(|_| format!("node {id}: {leader:?} leads partition {}; leads {led:?}", partition.0));
         if leader == Leader::Own {
             self.report.elections += 1;
             self.terms.note(id, &led)?;
@@ -193,6 +194,7 @@ impl World {
         let lost: Vec<_> =
             core.ready.extract_if(.., |ready| ready.observed > position).collect();
         for ready in lost {
+            self.say(|_| format!("node {}: answer of try {} is lost", at.node + 1, ready.attempt));
             self.answer(at, ready.home, ready.attempt, super::commands::Told::Closed);
         }
     }

@@ -16,8 +16,8 @@ use crate::random::{Random, mix};
 use hyperion_model::{PartitionId, PartitionMap, slot_of};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Keys of each partition: two registers, a counter and a string that grows.
-pub(super) const KEYS: usize = 4;
+/// Keys of each partition: two registers, a counter, a string that grows and one without a history.
+pub(super) const KEYS: usize = 5;
 /// Events that one run may have.
 const EVENTS_MAX: u64 = 5_000_000;
 
@@ -75,6 +75,8 @@ pub(super) struct World {
     pub(super) is_busy: bool,
     pub(super) terms: Terms,
     pub(super) report: Report,
+    /// What happened, if that is wanted.
+    story: String,
     events: BTreeMap<(u64, u64), Event>,
     event_next: u64,
 }
@@ -85,7 +87,7 @@ pub(super) struct World {
 /// What promise was broken.
 pub fn run(seed: u64, settings: Settings, memory: &mut Memory) -> Result<Report, Violation> {
     let mut world = World::new(seed, settings, std::mem::take(memory));
-    let result = world.live();
+    let result = world.live().map_err(|violation| world.story.clone() + &violation);
     for node in 0..world.nodes.len() {
         world.stop(node);
     }
@@ -118,7 +120,7 @@ impl World {
         Self {
             seed,
             weather: Weather::draw(&settings, &mut random),
-            clients: (0..3 + random.index(3)).map(|_| Client::new(settings.partitions)).collect(),
+            clients: (0..4 + random.index(4)).map(|_| Client::new(settings.partitions)).collect(),
             ledgers: (0..settings.partitions).map(|_| Ledger::default()).collect(),
             random,
             settings,
@@ -135,6 +137,7 @@ impl World {
             is_busy: true,
             terms: Terms::default(),
             report: Report::default(),
+            story: String::new(),
             events: BTreeMap::new(),
             event_next: 0,
         }
@@ -199,6 +202,14 @@ impl World {
     pub(super) fn note(&mut self, words: &[u64]) {
         for word in words {
             self.report.trace = mix(self.report.trace ^ word).wrapping_add(*word);
+        }
+    }
+
+    /// Writes down what happened, if that is wanted.
+    pub(super) fn say(&mut self, what: impl FnOnce(&Self) -> String) {
+        if self.settings.tells {
+            let line = format!("{:>10.3} ms {}\n", self.now_ns as f64 / MS as f64, what(self));
+            self.story.push_str(&line);
         }
     }
 
