@@ -5,10 +5,12 @@ use hyperion_sim::node::Memory;
 use hyperion_sim::{nodes, world};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
                    lease|clock|quorum|vote] [--lean \
-                   calm|snapshots|elections|full] [--tell]";
+                   calm|snapshots|elections|full|leaders] [--tell]";
 
 /// What is asked for.
 struct Asked {
@@ -49,6 +51,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
                     "calm" => nodes::Lean::Calm,
                     "snapshots" => nodes::Lean::Snapshots,
                     "elections" => nodes::Lean::Elections,
+                    "leaders" => nodes::Lean::Leaders,
                     "full" => nodes::Lean::FullDisks,
                     other => return Err(format!("nothing leans to {other:?}; {USE}")),
                 });
@@ -71,7 +74,14 @@ fn run_all(
     mut run: impl FnMut(u64, &mut Memory) -> Result<(), String>,
 ) -> u64 {
     let (mut memory, mut failed) = (Memory::default(), 0_u64);
+    let running = Arc::new(AtomicU64::new(asked.first));
+    let (named, tell) = (Arc::clone(&running), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |info| {
+        eprintln!("seed {}: a panic", named.load(Ordering::Relaxed));
+        tell(info);
+    }));
     for seed in asked.first..asked.first.saturating_add(asked.seeds) {
+        running.store(seed, Ordering::Relaxed);
         let result = catch_unwind(AssertUnwindSafe(|| run(seed, &mut memory)));
         let violation = match result {
             Ok(Ok(())) => continue,

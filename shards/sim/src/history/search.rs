@@ -6,7 +6,7 @@
 //! Source: Wing and Gong, "Testing and verifying concurrent objects"; Lowe, "Testing for linearizability", for what is remembered.
 
 use super::operation::{Answer, Operation, State, Values};
-use std::collections::HashSet;
+use hyperion_model::collections::Set;
 
 /// Points of the search that are visited at most.
 const POINTS_MAX: usize = 300_000;
@@ -64,7 +64,8 @@ impl Point {
 pub fn search(mut calls: Vec<Call>, state: State, values: &mut Values) -> Verdict {
     calls.sort_by_key(|call| call.called);
     let start = Point { done: vec![0; calls.len().div_ceil(64)], state };
-    let mut seen = HashSet::from([start.clone()]);
+    let mut seen = Set::default();
+    seen.insert(start.clone());
     let (mut open, mut furthest) = (vec![start.clone()], start);
     while let Some(point) = open.pop() {
         if seen.len() > POINTS_MAX {
@@ -112,7 +113,8 @@ fn candidates(calls: &[Call], point: &Point) -> Option<Vec<usize>> {
 
 fn explain(calls: &[Call], furthest: &Point, values: &Values) -> String {
     let left = (0..calls.len()).filter(|&at| !furthest.is_done(at));
-    let stuck = left.filter(|&at| calls[at].returned.is_some()).min_by_key(|&at| calls[at].returned);
+    let stuck =
+        left.filter(|&at| calls[at].returned.is_some()).min_by_key(|&at| calls[at].returned);
     let Some(stuck) = stuck else { return "no order of the commands gives their answers".into() };
     let call = &calls[stuck];
     let text = |held: &Option<super::Held>| match held {
@@ -122,7 +124,9 @@ fn explain(calls: &[Call], furthest: &Point, values: &Values) -> String {
     let told = match &call.answer {
         Some(Answer::Values(found)) => {
             let text = |id: &Option<u32>| {
-                id.map_or("nothing".into(), |id| String::from_utf8_lossy(values.bytes(id)).into_owned())
+                id.map_or("nothing".into(), |id| {
+                    String::from_utf8_lossy(values.bytes(id)).into_owned()
+                })
             };
             format!("{:?}", found.iter().map(text).collect::<Vec<String>>())
         }

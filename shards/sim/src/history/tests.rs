@@ -94,12 +94,13 @@ fn a_log_is_a_prefix_with_all_that_was_safe() {
 /// Calls: what, from, to (0: its end is not known), answer.
 fn verdict(calls: &[(Operation, u64, u64, Option<Answer>)]) -> Verdict {
     let mut values = checker().values;
-    let call = |(operation, called, returned, answer): &(Operation, u64, u64, Option<Answer>)| Call {
-        operation: operation.clone(),
-        called: *called,
-        returned: Some(*returned).filter(|&at| at > 0),
-        answer: answer.clone(),
-    };
+    let call =
+        |(operation, called, returned, answer): &(Operation, u64, u64, Option<Answer>)| Call {
+            operation: operation.clone(),
+            called: *called,
+            returned: Some(*returned).filter(|&at| at > 0),
+            answer: answer.clone(),
+        };
     search(calls.iter().map(call).collect(), vec![None; 3], &mut values)
 }
 
@@ -110,17 +111,46 @@ fn a_whole_history_has_an_order_or_none() {
     let (ok, get) = (Some(Answer::Ok), Operation::Get(0));
     let first = (set(1), 0, 1, ok.clone());
     let rows = [
-        ("in order", vec![first.clone(), (set(2), 2, 3, ok.clone()), (get.clone(), 4, 5, read(2))], true),
-        ("stale", vec![first.clone(), (set(2), 2, 3, ok.clone()), (get.clone(), 4, 5, read(1))], false),
-        ("beside the write", vec![first.clone(), (set(2), 2, 6, ok.clone()), (get.clone(), 4, 5, read(1))], true),
-        ("an end that nobody knows", vec![first.clone(), (set(2), 2, 0, None), (get.clone(), 8, 9, read(2))], true),
-        ("which may be none", vec![first.clone(), (set(2), 2, 0, None), (get.clone(), 8, 9, read(1))], true),
         (
-            "but is one",
-            vec![first.clone(), (set(2), 2, 0, None), (get.clone(), 4, 5, read(2)), (get.clone(), 8, 9, read(1))],
+            "in order",
+            vec![first.clone(), (set(2), 2, 3, ok.clone()), (get.clone(), 4, 5, read(2))],
+            true,
+        ),
+        (
+            "stale",
+            vec![first.clone(), (set(2), 2, 3, ok.clone()), (get.clone(), 4, 5, read(1))],
             false,
         ),
-        ("seen elsewhere", vec![first.clone(), (set(2), 2, 5, None), (get.clone(), 8, 9, read(1))], false),
+        (
+            "beside the write",
+            vec![first.clone(), (set(2), 2, 6, ok.clone()), (get.clone(), 4, 5, read(1))],
+            true,
+        ),
+        (
+            "an end that nobody knows",
+            vec![first.clone(), (set(2), 2, 0, None), (get.clone(), 8, 9, read(2))],
+            true,
+        ),
+        (
+            "which may be none",
+            vec![first.clone(), (set(2), 2, 0, None), (get.clone(), 8, 9, read(1))],
+            true,
+        ),
+        (
+            "but is one",
+            vec![
+                first.clone(),
+                (set(2), 2, 0, None),
+                (get.clone(), 4, 5, read(2)),
+                (get.clone(), 8, 9, read(1)),
+            ],
+            false,
+        ),
+        (
+            "seen elsewhere",
+            vec![first.clone(), (set(2), 2, 5, None), (get.clone(), 8, 9, read(1))],
+            false,
+        ),
         ("lost", vec![first.clone(), (get.clone(), 2, 3, Some(Answer::Values(vec![None])))], false),
         (
             "counted twice",

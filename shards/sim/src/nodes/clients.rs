@@ -3,7 +3,7 @@
 use super::commands::{Command, Told};
 use super::core::Place;
 use super::world::{Event, World};
-use super::{MS, Violation};
+use super::{Lean, MS, Violation};
 use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
 use crate::replies;
@@ -74,8 +74,8 @@ impl World {
         }
         let any = self.random.index(self.ledgers.len());
         // Most are about the same partition for a while: it is there that they meet.
-        let hot = usize::try_from(self.now_ns / HOT_NS).expect("runs are short");
-        let partition = if self.random.chance(600) { hot % self.ledgers.len() } else { any };
+        let hot_parts = if self.settings.lean == Lean::Leaders { 1_000 } else { 600 };
+        let partition = if self.random.chance(hot_parts) { self.hot() } else { any };
         if self.random.chance(self.weather.filler_parts) {
             let held = Held { value: self.any_value(), expiry_ms: None };
             return self.begin(client, partition, Operation::Set(FILLER, held), Purpose::Filler);
@@ -89,6 +89,11 @@ impl World {
         }
         let operation = self.any_operation();
         self.ask(client, partition, operation);
+    }
+
+    /// The partition that is asked for most.
+    pub(super) fn hot(&self) -> usize {
+        usize::try_from(self.now_ns / HOT_NS).expect("runs are short") % self.ledgers.len()
     }
 
     fn act_later(&mut self, client: usize) {
@@ -127,7 +132,10 @@ impl World {
         self.note(&words.iter().flatten().map(|&byte| u64::from(byte)).collect::<Vec<_>>());
         self.say(|_| {
             let words: Vec<_> = words.iter().map(|word| String::from_utf8_lossy(word)).collect();
-            format!("client {client}, try {attempt}, to node {}: {words:?}, partition {partition}", node + 1)
+            format!(
+                "client {client}, try {attempt}, to node {}: {words:?}, partition {partition}",
+                node + 1
+            )
         });
         let command = Command { attempt, home: core, words, from_replica };
         let after_ns = MS / 20 + self.random.below(MS);
@@ -137,7 +145,12 @@ impl World {
     }
 
     /// A client hears something.
-    pub(super) fn told(&mut self, client: usize, attempt: u64, told: Told) -> Result<(), Violation> {
+    pub(super) fn told(
+        &mut self,
+        client: usize,
+        attempt: u64,
+        told: Told,
+    ) -> Result<(), Violation> {
         let Some(busy) = self.clients[client].busy.clone() else { return Ok(()) };
         if busy.attempt != attempt {
             return Ok(());
@@ -213,7 +226,9 @@ impl World {
                     }
                 }
             }
-            (Purpose::OfReplica, answer) => return Err(format!("a replica answered {answer:?} to a read")),
+            (Purpose::OfReplica, answer) => {
+                return Err(format!("a replica answered {answer:?} to a read"));
+            }
         }
         self.clients[client].busy = None;
         self.act_later(client);
@@ -223,7 +238,7 @@ impl World {
     /// A command has no answer: whether it was carried out is not known, or it was not.
     fn end(&mut self, client: usize, busy: &Busy, is_void: bool) {
         if let Purpose::Checked(place) = busy.purpose {
-            self.report.unknown += 1;
+            self.report.unknown += u64::from(!is_void);
             let reads = matches!(busy.operation, Operation::Get(_) | Operation::GetAll(_));
             if is_void || reads {
                 self.ledgers[busy.partition].forget(place);
@@ -265,7 +280,8 @@ impl World {
     pub(super) fn any_value(&mut self) -> ValueId {
         self.values_made += 1;
         let mut value = format!("v{};", self.values_made).into_bytes();
-        let length = if self.random.chance(100) { self.random.index(self.weather.bytes) } else { 0 };
+        let length =
+            if self.random.chance(100) { self.random.index(self.weather.bytes) } else { 0 };
         value.resize(value.len() + length, b'.');
         self.values.id(&value)
     }

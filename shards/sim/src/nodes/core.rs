@@ -14,10 +14,13 @@ pub(super) struct Place {
     pub(super) core: usize,
 }
 
+/// Messages of Raft, each with its group.
+pub(super) type Messages = Vec<(GroupId, Box<Message>)>;
+
 /// What nodes send each other at once.
 #[derive(Debug)]
 pub(super) enum Frame {
-    Raft(Vec<(GroupId, Box<Message>)>),
+    Raft(Messages),
     Snapshot(GroupId, u64, SnapshotStep),
 }
 
@@ -27,7 +30,7 @@ pub(super) enum Mail {
     Engine(EngineMail),
     Command(Command),
     Told(u64, Told),
-    Raft(Vec<(GroupId, Box<Message>)>),
+    Raft(Messages),
     Snapshot(SnapshotMail),
     Leader(PartitionId, Leader),
 }

@@ -63,9 +63,10 @@ impl World {
             };
             if !self.run_until(PATIENCE_NS, is_equal)? {
                 let copies = self.copies(partition);
-                return Err(
-                    self.sentence(partition, &format!("copies differ after all has healed: {copies:?}"))
-                );
+                return Err(self.sentence(
+                    partition,
+                    &format!("copies differ after all has healed: {copies:?}"),
+                ));
             }
         }
         Ok(())
@@ -123,7 +124,8 @@ impl World {
                 return Ok(());
             }
         }
-        Err(self.sentence(partition, &format!("{operation:?} is not answered after all has healed")))
+        Err(self
+            .sentence(partition, &format!("{operation:?} is not answered after all has healed")))
     }
 
     /// What each copy of a partition holds, by node.

@@ -69,9 +69,13 @@ impl Weather {
             bytes: if settings.lean == Lean::FullDisks {
                 6_000
             } else {
-                [60, 600, 3_000][random.index(3)]
+                [60, 600, 3_000, 20_000][random.index(4)]
             },
-            peace_ns: [300 * MS, 1_000 * MS, 2_000 * MS][random.index(3)],
+            peace_ns: if settings.lean == Lean::Leaders {
+                1_500 * MS
+            } else {
+                [300 * MS, 1_000 * MS, 2_000 * MS][random.index(3)]
+            },
             faults: Faults {
                 write_parts: u64::from(random.chance(150)),
                 sync_parts: u64::from(is_synced && random.chance(150)),
@@ -97,6 +101,15 @@ impl World {
         let node = self.victim();
         let what = self.random.below(100);
         self.note(&[self.now_ns, what, node as u64]);
+        if self.settings.lean == Lean::Leaders {
+            let for_ns = 350 * MS + self.random.below(600 * MS);
+            return match what {
+                0..50 => self.pause(node, for_ns),
+                50..75 => self.block_one_way(node),
+                75..97 => self.split(node),
+                _ => self.fell(node, false),
+            };
+        }
         match what {
             0..16 => self.fell(node, false),
             16..24 => self.fell(node, self.settings.durability == Durability::Always),
@@ -122,12 +135,14 @@ impl World {
     /// A node, more often one that leads.
     fn victim(&mut self) -> usize {
         let any = self.random.index(self.nodes.len());
-        let partition = self.random.index(self.ledgers.len());
+        let is_aimed = self.settings.lean == Lean::Leaders;
+        let partition = if is_aimed { self.hot() } else { self.random.index(self.ledgers.len()) };
         let leads = |node: &super::node::Node| {
             node.cores.first().is_some_and(|core| core.leaders[partition] == Leader::Own)
         };
         let leader = self.nodes.iter().position(leads);
-        if self.random.chance(500) { leader.unwrap_or(any) } else { any }
+        let is_leader = is_aimed || self.random.chance(500);
+        leader.filter(|_| is_leader).unwrap_or(any)
     }
 
     /// A node's process ends, or its power does, and it comes back after a while.

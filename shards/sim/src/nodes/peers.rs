@@ -1,6 +1,6 @@
 //! Owns what nodes tell each other: frames out and in, connections that are made, break and are missed.
 
-use super::core::{Frame, Item, Mail, Place};
+use super::core::{Frame, Item, Mail, Messages, Place};
 use super::world::{Event, World};
 use super::{Lean, MS, Violation};
 use crate::network::{LinkId, Standing};
@@ -27,7 +27,7 @@ impl World {
             self.crash_voters(at, &outgoing);
         }
         outgoing.sort_by_key(|message| message.to);
-        let mut frames: Vec<(u32, Vec<(GroupId, Box<Message>)>)> = Vec::new();
+        let mut frames: Vec<(u32, Messages)> = Vec::new();
         for Outgoing { to, group, message } in outgoing {
             match frames.last_mut() {
                 Some((last, messages)) if *last == to => messages.push((group, message)),
@@ -68,8 +68,7 @@ impl World {
     /// A node that has just given its vote may crash, and be back before the election is over.
     fn crash_voters(&mut self, at: Place, outgoing: &[Outgoing]) {
         let votes = |one: &Outgoing| {
-            one.message.get_msg_type() == MessageType::MsgRequestVoteResponse
-                && !one.message.reject
+            one.message.get_msg_type() == MessageType::MsgRequestVoteResponse && !one.message.reject
         };
         if self.is_busy && outgoing.iter().any(votes) && self.random.chance(300) {
             let after_ns = self.random.below(3 * MS);
@@ -111,11 +110,11 @@ impl World {
             }
             Frame::Raft(messages) => {
                 let cores = usize::from(self.settings.cores);
-                let mut for_others = vec![Vec::new(); cores];
+                let mut for_others: Vec<Messages> = vec![Vec::new(); cores];
                 for (group, message) in messages {
                     let core = self.core_of_group(group);
                     if core == at.core {
-                        self.step(at, group, message)?;
+                        self.step(at, group, *message)?;
                     } else {
                         for_others[core].push((group, message));
                     }
@@ -134,12 +133,12 @@ impl World {
         &mut self,
         at: Place,
         group: GroupId,
-        message: Box<Message>,
+        message: Message,
     ) -> Result<(), Violation> {
         let kind = message.get_msg_type() as u64;
         self.note(&[kind, message.from, message.term, message.index, u64::from(group.0)]);
         let node = &mut self.nodes[at.node];
-        match node.cores[at.core].engine.step(group, *message) {
+        match node.cores[at.core].engine.step(group, message) {
             Err(error @ GroupError::Malformed { .. }) => {
                 Err(format!("node {} refuses a message about {group:?}: {error}", node.id))
             }

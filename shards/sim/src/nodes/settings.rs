@@ -33,6 +33,8 @@ pub enum Lean {
     Elections,
     /// Disks that fill up.
     FullDisks,
+    /// All clients ask for the same partition, and it is its leader that is cut off or stands still for a little longer than a lease.
+    Leaders,
 }
 
 /// What a run is made with.
@@ -67,6 +69,7 @@ impl Settings {
             0 | 1 => Lean::Snapshots,
             2 => Lean::Elections,
             3 => Lean::FullDisks,
+            4 => Lean::Leaders,
             _ => Lean::Nothing,
         };
         Self {
@@ -88,7 +91,10 @@ impl Settings {
         let settings = Self { wrong, ..Self::of_seed(seed, nodes) };
         match wrong {
             Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings },
-            _ => settings,
+            Wrong::ReadsWithoutLease | Wrong::ClockStopsInPauses => {
+                Self { lean: Lean::Leaders, ..settings }
+            }
+            Wrong::AnswersBeforeQuorum | Wrong::Nothing => settings,
         }
     }
 }

@@ -81,7 +81,8 @@ impl World {
         let mut made = Vec::new();
         for mut core in opened {
             let found = std::mem::take(&mut core.recovered.groups);
-            let (engine, files) = core.serve(map, settings.clone(), start, random.number(), commits);
+            let (engine, files) =
+                core.serve(map, settings.clone(), start, random.number(), commits);
             made.push((Core::new(engine, files, self.settings.partitions), found));
         }
         for (core, (mut made, found)) in made.into_iter().enumerate() {

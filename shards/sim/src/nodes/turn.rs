@@ -105,7 +105,9 @@ impl World {
             Mail::Command(command) => self.run_command(at, command)?,
             Mail::Told(attempt, told) => self.tell(at, attempt, told),
             Mail::Raft(messages) => {
-                messages.into_iter().try_for_each(|(group, message)| self.step(at, group, message))?;
+                messages
+                    .into_iter()
+                    .try_for_each(|(group, message)| self.step(at, group, *message))?;
             }
             Mail::Snapshot(mail) => {
                 self.nodes[at.node].cores[at.core].engine.snapshot_mail(mail);
@@ -177,7 +179,9 @@ impl World {
         core.leaders[usize::from(partition.0)] = leader;
         let led = core.engine.led_terms();
         let id = node.id;
-        self.say(|_| format!("node {id}: {leader:?} leads partition {}; leads {led:?}", partition.0));
+        self.say(|_| {
+            format!("node {id}: {leader:?} leads partition {}; leads {led:?}", partition.0)
+        });
         if leader == Leader::Own {
             self.report.elections += 1;
             self.terms.note(id, &led)?;
@@ -191,8 +195,7 @@ impl World {
     /// What this position and later ones hold may never take effect: who waits for it hears so by the end of the connection.
     fn close_from(&mut self, at: Place, position: u64) {
         let core = &mut self.nodes[at.node].cores[at.core];
-        let lost: Vec<_> =
-            core.ready.extract_if(.., |ready| ready.observed > position).collect();
+        let lost: Vec<_> = core.ready.extract_if(.., |ready| ready.observed > position).collect();
         for ready in lost {
             self.say(|_| format!("node {}: answer of try {} is lost", at.node + 1, ready.attempt));
             self.answer(at, ready.home, ready.attempt, super::commands::Told::Closed);
@@ -206,8 +209,7 @@ impl World {
             Wrong::AnswersBeforeQuorum => core.engine.store().written_position(),
             _ => core.engine.released_position(),
         };
-        let due: Vec<_> =
-            core.ready.extract_if(.., |ready| ready.observed <= released).collect();
+        let due: Vec<_> = core.ready.extract_if(.., |ready| ready.observed <= released).collect();
         for ready in due {
             self.answer(at, ready.home, ready.attempt, ready.told);
         }

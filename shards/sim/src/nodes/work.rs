@@ -1,9 +1,9 @@
 //! Owns what a core's turn does to its disk: batches, syncs, segments that come and go.
 
 use super::MS;
+use super::Violation;
 use super::core::Place;
 use super::world::{Event, World};
-use super::Violation;
 use crate::disk::DeviceError;
 
 /// Between syncs of durability `interval`.

@@ -28,17 +28,44 @@ pub(super) enum Event {
     /// The next frame of a connection arrives, if it is still that one.
     Frame(LinkId, u64),
     /// What was under way on a connection that has broken arrives all the same.
-    Stale { at: Place, life: u64, from: u32, frame: Frame },
-    Mail { node: usize, life: u64, from: usize, to: usize },
-    Request { at: Place, command: Command },
-    Told { client: usize, attempt: u64, told: Told },
+    Stale {
+        at: Place,
+        life: u64,
+        from: u32,
+        frame: Frame,
+    },
+    Mail {
+        node: usize,
+        life: u64,
+        from: usize,
+        to: usize,
+    },
+    Request {
+        at: Place,
+        command: Command,
+    },
+    Told {
+        client: usize,
+        attempt: u64,
+        told: Told,
+    },
     /// A client has waited long enough.
-    Impatient { client: usize, attempt: u64 },
+    Impatient {
+        client: usize,
+        attempt: u64,
+    },
     /// A client goes on.
     Act(usize),
     /// A client that has given up has closed its connection.
-    Gone { at: Place, life: u64, attempt: u64 },
-    Synced { at: Place, life: u64 },
+    Gone {
+        at: Place,
+        life: u64,
+        attempt: u64,
+    },
+    Synced {
+        at: Place,
+        life: u64,
+    },
     /// A node hears that a connection is gone.
     Noticed(LinkId, u64),
     Dial(LinkId),
@@ -173,7 +200,9 @@ impl World {
                 break;
             }
             if self.event_next > EVENTS_MAX {
-                return Err("the run does not come to an end: something makes work without rest".into());
+                return Err(
+                    "the run does not come to an end: something makes work without rest".into()
+                );
             }
             let event = self.events.remove(&(at_ns, number)).expect("just looked at");
             (self.now_ns, self.out_ns) = (at_ns, at_ns);

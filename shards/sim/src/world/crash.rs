@@ -180,13 +180,8 @@ impl World {
         };
         for core in opened {
             let random = self.random.number();
-            let (mut engine, files) = core.serve(
-                &self.map,
-                settings.clone(),
-                self.starts,
-                random,
-                self.settings.commits,
-            );
+            let (mut engine, files) =
+                core.serve(&self.map, settings.clone(), self.starts, random, self.settings.commits);
             engine.begin_turn(self.now_ms);
             let seen = engine.store().appended_position();
             self.cores.push(Core {
