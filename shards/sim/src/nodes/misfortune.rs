@@ -7,6 +7,9 @@ use crate::node::Faults;
 use crate::random::Random;
 use hyperion_engine::{Durability, Leader};
 
+/// Files of a core that a disk has room for which is not full.
+pub(super) const ROOMY: usize = 64;
+
 /// What a run's machines and its network are like.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weather {
@@ -87,7 +90,6 @@ impl Weather {
 
 impl World {
     pub(super) fn faults(&self) -> Faults {
-        // Rarely enough: every turn writes.
         self.weather.faults
     }
 
@@ -110,6 +112,15 @@ impl World {
                 _ => self.fell(node, false),
             };
         }
+        if self.settings.lean == Lean::FullDisks && self.random.chance(400) {
+            let is_full = self.nodes[node].segments_max < ROOMY;
+            if is_full {
+                self.nodes[node].segments_max = ROOMY;
+            } else {
+                self.fill_disk(node);
+            }
+            return;
+        }
         match what {
             0..16 => self.fell(node, false),
             16..24 => self.fell(node, self.settings.durability == Durability::Always),
@@ -124,10 +135,6 @@ impl World {
             44..58 => self.split(node),
             58..72 => self.block_one_way(node),
             72..90 => self.break_some(node),
-            90..95 if self.settings.lean == Lean::FullDisks => self.fill_disk(node),
-            _ if self.settings.lean == Lean::FullDisks => {
-                self.nodes[node].segments_max = 64;
-            }
             _ => self.pause(node, 20 * MS),
         }
     }

@@ -5,7 +5,7 @@ use super::clients::Client;
 use super::commands::{Command, Told};
 use super::core::{Frame, Item, Place};
 use super::ledger::Ledger;
-use super::misfortune::Weather;
+use super::misfortune::{ROOMY, Weather};
 use super::node::{Clock, Node};
 use super::{MS, Report, Settings, Violation};
 use crate::disk::{Disk, Lies};
@@ -140,7 +140,7 @@ impl World {
             mail: Vec::new(),
             life: 0,
             paused_ns: 0,
-            segments_max: 64,
+            segments_max: ROOMY,
         };
         let nodes: Vec<Node> = (1..=u32::from(settings.nodes)).map(&mut node).collect();
         let names = names(&map, settings.partitions);
