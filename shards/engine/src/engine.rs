@@ -357,21 +357,27 @@ impl Engine {
             self.store.set_lookups(lookups);
         }
         let ended = match around {
-            Around::Entry(_) if result.is_err() => {
-                self.store.drop_entry();
-                Ok(())
+            Around::Entry(group) => {
+                let has_entry = if result.is_err() {
+                    self.store.drop_entry();
+                    Ok(false)
+                } else {
+                    self.end_around(group)
+                };
+                // Without an entry no majority confirms what the answer tells: DEL of a key that is not there is a read.
+                has_entry.map(|has_entry| has_entry || self.has_lease(group))
             }
-            Around::Entry(group) => self.end_around(group),
-            Around::Nothing | Around::Refused(_) => Ok(()),
+            Around::Nothing | Around::Refused(_) => Ok(true),
         };
         self.store.may_use_reserve(false);
+        self.store.read_applied(false);
         if !staged.is_empty() {
             self.end_staging();
         }
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();
         }
-        if ended.is_err() {
+        if !matches!(ended, Ok(true)) {
             // Its answer is there already, and is taken back by who sees this.
             return Outcome::NoRoom;
         }

@@ -1,4 +1,5 @@
-//! Many runs of a node on a virtual disk, each made from one seed: clients, engines, mail, faults, crashes, and the checks behind them.
+//! Many runs of one node or of several on virtual disks, each made from one seed: clients, engines, mail, a network, faults, crashes, and the
+//! checks behind them.
 //!
 //! No clock, no thread, no chance but the seed: the same seed gives the same trace.
 #![forbid(unsafe_code)]
@@ -6,8 +7,11 @@
 pub mod direct;
 pub mod disk;
 pub mod history;
+pub mod network;
 pub mod node;
+pub mod nodes;
 pub mod random;
+mod replies;
 #[cfg(test)]
 mod tests;
 pub mod world;

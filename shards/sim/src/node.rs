@@ -83,14 +83,14 @@ impl Opened {
     /// When the store finds them damaged.
     pub fn read(
         number: u16,
-        cores: u16,
+        map: &PartitionMap,
         disk: &Disk,
         memory: &mut Memory,
         entropy: u64,
     ) -> Result<Self, Damage> {
         let mut store = Store::new(Options {
             core: CoreId(number),
-            map: map(cores),
+            map: map.clone(),
             instance: *b"simulated node..",
             generation: 1,
             segment_bytes: SEGMENT_BYTES,
@@ -181,14 +181,14 @@ impl Opened {
     #[must_use]
     pub fn serve(
         mut self,
-        cores: u16,
+        map: &PartitionMap,
         settings: Settings,
         start: u16,
         random: u64,
         commits: CommitWay,
     ) -> (Engine, Files) {
         let core = CoreId(self.files.number);
-        let mut engine = Engine::new(core, map(cores), self.store, settings, start, random);
+        let mut engine = Engine::new(core, map.clone(), self.store, settings, start, random);
         // Every participant's commit is on the disk now.
         self.recovered.decided.iter().for_each(|&id| engine.store_mut().settled(id));
         self.files.direct = Direct::new(commits);

@@ -37,6 +37,8 @@ impl Engine {
         let partition = self.map.partition_of(slot);
         let serves = self.serving.as_ref().is_some_and(|serving| serving.serves(partition, false));
         if !serves && request.from_replica {
+            // Its answer waits for nothing, so it must not tell what may never take effect.
+            self.store.read_applied(true);
             return Around::Nothing;
         }
         let group = GroupId::of(partition);
@@ -54,12 +56,18 @@ impl Engine {
         }
     }
 
-    /// Ends a command's entry and proposes it.
+    /// Whether nobody else can lead the group: what is here may be told without asking a majority.
+    pub(crate) fn has_lease(&self, group: GroupId) -> bool {
+        let Some(replication) = &self.replication else { return true };
+        replication.groups.lease(group, replication.now_ns) != Lease::Expired
+    }
+
+    /// Ends a command's entry and proposes it. `false`: it has changed nothing, and there is no entry.
     ///
     /// # Errors
     /// When there is no room; then nothing has changed.
-    pub(crate) fn end_around(&mut self, group: GroupId) -> Result<(), StoreError> {
-        let Some(payload) = self.store.end_entry()? else { return Ok(()) };
+    pub(crate) fn end_around(&mut self, group: GroupId) -> Result<bool, StoreError> {
+        let Some(payload) = self.store.end_entry()? else { return Ok(false) };
         let replication = self.replication.as_mut().expect("an entry was begun");
         replication
             .groups
@@ -69,7 +77,7 @@ impl Engine {
         if replication.held.is_none() {
             replication.held = self.store.oldest_unapplied([group]);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Removes all keys of a database, or of all, in the partitions that this core leads.

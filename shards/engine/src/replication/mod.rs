@@ -107,7 +107,22 @@ impl Engine {
         replicas: Vec<Replica>,
         now_ns: u64,
     ) -> Result<(), ReplicateError> {
-        let mut groups = Groups::new(u64::from(node), seed, Bounds::default());
+        self.replicate_within(node, seed, replicas, now_ns, Bounds::default())
+    }
+
+    /// As [`Engine::replicate`], with bounds for what is kept for followers.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn replicate_within(
+        &mut self,
+        node: u32,
+        seed: u64,
+        replicas: Vec<Replica>,
+        now_ns: u64,
+        bounds: Bounds,
+    ) -> Result<(), ReplicateError> {
+        let mut groups = Groups::new(u64::from(node), seed, bounds);
         let mut serving = Serving::new(self.map.partitions());
         groups.begin(now_ns);
         let mut config_log = BTreeMap::new();

@@ -3,9 +3,11 @@
 mod checker;
 mod operation;
 mod prefix;
+mod search;
 #[cfg(test)]
 mod tests;
 
 pub use checker::Checker;
 pub use operation::{Answer, Held, KeyId, Operation, State, ValueId, Values, unexpired};
 pub use prefix::Prefix;
+pub use search::{Call, Verdict, search};

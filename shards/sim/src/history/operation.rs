@@ -8,7 +8,7 @@ pub type KeyId = usize;
 pub type ValueId = u32;
 
 /// What a key holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Held {
     /// The value.
     pub value: ValueId,

@@ -1,6 +1,6 @@
 //! Tests of the checks themselves, on histories made by hand.
 
-use super::{Answer, Checker, Held, Operation, Prefix, State};
+use super::{Answer, Call, Checker, Held, Operation, Prefix, State, Verdict, search};
 
 fn held(value: u32) -> Option<Held> {
     Some(Held { value, expiry_ms: None })
@@ -88,5 +88,82 @@ fn a_log_is_a_prefix_with_all_that_was_safe() {
         prefix.observe(10, vec![held(1), None], false);
         prefix.observe(20, vec![held(1), held(2)], false);
         assert_eq!(prefix.settle(&found, safe, 0).is_ok(), fits, "{row}");
+    }
+}
+
+/// Calls: what, from, to (0: its end is not known), answer.
+fn verdict(calls: &[(Operation, u64, u64, Option<Answer>)]) -> Verdict {
+    let mut values = checker().values;
+    let call =
+        |(operation, called, returned, answer): &(Operation, u64, u64, Option<Answer>)| Call {
+            operation: operation.clone(),
+            called: *called,
+            returned: Some(*returned).filter(|&at| at > 0),
+            answer: answer.clone(),
+        };
+    search(calls.iter().map(call).collect(), vec![None; 3], &mut values)
+}
+
+#[test]
+fn a_whole_history_has_an_order_or_none() {
+    let set = |value| Operation::Set(0, Held { value, expiry_ms: None });
+    let read = |value: u32| Some(Answer::Values(vec![Some(value)]));
+    let (ok, get) = (Some(Answer::Ok), Operation::Get(0));
+    let first = (set(1), 0, 1, ok.clone());
+    let rows = [
+        (
+            "in order",
+            vec![first.clone(), (set(2), 2, 3, ok.clone()), (get.clone(), 4, 5, read(2))],
+            true,
+        ),
+        (
+            "stale",
+            vec![first.clone(), (set(2), 2, 3, ok.clone()), (get.clone(), 4, 5, read(1))],
+            false,
+        ),
+        (
+            "beside the write",
+            vec![first.clone(), (set(2), 2, 6, ok.clone()), (get.clone(), 4, 5, read(1))],
+            true,
+        ),
+        (
+            "an end that nobody knows",
+            vec![first.clone(), (set(2), 2, 0, None), (get.clone(), 8, 9, read(2))],
+            true,
+        ),
+        (
+            "which may be none",
+            vec![first.clone(), (set(2), 2, 0, None), (get.clone(), 8, 9, read(1))],
+            true,
+        ),
+        (
+            "but is one",
+            vec![
+                first.clone(),
+                (set(2), 2, 0, None),
+                (get.clone(), 4, 5, read(2)),
+                (get.clone(), 8, 9, read(1)),
+            ],
+            false,
+        ),
+        (
+            "seen elsewhere",
+            vec![first.clone(), (set(2), 2, 5, None), (get.clone(), 8, 9, read(1))],
+            false,
+        ),
+        ("lost", vec![first.clone(), (get.clone(), 2, 3, Some(Answer::Values(vec![None])))], false),
+        (
+            "counted twice",
+            vec![
+                (Operation::Increment(1), 0, 0, None),
+                (Operation::Increment(1), 0, 0, None),
+                (Operation::Increment(1), 3, 4, Some(Answer::Integer(3))),
+                (Operation::Increment(1), 5, 6, Some(Answer::Integer(5))),
+            ],
+            false,
+        ),
+    ];
+    for (row, calls, fits) in rows {
+        assert_eq!(verdict(&calls) == Verdict::Fits, fits, "{row}");
     }
 }

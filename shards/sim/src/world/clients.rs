@@ -1,9 +1,9 @@
 //! Owns what clients do: each sends one command after the other, and believes what it is told.
 
-use super::replies::{self, Word};
 use super::{Busy, Command, DATABASES, KEYS, Schedule, SpreadWrite, Violation, World};
 use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
+use crate::replies::{self, Word};
 use hyperion_engine::command::{Run, find};
 use hyperion_engine::{Request, Route, Ticket, key_slot};
 use hyperion_model::DatabaseId;

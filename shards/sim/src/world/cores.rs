@@ -1,10 +1,10 @@
 //! Owns what cores do: commands, mail from each other, turns of work on the disk, and answers as they are released.
 
-use super::replies::{Words, words_of};
 use super::{Command, Message, Ready, Violation, World, Wrong};
 use crate::disk::DeviceError;
 use crate::history::{Held, State, Values};
 use crate::node::SEGMENT_BYTES;
+use crate::replies::{Words, words_of};
 use hyperion_engine::command::find;
 use hyperion_engine::{Effect, Outcome, Request};
 use hyperion_model::{CoreId, DatabaseId};

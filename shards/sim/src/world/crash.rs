@@ -109,7 +109,7 @@ impl World {
         let mut opened = Vec::new();
         for number in 0..self.count {
             let entropy = self.random.number();
-            let core = Opened::read(number, self.count, &self.disk, &mut self.memory, entropy)
+            let core = Opened::read(number, &self.map, &self.disk, &mut self.memory, entropy)
                 .map_err(|damage| format!("core {number}: {damage}"))?;
             opened.push(core);
         }
@@ -180,13 +180,8 @@ impl World {
         };
         for core in opened {
             let random = self.random.number();
-            let (mut engine, files) = core.serve(
-                self.count,
-                settings.clone(),
-                self.starts,
-                random,
-                self.settings.commits,
-            );
+            let (mut engine, files) =
+                core.serve(&self.map, settings.clone(), self.starts, random, self.settings.commits);
             engine.begin_turn(self.now_ms);
             let seen = engine.store().appended_position();
             self.cores.push(Core {

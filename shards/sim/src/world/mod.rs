@@ -3,16 +3,15 @@
 mod clients;
 mod cores;
 mod crash;
-mod replies;
 
 use crate::direct::CommitWay;
 use crate::disk::{DeviceError, Disk, Lies};
 use crate::history::{Checker, KeyId, Prefix, ValueId};
 use crate::node::{Faults, Files, Memory, map};
 use crate::random::{Random, mix};
+use crate::replies::Word;
 use hyperion_engine::{Durability, Engine, Mail};
 use hyperion_model::{DatabaseId, PartitionMap, slot_of};
-use replies::Word;
 use std::collections::VecDeque;
 use std::fmt;
 

@@ -9,6 +9,12 @@ use crate::store::Store;
 use hyperion_model::DatabaseId;
 
 impl Store {
+    /// Lookups find what is applied alone, or again what is not applied too: an entry that a replica holds may never take effect, and
+    /// only its leader knows what becomes of the answers of those who saw it.
+    pub fn read_applied(&mut self, alone: bool) {
+        self.replicated.reads_applied = alone;
+    }
+
     /// What entries that are not applied, and the one that is being built, say of a key; `None`: nothing, the index knows.
     #[cold]
     #[inline(never)]
@@ -16,7 +22,7 @@ impl Store {
         if self.own_write(key) == OwnWrite::Some {
             self.spill();
         }
-        if self.replicated.overlay.is_empty() {
+        if self.replicated.reads_applied || self.replicated.overlay.is_empty() {
             return None;
         }
         let location = match self.replicated.overlay.see(&self.log, key.place(), key.bytes) {

@@ -48,6 +48,8 @@ pub(crate) struct Replicated {
     /// Per owned partition, whether it is a group's. Empty while there is no group.
     partitions: Vec<bool>,
     overlay: Overlay,
+    /// Lookups leave the overlay out.
+    reads_applied: bool,
     building: Option<Building>,
     cuts: Vec<CutNote>,
     /// Expired keys that the sweep met in replicated partitions.

@@ -29,6 +29,22 @@ fn an_entry_is_seen_by_its_leader_and_takes_effect_when_applied() {
     groups.crash(0);
 }
 
+/// A replica holds entries of which it does not know whether a majority has them: readers that ask it must not see those.
+#[test]
+fn what_is_not_applied_is_not_seen_where_that_is_asked_for() {
+    let mut groups = Groups::new(14);
+    let (one, two) = (key_of(0, 1), key_of(0, 2));
+    groups.build(0, &[put(&one, b"old")]);
+    groups.apply(0, 1);
+    groups.build(0, &[put(&one, b"new"), put(&two, b"first")]);
+    let mut both = |alone| {
+        groups.world.store.read_applied(alone);
+        (seen(&mut groups, &one), seen(&mut groups, &two))
+    };
+    assert_eq!(both(true), (Some(b"old".to_vec()), None));
+    assert_eq!(both(false), (Some(b"new".to_vec()), Some(b"first".to_vec())));
+}
+
 /// A command that reads what it wrote itself, and one that writes a key twice.
 #[test]
 fn a_command_sees_its_own_writes() {

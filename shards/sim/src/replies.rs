@@ -7,7 +7,7 @@ use hyperion_model::ReplyWriter;
 
 /// One piece of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(crate) enum Word {
     Simple(String),
     Error(String),
     Integer(i64),
@@ -19,8 +19,8 @@ pub(super) enum Word {
 
 /// Keeps the pieces of one reply.
 #[derive(Debug, Default)]
-pub(super) struct Words {
-    pub(super) words: Vec<Word>,
+pub(crate) struct Words {
+    pub(crate) words: Vec<Word>,
     begun: Vec<u8>,
 }
 
@@ -86,7 +86,7 @@ impl ReplyWriter for Words {
 }
 
 /// What an engine's later answer says to a client.
-pub(super) fn words_of(answer: EngineAnswer, random: u64) -> Vec<Word> {
+pub(crate) fn words_of(answer: EngineAnswer, random: u64) -> Vec<Word> {
     let mut reply = Words::default();
     match answer {
         EngineAnswer::Ok => reply.simple("OK"),
@@ -107,7 +107,7 @@ pub(super) fn words_of(answer: EngineAnswer, random: u64) -> Vec<Word> {
 }
 
 /// What a reply means; the error is a reply that nobody expects.
-pub(super) fn read(words: &[Word], values: &mut Values) -> Result<Answer, String> {
+pub(crate) fn read(words: &[Word], values: &mut Values) -> Result<Answer, String> {
     let mut value = |word: &Word| match word {
         Word::Bulk(bytes) => Ok(Some(values.id(bytes))),
         Word::Null => Ok(None),

@@ -1,0 +1,55 @@
+//! Owns one node: its disk, its clock, and its cores while its process lives.
+
+use super::core::{Core, Mail};
+use crate::disk::Disk;
+use std::collections::VecDeque;
+
+/// How a node's clocks stand to the world's time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    /// World time, ns, at which the machine was switched on.
+    pub(super) on_ns: u64,
+    /// How much faster it runs, in parts of a million.
+    pub(super) fast_ppm: u64,
+    /// Unix ms at the begin of the world.
+    pub(super) unix_ms: u64,
+    /// What it has left out.
+    pub(super) stopped_ns: u64,
+}
+
+impl Clock {
+    /// CLOCK_BOOTTIME, ns.
+    pub(super) fn boot_ns(&self, now_ns: u64) -> u64 {
+        let on_ns = now_ns - self.on_ns;
+        1_000_000_000 + on_ns + on_ns / 1_000_000 * self.fast_ppm - self.stopped_ns
+    }
+
+    /// Unix time, ms.
+    pub(super) fn unix_ms(&self, now_ns: u64) -> u64 {
+        self.unix_ms + now_ns / 1_000_000
+    }
+}
+
+/// A node.
+pub(super) struct Node {
+    /// Its number in the config, from 1.
+    pub(super) id: u32,
+    pub(super) disk: Disk,
+    pub(super) clock: Clock,
+    /// Empty while it is down.
+    pub(super) cores: Vec<Core>,
+    /// Mail on its way, by sender and receiver.
+    pub(super) mail: Vec<VecDeque<Mail>>,
+    /// Counts its processes.
+    pub(super) life: u64,
+    /// It stands still until then.
+    pub(super) paused_ns: u64,
+    /// Files of a core that its disk has room for.
+    pub(super) segments_max: usize,
+}
+
+impl Node {
+    pub(super) fn is_up(&self) -> bool {
+        !self.cores.is_empty()
+    }
+}

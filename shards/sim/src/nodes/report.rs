@@ -1,0 +1,70 @@
+//! Owns the figures of a run.
+
+use std::fmt;
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Stands for everything that happened, in order.
+    pub trace: u64,
+    /// Commands that were answered.
+    pub answers: u64,
+    /// Commands whose end nobody knows.
+    pub unknown: u64,
+    /// Reads that took what a replica says.
+    pub replica_reads: u64,
+    /// Times that a node was told to ask another.
+    pub moved: u64,
+    /// Times that a node began to lead a partition.
+    pub elections: u64,
+    /// Processes that ended.
+    pub kills: u64,
+    /// Power cuts.
+    pub power_cuts: u64,
+    /// Times that a node was stopped and went on.
+    pub pauses: u64,
+    /// Times that the network was parted.
+    pub splits: u64,
+    /// Connections that broke while both ends lived.
+    pub broken: u64,
+    /// Partitions that a node took over whole from another.
+    pub snapshots: u64,
+    /// Segments that cleaners emptied.
+    pub cleaned: u64,
+    /// Histories of a partition with too many possible orders to try.
+    pub undecided: u64,
+}
+
+impl Report {
+    /// Adds another run's figures; the trace depends on the order.
+    pub fn add(&mut self, other: &Self) {
+        self.trace = self.trace.rotate_left(1) ^ other.trace;
+        self.answers += other.answers;
+        self.unknown += other.unknown;
+        self.replica_reads += other.replica_reads;
+        self.moved += other.moved;
+        self.elections += other.elections;
+        self.kills += other.kills;
+        self.power_cuts += other.power_cuts;
+        self.pauses += other.pauses;
+        self.splits += other.splits;
+        self.broken += other.broken;
+        self.snapshots += other.snapshots;
+        self.cleaned += other.cleaned;
+        self.undecided += other.undecided;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { answers, unknown, replica_reads, moved, elections, .. } = self;
+        let Self { kills, power_cuts, pauses, splits, broken, snapshots, .. } = self;
+        write!(
+            out,
+            "{answers} answers ({replica_reads} of replicas), {unknown} without a known end, {moved} sent on, {elections} elections, \
+             {kills} kills, {power_cuts} power cuts, {pauses} pauses, {splits} splits, {broken} broken connections, {snapshots} \
+             snapshots, {} segments cleaned, {} histories undecided; trace {:016x}",
+            self.cleaned, self.undecided, self.trace
+        )
+    }
+}

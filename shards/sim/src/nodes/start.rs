@@ -1,0 +1,198 @@
+//! Owns how nodes start from their disks, and how they end.
+
+use super::commands::Told;
+use super::core::{Core, Place};
+use super::node::Node;
+use super::world::{Event, World};
+use super::{Lean, MS, Violation, Wrong};
+use crate::direct::CommitWay;
+use crate::node::{Opened, SEGMENT_BYTES};
+use crate::random::mix;
+use hyperion_cluster::group::timing::QUIET_NS;
+use hyperion_cluster::group::{Bounds, RecoveredGroup};
+use hyperion_engine::{Durability, Engine, Eviction, Replica, Settings, recovered};
+use hyperion_model::GroupId;
+use hyperion_model::collections::Set;
+use hyperion_store::RecoveredGroup as Found;
+
+/// What is kept for followers that lag, where runs lean to snapshots.
+const FEW: Bounds = Bounds {
+    tail_entries: 96,
+    tail_bytes: 256 << 10,
+    core_bytes: 64 << 10,
+    uncommitted_bytes: 64 << 10,
+};
+const MANY: Bounds = Bounds {
+    tail_entries: 4_096,
+    tail_bytes: 1 << 20,
+    core_bytes: 4 << 20,
+    uncommitted_bytes: 256 << 10,
+};
+
+impl World {
+    /// Starts a node that is down.
+    pub(super) fn start(&mut self, node: usize) -> Result<(), Violation> {
+        if self.nodes[node].is_up() {
+            return Ok(());
+        }
+        let id = self.nodes[node].id;
+        self.open(node).map_err(|violation| format!("node {id} does not start: {violation}"))?;
+        self.note(&[self.now_ns, u64::from(id), self.nodes[node].life]);
+        self.say(|_| format!("node {id} starts"));
+        for core in 0..usize::from(self.settings.cores) {
+            let after_ns = self.random.below(MS);
+            self.wake(Place { node, core }, self.now_ns + after_ns);
+        }
+        self.dial_all(node);
+        Ok(())
+    }
+
+    fn open(&mut self, at: usize) -> Result<(), Violation> {
+        let cores = self.settings.cores;
+        let Self { nodes, memory, map, random, now_ns, .. } = self;
+        let node = &mut nodes[at];
+        node.life += 1;
+        node.disk.sync_all();
+        let unix_ms = node.clock.unix_ms(*now_ns);
+        let mut opened = Vec::new();
+        for core in 0..cores {
+            let one = Opened::read(core, map, &node.disk, memory, random.number());
+            opened.push(one.map_err(|damage| format!("core {core}: {damage}"))?);
+        }
+        opened.iter_mut().for_each(|core| core.write_dropped(&mut node.disk));
+        let lsn = opened.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
+        let decided: Set<_> =
+            opened.iter().flat_map(|core| core.recovered.decided.iter().copied()).collect();
+        for core in &mut opened {
+            core.resume(lsn, unix_ms, &mut node.disk, memory);
+            core.resolve(&decided, &mut node.disk, memory).map_err(|error| error.to_string())?;
+            core.write_out(&mut node.disk, usize::MAX);
+            core.sync(&mut node.disk);
+        }
+        let settings = Settings {
+            durability: self.settings.durability,
+            memory_bytes_max: u64::MAX,
+            eviction: Eviction::None,
+            value_bytes_max: 100_000,
+        };
+        let commits = [CommitWay::Synced, CommitWay::Mixed, CommitWay::Direct, CommitWay::Direct];
+        let commits = commits[usize::try_from(mix(self.seed) % 4).expect("below 4")];
+        let start = u16::try_from(node.life).expect("a node starts a few times");
+        let mut made = Vec::new();
+        for mut core in opened {
+            let found = std::mem::take(&mut core.recovered.groups);
+            let (engine, files) =
+                core.serve(map, settings.clone(), start, random.number(), commits);
+            made.push((Core::new(engine, files, self.settings.partitions), found));
+        }
+        for (core, (mut made, found)) in made.into_iter().enumerate() {
+            made.engine.begin_turn(unix_ms);
+            self.begin_groups(at, core, &mut made.engine, found)?;
+            self.nodes[at].cores.push(made);
+        }
+        self.nodes[at].mail = self.no_mail();
+        self.nodes[at].paused_ns = 0;
+        Ok(())
+    }
+
+    /// The partitions of a core are groups: as its log has them, or as they are founded.
+    fn begin_groups(
+        &self,
+        at: usize,
+        core: usize,
+        engine: &mut Engine,
+        mut found: Vec<Found>,
+    ) -> Result<(), Violation> {
+        let node = &self.nodes[at];
+        let forgets = self.settings.wrong == Wrong::ForgetsVotes;
+        let mut replicas = Vec::new();
+        for partition in self.partitions().filter(|&partition| self.core_of(partition) == core) {
+            let (group, voters) = (GroupId::of(partition), self.voters(partition));
+            if !voters.contains(&u64::from(node.id)) {
+                continue;
+            }
+            let there = found.iter().position(|one| one.group == group);
+            let mut recovered = match there {
+                Some(there) => recovered(found.swap_remove(there))
+                    .ok_or_else(|| format!("the members of {group:?} are not legible"))?,
+                None => RecoveredGroup::founded(&voters, 1),
+            };
+            if forgets {
+                recovered.vote = 0;
+            }
+            replicas.push(Replica { group, recovered });
+        }
+        if let Some(stranger) = found.first() {
+            return Err(format!("its log has {:?}, which it never held", stranger.group));
+        }
+        let now_ns = node.clock.boot_ns(self.now_ns);
+        let now_ns = if forgets { now_ns.saturating_sub(QUIET_NS) } else { now_ns };
+        let bounds = if self.settings.lean == Lean::Snapshots { FEW } else { MANY };
+        let seed = mix(self.seed ^ mix(u64::from(node.id)) ^ node.life << 32);
+        engine
+            .replicate_within(node.id, seed, replicas, now_ns, bounds)
+            .map_err(|error| error.to_string())
+    }
+
+    /// The process of a node ends, and the disk keeps what it keeps; with `loses_power` that is less, and nobody is told.
+    pub(super) fn crash(&mut self, node: usize, loses_power: bool) {
+        if !self.nodes[node].is_up() {
+            return;
+        }
+        let id = self.nodes[node].id;
+        self.note(&[self.now_ns, u64::from(id), u64::from(loses_power), 77]);
+        self.say(|_| format!("node {id} ends, power cut: {loses_power}"));
+        if loses_power {
+            self.report.power_cuts += 1;
+        } else {
+            self.report.kills += 1;
+        }
+        let Self { nodes, random, .. } = self;
+        let Node { cores, disk, .. } = &mut nodes[node];
+        for Core { engine, files, .. } in cores {
+            files.tear_direct(engine, disk, random);
+        }
+        self.stop(node);
+        if loses_power {
+            self.nodes[node].disk.cut_power(&mut self.random);
+            self.nodes[node].clock.on_ns = self.now_ns;
+            self.nodes[node].clock.stopped_ns = 0;
+        }
+        self.break_all(node, loses_power);
+        for client in 0..self.clients.len() {
+            let Some(attempt) = self.clients[client].waits_for(node) else { continue };
+            if !loses_power {
+                let after_ns = self.random.below(5 * MS);
+                let event = Event::Told { client, attempt, told: Told::Closed };
+                self.push(self.now_ns + after_ns, event);
+            }
+        }
+    }
+
+    /// Ends a node's process, if there is one.
+    pub(super) fn stop(&mut self, node: usize) {
+        let cores = std::mem::take(&mut self.nodes[node].cores);
+        self.nodes[node].mail.clear();
+        self.nodes[node].life += u64::from(!cores.is_empty());
+        for core in cores {
+            self.report.cleaned += core.engine.store().cleaner_figures().segments;
+            self.memory.take_back(core.engine.into_store());
+        }
+    }
+
+    /// What a core holds at most, for a disk that is full now.
+    pub(super) fn fill_disk(&mut self, node: usize) {
+        let disk = &self.nodes[node].disk;
+        let most = (0..self.settings.cores).map(|core| disk.files(core).count()).max();
+        self.nodes[node].segments_max = most.unwrap_or(1);
+    }
+
+    /// Bytes of a core's files, as its disk has room for them.
+    pub(super) fn room_bytes(&self, node: usize) -> u64 {
+        self.nodes[node].segments_max.saturating_mul(SEGMENT_BYTES) as u64
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.settings.durability == Durability::Always
+    }
+}
