@@ -59,6 +59,27 @@ impl Group {
         }
     }
 
+    /// Whether `node` has every entry, by what it acknowledged to this leader, and has spoken lately.
+    pub(super) fn has_all(&self, node: u64) -> bool {
+        let raft = &self.raw.raft;
+        self.is_leader()
+            && raft.prs().get(node).is_some_and(|progress| {
+                progress.state == ProgressState::Replicate
+                    && progress.recent_active
+                    && progress.matched == raft.raft_log.last_index()
+            })
+    }
+
+    /// Leads no more, and campaigns again as soon as the quiet time allows.
+    pub(super) fn step_down(&mut self, now_ns: u64) {
+        if self.is_leader() {
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, raft::INVALID_ID);
+            self.election.hurry(now_ns);
+            self.after_raft();
+        }
+    }
+
     /// Whether `node` has nearly all entries, by what it acknowledged to this leader.
     pub(super) fn is_caught_up(&self, node: u64) -> bool {
         let raft = &self.raw.raft;

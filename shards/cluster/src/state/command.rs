@@ -1,10 +1,12 @@
 //! Owns the commands of group 0: what its log holds, and what each answers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::change::Stale;
 use crate::config::Config;
-use crate::placement::{Placement, Step};
+use crate::placement::{Placement, Replicas, Step};
 
 /// One entry of group 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +34,10 @@ pub enum Command {
         /// The step.
         step: Step,
     },
-    /// Where a group really is, when the map was found to be wrong: voters live in the groups' own logs.
+    /// Where groups really are: voters live in the groups' own logs, and the map follows.
     Found {
-        /// The group.
-        group: u32,
-        /// Its replicas.
-        replicas: crate::placement::Replicas,
+        /// Their replicas, by group.
+        groups: BTreeMap<u32, Replicas>,
     },
 }
 
