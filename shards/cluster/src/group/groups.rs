@@ -283,6 +283,12 @@ impl Groups {
         self.get(id).is_some_and(|group| group.is_caught_up(node))
     }
 
+    /// Whether `node` lacks little of a group that this replica leads, and was heard of lately: the lead may begin to go over.
+    #[must_use]
+    pub fn may_lead(&self, id: GroupId, node: u64) -> bool {
+        self.get(id).is_some_and(|group| group.is_heard(node) && group.is_caught_up(node))
+    }
+
     /// Whether `node` has all entries of a group that this replica leads, and was heard of lately: it may take the lead over at once, or go.
     #[must_use]
     pub fn has_all(&self, id: GroupId, node: u64) -> bool {

@@ -59,15 +59,17 @@ impl Group {
         }
     }
 
+    /// Whether `node` has spoken to this leader lately.
+    pub(super) fn is_heard(&self, node: u64) -> bool {
+        let progress = self.raw.raft.prs().get(node);
+        self.is_leader() && progress.is_some_and(|progress| progress.recent_active)
+    }
+
     /// Whether `node` has every entry, by what it acknowledged to this leader, and has spoken lately.
     pub(super) fn has_all(&self, node: u64) -> bool {
         let raft = &self.raw.raft;
-        self.is_leader()
-            && raft.prs().get(node).is_some_and(|progress| {
-                progress.state == ProgressState::Replicate
-                    && progress.recent_active
-                    && progress.matched == raft.raft_log.last_index()
-            })
+        let last = raft.raft_log.last_index();
+        self.is_heard(node) && raft.prs().get(node).is_some_and(|it| it.matched == last)
     }
 
     /// Leads no more, and campaigns again as soon as the quiet time allows.
@@ -85,7 +87,8 @@ impl Group {
         let raft = &self.raw.raft;
         self.is_leader()
             && raft.prs().get(node).is_some_and(|progress| {
-                progress.state == ProgressState::Replicate
+                // Where nothing is written, raft goes on probing one that has had a snapshot and lacks nothing.
+                (progress.state == ProgressState::Replicate || self.has_all(node))
                     && progress.matched + CAUGHT_UP_ENTRIES >= raft.raft_log.last_index()
                     && progress.matched >= raft.raft_log.store().truncated().index
             })

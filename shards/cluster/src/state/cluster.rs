@@ -67,9 +67,9 @@ impl ClusterState {
             },
             Command::Found { groups } => {
                 let index = |group: u32| usize::try_from(group).unwrap_or(usize::MAX);
-                if let Some(group) =
-                    groups.keys().find(|group| index(**group) >= self.placement.groups.len())
-                {
+                let is_unknown =
+                    |(group, _): &&(u32, _)| index(*group) >= self.placement.groups.len();
+                if let Some((group, _)) = groups.iter().find(is_unknown) {
                     return Outcome::Unfit(format!("there is no group {group}"));
                 }
                 for (group, replicas) in groups {

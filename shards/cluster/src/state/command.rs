@@ -1,7 +1,5 @@
 //! Owns the commands of group 0: what its log holds, and what each answers.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::change::Stale;
@@ -36,8 +34,8 @@ pub enum Command {
     },
     /// Where groups really are: voters live in the groups' own logs, and the map follows.
     Found {
-        /// Their replicas, by group.
-        groups: BTreeMap<u32, Replicas>,
+        /// Groups, each with its replicas.
+        groups: Vec<(u32, Replicas)>,
     },
 }
 
