@@ -20,7 +20,9 @@ mod transaction;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
-pub use replication::{Outgoing, Replica, ReplicateError, SnapshotMail, SnapshotStep, recovered};
+pub use replication::{
+    GroupReport, Outgoing, Replica, ReplicateError, SnapshotMail, SnapshotStep, recovered,
+};
 pub use route::{Route, key_slot};
 pub use serving::Leader;
 pub use settings::{Durability, Settings};
