@@ -21,6 +21,9 @@ pub(crate) struct Report {
     pub(crate) incarnation: String,
     /// Once the cluster is formed: the incarnation of each node that it was formed with.
     pub(crate) members: Option<BTreeMap<String, String>>,
+    /// And the hash of the config that this node had then.
+    #[serde(default)]
+    pub(crate) founded_with: Option<String>,
 }
 
 /// What is to be done.
@@ -67,6 +70,7 @@ impl Formation {
                 config_hash: config_hash.to_owned(),
                 incarnation: format!("{random:032x}"),
                 members: None,
+                founded_with: None,
             },
             Err(error) => return Err(error),
         };
@@ -87,6 +91,12 @@ impl Formation {
 
     pub(crate) fn is_formed(&self) -> bool {
         self.own.members.is_some()
+    }
+
+    /// Whether groups that the log does not know are those of the formation: a crash may have come before they were written. Later configs
+    /// place them by what group 0 holds.
+    pub(crate) fn may_found(&self) -> bool {
+        !self.is_formed() || self.own.founded_with.as_ref() == Some(&self.own.config_hash)
     }
 
     /// Whether a reason to wait is another one than before: each is told once.
@@ -124,6 +134,7 @@ impl Formation {
                 ));
             }
             self.own.members = Some(formed.clone());
+            self.own.founded_with = Some(self.own.config_hash.clone());
             self.write()?;
             return Ok(Decision::Formed);
         }
@@ -143,6 +154,7 @@ impl Formation {
         let all = heard.iter().copied().chain([&self.own]);
         let members = all.map(|it| (it.uuid.clone(), it.incarnation.clone())).collect();
         self.own.members = Some(members);
+        self.own.founded_with = Some(self.own.config_hash.clone());
         self.write()?;
         Ok(Decision::Formed)
     }

@@ -1,12 +1,11 @@
 //! Owns what a node of a cluster begins with: its peers, its replicas, and what clients are told at first.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 
 use hyperion_cluster::config::{CoreChoice, Node};
-use hyperion_cluster::placement::{Placement, Replicas, initial};
-use hyperion_model::{CoreId, GroupId, PartitionId, PartitionMap};
+use hyperion_cluster::placement::{Placement, initial};
+use hyperion_model::{CoreId, GroupId, PartitionMap};
 use hyperion_wire::peer::{Identity, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Secret};
 
 use super::view::{ClusterView, ViewNode, ViewPartition};
@@ -64,14 +63,7 @@ impl Setup {
         setup
     }
 
-    /// Partitions of which this node has no copy.
-    pub(crate) fn elsewhere(&self) -> BTreeSet<PartitionId> {
-        let has = |replicas: &Replicas| replicas.voters.iter().any(|node| node.0 == self.node);
-        let without = self.placement.partitions().filter(|(_, replicas)| !has(replicas));
-        without.filter_map(|(number, _)| GroupId(number).partition()).collect()
-    }
-
-    /// The groups that have a replica on a core of this node, with their voters.
+    /// The groups that a cluster which is being formed has on a core of this node, with their voters.
     pub(crate) fn groups_of(&self, core: CoreId, map: &PartitionMap) -> Vec<(GroupId, Vec<u64>)> {
         let mut groups = Vec::new();
         for (number, replicas) in self.placement.numbered() {

@@ -9,7 +9,7 @@ use hyperion_cluster::change::table::{Column, Sorted, sort};
 use hyperion_cluster::change::{Compared, Stale, compare};
 use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
 use hyperion_cluster::config::{
-    self, Config, Difference, Machine, Problem, Settings, between, parse,
+    self, Config, Difference, Machine, Mode, Problem, Settings, between, parse,
 };
 
 use super::file;
@@ -51,6 +51,15 @@ pub(crate) enum Checked {
     Same(Accepted),
     /// Its child, which may be taken.
     Child(Config),
+}
+
+/// How a config comes to be the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Somebody asks for it.
+    Asked,
+    /// The cluster has agreed on it.
+    Agreed,
 }
 
 /// Why a config was not taken; the current one stands.
@@ -163,7 +172,7 @@ impl Keeper {
             Compared::Child => {
                 let rest =
                     self.overrides.after_change(&current.config.settings, &proposed.settings);
-                self.look(&proposed, &rest)?;
+                self.look(&proposed, &rest, Way::Asked)?;
                 Ok(Checked::Child(proposed))
             }
         }
@@ -186,23 +195,22 @@ impl Keeper {
         let rest = self.overrides.settle(seen, &mut settings, &current.config.settings);
         let mut proposed = current.next();
         proposed.settings = settings;
-        self.look(&proposed, &rest)?;
+        self.look(&proposed, &rest, Way::Asked)?;
         Ok(Checked::Child(proposed))
     }
 
-    /// Takes a config that the cluster has agreed on, if it is the child of the current one; `None`: it is not, and nothing has
-    /// changed.
+    /// Takes the config that the cluster has agreed on, whatever the current one is; `None`: it is the current one.
     ///
     /// Errors: [`Refused`]; the node must not go on with another config than the others have.
     pub(crate) fn adopt(&mut self, bytes: &[u8]) -> Result<Option<Accepted>, Refused> {
         let proposed =
             parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
         let current = self.current();
-        if !matches!(compare(&current.config, &current.hash, &proposed), Compared::Child) {
+        if proposed == current.config {
             return Ok(None);
         }
         let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
-        self.take(proposed, rest).map(Some)
+        self.take_as(proposed, rest, Way::Agreed).map(Some)
     }
 
     /// Changes settings in place: the epoch rises by one, and all rules of [`Keeper::propose`]
@@ -241,20 +249,25 @@ impl Keeper {
         }
     }
 
-    /// Checks the child of the current config; gives what it comes to here, and what its change does.
+    /// Checks the next config; gives what it comes to here, and what its change does.
     fn look(
         &self,
         proposed: &Config,
         overrides: &Overrides,
+        way: Way,
     ) -> Result<(Resolved, Sorted, Vec<String>), Refused> {
         let current = self.current();
         let alone = current.resolved.is_alone();
         let column = if alone { Column::Single } else { Column::Cluster };
         let mut sorted = sort(column, None, &between(&current.config, proposed));
-        sorted.refused.extend(sorted.moves.iter().map(|pointer| {
-            let text = "nodes and copies do not change while the cluster runs, in this version";
-            Problem::at(pointer.as_str(), text, "change settings alone")
-        }));
+        if way == Way::Agreed {
+            // The cluster has judged it: a node says of itself what others may not say of it.
+            sorted.live.extend(sorted.refused.drain(..).map(|problem| problem.pointer));
+        }
+        if !alone && Mode::of(proposed) == Some(Mode::Single) {
+            let text = "a cluster does not become a single node in this version";
+            sorted.refused.push(Problem::at("/mode", text, "keep two nodes"));
+        }
         let before = current.resolved.config.clone();
         let effective = overrides.over(proposed);
         let mut problems = std::mem::take(&mut sorted.refused);
@@ -277,6 +290,7 @@ impl Keeper {
         };
         let mut changed_live = sort(column, None, &between(&before, &effective)).live;
         changed_live.append(&mut sorted.live);
+        changed_live.extend(sorted.moves.iter().cloned());
         changed_live.sort_unstable();
         changed_live.dedup();
         Ok((resolved, sorted, changed_live))
@@ -284,7 +298,16 @@ impl Keeper {
 
     /// Checks, writes and puts in force the child of the current config.
     fn take(&mut self, proposed: Config, overrides: Overrides) -> Result<Accepted, Refused> {
-        let (resolved, sorted, changed_live) = self.look(&proposed, &overrides)?;
+        self.take_as(proposed, overrides, Way::Asked)
+    }
+
+    fn take_as(
+        &mut self,
+        proposed: Config,
+        overrides: Overrides,
+        way: Way,
+    ) -> Result<Accepted, Refused> {
+        let (resolved, sorted, changed_live) = self.look(&proposed, &overrides, way)?;
         let current = self.current();
         self.write(&current.config, &proposed)?;
         let hash = config::hash(&proposed);

@@ -1,9 +1,10 @@
-//! Owns what the routes ask of the node: five functions that the node fills in.
+//! Owns what the routes ask of the node: six functions that the node fills in.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::cluster::Known;
 use crate::config::Resolved;
 
 /// What the node shows to the HTTP side. Each is called on a thread of the HTTP side, may wait for
@@ -17,6 +18,8 @@ pub(crate) struct NodeView {
     pub(crate) snapshot: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
     /// Whether the node serves; the error says why not.
     pub(crate) healthy: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// What is known of the cluster; nothing where the node is alone.
+    pub(crate) cluster: Box<dyn Fn() -> Option<Known> + Send + Sync>,
     /// Hands a config to every core and returns when each has taken it; the error names who has
     /// not.
     pub(crate) apply: Apply,

@@ -1,8 +1,9 @@
-//! Owns what all nodes agree on before and beside their data: the first formation, and the one config.
+//! Owns what all nodes agree on before their data: the first formation.
 
+use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{Engine, Replica};
 use hyperion_runtime::process;
-use hyperion_wire::peer::{Body, ConfigCurrent, ConfigFetch, ConfigPropose};
+use hyperion_wire::peer::{Body, ConfigCurrent, ConfigFetch};
 
 use super::commit::die;
 use super::core::{Mail, NodeCore};
@@ -15,6 +16,8 @@ pub(crate) struct Unformed {
     pub(super) node: u32,
     pub(super) seed: u64,
     pub(super) replicas: Vec<Replica>,
+    /// What group 0 holds at first.
+    pub(super) founding: Option<ClusterState>,
 }
 
 impl Unformed {
@@ -22,9 +25,11 @@ impl Unformed {
     ///
     /// Errors: a sentence.
     pub(super) fn begin(self, engine: &mut Engine) -> Result<(), String> {
-        let Self { node, seed, replicas } = self;
+        let Self { node, seed, replicas, founding } = self;
         let now_ns = process::boot_time_ns();
-        engine.replicate(node, seed, replicas, now_ns).map_err(|error| error.to_string())
+        engine
+            .replicate(node, seed, replicas, founding.as_ref(), now_ns)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -85,43 +90,6 @@ impl NodeCore {
         let Some(unformed) = self.unformed.take() else { return };
         if let Err(sentence) = unformed.begin(&mut self.engine) {
             die(&sentence);
-        }
-    }
-
-    /// A person has given this node, or another one, a config: the leader of the config's group proposes it. Who asked learns what
-    /// became of it by what all agree on, or by hearing nothing.
-    pub(super) fn propose_config(&mut self, config: &[u8], may_forward: bool) {
-        let Err(leader) = self.engine.propose_config(config) else { return };
-        if let (Some(leader), true, Some(peers)) = (leader, may_forward, &mut self.peers) {
-            let propose = ConfigPropose { request: 0, config: config.into() };
-            peers.queue(leader, |out| {
-                let _ = propose.encode(out);
-            });
-        }
-    }
-
-    /// All nodes have agreed on a config: the thread that changes it takes it, if it is the next one.
-    pub(super) fn config_agreed(&mut self, config: &[u8]) {
-        let Some(jobs) = &self.shared.jobs else { return };
-        let mut tries = 0;
-        while jobs.adopt(config.to_vec()).is_err() {
-            tries += 1;
-            if tries > 1_000 {
-                die("the config that the cluster agreed on cannot be taken: too many changes wait");
-            }
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-    }
-
-    /// Keeps the config in force at hand for replicas that lag too far behind.
-    pub(super) fn show_config(&mut self) {
-        if self.index != 0 || !self.engine.is_replicated() {
-            return;
-        }
-        let current = self.shared.published.get();
-        if self.shown_epoch != current.config.epoch {
-            self.shown_epoch = current.config.epoch;
-            self.engine.set_config(current.config.to_text().as_bytes());
         }
     }
 

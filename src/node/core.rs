@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use hyperion_engine::{Effect, Engine, Leader, Mail as EngineMail, Outgoing, SnapshotMail, Ticket};
+use hyperion_cluster::state::ClusterState;
+use hyperion_engine::{
+    Effect, Engine, GroupReport, Leader, Mail as EngineMail, Outgoing, SnapshotMail, Ticket,
+};
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
 use hyperion_wire::Limits;
@@ -20,10 +23,11 @@ use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
 use super::links::Link;
+use super::members::Members;
 use super::rates::Rates;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
-use crate::cluster::{ClusterView, Formation};
+use crate::cluster::{ClusterBoard, ClusterView, Formation};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{Client, FrontAsk, FrontPart, HttpDoor, Lines, ParkedCommands, StreamMail};
@@ -53,8 +57,14 @@ pub(crate) enum Mail {
     Formation(u32, Option<Vec<u8>>),
     /// The cluster is formed.
     Formed,
-    /// A config that another node was given.
-    Propose(Vec<u8>),
+    /// A config that another node was given, and its number there.
+    Propose(u32, u64, Vec<u8>),
+    /// The cluster holds this now.
+    Cluster(Arc<ClusterState>),
+    /// What leaders say of their groups.
+    Reports(Arc<Vec<GroupReport>>),
+    /// The sender has a replica of a partition, or has none any more.
+    Hosted(PartitionId, bool),
     /// A step of a snapshot of another node.
     Snapshot(Box<SnapshotMail>),
     /// Who leads a partition of the sender.
@@ -75,8 +85,8 @@ pub(crate) enum Note {
     Snapshot(SnapshotNote),
     /// A connection to a peer was made, or was not.
     Dialed(Dialed),
-    /// A config for the cluster to agree on.
-    Propose(Vec<u8>),
+    /// A config for the cluster to agree on, and its number for the answer.
+    Propose(u64, Vec<u8>),
     /// Finish what was begun and leave.
     Stop,
 }
@@ -93,6 +103,8 @@ pub(crate) struct Shared {
     pub(crate) postboxes: Postboxes<Note>,
     /// The config in force.
     pub(crate) published: Arc<Published>,
+    /// What is known of the cluster.
+    pub(crate) cluster: Arc<ClusterBoard>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
     /// The way to ask for a snapshot.
@@ -132,8 +144,8 @@ pub(crate) struct NodeCore {
     pub(super) unformed: Option<Unformed>,
     /// The newest term of each partition without a copy here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
-    /// The epoch of the config that replicas get which lag too far behind.
-    pub(super) shown_epoch: u64,
+    /// What this core does about the cluster's members.
+    pub(super) members: Members,
     pub(super) outgoing: Vec<Outgoing>,
     /// Ticks of the groups since the last one of everything.
     pub(super) ticks: u32,
@@ -302,7 +314,10 @@ impl Core for NodeCore {
             }
             Mail::Formation(node, told) => self.formation_mail(node, told),
             Mail::Formed => self.begin_groups(),
-            Mail::Propose(config) => self.propose_config(&config, false),
+            Mail::Propose(node, number, config) => self.propose(Some(node), number, &config),
+            Mail::Cluster(state) => self.follow_cluster(&state),
+            Mail::Reports(reports) => self.hear_reports(&reports),
+            Mail::Hosted(partition, is_here) => self.note_hosted(partition, is_here),
             Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
         }
@@ -321,7 +336,7 @@ impl Core for NodeCore {
             Note::Amended(ticket, result) => self.config_amended(io, ticket, *result),
             Note::Snapshot(note) => self.snapshot_note(note),
             Note::Dialed(dialed) => self.peer_dialed(io, dialed),
-            Note::Propose(config) => self.propose_config(&config, true),
+            Note::Propose(number, config) => self.propose(None, number, &config),
             Note::Stop => self.stopping = true,
         }
     }

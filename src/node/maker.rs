@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use hyperion_cluster::group::RecoveredGroup;
+use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{Engine, Replica, recovered};
 use hyperion_model::collections::Set;
-use hyperion_model::{CoreId, PartitionMap, TransactionId};
+use hyperion_model::{CoreId, GroupId, PartitionMap, TransactionId};
 use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::ArenaView;
 use hyperion_store::{Options, RecoveredGroup as FoundGroup, Store};
@@ -21,6 +22,7 @@ use super::core::{Door, NodeCore, Shared};
 use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
+use super::members::Members;
 use super::open::{Data, Loaded, load, write_out};
 use super::stall::TurnParts;
 use super::start::unix_ms;
@@ -110,6 +112,8 @@ pub(super) struct Maker {
     pub(super) cluster: Option<Arc<Setup>>,
     /// The cluster was formed before this start.
     pub(super) is_formed: bool,
+    /// Groups that the log does not know are founded as the config says.
+    pub(super) may_found: bool,
     /// Whether and with whom the cluster is formed: for the first core.
     pub(super) formation: Arc<Mutex<Option<Formation>>>,
 }
@@ -180,7 +184,7 @@ impl Maker {
             formation: if core == 0 { self.take_formation() } else { None },
             unformed: waiting,
             foreign_terms: Default::default(),
-            shown_epoch: 0,
+            members: Members::default(),
             outgoing: Vec::new(),
             ticks: 0,
             clients: Clients::default(),
@@ -244,22 +248,41 @@ impl Maker {
         &self,
         engine: &mut Engine,
         cluster: &Setup,
-        mut found: Vec<FoundGroup>,
+        found: Vec<FoundGroup>,
     ) -> Result<Option<Unformed>, NodeError> {
+        let core = engine.core();
+        let is_here = |group: GroupId| match group.partition() {
+            Some(partition) => {
+                partition.0 < self.map.partitions() && self.map.owner(partition) == core
+            }
+            None => core == CoreId(0),
+        };
         let mut replicas = Vec::new();
-        for (group, voters) in cluster.groups_of(engine.core(), &self.map) {
-            let there = found.iter().position(|one| one.group == group);
-            let recovered = match there {
-                Some(at) => recovered(found.swap_remove(at)).ok_or_else(|| {
-                    NodeError::Cluster(format!("the members of {group:?} are not legible"))
-                })?,
-                None => RecoveredGroup::founded(&voters, 1),
-            };
-            replicas.push(Replica { group, recovered });
+        for one in found.into_iter().filter(|one| is_here(one.group)) {
+            let group = one.group;
+            replicas.push(recovered(one).ok_or_else(|| {
+                NodeError::Cluster(format!("the members of {group:?} are not legible"))
+            })?);
         }
-        engine.set_elsewhere(cluster.elsewhere());
+        let held = Vec::new;
+        if self.may_found {
+            for (group, voters) in cluster.groups_of(core, &self.map) {
+                if !engine.store().knows_group(group) {
+                    let recovered = RecoveredGroup::founded(&voters, 1);
+                    replicas.push(Replica { group, recovered, held: held() });
+                }
+            }
+        }
+        let group = GroupId::METADATA;
+        if is_here(group) && !replicas.iter().any(|replica| replica.group == group) {
+            // Every node listens to group 0.
+            replicas.push(Replica { group, recovered: RecoveredGroup::joining(), held: held() });
+        }
+        let current = self.shared.published.get();
+        let founding = self.may_found.then(|| ClusterState::form_command(&current.config));
+        let founding = founding.and_then(|command| ClusterState::form(&command));
         let seed = self.random ^ u64::from(cluster.node);
-        let unformed = Unformed { node: cluster.node, seed, replicas };
+        let unformed = Unformed { node: cluster.node, seed, replicas, founding };
         if !self.is_formed {
             engine.await_groups();
             return Ok(Some(unformed));

@@ -8,6 +8,7 @@ mod cluster;
 mod cluster_config;
 mod cluster_faults;
 mod cluster_harness;
+mod cluster_members;
 mod cluster_peers;
 mod crowd;
 mod damage;

@@ -61,6 +61,7 @@ impl Node {
         let (may_apply, count) = (Arc::clone(&applying), Arc::clone(&applied));
         let released = Arc::clone(&release);
         let view = NodeView {
+            cluster: Box::new(|| None),
             status: Box::new(move || {
                 while !released.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(5));
