@@ -70,7 +70,7 @@ fn cluster_status(cluster: &Cluster, node: u32) -> Value {
 }
 
 /// Waits until all of these nodes say that the config of an epoch is in force and nothing moves.
-fn wait_settled(cluster: &Cluster, nodes: &[u32], epoch: u64) {
+pub(super) fn wait_settled(cluster: &Cluster, nodes: &[u32], epoch: u64) {
     for &node in nodes {
         let mut last = Value::Null;
         wait_for(&format!("epoch {epoch} on node {node}, and nothing that moves"), || {
@@ -142,9 +142,8 @@ fn one_copy_becomes_three_and_one_again_under_writes() {
     });
     written.extend(later);
     routed.expect_all(&written);
-    let keys = |node: u32| get(cluster.http(node), "/status").json()["keys"].as_u64().unwrap_or(0);
     wait_for("copies that are given up", || {
-        cluster.numbers().map(keys).sum::<u64>() == written.len() as u64
+        cluster.numbers().map(|node| keys_of(&cluster, node)).sum::<u64>() == written.len() as u64
     });
     // A restart brings none back, and all that is there.
     cluster.numbers().for_each(|node| cluster.kill(node));
@@ -152,6 +151,103 @@ fn one_copy_becomes_three_and_one_again_under_writes() {
     cluster.wait_served();
     cluster.routed().expect_all(&written);
     wait_settled(&cluster, &[1, 2, 3], 3);
+}
+
+fn keys_of(cluster: &Cluster, node: u32) -> u64 {
+    get(cluster.http(node), "/status").json()["keys"].as_u64().unwrap_or(0)
+}
+
+/// Waits until these nodes hold so many copies of so many keys, and none holds much more than its share.
+fn wait_shares(cluster: &Cluster, nodes: &[u32], copies: u64, keys: usize) {
+    let all = copies * keys as u64;
+    let each = all / nodes.len() as u64;
+    let mut shares = Vec::new();
+    wait_for("copies that are where they should be, and nowhere else", || {
+        shares = nodes.iter().map(|&node| keys_of(cluster, node)).collect();
+        shares.iter().sum::<u64>() == all
+    });
+    let is_fair = |share: &u64| (each * 3 / 4..=each * 5 / 4).contains(share);
+    assert!(shares.iter().all(is_fair), "{shares:?} of {all}");
+}
+
+#[test]
+fn a_fourth_node_is_given_its_share_and_the_first_one_leaves_under_writes() {
+    let mut cluster = Cluster::plan(3).start();
+    let mut routed = cluster.routed();
+    let mut written = Keys::new();
+    for number in 0..2_000 {
+        let (key, value) = (format!("k{number}"), format!("v{number}").into_bytes());
+        routed.set(&key, &value);
+        written.insert(key, Some(value));
+    }
+    let entry = cluster.add_entry();
+    written.extend(under_writes(&mut cluster, |cluster| {
+        let mut next = get(cluster.http(1), "/config?next=1").json();
+        next["mode"] = json!("sharding+duplication");
+        next["nodes"].as_array_mut().expect("a list").push(entry);
+        assert_eq!(taken(&post(cluster.http(2), "/config", &next.to_string())), 2);
+        cluster.write_config(4, &next);
+        cluster.start_only(&[4]);
+        wait_settled(cluster, &[1, 2, 3, 4], 2);
+    }));
+    routed.expect_all(&written);
+    wait_shares(&cluster, &[1, 2, 3, 4], 3, written.len());
+    let slots = led(&cluster, &[1, 2, 3, 4]);
+    assert!(slots.iter().all(|slots| (3_072..=5_120).contains(slots)), "{slots:?}");
+
+    // Its copies count: each partition has two more without this node.
+    cluster.kill(2);
+    routed.expect_all(&written);
+    cluster.start_again(2);
+    cluster.wait_served();
+    wait_settled(&cluster, &[1, 2, 3, 4], 2);
+
+    written.extend(under_writes(&mut cluster, |cluster| {
+        let answer = post(cluster.http(4), "/nodes/remove", r#"{"node": "n1"}"#);
+        assert_eq!(taken(&answer), 3);
+        wait_settled(cluster, &[2, 3, 4], 4);
+    }));
+    routed.expect_all(&written);
+    for node in [2, 3, 4] {
+        cluster.wait_copies(node, &written);
+    }
+    let (code, log) = cluster.wait_end(1);
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("was removed"), "{log}");
+
+    // All begin anew: nobody founds anything by the first config, and who was removed stays out.
+    [2, 3, 4].into_iter().for_each(|node| cluster.kill(node));
+    [2, 3, 4].into_iter().for_each(|node| cluster.start_again(node));
+    cluster.wait_served();
+    cluster.routed().expect_all(&written);
+    wait_settled(&cluster, &[2, 3, 4], 4);
+    wait_shares(&cluster, &[2, 3, 4], 3, written.len());
+    cluster.launch(1);
+    let (code, log) = cluster.wait_end(1);
+    assert_eq!(code, 78, "{log}");
+}
+
+#[test]
+fn a_node_that_announces_itself_is_given_copies() {
+    let mut cluster = Cluster::plan(3)
+        .at("/mode", json!("sharding+duplication"))
+        .at("/replication", json!(2))
+        .start();
+    let mut routed = cluster.routed();
+    let mut written = Keys::new();
+    for number in 0..2_000 {
+        let (key, value) = (format!("k{number}"), format!("v{number}").into_bytes());
+        routed.set(&key, &value);
+        written.insert(key, Some(value));
+    }
+    let entry = cluster.add_entry();
+    let mut next = get(cluster.http(1), "/config?next=1").json();
+    next["nodes"].as_array_mut().expect("a list").push(entry);
+    cluster.write_config(4, &next);
+    cluster.start_only(&[4]);
+    wait_settled(&cluster, &[1, 2, 3, 4], 2);
+    routed.expect_all(&written);
+    wait_shares(&cluster, &[1, 2, 3, 4], 2, written.len());
 }
 
 #[test]
