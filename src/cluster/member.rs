@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyperion_cluster::config::Config;
+use hyperion_cluster::state::ClusterState;
 
 use super::agreed::Agreed;
 use super::formation::{Formation, Mark};
@@ -33,6 +34,16 @@ impl Member {
     /// The mark of the folder; the lock is held to read it, and by the first core to write it once.
     pub(crate) fn formation(&self) -> MutexGuard<'_, Formation> {
         self.formation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What groups begin with that the log does not know: a crash may have come between the formation and the first words of them. Once a
+    /// config has followed the first one, group 0 places them, and there is nothing to found; nor is there for a node that came later.
+    pub(crate) fn founding(&self) -> Option<Arc<ClusterState>> {
+        let formation = self.formation();
+        let mark = formation.mark();
+        let was_there = mark.members.as_ref()?.get(&mark.uuid) == Some(&mark.incarnation);
+        let is_first = |state: &Arc<ClusterState>| state.history().entries().len() == 1;
+        self.agreed.get().filter(|state| was_there && is_first(state))
     }
 
     /// What the node tells others of itself; `config` is that of its file.

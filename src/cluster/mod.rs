@@ -1,6 +1,7 @@
 //! The cluster as clients see it (which address serves which slots, in the words of Redis Cluster), and how this node comes to be in it.
 
 mod agreed;
+mod board;
 mod command;
 mod formation;
 mod member;
@@ -12,11 +13,12 @@ mod tests;
 mod view;
 
 pub(crate) use agreed::agreed_in;
+pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND};
 pub(crate) use command::{CLUSTER_HELP, cluster};
 pub(crate) use formation::{Members, mark_in};
 pub(crate) use member::Member;
 pub(crate) use settling::{Own, Report, Verdict, judge};
-pub(crate) use setup::{Setup, elsewhere, groups_of, peers_in};
+pub(crate) use setup::{Setup, groups_of, peers_in};
 pub(crate) use standing::{Conflict, Status, Take};
 pub(crate) use view::ClusterView;
 #[cfg(test)]

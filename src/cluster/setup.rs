@@ -1,14 +1,13 @@
 //! Owns what a config of several nodes comes to here: the peers, the replicas of this node, and what clients are told at first.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 
 use hyperion_cluster::NodeId;
 use hyperion_cluster::config::{Config, CoreChoice, Node};
-use hyperion_cluster::placement::{Placement, Replicas, initial};
+use hyperion_cluster::placement::{Placement, initial};
 use hyperion_cluster::state::ClusterState;
-use hyperion_model::{CoreId, GroupId, PartitionId, PartitionMap};
+use hyperion_model::{CoreId, GroupId, PartitionMap};
 use hyperion_wire::peer::{Identity, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Secret};
 
 use super::view::{ClusterView, ViewNode, ViewPartition};
@@ -79,12 +78,6 @@ pub(crate) fn peers_in(config: &Config, own: &str) -> Result<PeerNodes, String> 
     Ok(PeerNodes { nodes, removed: removed.collect::<Result<_, String>>()? })
 }
 
-/// Partitions of which a node has no copy.
-pub(crate) fn elsewhere(placement: &Placement, node: u32) -> BTreeSet<PartitionId> {
-    let without = placement.partitions().filter(|(_, replicas)| !votes(replicas, node));
-    without.filter_map(|(number, _)| GroupId(number).partition()).collect()
-}
-
 /// The groups that have a replica on a core of a node, with their voters.
 pub(crate) fn groups_of(
     placement: &Placement,
@@ -96,15 +89,11 @@ pub(crate) fn groups_of(
     for (number, replicas) in placement.numbered() {
         let group = GroupId(number);
         let owner = group.partition().map_or(CoreId(0), |partition| map.owner(partition));
-        if owner == core && votes(replicas, node) {
+        if owner == core && replicas.voters.contains(&NodeId(node)) {
             groups.push((group, replicas.voters.iter().map(|node| u64::from(node.0)).collect()));
         }
     }
     groups
-}
-
-fn votes(replicas: &Replicas, node: u32) -> bool {
-    replicas.voters.contains(&NodeId(node))
 }
 
 fn parse(address: &str) -> Result<SocketAddr, String> {

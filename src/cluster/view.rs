@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use hyperion_cluster::NodeId;
+use hyperion_cluster::state::ClusterState;
 use hyperion_model::limits::SLOTS;
 use hyperion_model::{CoreId, PartitionId, PartitionMap};
 
@@ -55,6 +57,18 @@ impl ClusterView {
         let each = SLOTS / u16::try_from(self.partitions.len()).expect("at most 1024 partitions");
         let first = each * u16::try_from(partition).expect("at most 1024 partitions");
         (first, first + (each - 1))
+    }
+
+    /// Follows what the cluster holds: where copies are, and the epoch.
+    pub(crate) fn follow(&mut self, state: &ClusterState) {
+        let nodes = &self.nodes;
+        let index = |id: &NodeId| nodes.iter().position(|node| node.id == id.0);
+        for (partition, (_, replicas)) in
+            self.partitions.iter_mut().zip(state.placement().partitions())
+        {
+            partition.replicas = replicas.voters.iter().filter_map(index).collect();
+        }
+        self.epoch = state.config().epoch;
     }
 
     /// The partition that holds a slot.

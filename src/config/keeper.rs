@@ -149,10 +149,10 @@ impl Keeper {
             Compared::Child => {}
         }
         let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
-        self.take(proposed, &rest, By::Person)
+        self.take(proposed, &rest)
     }
 
-    /// Looks at a whole config without taking it: [`Keeper::adopt`] does when the cluster has agreed.
+    /// Looks at a whole config without taking it: [`Keeper::learn`] does when the cluster has agreed.
     ///
     /// Errors: [`Refused`].
     pub(crate) fn check(&self, bytes: &[u8]) -> Result<Checked, Refused> {
@@ -197,28 +197,13 @@ impl Keeper {
         Ok(Checked::Child(proposed))
     }
 
-    /// Takes a config that the cluster has agreed on, if it is the child of the current one; `None`: it is not, and nothing has
-    /// changed.
-    ///
-    /// Errors: [`Refused`]; the node must not go on with another config than the others have.
-    pub(crate) fn adopt(&mut self, bytes: &[u8]) -> Result<Option<Accepted>, Refused> {
-        let proposed =
-            parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
-        let current = self.current();
-        if !matches!(compare(&current.config, &current.hash, &proposed), Compared::Child) {
-            return Ok(None);
-        }
-        let rest = self.overrides.after_change(&current.config.settings, &proposed.settings);
-        self.take(proposed, &rest, By::Cluster).map(Some)
-    }
-
-    /// Takes what others say is agreed, however many configs it is ahead; `None`: nothing has changed. `keeps_bak`: what was in the file is
-    /// kept beside it.
+    /// Takes what the cluster holds, however many configs it is ahead; `None`: the config in force is the same. `keeps_bak`: what was in the
+    /// file is kept beside it.
     ///
     /// Errors: [`Refused`]; the node must not go on with another config than the others have.
     pub(crate) fn learn(
         &mut self,
-        state: ClusterState,
+        state: &ClusterState,
         keeps_bak: bool,
     ) -> Result<Option<Accepted>, Refused> {
         let (current, proposed) = (self.current(), state.config().clone());
@@ -262,7 +247,7 @@ impl Keeper {
         let rest = self.overrides.settle(seen, &mut settings, &current.config.settings);
         let mut proposed = current.next();
         proposed.settings = settings;
-        self.take(proposed, &rest, By::Person)
+        self.take(proposed, &rest)
     }
 
     /// Whether this very config was in force in the cluster.
@@ -284,20 +269,8 @@ impl Keeper {
     }
 
     /// Checks, writes and puts in force the child of the current config.
-    fn take(
-        &mut self,
-        proposed: Config,
-        overrides: &Overrides,
-        by: By,
-    ) -> Result<Accepted, Refused> {
-        let looked = self.look(&proposed, overrides, by)?;
-        let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
-        if let Some(agreed) = agreed.filter(|agreed| agreed.config() != &proposed) {
-            let mut state = agreed.as_ref().clone();
-            let command = state.set_command(proposed.clone(), None);
-            state.apply(&command);
-            self.write_agreed(state)?;
-        }
+    fn take(&mut self, proposed: Config, overrides: &Overrides) -> Result<Accepted, Refused> {
+        let looked = self.look(&proposed, overrides, By::Person)?;
         self.keep_earlier(&self.current().config)?;
         self.put_in_force(proposed, looked)
     }
@@ -327,8 +300,9 @@ impl Keeper {
     }
 
     /// Writes down what is agreed: before the file, so that after a crash between the two the file is an older one and no conflict.
-    fn write_agreed(&self, state: ClusterState) -> Result<(), Refused> {
-        self.member.as_ref().map_or(Ok(()), |member| self.written(member.agreed.set(state)))
+    fn write_agreed(&self, state: &ClusterState) -> Result<(), Refused> {
+        let member = self.member.as_ref();
+        member.map_or(Ok(()), |member| self.written(member.agreed.set(state.clone())))
     }
 
     fn written(&self, result: io::Result<()>) -> Result<(), Refused> {

@@ -2,7 +2,7 @@
 
 use hyperion_cluster::change::table::{Column, sort};
 use hyperion_cluster::change::{Author, Refusal, Stale, check_change};
-use hyperion_cluster::config::{Config, Problem, Usage, between};
+use hyperion_cluster::config::{Config, Mode, Problem, Usage, between};
 use hyperion_engine::Eviction;
 
 use super::keeper::{Keeper, Refused};
@@ -85,6 +85,10 @@ impl Keeper {
     ) -> Result<Vec<Problem>, Refused> {
         let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
         let Some(state) = agreed else { return Ok(refused) };
+        if Mode::of(proposed) == Some(Mode::Single) {
+            let text = "a cluster does not become a single node in this version";
+            return Ok(vec![Problem::at("/mode", text, "keep two nodes")]);
+        }
         let evictions: Vec<&str> = Eviction::ALL.iter().map(|eviction| eviction.name()).collect();
         let usage = Usage::default();
         match check_change(state.standing(&usage, &evictions), proposed, Author::Person) {

@@ -6,16 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
+use hyperion_cluster::change::{Refusal, Stale};
 use hyperion_cluster::state::ClusterState;
 use serde_json::json;
 
 use super::answer::Answer;
+use super::members;
 use super::side::Busy;
 use super::view::NodeView;
 use crate::config::{Accepted, Checked, Keeper, Problem, Refused, Settings};
 
 /// How long the cluster may take to agree on a config, and how often that is looked at.
 const AGREE_TIME: Duration = Duration::from_secs(5);
+const AGREE_AGAIN: Duration = Duration::from_millis(600);
 const AGREE_LOOK: Duration = Duration::from_millis(250);
 
 /// Why a change is not in force.
@@ -40,14 +43,18 @@ pub(crate) enum Job {
     Propose { body: Vec<u8>, request: tiny_http::Request, came: Instant },
     /// Change settings in place, and call back.
     Amend { change: Change, reply: Reply },
-    /// The cluster has agreed on this config.
-    Adopt { config: Vec<u8> },
-    /// Another node tells what was agreed; what was in the file may be kept beside it.
-    Learn { state: Box<ClusterState>, keeps_bak: bool },
+    /// The cluster holds this; what was in the file may be kept beside it.
+    Learn { state: Arc<ClusterState>, keeps_bak: bool },
+    /// What the leader of the cluster's config says of the one with this number: an HTTP status, and the refusal as JSON.
+    Judged { number: u64, status: u16, body: Vec<u8> },
+    /// Let a node leave, as the body says, and answer.
+    Remove { body: Vec<u8>, request: tiny_http::Request, came: Instant },
+    /// Tell what a whole config would move, and answer.
+    DryRun { body: Vec<u8>, request: tiny_http::Request },
 }
 
-/// Hands a config to the cluster, which agrees on it or not; `false`: nobody can take it now.
-pub(crate) type ToCluster = Box<dyn Fn(Vec<u8>) -> bool + Send>;
+/// Hands a config, with a number for the answer, to the cluster, which agrees on it or not; `false`: nobody can take it now.
+pub(crate) type ToCluster = Box<dyn Fn(u64, Vec<u8>) -> bool + Send>;
 
 /// Who waits for the cluster to agree.
 enum Asker {
@@ -57,10 +64,14 @@ enum Asker {
 
 /// A config that the cluster was given.
 struct Proposed {
+    number: u64,
     asker: Asker,
+    config: Vec<u8>,
     hash: String,
     epoch: u64,
     came: Instant,
+    /// When it was given to the cluster last.
+    given: Instant,
 }
 
 /// The way to hand changes in, for any thread.
@@ -68,19 +79,18 @@ struct Proposed {
 pub(crate) struct Jobs(pub(super) Sender<Job>);
 
 impl Jobs {
-    /// The cluster has agreed on a config.
+    /// What the cluster holds, as group 0 or another node tells.
     ///
     /// Errors: [`Busy`] when too much waits: nothing was taken.
-    pub(crate) fn adopt(&self, config: Vec<u8>) -> Result<(), Busy> {
-        self.0.try_send(Job::Adopt { config }).map_err(|_| Busy)
+    pub(crate) fn learn(&self, state: Arc<ClusterState>, keeps_bak: bool) -> Result<(), Busy> {
+        self.0.try_send(Job::Learn { state, keeps_bak }).map_err(|_| Busy)
     }
 
-    /// Another node tells what was agreed.
+    /// The leader of the cluster's config has judged one.
     ///
     /// Errors: [`Busy`] when too much waits: nothing was taken.
-    pub(crate) fn learn(&self, state: ClusterState, keeps_bak: bool) -> Result<(), Busy> {
-        let job = Job::Learn { state: Box::new(state), keeps_bak };
-        self.0.try_send(job).map_err(|_| Busy)
+    pub(crate) fn judged(&self, number: u64, status: u16, body: Vec<u8>) -> Result<(), Busy> {
+        self.0.try_send(Job::Judged { number, status, body }).map_err(|_| Busy)
     }
 
     /// Changes settings in place, as `CONFIG SET` does; `reply` is called once, on another thread.
@@ -107,6 +117,8 @@ pub(crate) struct Changer {
     /// Where a config goes that is not this node's alone.
     to_cluster: Option<ToCluster>,
     proposed: Vec<Proposed>,
+    /// Configs that were given to the cluster; the first one has number 1.
+    numbers: u64,
 }
 
 impl Changer {
@@ -119,24 +131,26 @@ impl Changer {
         to_cluster: Option<ToCluster>,
     ) -> Self {
         let proposed = Vec::new();
-        Self { keeper, view, answer_time, apply_owed: false, to_cluster, proposed }
+        Self { keeper, view, answer_time, apply_owed: false, to_cluster, proposed, numbers: 0 }
     }
 
     /// Works until the last sender is gone.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
+            self.ask_again();
+            self.give_up();
             let job = match jobs.recv_timeout(AGREE_LOOK) {
                 Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.give_up();
-                    continue;
-                }
+                Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             match job {
-                Job::Adopt { config } => self.adopt(|keeper| keeper.adopt(&config)),
-                Job::Learn { state, keeps_bak } => {
-                    self.adopt(|keeper| keeper.learn(*state, keeps_bak));
+                Job::Learn { state, keeps_bak } => self.learn(&state, keeps_bak),
+                Job::Judged { number, status, body } => self.judged(number, status, &body),
+                Job::Remove { body, request, came } => self.remove(&body, request, came),
+                Job::DryRun { body, request } => {
+                    let answer = self.dry_run(&body);
+                    let _ = request.respond(answer.into_response());
                 }
                 Job::Propose { body, request, came } if self.to_cluster.is_some() => {
                     let checked = self.keeper().check(&body);
@@ -176,9 +190,21 @@ impl Changer {
             Err(refused) => Err(ChangeError::Refused(refused)),
             Ok(Checked::Child(config)) => {
                 let bytes = config.to_text().into_bytes();
-                if self.to_cluster.as_ref().is_some_and(|to_cluster| to_cluster(bytes)) {
+                self.numbers += 1;
+                let number = self.numbers;
+                if self.to_cluster.as_ref().is_some_and(|give| give(number, bytes.clone())) {
                     let (hash, epoch) = (hyperion_cluster::config::hash(&config), config.epoch);
-                    self.proposed.push(Proposed { asker, hash, epoch, came });
+                    let given = Instant::now();
+                    let config = bytes;
+                    self.proposed.push(Proposed {
+                        number,
+                        asker,
+                        config,
+                        hash,
+                        epoch,
+                        came,
+                        given,
+                    });
                     return;
                 }
                 Err(ChangeError::NoMajority)
@@ -188,18 +214,18 @@ impl Changer {
     }
 
     /// Takes what the cluster has agreed on, and answers who waited for it.
-    fn adopt(&mut self, take: impl FnOnce(&mut Keeper) -> Result<Option<Accepted>, Refused>) {
-        let mut adopted = None;
+    fn learn(&mut self, state: &ClusterState, keeps_bak: bool) {
+        let mut learnt = None;
         let outcome = self.guarded(|keeper| {
-            adopted = take(keeper)?;
-            Ok(adopted.clone().unwrap_or_else(|| keeper.unchanged()))
+            learnt = keeper.learn(state, keeps_bak)?;
+            Ok(learnt.clone().unwrap_or_else(|| keeper.unchanged()))
         });
         if let Err(error) = &outcome {
             tracing::error!(
                 "the config that the cluster agreed on is not in force here: {error:?}"
             );
         }
-        let Some(accepted) = adopted else { return };
+        let Some(accepted) = learnt else { return };
         tracing::info!("the config of epoch {} is in force", accepted.config.epoch);
         let epoch = accepted.config.epoch;
         let keeper = Arc::clone(&self.keeper);
@@ -222,10 +248,70 @@ impl Changer {
         }
     }
 
+    /// Gives configs to the cluster again that it has not answered: its leader may have been another one, or none.
+    fn ask_again(&mut self) {
+        let Some(give) = &self.to_cluster else { return };
+        for waiting in &mut self.proposed {
+            if waiting.given.elapsed() > AGREE_AGAIN {
+                waiting.given = Instant::now();
+                let _ = give(waiting.number, waiting.config.clone());
+            }
+        }
+    }
+
+    /// The leader of the cluster's config refuses one, or says that it is in force already.
+    fn judged(&mut self, number: u64, status: u16, body: &[u8]) {
+        let Some(at) = self.proposed.iter().position(|it| it.number == number) else { return };
+        let outcome = if status == 200 {
+            let unchanged = self.keeper().unchanged();
+            if unchanged.hash != self.proposed[at].hash {
+                // It comes into force here as well, in a moment.
+                return;
+            }
+            Ok(unchanged)
+        } else {
+            match serde_json::from_slice(body) {
+                Ok(Refusal::Stale(Stale { epoch, hash, diff })) => {
+                    Err(ChangeError::Refused(Refused::Stale { epoch, hash, diff }))
+                }
+                Ok(Refusal::Invalid(problems)) => {
+                    Err(ChangeError::Refused(Refused::Invalid(problems)))
+                }
+                Err(error) => {
+                    tracing::error!("a judgement of the cluster's leader cannot be read: {error}");
+                    return;
+                }
+            }
+        };
+        answer_asker(self.proposed.swap_remove(at).asker, outcome);
+    }
+
     /// Answers those who have waited too long for the cluster.
     fn give_up(&mut self) {
         for waiting in self.proposed.extract_if(.., |it| it.came.elapsed() > AGREE_TIME) {
             answer_asker(waiting.asker, Err(ChangeError::NoMajority));
+        }
+    }
+
+    /// Lets a node leave.
+    fn remove(&mut self, body: &[u8], request: tiny_http::Request, came: Instant) {
+        let config = members::removal(body, (self.view.cluster)());
+        match config {
+            Ok(config) => {
+                let checked = self.keeper().check(config.to_text().as_bytes());
+                self.ask_cluster(checked, Asker::Http(request), came);
+            }
+            Err(answer) => drop(request.respond(answer.into_response())),
+        }
+    }
+
+    /// What a whole config would move.
+    fn dry_run(&self, body: &[u8]) -> Answer {
+        let checked = self.keeper().check(body);
+        match checked {
+            Ok(Checked::Child(config)) => members::dry_run(&config, (self.view.cluster)()),
+            Ok(Checked::Same(_)) => members::dry_run_of_nothing(),
+            Err(refused) => refused_answer(&refused),
         }
     }
 
@@ -304,7 +390,7 @@ fn accepted_answer(accepted: &Accepted) -> Answer {
     Answer::json(200, &body)
 }
 
-fn refused_answer(refused: &Refused) -> Answer {
+pub(super) fn refused_answer(refused: &Refused) -> Answer {
     match refused {
         Refused::Stale { epoch, hash, diff } => {
             let problem = Problem::at(

@@ -7,6 +7,7 @@ mod courier;
 mod front;
 mod head;
 mod limits;
+mod members;
 mod request;
 mod routes;
 mod server;

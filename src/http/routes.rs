@@ -5,16 +5,18 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::members::unknown_query;
 use super::view::NodeView;
 use crate::cluster::{Conflict, Status, Take};
 use crate::config::{Current, Problem, Published};
 
 /// The paths, each with its methods.
-const PATHS: [(&str, &str); 6] = [
+const PATHS: [(&str, &str); 7] = [
     ("/config", "GET, HEAD, POST"),
     ("/config/conflict", "GET, HEAD, POST"),
     ("/health", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
+    ("/nodes/remove", "POST"),
     ("/snapshot", "POST"),
     ("/status", "GET, HEAD"),
 ];
@@ -37,6 +39,10 @@ pub(crate) enum Outcome {
     Answer(Answer),
     /// Take the body as the next config.
     Propose,
+    /// Tell what the body as the next config would move.
+    DryRun,
+    /// Let the node leave that the body names.
+    Remove,
     /// Begin a snapshot; the body is to be empty.
     Snapshot,
     /// Take the body as the decision of a conflict.
@@ -64,19 +70,17 @@ pub(crate) fn route(call: Call<'_>, published: &Published, view: &NodeView) -> O
     let next = match (path, call.method, query) {
         (_, _, None | Some("")) => false,
         ("/config", "GET" | "HEAD", Some("next=1")) => true,
-        (_, _, Some(query)) => {
-            let problem = format!("{path} does not know the query {query:?}");
-            let hint = "leave it out; GET /config?next=1 is the only one there is";
-            return Outcome::Answer(Answer::error(400, &problem, hint));
-        }
+        ("/config", "POST", Some("dry_run=1")) => return Outcome::DryRun,
+        (_, _, Some(query)) => return Outcome::Answer(unknown_query(path, query)),
     };
     Outcome::Answer(match path {
-        "/config" if call.method == "POST" => match unsettled(view) {
+        "/config" | "/nodes/remove" if call.method == "POST" => match unsettled(view) {
             Some(sentence) => Answer::busy(
                 &sentence,
                 "send it to a node that serves, or again when this one does",
             ),
-            None => return Outcome::Propose,
+            None if path == "/config" => return Outcome::Propose,
+            None => return Outcome::Remove,
         },
         "/config" => config(&current, next),
         "/snapshot" => return Outcome::Snapshot,

@@ -145,12 +145,19 @@ impl Handler {
                 let Some(body) = read_body(&mut request) else { return };
                 respond(request, decide(&body, &self.view));
             }
-            Outcome::Propose => {
+            change @ (Outcome::Propose | Outcome::Remove | Outcome::DryRun) => {
                 let Some(body) = read_body(&mut request) else { return };
-                let job = Job::Propose { body, request, came: Instant::now() };
+                let came = Instant::now();
+                let job = match change {
+                    Outcome::Remove => Job::Remove { body, request, came },
+                    Outcome::DryRun => Job::DryRun { body, request },
+                    _ => Job::Propose { body, request, came },
+                };
                 if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
                     self.jobs.try_send(job)
-                    && let Job::Propose { request, .. } = job
+                    && let Job::Propose { request, .. }
+                    | Job::Remove { request, .. }
+                    | Job::DryRun { request, .. } = job
                 {
                     respond(
                         request,

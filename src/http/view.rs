@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cluster::Member;
+use crate::cluster::{Known, Member};
 use crate::config::Resolved;
 
 /// What the node shows to the HTTP side. Each is called on a thread of the HTTP side, may wait for
@@ -20,6 +20,8 @@ pub(crate) struct NodeView {
     pub(crate) healthy: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// The cluster that the node belongs to, where there are several.
     pub(crate) member: Option<Arc<Member>>,
+    /// What is known of the cluster; nothing where the node is alone.
+    pub(crate) cluster: Box<dyn Fn() -> Option<Known> + Send + Sync>,
     /// Hands a config to every core and returns when each has taken it; the error names who has
     /// not.
     pub(crate) apply: Apply,

@@ -248,7 +248,9 @@ impl NodeCore {
                     self.links[usize::from(to.0)].backlog.push_back(Mail::Engine(mail));
                 }
                 Effect::Finished { ticket, answer } => self.finished(io, ticket, answer),
-                Effect::Config { config } => self.config_agreed(&config),
+                Effect::Cluster { state } => self.cluster_changed(io, &state),
+                Effect::Hosted { partition, is_here } => self.hosted_changed(partition, is_here),
+                Effect::Stop { why } => die(&why),
                 Effect::Leader { partition, leader } => self.leader_news(partition, leader),
                 Effect::CloseFrom { position } => self.close_from(io, position),
             }

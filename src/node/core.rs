@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use hyperion_engine::{Effect, Engine, Leader, Mail as EngineMail, Outgoing, SnapshotMail, Ticket};
+use hyperion_cluster::state::ClusterState;
+use hyperion_engine::{
+    Effect, Engine, GroupReport, Leader, Mail as EngineMail, Outgoing, SnapshotMail, Ticket,
+};
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
 use hyperion_wire::Limits;
@@ -20,12 +23,13 @@ use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
 use super::links::Link;
+use super::members::Members;
 use super::rates::Rates;
 use super::serving::Unformed;
 use super::settling::Settling;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
-use crate::cluster::{ClusterView, Member};
+use crate::cluster::{ClusterBoard, ClusterView, Member};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
@@ -56,12 +60,18 @@ pub(crate) enum Mail {
     Raft(Vec<(GroupId, Box<RaftMessage>)>),
     /// What a peer tells of itself and of the config.
     Told(u32, Vec<u8>),
-    /// The node belongs to the cluster, and votes.
-    Votes,
+    /// The node belongs to the cluster, and votes; what there is to found.
+    Votes(Option<Arc<ClusterState>>),
     /// And serves.
-    Settled,
-    /// A config that another node was given.
-    Propose(Vec<u8>),
+    Settled(Option<Arc<ClusterState>>),
+    /// A config that another node was given, and its number there.
+    Propose(u32, u64, Vec<u8>),
+    /// The cluster holds this now.
+    Cluster(Arc<ClusterState>),
+    /// What leaders say of their groups.
+    Reports(Arc<Vec<GroupReport>>),
+    /// The sender has a replica of a partition, or has none any more.
+    Hosted(PartitionId, bool),
     /// A step of a snapshot of another node.
     Snapshot(Box<SnapshotMail>),
     /// Who leads a partition of the sender.
@@ -86,8 +96,8 @@ pub(crate) enum Note {
     Snapshot(SnapshotNote),
     /// A connection to a peer was made, or was not.
     Dialed(Dialed),
-    /// A config for the cluster to agree on.
-    Propose(Vec<u8>),
+    /// A config for the cluster to agree on, and its number for the answer.
+    Propose(u64, Vec<u8>),
     /// Finish what was begun and leave.
     Stop,
 }
@@ -104,6 +114,8 @@ pub(crate) struct Shared {
     pub(crate) postboxes: Postboxes<Note>,
     /// The config in force.
     pub(crate) published: Arc<Published>,
+    /// What is known of the cluster.
+    pub(crate) cluster: Arc<ClusterBoard>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
     /// The cluster that the node belongs to, where there are several.
@@ -145,14 +157,10 @@ pub(crate) struct NodeCore {
     pub(super) unformed: Option<Unformed>,
     /// The start is not settled: clients may not have data.
     pub(crate) is_unsettled: bool,
-    /// Times that another node was asked for a newer config.
-    pub(super) asked: usize,
-    /// The epoch of the config that was handed on last as told, and after how many of those times.
-    pub(super) handed_on: (u64, usize),
     /// The newest term of each partition without a copy here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
-    /// The epoch of the config that replicas get which lag too far behind.
-    pub(super) shown_epoch: u64,
+    /// What this core does about the cluster's members.
+    pub(super) members: Members,
     pub(super) outgoing: Vec<Outgoing>,
     /// Ticks of the groups since the last one of everything.
     pub(super) ticks: u32,
@@ -333,12 +341,15 @@ impl Core for NodeCore {
                 messages.into_iter().for_each(|(group, message)| self.step(group, *message));
             }
             Mail::Told(node, told) => self.told(io, node, told),
-            Mail::Votes => self.begin_groups(io),
-            Mail::Settled => {
-                self.begin_groups(io);
+            Mail::Votes(founding) => self.begin_groups(io, founding.as_deref()),
+            Mail::Settled(founding) => {
+                self.begin_groups(io, founding.as_deref());
                 self.is_unsettled = false;
             }
-            Mail::Propose(config) => self.propose_config(&config, false),
+            Mail::Propose(node, number, config) => self.propose(Some(node), number, &config),
+            Mail::Cluster(state) => self.follow_cluster(io, &state),
+            Mail::Reports(reports) => self.hear_reports(&reports),
+            Mail::Hosted(partition, is_here) => self.note_hosted(partition, is_here),
             Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
@@ -360,7 +371,7 @@ impl Core for NodeCore {
             Note::Amended(ticket, result) => self.config_amended(io, ticket, *result),
             Note::Snapshot(note) => self.snapshot_note(note),
             Note::Dialed(dialed) => self.peer_dialed(io, dialed),
-            Note::Propose(config) => self.propose_config(&config, true),
+            Note::Propose(number, config) => self.propose(None, number, &config),
             Note::Stop => self.stopping = true,
         }
     }

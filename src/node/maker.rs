@@ -19,6 +19,7 @@ use super::core::{Door, NodeCore, Shared};
 use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
+use super::members::Members;
 use super::open::{Data, Loaded, load, write_out};
 use super::serving::Unformed;
 use super::settling::Settling;
@@ -180,10 +181,8 @@ impl Maker {
                 .then(|| Settling::new(Arc::clone(&self.config))),
             is_unsettled: waiting.is_some(),
             unformed: waiting,
-            asked: 0,
-            handed_on: (0, 0),
             foreign_terms: Default::default(),
-            shown_epoch: 0,
+            members: Members::default(),
             outgoing: Vec::new(),
             ticks: 0,
             clients: Clients::default(),

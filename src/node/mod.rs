@@ -1,6 +1,5 @@
 //! One node: its cores, their files and mailboxes, and what they show to the side threads.
 
-mod agreeing;
 mod board;
 mod clients;
 mod commit;
@@ -10,10 +9,12 @@ mod figures;
 mod joining;
 mod links;
 mod maker;
+mod members;
 mod memory;
 mod metrics;
 mod migrate;
 mod open;
+mod proposing;
 mod rates;
 mod repair;
 mod replication;

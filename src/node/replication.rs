@@ -47,12 +47,16 @@ impl NodeCore {
             Message::ConfigPropose(it) => {
                 let config = it.config.into_owned();
                 if self.index == 0 {
-                    self.propose_config(&config, false);
+                    self.propose(Some(from), it.request, &config);
                 } else {
-                    self.links[0].backlog.push_back(Mail::Propose(config));
+                    self.links[0].backlog.push_back(Mail::Propose(from, it.request, config));
                 }
                 return;
             }
+            Message::ConfigProposed(it) => {
+                return self.judged(it.request, it.status, it.body.into_owned());
+            }
+            Message::GroupReports(it) => return self.take_reports(it),
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
@@ -294,6 +298,8 @@ impl NodeCore {
         let Some(view) = &mut self.view else { return };
         let view = Arc::make_mut(view);
         view.partitions[usize::from(partition.0)].leader = match leader {
+            // Until it is known who follows, clients come here and wait.
+            Leader::Changing => return,
             Leader::Nobody => None,
             Leader::Own => Some(view.own),
             Leader::Node(id) => view.nodes.iter().position(|node| node.id == id),

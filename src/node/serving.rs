@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hyperion_cluster::group::RecoveredGroup;
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{Engine, Replica, recovered};
+use hyperion_model::{CoreId, GroupId};
 use hyperion_runtime::process;
 use hyperion_store::RecoveredGroup as FoundGroup;
 
@@ -14,7 +15,7 @@ use super::Io;
 use super::commit::die;
 use super::core::{Mail, NodeCore};
 use super::settling::{Settling, refuse};
-use crate::cluster::{ClusterView, Member, Members, Status, elsewhere, groups_of, peers_in};
+use crate::cluster::{ClusterView, Member, Members, Status, groups_of, peers_in};
 
 /// The groups of a core, before the node is settled.
 #[derive(Debug)]
@@ -26,25 +27,41 @@ pub(crate) struct Unformed {
 }
 
 impl Unformed {
-    /// The groups begin: as the log has them, or as they are founded.
+    /// The groups begin as the log has them; `founding` is what the cluster was formed with, where those are founded that it does not have.
     ///
     /// Errors: a sentence.
-    fn begin(self, engine: &mut Engine, state: &ClusterState) -> Result<(), String> {
-        let Self { node, seed, mut found } = self;
-        let map = engine.map().clone();
+    fn begin(self, engine: &mut Engine, founding: Option<&ClusterState>) -> Result<(), String> {
+        let Self { node, seed, found } = self;
+        let (core, map) = (engine.core(), engine.map().clone());
+        let is_here = |group: GroupId| match group.partition() {
+            Some(partition) => partition.0 < map.partitions() && map.owner(partition) == core,
+            None => core == CoreId(0),
+        };
         let mut replicas = Vec::new();
-        for (group, voters) in groups_of(state.placement(), node, engine.core(), &map) {
-            let there = found.iter().position(|one| one.group == group);
-            let recovered = match there {
-                Some(at) => recovered(found.swap_remove(at))
-                    .ok_or_else(|| format!("the members of {group:?} are not legible"))?,
-                None => RecoveredGroup::founded(&voters, 1),
-            };
-            replicas.push(Replica { group, recovered });
+        for one in found.into_iter().filter(|one| is_here(one.group)) {
+            let group = one.group;
+            let replica =
+                recovered(one).ok_or_else(|| format!("the members of {group:?} are not legible"));
+            replicas.push(replica?);
         }
-        engine.set_elsewhere(elsewhere(state.placement(), node));
+        let mut begin = |group, recovered| {
+            if !engine.store().knows_group(group) {
+                replicas.push(Replica { group, recovered, held: Vec::new() });
+            }
+        };
+        if let Some(state) = founding {
+            for (group, voters) in groups_of(state.target(), node, core, &map) {
+                begin(group, RecoveredGroup::founded(&voters, 1));
+            }
+        }
+        let group = GroupId::METADATA;
+        if is_here(group) && !replicas.iter().any(|replica| replica.group == group) {
+            // Every node listens to group 0.
+            let recovered = RecoveredGroup::joining();
+            replicas.push(Replica { group, recovered, held: Vec::new() });
+        }
         let now_ns = process::boot_time_ns();
-        engine.replicate(node, seed, replicas, now_ns).map_err(|error| error.to_string())
+        engine.replicate(node, seed, replicas, founding, now_ns).map_err(|error| error.to_string())
     }
 }
 
@@ -65,10 +82,11 @@ impl NodeCore {
             start_anew("the config says otherwise where this node listens and runs");
         }
         tracing::info!("settled: the file is the cluster's config of epoch {epoch}");
+        let founding = member.founding();
         for link in self.links.iter_mut().skip(1) {
-            link.backlog.push_back(Mail::Settled);
+            link.backlog.push_back(Mail::Settled(founding.clone()));
         }
-        self.begin_groups(io);
+        self.begin_groups(io, founding.as_deref());
         self.is_unsettled = false;
         member.standing.set(Status::Serves);
     }
@@ -78,26 +96,35 @@ impl NodeCore {
         if self.unformed.is_none() {
             return;
         }
+        let founding = self.shared.member.as_ref().and_then(|member| member.founding());
         for link in self.links.iter_mut().skip(1) {
-            link.backlog.push_back(Mail::Votes);
+            link.backlog.push_back(Mail::Votes(founding.clone()));
         }
-        self.begin_groups(io);
+        self.begin_groups(io, founding.as_deref());
     }
 
     /// The node belongs to the cluster: the groups of this core begin.
-    pub(super) fn begin_groups(&mut self, io: &mut Io) {
-        let state = self.shared.member.as_ref().and_then(|member| member.agreed.get());
-        let (Some(unformed), Some(state)) = (self.unformed.take(), state) else { return };
+    pub(super) fn begin_groups(&mut self, io: &mut Io, founding: Option<&ClusterState>) {
+        let Some(unformed) = self.unformed.take() else { return };
         self.follow_nodes(io);
-        if let Err(sentence) = unformed.begin(&mut self.engine, &state) {
+        if let Err(sentence) = unformed.begin(&mut self.engine, founding) {
             die(&sentence);
         }
+    }
+
+    /// The newest that this core knows of the cluster: what group 0 holds, or what was agreed, which a start may have from others.
+    fn newest(&self) -> Option<Arc<ClusterState>> {
+        let agreed = self.shared.member.as_ref()?.agreed.get();
+        let held = self.members.state.clone();
+        let epoch = |state: &Arc<ClusterState>| state.config().epoch;
+        let is_held = held.as_ref().map(epoch) >= agreed.as_ref().map(epoch);
+        if is_held { held } else { agreed }
     }
 
     /// Takes the nodes that are agreed on: who is dialed, and what clients are told.
     pub(super) fn follow_nodes(&mut self, io: &mut Io) {
         let Some(member) = self.shared.member.clone() else { return };
-        let Some(state) = member.agreed.get() else { return };
+        let Some(state) = self.newest() else { return };
         match peers_in(state.config(), &member.uuid) {
             Ok(nodes) => self.follow_peers(io, nodes),
             Err(sentence) => {
@@ -105,11 +132,14 @@ impl NodeCore {
             }
         }
         let cores = self.config.cores.len();
-        // A config without this node is shown by nobody.
-        let view = ClusterView::of(state.config(), state.placement(), &member.uuid, cores);
-        if let (Ok(mut view), Some(earlier)) = (view, &self.view) {
-            view.carry_over(earlier);
-            self.view = Some(Arc::new(view));
+        let Some(earlier) = &mut self.view else { return };
+        match ClusterView::of(state.config(), state.placement(), &member.uuid, cores) {
+            Ok(mut view) => {
+                view.carry_over(earlier);
+                *earlier = Arc::new(view);
+            }
+            // A config without this node is shown by nobody: what it showed goes on.
+            Err(_) => Arc::make_mut(earlier).follow(&state),
         }
     }
 }

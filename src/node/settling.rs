@@ -12,6 +12,7 @@ use hyperion_engine::Eviction;
 use super::Io;
 use super::commit::die;
 use super::core::NodeCore;
+use super::proposing::ANNOUNCED;
 use super::serving::{keep, start_anew};
 use crate::cluster::{Conflict, Member, Members, Own, Report, Status, Take, Verdict, judge};
 use crate::config::{ConfigError, Resolved};
@@ -192,7 +193,7 @@ impl NodeCore {
             );
         }
         if let (true, Some(jobs)) = (settling.is_time(LOOKS_A_TAKE), &self.shared.jobs)
-            && jobs.learn(state.clone(), true).is_err()
+            && jobs.learn(Arc::new(state.clone()), true).is_err()
         {
             settling.looks_left = 0;
         }
@@ -228,7 +229,7 @@ impl NodeCore {
             let text = config.to_text();
             self.tell_all_to_propose(text.as_bytes());
             // It may be this node that leads the group by now.
-            self.propose_config(text.as_bytes(), false);
+            self.propose(None, ANNOUNCED, text.as_bytes());
         }
     }
 

@@ -20,7 +20,7 @@ use super::migrate::migrate;
 use super::open::{Data, Wanted};
 use super::ticking::GROUP_TICKS;
 use super::{metrics, repair, status};
-use crate::cluster::{Member, Setup};
+use crate::cluster::{ClusterBoard, Member, Setup};
 use crate::config::{self, Resolved, Storage};
 use crate::flags::Flags;
 use crate::http::{Bridge, HttpSide, NodeView, ToCluster};
@@ -79,15 +79,25 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         Arc::clone(&published),
     )
     .map_err(|error| NodeError::System { what: "starting a thread", error })?;
+    let cluster_board = Arc::new(ClusterBoard::default());
     let http = HttpSide::start(Bridge {
         data: data.as_ref().map(|_| flags.data.clone()),
         keeper: Arc::new(Mutex::new(keeper)),
-        view: view(&board, &postboxes, log, &published, &snapshots, member.as_ref(), started_ms),
+        view: view(
+            (&board, &cluster_board),
+            &postboxes,
+            log,
+            &published,
+            &snapshots,
+            member.as_ref(),
+            started_ms,
+        ),
         answered: answer_to(&postboxes),
         to_cluster: cluster.as_ref().map(|_| to_cluster(&postboxes)),
     })?;
     let shared = Arc::new(Shared {
         published: Arc::clone(&published),
+        cluster: cluster_board,
         config_path: keeper_path,
         data: flags.data.clone(),
         board,
@@ -259,7 +269,7 @@ fn say_promises(config: &Resolved, data: Option<&Data>, flags: &Flags) {
 }
 
 fn view(
-    board: &Arc<Board>,
+    (board, cluster): (&Arc<Board>, &Arc<ClusterBoard>),
     postboxes: &Postboxes<Note>,
     log: &LogControl,
     published: &Arc<config::Published>,
@@ -267,6 +277,7 @@ fn view(
     member: Option<&Arc<Member>>,
     started_ms: u64,
 ) -> NodeView {
+    let (in_cluster_status, of_cluster) = (Arc::clone(cluster), Arc::clone(cluster));
     let [in_status, in_metrics, to_begin] = [0; 3].map(|_| Arc::clone(snapshots));
     let (for_status, for_metrics, for_health) =
         (Arc::clone(board), Arc::clone(board), Arc::clone(board));
@@ -276,6 +287,9 @@ fn view(
         status: Box::new(move || {
             let mut page = status::status(&for_status.read(), &status_config.get(), started_ms);
             page["snapshot"] = in_status.status();
+            if let Some(known) = in_cluster_status.get() {
+                page["cluster"] = known.progress();
+            }
             page
         }),
         metrics: Box::new(move || {
@@ -292,6 +306,7 @@ fn view(
                 Err(format!("core {core} has shown nothing for {HEALTHY_MS} ms"))
             })
         }),
+        cluster: Box::new(move || of_cluster.get()),
         apply: Box::new(move |config| {
             log.set(config.settings().log_level);
             let (taken, answers) = mpsc::channel();
@@ -315,7 +330,7 @@ fn view(
 
 fn to_cluster(postboxes: &Postboxes<Note>) -> ToCluster {
     let postbox = postboxes.to(0);
-    Box::new(move |config| postbox.post(Note::Propose(config)).is_ok())
+    Box::new(move |number, config| postbox.post(Note::Propose(number, config)).is_ok())
 }
 
 fn answer_to(postboxes: &Postboxes<Note>) -> Arc<dyn Fn(u64, Vec<u8>) + Send + Sync> {

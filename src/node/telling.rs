@@ -7,35 +7,22 @@ use hyperion_wire::peer::{Body, ConfigCurrent, ConfigFetch, ConfigPropose, Refus
 
 use super::Io;
 use super::core::{Mail, NodeCore};
-use super::settling::LOOKS_A_TAKE;
+use super::proposing::ANNOUNCED;
 use crate::cluster::Report;
 use crate::peers::Peers;
 
 impl NodeCore {
-    /// Every tenth of a second: asks all nodes until this one serves, then one voter after the other for a newer config.
+    /// Every tenth of a second until this node serves: asks all nodes what they have. Later group 0 tells.
     pub(super) fn ask_around(&mut self, io: &mut Io) {
         if self.index != 0 {
             return;
         }
-        let Some(settling) = &mut self.settling else { return self.ask_one() };
+        let Some(settling) = &mut self.settling else { return };
         settling.count_look();
         let Some(peers) = &mut self.peers else { return };
         let nodes: Vec<u32> = peers.nodes().collect();
         nodes.into_iter().for_each(|node| ask(peers, node));
         self.settle(io);
-    }
-
-    fn ask_one(&mut self) {
-        let Some(state) = self.shared.member.as_ref().and_then(|member| member.agreed.get()) else {
-            return;
-        };
-        let Some(peers) = &mut self.peers else { return };
-        let Some(meta) = state.placement().group(0) else { return };
-        self.asked += 1;
-        let node = meta.voters[self.asked % meta.voters.len().max(1)].0;
-        peers.queue(node, |out| {
-            let _ = ConfigFetch { request: 0, epoch_min: state.config().epoch + 1 }.encode(out);
-        });
     }
 
     /// A peer asks for the config, on this link. A link that is busy is not answered: the peer asks again.
@@ -75,28 +62,13 @@ impl NodeCore {
             return self.links[0].backlog.push_back(Mail::Told(from, bytes));
         }
         let Ok(report) = serde_json::from_slice::<Report>(&bytes) else { return };
-        if let Some(settling) = &mut self.settling {
-            // What it may have said against this node is over.
-            settling.foreign.remove(&from);
-            settling.removed.remove(&from);
-            settling.tellers.insert(from, report.mark.uuid.clone());
-            settling.reports.insert(report.mark.uuid.clone(), report);
-            return self.settle(io);
-        }
-        let Some(member) = &self.shared.member else { return };
-        let (Some(agreed), Some(told)) = (member.agreed.get(), report.state) else { return };
-        let theirs = told.config();
-        let is_newer = theirs.epoch > agreed.config().epoch;
-        // A node that was removed has nothing to follow.
-        let is_named = theirs.nodes.iter().any(|node| node.uuid == member.uuid);
-        let (epoch, asked) = self.handed_on;
-        let is_under_way = epoch == theirs.epoch && self.asked - asked < LOOKS_A_TAKE as usize;
-        if is_newer && is_named && !is_under_way && theirs.cluster_id == agreed.config().cluster_id
-        {
-            self.handed_on = (theirs.epoch, self.asked);
-            // Where too much waits, it is told again.
-            let _ = self.shared.jobs.as_ref().map(|jobs| jobs.learn(*told, false));
-        }
+        let Some(settling) = &mut self.settling else { return };
+        // What it may have said against this node is over.
+        settling.foreign.remove(&from);
+        settling.removed.remove(&from);
+        settling.tellers.insert(from, report.mark.uuid.clone());
+        settling.reports.insert(report.mark.uuid.clone(), report);
+        self.settle(io);
     }
 
     /// A node is reached: it is asked at once.
@@ -116,10 +88,14 @@ impl NodeCore {
 
     /// A node will not speak to this one.
     pub(super) fn refused_by(&mut self, node: u32, code: u8) {
-        let Some(settling) = &mut self.settling else { return };
-        match RefusalCode::of(code) {
-            Some(RefusalCode::OtherCluster) => drop(settling.foreign.insert(node)),
-            Some(RefusalCode::Removed) => drop(settling.removed.insert(node)),
+        match (RefusalCode::of(code), &mut self.settling) {
+            (Some(RefusalCode::OtherCluster), Some(settling)) => {
+                settling.foreign.insert(node);
+            }
+            (Some(RefusalCode::Removed), Some(settling)) => {
+                settling.removed.insert(node);
+            }
+            (Some(RefusalCode::Removed), None) => self.told_removed(node),
             _ => {}
         }
     }
@@ -130,6 +106,7 @@ impl NodeCore {
     pub(crate) fn take_announced(
         &mut self,
         connection: ConnectionId,
+        from: u32,
         config: &[u8],
     ) -> Result<(), String> {
         let uuid = self.peers.as_ref().and_then(|peers| peers.uuid_text(connection));
@@ -148,9 +125,9 @@ impl NodeCore {
             );
         }
         if self.index == 0 {
-            self.propose_config(config, false);
+            self.propose(Some(from), ANNOUNCED, config);
         } else {
-            self.links[0].backlog.push_back(Mail::Propose(config.to_vec()));
+            self.links[0].backlog.push_back(Mail::Propose(from, ANNOUNCED, config.to_vec()));
         }
         Ok(())
     }
@@ -160,7 +137,7 @@ impl NodeCore {
         let Some(peers) = &mut self.peers else { return };
         let nodes: Vec<u32> = peers.nodes().collect();
         for node in nodes {
-            let propose = ConfigPropose { request: 0, config: config.into() };
+            let propose = ConfigPropose { request: ANNOUNCED, config: config.into() };
             peers.queue(node, |out| {
                 let _ = propose.encode(out);
             });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use hyperion_cluster::config::Size;
 use hyperion_engine::{Durability, Settings};
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN};
@@ -13,12 +14,15 @@ use super::Io;
 use super::core::{Mail, NodeCore};
 use super::figures::{Baseline, CoreFigures, Counters};
 use super::rates::{Rate, Rates};
+use crate::cluster::MOVE_BYTES_A_SECOND;
 use crate::config::{Durability as ConfigDurability, Resolved};
 use crate::front::Client;
 use crate::front::client::Hold;
 
 /// Ticks of the groups, of 10 ms, between those of everything else.
 pub(super) const GROUP_TICKS: u32 = 10;
+/// Ticks of the groups between two looks at where their replicas should be.
+const RECONCILE_TICKS: u32 = 5;
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
 /// The engine's settings out of the node's.
@@ -36,6 +40,12 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
     }
 }
 
+/// What one core may send in a second for moves.
+pub(super) fn send_bytes_a_second(config: &Resolved) -> u64 {
+    let told = config.settings().moves.bytes_a_second.as_ref().map(Size::bytes);
+    told.unwrap_or(MOVE_BYTES_A_SECOND) / config.cores.len().max(1) as u64
+}
+
 impl NodeCore {
     // ---- ticks
 
@@ -51,13 +61,16 @@ impl NodeCore {
             self.retry_held(io);
         }
         self.ticks += 1;
+        if self.ticks.is_multiple_of(RECONCILE_TICKS) {
+            self.engine.reconcile();
+        }
         let is_time = self.ticks >= GROUP_TICKS;
         if is_time {
             self.ticks = 0;
             self.end_late_forwarded(io);
             self.ask_around(io);
             self.tell_leaders();
-            self.show_config();
+            self.tend_members();
         }
         is_time
     }
@@ -177,6 +190,7 @@ impl NodeCore {
     /// Takes a config.
     pub(super) fn apply_config(&mut self, config: Arc<Resolved>) {
         self.engine.apply(engine_settings(&config));
+        self.engine.set_send_bytes_a_second(send_bytes_a_second(&config));
         self.limits.bulk_bytes_max = config.value_bytes_max;
         let had_password = self.config.password.is_some();
         self.config = config;

@@ -328,7 +328,7 @@ impl NodeCore {
             Message::Pong(_) => {}
             Message::ConfigFetch(fetch) => self.answer_fetch(io, connection, fetch),
             Message::ConfigPropose(propose) if peers.is_stranger(connection) => {
-                if let Err(why) = self.take_announced(connection, &propose.config) {
+                if let Err(why) = self.take_announced(connection, from, &propose.config) {
                     self.refuse_peer(io, connection, RefusalCode::NotInConfig, &why);
                 }
             }

@@ -18,7 +18,7 @@ use super::client::{Client, command, show, words};
 use super::harness::{
     Folder, PATIENCE, PAUSE, START_TRIES, address, cpus, free_ports, put, read_log, wait_for,
 };
-use super::http_call::try_get;
+use super::http_call::{get, try_get};
 
 /// Times that a client is sent on before it gives up.
 const HOPS_MAX: u32 = 8;
@@ -126,10 +126,11 @@ impl Cluster {
 
     // ---- the processes
 
-    /// Starts all nodes and waits until every slot is served.
+    /// Starts all nodes and waits until every slot is served by who is to serve it.
     pub(crate) fn start(mut self) -> Self {
         self.start_unserved();
         self.wait_served();
+        self.wait_led();
         self
     }
 
@@ -323,6 +324,16 @@ impl Cluster {
                 let info = Client::try_tcp(self.resp(node))
                     .and_then(|mut client| client.try_ask("CLUSTER INFO"));
                 info.is_ok_and(|info| info.contains("cluster_state:ok"))
+            });
+        }
+    }
+
+    /// Waits until every node says that no lead is to go over to another node.
+    pub(crate) fn wait_led(&self) {
+        for node in self.numbers() {
+            wait_for("leads where they should be", || {
+                let status = get(self.http(node), "/status").json();
+                status["cluster"]["leads_to_move"] == json!(0)
             });
         }
     }

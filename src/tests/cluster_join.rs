@@ -6,6 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::cluster_harness::Cluster;
+use super::cluster_members::wait_settled;
 use super::harness::{put, wait_for};
 use super::http_call::{Answer, get, post};
 
@@ -208,21 +209,12 @@ fn a_node_that_was_removed_is_not_spoken_to() {
     cluster.start_only(&[4]);
     wait_epoch(&cluster, 2);
     is_one_of_four(&mut cluster);
+    wait_settled(&cluster, &[1, 2, 3, 4], 2);
     // It is there yet when the others part with it.
-    let mut next = get(cluster.http(1), "/config?next=1").json();
-    put(&mut next, "/nodes/3/leaving", json!("dead"));
-    let answer = post(cluster.http(1), "/config", &next.to_string());
+    let answer = post(cluster.http(1), "/nodes/remove", r#"{"node": "n4"}"#);
     assert_eq!(answer.status, 200, "{answer:?}");
-    wait_for("the end of the removal", || {
-        let mut next = get(cluster.http(1), "/config?next=1").json();
-        let is_removed = next["removed"] == json!([entry["uuid"]]);
-        if !is_removed {
-            next["nodes"].as_array_mut().expect("a list").pop();
-            next["removed"] = json!([entry["uuid"]]);
-            post(cluster.http(1), "/config", &next.to_string());
-        }
-        is_removed
-    });
+    wait_settled(&cluster, &[1, 2, 3], 4);
+    wait_for("the fourth that knows", || cluster.log(4).contains("was removed from the cluster"));
     let mut next = get(cluster.http(1), "/config?next=1").json();
     for node in 1..=3 {
         wait_for("three nodes", || {

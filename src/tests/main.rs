@@ -9,6 +9,7 @@ mod cluster_config;
 mod cluster_faults;
 mod cluster_harness;
 mod cluster_join;
+mod cluster_members;
 mod cluster_peers;
 mod cluster_plain;
 mod cluster_start;

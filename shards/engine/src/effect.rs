@@ -2,7 +2,9 @@
 
 use crate::command::{Gather, Part};
 use crate::serving::Leader;
+use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId};
+use std::sync::Arc;
 
 /// Names the client of a command that is answered later. The engine only hands it back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,10 +34,22 @@ pub enum Effect {
         /// Who.
         leader: Leader,
     },
-    /// All nodes have agreed on this config, or on one before it: it counts if it is the child of the one in force.
-    Config {
-        /// As it was proposed.
-        config: Vec<u8>,
+    /// The cluster holds this from now on: the config in force, where replicas are and where they should be.
+    Cluster {
+        /// All of it.
+        state: Arc<ClusterState>,
+    },
+    /// This core has a replica of a partition from now on, or has none any more: tell all cores of the node.
+    Hosted {
+        /// The partition.
+        partition: PartitionId,
+        /// Whether it is here.
+        is_here: bool,
+    },
+    /// The node must not go on.
+    Stop {
+        /// Why, as a sentence.
+        why: String,
     },
     /// What this position and later ones of the log hold may never take effect: clients whose answers wait for them must not be
     /// answered, and their connections end.

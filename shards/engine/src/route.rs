@@ -89,7 +89,8 @@ impl Engine {
         if request.slot.is_none() && slots.any(|other| self.map.partition_of(other) != partition) {
             return Some(Route::CrossSlot);
         }
-        (!serving.serves(partition, request.from_replica)).then_some(Route::Elsewhere { slot })
+        let is_here = serving.serves(partition, request.from_replica) || serving.awaits(partition);
+        (!is_here).then_some(Route::Elsewhere { slot })
     }
 
     /// The slot of a command's keys, where partitions are replicated: all of them lie in its partition.

@@ -8,6 +8,8 @@ pub enum Leader {
     /// Nobody, as far as this node knows.
     #[default]
     Nobody,
+    /// Somebody soon: commands wait for that here, for a while.
+    Changing,
     /// This node.
     Own,
     /// That node, by its number in the config.
@@ -21,12 +23,18 @@ pub(crate) struct Serving {
     leaders: Vec<Leader>,
     /// By partition: this node has a copy that may answer reads of who takes older answers.
     copies: Vec<bool>,
+    /// Partitions of this core whose leader changes, and since when.
+    changing: Vec<(PartitionId, u64)>,
 }
 
 impl Serving {
     pub(crate) fn new(partitions: u16) -> Self {
         let partitions = usize::from(partitions);
-        Self { leaders: vec![Leader::Nobody; partitions], copies: vec![false; partitions] }
+        Self {
+            leaders: vec![Leader::Nobody; partitions],
+            copies: vec![false; partitions],
+            changing: Vec::new(),
+        }
     }
 
     pub(crate) fn leader(&self, partition: PartitionId) -> Leader {
@@ -37,6 +45,30 @@ impl Serving {
     pub(crate) fn set_leader(&mut self, partition: PartitionId, leader: Leader) -> bool {
         let place = &mut self.leaders[usize::from(partition.0)];
         std::mem::replace(place, leader) != leader
+    }
+
+    /// The leader of a partition changes from `now_ns` on, unless it did before.
+    pub(crate) fn set_changing(&mut self, partition: PartitionId, now_ns: u64) {
+        if !self.changing.iter().any(|(other, _)| *other == partition) {
+            self.changing.push((partition, now_ns));
+        }
+    }
+
+    /// Partitions whose leader has been changing since before `since_ns`; they are told once. Those that have a leader are forgotten.
+    pub(crate) fn overdue(&mut self, since_ns: u64) -> Vec<PartitionId> {
+        let leaders = &self.leaders;
+        self.changing.retain(|(it, _)| leaders[usize::from(it.0)] == Leader::Changing);
+        self.changing.extract_if(.., |(_, at_ns)| *at_ns < since_ns).map(|(it, _)| it).collect()
+    }
+
+    /// Whether a command about the partition waits here for its next leader.
+    pub(crate) fn awaits(&self, partition: PartitionId) -> bool {
+        self.leader(partition) == Leader::Changing
+    }
+
+    /// Whether this node has a copy that may answer reads of who takes older answers.
+    pub(crate) fn has_copy(&self, partition: PartitionId) -> bool {
+        self.copies[usize::from(partition.0)]
     }
 
     pub(crate) fn set_copy(&mut self, partition: PartitionId, has: bool) {

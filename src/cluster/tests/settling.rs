@@ -6,8 +6,10 @@ use hyperion_cluster::config::{Config, Durability, Node, Settings};
 use hyperion_cluster::start::Start;
 use hyperion_cluster::state::ClusterState;
 
+use crate::cluster::Member;
 use crate::cluster::formation::{Mark, Members};
 use crate::cluster::settling::{Own, Report, Verdict, judge};
+use crate::config::tests::Folder;
 
 fn uuid(number: u32) -> String {
     format!("0000000{number}-bbbb-4ccc-8ddd-eeeeeeeeeeee")
@@ -147,4 +149,30 @@ fn a_newcomer_asks_a_majority_too_and_belongs_to_the_cluster_once_it_is_named() 
     let said = reports([one, of_cluster(2, &members, &with)]);
     let verdict = judge(own, &said);
     assert!(matches!(verdict, Verdict::Row(Start::Serve, Some(_))), "{verdict:?}");
+}
+
+#[test]
+fn groups_are_founded_once_and_by_those_that_were_there() {
+    let folder = Folder::new();
+    let member = Member::open(folder.path(), &uuid(1), 0x1).expect("a folder");
+    let state = formed(3);
+    assert_eq!(member.founding(), None, "nothing is formed");
+    let mut with = members(3);
+    let own = member.formation().mark().incarnation.clone();
+    with.insert(uuid(1), own);
+    member.agreed.set(state.clone()).expect("written");
+    member.formation().join(with.clone()).expect("written");
+    assert_eq!(member.founding().as_deref(), Some(&state));
+    // A start finds it again, until a config has followed the first one.
+    let member = Member::open(folder.path(), &uuid(1), 0x2).expect("a folder");
+    assert_eq!(member.founding().as_deref(), Some(&state));
+    member.agreed.set(later(&state)).expect("written");
+    assert_eq!(member.founding(), None, "group 0 places them");
+
+    // One that came later was not there.
+    let folder = Folder::new();
+    let member = Member::open(folder.path(), &uuid(4), 0x3).expect("a folder");
+    member.agreed.set(state).expect("written");
+    member.formation().join(with).expect("written");
+    assert_eq!(member.founding(), None);
 }

@@ -42,9 +42,16 @@ fn later(state: &ClusterState, intervals: &[u32]) -> ClusterState {
     for &interval in intervals {
         let mut next = state.config().next();
         next.settings.sync_interval_ms = interval;
-        let command = state.set_command(next, None);
-        state.apply(&command);
+        state = with(&state, next);
     }
+    state
+}
+
+/// What is agreed, and the next config.
+fn with(state: &ClusterState, next: Config) -> ClusterState {
+    let mut state = state.clone();
+    let command = state.set_command(next, None);
+    state.apply(&command);
     state
 }
 
@@ -57,15 +64,15 @@ fn what_is_learnt_replaces_the_file_however_far_it_is_ahead() {
     member.agreed.set(formed.clone()).expect("written");
     let newest = later(&formed, &[7, 8, 9]);
 
-    let accepted = keeper.learn(newest.clone(), false).expect("it fits").expect("it is new");
+    let accepted = keeper.learn(&newest, false).expect("it fits").expect("it is new");
     assert_eq!(accepted.changed_live, ["/epoch", "/settings/sync_interval_ms"]);
     assert_eq!(&load(&path).expect("written"), newest.config());
     assert_eq!(agreed_in(folder.path()).expect("written"), Some(newest.clone()));
     assert_eq!(load(&folder.file("config.1.json")).expect("kept"), first);
     assert!(!folder.file("config.json.bak").exists());
     // Once more, and an older one: nothing.
-    assert!(keeper.learn(newest.clone(), false).expect("it fits").is_none());
-    assert!(keeper.learn(later(&formed, &[7]), false).expect("it fits").is_none());
+    assert!(keeper.learn(&newest, false).expect("it fits").is_none());
+    assert!(keeper.learn(&later(&formed, &[7]), false).expect("it fits").is_none());
     assert_eq!(keeper.current().hash, newest.hash());
     assert!(keeper.was_in_force(2, later(&formed, &[7]).hash()));
     assert!(!keeper.was_in_force(2, later(&formed, &[8]).hash()));
@@ -74,7 +81,7 @@ fn what_is_learnt_replaces_the_file_however_far_it_is_ahead() {
     let mut edited = newest.config().clone();
     edited.settings.sync_interval_ms = 99;
     let (mut keeper, _) = keeper_at(&path, folder.path(), &edited);
-    keeper.learn(newest.clone(), true).expect("it fits").expect("it is new");
+    keeper.learn(&newest, true).expect("it fits").expect("it is new");
     assert_eq!(load(&folder.file("config.json.bak")).expect("kept"), edited);
     assert_eq!(&load(&path).expect("written"), newest.config());
     assert!(!folder.file("config.4.json").exists(), "it was never in force");
@@ -90,13 +97,13 @@ fn what_is_agreed_is_written_before_the_file() {
     // The file cannot be written: a folder stands where the new one is made.
     fs::create_dir_all(folder.file(".config.json.new")).expect("the folder is ours");
     let next = later(&formed, &[7]);
-    let refused = keeper.adopt(next.config().to_text().as_bytes());
+    let refused = keeper.learn(&next, false);
     assert!(matches!(refused, Err(Refused::NotWritable { .. })), "{refused:?}");
     assert_eq!(agreed_in(folder.path()).expect("written"), Some(next.clone()));
     assert_eq!(load(&path).expect("as before"), first);
     // With room again, the same is taken.
     fs::remove_dir(folder.file(".config.json.new")).expect("the folder is ours");
-    keeper.learn(next.clone(), false).expect("it fits").expect("it is new");
+    keeper.learn(&next, false).expect("it fits").expect("it is new");
     assert_eq!(&load(&path).expect("written"), next.config());
 }
 
@@ -109,12 +116,13 @@ fn a_node_may_be_renamed_and_not_forgotten() {
     member.agreed.set(formed.clone()).expect("written");
     let mut next = formed.config().next();
     "c".clone_into(&mut next.nodes[1].name);
-    let accepted = keeper.adopt(next.to_text().as_bytes()).expect("it fits").expect("a child");
+    let next = with(&formed, next);
+    let accepted = keeper.learn(&next, false).expect("it fits").expect("it is new");
     assert_eq!(accepted.resolved.node().name, "c");
     assert_eq!(accepted.resolved.resp.port(), 8379, "it is the same node");
     let mut gone = keeper.current().next();
     gone.nodes.pop();
     "single".clone_into(&mut gone.mode);
-    let refused = keeper.adopt(gone.to_text().as_bytes()).expect_err("it is not there");
+    let refused = keeper.learn(&with(&next, gone), false).expect_err("it is not there");
     assert!(matches!(refused, Refused::Invalid(_)), "{refused:?}");
 }

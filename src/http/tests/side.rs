@@ -62,6 +62,7 @@ impl Node {
         let released = Arc::clone(&release);
         let view = NodeView {
             member: None,
+            cluster: Box::new(|| None),
             status: Box::new(move || {
                 while !released.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(5));

@@ -52,11 +52,13 @@ pub enum Kind {
     Pong = 81,
     /// A piece of a body that is too long for one frame.
     Part = 96,
+    /// Where the replicas of groups are that the sender leads.
+    GroupReports = 97,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -79,6 +81,7 @@ impl Kind {
         Self::Ping,
         Self::Pong,
         Self::Part,
+        Self::GroupReports,
     ];
 
     /// The kind with this number.

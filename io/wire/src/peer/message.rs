@@ -12,6 +12,7 @@ use super::part::Part;
 use super::ping::{Ping, Pong};
 use super::raft::RaftMessages;
 use super::refusal::Refused;
+use super::report::GroupReports;
 use super::snapshot::{SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd};
 
 macro_rules! messages {
@@ -89,4 +90,5 @@ messages! {
     Ping(Ping),
     Pong(Pong),
     Part(Part<'a>),
+    GroupReports(GroupReports),
 }

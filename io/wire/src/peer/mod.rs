@@ -20,6 +20,7 @@ mod proof;
 mod raft;
 mod raft_snapshot;
 mod refusal;
+mod report;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -43,4 +44,5 @@ pub use proof::{Secret, SecretTooShort};
 pub use raft::{RaftEntry, RaftMessage, RaftMessages};
 pub use raft_snapshot::{ConfState, RaftSnapshot};
 pub use refusal::{HandshakeError, RefusalCode, Refused};
+pub use report::{GroupReport, GroupReports};
 pub use snapshot::{SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd};

@@ -1,5 +1,7 @@
 //! Owns the rules of one change: all that is wrong with it at once, or what it does.
 
+use serde::{Deserialize, Serialize};
+
 use crate::NodeId;
 use crate::config::{Config, Mode, Problem, Usage, between, lints, problems};
 use crate::placement::Placement;
@@ -54,7 +56,8 @@ pub struct Effects {
 }
 
 /// Why a change is not made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// It was made from another config.
     Stale(Stale),

@@ -75,6 +75,12 @@ impl Conf {
     /// What [`Self::encode`] wrote; `None` when it is anything else.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (conf, rest) = Self::decode_first(bytes)?;
+        rest.is_empty().then_some(conf)
+    }
+
+    /// What [`Self::encode`] wrote, and the bytes behind it.
+    pub(super) fn decode_first(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (index, mut rest) = bytes.split_first_chunk()?;
         let mut conf = Self { index: u64::from_le_bytes(*index), ..Self::default() };
         for list in [
@@ -92,7 +98,7 @@ impl Conf {
             list.extend(nodes.as_chunks().0.iter().map(|node| u64::from_le_bytes(*node)));
             rest = after;
         }
-        rest.is_empty().then_some(conf)
+        Some((conf, rest))
     }
 
     pub(super) fn from_raft(index: u64, state: &ConfState) -> Self {

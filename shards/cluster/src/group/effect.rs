@@ -39,13 +39,14 @@ impl GroupState {
         bytes
     }
 
-    /// What [`Self::encode_members`] wrote; `None` when it is anything else.
+    /// What [`Self::encode_members`] wrote, and the bytes behind it, which are the caller's; `None` when it is anything else.
     #[must_use]
-    pub fn decode_members(bytes: &[u8]) -> Option<(Position, Conf)> {
+    pub fn decode_members(bytes: &[u8]) -> Option<(Position, Conf, &[u8])> {
         let (index, rest) = bytes.split_first_chunk()?;
         let (term, rest) = rest.split_first_chunk()?;
         let floor = Position { index: u64::from_le_bytes(*index), term: u64::from_le_bytes(*term) };
-        Some((floor, Conf::decode(rest)?))
+        let (conf, rest) = Conf::decode_first(rest)?;
+        Some((floor, conf, rest))
     }
 }
 

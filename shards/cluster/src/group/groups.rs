@@ -299,6 +299,39 @@ impl Groups {
         u32::try_from(has.count()).ok()
     }
 
+    /// Whether `node` lacks little of a group that this replica leads, and was heard of lately: the lead may begin to go over.
+    #[must_use]
+    pub fn may_lead(&self, id: GroupId, node: u64) -> bool {
+        self.get(id).is_some_and(|group| group.is_heard(node) && group.is_caught_up(node))
+    }
+
+    /// Whether `node` has all entries of a group that this replica leads, and was heard of lately: it may take the lead over at once, or go.
+    #[must_use]
+    pub fn has_all(&self, id: GroupId, node: u64) -> bool {
+        self.get(id).is_some_and(|group| group.has_all(node))
+    }
+
+    /// Whether this replica leads a group and takes proposals, but for a handover or a full queue.
+    #[must_use]
+    pub fn serves(&self, id: GroupId) -> bool {
+        self.get(id).is_some_and(|group| group.check_serving().is_ok())
+    }
+
+    /// The current term of a group.
+    #[must_use]
+    pub fn term(&self, id: GroupId) -> u64 {
+        self.get(id).map_or(0, |group| group.raw.raft.term)
+    }
+
+    /// Gives the lead up, to be elected anew in another term: after a handover that came to nothing, leases are not to be had in this one.
+    pub fn step_down(&mut self, id: GroupId) {
+        let now_ns = self.now_ns;
+        if let Some(group) = self.group(id) {
+            group.step_down(now_ns);
+            self.mark(id);
+        }
+    }
+
     /// Node id of a group's leader, as far as known here.
     #[must_use]
     pub fn leader(&self, id: GroupId) -> Option<u64> {

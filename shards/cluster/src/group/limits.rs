@@ -21,7 +21,7 @@ pub const CAUGHT_UP_ENTRIES: u64 = 1_024;
 /// Reads of one group that may wait for one round of heartbeats.
 pub const READS_MAX: usize = 65_536;
 /// Members of a group, learners and both sides of a change counted.
-pub const MEMBERS_MAX: usize = 64;
+pub const MEMBERS_MAX: usize = 512;
 
 /// What a core keeps of its groups' logs in memory; the defaults are the constants of this file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

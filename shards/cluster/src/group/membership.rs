@@ -59,12 +59,36 @@ impl Group {
         }
     }
 
+    /// Whether `node` has spoken to this leader lately.
+    pub(super) fn is_heard(&self, node: u64) -> bool {
+        let progress = self.raw.raft.prs().get(node);
+        self.is_leader() && progress.is_some_and(|progress| progress.recent_active)
+    }
+
+    /// Whether `node` has every entry, by what it acknowledged to this leader, and has spoken lately.
+    pub(super) fn has_all(&self, node: u64) -> bool {
+        let raft = &self.raw.raft;
+        let last = raft.raft_log.last_index();
+        self.is_heard(node) && raft.prs().get(node).is_some_and(|it| it.matched == last)
+    }
+
+    /// Leads no more, and campaigns again as soon as the quiet time allows.
+    pub(super) fn step_down(&mut self, now_ns: u64) {
+        if self.is_leader() {
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, raft::INVALID_ID);
+            self.election.hurry(now_ns);
+            self.after_raft();
+        }
+    }
+
     /// Whether `node` has nearly all entries, by what it acknowledged to this leader.
     pub(super) fn is_caught_up(&self, node: u64) -> bool {
         let raft = &self.raw.raft;
         self.is_leader()
             && raft.prs().get(node).is_some_and(|progress| {
-                progress.state == ProgressState::Replicate
+                // Where nothing is written, raft goes on probing one that has had a snapshot and lacks nothing.
+                (progress.state == ProgressState::Replicate || self.has_all(node))
                     && progress.matched + CAUGHT_UP_ENTRIES >= raft.raft_log.last_index()
                     && progress.matched >= raft.raft_log.store().truncated().index
             })

@@ -3,6 +3,7 @@
 mod balance;
 mod dry_run;
 mod leaders;
+mod listen;
 mod map;
 mod meta;
 mod next;
@@ -13,7 +14,8 @@ mod target;
 pub(crate) mod tests;
 
 pub use dry_run::{DryRun, Transfer, dry_run};
+pub use listen::next_meta_step;
 pub use map::{META, Placement, Replicas, Step, StepError};
-pub use next::{GROUPS_AT_A_TIME, Seen, next_steps};
+pub use next::{GROUPS_AT_A_TIME, Seen, next_step, next_steps};
 pub use plan::{Plan, plan};
 pub use target::{initial, target};

@@ -44,7 +44,8 @@ pub fn next_steps(
     let mut steps = Vec::new();
     for ((group, replicas), wanted) in placement.numbered().zip(&target.groups) {
         let Some(leader) = seen.leaders.get(&group).copied() else { continue };
-        match next_of(group, replicas, wanted, leader, config, seen.caught_up) {
+        let caught_up = |node| seen.caught_up.contains(&(group, node));
+        match next_step(group, replicas, wanted, leader, config, caught_up) {
             Some(Step::AddLearner { node, .. }) => {
                 let busy = incoming.entry(node).or_insert(0);
                 // Group 0 waits for nobody: a vote there makes the rest safer.
@@ -62,13 +63,15 @@ pub fn next_steps(
     steps
 }
 
-fn next_of(
+/// What the leader of one group does next about its replicas, which are `now`; see [`next_steps`] for what is promised.
+#[must_use]
+pub fn next_step(
     group: u32,
     now: &Replicas,
     wanted: &Replicas,
     leader: NodeId,
     config: &Config,
-    caught_up: &BTreeSet<(u32, NodeId)>,
+    caught_up: impl Fn(NodeId) -> bool,
 ) -> Option<Step> {
     let is_voter = |node: NodeId| config.node(node).is_some_and(|node| node.role == Role::Voter);
     if let Some(node) = now.learners.iter().find(|node| !wanted.voters.contains(node)) {
@@ -82,7 +85,7 @@ fn next_of(
         if !now.learners.contains(&node) {
             return Some(Step::AddLearner { group, node });
         }
-        if !caught_up.contains(&(group, node)) {
+        if !caught_up(node) {
             return None;
         }
         // A copy of data goes for a copy of data, a log for a log.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::{
-    GROUPS_AT_A_TIME, META, Placement, Seen, Step, StepError, dry_run, initial, next_steps, plan,
-    target,
+    GROUPS_AT_A_TIME, META, Placement, Replicas, Seen, Step, StepError, dry_run, initial,
+    next_meta_step, next_steps, plan, target,
 };
 use crate::NodeId;
 use crate::config::tests::{cluster, node};
@@ -371,4 +371,49 @@ proptest! {
         }
         prop_assert_eq!(now.replicas_of(NodeId(leaver)), 0);
     }
+}
+
+/// Does the steps of group 0 as its leader does, nodes that stay listening without their vote; gives its members in the end.
+fn settle_meta(mut now: Replicas, wanted: &Replicas, config: &Config, may_go: bool) -> Replicas {
+    let mut leader = now.voters[0];
+    for _ in 0..64 {
+        let step = next_meta_step(&now, wanted, leader, config, |_| true, |_| may_go);
+        let Some(step) = step else { return now };
+        let before = now.clone();
+        let mut placement = Placement { groups: vec![now] };
+        placement.apply(step).expect("a next step fits");
+        now = placement.groups.remove(0);
+        if let Step::Transfer { to, .. } = step {
+            leader = to;
+        }
+        let lost = before.voters.iter().find(|node| !now.voters.contains(node));
+        if let Some(lost) = lost.filter(|node| config.node(**node).is_some()) {
+            now.learners.push(*lost);
+        }
+        assert!(now.voters.contains(&leader), "{step:?} takes the leader away: {before:?}");
+    }
+    panic!("the steps of group 0 go in a circle");
+}
+
+#[test]
+fn every_node_listens_to_group_0_until_it_is_out_and_has_heard_of_it() {
+    let mut config = config_of(7, 3, &[], 0, false);
+    let wanted = initial(&config).groups[0].clone();
+    assert_eq!(wanted.voters.len(), 5);
+    let now = settle_meta(wanted.clone(), &wanted, &config, false);
+    assert!(now.same_voters(&wanted) && now.learners.len() == 2, "{now:?}");
+
+    // The leader leaves: another one votes in its place, and it goes on listening.
+    let first = now.voters[0];
+    config.nodes[first.0 as usize - 1].leaving = Some(Leaving::Drain);
+    let wanted = target(&Placement { groups: vec![now.clone(); 17] }, &config).groups[0].clone();
+    assert!(!wanted.voters.contains(&first));
+    let now = settle_meta(now, &wanted, &config, false);
+    assert!(now.same_voters(&wanted) && now.learners.contains(&first), "{now:?}");
+
+    // It is out of the config: it goes once it has heard of it.
+    config.nodes.retain(|node| node.id != first);
+    assert!(settle_meta(now.clone(), &wanted, &config, false).learners.contains(&first));
+    let now = settle_meta(now, &wanted, &config, true);
+    assert!(now.same_voters(&wanted) && !now.has(first), "{now:?}");
 }

@@ -65,16 +65,18 @@ impl ClusterState {
                 }
                 Err(error) => Outcome::Unfit(error.to_string()),
             },
-            Command::Found { group, replicas } => {
-                let index = usize::try_from(*group).ok();
-                match index.and_then(|index| self.placement.groups.get_mut(index)) {
-                    Some(place) => {
-                        place.clone_from(replicas);
-                        self.placement.adopt_order(&self.target);
-                        Outcome::Stepped
-                    }
-                    None => Outcome::Unfit(format!("there is no group {group}")),
+            Command::Found { groups } => {
+                let index = |group: u32| usize::try_from(group).unwrap_or(usize::MAX);
+                let is_unknown =
+                    |(group, _): &&(u32, _)| index(*group) >= self.placement.groups.len();
+                if let Some((group, _)) = groups.iter().find(is_unknown) {
+                    return Outcome::Unfit(format!("there is no group {group}"));
                 }
+                for (group, replicas) in groups {
+                    self.placement.groups[index(*group)].clone_from(replicas);
+                }
+                self.placement.adopt_order(&self.target);
+                Outcome::Stepped
             }
         }
     }

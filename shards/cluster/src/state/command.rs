@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::Stale;
 use crate::config::Config;
-use crate::placement::{Placement, Step};
+use crate::placement::{Placement, Replicas, Step};
 
 /// One entry of group 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +32,10 @@ pub enum Command {
         /// The step.
         step: Step,
     },
-    /// Where a group really is, when the map was found to be wrong: voters live in the groups' own logs.
+    /// Where groups really are: voters live in the groups' own logs, and the map follows.
     Found {
-        /// The group.
-        group: u32,
-        /// Its replicas.
-        replicas: crate::placement::Replicas,
+        /// Groups, each with its replicas.
+        groups: Vec<(u32, Replicas)>,
     },
 }
 

@@ -151,7 +151,7 @@ fn what_does_not_fit_changes_nothing() {
     let short = Command::SetConfig { config: Box::new(next), target: short, note: None };
     for command in [
         Command::Stepped { step: far },
-        Command::Found { group: 999, replicas: Replicas::default() },
+        Command::Found { groups: vec![(999, Replicas::default())] },
         ClusterState::form_command(&another),
         ClusterState::form_command(before.config()),
         huge,
@@ -165,7 +165,8 @@ fn what_does_not_fit_changes_nothing() {
         assert_eq!(state, before);
     }
     let found = Replicas { voters: vec![NodeId(2)], learners: vec![NodeId(3)] };
-    let command = Command::Found { group: 1, replicas: found.clone() };
+    let command = Command::Found { groups: vec![(1, found.clone())] };
+    assert_eq!(Command::from_bytes(&command.to_bytes()), Ok(command.clone()));
     assert_eq!(state.apply(&command), Outcome::Stepped);
     assert_eq!(state.placement().group(1), Some(&found));
     assert!(ClusterState::form(&command).is_none());

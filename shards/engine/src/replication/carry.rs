@@ -1,7 +1,6 @@
 //! Owns what Raft asks for, carried out: entries and states go to the store, messages to the node, what is committed takes effect.
 
-use super::convert::to_store;
-use super::{Outgoing, Replication, Stored, Work};
+use super::{Outgoing, Stored, Work};
 use crate::command::Part;
 use crate::effect::{Effect, Mail};
 use crate::engine::Engine;
@@ -70,9 +69,11 @@ impl Engine {
         let replication = self.replication.as_mut().expect("asked for groups alone");
         match effect {
             Asked::State { group, state, must_sync } => {
-                if self.store.set_group_state(group, &to_store(&state)).is_err() {
+                let stored = self.stored_state(group, &state);
+                if self.store.set_group_state(group, &stored).is_err() {
                     return Err(Box::new(Asked::State { group, state, must_sync }));
                 }
+                let replication = self.replication.as_mut().expect("it is still there");
                 replication.must_sync |= must_sync;
             }
             Asked::Staged { .. } | Asked::Members { .. } => {}
@@ -85,7 +86,8 @@ impl Engine {
                     }
                 }
                 if group == GroupId::METADATA {
-                    note_configs(&mut self.replication, cut_from, &entries);
+                    let replication = self.replication.as_mut().expect("it is still there");
+                    replication.meta.note(cut_from, &entries);
                 }
                 let mut entries = entries.into_iter();
                 while let Some(entry) = entries.next() {
@@ -112,21 +114,17 @@ impl Engine {
                 replication.outgoing.push(Outgoing { to, group, message });
             }
             Asked::Apply { group, up_to } => {
-                if self.store.apply(group, up_to).is_err() {
+                let is_meta = group == GroupId::METADATA;
+                if is_meta && !self.apply_meta(up_to) || self.store.apply(group, up_to).is_err() {
                     return Err(Box::new(Asked::Apply { group, up_to }));
                 }
+                let replication = self.replication.as_mut().expect("it is still there");
                 replication.groups.applied(group, up_to);
-                if group == GroupId::METADATA {
-                    let later = replication.config_log.split_off(&(up_to + 1));
-                    let agreed = std::mem::replace(&mut replication.config_log, later);
-                    self.effects
-                        .extend(agreed.into_values().map(|config| Effect::Config { config }));
-                }
             }
             Asked::BecameLeader { group, .. } => self.leader_changed(group, Leader::Own),
             Asked::LostLeader { group, .. } => {
                 self.lose_pending(group);
-                self.leader_changed(group, Leader::Nobody);
+                self.leader_changed(group, Leader::Changing);
             }
             Asked::LeaderIs { group, leader, .. } => {
                 let leader = leader.and_then(|node| u32::try_from(node).ok());
@@ -134,7 +132,7 @@ impl Engine {
                     // It serves when it says so itself.
                     Some(node) if node == replication.node => {}
                     Some(node) => self.leader_changed(group, Leader::Node(node)),
-                    None => self.leader_changed(group, Leader::Nobody),
+                    None => self.leader_changed(group, Leader::Changing),
                 }
             }
             Asked::SnapshotWanted { group, to, message, .. } => {
@@ -152,7 +150,7 @@ impl Engine {
     }
 
     /// What a group has not committed may never take effect, or may: whoever waits for it hears neither.
-    fn lose_pending(&mut self, group: GroupId) {
+    pub(super) fn lose_pending(&mut self, group: GroupId) {
         let replication = self.replication.as_mut().expect("asked for groups alone");
         if !replication.pending.remove(&group) {
             return;
@@ -195,21 +193,6 @@ impl Engine {
         let store = &self.store;
         replication.pending.retain(|&group| store.oldest_unapplied([group]).is_some());
         replication.held = store.oldest_unapplied(replication.pending.iter().copied());
-    }
-}
-
-/// Keeps what entries of the config's group hold until they take effect.
-fn note_configs(
-    replication: &mut Option<Box<Replication>>,
-    cut_from: Option<u64>,
-    entries: &[group::Entry],
-) {
-    let Some(replication) = replication else { return };
-    if let Some(from) = cut_from {
-        replication.config_log.split_off(&from);
-    }
-    for entry in entries.iter().filter(|it| kind_of(it) == 0 && !it.data.is_empty()) {
-        replication.config_log.insert(entry.index, entry.data.to_vec());
     }
 }
 

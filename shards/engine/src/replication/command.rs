@@ -21,6 +21,10 @@ pub(crate) enum Around {
 impl Replication {
     fn begin(&self, group: GroupId, reads_only: bool) -> Result<(u64, u64), Refusal> {
         let position = self.groups.next_position(group)?;
+        if let Some(to) = self.handing_over_to(group) {
+            // What comes now would be taken from the one that leads next.
+            return Err(Refusal::Transferring { to });
+        }
         if reads_only && self.groups.lease(group, self.now_ns) == Lease::Expired {
             // The next heartbeats that a majority answers renew it.
             return Err(Refusal::NotServing);
@@ -37,9 +41,15 @@ impl Engine {
         let partition = self.map.partition_of(slot);
         let serves = self.serving.as_ref().is_some_and(|serving| serving.serves(partition, false));
         if !serves && request.from_replica {
+            if !self.serving.as_ref().is_some_and(|serving| serving.has_copy(partition)) {
+                return Around::Refused(Outcome::NoRoom);
+            }
             // Its answer waits for nothing, so it must not tell what may never take effect.
             self.store.read_applied(true);
             return Around::Nothing;
+        }
+        if self.serving.as_ref().is_some_and(|serving| serving.awaits(partition)) {
+            return Around::Refused(Outcome::NoRoom);
         }
         let group = GroupId::of(partition);
         let reads_only = request.spec.flags.has(Flags::READONLY);
@@ -48,11 +58,8 @@ impl Engine {
                 self.store.begin_entry(group, term, index);
                 Around::Entry(group)
             }
-            // It passes with the next heartbeats, or the leader is another soon.
-            Err(Refusal::Full { .. } | Refusal::NotServing | Refusal::ChangePending) => {
-                Around::Refused(Outcome::NoRoom)
-            }
-            Err(_) => Around::Refused(Outcome::Elsewhere { slot }),
+            // It passes with the next heartbeats, or the leader is another soon: the engine hears of that before the next turn.
+            Err(_) => Around::Refused(Outcome::NoRoom),
         }
     }
 

@@ -3,6 +3,8 @@
 use hyperion_cluster::group::{Conf, Entry, GroupState as State, Position, RecoveredGroup, entry};
 use hyperion_store::{GroupState, RecoveredGroup as Found};
 
+use super::Replica;
+
 /// What the store keeps of a state.
 pub(super) fn to_store(state: &State) -> GroupState {
     GroupState {
@@ -34,14 +36,15 @@ pub(super) fn first_state(recovered: &RecoveredGroup) -> GroupState {
 
 /// What the driver begins with, of what a start found in the log. `None`: its members are not legible.
 #[must_use]
-pub fn recovered(found: Found) -> Option<RecoveredGroup> {
-    let (floor, conf) = State::decode_members(&found.state.voters)?;
+pub fn recovered(found: Found) -> Option<Replica> {
+    let (floor, conf, held) = State::decode_members(&found.state.voters)?;
+    let held = held.to_vec();
     let entries: Vec<Entry> = found
         .entries
         .into_iter()
         .map(|one| entry(one.index, one.term, one.entry_type, one.payload))
         .collect();
-    Some(RecoveredGroup {
+    let recovered = RecoveredGroup {
         term: found.state.term,
         vote: found.state.vote,
         commit: found.state.commit,
@@ -54,5 +57,6 @@ pub fn recovered(found: Found) -> Option<RecoveredGroup> {
         installing: found.is_installing,
         floor,
         entries,
-    })
+    };
+    Some(Replica { group: found.group, recovered, held })
 }

@@ -7,21 +7,34 @@ mod carry;
 mod command;
 mod convert;
 mod copies;
+mod handover;
+mod hosting;
+mod meta;
+mod reconcile;
+mod report;
 mod snapshot;
 
 use crate::effect::Effect;
 use crate::engine::Engine;
 use crate::serving::{Leader, Serving};
-use hyperion_cluster::group::{self, Bounds, EntryType, GroupError, Groups, Message, Refusal};
+use handover::Handover;
+use hyperion_cluster::group::{self, Bounds, GroupError, Groups, Message};
+use hyperion_cluster::state::ClusterState;
 use hyperion_model::{GroupId, PartitionId};
 use hyperion_store::StoreError;
+use meta::Meta;
 use snapshot::{Receiving, Sending};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 pub(crate) use command::Around;
 pub use convert::recovered;
 pub use copies::Marks;
+pub use report::GroupReport;
 pub use snapshot::{SnapshotMail, SnapshotStep};
+
+/// What snapshots may send in a second, unless the config says.
+const SEND_BYTES_A_SECOND: u64 = 128 << 20;
 
 /// A message for another node.
 #[derive(Debug)]
@@ -69,10 +82,25 @@ pub(crate) struct Replication {
     transfers: u64,
     /// Steps of snapshots for other nodes.
     snapshots: Vec<SnapshotMail>,
-    /// Entries of the config's group that have no effect yet, by index.
-    config_log: BTreeMap<u64, Vec<u8>>,
-    /// The config in force, for replicas that lag too far behind.
-    config: Vec<u8>,
+    /// The groups that are here.
+    hosted: BTreeSet<GroupId>,
+    /// What group 0 holds, on the core that holds it, and whether the store has not been given it yet.
+    meta: Meta,
+    meta_is_due: bool,
+    /// What group 0 holds, as this core knows it.
+    known: Option<Arc<ClusterState>>,
+    /// Where groups are, as their leaders say.
+    reports: BTreeMap<GroupId, GroupReport>,
+    /// The group whose lead goes over to another node.
+    handover: Option<Handover>,
+    /// Until when no lead of these groups is handed over just for balance: it was tried and came to nothing.
+    patience_ns: BTreeMap<GroupId, u64>,
+    /// Since when members of group 0 are no nodes of the config any more.
+    gone_since_ns: BTreeMap<u64, u64>,
+    /// What snapshots may send in a second, and what of it is left.
+    send_bytes_a_second: u64,
+    send_bytes: u64,
+    refilled_ns: u64,
 }
 
 /// Why groups do not begin.
@@ -84,6 +112,9 @@ pub enum ReplicateError {
     /// The log has no room.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What group 0 held is not legible.
+    #[error(transparent)]
+    Cluster(#[from] hyperion_cluster::state::CommandError),
 }
 
 /// A group as this core begins with it.
@@ -93,10 +124,13 @@ pub struct Replica {
     pub group: GroupId,
     /// What is known of it.
     pub recovered: group::RecoveredGroup,
+    /// Of group 0: the state that was kept with it, as it was kept.
+    pub held: Vec<u8>,
 }
 
 impl Engine {
-    /// From now on the partitions are Raft groups. `replicas` are those of this core; `seed` differs from node to node.
+    /// From now on the partitions are Raft groups. `replicas` are those of this core; `seed` differs from node to node; `founding` is what
+    /// group 0 holds at first, where the log does not have it.
     ///
     /// # Errors
     /// When what was recovered contradicts itself, or there is no room to tell of a group for the first time.
@@ -105,9 +139,10 @@ impl Engine {
         node: u32,
         seed: u64,
         replicas: Vec<Replica>,
+        founding: Option<&ClusterState>,
         now_ns: u64,
     ) -> Result<(), ReplicateError> {
-        self.replicate_within(node, seed, replicas, now_ns, Bounds::default())
+        self.replicate_within(node, seed, replicas, founding, now_ns, Bounds::default())
     }
 
     /// As [`Engine::replicate`], with bounds for what is kept for followers.
@@ -119,34 +154,13 @@ impl Engine {
         node: u32,
         seed: u64,
         replicas: Vec<Replica>,
+        founding: Option<&ClusterState>,
         now_ns: u64,
         bounds: Bounds,
     ) -> Result<(), ReplicateError> {
         let mut groups = Groups::new(u64::from(node), seed, bounds);
-        let mut serving = Serving::new(self.map.partitions());
         groups.begin(now_ns);
-        let mut config_log = BTreeMap::new();
-        for Replica { group, recovered } in replicas {
-            if group == GroupId::METADATA {
-                // Those that had taken effect may not have reached the file: the node knows what it has.
-                let entries = recovered.entries.iter().filter(|it| !it.data.is_empty());
-                for entry in entries.filter(|it| it.get_entry_type() == EntryType::EntryNormal) {
-                    if entry.index <= recovered.applied {
-                        self.effects.push(Effect::Config { config: entry.data.to_vec() });
-                    } else {
-                        config_log.insert(entry.index, entry.data.to_vec());
-                    }
-                }
-            }
-            if let Some(partition) = group.partition() {
-                serving.set_copy(partition, !recovered.installing);
-            }
-            if self.store.group_state(group).is_none() {
-                self.store.set_group_state(group, &convert::first_state(&recovered))?;
-            }
-            groups.add(group, recovered, now_ns)?;
-        }
-        self.serving = Some(serving);
+        self.await_groups();
         self.replication = Some(Box::new(Replication {
             node,
             groups,
@@ -162,15 +176,41 @@ impl Engine {
             receiving: Vec::new(),
             transfers: 0,
             snapshots: Vec::new(),
-            config_log,
-            config: Vec::new(),
+            hosted: BTreeSet::new(),
+            meta: Meta::default(),
+            meta_is_due: false,
+            known: None,
+            reports: BTreeMap::new(),
+            handover: None,
+            patience_ns: BTreeMap::new(),
+            gone_since_ns: BTreeMap::new(),
+            send_bytes_a_second: SEND_BYTES_A_SECOND,
+            send_bytes: SEND_BYTES_A_SECOND,
+            refilled_ns: now_ns,
         }));
+        for Replica { group, recovered, held } in replicas {
+            if group == GroupId::METADATA {
+                let meta = &mut self.replication.as_mut().expect("just made").meta;
+                meta.take_bytes(&held)?;
+                if let (None, Some(state)) = (&meta.state, founding) {
+                    meta.set(state.clone(), recovered.truncated.index);
+                }
+                meta.note(None, &recovered.entries);
+            }
+            self.host(group, recovered)?;
+        }
+        if self.replication.as_ref().is_some_and(|it| it.meta.state.is_some()) {
+            self.tell_cluster();
+        }
         Ok(())
     }
 
     /// The partitions will be groups, and until then nobody serves them.
     pub fn await_groups(&mut self) {
         self.serving = Some(Serving::new(self.map.partitions()));
+        self.elsewhere = (0..self.map.partitions()).map(PartitionId).collect();
+        let own: Vec<PartitionId> = self.map.owned_by(self.core).collect();
+        own.into_iter().for_each(|partition| self.store.set_told(partition, false));
     }
 
     /// Whether partitions are Raft groups.
@@ -184,32 +224,6 @@ impl Engine {
         if let Some(replication) = &mut self.replication {
             replication.now_ns = now_ns.max(replication.now_ns);
             replication.groups.begin(replication.now_ns);
-        }
-    }
-
-    /// Proposes a config to the group of all nodes; [`Effect::Config`] tells when they have agreed.
-    ///
-    /// # Errors
-    /// When this node does not lead that group: who does, as far as known.
-    pub fn propose_config(&mut self, config: &[u8]) -> Result<(), Option<u32>> {
-        let group = GroupId::METADATA;
-        let Some(replication) = &mut self.replication else { return Err(None) };
-        let position =
-            replication.groups.next_position(group).map_err(|refusal| match refusal {
-                Refusal::NotLeader { leader } => leader.and_then(|node| u32::try_from(node).ok()),
-                _ => None,
-            })?;
-        let (index, term) = (position.index, position.term);
-        self.store.append_entry(group, term, index, 0, config).map_err(|_| None)?;
-        replication.groups.propose(group, config.to_vec()).map_err(|_| None)?;
-        replication.config_log.insert(index, config.to_vec());
-        Ok(())
-    }
-
-    /// The config in force, as replicas get it that lag too far behind.
-    pub fn set_config(&mut self, config: &[u8]) {
-        if let Some(replication) = &mut self.replication {
-            replication.config = config.to_vec();
         }
     }
 
@@ -229,6 +243,8 @@ impl Engine {
         if let Some(replication) = &mut self.replication {
             replication.groups.tick();
             replication.give_up_snapshots(None);
+            self.tick_handover();
+            self.tick_changing();
         }
     }
 
@@ -270,19 +286,6 @@ impl Engine {
             .collect()
     }
 
-    /// Whether no core of this node has a copy of a partition.
-    #[must_use]
-    pub fn is_elsewhere(&self, partition: PartitionId) -> bool {
-        self.replication.is_some() && self.elsewhere.contains(&partition)
-    }
-
-    /// This node has no copy of these partitions: who leads them is told by others.
-    pub fn set_elsewhere(&mut self, partitions: BTreeSet<PartitionId>) {
-        let own = partitions.iter().filter(|partition| self.map.owner(**partition) == self.core);
-        own.for_each(|partition| self.store.set_told(*partition, false));
-        self.elsewhere = partitions;
-    }
-
     /// Another core of this node tells who leads one of its partitions.
     pub fn set_leader(&mut self, partition: PartitionId, leader: Leader) {
         if let Some(serving) = &mut self.serving {
@@ -294,6 +297,10 @@ impl Engine {
     fn leader_changed(&mut self, group: GroupId, leader: Leader) {
         let Some(partition) = group.partition() else { return };
         let Some(serving) = &mut self.serving else { return };
+        if leader == Leader::Changing {
+            let now_ns = self.replication.as_ref().map_or(0, |it| it.now_ns);
+            serving.set_changing(partition, now_ns);
+        }
         if serving.set_leader(partition, leader) {
             self.store.set_told(partition, serving.tells(partition));
             self.effects.push(Effect::Leader { partition, leader });

@@ -5,11 +5,11 @@
 
 use super::convert::members;
 use super::{Engine, Replication};
-use crate::effect::Effect;
 use hyperion_cluster::group::{Conf, Message, Position};
 use hyperion_model::GroupId;
 use hyperion_store::{PartitionCursor, StoreError};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Bytes of one part, about.
 const PART_BYTES: usize = 128 << 10;
@@ -56,13 +56,15 @@ pub struct SnapshotMail {
 #[derive(Debug)]
 pub(super) struct Sending {
     node: u32,
-    group: GroupId,
+    pub(super) group: GroupId,
     transfer: u64,
     message: Box<Message>,
     /// When it was last begun; nothing came back yet.
     begun_ns: Option<u64>,
     /// Where the next part begins; `None`: all were sent.
     cursor: Option<PartitionCursor>,
+    /// Of group 0: all of it, and what was sent.
+    meta: Option<(Arc<Vec<u8>>, usize)>,
     sent: u64,
     acked: Option<u64>,
     has_ended: bool,
@@ -73,7 +75,7 @@ pub(super) struct Sending {
 #[derive(Debug)]
 pub(super) struct Receiving {
     node: u32,
-    group: GroupId,
+    pub(super) group: GroupId,
     transfer: u64,
     message: Option<Box<Message>>,
     /// The store has dropped what it had.
@@ -99,7 +101,10 @@ impl Replication {
             return;
         }
         self.transfers += 1;
+        let is_meta = group == GroupId::METADATA;
+        let meta = is_meta.then(|| (self.meta.kept_bytes(), 0));
         self.sending.push(Sending {
+            meta,
             node,
             group,
             transfer: self.now_ns ^ self.transfers << 48,
@@ -111,6 +116,17 @@ impl Replication {
             has_ended: false,
             heard_ns: self.now_ns,
         });
+    }
+
+    /// What may be sent grows with time, up to a second's worth.
+    fn refill(&mut self) {
+        let passed_ns = self.now_ns.saturating_sub(self.refilled_ns);
+        let each_ms = self.send_bytes_a_second / 1_000;
+        let grown = (passed_ns / 1_000_000).saturating_mul(each_ms.max(1));
+        if grown > 0 {
+            self.refilled_ns = self.now_ns;
+            self.send_bytes = (self.send_bytes + grown).min(self.send_bytes_a_second);
+        }
     }
 
     /// Transfers whose other side is silent, or gone, are given up.
@@ -198,6 +214,14 @@ impl Engine {
         }
     }
 
+    /// What this core may send in a second for moves.
+    pub fn set_send_bytes_a_second(&mut self, bytes: u64) {
+        if let Some(replication) = &mut self.replication {
+            replication.send_bytes_a_second = bytes.max(1);
+            replication.send_bytes = replication.send_bytes.min(bytes.max(1));
+        }
+    }
+
     /// Moves steps for other nodes into `out`.
     pub fn take_snapshots(&mut self, out: &mut Vec<SnapshotMail>) {
         if let Some(replication) = &mut self.replication {
@@ -208,11 +232,11 @@ impl Engine {
     /// Takes over the parts that have come, as far as there is room.
     fn install_parts(&mut self) {
         let Some(replication) = &mut self.replication else { return };
-        let mut mails = Vec::new();
+        let (mut mails, mut of_meta) = (Vec::new(), Vec::new());
         replication.receiving.retain_mut(|it| {
             while let Some(bytes) = it.parts.front() {
                 if it.group == GroupId::METADATA {
-                    self.effects.push(Effect::Config { config: bytes.clone() });
+                    of_meta.push((it.next, bytes.clone()));
                 } else {
                     match self.store.install_chunk(it.group, bytes) {
                         Ok(()) => {}
@@ -240,6 +264,9 @@ impl Engine {
         for (node, group, transfer, step) in mails {
             replication.mail(node, group, transfer, step);
         }
+        for (number, bytes) in of_meta {
+            self.take_meta_part(number, &bytes);
+        }
     }
 
     /// Goes on with snapshots: a bounded number of parts a turn.
@@ -258,6 +285,7 @@ impl Engine {
         for (node, group, transfer) in fresh {
             replication.mail(node, group, transfer, SnapshotStep::Ack(0));
         }
+        replication.refill();
         let now_ns = replication.now_ns;
         let mut parts = 0;
         let mut mails = Vec::new();
@@ -272,18 +300,25 @@ impl Engine {
                 continue;
             };
             // What was acknowledged is more than was sent once the end is.
-            while parts < PARTS_A_TURN && it.sent.saturating_sub(acked) < WINDOW {
+            while parts < PARTS_A_TURN
+                && it.sent.saturating_sub(acked) < WINDOW
+                && replication.send_bytes > 0
+            {
                 let Some(cursor) = it.cursor else { break };
                 let mut bytes = Vec::new();
-                it.cursor = match it.group.partition() {
-                    Some(partition) => {
+                it.cursor = match (it.group.partition(), &mut it.meta) {
+                    (Some(partition), _) => {
                         self.store.partition_scan(partition, cursor, PART_BYTES, &mut bytes)
                     }
-                    None => {
-                        bytes.extend_from_slice(&replication.config);
-                        None
+                    (None, Some((all, sent))) => {
+                        let end = all.len().min(*sent + PART_BYTES);
+                        bytes.extend_from_slice(&all[*sent..end]);
+                        *sent = end;
+                        (end < all.len()).then_some(cursor)
                     }
+                    (None, None) => None,
                 };
+                replication.send_bytes = replication.send_bytes.saturating_sub(bytes.len() as u64);
                 mails.push((it.node, it.group, it.transfer, SnapshotStep::Part(it.sent, bytes)));
                 it.sent += 1;
                 parts += 1;
@@ -307,17 +342,23 @@ impl Engine {
     #[must_use]
     pub fn has_snapshot_work(&self) -> bool {
         self.replication.as_ref().is_some_and(|replication| {
-            replication.sending.iter().any(|it| {
-                it.acked.is_some_and(|acked| {
-                    it.cursor.is_some() && it.sent.saturating_sub(acked) < WINDOW
+            replication.send_bytes > 0
+                && replication.sending.iter().any(|it| {
+                    it.acked.is_some_and(|acked| {
+                        it.cursor.is_some() && it.sent.saturating_sub(acked) < WINDOW
+                    })
                 })
-            })
         })
     }
 
     /// The records of a snapshot are the group's state from now on. `false`: there is no room to say so.
     pub(super) fn install_snapshot(&mut self, group: GroupId, at: Position, conf: &Conf) -> bool {
-        let voters = members(conf);
+        let mut voters = members(conf);
+        if group == GroupId::METADATA {
+            self.take_meta_snapshot();
+            let replication = self.replication.as_mut().expect("it has the group");
+            voters.extend_from_slice(&replication.meta.kept_bytes());
+        }
         if self.store.install_end(group, (at.index, at.term), &voters).is_err() {
             return false;
         }

@@ -99,7 +99,7 @@ impl World {
         let PartitionId(partition) = self.map.partition_of(slot);
         match self.nodes[at.node].cores[at.core].leaders[usize::from(partition)] {
             Leader::Node(id) => Told::Moved(Some(place_of(id))),
-            Leader::Own | Leader::Nobody => Told::Moved(None),
+            Leader::Own | Leader::Nobody | Leader::Changing => Told::Moved(None),
         }
     }
 

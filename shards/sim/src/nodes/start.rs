@@ -112,15 +112,18 @@ impl World {
                 continue;
             }
             let there = found.iter().position(|one| one.group == group);
-            let mut recovered = match there {
+            let mut replica = match there {
                 Some(there) => recovered(found.swap_remove(there))
                     .ok_or_else(|| format!("the members of {group:?} are not legible"))?,
-                None => RecoveredGroup::founded(&voters, 1),
+                None => {
+                    let recovered = RecoveredGroup::founded(&voters, 1);
+                    Replica { group, recovered, held: Vec::new() }
+                }
             };
             if forgets {
-                recovered.vote = 0;
+                replica.recovered.vote = 0;
             }
-            replicas.push(Replica { group, recovered });
+            replicas.push(replica);
         }
         if let Some(stranger) = found.first() {
             return Err(format!("its log has {:?}, which it never held", stranger.group));
@@ -130,7 +133,7 @@ impl World {
         let bounds = if self.settings.lean == Lean::Snapshots { FEW } else { MANY };
         let seed = mix(self.seed ^ mix(u64::from(node.id)) ^ node.life << 32);
         engine
-            .replicate_within(node.id, seed, replicas, now_ns, bounds)
+            .replicate_within(node.id, seed, replicas, None, now_ns, bounds)
             .map_err(|error| error.to_string())
     }
 

@@ -159,7 +159,9 @@ impl World {
                 Effect::Mail { to, mail } => self.post(at, usize::from(to.0), Mail::Engine(mail)),
                 Effect::Leader { partition, leader } => self.leader_news(at, partition, leader)?,
                 Effect::CloseFrom { position } => self.close_from(at, position),
-                Effect::Config { .. } | Effect::Finished { .. } => {
+                Effect::Hosted { .. } => {}
+                Effect::Stop { why } => return Err(why),
+                Effect::Cluster { .. } | Effect::Finished { .. } => {
                     return Err("nobody has asked for a config or a command over all keys".into());
                 }
             }

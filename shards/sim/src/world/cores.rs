@@ -89,7 +89,11 @@ impl World {
                         let client = usize::try_from(ticket.0).expect("tickets are clients");
                         self.tell(client, &words)?;
                     }
-                    Effect::Leader { .. } | Effect::Config { .. } | Effect::CloseFrom { .. } => {
+                    Effect::Leader { .. }
+                    | Effect::Cluster { .. }
+                    | Effect::Hosted { .. }
+                    | Effect::Stop { .. }
+                    | Effect::CloseFrom { .. } => {
                         return Err("a node that is alone has no groups".into());
                     }
                 }

@@ -90,6 +90,12 @@ impl Store {
         there.map(|group| &group.state)
     }
 
+    /// Whether the log tells of a group, be it that its replica was given up.
+    #[must_use]
+    pub fn knows_group(&self, group: GroupId) -> bool {
+        self.replicated.groups.contains_key(&group)
+    }
+
     /// Index and term of the last entry that took effect.
     #[must_use]
     pub fn applied(&self, group: GroupId) -> (u64, u64) {

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::error::StoreError;
-use crate::index::{Cursor, Entry};
+use crate::index::{Cursor, Entry, Index};
 use crate::record::{self, Extras, Kind};
 use hyperion_model::{DatabaseId, PartitionId};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -61,6 +61,17 @@ impl Store {
 
     fn tells(&self, local: usize) -> bool {
         !self.untold.get(local).copied().unwrap_or(false)
+    }
+
+    /// Number of keys in a partition, in all databases, whoever tells them.
+    ///
+    /// # Panics
+    /// When another core has the partition.
+    #[must_use]
+    pub fn partition_keys(&self, partition: PartitionId) -> u64 {
+        let local = usize::from(self.locals[usize::from(partition.0)]);
+        assert!(local < self.owned.len(), "{partition:?} belongs to another core");
+        self.databases.iter().filter_map(|indexes| indexes.get(local)).map(Index::count).sum()
     }
 
     /// Number of keys of a database on this core.

@@ -2,10 +2,10 @@
 
 use crate::peer::{
     Accepted, Answer, Challenge, ConfState, ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose,
-    ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, Heartbeat, HeartbeatAnswer,
-    HeartbeatAnswers, Heartbeats, Hello, Kind, Message, Part, Ping, Pong, Proof, Purpose,
-    RaftEntry, RaftMessage, RaftMessages, RaftSnapshot, RefusalCode, Refused, Replies,
-    SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
+    ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, GroupReport, GroupReports,
+    Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Message, Part, Ping,
+    Pong, Proof, Purpose, RaftEntry, RaftMessage, RaftMessages, RaftSnapshot, RefusalCode, Refused,
+    Replies, SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
 };
 
 pub(super) fn hello() -> Hello {
@@ -143,5 +143,16 @@ pub(super) fn samples() -> Vec<Message<'static>> {
     all.extend([Message::Ping(Ping { stamp_ns: 1 }), Message::Pong(Pong { stamp_ns: 1 })]);
     let (kind, bytes) = (Kind::RaftMessages as u8, b"the second of three"[..].into());
     all.push(Message::Part(Part { kind, stream: 4, offset: 19, total: 50, bytes }));
+    let report = |group, voters: &[u32], is_joint| GroupReport {
+        group,
+        term: 6,
+        conf_index: 91,
+        bytes: 1 << 33,
+        voters: voters.to_vec(),
+        learners: vec![4],
+        is_joint,
+    };
+    let reports = vec![report(1, &[2, 1, 3], false), report(64, &[2], true)];
+    all.push(Message::GroupReports(GroupReports { reports }));
     all
 }

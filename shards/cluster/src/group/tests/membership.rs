@@ -2,8 +2,9 @@
 
 use hyperion_model::GroupId;
 
+use super::lab::Lab;
 use super::world::{MS, World};
-use crate::group::{Bounds, Change, Refusal};
+use crate::group::{Bounds, Change, Effect, RecoveredGroup, Refusal};
 
 const GROUP: GroupId = GroupId(0);
 
@@ -141,4 +142,50 @@ fn after_a_kill_somebody_leads_within_a_second() {
     }
     println!("slowest of 50 kills: {} ms", slowest_ns / MS);
     assert!(slowest_ns < 1_000 * MS, "{} ms", slowest_ns / MS);
+}
+
+/// Raft goes on probing a learner whose answer to a snapshot came before the word that the snapshot had ended, and where nothing is
+/// written it does so for ever: moves stood still.
+#[test]
+fn a_learner_of_an_idle_group_is_caught_up_whichever_word_comes_first() {
+    let (mut lab, leader) = Lab::led(1);
+    lab.start(2, RecoveredGroup::joining());
+    lab.node(leader).propose_conf_change(GROUP, &[Change::Learner(2)]).expect("it is taken");
+    lab.pass(200);
+    let wanted = lab.effects.iter().find_map(|(id, effect)| match effect {
+        Effect::SnapshotWanted { to: 2, message, .. } if *id == leader => Some(message.clone()),
+        _ => None,
+    });
+    let header = wanted.expect("who has nothing gets all");
+    assert!(!lab.node(leader).is_caught_up(GROUP, 2));
+    lab.node(2).install_begin(GROUP, &header).expect("it needs it");
+    lab.ready(2);
+    lab.node(2).step(GROUP, *header).expect("it is sound");
+    lab.ready(2);
+    lab.deliver();
+    lab.node(leader).snapshot_done(GROUP, 2, true);
+    lab.pass(300);
+    assert!(lab.node(leader).is_caught_up(GROUP, 2) && lab.node(leader).may_lead(GROUP, 2));
+    lab.node(leader).propose_conf_change(GROUP, &[Change::Voter(2)]).expect("it is taken");
+    lab.pass(200);
+    assert!(lab.node(leader).conf(GROUP).expect("it is there").is_voter(2));
+}
+
+#[test]
+fn a_leader_that_steps_down_is_followed_in_another_term() {
+    let (mut lab, leader) = Lab::led(3);
+    let term = lab.node(leader).term(GROUP);
+    assert!(lab.node(leader).serves(GROUP));
+    let follower = lab.follower(leader);
+    lab.isolate(follower);
+    lab.pass(1_000);
+    assert!(!lab.node(leader).has_all(GROUP, follower), "it is silent");
+    lab.node(leader).step_down(GROUP);
+    lab.ready(leader);
+    assert!(!lab.node(leader).serves(GROUP));
+    assert!(lab.saw(leader, |effect| matches!(effect, Effect::LostLeader { .. })));
+    lab.effects.clear();
+    lab.pass(2_000);
+    let next = lab.leader();
+    assert!(lab.node(next).term(GROUP) > term && lab.node(next).serves(GROUP));
 }

@@ -277,9 +277,10 @@ fn members_survive_their_bytes() {
         ..GroupState::default()
     };
     let bytes = state.encode_members();
-    assert_eq!(GroupState::decode_members(&bytes), Some((state.floor, conf)));
+    assert_eq!(GroupState::decode_members(&bytes), Some((state.floor, conf.clone(), &[][..])));
     for end in 0..bytes.len() {
         assert_eq!(GroupState::decode_members(&bytes[..end]), None, "cut at {end}");
     }
-    assert_eq!(GroupState::decode_members(&[&bytes[..], &[0]].concat()), None);
+    let more = [&bytes[..], &[7]].concat();
+    assert_eq!(GroupState::decode_members(&more), Some((state.floor, conf, &[7][..])));
 }

@@ -1,0 +1,170 @@
+//! Owns which groups are on this core: replicas that are made when the cluster wants them here, and dropped when their group is without them.
+
+use super::convert;
+use super::{ReplicateError, Work};
+use crate::effect::Effect;
+use crate::engine::Engine;
+use crate::serving::Leader;
+use hyperion_cluster::NodeId;
+use hyperion_cluster::group::{self, RecoveredGroup};
+use hyperion_cluster::state::ClusterState;
+use hyperion_model::{GroupId, PartitionId};
+use std::sync::Arc;
+
+impl Engine {
+    /// Begins a replica, as it was recovered, founded, or joining.
+    pub(super) fn host(
+        &mut self,
+        group: GroupId,
+        recovered: RecoveredGroup,
+    ) -> Result<(), ReplicateError> {
+        if self.store.group_state(group).is_none() {
+            let mut first = convert::first_state(&recovered);
+            if group == GroupId::METADATA {
+                let replication = self.replication.as_mut().expect("groups are begun");
+                first.voters.extend_from_slice(&replication.meta.kept_bytes());
+            }
+            self.store.set_group_state(group, &first)?;
+        }
+        let has_copy = !recovered.installing && recovered.applied > 0;
+        let replication = self.replication.as_mut().expect("groups are begun");
+        let now_ns = replication.now_ns;
+        replication.groups.add(group, recovered, now_ns)?;
+        replication.hosted.insert(group);
+        if let Some(partition) = group.partition() {
+            if let Some(serving) = &mut self.serving {
+                serving.set_copy(partition, has_copy);
+            }
+            self.store.set_told(partition, false);
+            self.elsewhere.remove(&partition);
+            self.effects.push(Effect::Hosted { partition, is_here: true });
+        }
+        Ok(())
+    }
+
+    /// What the cluster holds now, told by the core that holds group 0: replicas that it wants here begin.
+    pub fn set_cluster(&mut self, state: Arc<ClusterState>) {
+        if let Some(replication) = &mut self.replication {
+            replication.known = Some(state);
+            self.host_wanted();
+        }
+    }
+
+    /// Begins the replicas that are wanted here and are not there.
+    pub(super) fn host_wanted(&mut self) {
+        let Some(replication) = &self.replication else { return };
+        let Some(state) = &replication.known else { return };
+        let (node, hosted) = (NodeId(replication.node), &replication.hosted);
+        let own = self.map.owned_by(self.core).map(GroupId::of);
+        let is_wanted = |group: &GroupId| {
+            let wanted = state.target().group(group.0);
+            !hosted.contains(group) && wanted.is_some_and(|wanted| wanted.has(node))
+        };
+        let missing: Vec<GroupId> = own.filter(is_wanted).collect();
+        for group in missing {
+            // What finds no room is tried again.
+            if self.host(group, RecoveredGroup::joining()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Drops the replicas that the cluster does not want here and whose groups are without them, as they have committed it.
+    pub(super) fn drop_unwanted(&mut self) {
+        let Some(replication) = &self.replication else { return };
+        let Some(state) = &replication.known else { return };
+        let node = replication.node;
+        let is_over = |group: &GroupId| {
+            let is_wanted =
+                state.target().group(group.0).is_none_or(|wanted| wanted.has(NodeId(node)));
+            if *group == GroupId::METADATA || is_wanted {
+                return false;
+            }
+            let Some(conf) = replication.groups.conf(*group) else { return false };
+            let is_out = conf.index > 0 && !conf.is_member(u64::from(node));
+            // Who lags behind does not hear of its end from its group, but from the group's leader.
+            let said = replication.reports.get(group);
+            is_out || said.is_some_and(|it| it.conf_index > conf.index && !it.names(node))
+        };
+        let over: Vec<GroupId> = replication.hosted.iter().copied().filter(is_over).collect();
+        for group in over {
+            if !self.drop_replica(group) {
+                return;
+            }
+        }
+    }
+
+    /// Drops a replica with all that it has. `false`: there is no room to say so.
+    fn drop_replica(&mut self, group: GroupId) -> bool {
+        self.lose_pending(group);
+        if self.store.remove_group(group).is_err() {
+            return false;
+        }
+        let Some(replication) = &mut self.replication else { return true };
+        replication.groups.remove(group);
+        replication.hosted.remove(&group);
+        replication.pending.remove(&group);
+        replication.work.retain(|work| match work {
+            Work::Effect(effect) => group_of(effect) != group,
+            Work::Ticket(_) => true,
+        });
+        replication.sending.retain(|it| it.group != group);
+        replication.receiving.retain(|it| it.group != group);
+        replication.handover.take_if(|it| it.group == group);
+        if let Some(partition) = group.partition() {
+            if let Some(serving) = &mut self.serving {
+                serving.set_copy(partition, false);
+                if matches!(serving.leader(partition), Leader::Own | Leader::Changing) {
+                    self.leader_changed(group, Leader::Nobody);
+                }
+            }
+            self.store.set_told(partition, false);
+            self.elsewhere.insert(partition);
+            self.effects.push(Effect::Hosted { partition, is_here: false });
+        }
+        true
+    }
+
+    /// Whether no core of this node has a copy of a partition.
+    #[must_use]
+    pub fn is_elsewhere(&self, partition: PartitionId) -> bool {
+        self.elsewhere.contains(&partition)
+    }
+
+    /// Another core of this node has a replica of a partition, or has none any more. Whether that may answer is asked there.
+    pub fn set_hosted(&mut self, partition: PartitionId, is_here: bool) {
+        if let Some(serving) = &mut self.serving {
+            serving.set_copy(partition, is_here);
+        }
+        if is_here {
+            self.elsewhere.remove(&partition);
+        } else {
+            self.elsewhere.insert(partition);
+        }
+    }
+
+    /// Replicas on this core, group 0 among them.
+    #[must_use]
+    pub fn replica_count(&self) -> usize {
+        self.replication.as_ref().map_or(0, |replication| replication.hosted.len())
+    }
+}
+
+fn group_of(effect: &group::Effect) -> GroupId {
+    use group::Effect as Asked;
+    match effect {
+        Asked::State { group, .. }
+        | Asked::Staged { group, .. }
+        | Asked::Append { group, .. }
+        | Asked::Send { group, .. }
+        | Asked::Apply { group, .. }
+        | Asked::Members { group, .. }
+        | Asked::SnapshotWanted { group, .. }
+        | Asked::InstallSnapshot { group, .. }
+        | Asked::BecameLeader { group, .. }
+        | Asked::LostLeader { group, .. }
+        | Asked::LeaderIs { group, .. }
+        | Asked::ReadAt { group, .. }
+        | Asked::ReadLost { group, .. } => *group,
+    }
+}

@@ -1,0 +1,91 @@
+//! Owns what leaders say of their groups: members and size, for whoever keeps the map of the cluster and for replicas that are out.
+
+use crate::engine::Engine;
+use hyperion_cluster::group::Conf;
+use hyperion_model::{GroupId, PartitionId};
+
+/// What the leader of a group says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupReport {
+    /// The group.
+    pub group: GroupId,
+    /// The leader's term.
+    pub term: u64,
+    /// The index of the last change of members that is committed.
+    pub conf_index: u64,
+    /// Bytes of one copy of what it holds, about.
+    pub bytes: u64,
+    /// Those that vote, the leader first; of both sets while a change is under way.
+    pub voters: Vec<u32>,
+    /// Those that follow without a vote.
+    pub learners: Vec<u32>,
+    /// Whether a change is under way.
+    pub is_joint: bool,
+}
+
+impl GroupReport {
+    /// Whether a node is a member.
+    #[must_use]
+    pub fn names(&self, node: u32) -> bool {
+        self.voters.contains(&node) || self.learners.contains(&node)
+    }
+
+    /// Which of two reports of one group was made later.
+    fn age(&self) -> (u64, u64) {
+        (self.term, self.conf_index)
+    }
+}
+
+impl Engine {
+    /// Of all groups that this core leads, where they are.
+    #[must_use]
+    pub fn reports(&self) -> Vec<GroupReport> {
+        let Some(replication) = &self.replication else { return Vec::new() };
+        let figures = self.store.figures();
+        // A key is taken to be as long as any other on this core.
+        let bytes_of = |partition: PartitionId| {
+            let keys = u128::from(self.store.partition_keys(partition));
+            let bytes = u128::from(figures.live_bytes) * keys / u128::from(figures.keys.max(1));
+            u64::try_from(bytes).unwrap_or(u64::MAX)
+        };
+        let led = replication.hosted.iter().filter(|group| replication.groups.serves(**group));
+        led.filter_map(|&group| {
+            let conf = replication.groups.conf(group)?;
+            let (voters, learners) = members(conf, replication.node);
+            Some(GroupReport {
+                group,
+                term: replication.groups.term(group),
+                conf_index: conf.index,
+                bytes: group.partition().map_or(0, bytes_of),
+                voters,
+                learners,
+                is_joint: conf.is_joint(),
+            })
+        })
+        .collect()
+    }
+
+    /// Takes what the leader of a group says of it, unless that is older than what is known.
+    pub fn hear_report(&mut self, report: &GroupReport) {
+        let Some(replication) = &mut self.replication else { return };
+        let known = replication.reports.get(&report.group);
+        if known.is_none_or(|known| known.age() <= report.age()) {
+            replication.reports.insert(report.group, report.clone());
+        }
+    }
+
+    /// What is known of all groups, by what their leaders said last.
+    pub fn heard_reports(&self) -> impl Iterator<Item = &GroupReport> {
+        self.replication.iter().flat_map(|replication| replication.reports.values())
+    }
+}
+
+/// Voters, `leader` first, and learners.
+pub(super) fn members(conf: &Conf, leader: u32) -> (Vec<u32>, Vec<u32>) {
+    let node = |id: &u64| u32::try_from(*id).expect("nodes are counted in 32 bits");
+    let mut voters: Vec<u32> = conf.voters.iter().chain(&conf.voters_outgoing).map(node).collect();
+    voters.sort_unstable_by_key(|it| (*it != leader, *it));
+    voters.dedup();
+    let learners = conf.learners.iter().chain(&conf.learners_next).map(node);
+    (voters, learners.collect())
+}

@@ -1,0 +1,132 @@
+//! Owns what a node knows of its cluster for those who ask on side threads: what group 0 holds, sizes, and how far a move is.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyperion_cluster::NodeId;
+use hyperion_cluster::config::{Leaving, Size, Usage};
+use hyperion_cluster::placement::{Replicas, dry_run};
+use hyperion_cluster::state::ClusterState;
+use serde_json::{Value, json};
+
+/// What a node sends in a second for moves when the config does not say.
+pub(crate) const MOVE_BYTES_A_SECOND: u64 = 128 << 20;
+
+/// Groups that `/status` shows of those that move.
+const GROUPS_SHOWN: usize = 8;
+
+/// What is known of the cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// What group 0 holds.
+    pub(crate) state: Arc<ClusterState>,
+    /// By partition, bytes of one copy, as its leader said last.
+    pub(crate) partition_bytes: Vec<u64>,
+    /// By partition, who leads it, as far as known.
+    pub(crate) leaders: Vec<Option<u32>>,
+    /// Who leads group 0.
+    pub(crate) leader: Option<u32>,
+    /// The most groups that were to move since nothing did.
+    pub(crate) groups_moving_max: usize,
+}
+
+/// Where the first core shows what is known.
+#[derive(Debug, Default)]
+pub(crate) struct ClusterBoard(Mutex<Option<Known>>);
+
+impl ClusterBoard {
+    pub(crate) fn show(&self, known: Known) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+
+    /// Nothing where the node is alone, or before it has heard of the cluster.
+    pub(crate) fn get(&self) -> Option<Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Known {
+    /// What the rules of a change ask of the nodes.
+    pub(crate) fn usage(&self) -> Usage {
+        let config = self.state.config();
+        let told = config.settings.memory_bytes_max.as_ref().map(Size::bytes);
+        let memory = |bytes| config.nodes.iter().map(|node| (node.id, bytes)).collect();
+        Usage {
+            partition_bytes: self.partition_bytes.clone(),
+            memory_bytes: told.map(memory).unwrap_or_default(),
+            clock_ahead_ms: BTreeMap::new(),
+        }
+    }
+
+    fn bytes_a_second(&self) -> u64 {
+        let told = self.state.config().settings.moves.bytes_a_second.as_ref();
+        told.map_or(MOVE_BYTES_A_SECOND, Size::bytes)
+    }
+
+    /// What a config that was checked would move.
+    pub(crate) fn dry_run(&self, config: &hyperion_cluster::config::Config) -> Value {
+        let plan = self.state.plan_of(config);
+        let placement = self.state.placement();
+        let cost = dry_run(placement, &plan, config, &self.partition_bytes, self.bytes_a_second());
+        json!(cost)
+    }
+
+    /// For `/status`: what moves.
+    pub(crate) fn progress(&self) -> Value {
+        let state = &self.state;
+        let moving: Vec<u32> = state.moving().collect();
+        let bytes_left: u64 = moving.iter().map(|group| self.bytes_left(*group)).sum();
+        let leaving: Vec<Value> = state
+            .config()
+            .nodes
+            .iter()
+            .filter_map(|node| {
+                let how = match node.leaving? {
+                    Leaving::Drain => "drain",
+                    Leaving::Dead => "dead",
+                };
+                let replicas = state.placement().replicas_of(node.id);
+                Some(json!({ "node": node.name, "how": how, "replicas_left": replicas }))
+            })
+            .collect();
+        json!({
+            "epoch": state.config().epoch,
+            "hash": state.hash(),
+            "leader": self.leader.and_then(|id| state.config().node(NodeId(id))).map(|node| &node.name),
+            "moving": !moving.is_empty() || !leaving.is_empty(),
+            "leads_to_move": self.leads_to_move(),
+            "groups_done": self.groups_moving_max.saturating_sub(moving.len()),
+            "groups_to_do": moving.len(),
+            "groups": moving.iter().take(GROUPS_SHOWN).map(|group| self.group(*group)).collect::<Vec<_>>(),
+            "bytes_left": bytes_left,
+            "seconds_left": bytes_left.div_ceil(self.bytes_a_second().max(1)),
+            "leaving": leaving,
+        })
+    }
+
+    /// Partitions that another node leads than the one that should.
+    fn leads_to_move(&self) -> usize {
+        let wanted = self.state.target().partitions().map(|(_, replicas)| replicas.voters.first());
+        let pairs = wanted.zip(&self.leaders);
+        pairs.filter(|(wanted, leader)| wanted.map(|node| node.0) != **leader).count()
+    }
+
+    /// Where a group is and where it should be.
+    fn group(&self, group: u32) -> Value {
+        json!({
+            "group": group,
+            "now": self.state.placement().group(group),
+            "wanted": self.state.target().group(group),
+        })
+    }
+
+    /// Bytes of the copies of a group that are not made yet.
+    fn bytes_left(&self, group: u32) -> u64 {
+        let bytes = group.checked_sub(1).and_then(|at| self.partition_bytes.get(at as usize));
+        let none = Replicas::default();
+        let voters = &self.state.placement().group(group).unwrap_or(&none).voters;
+        let wanted = &self.state.target().group(group).unwrap_or(&none).voters;
+        let missing = wanted.iter().filter(|node| !voters.contains(node)).count();
+        bytes.copied().unwrap_or(0) * missing as u64
+    }
+}

@@ -1,0 +1,79 @@
+//! Owns what is asked of the members of a cluster: which config lets a node leave, and what a config would move.
+
+use hyperion_cluster::change::{Author, Refusal, Removal, check_change, remove};
+use hyperion_cluster::config::Config;
+use hyperion_engine::Eviction;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer::Answer;
+use super::changer::refused_answer;
+use crate::cluster::Known;
+use crate::config::{Problem, Refused};
+
+/// The body of `POST /nodes/remove`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    node: String,
+    #[serde(default)]
+    dead: bool,
+}
+
+fn evictions() -> Vec<&'static str> {
+    Eviction::ALL.iter().map(|eviction| eviction.name()).collect()
+}
+
+fn alone() -> Answer {
+    Answer::error(
+        409,
+        "this node knows of no cluster",
+        "a node that is alone is stopped, not removed; one that has just started hears of its cluster in a moment",
+    )
+}
+
+/// The config in which a node leaves.
+///
+/// Errors: the answer that says why it may not.
+pub(super) fn removal(body: &[u8], known: Option<Known>) -> Result<Config, Answer> {
+    let asked: Asked = serde_json::from_slice(body).map_err(|error| {
+        let hint = "send {\"node\": \"NAME\"}, and \"dead\": true for a node that is lost";
+        Answer::error(400, &format!("the body says of no node that it leaves: {error}"), hint)
+    })?;
+    let known = known.ok_or_else(alone)?;
+    let (usage, evictions) = (known.usage(), evictions());
+    let removal = Removal { node: &asked.node, dead: asked.dead };
+    remove(known.state.standing(&usage, &evictions), removal)
+        .map_err(|problems| Answer::errors(422, &problems))
+}
+
+/// What a config that this node would take moves; the rules of the cluster are held against it as well.
+pub(super) fn dry_run(config: &Config, known: Option<Known>) -> Answer {
+    let Some(known) = known else { return dry_run_of_nothing() };
+    let (usage, evictions) = (known.usage(), evictions());
+    match check_change(known.state.standing(&usage, &evictions), config, Author::Person) {
+        Ok(effects) => {
+            let mut body = known.dry_run(config);
+            body["warnings"] = json!(effects.warnings);
+            Answer::json(200, &body)
+        }
+        Err(Refusal::Invalid(problems)) => refused_answer(&Refused::Invalid(problems)),
+        Err(Refusal::Stale(stale)) => refused_answer(&Refused::Stale {
+            epoch: stale.epoch,
+            hash: stale.hash,
+            diff: stale.diff,
+        }),
+    }
+}
+
+/// The answer for a config that moves nothing.
+pub(super) fn dry_run_of_nothing() -> Answer {
+    Answer::json(200, &json!(hyperion_cluster::placement::DryRun::default()))
+}
+
+/// The refusal of a query that is not known.
+pub(super) fn unknown_query(path: &str, query: &str) -> Answer {
+    let problem = format!("{path} does not know the query {query:?}");
+    let hint = "leave it out; GET /config?next=1 and POST /config?dry_run=1 are all there are";
+    Answer::json(400, &json!({ "errors": [Problem::at("", problem, hint)] }))
+}

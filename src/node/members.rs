@@ -1,0 +1,267 @@
+//! Owns what a core does about the cluster's members: it follows what group 0 holds, tells where the groups are that it leads, and on the
+//! node that leads group 0 lets the map follow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hyperion_cluster::NodeId;
+use hyperion_cluster::state::ClusterState;
+use hyperion_engine::GroupReport;
+use hyperion_model::{CoreId, GroupId, PartitionId};
+use hyperion_wire::peer::{Body, GroupReport as WireReport, GroupReports};
+
+use super::Io;
+use super::commit::die;
+use super::core::{Mail, NodeCore, Note};
+use super::settling::LOOKS_A_TAKE;
+use crate::cluster::Known;
+
+/// Looks of 100 ms between two tellings of all groups; those that have changed are told at once.
+const LOOKS_A_TELLING: u32 = 10;
+/// Looks for which a removed node sends its clients to the others: 30 s.
+const REMOVED_LOOKS: u32 = 300;
+/// Looks for which a node that has given everything up waits to hear that it is removed: 10 s.
+const UNHEARD_LOOKS: u32 = 100;
+
+/// What a core knows and has told of the cluster's members.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    /// Term and index of the members of each led group, as they were told last.
+    told: BTreeMap<GroupId, (u64, u64)>,
+    looks: u32,
+    /// What was last handed to the thread that keeps the config.
+    handed: Option<Arc<ClusterState>>,
+    /// What group 0 holds.
+    pub(super) state: Option<Arc<ClusterState>>,
+    groups_moving_max: usize,
+    /// Looks since this node is none of the cluster's any more.
+    removed: Option<u32>,
+    /// Who says that it is none.
+    removed_by: BTreeSet<u32>,
+    /// Looks since it has given everything up and knows no leader.
+    unheard: u32,
+}
+
+impl NodeCore {
+    /// This core holds group 0, which holds something else now: all cores are told, and the config comes into force.
+    pub(super) fn cluster_changed(&mut self, io: &mut Io, state: &Arc<ClusterState>) {
+        for link in self.links.iter_mut().skip(1) {
+            link.backlog.push_back(Mail::Cluster(Arc::clone(state)));
+        }
+        self.follow_cluster(io, state);
+        self.show_cluster();
+        self.keep_cluster();
+    }
+
+    /// Follows what group 0 holds.
+    pub(super) fn follow_cluster(&mut self, io: &mut Io, state: &Arc<ClusterState>) {
+        self.engine.set_cluster(Arc::clone(state));
+        self.members.state = Some(Arc::clone(state));
+        self.follow_nodes(io);
+    }
+
+    /// What group 0 holds is written down: as what is agreed, and as the config in force, unless this node is none of its nodes.
+    fn keep_cluster(&mut self) {
+        let (Some(jobs), Some(member)) = (&self.shared.jobs, &self.shared.member) else { return };
+        let Some(state) = self.members.state.clone() else { return };
+        let agreed = member.agreed.get();
+        let epoch = state.config().epoch;
+        if agreed.as_ref().is_some_and(|agreed| agreed.config().epoch > epoch) {
+            // The start has it from others, and group 0 tells it here in a moment.
+            return;
+        }
+        let is_removed = !state.config().nodes.iter().any(|node| node.uuid == member.uuid);
+        if is_removed || self.settling.is_some() {
+            // While a start is under way, the table says what becomes of the file.
+            if agreed.is_none_or(|agreed| agreed.config().epoch < epoch)
+                && let Err(error) = member.agreed.set(state.as_ref().clone())
+            {
+                die(&format!("keeping cluster.json failed: {error}"));
+            }
+            if is_removed {
+                self.is_removed();
+            }
+            return;
+        }
+        let members = &mut self.members;
+        let is_handed = members.handed.as_ref().is_some_and(|handed| Arc::ptr_eq(handed, &state));
+        let is_kept = || {
+            self.shared.published.get().hash == state.hash()
+                && agreed.as_ref().is_some_and(|agreed| **agreed == *state)
+        };
+        if is_handed && (!members.looks.is_multiple_of(LOOKS_A_TAKE) || is_kept()) {
+            return;
+        }
+        // Where too much waits, it is handed on with the next look.
+        members.handed = jobs.learn(Arc::clone(&state), false).is_ok().then_some(state);
+    }
+
+    /// This node is none of the cluster's any more.
+    fn is_removed(&mut self) {
+        if self.members.removed.is_none() {
+            tracing::info!(
+                "this node was removed from the cluster: clients are sent to the others for 30 s, then it ends"
+            );
+            self.members.removed = Some(0);
+        }
+    }
+
+    /// Another node says that this one was removed: more than half of those that vote on that are believed. Links end with a removal, maybe
+    /// before group 0 has told of it here.
+    pub(super) fn told_removed(&mut self, by: u32) {
+        let Some(state) = &self.members.state else { return };
+        self.members.removed_by.insert(by);
+        let voters = state.placement().group(0).map_or(&[][..], |meta| &meta.voters);
+        let say = voters.iter().filter(|node| self.members.removed_by.contains(&node.0)).count();
+        if say * 2 > voters.len() {
+            self.is_removed();
+        }
+    }
+
+    /// A replica of a partition of this core began or went.
+    pub(super) fn hosted_changed(&mut self, partition: PartitionId, is_here: bool) {
+        let own = usize::from(self.index);
+        for (core, link) in self.links.iter_mut().enumerate() {
+            if core != own {
+                link.backlog.push_back(Mail::Hosted(partition, is_here));
+            }
+        }
+        self.note_hosted(partition, is_here);
+    }
+
+    /// Another core, or this one, has a replica of a partition, or has none any more.
+    pub(super) fn note_hosted(&mut self, partition: PartitionId, is_here: bool) {
+        self.foreign_terms.remove(&partition);
+        if self.engine.map().owner(partition) != CoreId(self.index) {
+            self.engine.set_hosted(partition, is_here);
+        }
+    }
+
+    /// To be called ten times a second.
+    pub(super) fn tend_members(&mut self) {
+        if !self.engine.is_replicated() {
+            return;
+        }
+        self.tell_reports();
+        if self.index == 0 {
+            self.engine.tend_cluster();
+            self.show_cluster();
+            self.keep_cluster();
+            self.leave_when_removed();
+        }
+    }
+
+    /// Tells all nodes, and all cores of this one, where the groups are that this core leads.
+    fn tell_reports(&mut self) {
+        self.members.looks += 1;
+        let tells_all = self.members.looks.is_multiple_of(LOOKS_A_TELLING);
+        let mut reports = self.engine.reports();
+        let told = &mut self.members.told;
+        reports.retain(|report| {
+            let now = (report.term, report.conf_index);
+            told.insert(report.group, now) != Some(now) || tells_all
+        });
+        if reports.is_empty() {
+            return;
+        }
+        let frame = GroupReports { reports: reports.iter().map(to_wire).collect() };
+        let nodes: Vec<u32> =
+            self.view.iter().flat_map(|view| &view.nodes).map(|node| node.id).collect();
+        if let Some(peers) = &mut self.peers {
+            for node in nodes {
+                peers.queue(node, |out| {
+                    let _ = frame.encode(out);
+                });
+            }
+        }
+        self.spread_reports(reports);
+    }
+
+    /// A peer says where the groups are that it leads.
+    pub(super) fn take_reports(&mut self, told: GroupReports) {
+        self.spread_reports(told.reports.into_iter().map(from_wire).collect());
+    }
+
+    fn spread_reports(&mut self, reports: Vec<GroupReport>) {
+        let reports = Arc::new(reports);
+        let own = usize::from(self.index);
+        for (core, link) in self.links.iter_mut().enumerate() {
+            if core != own {
+                link.backlog.push_back(Mail::Reports(Arc::clone(&reports)));
+            }
+        }
+        self.hear_reports(&reports);
+    }
+
+    pub(super) fn hear_reports(&mut self, reports: &[GroupReport]) {
+        for report in reports {
+            self.engine.hear_report(report);
+        }
+    }
+
+    /// Shows the cluster to the side threads.
+    fn show_cluster(&mut self) {
+        let Some(state) = &self.members.state else { return };
+        let mut partition_bytes = vec![0; state.config().partitions as usize];
+        let mut leaders = vec![None; partition_bytes.len()];
+        for report in self.engine.heard_reports() {
+            let Some(place) = report.group.partition().map(|it| usize::from(it.0)) else {
+                continue;
+            };
+            if place < leaders.len() {
+                (partition_bytes[place], leaders[place]) =
+                    (report.bytes, report.voters.first().copied());
+            }
+        }
+        let moving = state.moving().count();
+        let most = &mut self.members.groups_moving_max;
+        *most = if moving == 0 { 0 } else { moving.max(*most) };
+        self.shared.cluster.show(Known {
+            state: Arc::clone(state),
+            partition_bytes,
+            leaders,
+            leader: self.engine.cluster_leader(),
+            groups_moving_max: *most,
+        });
+    }
+
+    /// A node that was removed goes on for a while, so that clients hear where to go, and ends.
+    fn leave_when_removed(&mut self) {
+        let Some(state) = &self.members.state else { return };
+        let id = self.config.node().id;
+        if self.members.removed.is_none() {
+            // Its links may have been cut before it could hear of its removal: it has nothing to lose by going.
+            let leaves = state.config().node(id).is_some_and(|node| node.leaving.is_some());
+            let has_all_given_up = leaves && state.placement().replicas_of(NodeId(id.0)) == 0;
+            let is_alone = has_all_given_up && self.engine.cluster_leader().is_none();
+            self.members.unheard = if is_alone { self.members.unheard + 1 } else { 0 };
+            if self.members.unheard < UNHEARD_LOOKS {
+                return;
+            }
+            tracing::info!(
+                "this node has given everything up and the others are silent: it is taken to be removed, and ends in 30 s"
+            );
+        }
+        let looks = self.members.removed.unwrap_or(0) + 1;
+        self.members.removed = Some(looks);
+        if looks == REMOVED_LOOKS {
+            tracing::info!("this node is none of the cluster's any more: it ends");
+            for core in 0..self.shared.postboxes.cores() {
+                // A full box is tried again with the next look.
+                if self.shared.postboxes.to(core).post(Note::Stop).is_err() {
+                    self.members.removed = Some(looks - 1);
+                }
+            }
+        }
+    }
+}
+
+fn to_wire(report: &GroupReport) -> WireReport {
+    let GroupReport { group, term, conf_index, bytes, voters, learners, is_joint } = report.clone();
+    WireReport { group: group.0, term, conf_index, bytes, voters, learners, is_joint }
+}
+
+fn from_wire(report: WireReport) -> GroupReport {
+    let WireReport { group, term, conf_index, bytes, voters, learners, is_joint } = report;
+    GroupReport { group: GroupId(group), term, conf_index, bytes, voters, learners, is_joint }
+}
