@@ -79,10 +79,10 @@ fn seeds_that_found_faults_hold_now() {
 #[test]
 fn what_is_done_wrong_is_found_out() {
     for (wrong, seeds) in [
-        (Wrong::AnswersBeforeQuorum, 0..6),
-        (Wrong::ReadsWithoutLease, 29..30),
-        (Wrong::ClockStopsInPauses, 51..52),
-        (Wrong::ForgetsVotes, 11..12),
+        (Wrong::AnswersBeforeQuorum, 101..108),
+        (Wrong::ReadsWithoutLease, 52..53),
+        (Wrong::ClockStopsInPauses, 24..25),
+        (Wrong::ForgetsVotes, 32..33),
     ] {
         assert!(!found(seeds.clone(), wrong).is_empty(), "no seed of {seeds:?} finds {wrong:?}");
     }
