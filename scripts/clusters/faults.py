@@ -5,7 +5,7 @@ import threading
 import time
 
 from clusters.load import Probe
-from clusters.nodes import slot_of
+from clusters.nodes import SLOTS, slot_of
 from resp import Client, ServerError
 
 WEIGHTS = {"kill": 4, "kill-leader": 4, "pause": 3, "pause-leader": 5, "kill-majority": 2, "restart-all": 1, "lag": 2}
@@ -19,7 +19,7 @@ class Faults:
         self.counts = dict.fromkeys(WEIGHTS, 0)
         self.without_majority = []  # (from, to, the nodes that were dead)
         self.probed = self.flooded = 0
-        self.table = nodes.layout() or {}
+        self.holders = nodes.holders()
         self.wipes = False
 
     def run(self, seconds):
@@ -131,7 +131,7 @@ class Faults:
         found = []
         for begin, end, dead in self.without_majority:
             for thing in self.load.things:
-                holders = set(self.table.get(slot_of(thing.tag), self.nodes.numbers))
+                holders = self.holders[slot_of(thing.tag) * len(self.holders) // SLOTS]
                 if 2 * len(holders - dead) > len(holders):
                     continue
                 found += [(thing, one) for one in thing.operations if one.changed() and one.invoked > begin and one.returned < end]

@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import json
 import os
 import random
 import re
@@ -168,6 +169,16 @@ class Nodes:
             if len(table) == SLOTS:
                 return table
         return None
+
+    def holders(self):
+        """For each partition, in the order of its slots, the nodes that vote in its group; from the state that a node keeps."""
+        for number in self.numbers:
+            path = os.path.join(self.cluster.node_folder(number), "data", "cluster.json")
+            if os.path.exists(path):
+                with open(path) as file:
+                    # The first group is that of the config.
+                    return [set(group["voters"]) for group in json.load(file)["placement"]["groups"][1:]]
+        return [set(self.numbers)] * self.partitions
 
     # ---- logs
 
