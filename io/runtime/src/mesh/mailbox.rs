@@ -22,10 +22,9 @@ struct Shared<M> {
     slots: Box<[UnsafeCell<MaybeUninit<M>>]>,
 }
 
-// SAFETY: the one sender alone writes slots in `taken + capacity > put`, the one receiver alone
-// reads slots in `taken < put`; neither end is `Clone` and both need `&mut self`. A slot changes
-// hands by a release store that the other end loads with acquire. Messages cross threads, so they
-// must be `Send`.
+// SAFETY: the one sender alone writes slots in `taken + capacity > put`, the one receiver alone reads those in `taken < put`; neither
+// end is `Clone`, both need `&mut self`. A slot changes hands by a release store that the other end loads with acquire. Messages cross
+// threads, so they must be `Send`.
 unsafe impl<M: Send> Send for Shared<M> {}
 // SAFETY: as above; no method of `Shared` is reachable but through the two ends.
 unsafe impl<M: Send> Sync for Shared<M> {}
