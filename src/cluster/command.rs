@@ -50,11 +50,13 @@ const BY_CONFIG: [&str; 17] = [
     "myshardid",
 ];
 
-/// Answers a subcommand that needs no keys. `asked` is the core whose own address was asked, if any; `name` is in lower case.
+/// Answers a subcommand that needs no keys. `is_settled`: this core answers commands for keys, too; `asked` is the core whose own
+/// address was asked, if any; `name` is in lower case.
 ///
 /// Errors: the line to answer.
 pub(crate) fn cluster(
     view: &ClusterView,
+    is_settled: bool,
     asked: Option<u16>,
     name: &str,
     words: &[&[u8]],
@@ -64,7 +66,7 @@ pub(crate) fn cluster(
         ("slots", []) => slots(view, reply),
         ("shards", []) => shards(view, reply),
         ("nodes", []) => reply.verbatim("txt", nodes(view, asked).as_bytes()),
-        ("info", []) => reply.verbatim("txt", info(view).as_bytes()),
+        ("info", []) => reply.verbatim("txt", info(view, is_settled).as_bytes()),
         ("myid", []) => reply.bulk(view.name(own(view, asked)).as_bytes()),
         ("keyslot", [key]) => reply.integer(i64::from(slot_of(key))),
         _ if BY_CONFIG.contains(&name) => {
@@ -183,7 +185,7 @@ fn nodes(view: &ClusterView, asked: Option<u16>) -> String {
     text
 }
 
-fn info(view: &ClusterView) -> String {
+fn info(view: &ClusterView, is_settled: bool) -> String {
     let served = view.partitions.iter().filter(|partition| partition.leader.is_some()).count();
     let assigned = served * usize::from(SLOTS) / view.partitions.len();
     let leading: std::collections::BTreeSet<_> = view
@@ -191,7 +193,7 @@ fn info(view: &ClusterView) -> String {
         .into_iter()
         .filter_map(|(_, _, at)| serving(view, at).first().copied())
         .collect();
-    let state = if assigned == usize::from(SLOTS) { "ok" } else { "fail" };
+    let state = if is_settled && assigned == usize::from(SLOTS) { "ok" } else { "fail" };
     let facts = [
         ("cluster_state", state.to_owned()),
         ("cluster_slots_assigned", assigned.to_string()),

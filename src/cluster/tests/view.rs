@@ -33,7 +33,7 @@ fn view() -> ClusterView {
 
 fn answer(view: &ClusterView, name: &str, words: &[&[u8]]) -> Result<String, String> {
     let mut bytes = Vec::new();
-    cluster(view, None, name, words, &mut Replies::new(&mut bytes, Protocol::Resp2))?;
+    cluster(view, true, None, name, words, &mut Replies::new(&mut bytes, Protocol::Resp2))?;
     Ok(String::from_utf8(bytes).unwrap())
 }
 
@@ -66,6 +66,18 @@ fn nodes_lists_every_core_once_and_marks_who_was_asked_and_who_is_gone() {
     let name = lines[0].split(' ').next().unwrap();
     assert_eq!(name.trim_start_matches("$").len(), 40, "{name}");
     assert!(lines[0].contains(" 0-4095"), "{}", lines[0]);
+}
+
+#[test]
+fn a_node_that_is_not_settled_is_not_ok() {
+    let mut view = view();
+    view.partitions[3].leader = Some(2);
+    for (is_settled, fact) in [(true, "cluster_state:ok"), (false, "cluster_state:fail")] {
+        let mut bytes = Vec::new();
+        let reply = &mut Replies::new(&mut bytes, Protocol::Resp2);
+        cluster(&view, is_settled, None, "info", &[], reply).unwrap();
+        assert!(String::from_utf8(bytes).unwrap().contains(fact), "{fact}");
+    }
 }
 
 #[test]

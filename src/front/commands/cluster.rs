@@ -34,9 +34,10 @@ impl NodeCore {
             return self.keys_in_slot(io, client, &name, words);
         }
         let asked = client.own_core_only.then_some(self.index);
+        let is_settled = !self.is_unsettled;
         let mut carried = Ok(());
         self.answer(client, |reply| {
-            carried = cluster(&view, asked, &name, words, reply);
+            carried = cluster(&view, is_settled, asked, &name, words, reply);
             if let Err(error) = &carried {
                 reply.error(error);
             }
