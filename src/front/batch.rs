@@ -2,13 +2,13 @@
 
 use std::mem;
 
-use hyperion_engine::Handle;
 use hyperion_engine::command::CommandSpec;
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
 use super::limits::{PARCEL_KEEP_BYTES, PARCEL_KEEP_COMMANDS, PARCELS_SPARE_MAX};
+use super::replies::Later;
 
 /// One command in a batch.
 #[derive(Clone, Copy, Debug)]
@@ -78,9 +78,8 @@ pub(crate) struct ReplyBatch {
     pub(crate) bytes: Vec<u8>,
     /// The highest position that one of them observed of the answering core's log.
     pub(crate) observed: u64,
-    /// Answers that go on with a long string: the answer's place among the heads, the string's length, and its handle at the core that
-    /// answers.
-    pub(crate) later: Vec<(usize, u64, Handle)>,
+    /// Answers that go on with a long string: the answer's place among the heads, and the string at the core that answers.
+    pub(crate) later: Vec<(usize, Later)>,
     /// Commands of other nodes' clients that another node serves: the answer's place among the heads, and the slot.
     pub(crate) elsewhere: Vec<(usize, u16)>,
     /// What they observed may never take effect: the clients' connections are to end.

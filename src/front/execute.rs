@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hyperion_engine::command::{CommandError, CommandSpec, Flags, Run};
-use hyperion_engine::{Answer, Outcome, Request, Route, Ticket};
+use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
 
@@ -100,6 +100,7 @@ impl NodeCore {
             return progress;
         }
         let progress = match self.engine.route(&request) {
+            Route::Here if self.engine.is_sliced(&request) => self.run_sliced(client, &request),
             Route::Here => self.run_here(io, client, &request),
             Route::There(core) => self.send_there(client, core.0, &request),
             Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
@@ -159,14 +160,15 @@ impl NodeCore {
         let buffer =
             if is_in_order { client.output.buffer() } else { client.output.lane_buffer(own) };
         let before = buffer.len();
-        // What is silenced is not brought.
-        let mut replies = if is_silent {
-            Replies::new(buffer, protocol)
-        } else {
-            Replies::streaming(buffer, protocol)
-        };
+        let mut replies = Replies::streaming(buffer, protocol);
         let outcome = self.engine.execute(request, &mut replies);
+        // What is silenced, or is not answered after all, is not brought.
+        let is_wanted = !is_silent && matches!(outcome, Outcome::Done { .. });
+        let unwanted = replies.later.take_if(|_| !is_wanted);
         let later = replies.later;
+        if let Some(unwanted) = unwanted {
+            self.engine.store_mut().unpin_value(unwanted.handle);
+        }
         let observed = match outcome {
             Outcome::Done { observed } => observed,
             Outcome::Elsewhere { slot } => {
@@ -177,6 +179,10 @@ impl NodeCore {
                 let line = self.moved(slot);
                 self.answer(client, |reply| reply.error(&line));
                 return Progress::Ran;
+            }
+            Outcome::Sliced => {
+                buffer.truncate(before);
+                return self.run_sliced(client, request);
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
                 buffer.truncate(before);
@@ -197,9 +203,8 @@ impl NodeCore {
         } else {
             client.output.owe(own, is_silent);
         }
-        if let Some((bytes_left, handle)) = later {
-            let stream = Stream { core: own, handle, chunk: 0, bytes_left, is_asked: false };
-            self.engine.store_mut().pin_value(handle);
+        if let Some(later) = later {
+            let stream = Stream::new(own, later);
             if is_in_order {
                 client.output.begin_stream(stream);
             } else {
@@ -212,6 +217,44 @@ impl NodeCore {
             self.counters.sampled[request.spec.index()].add(since.elapsed());
         }
         Progress::Ran
+    }
+
+    /// Begins a command of which a turn does a part; its answer comes in parts too, and nothing may come before it.
+    #[cold]
+    fn run_sliced(&mut self, client: &mut Client, request: &Request<'_>) -> Progress {
+        if !client.output.is_in_order() {
+            client.hold = Hold::Drain;
+            return Progress::Held;
+        }
+        let ticket = self.fresh_ticket(client);
+        if let Err(error) = self.engine.begin_slices(ticket, request) {
+            self.tickets.remove(&ticket);
+            client.hold = Hold::None;
+            self.counters.errors += 1;
+            self.answer(client, |reply| reply.error(&error.to_string()));
+        }
+        Progress::Ran
+    }
+
+    /// The next part of the answer to a command that is worked in slices has come.
+    pub(crate) fn tell_part(
+        &mut self,
+        io: &mut Io,
+        ticket: Ticket,
+        observed: u64,
+        told: &Told,
+        is_last: bool,
+    ) {
+        let Some(&connection) = self.tickets.get(&ticket) else { return };
+        let Some(mut client) = self.client_of(ticket) else { return };
+        self.answer_observing(&mut client, observed, |reply| told.write(reply));
+        if is_last {
+            return self.go_on(io, client);
+        }
+        self.tickets.insert(ticket, connection);
+        client.hold = Hold::Answer(ticket);
+        self.dirty(&mut client);
+        self.clients.put_back(client);
     }
 
     fn send_there(&mut self, client: &mut Client, core: u16, request: &Request<'_>) -> Progress {

@@ -153,11 +153,11 @@ impl Output {
         }
     }
 
-    /// A part came; the chunk that follows is `next`. Gives the stream when it was the last.
-    pub(crate) fn stream_part(&mut self, bytes: &[u8], next: usize) -> Option<Stream> {
+    /// A part came. Gives the stream when it was the last.
+    pub(crate) fn stream_part(&mut self, bytes: &[u8]) -> Option<Stream> {
         let stream = self.stream.as_mut()?;
         self.bytes.extend_from_slice(bytes);
-        (stream.chunk, stream.is_asked) = (next, false);
+        (stream.at, stream.is_asked) = (stream.at + bytes.len() as u64, false);
         stream.bytes_left = stream.bytes_left.saturating_sub(bytes.len() as u64);
         if stream.bytes_left > 0 {
             return None;

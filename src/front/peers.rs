@@ -135,13 +135,20 @@ impl NodeCore {
         match outcome {
             Outcome::Done { observed } => {
                 let length = replies.bytes.len() - before;
-                if let Some((bytes, handle)) = later {
-                    replies.later.push((replies.heads.len(), bytes, handle));
-                    self.engine.store_mut().pin_value(handle);
+                if let Some(later) = later {
+                    replies.later.push((replies.heads.len(), later));
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
                 true
+            }
+            _ if later.is_some() => {
+                // It was answered, and is not to be.
+                replies.bytes.truncate(before);
+                later
+                    .into_iter()
+                    .for_each(|later| self.engine.store_mut().unpin_value(later.handle));
+                false
             }
             Outcome::Elsewhere { slot } if is_foreign => {
                 replies.bytes.truncate(before);
@@ -158,7 +165,7 @@ impl NodeCore {
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 true
             }
-            Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
+            Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished | Outcome::Sliced => {
                 self.is_unfinished |= outcome == Outcome::Unfinished;
                 replies.bytes.truncate(before);
                 false
@@ -228,10 +235,8 @@ impl NodeCore {
     /// Answers for our clients came from another core: those for one client lie side by side.
     fn take_replies(&mut self, io: &mut Io, from: u16, batch: &ReplyBatch) {
         if batch.is_lost {
-            for (_, bytes_left, handle) in &batch.later {
-                let (chunk, is_asked, bytes_left) = (0, false, *bytes_left);
-                let handle = *handle;
-                self.end_stream(Stream { core: from, handle, chunk, bytes_left, is_asked });
+            for &(_, later) in &batch.later {
+                self.end_stream(Stream::new(from, later));
             }
             batch.heads.iter().for_each(|head| io.close(head.connection));
             return;
@@ -246,14 +251,8 @@ impl NodeCore {
             for head in heads {
                 let bytes =
                     rest.split_off(..head.length).expect("a batch holds what its heads name");
-                let stream = later.next_if(|(of, ..)| *of == number);
-                let stream = stream.map(|&(_, bytes_left, handle)| Stream {
-                    core: from,
-                    handle,
-                    chunk: 0,
-                    bytes_left,
-                    is_asked: false,
-                });
+                let stream = later.next_if(|(of, _)| *of == number);
+                let stream = stream.map(|&(_, later)| Stream::new(from, later));
                 number += 1;
                 let Some(client) = &mut client else {
                     gone.extend(stream);

@@ -4,13 +4,22 @@ use hyperion_engine::Handle;
 use hyperion_model::ReplyWriter;
 use hyperion_wire::{Encoder, Protocol};
 
+/// The end of an answer that comes later: a part of a string, which is pinned for it in the store of the core that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Later {
+    pub(crate) handle: Handle,
+    /// Where in the string it begins.
+    pub(crate) at: u64,
+    pub(crate) bytes: u64,
+}
+
 /// Writes replies into a buffer in one protocol.
 pub(crate) struct Replies<'a> {
     encoder: Encoder<'a>,
     /// Whether a long string may come later.
     may_stream: bool,
-    /// The string that does: length and handle. Its head is written.
-    pub(crate) later: Option<(u64, Handle)>,
+    /// The string that does. Its head is written.
+    pub(crate) later: Option<Later>,
 }
 
 impl<'a> Replies<'a> {
@@ -55,10 +64,10 @@ impl ReplyWriter for Replies<'_> {
         }
     }
 
-    fn bulk_later(&mut self, length_bytes: u64, handle: u64) -> bool {
+    fn bulk_later(&mut self, length_bytes: u64, handle: u64, from: u64) -> bool {
         if self.may_stream {
             self.encoder.bulk_header(length_bytes);
-            self.later = Some((length_bytes, Handle(handle)));
+            self.later = Some(Later { handle: Handle(handle), at: from, bytes: length_bytes });
         }
         self.may_stream
     }

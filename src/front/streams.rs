@@ -5,6 +5,7 @@ use hyperion_runtime::ConnectionId;
 
 use super::client::Hold;
 use super::limits::{OUTPUT_PAUSE_BYTES, STREAM_PART_BYTES};
+use super::replies::Later;
 use crate::node::{Io, Mail, NodeCore};
 
 /// A string that a client gets in parts, pinned in the store of the core that has it.
@@ -13,20 +14,33 @@ pub(crate) struct Stream {
     /// The core that has it.
     pub(crate) core: u16,
     pub(crate) handle: Handle,
-    /// The chunk that comes next, and the bytes that are missing.
-    pub(crate) chunk: usize,
+    /// Where in the string the next part begins, and the bytes that are missing.
+    pub(crate) at: u64,
     pub(crate) bytes_left: u64,
     /// The other core was asked for the next part.
     pub(crate) is_asked: bool,
 }
 
+impl Stream {
+    /// A string that lies on `core`, of which nothing was brought yet.
+    pub(crate) fn new(core: u16, later: Later) -> Self {
+        let Later { handle, at, bytes } = later;
+        Self { core, handle, at, bytes_left: bytes, is_asked: false }
+    }
+
+    /// Bytes of the next part.
+    fn part_bytes(&self) -> usize {
+        usize::try_from(self.bytes_left).unwrap_or(usize::MAX).min(STREAM_PART_BYTES)
+    }
+}
+
 /// What cores send each other about streams.
 #[derive(Debug)]
 pub(crate) enum StreamMail {
-    /// Bring the next part for this client.
-    Fetch(ConnectionId, Handle, usize),
-    /// Here it is, and the chunk that follows.
-    Part(ConnectionId, Handle, Vec<u8>, usize),
+    /// Bring the part that begins here for this client, of so many bytes.
+    Fetch(ConnectionId, Handle, u64, usize),
+    /// Here it is.
+    Part(ConnectionId, Handle, Vec<u8>),
     /// It is not needed any more.
     Done(Handle),
 }
@@ -47,24 +61,23 @@ impl NodeCore {
             }
             if stream.core == self.index {
                 buffer.clear();
-                let store = self.engine.store();
-                let next =
-                    store.copy_part(stream.handle, stream.chunk, STREAM_PART_BYTES, &mut buffer);
-                self.stream_part(io, connection, &buffer, next);
+                self.copy_part(stream.handle, stream.at, stream.part_bytes(), &mut buffer);
+                self.stream_part(io, connection, &buffer);
                 io.wake_again();
             } else {
                 client.output.ask_stream();
-                let mail = StreamMail::Fetch(connection, stream.handle, stream.chunk);
+                let bytes = stream.part_bytes();
+                let mail = StreamMail::Fetch(connection, stream.handle, stream.at, bytes);
                 self.links[usize::from(stream.core)].backlog.push_back(Mail::Stream(mail));
             }
         }
     }
 
     /// A part came: hands it on, and ends the stream with the last one.
-    fn stream_part(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8], next: usize) {
+    fn stream_part(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
         let released = self.engine.released_position();
         let Some(client) = self.clients.get(connection) else { return };
-        let ended = client.output.stream_part(bytes, next);
+        let ended = client.output.stream_part(bytes);
         if !client.is_dirty {
             client.is_dirty = true;
             self.dirty.push(connection);
@@ -76,6 +89,11 @@ impl NodeCore {
         if goes_on {
             self.unhold(io, connection, Hold::Drain);
         }
+    }
+
+    fn copy_part(&self, handle: Handle, at: u64, bytes: usize, out: &mut Vec<u8>) {
+        let at = usize::try_from(at).expect("a string lies in memory");
+        self.engine.store().copy_part(handle, at, bytes, out);
     }
 
     /// A string need not be kept for its reader any more.
@@ -91,18 +109,17 @@ impl NodeCore {
     /// Another core asks, or answers.
     pub(crate) fn stream_mail(&mut self, io: &mut Io, from: u16, mail: StreamMail) {
         match mail {
-            StreamMail::Fetch(connection, handle, chunk) => {
-                let mut bytes = Vec::with_capacity(STREAM_PART_BYTES);
-                let next =
-                    self.engine.store().copy_part(handle, chunk, STREAM_PART_BYTES, &mut bytes);
-                let part = StreamMail::Part(connection, handle, bytes, next);
+            StreamMail::Fetch(connection, handle, at, length) => {
+                let mut bytes = Vec::with_capacity(length);
+                self.copy_part(handle, at, length, &mut bytes);
+                let part = StreamMail::Part(connection, handle, bytes);
                 self.links[usize::from(from)].backlog.push_back(Mail::Stream(part));
             }
-            StreamMail::Part(connection, handle, bytes, next) => {
+            StreamMail::Part(connection, handle, bytes) => {
                 let stream = self.clients.get(connection).and_then(|client| client.output.stream());
                 // A client that has gone said so with `Done`.
                 if stream.is_some_and(|stream| stream.core == from && stream.handle == handle) {
-                    self.stream_part(io, connection, &bytes, next);
+                    self.stream_part(io, connection, &bytes);
                 }
             }
             StreamMail::Done(handle) => self.engine.store_mut().unpin_value(handle),

@@ -81,6 +81,9 @@ impl NodeCore {
                 io.wake_again();
             }
         }
+        if self.engine.work_slices() {
+            io.wake_again();
+        }
         if self.finds_expired && !self.stopping && self.sweep_expired() {
             io.wake_again();
         }
@@ -248,6 +251,9 @@ impl NodeCore {
                     self.links[usize::from(to.0)].backlog.push_back(Mail::Engine(mail));
                 }
                 Effect::Finished { ticket, answer } => self.finished(io, ticket, answer),
+                Effect::Told { ticket, observed, told, is_last } => {
+                    self.tell_part(io, ticket, observed, &told, is_last);
+                }
                 Effect::Cluster { state } => self.cluster_changed(io, &state),
                 Effect::Hosted { partition, is_here } => self.hosted_changed(partition, is_here),
                 Effect::Stop { why } => die(&why),

@@ -102,6 +102,9 @@ impl NodeCore {
     /// Looks through a part of the index for expired keys. Where it finds many it goes on in the next turn, and in all that follow
     /// until it finds few: a little each turn, so that a million keys that expire at once delay nobody.
     pub(super) fn sweep_expired(&mut self) -> bool {
+        if self.engine.is_applying() {
+            return false;
+        }
         let swept = self.engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
         self.engine.bury_expired();
         self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;

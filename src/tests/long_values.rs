@@ -128,3 +128,76 @@ fn clients_that_set_long_strings_at_once_all_do() {
         writers.into_iter().for_each(|writer| writer.join().expect("all is as it should be"));
     }
 }
+
+#[test]
+fn parts_copies_and_new_names_of_long_strings_are_whole_and_survive_a_kill() {
+    for setup in setups() {
+        let mut node = setup.start();
+        let mut client = node.client();
+        // One slot: one core has them all.
+        for seed in 0..3 {
+            client.set(&format!("{{t}}{seed}"), &value(seed));
+        }
+        let long = value(1);
+        for (start, end) in [(0, 99_999), (1, 3_000_000), (70_000, 70_001), (4_999_990, 9_000_000)]
+        {
+            let range = &long[start..long.len().min(end + 1)];
+            let (start, end) = (start.to_string(), end.to_string());
+            let reply = client.call(&[b"GETRANGE", b"{t}1", start.as_bytes(), end.as_bytes()]);
+            assert!(is(&reply, range), "{start} {end}");
+        }
+        let reply = client.call(&[b"MGET", b"{t}0", b"{t}none", b"{t}2"]);
+        let Reply::Array(values) = reply else { panic!("MGET gives an array") };
+        assert!(is(&values[0], &value(0)) && is(&values[2], &value(2)));
+        assert!(matches!(values[1], Reply::Null));
+        assert_eq!(client.ask("COPY {t}0 {t}copy"), "1");
+        assert_eq!(client.ask("RENAME {t}1 {t}name"), "OK");
+        assert_eq!(client.ask("APPEND {t}copy x"), (value(0).len() + 1).to_string());
+        assert!(is(&client.call(&[b"GETSET", b"{t}2", b"new"]), &value(2)));
+        assert!(is(
+            &client.call(&[b"SET", b"{t}copy", b"newer", b"GET"]),
+            &[&value(0)[..], b"x"].concat()
+        ));
+        node.kill_and_start();
+        let mut client = node.client();
+        client.expect_bytes("{t}0", &value(0));
+        client.expect_bytes("{t}name", &long);
+        assert_eq!(client.ask("MGET {t}2 {t}copy {t}1"), "[new newer nil]");
+        assert!(is(&client.call(&[b"GETDEL", b"{t}name"]), &long));
+        assert_eq!(client.ask("EXISTS {t}name"), "0");
+    }
+}
+
+#[test]
+fn commands_about_many_keys_are_whole_for_others_and_survive_a_kill() {
+    let mut node = Setup::new().start();
+    let keys: Vec<Vec<u8>> = (0..20_000).map(|key| format!("k{key}").into_bytes()).collect();
+    let mut client = node.client();
+    let with_values = |value: &'static [u8]| -> Vec<&[u8]> {
+        std::iter::once(&b"MSET"[..]).chain(keys.iter().flat_map(|key| [key, value])).collect()
+    };
+    let about = |name: &'static [u8]| -> Vec<&[u8]> {
+        std::iter::once(name).chain(keys.iter().map(Vec::as_slice)).collect()
+    };
+    client.send(&command(&with_values(b"one")));
+    client.send(&command(&[b"GET", &keys[19_999]]));
+    client.send(&command(&with_values(b"two")));
+    client.send(&command(&[b"GET", &keys[0]]));
+    let mut other = node.client();
+    let mut seen = String::new();
+    while seen != "[two two]" {
+        seen = other.ask("MGET k0 k19999");
+        assert!(["[nil nil]", "[one one]", "[two two]"].contains(&&*seen), "{seen}");
+    }
+    for expected in ["OK", "one", "OK", "two"] {
+        assert_eq!(client.shown(), expected);
+    }
+    node.kill_and_start();
+    let mut client = node.client();
+    let Reply::Array(values) = client.call(&about(b"MGET")) else { panic!("it is an array") };
+    assert!(values.len() == 20_000 && values.iter().all(|value| is(value, b"two")));
+    assert!(matches!(client.call(&about(b"EXISTS")), Reply::Integer(20_000)));
+    assert!(matches!(client.call(&about(b"DEL")), Reply::Integer(20_000)));
+    node.kill_and_start();
+    assert_eq!(node.client().ask("DBSIZE"), "0");
+}

@@ -61,8 +61,8 @@ pub trait Core: 'static {
     /// here.
     fn turn_end(&mut self, io: &mut Io<Self::Mail>);
 
-    /// The turn that has just ended took `wall_ns`, longer than `limits::LONG_STALL`, and used its processor for `processor_ns` of
-    /// that.
+    /// The turn that has just ended took `wall_ns`, and used its processor for `processor_ns` of that: longer than `limits::LONG_STALL`, or
+    /// than `limits::BUSY_TURN`.
     fn stalled(&mut self, io: &mut Io<Self::Mail>, wall_ns: u64, processor_ns: u64) {
         let _ = (io, wall_ns, processor_ns);
     }

@@ -32,7 +32,7 @@ impl TurnClock {
         }
     }
 
-    /// It ends: counts it. Gives its time when it was a long one.
+    /// It ends: counts it. Gives its time when it was a long one, or used its processor for long.
     pub(crate) fn end(
         &mut self,
         now_ns: u64,
@@ -50,12 +50,11 @@ impl TurnClock {
         let processor_ns = read_ns.saturating_sub(self.processor_ns).min(wall_ns);
         (self.processor_ns, self.read_ns) = (read_ns, now_ns);
         stats.stall_processor_ns_max = stats.stall_processor_ns_max.max(processor_ns);
-        stats.busy_turns_over_2ms += u64::from(processor_ns > nanoseconds(limits::BUSY_TURN));
-        if wall_ns <= nanoseconds(limits::LONG_STALL) {
-            return None;
-        }
-        stats.stalls_over_10ms += 1;
-        Some(TurnTime { wall_ns, processor_ns })
+        let is_busy = processor_ns > nanoseconds(limits::BUSY_TURN);
+        stats.busy_turns_over_2ms += u64::from(is_busy);
+        let is_long = wall_ns > nanoseconds(limits::LONG_STALL);
+        stats.stalls_over_10ms += u64::from(is_long);
+        (is_busy || is_long).then_some(TurnTime { wall_ns, processor_ns })
     }
 }
 
@@ -87,7 +86,7 @@ mod tests {
             (10 * MS, 10 * MS + MS / 2, 0, None, MS / 2, 0),
             (20 * MS, 25 * MS, MS, None, MS, 0),
             (40 * MS, 60 * MS, 2 * MS, Some((20 * MS, 2 * MS)), 2 * MS, 0),
-            (70 * MS, 73 * MS, 3 * MS, None, 3 * MS, 1),
+            (70 * MS, 73 * MS, 3 * MS, Some((3 * MS, 3 * MS)), 3 * MS, 1),
         ] {
             clock.begin(begin, || 100 * MS);
             let told = told.map(|(wall_ns, processor_ns)| TurnTime { wall_ns, processor_ns });

@@ -2,6 +2,7 @@
 
 use crate::command::{Gather, Part};
 use crate::serving::Leader;
+use crate::told::Told;
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId};
 use std::sync::Arc;
@@ -26,6 +27,17 @@ pub enum Effect {
         ticket: Ticket,
         /// What to tell.
         answer: Answer,
+    },
+    /// The next part of the answer to a command that is worked in slices.
+    Told {
+        /// Whose it is.
+        ticket: Ticket,
+        /// It may leave once the log has released this position.
+        observed: u64,
+        /// The part.
+        told: Told,
+        /// It is the last one.
+        is_last: bool,
     },
     /// Somebody else leads a partition of this core from now on, or nobody: tell all cores of the node.
     Leader {

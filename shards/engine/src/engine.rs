@@ -8,6 +8,7 @@ use crate::replication::{Around, Replication};
 use crate::route::Route;
 use crate::serving::Serving;
 use crate::settings::{Durability, Settings};
+use crate::slices::Sliced;
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
@@ -16,6 +17,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Bytes that a record may take beside its key and value, roundly.
 pub(crate) const RECORD_SLACK_BYTES: usize = 64;
+
+/// Bytes of values in an answer above which it is told in parts.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// Working space above this size is given back after the command.
 const SCRATCH_KEEP_BYTES: usize = 1 << 20;
@@ -54,6 +58,8 @@ pub enum Outcome {
     NoRoom,
     /// A part of a long string was written, or another's is: try again in the next turn.
     Unfinished,
+    /// The answer is too long for one turn: nothing happened, it is for [`Engine::begin_slices`].
+    Sliced,
     /// This node does not serve the slot any more: nothing happened.
     Elsewhere {
         /// The slot.
@@ -82,6 +88,8 @@ pub struct Engine {
     scratch: Vec<u8>,
     pub(crate) memory: Memory,
     no_segments: Option<String>,
+    /// Commands that are worked in slices; the first one is under way.
+    pub(crate) sliced: VecDeque<Sliced>,
     /// The command whose long string is being written.
     pub(crate) staging: Option<Staging>,
     /// Who serves which partition, where there are several nodes.
@@ -121,6 +129,7 @@ impl Engine {
             scratch: Vec::new(),
             memory: Memory::default(),
             no_segments: None,
+            sliced: VecDeque::new(),
             staging: None,
             serving: None,
             elsewhere: BTreeSet::new(),
@@ -189,7 +198,7 @@ impl Engine {
 
     /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.
     pub fn clean(&mut self) -> bool {
-        self.store.wants_cleaning() && self.store.clean()
+        !self.slices_hold_cleaner() && self.store.wants_cleaning() && self.store.clean()
     }
 
     /// Ends a turn: gives what is to be written.
@@ -210,6 +219,7 @@ impl Engine {
             && self.parked.is_empty()
             && self.flushes.is_empty()
             && self.coordinator.is_idle()
+            && !self.is_slicing()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -288,18 +298,21 @@ impl Engine {
         if !self.locks.is_empty() && self.touches_locked(request) {
             return Outcome::Locked;
         }
-        let mut staged = Vec::new();
+        if !self.sliced.is_empty() && self.waits_for_slices(request) {
+            return Outcome::Locked;
+        }
+        let (mut staged, mut is_staged) = (Vec::new(), false);
         if spec.flags.has(Flags::WRITE) {
             if self.staging.is_some() && self.waits_for_staging(request) {
                 return Outcome::Unfinished;
             }
             let mut bytes: usize =
                 request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
-            if bytes > self.staged_bytes() || spec.flags.has(Flags::ZEROS) {
+            if bytes > self.staged_bytes() || spec.flags.has(Flags::WRITES_MORE) {
                 match self.stage(request, bytes, reply) {
                     Step::Plain => {}
                     Step::Held(outcome) => return outcome,
-                    Step::Run(texts) => staged = texts,
+                    Step::Run(texts) => (staged, is_staged) = (texts, true),
                 }
                 bytes -= staged.iter().map(|text| text.value.len()).sum::<usize>();
             }
@@ -324,8 +337,13 @@ impl Engine {
         }
         self.store.begin_observing();
         self.store.offer_staged(&staged);
+        let answer_bytes_max = if matches!(spec.run, Run::Keys { .. }) && self.may_slice(request) {
+            ANSWER_BYTES_MAX
+        } else {
+            usize::MAX
+        };
         // What a write looks up is no read.
-        let lookups = spec.flags.has(Flags::WRITE).then(|| self.store.lookups());
+        let lookups = self.store.lookups();
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = if matches!(spec.run, Run::Keys { .. }) {
@@ -336,6 +354,7 @@ impl Engine {
                 let random = self.draw();
                 let mut context = self.context(request.database, reply, transaction, random);
                 context.slot = request.slot;
+                context.answer_bytes_max = answer_bytes_max;
                 handler(&mut context, request.arguments)
             }
             Run::Scan => {
@@ -353,7 +372,7 @@ impl Engine {
                 Ok(())
             }
         };
-        if let Some(lookups) = lookups {
+        if spec.flags.has(Flags::WRITE) || matches!(result, Err(CommandError::TooMuch)) {
             self.store.set_lookups(lookups);
         }
         let ended = match around {
@@ -371,7 +390,7 @@ impl Engine {
         };
         self.store.may_use_reserve(false);
         self.store.read_applied(false);
-        if !staged.is_empty() {
+        if is_staged {
             self.end_staging();
         }
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
@@ -383,6 +402,7 @@ impl Engine {
         }
         match result {
             Ok(()) => {}
+            Err(CommandError::TooMuch) => return Outcome::Sliced,
             Err(CommandError::Store(StoreError::NoRoom { .. })) => return self.no_room(reply),
             Err(error) => reply.error(&error.to_string()),
         }
@@ -405,6 +425,7 @@ impl Engine {
             random,
             transaction,
             slot: None,
+            answer_bytes_max: usize::MAX,
         }
     }
 

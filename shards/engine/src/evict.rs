@@ -119,7 +119,10 @@ impl Engine {
     /// Evicts a bounded number of keys while memory is short, and tries again what waited for it. To be called every tick.
     pub fn evict_slice(&mut self) {
         let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
-        if self.store.policy() != Policy::None && self.store.live_bytes() > live_bytes_max {
+        if self.store.policy() != Policy::None
+            && !self.is_applying()
+            && self.store.live_bytes() > live_bytes_max
+        {
             self.memory.is_short = true;
             let _ = self.evict_down_to(live_bytes_max, EVICTIONS_A_TICK);
         }

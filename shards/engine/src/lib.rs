@@ -14,10 +14,13 @@ mod replication;
 mod route;
 mod serving;
 mod settings;
+mod slices;
 mod staging;
 #[cfg(test)]
 mod tests;
+mod told;
 mod transaction;
+mod words;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
@@ -28,3 +31,4 @@ pub use replication::{
 pub use route::{Route, key_slot};
 pub use serving::Leader;
 pub use settings::{Durability, Settings};
+pub use told::Told;

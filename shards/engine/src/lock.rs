@@ -26,6 +26,8 @@ pub(crate) struct Locks {
     released: bool,
     /// Somebody waits until no key is locked: requests wait behind.
     is_held_back: bool,
+    /// A command that is worked in slices has the core, or waits for it: requests wait.
+    is_closed: bool,
 }
 
 impl Locks {
@@ -50,7 +52,9 @@ impl Locks {
     }
 
     fn is_free(&self, request: &LockRequest) -> bool {
-        !self.is_held_back && request.keys.iter().all(|key| !self.held.contains_key(key))
+        !self.is_held_back
+            && !self.is_closed
+            && request.keys.iter().all(|key| !self.held.contains_key(key))
     }
 
     fn take(&mut self, request: &LockRequest) {
@@ -82,6 +86,17 @@ impl Locks {
     /// Nobody waits for another in a circle by that: whoever holds keys here waits only for cores behind this one.
     pub(crate) fn hold_back(&mut self) {
         self.is_held_back = true;
+    }
+
+    /// No more keys are locked until [`Locks::open_again`]. As with [`Locks::hold_back`] nobody waits in a circle by that.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Keys may be locked again, and what waited for the one who closed may run.
+    pub(crate) fn open_again(&mut self) {
+        self.is_closed = false;
+        self.released = true;
     }
 
     /// Keys may be locked again.

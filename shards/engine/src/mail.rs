@@ -18,7 +18,9 @@ impl Engine {
         match mail {
             Mail::Transaction(step) => self.transaction_mail(from, step),
             // A flush must not come between the prepared changes of a transaction and their taking effect.
-            Mail::Ask { gather: command::Gather::Flush, .. } if !self.locks.is_empty() => {
+            Mail::Ask { gather: command::Gather::Flush, .. }
+                if !self.locks.is_empty() || !self.sliced.is_empty() =>
+            {
                 self.locks.hold_back();
                 self.flushes.push_back((from, mail));
             }

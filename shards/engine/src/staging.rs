@@ -1,13 +1,13 @@
 //! Owns the way of long strings into the store: a part a turn, so that no turn has to write all of one command.
 
-use crate::command::{Flags, keys_of};
+use crate::command::{Flags, Run, Spread, copy_options, keys_of};
 use crate::engine::{Engine, Outcome, Request};
 use crate::evict::Fit;
 use crate::limits::{STAGED_PART_OF_SEGMENT, STAGED_PATIENCE_MS, STAGED_VALUE_BYTES_MIN};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_model::number::parse_integer;
 use hyperion_model::{DatabaseId, ReplyWriter};
-use hyperion_store::{Room, StagedAt, StagedText, StoreError};
+use hyperion_store::{Found, Room, StagedAt, StagedText, StoreError};
 
 /// A command whose strings are being written.
 #[derive(Clone, Debug)]
@@ -43,16 +43,24 @@ impl Engine {
         reply: &mut dyn ReplyWriter,
     ) -> Step<'a> {
         let lookups = self.store.lookups();
-        let texts = self.staged_texts(request);
+        let copied = self.copied(request);
+        let texts = if copied.is_some() { None } else { self.staged_texts(request) };
         self.store.set_lookups(lookups);
-        let Some((texts, zeros)) = texts else { return Step::Plain };
         let now_ms = self.store.now_ms();
         let is_mine = self.staging.as_ref().is_some_and(|staging| staging.client == request.client);
+        let more = copied.map(|found| self.store.value(&found).len());
+        let Some((texts, more)) = more.map(|more| (Vec::new(), more)).or(texts) else {
+            // What was staged for it is not wanted any more.
+            if is_mine {
+                self.end_staging();
+            }
+            return Step::Plain;
+        };
         if self.staging.is_some() && !is_mine {
             return Step::Held(Outcome::Unfinished);
         }
         if !is_mine && request.spec.flags.has(Flags::DENYOOM) {
-            match self.make_memory(bytes + zeros) {
+            match self.make_memory(bytes + more) {
                 Fit::Now => {}
                 Fit::Later => return Step::Held(self.no_room(reply)),
                 Fit::Never => return Step::Held(self.out_of_memory(reply)),
@@ -63,9 +71,14 @@ impl Engine {
             return Step::Held(self.no_room(reply));
         }
         let changed = texts.iter().find(|text| text.at != StagedAt::Whole);
-        let key = changed.map(|text| (request.database, text.key.bytes.to_vec()));
+        let key = changed.map(|text| text.key.bytes).or(copied.map(|_| request.arguments[1]));
+        let key = key.map(|key| (request.database, key.to_vec()));
         self.staging = Some(Staging { client: request.client, touched_ms: now_ms, key });
-        let staged = self.store.stage(&texts, part, !is_mine);
+        let staged = match &copied {
+            Some(found) => self.store.stage_copy(found, part, !is_mine),
+            None => self.store.stage(&texts, part, !is_mine),
+        };
+        self.store.offer_copy();
         self.store.set_lookups(lookups);
         match staged {
             Ok(true) => Step::Run(texts),
@@ -77,6 +90,30 @@ impl Engine {
                 Step::Held(Outcome::Done { observed: 0 })
             }
         }
+    }
+
+    /// The long string that a command gives to another key; none where it will be refused, or where what other replicas get is whole.
+    fn copied(&mut self, request: &Request<'_>) -> Option<Found> {
+        let &[_, from, to, ..] = request.arguments else { return None };
+        let Run::Keys { spread, .. } = request.spec.run else { return None };
+        let (database, replaces) = match spread {
+            Spread::Rename => (request.database, true),
+            Spread::RenameNx => (request.database, false),
+            Spread::Copy => copy_options(request.arguments, request.database).ok()?,
+            _ => return None,
+        };
+        let is_key = |key: &[u8]| key.len() <= KEY_BYTES_MAX;
+        let is_same = database == request.database && from == to;
+        if self.replication.is_some() || !is_key(from) || !is_key(to) || is_same {
+            return None;
+        }
+        let (from, to) = (self.store.key(request.database, from), self.store.key(database, to));
+        if !replaces && self.store.peek(&to).is_some() {
+            return None;
+        }
+        let found = self.store.peek(&from)?;
+        let is_long = self.store.is_long(self.store.value(&found).len());
+        (is_long && self.store.handle(&found).is_some()).then_some(found)
     }
 
     /// The strings of a command that are written ahead, and zeros that belong to them; none where all it writes is little, or where it will

@@ -14,9 +14,10 @@ pub trait ReplyWriter {
     fn bulk_begin(&mut self, length_bytes: u64);
     /// The next bytes of a string that was begun; `last` ends it.
     fn bulk_piece(&mut self, bytes: &[u8], last: bool);
-    /// Offers a string of `length_bytes` bytes to be brought later, in parts, by who knows the handle. `false`: write it now.
-    fn bulk_later(&mut self, length_bytes: u64, handle: u64) -> bool {
-        let _ = (length_bytes, handle);
+    /// Offers `length_bytes` bytes of a string from `from` on, to be brought later, in parts, by who knows the handle. `false`: write it
+    /// now. Nothing may follow it in the reply.
+    fn bulk_later(&mut self, length_bytes: u64, handle: u64, from: u64) -> bool {
+        let _ = (length_bytes, handle, from);
         false
     }
     /// No value.

@@ -191,6 +191,36 @@ impl Store {
         Ok(())
     }
 
+    /// Decides that the changes which were prepared under all these ids take effect, in this order and together: their words lie in one batch.
+    /// [`Store::apply_next`] must follow for each; until then nobody may look at the keys, and nothing about them may be copied or
+    /// written, since before the first was prepared.
+    ///
+    /// # Errors
+    /// When there is no room for the words, or they are too many for a batch; then nothing has changed.
+    pub fn commit_all(&mut self, ids: &[TransactionId]) -> Result<(), StoreError> {
+        self.log.make_room_for_words(ids.len() * 64)?;
+        for id in ids {
+            let location = self
+                .log
+                .append_word(Kind::Commit, &Extras::default(), &id.0.to_le_bytes())
+                .expect("room was made for all words");
+            self.log.add_anchor(location);
+        }
+        self.observe(self.log.appended_position());
+        Ok(())
+    }
+
+    /// Lets what was prepared under one of the ids of [`Store::commit_all`] take effect. Gives the number of keys that went.
+    pub fn apply_next(&mut self, id: TransactionId) -> u64 {
+        self.index_prepared(id, false)
+    }
+
+    /// Drops what was prepared under an id. Without a word about it, it is void at a start too.
+    pub fn forget_prepared(&mut self, id: TransactionId) {
+        self.drop_prepared(id, false);
+        self.objects.count_dying(&mut self.log);
+    }
+
     /// The key of a prepared deletion, if the cleaner has copied its record behind the preparation: the log must say the deletion once
     /// more, for it must last longer than the copy, and the preparation does not.
     fn overtaken(&self, location: Location) -> Option<(u16, Vec<u8>)> {
@@ -213,7 +243,13 @@ impl Store {
 
     /// Indexes the records of a prepared transaction.
     pub(crate) fn apply_prepared(&mut self, id: TransactionId, from_log: bool) {
-        let Some(prepared) = self.transactions.prepared.remove(&id) else { return };
+        let _ = self.index_prepared(id, from_log);
+    }
+
+    /// As [`Store::apply_prepared`]; gives the number of keys that went.
+    fn index_prepared(&mut self, id: TransactionId, from_log: bool) -> u64 {
+        let Some(prepared) = self.transactions.prepared.remove(&id) else { return 0 };
+        let mut gone = 0;
         for location in prepared.records {
             let record = self.log.record(location);
             let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
@@ -229,6 +265,7 @@ impl Store {
                 self.log.add_anchor(location);
                 if let Some((spot, entry)) = self.locate(&key) {
                     self.unpoint(&key, spot, entry);
+                    gone += 1;
                 }
             } else {
                 // From the log, chunks may still come: they are counted in the end.
@@ -242,6 +279,7 @@ impl Store {
             }
         }
         self.log.unpin(prepared.opening);
+        gone
     }
 
     /// Drops the prepared changes.

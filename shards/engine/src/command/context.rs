@@ -3,10 +3,21 @@
 use super::error::CommandError;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_model::{DatabaseId, ReplyWriter, TransactionId, slot_of};
-use hyperion_store::{Found, Key, Room, Store, StoreError, Value};
+use hyperion_store::{Found, Key, Room, Store, StoreError, Value, ValueHandle};
 
 /// Covers the heads of records beside a value.
 const HEADS_BYTES: usize = 1024;
+
+/// A string in chunks is brought later if more of it is wanted.
+const INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// A value that is kept for an answer: it is pinned, or in the scratch space.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "what is pinned must be answered or dropped"]
+pub(super) struct Kept {
+    handle: Option<ValueHandle>,
+    bytes: usize,
+}
 
 /// What a handler works with.
 pub struct Context<'a> {
@@ -26,6 +37,8 @@ pub struct Context<'a> {
     pub transaction: TransactionId,
     /// The slot of the first argument, where it is known.
     pub slot: Option<u16>,
+    /// Bytes of values above which a command about several keys is not answered in one turn.
+    pub answer_bytes_max: usize,
 }
 
 impl Context<'_> {
@@ -62,11 +75,68 @@ impl Context<'_> {
         }
     }
 
+    /// Answers with the bytes `start..end` of a value that was just found. Of a long string the bytes are brought later, in parts: it is
+    /// pinned for that.
+    pub(super) fn reply_range(&mut self, found: &Found, start: usize, end: usize) {
+        let value = self.store.value(found);
+        if let Value::Whole(bytes) = value {
+            return self.reply.bulk(&bytes[start..end]);
+        }
+        let handle = self.store.handle(found).filter(|_| end - start > INLINE_BYTES_MAX);
+        let bytes = (end - start) as u64;
+        if let Some(handle) = handle
+            && self.reply.bulk_later(bytes, handle.0, start as u64)
+        {
+            return self.store.pin_value(handle);
+        }
+        self.scratch.clear();
+        value.copy_range(start, end, self.scratch);
+        self.reply.bulk(self.scratch);
+    }
+
+    /// Keeps a value that was just found for the answer, whatever becomes of its key.
+    pub(super) fn keep(&mut self, found: &Found) -> Kept {
+        let bytes = self.store.value(found).len();
+        let handle = self.store.handle(found).filter(|_| bytes > INLINE_BYTES_MAX);
+        match handle {
+            Some(handle) => self.store.pin_value(handle),
+            None => self.save(found),
+        }
+        Kept { handle, bytes }
+    }
+
+    /// Answers with a value that was kept.
+    pub(super) fn reply_kept(&mut self, kept: Kept) {
+        let Some(handle) = kept.handle else { return self.reply.bulk(self.scratch) };
+        if !self.reply.bulk_later(kept.bytes as u64, handle.0, 0) {
+            self.scratch.clear();
+            self.store.copy_part(handle, 0, kept.bytes, self.scratch);
+            self.reply.bulk(self.scratch);
+            self.store.unpin_value(handle);
+        }
+    }
+
+    /// A value that was kept is not answered after all.
+    pub(super) fn drop_kept(&mut self, kept: Kept) {
+        if let Some(handle) = kept.handle {
+            self.store.unpin_value(handle);
+        }
+    }
+
     /// Copies a value into the scratch space.
     pub(super) fn save(&mut self, found: &Found) {
         let value = self.store.value(found);
         self.scratch.clear();
         value.copy_range(0, value.len(), self.scratch);
+    }
+
+    /// As [`Context::reply_value`]; a long string is brought later, in parts, and nothing may follow.
+    #[inline]
+    pub(super) fn reply_whole(&mut self, found: &Found) {
+        match self.store.value(found) {
+            Value::Whole(bytes) => self.reply.bulk(bytes),
+            value @ Value::Pieces(_) => self.reply_range(found, 0, value.len()),
+        }
     }
 
     /// Answers with the value of a key that was just found, from where it lies.

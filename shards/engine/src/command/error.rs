@@ -101,6 +101,9 @@ pub enum CommandError {
         /// The command, in capitals.
         command: &'static str,
     },
+    /// The answer is too long for one turn; nobody is told that: it is told in parts.
+    #[error("ERR the answer is too long")]
+    TooMuch,
     /// A group of replicas cannot take more now.
     #[error(
         "TRYAGAIN a part of the keys has no leader that takes changes now; send the command again"

@@ -35,8 +35,8 @@ impl Flags {
     /// Can take long or remove much; printed as a category, not as a flag.
     pub const DANGEROUS: Self = Self(1 << 12);
 
-    /// Writes zeros that do not come with it: its arguments do not tell how much it writes. Not printed.
-    pub const ZEROS: Self = Self(1 << 13);
+    /// Writes what does not come with it: its arguments do not tell how much it writes. Not printed.
+    pub const WRITES_MORE: Self = Self(1 << 13);
 
     const NAMES: [(Self, &'static str); 12] = [
         (Self::WRITE, "write"),

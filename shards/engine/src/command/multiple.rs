@@ -10,10 +10,15 @@ type Done = Result<(), CommandError>;
 pub(super) fn mget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     check_keys(arguments, 1)?;
     context.reply.array(arguments.len() - 1);
+    let mut bytes_left = context.answer_bytes_max;
     for bytes in &arguments[1..] {
         let key = context.key(bytes)?;
         match context.store.find(&key) {
-            Some(found) => context.reply_value(&found),
+            Some(found) => {
+                let value_bytes = context.store.value(&found).len();
+                bytes_left = bytes_left.checked_sub(value_bytes).ok_or(CommandError::TooMuch)?;
+                context.reply_value(&found);
+            }
             None => context.reply.null(),
         }
     }

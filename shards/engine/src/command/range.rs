@@ -3,7 +3,7 @@
 use super::context::{Context, integer};
 use super::error::CommandError;
 use hyperion_model::number::parse_integer;
-use hyperion_store::{Found, Key, Value};
+use hyperion_store::{Found, Key};
 
 type Done = Result<(), CommandError>;
 
@@ -98,16 +98,8 @@ pub(super) fn getrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         context.reply.bulk(b"");
         return Ok(());
     };
-    let value = context.store.value(&found);
-    let (start, end) = clamp(start, end, value.len());
-    match value {
-        Value::Whole(bytes) => context.reply.bulk(&bytes[start..end]),
-        Value::Pieces(_) => {
-            context.scratch.clear();
-            value.copy_range(start, end, context.scratch);
-            context.reply.bulk(context.scratch);
-        }
-    }
+    let (start, end) = clamp(start, end, context.store.value(&found).len());
+    context.reply_range(&found, start, end);
     Ok(())
 }
 

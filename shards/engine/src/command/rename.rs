@@ -5,7 +5,7 @@ use super::error::CommandError;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
-use hyperion_store::{Found, Write};
+use hyperion_store::{Found, Key, Write};
 
 type Done = Result<(), CommandError>;
 
@@ -22,7 +22,7 @@ pub(super) fn rename(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let [source, target] = [context.key(arguments[1])?, context.key(arguments[2])?];
     let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
     if source.bytes != target.bytes {
-        move_value(context, &found, arguments)?;
+        move_value(context, [&source, &target], &found, arguments)?;
     }
     context.reply.simple("OK");
     Ok(())
@@ -38,14 +38,22 @@ pub(super) fn renamenx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if is_free {
         // The second lookup may have removed an expired key: only now is the first one's place sure.
         let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
-        move_value(context, &found, arguments)?;
+        move_value(context, [&source, &target], &found, arguments)?;
     }
     context.reply.integer(i64::from(is_free));
     Ok(())
 }
 
-fn move_value(context: &mut Context<'_>, found: &Found, arguments: &[&[u8]]) -> Done {
+fn move_value(
+    context: &mut Context<'_>,
+    [source, target]: [&Key<'_>; 2],
+    found: &Found,
+    arguments: &[&[u8]],
+) -> Done {
     let expiry_ms = context.store.expiry_ms(found);
+    if let Some(result) = context.store.move_copy((source, found), target, expiry_ms) {
+        return Ok(result?);
+    }
     let bytes = context.store.value(found).len();
     context.check_room(arguments[1].len() + arguments[2].len() + bytes)?;
     context.save(found);
@@ -99,10 +107,14 @@ pub(super) fn copy(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         return Ok(());
     };
     let expiry_ms = context.store.expiry_ms(&found);
-    let bytes = context.store.value(&found).len();
-    context.check_room(target.bytes.len() + bytes)?;
-    context.save(&found);
-    context.store.put(&target, &[context.scratch], expiry_ms)?;
+    if let Some(result) = context.store.put_copy(&found, &target, expiry_ms) {
+        result?;
+    } else {
+        let bytes = context.store.value(&found).len();
+        context.check_room(target.bytes.len() + bytes)?;
+        context.save(&found);
+        context.store.put(&target, &[context.scratch], expiry_ms)?;
+    }
     context.reply.integer(1);
     Ok(())
 }

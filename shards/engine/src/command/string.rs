@@ -1,6 +1,6 @@
 //! Owns the commands that read and write a whole string.
 
-use super::context::{Context, integer};
+use super::context::{Context, Kept, integer};
 use super::error::CommandError;
 use super::set_options::{Condition, Expiry, Options, Purpose, Unit, deadline_ms};
 use hyperion_store::Key;
@@ -11,13 +11,7 @@ type Done = Result<(), CommandError>;
 pub(super) fn get(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     match context.store.find(&key) {
-        Some(found) => {
-            let handle = context.store.handle(&found);
-            let length = handle.map_or(0, |_| context.store.value(&found).len() as u64);
-            if handle.is_none_or(|handle| !context.reply.bulk_later(length, handle.0)) {
-                context.reply_value(&found);
-            }
-        }
+        Some(found) => context.reply_whole(&found),
         None => context.reply.null(),
     }
     Ok(())
@@ -64,21 +58,29 @@ fn set_with_options(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     };
     if is_refused {
         match found {
-            Some(found) if options.gives_old => context.reply_value(&found),
+            Some(found) if options.gives_old => context.reply_whole(&found),
             _ => context.reply.null(),
         }
         return Ok(());
     }
-    if let (true, Some(found)) = (options.gives_old, &found) {
-        context.save(found);
-    }
-    write(context, &key, arguments[2], expiry_ms)?;
-    match (options.gives_old, found) {
-        (false, _) => context.reply.simple("OK"),
-        (true, Some(_)) => context.reply.bulk(context.scratch),
-        (true, None) => context.reply.null(),
+    let old = found.filter(|_| options.gives_old).map(|found| context.keep(&found));
+    let written = write(context, &key, arguments[2], expiry_ms);
+    match (written, old) {
+        (Ok(()), None) if options.gives_old => context.reply.null(),
+        (Ok(()), None) => context.reply.simple("OK"),
+        (written, Some(old)) => return answer_old(context, old, written),
+        (Err(error), None) => return Err(error),
     }
     Ok(())
+}
+
+/// Answers with a value that a command took the place of, unless it could not.
+fn answer_old(context: &mut Context<'_>, old: Kept, changed: Done) -> Done {
+    match changed {
+        Ok(()) => context.reply_kept(old),
+        Err(_) => context.drop_kept(old),
+    }
+    changed
 }
 
 /// Sets a value; one whose time is over already is as good as deleted.
@@ -128,15 +130,13 @@ fn set_for(
 /// GETSET key value
 pub(super) fn getset(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
-    let found = context.store.find(&key);
-    if let Some(found) = &found {
-        context.save(found);
+    let old = context.store.find(&key).map(|found| context.keep(&found));
+    let written = context.store.put(&key, &[arguments[2]], None).map_err(CommandError::from);
+    match old {
+        Some(old) => return answer_old(context, old, written),
+        None => written?,
     }
-    context.store.put(&key, &[arguments[2]], None)?;
-    match found {
-        Some(_) => context.reply.bulk(context.scratch),
-        None => context.reply.null(),
-    }
+    context.reply.null();
     Ok(())
 }
 
@@ -147,10 +147,9 @@ pub(super) fn getdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         context.reply.null();
         return Ok(());
     };
-    context.save(&found);
-    context.store.delete(&key)?;
-    context.reply.bulk(context.scratch);
-    Ok(())
+    let old = context.keep(&found);
+    let deleted = context.store.delete(&key).map(drop).map_err(CommandError::from);
+    answer_old(context, old, deleted)
 }
 
 /// GETEX key [EX seconds | PX ms | EXAT second | PXAT ms | PERSIST]
@@ -166,16 +165,15 @@ pub(super) fn getex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         Expiry::At { unit, text } => Some(deadline_ms(unit, text, now_ms, "getex")?),
         Expiry::Persist if context.store.expiry_ms(&found).is_some() => None,
         Expiry::Clear | Expiry::Keep | Expiry::Persist => {
-            context.reply_value(&found);
+            context.reply_whole(&found);
             return Ok(());
         }
     };
-    context.save(&found);
-    if expiry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-        context.store.delete(&key)?;
+    let value = context.keep(&found);
+    let changed = if expiry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+        context.store.delete(&key).map(drop)
     } else {
-        context.store.set_expiry(&key, &found, expiry_ms)?;
-    }
-    context.reply.bulk(context.scratch);
-    Ok(())
+        context.store.set_expiry(&key, &found, expiry_ms)
+    };
+    answer_old(context, value, changed.map_err(CommandError::from))
 }

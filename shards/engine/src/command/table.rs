@@ -104,14 +104,14 @@ pub static COMMANDS: [CommandSpec; 68] = numbered([
         .about(String, "2.0.0", "O(1)", "Sets a key with a time to live in seconds."),
     row("setnx", 3, GROW_FAST, ONE, Key(string::setnx))
         .about(String, "1.0.0", "O(1)", "Sets a key if it is not there."),
-    row("setrange", 4, GROW.and(Flags::ZEROS), ONE, Key(range::setrange))
+    row("setrange", 4, GROW.and(Flags::WRITES_MORE), ONE, Key(range::setrange))
         .about(String, "2.2.0", "O(N) with the length of the value", "Overwrites a part of a key's value; a gap becomes zeros."),
     row("strlen", 2, READ_FAST, ONE, Key(string::strlen))
         .about(String, "2.2.0", "O(1)", "Gives the length of a key's value in bytes."),
     row("substr", 4, READ, ONE, Key(range::getrange))
         .about(String, "1.0.0", "O(N) with the length of the answer", "Gives a part of a key's value; GETRANGE is its newer name."),
     // Keys of any type.
-    row("copy", -3, GROW, TWO, COPY)
+    row("copy", -3, GROW.and(Flags::WRITES_MORE), TWO, COPY)
         .about(Generic, "6.2.0", "O(N) with the length of the value", "Copies a key's value and time to live to another key."),
     row("del", -2, WRITE, ALL, DELETE)
         .about(Generic, "1.0.0", "O(N) with the number of keys", "Removes keys and counts those that were there."),
@@ -139,9 +139,9 @@ pub static COMMANDS: [CommandSpec; 68] = numbered([
         .about(Generic, "2.6.0", "O(1)", "Gives a key's remaining time to live in milliseconds."),
     row("randomkey", 1, READ, NONE, Every(Gather::RandomKey))
         .about(Generic, "1.0.0", "O(1)", "Gives the name of one key, drawn by chance."),
-    row("rename", 3, WRITE, TWO, RENAME)
+    row("rename", 3, WRITE.and(Flags::WRITES_MORE), TWO, RENAME)
         .about(Generic, "1.0.0", "O(N) with the length of the value", "Gives a key another name; a key of that name is overwritten."),
-    row("renamenx", 3, WRITE_FAST, TWO, RENAMENX)
+    row("renamenx", 3, WRITE_FAST.and(Flags::WRITES_MORE), TWO, RENAMENX)
         .about(Generic, "1.0.0", "O(N) with the length of the value", "Gives a key another name if no key has it."),
     row("scan", -2, READ, NONE, Run::Scan)
         .about(Generic, "2.8.0", "O(1) a call, O(N) for all calls with the number of keys", "Gives the names of keys a few at a time."),

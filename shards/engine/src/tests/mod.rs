@@ -1,3 +1,1 @@
-//! Tests of the whole machine of one core.
 
-mod staging;

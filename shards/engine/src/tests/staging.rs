@@ -1,131 +1,7 @@
 //! Tests of commands that bring long strings: how much a turn writes of them, and what others see meanwhile.
 
-use crate::command::find;
-use crate::engine::{Engine, Outcome, Request};
-use crate::settings::{Durability, Settings};
-use hyperion_model::{CoreId, DatabaseId, PartitionMap, ReplyWriter};
-use hyperion_store::{Append, Options, Policy, Store};
-
-const SEGMENT_BYTES: usize = 1 << 20;
-/// What a turn may write: its part, the rest of a chunk, the chunks at two edges, and heads, headers and seals.
-const TURN_BYTES: usize = SEGMENT_BYTES / 128 + 3 * (64 << 10) + (12 << 10);
-const ANN: (u16, u64) = (0, 1);
-const BOB: (u16, u64) = (0, 2);
-
-/// Keeps the first line of an answer.
-#[derive(Default)]
-struct Line(String);
-
-impl ReplyWriter for Line {
-    fn simple(&mut self, text: &str) {
-        self.0 = format!("+{text}");
-    }
-    fn error(&mut self, text: &str) {
-        self.0 = format!("-{text}");
-    }
-    fn integer(&mut self, value: i64) {
-        self.0 = format!(":{value}");
-    }
-    fn bulk(&mut self, bytes: &[u8]) {
-        self.0 = format!("${}", bytes.len());
-    }
-    fn bulk_begin(&mut self, length_bytes: u64) {
-        self.0 = format!("${length_bytes}");
-    }
-    fn bulk_piece(&mut self, _: &[u8], _: bool) {}
-    fn null(&mut self) {
-        self.0 = "$-1".to_owned();
-    }
-    fn null_array(&mut self) {}
-    fn array(&mut self, _: usize) {}
-    fn map(&mut self, _: usize) {}
-    fn set(&mut self, _: usize) {}
-    fn double(&mut self, _: f64) {}
-    fn boolean(&mut self, _: bool) {}
-    fn verbatim(&mut self, _: &str, _: &[u8]) {}
-}
-
-struct Machine {
-    engine: Engine,
-    segments: u64,
-    now_ms: u64,
-    /// The most that one turn has written.
-    turn_bytes_max: usize,
-    turns: usize,
-}
-
-impl Machine {
-    fn new() -> Self {
-        let map = PartitionMap::spread(4, 1);
-        let store = Store::new(Options {
-            core: CoreId(0),
-            map: map.clone(),
-            instance: [7; 16],
-            segment_bytes: SEGMENT_BYTES,
-            keeps_files: true,
-            hash_seed: 11,
-            entropy: 13,
-            generation: 1,
-        });
-        let settings = Settings {
-            durability: Durability::Interval,
-            memory_bytes_max: 1 << 30,
-            eviction: Policy::None,
-            value_bytes_max: 32 << 20,
-        };
-        let engine = Engine::new(CoreId(0), map, store, settings, 1, 17);
-        Self { engine, segments: 0, now_ms: 1_000_000, turn_bytes_max: 0, turns: 0 }
-    }
-
-    /// One turn with one command in it.
-    fn turn(&mut self, client: (u16, u64), words: &[&[u8]]) -> (Outcome, String) {
-        self.now_ms += 1;
-        self.engine.begin_turn(self.now_ms);
-        let spec = find(words[0]).expect("it is in the table");
-        let request = Request {
-            spec,
-            database: DatabaseId(0),
-            arguments: words,
-            own_core_only: false,
-            client,
-            slot: None,
-            from_replica: false,
-        };
-        let mut line = Line::default();
-        let outcome = self.engine.execute(&request, &mut line);
-        let mut appends: Vec<Append> = Vec::new();
-        self.engine.end_turn(&mut appends);
-        let bytes: usize = appends.iter().map(|append| append.end - append.start).sum();
-        self.turn_bytes_max = self.turn_bytes_max.max(bytes);
-        self.turns += 1;
-        appends.iter().for_each(|append| self.engine.written(append));
-        for _ in 0..self.engine.store().segments_wanted() {
-            self.segments += 1;
-            let memory = Vec::leak(vec![0; SEGMENT_BYTES]);
-            self.engine.store_mut().add_ready(self.segments, memory);
-        }
-        (outcome, line.0)
-    }
-
-    /// Runs a command turn by turn until it is answered.
-    fn run(&mut self, client: (u16, u64), words: &[&[u8]]) -> String {
-        for _ in 0..10_000 {
-            if let (Outcome::Done { .. }, line) = self.turn(client, words) {
-                return line;
-            }
-        }
-        panic!("{} is not answered", words[0].escape_ascii());
-    }
-
-    fn read(&mut self, key: &[u8]) -> Vec<u8> {
-        let store = self.engine.store_mut();
-        let key = store.key(DatabaseId(0), key);
-        let Some(found) = store.find(&key) else { return Vec::new() };
-        let (mut bytes, value) = (Vec::new(), store.value(&found));
-        value.copy_range(0, value.len(), &mut bytes);
-        bytes
-    }
-}
+use super::machine::{ANN, BOB, Machine, TURN_BYTES};
+use crate::engine::Outcome;
 
 /// What a string is after a command that writes into it.
 fn after(before: &[u8], command: &[&[u8]]) -> Vec<u8> {
@@ -254,4 +130,63 @@ fn refusals_come_before_anything_is_written() {
         assert_eq!(machine.turn(ANN, &[b"strlen", b"k"]).1, ":0");
     }
     assert_eq!(machine.engine.store().figures().object_bytes, 0);
+}
+
+#[test]
+fn a_long_string_is_copied_and_renamed_a_part_a_turn() {
+    let long: Vec<u8> = (0..3 << 20_u32).map(|at| (at % 251) as u8).collect();
+    for (command, reply) in [
+        (&[&b"copy"[..], b"from", b"to"][..], ":1"),
+        (&[b"copy", b"from", b"taken", b"replace"], ":1"),
+        (&[b"rename", b"from", b"taken"], "+OK"),
+        (&[b"renamenx", b"from", b"to"], ":1"),
+    ] {
+        let what = command.join(&b" "[..]).escape_ascii().to_string();
+        let mut machine = Machine::new();
+        assert_eq!(machine.run(ANN, &[b"set", b"from", &long, b"PX", b"1000000000"]), "+OK");
+        assert_eq!(machine.run(ANN, &[b"append", b"from", b"end"]), ":3145731");
+        assert_eq!(machine.run(ANN, &[b"set", b"taken", b"x"]), "+OK");
+        (machine.turn_bytes_max, machine.turns) = (0, 0);
+        let mut waited = 0;
+        let line = loop {
+            let (outcome, line) = machine.turn(ANN, command);
+            if outcome != Outcome::Unfinished && outcome != Outcome::NoRoom {
+                break line;
+            }
+            // Others read what was there, and wait to write to it.
+            assert_eq!(machine.turn(BOB, &[b"strlen", b"from"]).1, ":3145731", "{what}");
+            assert_eq!(machine.turn(BOB, &[b"exists", b"to"]).1, ":0", "{what}");
+            let (outcome, _) = machine.turn(BOB, &[b"append", b"from", b"y"]);
+            waited += usize::from(outcome == Outcome::Unfinished);
+        };
+        assert_eq!(line, reply, "{what}");
+        assert!(waited > 10 && machine.turn_bytes_max <= TURN_BYTES, "{what}: {waited} turns");
+        assert!(machine.read(command[2]) == [&long[..], b"end"].concat(), "{what}");
+        let expires = machine.turn(BOB, &[b"pttl", command[2]]).1;
+        assert!(expires.starts_with(":99"), "{what}: {expires}");
+        let is_moved = command[0] != b"copy";
+        assert_eq!(machine.read(b"from").is_empty(), is_moved, "{what}");
+        assert_eq!(machine.run(BOB, &[b"append", command[2], b"y"]), ":3145732", "{what}");
+        if !is_moved {
+            assert_eq!(machine.read(b"from").len(), 3_145_731, "{what}");
+        }
+        // What it takes is given back with the last key that has it.
+        machine.run(BOB, &[b"del", b"from", b"to", b"taken"]);
+        while machine.engine.store().wants_cleaning() && machine.engine.clean() {}
+        assert_eq!(machine.engine.store().figures().object_bytes, 0, "{what}");
+    }
+}
+
+#[test]
+fn a_copy_whose_source_goes_meanwhile_is_dropped() {
+    let long = vec![7_u8; 3 << 20];
+    let copy: [&[u8]; 3] = [b"copy", b"from", b"to"];
+    let mut machine = Machine::new();
+    assert_eq!(machine.run(ANN, &[b"set", b"from", &long, b"PX", b"1000"]), "+OK");
+    assert_eq!(machine.turn(ANN, &copy).0, Outcome::Unfinished);
+    machine.now_ms += 1_100;
+    assert_eq!(machine.run(ANN, &copy), ":0");
+    while machine.engine.store().wants_cleaning() && machine.engine.clean() {}
+    assert_eq!(machine.engine.store().figures().object_bytes, 0);
+    assert_eq!(machine.run(BOB, &[b"set", b"from", b"x"]), "+OK");
 }

@@ -125,7 +125,12 @@ impl Engine {
 
     fn unlock(&mut self, id: TransactionId) {
         self.locks.release(id);
-        if self.locks.is_empty() {
+        self.grant_waiting();
+    }
+
+    /// Keys were let go: flushes and requests that waited for them go on.
+    pub(crate) fn grant_waiting(&mut self) {
+        if self.locks.is_empty() && self.sliced.is_empty() {
             self.locks.let_on();
             for (from, mail) in std::mem::take(&mut self.flushes) {
                 self.take_mail(from, mail);

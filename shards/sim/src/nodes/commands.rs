@@ -91,6 +91,7 @@ impl World {
                 self.nodes[at.node].cores[at.core].ready.push(ready);
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {}
+            Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
         }
         Ok(())
     }

@@ -161,7 +161,7 @@ impl World {
                 Effect::CloseFrom { position } => self.close_from(at, position),
                 Effect::Hosted { .. } => {}
                 Effect::Stop { why } => return Err(why),
-                Effect::Cluster { .. } | Effect::Finished { .. } => {
+                Effect::Cluster { .. } | Effect::Finished { .. } | Effect::Told { .. } => {
                     return Err("nobody has asked for a config or a command over all keys".into());
                 }
             }

@@ -63,6 +63,7 @@ impl World {
                 }
             }
             Outcome::Elsewhere { .. } => return Err("a node that is alone serves all".into()),
+            Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
             Outcome::Locked | Outcome::NoRoom => core.held.push(command),
             Outcome::Unfinished => {
                 core.is_unfinished = true;
@@ -89,6 +90,7 @@ impl World {
                         let client = usize::try_from(ticket.0).expect("tickets are clients");
                         self.tell(client, &words)?;
                     }
+                    Effect::Told { .. } => return Err("no command has so many keys".into()),
                     Effect::Leader { .. }
                     | Effect::Cluster { .. }
                     | Effect::Hosted { .. }

@@ -136,9 +136,9 @@ impl Store {
             }
         }
         // In a loop of their own, so that many misses are under way at once.
-        let places = group.iter().filter_map(|met| met.place);
-        places.clone().for_each(|place| self.prefetch_place(place));
-        places.for_each(|place| self.prefetch_rest(place));
+        let placed = group.iter().filter_map(|met| Some((met.place?, met.location)));
+        placed.clone().for_each(|(place, _)| self.prefetch_place(place));
+        placed.for_each(|(place, location)| self.prefetch_rest(place, location));
         let mut result = Kept::Done;
         for met in &group {
             *cost_left = cost_left.saturating_sub(COST_A_RECORD);

@@ -107,13 +107,17 @@ impl Index {
         prefetch(&pool.segment(self.directory[self.slot(hash)]).buckets[home_of(hash)]);
     }
 
-    /// Asks for the other buckets that `hash` may lie in, where its home bucket, which should be there by now, does not have it.
+    /// Asks for the other buckets in which the entry of `hash` with `location` may lie, where its home bucket, which should be there by now,
+    /// does not have it.
     #[inline(always)]
-    pub(crate) fn prefetch_rest(&self, pool: &IndexPool, hash: u64) {
+    pub(crate) fn prefetch_rest(&self, pool: &IndexPool, hash: u64, location: u64) {
         let segment = pool.segment(self.directory[self.slot(hash)]);
         let home = home_of(hash);
         let bucket = &segment.buckets[home];
-        if bucket.has_overflow() && bucket.matches(tag_of(hash)) == 0 {
+        let matches = bucket.matches(tag_of(hash));
+        let is_there =
+            matches != 0 && bucket.entry(matches.trailing_zeros() as usize).location() == location;
+        if bucket.has_overflow() && !is_there {
             (1..PROBES).for_each(|probe| prefetch(&segment.buckets[(home + probe) % BUCKETS]));
         }
     }

@@ -102,6 +102,8 @@ pub(crate) struct Log {
     pub(crate) waiting_mean: u64,
     /// What is ready is the cleaner's alone, and what it has begun too: all others wait.
     pub(crate) is_tight: bool,
+    /// The disk is late with segments that were emptied: who writes waits for it.
+    pub(crate) is_behind: bool,
     /// No more segments can be made: a part of the one in use is kept back.
     pub(crate) is_full: bool,
     /// The cleaner is at work, or something that lets records die: it may use what is kept back.
@@ -164,6 +166,7 @@ impl Log {
             emptied: 0,
             waiting_mean: 0,
             is_tight: false,
+            is_behind: false,
             is_full: false,
             may_use_reserve: false,
             demand_bytes: 0,

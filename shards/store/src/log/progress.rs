@@ -86,6 +86,9 @@ impl Log {
             self.claimed_lsn = told;
         }
         self.copies_are_durable(&ticket.slots, ticket.copies);
+        if self.is_behind {
+            self.look_at_disk();
+        }
         if std::mem::take(&mut self.sources_wait) {
             self.look_at_cleaning = true;
         }

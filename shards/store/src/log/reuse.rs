@@ -112,6 +112,12 @@ impl Log {
         })
     }
 
+    /// Whether a dead segment waits for a sync, or for its header to be durable.
+    pub(crate) fn disk_owes_a_segment(&self) -> bool {
+        let is_freeing = |slot: u32| self.segments[slot as usize].state == State::Freeing;
+        self.order.iter().any(|&slot| is_freeing(slot)) || self.a_dead_one_waits()
+    }
+
     /// Whether what took the place of the segment's records is durable.
     fn death_is_durable(&self, slot: u32) -> bool {
         let Reached { log, copies } = self.segments[slot as usize].died_at;

@@ -9,6 +9,7 @@
 
 mod ahead;
 mod change;
+mod copy;
 mod create;
 mod format;
 mod read;
@@ -17,6 +18,7 @@ mod stage;
 mod text;
 
 pub use change::{Edit, Insert};
+pub(crate) use copy::Copying;
 pub(crate) use create::cut;
 pub(crate) use format::{HEAD_BYTES, Head, read_chunk_key};
 pub use read::ValueHandle;

@@ -1,7 +1,7 @@
 //! Owns reading a long value a part at a time: it stays as it was for its reader, whatever becomes of its key meanwhile.
 
-use super::{Objects, ValueType};
-use crate::database::{Found, Value};
+use super::{Chunks, Objects, ValueType};
+use crate::database::{Found, Pieces, Value};
 use crate::log::Log;
 use crate::store::Store;
 
@@ -35,26 +35,16 @@ impl Store {
         self.objects.count_dying(&mut self.log);
     }
 
-    /// Appends whole chunks of a pinned value to `out`, from the chunk `from` on: `bytes` about, one chunk at least. Gives the chunk that comes
-    /// next; after the last one there are no bytes.
+    /// Appends `bytes` bytes of a pinned value to `out`, from `from` on, or what there is of them.
     ///
     /// # Panics
     /// When the value is not pinned.
-    pub fn copy_part(
-        &self,
-        handle: ValueHandle,
-        from: usize,
-        bytes: usize,
-        out: &mut Vec<u8>,
-    ) -> usize {
+    pub fn copy_part(&self, handle: ValueHandle, from: usize, bytes: usize, out: &mut Vec<u8>) {
         let object = self.objects.get(handle.0);
         assert!(object.pins > 0, "a value is read in parts without being pinned");
-        let (mut next, end) = (from, out.len() + bytes);
-        while next < object.chunk_count() && out.len() < end {
-            out.extend_from_slice(object.chunk(&self.log, next));
-            next += 1;
-        }
-        next
+        let chunks = Chunks { log: &self.log, object };
+        let value = Value::Pieces(Pieces { value_type: ValueType::STRING, chunks });
+        value.copy_range(from, from.saturating_add(bytes), out);
     }
 
     /// Whether somebody reads the value in parts.

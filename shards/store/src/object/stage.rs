@@ -176,6 +176,7 @@ impl Store {
 
     /// Drops what is staged, if it was not taken.
     pub fn drop_staged(&mut self) {
+        self.drop_copy();
         for staged in std::mem::take(&mut self.staged) {
             self.drop_one(&staged);
         }
@@ -192,7 +193,7 @@ impl Store {
     /// Whether something is staged.
     #[must_use]
     pub fn has_staged(&self) -> bool {
-        !self.staged.is_empty()
+        !self.staged.is_empty() || self.copying.is_some()
     }
 
     /// The chunks that were staged for this very value, all of a string: zeros, if any, and a command's bytes.
@@ -271,7 +272,7 @@ impl Store {
         }
     }
 
-    fn put_head(
+    pub(super) fn put_head(
         &mut self,
         key: &Key<'_>,
         head: Head,
@@ -348,12 +349,12 @@ impl Staged {
 }
 
 impl Objects {
-    fn begin_new(&mut self, id: u64, object: Object) {
+    pub(super) fn begin_new(&mut self, id: u64, object: Object) {
         self.objects.insert(id, object);
     }
 
     /// Writes the next chunk of an object that no key has yet.
-    fn push_new(
+    pub(super) fn push_new(
         &mut self,
         log: &mut Log,
         id: u64,

@@ -207,6 +207,7 @@ impl Store {
             // In the log, the head of a value of another database may come behind the flush: the cleaner has moved it.
             if !from_log {
                 self.staged.clear();
+                self.copying = None;
             }
             self.objects.all_died(&mut self.log, !from_log);
             self.forget_detached();

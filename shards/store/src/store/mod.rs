@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::log::{Location, Log, Room};
-use crate::object::{Objects, Staged, ValueType, cut};
+use crate::object::{Copying, Objects, Staged, ValueType, cut};
 use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::replicated::Replicated;
@@ -102,6 +102,8 @@ pub struct Store {
     pub(crate) objects: Objects,
     /// Long strings that are being written ahead of their command.
     pub(crate) staged: Vec<Staged>,
+    /// A copy of a long string that is being made ahead of its command.
+    pub(crate) copying: Option<Copying>,
     pub(crate) transactions: Transactions,
     pub(crate) replicated: Replicated,
     pub(crate) cleaner: Cleaner,
@@ -162,6 +164,7 @@ impl Store {
             databases: (0..DATABASES).map(|_| Vec::new()).collect(),
             objects: Objects::default(),
             staged: Vec::new(),
+            copying: None,
             transactions: Transactions::default(),
             replicated: Replicated::default(),
             cleaner: Cleaner::default(),
@@ -259,6 +262,11 @@ impl Store {
     #[must_use]
     pub fn observed_position(&self) -> u64 {
         self.observed
+    }
+
+    /// All that was written until now counts as observed.
+    pub fn observe_all(&mut self) {
+        self.observe(self.log.appended_position());
     }
 
     #[inline(always)]

@@ -20,11 +20,12 @@ impl Store {
         }
     }
 
-    /// Asks for the buckets behind the one that [`Store::prefetch_place`] asked for, where they will be wanted.
+    /// Asks for the buckets behind the one that [`Store::prefetch_place`] asked for, where they will be looked through for the entry of the
+    /// record at `location`.
     #[inline]
-    pub(crate) fn prefetch_rest(&self, key: Place) {
+    pub(crate) fn prefetch_rest(&self, key: Place, location: Location) {
         if let Some(index) = self.index_of(key) {
-            index.prefetch_rest(&self.pool, key.hash);
+            index.prefetch_rest(&self.pool, key.hash, location);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Tests of the cleaner: nothing that lives is lost, nothing that is gone comes back, and the log stays within its memory.
 
 use super::disk::{Contents, SEGMENT_BYTES, World, pattern};
-use crate::Write;
+use crate::{Room, Write};
 use hyperion_model::{DatabaseId, TransactionId};
 
 /// Lets the cleaner work until it has nothing to do.
@@ -528,4 +528,41 @@ fn a_nearly_full_memory_holds_little_that_is_dead() {
     let written = u64::from(2 * keys) * 140;
     // A sixteenth of so small a segment is its header: the rest is fuller, and emptied at a higher price.
     assert!(copied < 7 * written, "{copied} bytes copied for {written}");
+}
+
+/// A disk that is late with what was emptied is waited for before too little of what is held is live, and never for good.
+#[test]
+fn writers_wait_for_a_late_disk_and_go_on_when_it_has_caught_up() {
+    let (mut world, mut dice) = (World::new(), Dice(3));
+    for key in 0..3_600_u32 {
+        world.put(&key.to_le_bytes(), &[1; 500]);
+        if key % 50 == 0 {
+            world.turn();
+        }
+    }
+    world.turn();
+    limit(&mut world, 36);
+    let mut waits = 0;
+    for step in 0..30_000 {
+        let key = u32::try_from(dice.roll(3_600)).expect("it is small");
+        let room = world.store.room(600);
+        if world.store.log.is_behind {
+            assert_eq!(room, Room::Later, "step {step}");
+            let figures = world.store.figures();
+            assert!(figures.live_bytes * 1000 < figures.held_bytes * 860, "{figures:?}");
+            waits += 1;
+            for _ in 0..4 {
+                world.turn();
+            }
+            assert!(!world.store.log.is_behind, "step {step}: {:?}", world.store.figures());
+        }
+        world.put(&key.to_le_bytes(), &[2; 500]);
+        world.store.clean();
+        world.write();
+        if step % 300 == 0 {
+            world.turn();
+        }
+        world.supply();
+    }
+    assert!(waits > 0, "the disk was never late: {:?}", world.store.figures());
 }

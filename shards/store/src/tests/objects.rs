@@ -447,14 +447,14 @@ fn a_value_that_is_read_in_parts_stays_as_it_was() {
         let found = world.store.find(&key).expect("it is there");
         let handle = world.store.handle(&found).expect("it lies in chunks");
         world.store.pin_value(handle);
-        let (mut read, mut next) = (Vec::new(), 0);
-        loop {
+        let mut read = Vec::new();
+        for part in 0.. {
             let before = read.len();
-            next = world.store.copy_part(handle, next, 10_000, &mut read);
+            world.store.copy_part(handle, before, 10_001, &mut read);
             if read.len() == before {
                 break;
             }
-            match (fate, next) {
+            match (fate, part) {
                 (1, 4) => world.put(b"long", &pattern(77, 90_000)),
                 (2, 4) => assert!(world.delete(b"long")),
                 (3, 4) => world.retry(|store| store.flush(None)),

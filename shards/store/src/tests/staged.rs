@@ -274,3 +274,55 @@ impl Dice {
         usize::try_from(self.0 >> 33).expect("31 bits") % sides
     }
 }
+
+/// A key gets a copy of a string that was made ahead, or takes the string over: whole or absent at every cut.
+#[test]
+fn a_string_is_copied_or_moved_whole_or_not_at_all() {
+    for moves in [true, false] {
+        let mut world = World::new();
+        let expected = pattern(4, 60_000);
+        world.put(b"from", &expected);
+        world.put(b"to", b"old");
+        world.turn();
+        let before = world.disk.written_bytes();
+        let (mut is_new, mut parts) = (true, 0);
+        loop {
+            let key = world.store.key(DATABASE, b"from");
+            let found = world.store.find(&key).expect("it is there");
+            let mut is_whole = false;
+            world.retry(|store| {
+                is_whole = store.stage_copy(&found, 1_000, std::mem::take(&mut is_new))?;
+                Ok(())
+            });
+            parts += 1;
+            world.write();
+            if is_whole {
+                break;
+            }
+        }
+        assert!(parts > 5, "{parts}");
+        let staged = world.disk.written_bytes();
+        world.store.offer_copy();
+        world.retry(|store| {
+            let (from, to) = (store.key(DATABASE, b"from"), store.key(DATABASE, b"to"));
+            let found = store.find(&from).expect("it is there");
+            let done = if moves {
+                store.move_copy((&from, &found), &to, None)
+            } else {
+                store.put_copy(&found, &to, None)
+            };
+            done.expect("it is as it was")
+        });
+        world.write();
+        let end = world.disk.written_bytes();
+        for cut in (before..staged).step_by(2_003).chain(staged..=end) {
+            let mut again = World::open(&world.disk.cut(cut), 2).expect("nothing was synced later");
+            let is_done = world.disk.reach(cut) == end;
+            let (from, to) = (again.get(b"from"), again.get(b"to"));
+            assert_eq!(from.is_none(), moves && is_done, "cut {cut} of {end}");
+            assert!(from.is_none_or(|from| from == expected), "cut {cut} of {end}");
+            let to_expected = if is_done { &expected[..] } else { b"old" };
+            assert!(to.is_some_and(|to| to == to_expected), "cut {cut} of {end}");
+        }
+    }
+}

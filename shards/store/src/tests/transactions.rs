@@ -154,3 +154,46 @@ fn all_writes_of_one_core_are_whole_or_absent() {
         }
     }
 }
+
+/// Changes that were prepared in slices are whole or absent at every cut, also while some of them have taken effect.
+#[test]
+fn slices_that_are_committed_together_are_whole_or_absent() {
+    let keys: Vec<[u8; 4]> = (0..300_u32).map(u32::to_be_bytes).collect();
+    let mut world = World::new();
+    keys.iter().step_by(2).for_each(|key| world.put(key, b"old"));
+    world.write();
+    let before = world.disk.written_bytes();
+    let ids: Vec<TransactionId> = (0..3).map(id).collect();
+    for (id, slice) in ids.iter().zip(keys.chunks(100)) {
+        // Those that were there go, the others come.
+        let change = |(at, key)| write(key, (at % 2 == 1).then_some(&b"new"[..]));
+        let writes: Vec<Write<'_>> =
+            slice.iter().map(|key| &key[..]).enumerate().map(change).collect();
+        world.retry(|store| store.prepare(*id, &writes));
+        world.write();
+    }
+    let prepared = world.disk.written_bytes();
+    world.retry(|store| store.commit_all(&ids));
+    let mut ends = vec![prepared];
+    for id in &ids {
+        world.write();
+        ends.push(world.disk.written_bytes());
+        assert_eq!(world.store.apply_next(*id), 50);
+        world.put(b"another", &id.0.to_le_bytes());
+    }
+    let committed = ends[1];
+    world.write();
+    let end = world.disk.written_bytes();
+    for cut in (before..prepared).step_by(777).chain(prepared..=end) {
+        let mut again = World::open(&world.disk.cut(cut), 2).expect("nothing was synced");
+        let is_new = world.disk.reach(cut) >= committed;
+        for (at, key) in keys.iter().enumerate() {
+            let expected = match (at % 2 == 1, is_new) {
+                (true, true) => Some(b"new".to_vec()),
+                (false, false) => Some(b"old".to_vec()),
+                _ => None,
+            };
+            assert_eq!(again.get(key), expected, "key {at}, cut {cut} of {committed}");
+        }
+    }
+}

@@ -25,6 +25,7 @@ fn scan_all(stage: &mut Stage, options: &str, own_core_only: bool) -> Vec<String
             random: 0,
             transaction: TransactionId(1),
             slot: None,
+            answer_bytes_max: usize::MAX,
         };
         scan_part(&mut context, &words, own_core_only).unwrap();
         let text = recorder.text();

@@ -132,6 +132,7 @@ impl Stage {
             random: self.random,
             transaction: TransactionId::new(1, CoreId(0), self.transactions),
             slot: None,
+            answer_bytes_max: usize::MAX,
         };
         match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => handler(&mut context, words),

@@ -1,0 +1,48 @@
+"""A witness beside a server: whether its core was there at all while a turn seemed long.
+
+Below a virtual machine a core may be taken away without the system noticing: its clock of processor time goes on, and a turn seems to
+have used what it never had. `perf` looks at the core 4000 times a second; where no look falls into a turn for as long as the turn is
+too long by, the core was away. Only a core that is in its own code with interrupts on can be looked at, and programs always are.
+"""
+
+import datetime
+import os
+import re
+import shutil
+import subprocess
+import time
+
+LOOKS_A_SECOND = 4000
+TURN = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+)Z.*a turn took ([\d.]+) ms, ([\d.]+) ms of the processor")
+
+
+class Witness:
+    def __init__(self, core, folder):
+        self.file, self.process = os.path.join(folder, "witness.perf"), None
+        if shutil.which("perf"):
+            self.process = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-C", str(core), "-F", str(LOOKS_A_SECOND),
+                                             "-k", "CLOCK_MONOTONIC", "-o", self.file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def absences(self, log_path, turn_ms_max):
+        """Long turns in the log while the witness looked, and those of them in which the core was away for what they took too long."""
+        if self.process is None:
+            return 0, 0
+        self.process.terminate()
+        self.process.wait()
+        told = subprocess.run(["perf", "script", "-i", self.file, "-F", "time"], capture_output=True, text=True, check=False).stdout
+        looks = [float(line.strip().rstrip(":")) for line in told.splitlines() if line.strip()]
+        if not looks:
+            return 0, 0
+        since = time.time() - time.monotonic()
+        long, away = 0, 0
+        with open(log_path, errors="replace") as lines:
+            for turn in filter(None, map(TURN.search, lines)):
+                end = datetime.datetime.fromisoformat(turn[1] + "+00:00").timestamp() - since
+                begin, processor_ms = end - float(turn[2]) / 1e3, float(turn[3])
+                if processor_ms <= turn_ms_max or begin < looks[0] or end > looks[-1]:
+                    continue
+                inside = [begin, *(look for look in looks if begin < look < end), end]
+                hole_ms = max(later - earlier for earlier, later in zip(inside, inside[1:])) * 1e3
+                long += 1
+                away += processor_ms - hole_ms <= turn_ms_max
+        return long, away
