@@ -233,6 +233,7 @@ impl Maker {
             spare: Vec::new(),
             random,
             stopping: false,
+            leaving: None,
             begun: false,
             turn: TurnParts::default(),
             finds_expired: false,

@@ -58,6 +58,7 @@ impl NodeCore {
             }
             Message::GroupReports(it) => return self.take_reports(it),
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
+            Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
             Message::ConfigCurrent(it) => return self.told(io, from, it.config.into_owned()),

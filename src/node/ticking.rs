@@ -57,6 +57,7 @@ impl NodeCore {
         self.engine.tick_groups();
         self.tick_peers(io);
         self.tick_forwarding(io);
+        self.tick_leaving(io);
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
         }
@@ -70,6 +71,7 @@ impl NodeCore {
             self.end_late_forwarded(io);
             self.ask_around(io);
             self.tell_leaders();
+            self.tell_leave();
             self.tend_members();
         }
         is_time

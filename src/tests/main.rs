@@ -13,6 +13,7 @@ mod cluster_members;
 mod cluster_peers;
 mod cluster_plain;
 mod cluster_start;
+mod cluster_stop;
 mod crowd;
 mod damage;
 mod disk;

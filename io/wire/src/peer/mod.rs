@@ -13,6 +13,7 @@ mod heartbeat;
 mod hello;
 mod identity;
 mod kind;
+mod leaving;
 mod message;
 mod part;
 mod ping;
@@ -37,6 +38,7 @@ pub use hello::{
 };
 pub use identity::{Established, Identity};
 pub use kind::Kind;
+pub use leaving::Leaving;
 pub use message::Message;
 pub use part::{Part, PartError, Parts, PartsReader};
 pub use ping::{Ping, Pong};
