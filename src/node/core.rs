@@ -38,7 +38,7 @@ use crate::front::{
     ParkedCommands, Spent, StreamMail, Wholes,
 };
 use crate::http::Jobs;
-use crate::peers::{Dialed, Peers, RaftMessage};
+use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
@@ -99,6 +99,10 @@ pub(crate) enum Note {
     Snapshot(SnapshotNote),
     /// A connection to a peer was made, or was not.
     Dialed(Dialed),
+    /// A part of a snapshot for another node is ready.
+    Packed(Packed),
+    /// A part of one has come and is what it was.
+    Unpacked(Unpacked),
     /// A config for the cluster to agree on, and its number for the answer.
     Propose(u64, Vec<u8>),
     /// Hand over what is led, finish what was begun and leave.
@@ -158,6 +162,8 @@ pub(crate) struct NodeCore {
     pub(crate) view: Option<Arc<ClusterView>>,
     /// The links to other nodes.
     pub(crate) peers: Option<Peers>,
+    /// How snapshots go to other nodes.
+    pub(crate) bulk: Option<Bulk>,
     /// The start that is under way; the first core's.
     pub(super) settling: Option<Settling>,
     /// The groups of this core, until they begin.
@@ -359,7 +365,7 @@ impl Core for NodeCore {
             Mail::Cluster(state) => self.follow_cluster(io, &state),
             Mail::Reports(reports) => self.hear_reports(&reports),
             Mail::Hosted(partition, is_here) => self.note_hosted(partition, is_here),
-            Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
+            Mail::Snapshot(mail) => self.take_snapshot_mail(*mail),
             Mail::Leaving(node, valid_ms) => self.note_leave(node, valid_ms),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
@@ -381,6 +387,8 @@ impl Core for NodeCore {
             Note::Amended(ticket, result) => self.config_amended(io, ticket, *result),
             Note::Snapshot(note) => self.snapshot_note(note),
             Note::Dialed(dialed) => self.peer_dialed(io, dialed),
+            Note::Packed(packed) => self.part_packed(&packed),
+            Note::Unpacked(unpacked) => self.peer_unpacked(io, unpacked),
             Note::Propose(number, config) => self.propose(None, number, &config),
             Note::Stop => self.begin_stop(io),
             Note::StopNow => self.stopping = true,

@@ -124,6 +124,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         data: data.map(Arc::new),
         map: PartitionMap::spread(partitions, cores),
         keeper: files,
+        bulk: if cluster.is_some() { Some(keeper("bulk")?) } else { None },
         memory,
         meeting: Arc::default(),
         http: Some(Arc::new(http)),

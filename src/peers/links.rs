@@ -299,6 +299,12 @@ impl NodeCore {
                 Ok(Framed::Incomplete { .. }) => break Ok(()),
                 Ok(Framed::Frame { frame, consumed }) => {
                     at += consumed;
+                    if frame.is_compressed && frame.kind.may_be_compressed() {
+                        match self.take_compressed(connection, from, frame.body) {
+                            Ok(()) => continue,
+                            Err(why) => break Err(why),
+                        }
+                    }
                     match Message::decode(&frame) {
                         Ok(Message::Part(part)) if dialed.is_none() => match parts.take(&part) {
                             Ok(None) => {}

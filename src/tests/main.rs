@@ -5,6 +5,7 @@ mod bad_input;
 mod basics;
 mod client;
 mod cluster;
+mod cluster_bulk;
 mod cluster_config;
 mod cluster_faults;
 mod cluster_harness;

@@ -30,7 +30,10 @@ pub use body::Body;
 pub use command::{Answer, Forwarded, ForwardedCommand, ForwardedReply, Replies};
 pub use config::{ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose, ConfigProposed};
 pub use error::{BodyError, FrameError};
-pub use frame::{FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed, encode_compressed};
+pub use frame::{
+    COMPRESSED_PROTOCOL, FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed,
+    encode_compressed,
+};
 pub use handshake::{Handshake, Progress};
 pub use heartbeat::{Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats};
 pub use hello::{
