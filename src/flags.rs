@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -63,6 +64,9 @@ pub(crate) struct Flags {
     /// How much is logged.
     #[arg(long, value_name = "LEVEL", value_parser = word(LogLevel::WORDS))]
     pub(crate) log_level: Option<LogLevel>,
+    /// The versions of the protocol between nodes to speak, such as `1` or `1-2`: to try what nodes of other versions do.
+    #[arg(long, hide = true, value_name = "VERSIONS", value_parser = versions)]
+    pub(crate) pretend_protocol: Option<RangeInclusive<u16>>,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -158,6 +162,14 @@ fn word<T: Copy + Send + Sync + 'static>(
     })
 }
 
+fn versions(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let (oldest, newest) = text.split_once('-').unwrap_or((text, text));
+    match (oldest.parse(), newest.parse()) {
+        (Ok(oldest), Ok(newest)) if 0 < oldest && oldest <= newest => Ok(oldest..=newest),
+        _ => Err("give a version or two, the older one first, such as 1-2".to_owned()),
+    }
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:7379".to_owned())
 }
@@ -188,6 +200,7 @@ mod tests {
         assert_eq!(flags.memory.as_ref().map(Size::bytes), Some(8 << 30));
         assert_eq!(flags.log_level, Some(LogLevel::Debug));
         assert!(flags.check);
+        assert_eq!(parse("--pretend-protocol 1-2").expect("it is").pretend_protocol, Some(1..=2));
         let none = parse("").expect("every flag may be left out");
         assert_eq!(none.data, PathBuf::from("hyperion-data"));
         assert!(!none.repair && parse("--repair").expect("a flag").repair);
@@ -214,6 +227,7 @@ mod tests {
             ("--storage tape", "disk"),
             ("--resp-cores 70000", "70000"),
             ("--config", "--config"),
+            ("--pretend-protocol 2-1", "the older one first"),
             ("nonsense", "nonsense"),
             ("resolve", "--take"),
             ("resolve --take yours", "mine"),

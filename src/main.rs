@@ -8,6 +8,7 @@ mod front;
 mod http;
 mod log;
 mod node;
+mod packing;
 mod peers;
 mod remedy;
 mod resolve;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 use hyperion_cluster::NodeId;
 use hyperion_cluster::config::{Config, CoreChoice, Node};
@@ -58,6 +59,15 @@ impl Setup {
         let view = ClusterView::of(shown, &placement, &own.uuid, config.cores.len())?;
         let address = parse(own.peer())?;
         Ok(Some(Self { node: own.id.0, address, view, peers }))
+    }
+
+    /// The same for a node that speaks other versions of the protocol than this program does, if there are any.
+    pub(crate) fn speaking(mut self, versions: Option<RangeInclusive<u16>>) -> Self {
+        if let Some(versions) = versions {
+            let identity = &mut self.peers.identity;
+            (identity.protocol_min, identity.protocol_max) = versions.into_inner();
+        }
+        self
     }
 
     /// What a core needs to reach the others.

@@ -9,7 +9,7 @@ use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
 use super::client::{Client, Hold};
-use super::limits::BACKLOG_BATCHES_MAX;
+use super::limits::{BACKLOG_BATCHES_MAX, YOUNG_MS};
 use super::replies::Replies;
 use super::streams::Stream;
 use crate::cluster::{Conflict, Status};
@@ -78,6 +78,10 @@ impl NodeCore {
             return Progress::Ran;
         }
         if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {
+            if self.is_young(io) {
+                self.hold_again(client);
+                return Progress::Held;
+            }
             self.counters.errors += 1;
             let line = self.unsettled();
             self.answer(client, |reply| reply.error(&line));
@@ -133,6 +137,10 @@ impl NodeCore {
             Route::Front => self.run_front(io, client, spec, arguments),
             Route::Elsewhere { slot } if self.forwards_for(client) => {
                 self.forward(io, client, &request, slot)
+            }
+            Route::Elsewhere { slot } if self.leader_of(slot).is_none() && self.is_young(io) => {
+                self.hold_again(client);
+                Progress::Held
             }
             Route::Elsewhere { slot } => {
                 let line = self.moved(slot);
@@ -283,6 +291,11 @@ impl NodeCore {
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
         Progress::Ran
+    }
+
+    /// Whether the node has just started: it hears of the cluster and of who leads in a moment.
+    fn is_young(&self, io: &Io) -> bool {
+        io.now_unix_ms().saturating_sub(self.shared.started_ms) < YOUNG_MS
     }
 
     /// The line for a client that wants data of a node that is not settled: it holds some, and may not say what.

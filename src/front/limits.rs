@@ -52,6 +52,8 @@ pub(crate) const FORWARDING_BYTES_MAX: usize = 256 << 20;
 /// Bytes of commands or answers that go into one frame, about, and what goes in parts because it is longer.
 pub(crate) const FRAME_BYTES: usize = 1 << 20;
 pub(crate) const LONG_FRAME_BYTES: usize = 2 << 20;
+/// How long after its start a node lets commands wait for what it does not know yet, rather than refuse them.
+pub(crate) const YOUNG_MS: u64 = 2_000;
 /// How long a command waits for a leader of its partition, and for an answer of the node that was asked.
 pub(crate) const LEADER_WAIT_NS: u64 = 3_000_000_000;
 pub(crate) const ANSWER_WAIT_NS: u64 = 10_000_000_000;

@@ -22,6 +22,7 @@ use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
+use super::leaving::{Leave, Leaving};
 use super::links::Link;
 use super::members::Members;
 use super::rates::Rates;
@@ -37,7 +38,7 @@ use crate::front::{
     ParkedCommands, Spent, StreamMail, Wholes,
 };
 use crate::http::Jobs;
-use crate::peers::{Dialed, Peers, RaftMessage};
+use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
@@ -74,6 +75,8 @@ pub(crate) enum Mail {
     Hosted(PartitionId, bool),
     /// A step of a snapshot of another node.
     Snapshot(Box<SnapshotMail>),
+    /// Another node is about to stop: for so many ms, unless it says so again.
+    Leaving(u32, u32),
     /// Who leads a partition of the sender.
     Leader(PartitionId, Leader),
     /// Commands of another node's clients for the receiver's partitions.
@@ -96,13 +99,19 @@ pub(crate) enum Note {
     Snapshot(SnapshotNote),
     /// A connection to a peer was made, or was not.
     Dialed(Dialed),
+    /// A part of a snapshot for another node is ready.
+    Packed(Packed),
+    /// A part of one has come and is what it was.
+    Unpacked(Unpacked),
     /// A config for the cluster to agree on, and its number for the answer.
     Propose(u64, Vec<u8>),
-    /// Finish what was begun and leave.
+    /// Hand over what is led, finish what was begun and leave.
     Stop,
+    /// Finish what was begun and leave at once.
+    StopNow,
 }
 
-/// What all cores of the node share, read only but for two counts.
+/// What all cores of the node share, read only but for a few counts.
 pub(crate) struct Shared {
     pub(crate) config_path: PathBuf,
     pub(crate) data: PathBuf,
@@ -118,6 +127,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: Arc<ClusterBoard>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
+    /// How far the cores are on their way to a stop.
+    pub(crate) leave: Leave,
     /// The cluster that the node belongs to, where there are several.
     pub(crate) member: Option<Arc<Member>>,
     /// The way to ask for a snapshot.
@@ -151,6 +162,8 @@ pub(crate) struct NodeCore {
     pub(crate) view: Option<Arc<ClusterView>>,
     /// The links to other nodes.
     pub(crate) peers: Option<Peers>,
+    /// How snapshots go to other nodes.
+    pub(crate) bulk: Option<Bulk>,
     /// The start that is under way; the first core's.
     pub(super) settling: Option<Settling>,
     /// The groups of this core, until they begin.
@@ -222,6 +235,8 @@ pub(crate) struct NodeCore {
     pub(super) spare: Vec<u8>,
     pub(super) random: u64,
     pub(super) stopping: bool,
+    /// The node is about to stop, and leads go over first.
+    pub(super) leaving: Option<Leaving>,
     pub(super) begun: bool,
     pub(super) turn: TurnParts,
     /// The last look for expired keys found many.
@@ -350,7 +365,8 @@ impl Core for NodeCore {
             Mail::Cluster(state) => self.follow_cluster(io, &state),
             Mail::Reports(reports) => self.hear_reports(&reports),
             Mail::Hosted(partition, is_here) => self.note_hosted(partition, is_here),
-            Mail::Snapshot(mail) => self.engine.snapshot_mail(*mail),
+            Mail::Snapshot(mail) => self.take_snapshot_mail(*mail),
+            Mail::Leaving(node, valid_ms) => self.note_leave(node, valid_ms),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
             Mail::ForeignReplies(replies) => self.take_foreign_replies(io, Replies { replies }),
@@ -371,8 +387,11 @@ impl Core for NodeCore {
             Note::Amended(ticket, result) => self.config_amended(io, ticket, *result),
             Note::Snapshot(note) => self.snapshot_note(note),
             Note::Dialed(dialed) => self.peer_dialed(io, dialed),
+            Note::Packed(packed) => self.part_packed(&packed),
+            Note::Unpacked(unpacked) => self.peer_unpacked(io, unpacked),
             Note::Propose(number, config) => self.propose(None, number, &config),
-            Note::Stop => self.stopping = true,
+            Note::Stop => self.begin_stop(io),
+            Note::StopNow => self.stopping = true,
         }
     }
 

@@ -8,6 +8,7 @@ use hyperion_runtime::Stats;
 use hyperion_store::StoreFigures;
 
 use super::rates::Rate;
+use crate::peers::BulkFigures;
 
 /// Upper edges of the latency histogram, in microseconds.
 pub(crate) const LATENCY_EDGES_US: [u64; 14] =
@@ -109,6 +110,8 @@ pub(crate) struct CoreFigures {
     /// Keys and expiring keys of each database.
     pub(crate) databases: [(u64, u64); DATABASES as usize],
     pub(crate) ring_level: String,
+    /// How snapshots go to other nodes.
+    pub(crate) bulk: Vec<BulkFigures>,
     /// Why writes are refused, if they are.
     pub(crate) no_segments: Option<String>,
     /// Records written since the start.

@@ -32,7 +32,7 @@ use crate::config::{Durability, Resolved};
 use crate::front::batch::SpareParcels;
 use crate::front::{Foreign, Forwarding, HttpDoor, Lines, Wholes};
 use crate::http::HttpSide;
-use crate::peers::Peers;
+use crate::peers::{Bulk, Peers};
 use crate::snapshot::CorePart;
 
 const UNIX_SOCKET_MODE: u32 = 0o700;
@@ -104,6 +104,8 @@ pub(super) struct Maker {
     pub(super) keeper: Arc<Keeper>,
     /// The side thread that has memory backed ahead of its use.
     pub(super) memory: Arc<Keeper>,
+    /// The side thread that compresses what goes to other nodes, where there are some.
+    pub(super) bulk: Option<Arc<Keeper>>,
     pub(super) meeting: Arc<Meeting>,
     pub(super) http: Option<Arc<HttpSide>>,
     /// Direct commits pay on this disk.
@@ -177,6 +179,10 @@ impl Maker {
             limits,
             view: self.cluster.as_ref().map(|cluster| Arc::new(cluster.view.clone())),
             peers: self.cluster.as_ref().map(|cluster| Peers::new(cluster.peers_of(index))),
+            bulk: self
+                .bulk
+                .as_ref()
+                .map(|keeper| Bulk::new(Arc::clone(keeper), self.shared.postboxes.to(core))),
             settling: (core == 0 && waiting.is_some())
                 .then(|| Settling::new(Arc::clone(&self.config))),
             is_unsettled: waiting.is_some(),
@@ -233,6 +239,7 @@ impl Maker {
             spare: Vec::new(),
             random,
             stopping: false,
+            leaving: None,
             begun: false,
             turn: TurnParts::default(),
             finds_expired: false,

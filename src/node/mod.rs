@@ -7,6 +7,8 @@ mod core;
 mod error;
 mod figures;
 mod joining;
+mod leaving;
+mod limits;
 mod links;
 mod maker;
 mod members;

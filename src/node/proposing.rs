@@ -1,7 +1,7 @@
 //! Owns the way of a config to the leader of group 0, its judgement there, and the answer back.
 
 use hyperion_cluster::change::{Author, Effects, Refusal, announced_by, check_change};
-use hyperion_cluster::config::{Config, parse};
+use hyperion_cluster::config::{Config, Problem, fields_above, parse};
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::Eviction;
 use hyperion_wire::peer::{Body, ConfigPropose, ConfigProposed};
@@ -60,6 +60,10 @@ impl NodeCore {
         config: &[u8],
     ) -> Result<(Config, Effects), Refusal> {
         let config = parse(config).map_err(|error| Refusal::Invalid(vec![error.into_problem()]))?;
+        let unknown = self.unknown_fields(state.config(), &config);
+        if !unknown.is_empty() {
+            return Err(Refusal::Invalid(unknown));
+        }
         let usage = self.shared.cluster.get().map(|known| known.usage()).unwrap_or_default();
         let evictions: Vec<&str> = Eviction::ALL.iter().map(|it| it.name()).collect();
         let announcer = config
@@ -69,6 +73,31 @@ impl NodeCore {
         let author = announcer.map_or(Author::Person, |node| Author::Node(&node.uuid));
         let effects = check_change(state.standing(&usage, &evictions), &config, author)?;
         Ok((config, effects))
+    }
+
+    /// The new fields of a config that not every node is known to know.
+    fn unknown_fields(&self, now: &Config, next: &Config) -> Vec<Problem> {
+        let Some(peers) = &self.peers else { return Vec::new() };
+        let others = peers.nodes().map(|node| (node, peers.protocol(node).unwrap_or(0)));
+        let Some((node, level)) = others.min_by_key(|(_, level)| *level) else { return Vec::new() };
+        let level = level.min(peers.own_protocol());
+        let name = |id: &u32| now.nodes.iter().find(|node| node.id.0 == *id).map(|it| &it.name);
+        let name = name(&node).map_or("", String::as_str);
+        let (problem, hint) = if level == 0 {
+            (
+                format!("whether node {name:?} knows it cannot be told, because it is not reached"),
+                "start that node, or remove it, then send this again",
+            )
+        } else {
+            (
+                format!(
+                    "not every node knows it: the cluster is at version {level} of the protocol"
+                ),
+                "bring all nodes to a newer version of the program, then send this again",
+            )
+        };
+        let fields = fields_above(level, now, next);
+        fields.into_iter().map(|field| Problem::at(field, problem.clone(), hint)).collect()
     }
 
     fn tell_judgement(&mut self, from: Option<u32>, number: u64, status: u16, body: Vec<u8>) {

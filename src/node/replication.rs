@@ -58,6 +58,7 @@ impl NodeCore {
             }
             Message::GroupReports(it) => return self.take_reports(it),
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
+            Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
             Message::ConfigCurrent(it) => return self.told(io, from, it.config.into_owned()),
@@ -72,10 +73,17 @@ impl NodeCore {
     fn route_snapshot(&mut self, mail: SnapshotMail) {
         let core = self.core_of(mail.group);
         if core == self.index {
-            self.engine.snapshot_mail(mail);
+            self.take_snapshot_mail(mail);
         } else {
             self.links[usize::from(core)].backlog.push_back(Mail::Snapshot(Box::new(mail)));
         }
+    }
+
+    pub(super) fn take_snapshot_mail(&mut self, mail: SnapshotMail) {
+        if let Some(bulk) = &mut self.bulk {
+            bulk.note(&mail);
+        }
+        self.engine.snapshot_mail(mail);
     }
 
     fn take_raft_messages(&mut self, from: u32, RaftMessages { messages }: RaftMessages<'_>) {
@@ -171,9 +179,9 @@ impl NodeCore {
     fn send_snapshots(&mut self) {
         let mut mails = Vec::new();
         self.engine.take_snapshots(&mut mails);
-        let Some(peers) = &mut self.peers else { return };
         for SnapshotMail { node, group, transfer, step } in mails {
-            let group = group.0;
+            let (group, mode) = (group.0, self.bulk_mode(node));
+            let (Some(peers), Some(bulk)) = (&mut self.peers, &mut self.bulk) else { return };
             let write = |written: Result<(), BodyError>| {
                 if let Err(error) = written {
                     tracing::error!("a snapshot for node {node} does not fit: {error}");
@@ -189,6 +197,8 @@ impl NodeCore {
                     peers.queue_bulk(node, |out| write(RaftMessages { messages }.encode(out)));
                 }
                 SnapshotStep::Part(sequence, bytes) => {
+                    let place = (node, group, transfer, sequence);
+                    let Some(bytes) = bulk.take(mode, place, bytes) else { continue };
                     let part = SnapshotChunk::new(transfer, group, sequence, &bytes);
                     peers.queue_bulk(node, |out| write(part.encode(out)));
                 }
@@ -220,6 +230,9 @@ impl NodeCore {
                 Incoming::Up(node) => (node, true),
                 Incoming::Lost(node) => (node, false),
                 Incoming::BulkLost(node) => {
+                    if let Some(bulk) = &mut self.bulk {
+                        bulk.lost(node);
+                    }
                     self.engine.bulk_lost(node);
                     continue;
                 }

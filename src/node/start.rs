@@ -57,7 +57,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     };
     let agreed = member.as_ref().and_then(|member| member.agreed.get());
     let cluster = Setup::of(&resolved, agreed.as_deref()).map_err(NodeError::Cluster)?;
-    let cluster = cluster.map(Arc::new);
+    let cluster = cluster.map(|setup| Arc::new(setup.speaking(flags.pretend_protocol.clone())));
     if let Some(member) = &member {
         keeper.belong_to(Arc::clone(member));
     }
@@ -105,6 +105,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         client_numbers: AtomicU64::new(0),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
+        leave: Default::default(),
         member,
         snapshots,
         run_id: format!("{:016x}{:016x}{:08x}", random[0], random[1], random[2] >> 32),
@@ -123,6 +124,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         data: data.map(Arc::new),
         map: PartitionMap::spread(partitions, cores),
         keeper: files,
+        bulk: if cluster.is_some() { Some(keeper("bulk")?) } else { None },
         memory,
         meeting: Arc::default(),
         http: Some(Arc::new(http)),
@@ -364,10 +366,16 @@ fn stop_on_signals(postboxes: &Postboxes<Note>) -> Result<(), NodeError> {
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            for _ in signals.forever() {
-                tracing::info!("stopping: what was begun is finished first");
+            for (number, _) in signals.forever().enumerate() {
+                let is_first = number == 0;
+                if is_first {
+                    tracing::info!("stopping: what was begun is finished first");
+                } else {
+                    tracing::info!("stopping at once: it was asked for again");
+                }
                 for core in 0..postboxes.cores() {
-                    while postboxes.to(core).post(Note::Stop).is_err() {
+                    let note = || if is_first { Note::Stop } else { Note::StopNow };
+                    while postboxes.to(core).post(note()).is_err() {
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 }

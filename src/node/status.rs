@@ -97,6 +97,14 @@ fn one(index: usize, cpu: u16, core: &CoreFigures) -> Value {
         "stall_processor_us_max": stall_processor_ns_max / 1000,
         "busy_turns_over_2ms": busy_turns_over_2ms,
         "turns_cut": turns_cut,
+        "bulk": core.bulk.iter().map(|bulk| json!({
+            "node": bulk.node,
+            "way": bulk.way,
+            "raw_bytes_a_second": bulk.raw_bytes_a_second,
+            "packed_bytes_a_second": bulk.packed_bytes_a_second,
+            "plain_bytes": bulk.plain_bytes,
+            "sent_bytes": bulk.sent_bytes,
+        })).collect::<Vec<_>>(),
         "mail_sent": mail_sent,
         "doorbells": doorbells,
     })

@@ -57,6 +57,10 @@ impl NodeCore {
         self.engine.tick_groups();
         self.tick_peers(io);
         self.tick_forwarding(io);
+        self.tick_leaving(io);
+        if let Some(bulk) = &mut self.bulk {
+            bulk.go_on();
+        }
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
         }
@@ -70,6 +74,7 @@ impl NodeCore {
             self.end_late_forwarded(io);
             self.ask_around(io);
             self.tell_leaders();
+            self.tell_leave();
             self.tend_members();
         }
         is_time
@@ -184,6 +189,11 @@ impl NodeCore {
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),
+            bulk: self
+                .bulk
+                .as_ref()
+                .map(|bulk| bulk.figures(self.config.settings().compression.bulk))
+                .unwrap_or_default(),
             no_segments: self.no_segments.clone(),
             changes: self.snapshot.changes(store),
             at_ms: io.now_unix_ms(),

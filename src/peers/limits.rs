@@ -16,6 +16,14 @@ pub(super) const STRANGERS_MAX: usize = 8;
 pub(super) const STRANGER_SILENCE_NS: u64 = 10_000_000_000;
 /// How long a connection to a peer may take to be made.
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Compressed parts of snapshots of one core that wait for the side thread: more than the windows of its transfers hold.
+pub(super) const BULK_JOBS_MAX: usize = 1_024;
+/// Bytes of records that go each way before one is chosen.
+pub(super) const TRIAL_BYTES: u64 = 4 << 20;
+/// How fast the compressed way must be to be used, in percent of the other.
+pub(super) const TRIAL_PAYS_PERCENT: u64 = 110;
+/// After which time it is measured anew.
+pub(super) const TRIAL_AGAIN: Duration = Duration::from_secs(600);
 /// How long the handshake may take.
 pub(super) const HANDSHAKE_NS: u64 = 2_000_000_000;
 /// The first wait before a peer is dialed again, and the longest: it doubles.

@@ -99,6 +99,34 @@ impl Peers {
         self.out.get_mut(&control(node)).is_some_and(|link| link.queue(write))
     }
 
+    /// As [`Peers::queue`], for a frame that a link of an older protocol version than `protocol` does not know.
+    pub(crate) fn queue_from(
+        &mut self,
+        node: u32,
+        protocol: u16,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        self.protocol(node).is_some_and(|spoken| spoken >= protocol) && self.queue(node, write)
+    }
+
+    /// The protocol version of the link to a node; nothing while that is down.
+    pub(crate) fn protocol(&self, node: u32) -> Option<u16> {
+        self.out.get(&control(node)).filter(|link| link.is_up()).map(|link| link.protocol)
+    }
+
+    /// The newest protocol version that this node speaks.
+    pub(crate) fn own_protocol(&self) -> u16 {
+        self.setup.identity.protocol_max
+    }
+
+    /// Whether nothing waits to be sent.
+    pub(crate) fn are_flushed(&self, io: &Io) -> bool {
+        self.out.values().all(|link| match link.state {
+            State::Up { connection } => link.output.is_empty() && !io.is_sending(connection),
+            _ => true,
+        })
+    }
+
     /// As [`Peers::queue`], for the body of a message that is too long to go in one piece; of each kind and group one is under way.
     pub(crate) fn queue_long(
         &mut self,
@@ -271,6 +299,12 @@ impl NodeCore {
                 Ok(Framed::Incomplete { .. }) => break Ok(()),
                 Ok(Framed::Frame { frame, consumed }) => {
                     at += consumed;
+                    if frame.is_compressed && frame.kind.may_be_compressed() {
+                        match self.take_compressed(connection, from, frame.body) {
+                            Ok(()) => continue,
+                            Err(why) => break Err(why),
+                        }
+                    }
                     match Message::decode(&frame) {
                         Ok(Message::Part(part)) if dialed.is_none() => match parts.take(&part) {
                             Ok(None) => {}
@@ -305,7 +339,7 @@ impl NodeCore {
         result
     }
 
-    fn peer_message(
+    pub(super) fn peer_message(
         &mut self,
         io: &mut Io,
         connection: ConnectionId,

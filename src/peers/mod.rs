@@ -1,5 +1,6 @@
 //! The links between nodes: dialing, the handshake, frames out and in.
 
+mod bulk;
 mod convert;
 mod dial;
 mod follow;
@@ -10,6 +11,7 @@ mod long;
 mod out_link;
 mod strangers;
 
+pub(crate) use bulk::{Bulk, BulkFigures, Packed, Unpacked};
 pub(crate) use convert::{from_wire, to_wire};
 pub(crate) use dial::Dialed;
 pub(crate) use hyperion_cluster::group::Message as RaftMessage;

@@ -40,6 +40,8 @@ pub(super) struct OutLink {
     pub(super) uuid: [u8; 16],
     pub(super) address: SocketAddr,
     pub(super) state: State,
+    /// The protocol version of the link, while it is up.
+    pub(super) protocol: u16,
     /// What was received and is not a whole frame yet.
     pub(super) input: Vec<u8>,
     /// Frames that wait for the link to be up and free.
@@ -60,6 +62,7 @@ impl OutLink {
             uuid,
             address,
             state: State::Down { dial_at_ns: 0 },
+            protocol: 0,
             input: Vec::new(),
             output: Vec::new(),
             long: LongMessages::default(),
@@ -119,7 +122,8 @@ impl OutLink {
             match handshake.receive(&self.input, out)? {
                 Progress::Incomplete { .. } => return Ok(false),
                 Progress::Continue { consumed } => drop(self.input.drain(..consumed)),
-                Progress::Established { consumed, .. } => {
+                Progress::Established { consumed, peer } => {
+                    self.protocol = peer.protocol;
                     drop(self.input.drain(..consumed));
                     self.state = State::Up { connection: *connection };
                     self.failures = 0;

@@ -1,7 +1,7 @@
 //! Owns what a node may do that knows the secret and that the config does not name: ask for the config, and announce itself.
 
 use hyperion_runtime::ConnectionId;
-use hyperion_wire::peer::{Body, Established, Message, RefusalCode, Refused};
+use hyperion_wire::peer::{Body, COMPRESSED_PROTOCOL, Established, Message, RefusalCode, Refused};
 
 use super::limits::STRANGERS_MAX;
 use super::links::{Peers, control};
@@ -61,6 +61,12 @@ impl Peers {
                 | Message::ConfigPropose(_)
         );
         if is_for_all || !self.is_stranger(connection) { Ok(()) } else { Err(NOT_NAMED.to_owned()) }
+    }
+
+    /// Whether frames of a link that a peer has dialed may be compressed.
+    pub(super) fn may_compress(&self, connection: ConnectionId) -> bool {
+        let peer = self.incoming.get(&connection).and_then(|link| link.peer);
+        peer.is_some_and(|peer| peer.protocol >= COMPRESSED_PROTOCOL && self.is_named(&peer))
     }
 
     /// The uuid of who is at the other end of a link that this core was dialed on, as the config writes it.

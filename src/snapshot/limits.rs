@@ -28,5 +28,3 @@ pub(super) const PIN_S_MAX: u64 = 60;
 pub(super) const PIN_RAW_S: u64 = 2;
 /// The time that a core may take to answer, in s.
 pub(super) const ANSWER_S: u64 = 10;
-/// Plain bytes that are compressed at both levels before one is chosen.
-pub(super) const PROBE_BYTES: u64 = 4 << 20;

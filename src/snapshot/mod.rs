@@ -1,6 +1,5 @@
 //! Backups without fork: the log's segments as one checksummed file, written while the node serves, and the way back from it.
 
-mod compress;
 mod core_part;
 mod cut;
 mod error;

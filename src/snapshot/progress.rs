@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::compress::Probe;
+use crate::packing::Probe;
 
 /// The snapshot under way.
 #[derive(Clone, Debug)]

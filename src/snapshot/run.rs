@@ -9,16 +9,16 @@ use hyperion_runtime::files;
 use hyperion_store::manifest::Manifest;
 use hyperion_store::{BatchCheck, HEADER_BYTES, SegmentHeader, SegmentInUse};
 
-use super::compress::Compressor;
 use super::core_part::{CoreList, SnapshotNote};
 use super::cut::{Cutting, tell_all};
 use super::error::{SnapshotError, failed};
 use super::file::SnapshotFile;
-use super::format::{ChunkHead, Head, IndexCore, IndexSegment, crc};
+use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, crc};
 use super::limits::{CHUNK_BYTES, CUT_REMAINDER_BYTES, PASSES_MAX, PIN_RAW_S, PIN_S_MAX};
 use super::progress::Figures;
 use super::source::{Reading, Source};
 use super::worker::{Job, Snapshots};
+use crate::packing::Compressor;
 
 /// What is copied of one segment.
 struct Copy {
@@ -260,7 +260,9 @@ impl Run<'_> {
     ) -> Result<(), SnapshotError> {
         let plain = &self.plain[..bytes];
         let hurry = self.pinned.is_some_and(|since| since.elapsed().as_secs() >= PIN_RAW_S);
-        let (coding, stored) = self.compressor.store(plain, hurry);
+        let packed = if hurry { None } else { self.compressor.pack(plain) };
+        let coding = if packed.is_some() { Coding::Brotli } else { Coding::Raw };
+        let stored = packed.unwrap_or(plain);
         let in_32_bits = |bytes: usize| u32::try_from(bytes).expect("segments are below 4 GiB");
         let head = ChunkHead {
             core,

@@ -7,10 +7,10 @@ use hyperion_model::{CoreId, DatabaseId, PartitionMap};
 use hyperion_store::manifest::Manifest;
 use hyperion_store::{BatchCheck, HEADER_BYTES, Options, SegmentInUse, Store};
 
-use super::compress::Compressor;
 use super::file::{SnapshotFile, name_at, newest_ms, remove_parts};
 use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, VERSION, crc};
 use super::restore::{RestoreError, restore};
+use crate::packing::Compressor;
 
 const SEGMENT_BYTES: usize = 64 << 10;
 const GOLDEN: &[u8] = include_bytes!("testdata/snapshot-v1.hysnap");
@@ -92,7 +92,9 @@ fn write(path: &Path) {
     let mut core = IndexCore { keys: 90, segments: Vec::new() };
     let mut compressor = Compressor::default();
     let mut chunk = |segment: u64, salt: u32, offset: usize, plain: &[u8], hurry: bool| {
-        let (coding, stored) = compressor.store(plain, hurry);
+        let packed = if hurry { None } else { compressor.pack(plain) };
+        let coding = if packed.is_some() { Coding::Brotli } else { Coding::Raw };
+        let stored = packed.unwrap_or(plain);
         let head = ChunkHead {
             core: 0,
             coding,

@@ -166,6 +166,19 @@ impl Cluster {
         assert!(self.listens(node), "its ports are taken: {}", self.log(node));
     }
 
+    /// The same with these flags.
+    pub(crate) fn start_again_as(&mut self, node: u32, flags: &[&str]) {
+        self.launch_as(node, flags);
+        assert!(self.listens(node), "its ports are taken: {}", self.log(node));
+    }
+
+    /// Sends a signal by its name, such as TERM.
+    pub(crate) fn signal(&mut self, node: u32, name: &str) {
+        let child = self.member(node).child.as_ref().expect("the node runs");
+        let line = format!("kill -{name} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &line]).status().expect("sh is there").success());
+    }
+
     /// Starts the process and does not wait for it.
     pub(crate) fn launch(&mut self, node: u32) {
         self.launch_as(node, &["--node", &format!("n{node}")]);
@@ -287,7 +300,7 @@ impl Cluster {
     /// A client of all nodes.
     pub(crate) fn routed(&self) -> Routed {
         let addresses = self.numbers().map(|node| self.resp(node)).collect();
-        Routed { addresses, at: 0, links: BTreeMap::new(), known: BTreeMap::new() }
+        Routed { addresses, at: 0, links: BTreeMap::new(), known: BTreeMap::new(), spoke_to: None }
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -442,6 +455,8 @@ pub(crate) struct Routed {
     links: BTreeMap<SocketAddr, Client>,
     /// Who has answered for a slot.
     known: BTreeMap<u16, SocketAddr>,
+    /// Who was asked last.
+    spoke_to: Option<SocketAddr>,
 }
 
 impl Routed {
@@ -471,7 +486,19 @@ impl Routed {
         Err(io::Error::other("sent on too often"))
     }
 
+    /// Who was asked last.
+    pub(crate) fn spoke_to(&self) -> Option<SocketAddr> {
+        self.spoke_to
+    }
+
+    /// Begins at another node, as one that knows nothing.
+    pub(crate) fn look_elsewhere(&mut self) {
+        self.known.clear();
+        self.at = (self.at + 1) % self.addresses.len();
+    }
+
     fn exchange(&mut self, to: SocketAddr, bytes: &[u8]) -> io::Result<Reply> {
+        self.spoke_to = Some(to);
         let client = match self.links.entry(to) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(Client::try_tcp(to)?),

@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use hyperion_wire::peer::{
-    Body, ConfigFetch, Handshake, Heartbeats, Identity, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN,
-    Ping, Progress, Purpose, Secret,
+    Body, ConfigFetch, Handshake, Heartbeats, Identity, Kind, PROTOCOL_VERSION,
+    PROTOCOL_VERSION_MIN, Ping, Progress, Purpose, Secret, encode_compressed,
 };
 use serde_json::json;
 
@@ -203,6 +203,34 @@ fn a_node_that_is_proved_and_sends_nonsense_loses_its_link_alone() {
     assert_eq!(refused, 12, "of 20, 8 may stay");
     drop(crowd);
     goes_on(&mut routed, 11);
+    assert!(cluster.numbers().all(|node| cluster.is_alive(node)));
+}
+
+#[test]
+fn a_piece_that_unpacks_to_more_than_a_piece_may_have_closes_its_link_alone() {
+    let mut cluster = Cluster::plan(3).start();
+    let mut routed = cluster.routed();
+    let uuid = cluster.config()["nodes"][2]["uuid"].as_str().expect("a text").to_owned();
+    let zeros = vec![0_u8; 64 << 20];
+    let mut bomb = Vec::new();
+    let parameters = brotli::enc::BrotliEncoderParams { quality: 1, ..Default::default() };
+    brotli::BrotliCompress(&mut zeros.as_slice(), &mut bomb, &parameters).expect("it is memory");
+    for (round, (body, sentence)) in [
+        (bomb, "a compressed frame unpacks to more than 1048640 bytes"),
+        (b"no brotli, as far as anybody knows".to_vec(), "a compressed frame does not unpack"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (mut stream, _) = shake(&cluster, 1, 3, &uuid).expect("it knows the secret");
+        let mut frame = Vec::new();
+        encode_compressed(Kind::SnapshotChunk, &body, &mut frame).expect("it is short");
+        stream.write_all(&frame).expect("the node takes it");
+        let told = String::from_utf8_lossy(&read_end(&mut stream)).into_owned();
+        assert!(told.contains(sentence), "{told:?}");
+        wait_for("a sentence in the log", || cluster.log(1).contains(sentence));
+        goes_on(&mut routed, round);
+    }
     assert!(cluster.numbers().all(|node| cluster.is_alive(node)));
 }
 

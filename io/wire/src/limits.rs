@@ -52,6 +52,8 @@ pub const FORWARDED_MAX: usize = 65_536;
 pub const CONFIG_HISTORY_MAX: usize = 65_536;
 /// Longest sentence that a node tells another, in bytes.
 pub const SENTENCE_BYTES_MAX: usize = 1_024;
+/// Longest time for which a node says that it is about to stop, in ms.
+pub const LEAVING_MS_MAX: u32 = 60_000;
 /// Shortest secret that nodes may share, in bytes.
 pub const SECRET_BYTES_MIN: usize = 16;
 

@@ -26,7 +26,8 @@ pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use replication::{
-    GroupReport, Marks, Outgoing, Replica, ReplicateError, SnapshotMail, SnapshotStep, recovered,
+    GroupReport, LeaveProgress, Marks, Outgoing, Replica, ReplicateError, SnapshotMail,
+    SnapshotStep, recovered,
 };
 pub use route::{Route, key_slot};
 pub use serving::Leader;

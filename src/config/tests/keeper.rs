@@ -3,7 +3,9 @@
 use std::fs;
 
 use hyperion_cluster::change::table::{Change, Column, FIELDS, change_of};
-use hyperion_cluster::config::{ClientRouting, Leaving, Move, Resp, Role, leaves};
+use hyperion_cluster::config::{
+    BulkCompression, ClientRouting, Compression, Leaving, Move, Resp, Role, leaves,
+};
 
 use super::{Folder, config, keeper_at, machine};
 use crate::config::file;
@@ -29,6 +31,7 @@ fn whole() -> Config {
     config.settings.auth.peer_secret_file = Some("/etc/hyperion/secret".to_owned());
     config.settings.resp.cluster = ClientRouting::Transparent;
     config.settings.moves.bytes_a_second = Some(Size::from_bytes(64 << 20));
+    config.settings.compression.bulk = BulkCompression::Never;
     config.nodes[0].peer = Some("127.0.0.1:7381".to_owned());
     config
 }
@@ -104,7 +107,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 30] = [
+    let edits: [(&str, Edit); 31] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
@@ -125,6 +128,7 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/auth/peer_secret_file", |c| c.settings.auth.peer_secret_file = None),
         ("/settings/resp/cluster", |c| c.settings.resp = Resp::default()),
         ("/settings/move/bytes_a_second", |c| c.settings.moves = Move::default()),
+        ("/settings/compression/bulk", |c| c.settings.compression = Compression::default()),
         ("/settings/limits/clients", |c| c.settings.limits.clients = 5),
         ("/settings/limits/idle_timeout_s", |c| c.settings.limits.idle_timeout_s = 5),
         ("/settings/limits/output_bytes", |c| {

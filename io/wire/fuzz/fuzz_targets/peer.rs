@@ -4,8 +4,11 @@
 //!
 //! Input: 1 byte of choices, then the bytes. Bits 0 and 1: 0 a stream of frames, 1 one body of the
 //! kind that the next byte names, 2 a handshake's listener, 3 its dialer. Bit 2: every checksum is
-//! made right first, so that what lies behind it is reached.
+//! made right first, so that what lies behind it is reached. Bit 3: a compressed chunk instead.
 #![no_main]
+
+#[path = "../../../../src/packing/unpack.rs"]
+mod unpack;
 
 use crc_fast::crc32_iscsi;
 use hyperion_wire::peer::{
@@ -16,6 +19,9 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let [choice, stream @ ..] = data else { return };
+    if choice & 8 != 0 {
+        return chunk(stream);
+    }
     let mut stream = stream.to_vec();
     if choice & 4 != 0 {
         mend(&mut stream);
@@ -57,6 +63,8 @@ fn frames(stream: &[u8]) {
                 assert!(consumed == FRAME_HEAD_BYTES + frame.body.len() && consumed <= rest.len());
                 if !frame.is_compressed {
                     body_of(frame.kind, frame.body);
+                } else if frame.kind.may_be_compressed() {
+                    chunk(frame.body);
                 }
                 if let Ok(Message::Part(part)) = Message::decode(&frame)
                     && let Ok(Some((kind, body))) = reader.take(&part)
@@ -71,6 +79,15 @@ fn frames(stream: &[u8]) {
             }
             Err(_) => return,
         }
+    }
+}
+
+/// What unpacks is bounded, and a body or none.
+fn chunk(packed: &[u8]) {
+    let bytes_max = Kind::SnapshotChunk.bytes_max() as usize;
+    if let Ok(body) = unpack::unpack(packed, bytes_max) {
+        assert!(body.len() <= bytes_max);
+        body_of(Kind::SnapshotChunk, &body);
     }
 }
 

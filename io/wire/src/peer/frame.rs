@@ -25,6 +25,8 @@ use crc_fast::crc32_iscsi;
 /// Version of the head's format and of the handshake's bodies. The bodies after the handshake
 /// follow the protocol version that the handshake agrees on.
 pub const FRAME_VERSION: u8 = 1;
+/// From which protocol version on a body may be compressed.
+pub const COMPRESSED_PROTOCOL: u16 = 2;
 /// Bytes before the body.
 pub const FRAME_HEAD_BYTES: usize = 20;
 

@@ -8,8 +8,14 @@ use super::body::{Body, within};
 use super::error::BodyError;
 use super::kind::Kind;
 
-/// Version of the bodies after the handshake that this program speaks by preference.
-pub const PROTOCOL_VERSION: u16 = 1;
+/// Version of the bodies after the handshake that this program speaks by preference. It is the level of features too: what a
+/// version adds is used when every node of the cluster speaks it.
+///
+/// | version | adds |
+/// |---|---|
+/// | 1 | all but what follows |
+/// | 2 | `Leaving`; chunks of snapshots may be compressed; `settings.compression` in the config |
+pub const PROTOCOL_VERSION: u16 = 2;
 /// Oldest version that it speaks: the one before, so that nodes can be updated one by one.
 pub const PROTOCOL_VERSION_MIN: u16 = 1;
 

@@ -54,11 +54,13 @@ pub enum Kind {
     Part = 96,
     /// Where the replicas of groups are that the sender leads.
     GroupReports = 97,
+    /// The sender is about to stop, and leads nothing any more.
+    Leaving = 98,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -82,6 +84,7 @@ impl Kind {
         Self::Pong,
         Self::Part,
         Self::GroupReports,
+        Self::Leaving,
     ];
 
     /// The kind with this number.
@@ -97,7 +100,7 @@ impl Kind {
             Self::Hello | Self::Challenge | Self::Proof | Self::Accepted | Self::Refused => {
                 HANDSHAKE_BYTES_MAX
             }
-            Self::Ping | Self::Pong | Self::ConfigFetch => HANDSHAKE_BYTES_MAX,
+            Self::Ping | Self::Pong | Self::ConfigFetch | Self::Leaving => HANDSHAKE_BYTES_MAX,
             Self::SnapshotAck | Self::SnapshotEnd | Self::SnapshotAbort => HANDSHAKE_BYTES_MAX,
             Self::SnapshotChunk | Self::Part => BULK_FRAME_BYTES_MAX,
             _ => FRAME_BYTES_MAX,
@@ -111,6 +114,15 @@ impl Kind {
         match self {
             Self::RaftMessages | Self::Forwarded | Self::Replies => LONG_BODY_BYTES_MAX,
             _ => self.bytes_max(),
+        }
+    }
+
+    /// The oldest protocol version that knows this kind: on a link of an older one it is not sent.
+    #[must_use]
+    pub const fn protocol(self) -> u16 {
+        match self {
+            Self::Leaving => 2,
+            _ => 1,
         }
     }
 

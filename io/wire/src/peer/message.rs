@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::heartbeat::{HeartbeatAnswers, Heartbeats};
 use super::hello::{Accepted, Challenge, Hello, Proof};
 use super::kind::Kind;
+use super::leaving::Leaving;
 use super::part::Part;
 use super::ping::{Ping, Pong};
 use super::raft::RaftMessages;
@@ -91,4 +92,5 @@ messages! {
     Pong(Pong),
     Part(Part<'a>),
     GroupReports(GroupReports),
+    Leaving(Leaving),
 }

@@ -13,6 +13,7 @@ mod heartbeat;
 mod hello;
 mod identity;
 mod kind;
+mod leaving;
 mod message;
 mod part;
 mod ping;
@@ -29,7 +30,10 @@ pub use body::Body;
 pub use command::{Answer, Forwarded, ForwardedCommand, ForwardedReply, Replies};
 pub use config::{ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose, ConfigProposed};
 pub use error::{BodyError, FrameError};
-pub use frame::{FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed, encode_compressed};
+pub use frame::{
+    COMPRESSED_PROTOCOL, FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed,
+    encode_compressed,
+};
 pub use handshake::{Handshake, Progress};
 pub use heartbeat::{Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats};
 pub use hello::{
@@ -37,6 +41,7 @@ pub use hello::{
 };
 pub use identity::{Established, Identity};
 pub use kind::Kind;
+pub use leaving::Leaving;
 pub use message::Message;
 pub use part::{Part, PartError, Parts, PartsReader};
 pub use ping::{Ping, Pong};

@@ -97,6 +97,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/snapshot/bytes_a_second", LIVE, LIVE),
     row("/settings/resp/cluster", LIVE, LIVE),
     row("/settings/move/bytes_a_second", LIVE, LIVE),
+    row("/settings/compression/bulk", LIVE, LIVE),
 ];
 
 /// The changed fields, sorted by what their change does.

@@ -7,6 +7,7 @@ mod cores;
 mod difference;
 mod document;
 mod identity;
+mod levels;
 pub mod limits;
 mod lints;
 mod machine;
@@ -30,6 +31,7 @@ pub use cores::CoreChoice;
 pub use difference::{Difference, between, leaves};
 pub use document::{Config, Leaving, Node, Role};
 pub use identity::{Unidentified, identify};
+pub use levels::fields_above;
 pub use lints::{Usage, lints};
 pub use machine::Machine;
 pub use mode::Mode;
@@ -37,7 +39,8 @@ pub use parse::{ParseError, parse};
 pub use password::PasswordHash;
 pub use problem::{Problem, push_step};
 pub use settings::{
-    Auth, ClientRouting, Durability, Limits, LogLevel, Move, Resp, Settings, Snapshot, Storage,
+    Auth, BulkCompression, ClientRouting, Compression, Durability, Limits, LogLevel, Move, Resp,
+    Settings, Snapshot, Storage,
 };
 pub use size::Size;
 pub use uuid::{from_random, is_uuid};

@@ -39,6 +39,48 @@ pub struct Settings {
     /// How data moves between nodes.
     #[serde(rename = "move", skip_serializing_if = "Move::is_default")]
     pub moves: Move,
+    /// What is compressed on its way.
+    #[serde(skip_serializing_if = "Compression::is_default")]
+    pub compression: Compression,
+}
+
+/// What is compressed on its way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compression {
+    /// Snapshots that go from node to node.
+    pub bulk: BulkCompression,
+}
+
+impl Compression {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whether snapshots that go from node to node are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BulkCompression {
+    /// Where it was measured to be faster.
+    #[default]
+    Auto,
+    /// Wherever it makes them shorter.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl BulkCompression {
+    /// The word in the config.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// How clients reach what lies on other nodes.
@@ -235,6 +277,7 @@ impl Default for Settings {
             snapshot: Snapshot::default(),
             resp: Resp::default(),
             moves: Move::default(),
+            compression: Compression::default(),
         }
     }
 }

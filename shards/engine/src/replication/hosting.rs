@@ -110,7 +110,7 @@ impl Engine {
         });
         replication.sending.retain(|it| it.group != group);
         replication.receiving.retain(|it| it.group != group);
-        replication.handover.take_if(|it| it.group == group);
+        replication.handovers.drop_group(group);
         if let Some(partition) = group.partition() {
             if let Some(serving) = &mut self.serving {
                 serving.set_copy(partition, false);

@@ -9,6 +9,7 @@ mod convert;
 mod copies;
 mod handover;
 mod hosting;
+mod leave;
 mod meta;
 mod reconcile;
 mod report;
@@ -17,11 +18,12 @@ mod snapshot;
 use crate::effect::Effect;
 use crate::engine::Engine;
 use crate::serving::{Leader, Serving};
-use handover::Handover;
-use hyperion_cluster::group::{self, Bounds, GroupError, Groups, Message};
+use handover::Handovers;
+use hyperion_cluster::group::{self, Bounds, GroupError, Groups, Message, MessageType};
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{GroupId, PartitionId};
 use hyperion_store::StoreError;
+use leave::Leave;
 use meta::Meta;
 use snapshot::{Receiving, Sending};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,6 +32,7 @@ use std::sync::Arc;
 pub(crate) use command::Around;
 pub use convert::recovered;
 pub use copies::Marks;
+pub use leave::LeaveProgress;
 pub use report::GroupReport;
 pub use snapshot::{SnapshotMail, SnapshotStep};
 
@@ -91,10 +94,10 @@ pub(crate) struct Replication {
     known: Option<Arc<ClusterState>>,
     /// Where groups are, as their leaders say.
     reports: BTreeMap<GroupId, GroupReport>,
-    /// The group whose lead goes over to another node.
-    handover: Option<Handover>,
-    /// Until when no lead of these groups is handed over just for balance: it was tried and came to nothing.
-    patience_ns: BTreeMap<GroupId, u64>,
+    /// The leads that go over to other nodes.
+    handovers: Handovers,
+    /// This node is about to stop.
+    leave: Option<Leave>,
     /// Since when members of group 0 are no nodes of the config any more.
     gone_since_ns: BTreeMap<u64, u64>,
     /// What snapshots may send in a second, and what of it is left.
@@ -181,8 +184,8 @@ impl Engine {
             meta_is_due: false,
             known: None,
             reports: BTreeMap::new(),
-            handover: None,
-            patience_ns: BTreeMap::new(),
+            handovers: Handovers::default(),
+            leave: None,
             gone_since_ns: BTreeMap::new(),
             send_bytes_a_second: SEND_BYTES_A_SECOND,
             send_bytes: SEND_BYTES_A_SECOND,
@@ -233,7 +236,14 @@ impl Engine {
     /// When the group is not on this core, or no correct peer sends such a message.
     pub fn step(&mut self, group: GroupId, message: Message) -> Result<(), GroupError> {
         match &mut self.replication {
-            Some(replication) => replication.groups.step(group, message),
+            Some(replication) => {
+                if message.get_msg_type() == MessageType::MsgTimeoutNow
+                    && replication.hosted.contains(&group)
+                {
+                    replication.note_given(group, message.from);
+                }
+                replication.groups.step(group, message)
+            }
             None => Err(GroupError::Unknown(group)),
         }
     }
@@ -243,7 +253,8 @@ impl Engine {
         if let Some(replication) = &mut self.replication {
             replication.groups.tick();
             replication.give_up_snapshots(None);
-            self.tick_handover();
+            self.tick_handovers();
+            self.tick_leave();
             self.tick_changing();
         }
     }
@@ -252,6 +263,7 @@ impl Engine {
     pub fn peer_lost(&mut self, node: u32) {
         if let Some(replication) = &mut self.replication {
             replication.groups.peer_lost(u64::from(node));
+            replication.handovers.forget_node(u64::from(node));
             replication.give_up_snapshots(Some(node));
         }
     }

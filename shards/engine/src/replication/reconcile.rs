@@ -75,6 +75,10 @@ impl Engine {
         self.host_wanted();
         self.drop_unwanted();
         let Some(replication) = &mut self.replication else { return };
+        if replication.leave.is_some() {
+            // What is to be done goes on where the leads go.
+            return;
+        }
         let Some(state) = replication.known.clone() else { return };
         let led: Vec<(GroupId, Conf)> = replication
             .hosted

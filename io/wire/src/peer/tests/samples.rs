@@ -3,9 +3,9 @@
 use crate::peer::{
     Accepted, Answer, Challenge, ConfState, ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose,
     ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, GroupReport, GroupReports,
-    Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Message, Part, Ping,
-    Pong, Proof, Purpose, RaftEntry, RaftMessage, RaftMessages, RaftSnapshot, RefusalCode, Refused,
-    Replies, SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
+    Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Leaving, Message, Part,
+    Ping, Pong, Proof, Purpose, RaftEntry, RaftMessage, RaftMessages, RaftSnapshot, RefusalCode,
+    Refused, Replies, SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
 };
 
 pub(super) fn hello() -> Hello {
@@ -154,5 +154,6 @@ pub(super) fn samples() -> Vec<Message<'static>> {
     };
     let reports = vec![report(1, &[2, 1, 3], false), report(64, &[2], true)];
     all.push(Message::GroupReports(GroupReports { reports }));
+    all.push(Message::Leaving(Leaving { valid_ms: 1_000 }));
     all
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use brotli::enc::BrotliEncoderParams;
 
-use super::format::Coding;
-use super::limits::PROBE_BYTES;
-
+/// Plain bytes that are compressed at both levels before one is chosen.
+pub(crate) const PROBE_BYTES: u64 = 4 << 20;
 /// The two levels that are tried.
 const QUALITIES: [i32; 2] = [1, 4];
 /// A level is used when it leaves less of the size than this part, in percent: of the plain bytes, or of the lower level.
@@ -16,12 +15,12 @@ const TIMES_MAX: u32 = 3;
 
 /// What was found at the start of the snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Probe {
-    pub(super) plain_bytes: u64,
+pub(crate) struct Probe {
+    pub(crate) plain_bytes: u64,
     /// By level.
-    pub(super) bytes: [u64; 2],
+    pub(crate) bytes: [u64; 2],
     /// Processor time, by level.
-    pub(super) time: [Duration; 2],
+    pub(crate) time: [Duration; 2],
 }
 
 impl Probe {
@@ -40,10 +39,10 @@ impl Probe {
     }
 }
 
-/// How the chunks of one snapshot are stored.
+/// How the pieces of one snapshot are compressed.
 #[derive(Debug, Default)]
-pub(super) struct Compressor {
-    pub(super) probe: Probe,
+pub(crate) struct Compressor {
+    pub(crate) probe: Probe,
     /// The level in force once the probe is over.
     chosen: Option<Option<i32>>,
     stored: Vec<u8>,
@@ -51,20 +50,22 @@ pub(super) struct Compressor {
 }
 
 impl Compressor {
-    /// What stands for `plain` in the file; `hurry`: as it is, whatever was chosen.
-    pub(super) fn store<'a>(&'a mut self, plain: &'a [u8], hurry: bool) -> (Coding, &'a [u8]) {
-        if hurry || self.chosen == Some(None) {
-            return (Coding::Raw, plain);
-        }
-        let is_stored = match self.chosen.flatten() {
-            Some(quality) => compress(plain, quality, &mut self.stored),
+    /// `plain` compressed; nothing where that does not pay.
+    pub(crate) fn pack(&mut self, plain: &[u8]) -> Option<&[u8]> {
+        let is_stored = match self.chosen {
+            Some(quality) => compress(plain, quality?, &mut self.stored),
             None => self.try_both(plain),
         };
-        if is_stored && self.stored.len() < plain.len() {
-            (Coding::Brotli, &self.stored)
-        } else {
-            (Coding::Raw, plain)
+        (is_stored && self.stored.len() < plain.len()).then_some(self.stored.as_slice())
+    }
+
+    /// `plain` compressed; nothing where it would not shrink at all.
+    pub(crate) fn pack_always(&mut self, plain: &[u8]) -> Option<&[u8]> {
+        if self.chosen == Some(None) {
+            let is_stored = compress(plain, QUALITIES[0], &mut self.stored);
+            return (is_stored && self.stored.len() < plain.len()).then_some(&self.stored);
         }
+        self.pack(plain)
     }
 
     fn try_both(&mut self, plain: &[u8]) -> bool {
@@ -88,7 +89,7 @@ impl Compressor {
     }
 
     /// The level in a word.
-    pub(super) fn level(&self) -> String {
+    pub(crate) fn level(&self) -> String {
         match self.chosen {
             None => "auto".to_owned(),
             Some(None) => "none".to_owned(),
@@ -147,17 +148,17 @@ mod tests {
             .collect();
         let mut compressor = Compressor::default();
         for _ in 0..6 {
-            let (coding, stored) = compressor.store(&noise, false);
-            assert_eq!((coding, stored.len()), (Coding::Raw, noise.len()));
+            assert_eq!(compressor.pack(&noise), None);
         }
-        assert_eq!(compressor.level(), "none");
+        assert_eq!((compressor.level().as_str(), compressor.pack_always(&noise)), ("none", None));
         let mut compressor = Compressor::default();
         let text = b"the same again and again ".repeat(50_000);
         for _ in 0..6 {
-            let (coding, stored) = compressor.store(&text, false);
-            assert!(coding == Coding::Brotli && stored.len() < text.len() / 10);
+            let stored = compressor.pack(&text).expect("it shrinks");
+            assert!(stored.len() < text.len() / 10);
+            let plain = crate::packing::unpack(stored, text.len());
+            assert_eq!(plain.as_deref(), Ok(text.as_slice()));
         }
         assert_ne!(compressor.level(), "none");
-        assert_eq!(compressor.store(&text, true).0, Coding::Raw);
     }
 }
