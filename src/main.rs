@@ -9,6 +9,7 @@ mod http;
 mod log;
 mod node;
 mod peers;
+mod recover;
 mod remedy;
 mod resolve;
 mod snapshot;
@@ -79,6 +80,21 @@ fn main() -> ExitCode {
             Err(why) => {
                 eprintln!("hyperiond: {why}");
                 ExitCode::from(config::ConfigError::EXIT_CODE)
+            }
+        };
+    }
+    if let Some(Command::Recover { is_unsafe, yes, config, data }) = &flags.command {
+        let path = config.clone().unwrap_or_else(|| data.join("config.json"));
+        let asked =
+            recover::Asked { config: &path, data, is_unsafe: *is_unsafe, is_confirmed: *yes };
+        return match recover::recover(asked) {
+            Ok(said) => {
+                println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("hyperiond: {error}");
+                ExitCode::from(error.exit_code())
             }
         };
     }

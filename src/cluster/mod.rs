@@ -12,7 +12,7 @@ mod standing;
 mod tests;
 mod view;
 
-pub(crate) use agreed::agreed_in;
+pub(crate) use agreed::{agreed_in, keep_agreed};
 pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND};
 pub(crate) use command::{CLUSTER_HELP, cluster};
 pub(crate) use formation::{Members, mark_in};
