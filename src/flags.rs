@@ -75,9 +75,12 @@ pub(crate) enum Command {
     HashPassword,
     /// Make a data folder out of a snapshot, whole or not at all.
     Restore {
-        /// The snapshot, as it lies in DIR/snapshots.
+        /// The snapshot, as it lies in DIR/snapshots. Of a cluster: the snapshot-*.json, with the parts of all nodes beside it.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
+        /// Of a cluster: the node whose folder is made.
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
         /// The folder of the data files; it must be empty or not there.
         #[arg(long, value_name = "NEW_DIR")]
         data: PathBuf,

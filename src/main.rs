@@ -58,8 +58,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    if let Some(Command::Restore { from, data }) = &flags.command {
-        return match snapshot::restore(from, data) {
+    if let Some(Command::Restore { from, node, data }) = &flags.command {
+        let restored = match node {
+            Some(node) => snapshot::restore_part(from, node, data),
+            None => snapshot::restore(from, data),
+        };
+        return match restored {
             Ok(restored) => {
                 println!("{}", restored.sentence(data));
                 ExitCode::SUCCESS

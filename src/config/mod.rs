@@ -25,7 +25,7 @@ pub(crate) use machine::probe;
 pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
-pub(crate) use stopped::replace_file;
+pub(crate) use stopped::{replace_file, write_file};
 
 #[cfg(test)]
 pub(crate) use hyperion_cluster::config::Config;

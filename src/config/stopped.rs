@@ -24,3 +24,10 @@ pub(crate) fn replace_file(path: &Path, before: &Config, next: &Config) -> io::R
     }
     file::write_atomically(&path, next.to_text().as_bytes())
 }
+
+/// Writes the config of a folder that is made.
+///
+/// Errors: those of writing.
+pub(crate) fn write_file(path: &Path, config: &Config) -> io::Result<()> {
+    file::write_atomically(path, config.to_text().as_bytes())
+}

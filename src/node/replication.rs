@@ -60,6 +60,7 @@ impl NodeCore {
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
+            Message::ClusterCut(it) => return self.shared.snapshots.hear(from, &it),
             Message::ConfigCurrent(it) => return self.told(io, from, it.config.into_owned()),
             _ => None,
         };
@@ -232,6 +233,9 @@ impl NodeCore {
                 self.ask_anew(node);
             } else {
                 self.engine.peer_lost(node);
+                if self.index == 0 {
+                    self.shared.snapshots.lost(node);
+                }
                 lost.push(node);
                 self.forget_teller(node);
             }

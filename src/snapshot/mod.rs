@@ -1,5 +1,6 @@
 //! Backups without fork: the log's segments as one checksummed file, written while the node serves, and the way back from it.
 
+mod cluster;
 mod compress;
 mod core_part;
 mod cut;
@@ -9,6 +10,7 @@ mod format;
 mod limits;
 mod progress;
 mod restore;
+mod restore_part;
 mod run;
 mod source;
 #[cfg(test)]
@@ -17,4 +19,5 @@ mod worker;
 
 pub(crate) use core_part::{CorePart, SnapshotNote};
 pub(crate) use restore::restore;
+pub(crate) use restore_part::restore_part;
 pub(crate) use worker::{SaveFacts, Snapshots, StartRefused};

@@ -48,6 +48,22 @@ pub(crate) enum RestoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// The file is a part of a snapshot over all nodes.
+    #[error(
+        "{path} is one node's part of a snapshot over all nodes; give the snapshot-*.json that names all parts with --from, and --node"
+    )]
+    IsPart {
+        /// The part.
+        path: PathBuf,
+    },
+    /// Parts of a snapshot over all nodes do not belong together.
+    #[error("{path}: {what}; nothing was restored")]
+    Parts {
+        /// What names them.
+        path: PathBuf,
+        /// What was found, and what to do.
+        what: String,
+    },
     /// A call failed.
     #[error(
         "{path}: {error}; {}, and restore again", Remedy::of(error).advice()
@@ -107,7 +123,24 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> RestoreError + '_ {
 ///
 /// Errors: [`RestoreError`]; the folder is as it was then.
 pub(crate) fn restore(from: &Path, to: &Path) -> Result<Restored, RestoreError> {
+    if from.extension().is_some_and(|extension| extension == "json") {
+        let what = "it names the parts of a snapshot over all nodes; say with --node whose folder is to be made".to_owned();
+        return Err(RestoreError::Parts { path: from.to_path_buf(), what });
+    }
+    restore_with(from, to, false, |_| Ok(()))
+}
+
+/// As [`restore`]; `add` puts more into the folder before it gets its name.
+pub(super) fn restore_with(
+    from: &Path,
+    to: &Path,
+    is_part: bool,
+    add: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<Restored, RestoreError> {
     let mut snapshot = Snapshot::open(from)?;
+    if snapshot.head.is_part && !is_part {
+        return Err(RestoreError::IsPart { path: from.to_path_buf() });
+    }
     match fs::read_dir(to) {
         Ok(mut entries) => {
             if entries.next().is_some() {
@@ -130,6 +163,7 @@ pub(crate) fn restore(from: &Path, to: &Path) -> Result<Restored, RestoreError> 
         _ => failed(&part)(error),
     })?;
     let restored = snapshot.write(&part).and_then(|restored| {
+        add(&part).map_err(failed(&part))?;
         fs::rename(&part, &to).map_err(failed(&to))?;
         files::sync_directory(parent).map_err(failed(parent))?;
         Ok(restored)
@@ -152,7 +186,7 @@ struct Target {
 }
 
 /// A snapshot that is read.
-struct Snapshot {
+pub(super) struct Snapshot {
     path: PathBuf,
     file: File,
     head: Head,
@@ -162,7 +196,7 @@ struct Snapshot {
 
 impl Snapshot {
     /// Reads what stands at both ends of the file.
-    fn open(path: &Path) -> Result<Self, RestoreError> {
+    pub(super) fn open(path: &Path) -> Result<Self, RestoreError> {
         let file = File::open(path).map_err(failed(path))?;
         let length = file.metadata().map_err(failed(path))?.len();
         let damaged = |offset: u64, what: String| RestoreError::Damaged {
@@ -198,6 +232,16 @@ impl Snapshot {
         } else {
             Err(snapshot.damaged(footer.index_offset, "the index does not fit its manifest"))
         }
+    }
+
+    /// When it was begun, Unix ms.
+    pub(super) fn began_ms(&self) -> u64 {
+        self.head.created_ms
+    }
+
+    /// Bytes of the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.footer.index_offset + self.footer.index_bytes + FOOTER_BYTES as u64
     }
 
     fn is_sound(&self) -> bool {

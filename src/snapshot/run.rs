@@ -18,7 +18,7 @@ use super::format::{ChunkHead, Head, IndexCore, IndexSegment, crc};
 use super::limits::{CHUNK_BYTES, CUT_REMAINDER_BYTES, PASSES_MAX, PIN_RAW_S, PIN_S_MAX};
 use super::progress::Figures;
 use super::source::{Reading, Source};
-use super::worker::{Job, Snapshots};
+use super::worker::{Job, Role, Snapshots};
 
 /// What is copied of one segment.
 struct Copy {
@@ -74,8 +74,9 @@ pub(super) fn run(
     fs::create_dir_all(folder).map_err(failed(folder))?;
     let parent = folder.parent().unwrap_or(folder);
     files::sync_directory(parent).map_err(failed(parent))?;
-    let path = folder.join(&job.name);
-    let head = Head { created_ms: job.began_ms, manifest: manifest.clone() };
+    let path = folder.join(&job.file);
+    let is_part = !matches!(job.role, Role::Alone);
+    let head = Head { created_ms: job.began_ms, is_part, manifest: manifest.clone() };
     let mut run = Run {
         desk,
         source,
@@ -104,8 +105,8 @@ pub(super) fn run(
     }
     desk.phase("cutting");
     let pin = Pin(source);
-    let pinned = Instant::now();
     let cutting = cut()?;
+    let pinned = cutting.at;
     run.pinned = Some(pinned);
     desk.phase("finishing");
     run.drop_freed(&cutting.lists);

@@ -13,6 +13,7 @@ mod cluster_members;
 mod cluster_peers;
 mod cluster_plain;
 mod cluster_recover;
+mod cluster_snapshot;
 mod cluster_start;
 mod crowd;
 mod damage;

@@ -54,11 +54,13 @@ pub enum Kind {
     Part = 96,
     /// Where the replicas of groups are that the sender leads.
     GroupReports = 97,
+    /// A step of a snapshot over all nodes.
+    ClusterCut = 112,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -82,6 +84,7 @@ impl Kind {
         Self::Pong,
         Self::Part,
         Self::GroupReports,
+        Self::ClusterCut,
     ];
 
     /// The kind with this number.

@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::command::{Forwarded, Replies};
 use super::config::{ConfigCurrent, ConfigFetch, ConfigPropose, ConfigProposed};
+use super::cut::ClusterCut;
 use super::error::BodyError;
 use super::frame::Frame;
 use super::heartbeat::{HeartbeatAnswers, Heartbeats};
@@ -91,4 +92,5 @@ messages! {
     Pong(Pong),
     Part(Part<'a>),
     GroupReports(GroupReports),
+    ClusterCut(ClusterCut<'a>),
 }

@@ -6,6 +6,7 @@
 mod body;
 mod command;
 mod config;
+mod cut;
 mod error;
 mod frame;
 mod handshake;
@@ -28,6 +29,7 @@ mod tests;
 pub use body::Body;
 pub use command::{Answer, Forwarded, ForwardedCommand, ForwardedReply, Replies};
 pub use config::{ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose, ConfigProposed};
+pub use cut::ClusterCut;
 pub use error::{BodyError, FrameError};
 pub use frame::{FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed, encode_compressed};
 pub use handshake::{Handshake, Progress};
