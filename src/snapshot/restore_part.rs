@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::cluster::Manifest;
-use super::restore::{RestoreError, Restored, Snapshot, restore_with};
+use super::restore::{Restored, Snapshot, restore_with};
+use super::restore_error::RestoreError;
 use crate::cluster::{keep_agreed, keep_mark};
 use crate::config;
 

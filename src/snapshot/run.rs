@@ -15,10 +15,11 @@ use super::cut::{Cutting, tell_all};
 use super::error::{SnapshotError, failed};
 use super::file::SnapshotFile;
 use super::format::{ChunkHead, Head, IndexCore, IndexSegment, crc};
+use super::job::{Job, Role};
 use super::limits::{CHUNK_BYTES, CUT_REMAINDER_BYTES, PASSES_MAX, PIN_RAW_S, PIN_S_MAX};
 use super::progress::Figures;
 use super::source::{Reading, Source};
-use super::worker::{Job, Role, Snapshots};
+use super::worker::Snapshots;
 
 /// What is copied of one segment.
 struct Copy {

@@ -10,7 +10,8 @@ use hyperion_store::{BatchCheck, HEADER_BYTES, Options, SegmentInUse, Store};
 use super::compress::Compressor;
 use super::file::{SnapshotFile, name_at, newest_ms, remove_parts};
 use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, VERSION, crc};
-use super::restore::{RestoreError, restore};
+use super::restore::restore;
+use super::restore_error::RestoreError;
 
 const SEGMENT_BYTES: usize = 64 << 10;
 const GOLDEN: &[u8] = include_bytes!("testdata/snapshot-v1.hysnap");

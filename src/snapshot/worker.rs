@@ -17,6 +17,7 @@ use super::core_part::SnapshotNote;
 use super::cut::{Cutting, cut_all, tell};
 use super::error::SnapshotError;
 use super::file::{name_at, newest_ms, part_name_at, remove_all_but, remove_parts};
+use super::job::{Job, Role};
 use super::limits::SNAPSHOT_BYTES_A_SECOND;
 use super::progress::{Done, Figures, Progress, Running};
 use super::run::run;
@@ -25,41 +26,6 @@ use crate::cluster::Member;
 use crate::config::{Published, Size};
 use crate::node::Note;
 use crate::remedy::Remedy;
-
-/// A snapshot that is to be made.
-#[derive(Clone, Debug)]
-pub(super) struct Job {
-    /// What is told of it.
-    pub(super) name: String,
-    /// This node's file.
-    pub(super) file: String,
-    pub(super) began_ms: u64,
-    /// Of the config at the begin; 0 where the node is alone.
-    pub(super) epoch: u64,
-    pub(super) role: Role,
-}
-
-/// What of a snapshot this node makes.
-#[derive(Clone, Debug)]
-pub(super) enum Role {
-    /// All of it: it is the only node.
-    Alone,
-    /// Its part, and it leads those of the others.
-    Leads(Vec<u32>),
-    /// Its part, led by that node.
-    Follows(u32),
-}
-
-impl Role {
-    /// The nodes without which there is no snapshot.
-    fn partners(&self) -> Vec<u32> {
-        match self {
-            Self::Alone => Vec::new(),
-            Self::Leads(others) => others.clone(),
-            Self::Follows(leader) => vec![*leader],
-        }
-    }
-}
 
 /// A cut that the worker wants, and where it goes.
 struct Demand {

@@ -12,9 +12,10 @@ use super::{Manifest, Part, Step, await_end, gather, manifest_name, tell_others}
 use crate::cluster::{Conflict, Status};
 use crate::snapshot::core_part::SnapshotNote;
 use crate::snapshot::error::{SnapshotError, failed};
+use crate::snapshot::job::{Job, Role};
 use crate::snapshot::limits::{ANSWER_S, PART_S_MAX};
 use crate::snapshot::progress::Figures;
-use crate::snapshot::worker::{Job, Role, Snapshots};
+use crate::snapshot::worker::Snapshots;
 
 impl Snapshots {
     /// A node says something about a snapshot over all nodes.
