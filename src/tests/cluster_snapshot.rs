@@ -21,7 +21,7 @@ const CUT_DELAY: &str = "HYPERION_TEST_SNAPSHOT_CUT_DELAY_MS";
 const CLIENTS: usize = 4;
 /// Keys that a client writes one after the other, each in another partition, and of another node now and then.
 const PLACES: u64 = 12;
-const KEYS: u64 = 300;
+const KEYS: usize = 300;
 
 type Keys = BTreeMap<String, Option<Vec<u8>>>;
 
@@ -164,7 +164,7 @@ fn restore_all(cluster: &mut Cluster, from: &Path) {
 
 fn fill(cluster: &Cluster) -> Keys {
     let mut routed = cluster.routed();
-    let entry = |number: u64| (format!("k{number}"), vec![b'v'; 200 + number as usize]);
+    let entry = |number: usize| (format!("k{number}"), vec![b'v'; 200 + number]);
     (0..KEYS)
         .map(entry)
         .map(|(key, value)| {
