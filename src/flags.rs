@@ -79,9 +79,12 @@ pub(crate) enum Command {
     HashPassword,
     /// Make a data folder out of a snapshot, whole or not at all.
     Restore {
-        /// The snapshot, as it lies in DIR/snapshots.
+        /// The snapshot, as it lies in DIR/snapshots. Of a cluster: the snapshot-*.json, with the parts of all nodes beside it.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
+        /// Of a cluster: the node whose folder is made.
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
         /// The folder of the data files; it must be empty or not there.
         #[arg(long, value_name = "NEW_DIR")]
         data: PathBuf,
@@ -101,6 +104,22 @@ pub(crate) enum Command {
         /// The name of this node in the config; needed when the folder does not tell.
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
+    },
+    /// Let this node, which must be stopped, go on alone when a majority of the nodes is lost for ever: it becomes the only member of the
+    /// cluster with what it has. What only the lost nodes had is lost. Choose the survivor with the longest log.
+    Recover {
+        /// Say that data may be lost by it.
+        #[arg(long = "unsafe")]
+        is_unsafe: bool,
+        /// Do not ask again.
+        #[arg(long)]
+        yes: bool,
+        /// The config file; without it DIR/config.json.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The folder of the data files.
+        #[arg(long, value_name = "DIR", default_value = "hyperion-data")]
+        data: PathBuf,
     },
     /// Read all data of a stopped node, check every checksum, print a table and what is damaged.
     /// Nothing is written. Exit code 0: sound, 64: no data there, 65: damaged, 74: the disk does not give all of it.
@@ -211,6 +230,10 @@ mod tests {
         let config = Some(PathBuf::from("c.json"));
         let expected = Command::Resolve { take: "mine".to_owned(), config, data, node };
         assert_eq!(resolve.command, Some(expected));
+        let recover = parse("recover --unsafe --data d").expect("a subcommand");
+        let data = PathBuf::from("d");
+        let expected = Command::Recover { is_unsafe: true, yes: false, config: None, data };
+        assert_eq!(recover.command, Some(expected));
         let hash = parse("hash-password").expect("a subcommand");
         assert_eq!(hash.command, Some(Command::HashPassword));
     }

@@ -10,6 +10,7 @@ mod log;
 mod node;
 mod packing;
 mod peers;
+mod recover;
 mod remedy;
 mod resolve;
 mod snapshot;
@@ -58,8 +59,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    if let Some(Command::Restore { from, data }) = &flags.command {
-        return match snapshot::restore(from, data) {
+    if let Some(Command::Restore { from, node, data }) = &flags.command {
+        let restored = match node {
+            Some(node) => snapshot::restore_part(from, node, data),
+            None => snapshot::restore(from, data),
+        };
+        return match restored {
             Ok(restored) => {
                 println!("{}", restored.sentence(data));
                 ExitCode::SUCCESS
@@ -80,6 +85,21 @@ fn main() -> ExitCode {
             Err(why) => {
                 eprintln!("hyperiond: {why}");
                 ExitCode::from(config::ConfigError::EXIT_CODE)
+            }
+        };
+    }
+    if let Some(Command::Recover { is_unsafe, yes, config, data }) = &flags.command {
+        let path = config.clone().unwrap_or_else(|| data.join("config.json"));
+        let asked =
+            recover::Asked { config: &path, data, is_unsafe: *is_unsafe, is_confirmed: *yes };
+        return match recover::recover(asked) {
+            Ok(said) => {
+                println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("hyperiond: {error}");
+                ExitCode::from(error.exit_code())
             }
         };
     }

@@ -54,6 +54,13 @@ pub(crate) fn agreed_in(data: &Path) -> io::Result<Option<ClusterState>> {
     read(&data.join(FILE))
 }
 
+/// Writes down what a stopped node's data folder is to know of the cluster.
+///
+/// Errors: it cannot be written.
+pub(crate) fn keep_agreed(data: &Path, state: &ClusterState) -> io::Result<()> {
+    files::replace(&data.join(FILE), &state.to_bytes())
+}
+
 fn read(path: &Path) -> io::Result<Option<ClusterState>> {
     match fs::read(path) {
         Ok(bytes) => ClusterState::from_bytes(&bytes)

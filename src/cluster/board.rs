@@ -92,6 +92,7 @@ impl Known {
         json!({
             "epoch": state.config().epoch,
             "hash": state.hash(),
+            "note": state.history().entries().last().and_then(|entry| entry.note.as_ref()),
             "leader": self.leader.and_then(|id| state.config().node(NodeId(id))).map(|node| &node.name),
             "moving": !moving.is_empty() || !leaving.is_empty(),
             "leads_to_move": self.leads_to_move(),

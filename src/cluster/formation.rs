@@ -27,10 +27,10 @@ pub(crate) struct Mark {
     pub(crate) members: Option<Members>,
 }
 
-/// The mark and its file.
+/// The mark and its folder.
 #[derive(Debug)]
 pub(crate) struct Formation {
-    path: PathBuf,
+    data: PathBuf,
     mark: Mark,
 }
 
@@ -44,13 +44,13 @@ impl Formation {
             incarnation: format!("{random:032x}"),
             members: None,
         });
-        let formation = Self { path: data.join(FILE), mark };
+        let formation = Self { data: data.to_path_buf(), mark };
         formation.write()?;
         Ok(formation)
     }
 
     fn write(&self) -> io::Result<()> {
-        files::replace(&self.path, &serde_json::to_vec_pretty(&self.mark)?)
+        keep_mark(&self.data, &self.mark)
     }
 
     pub(crate) fn mark(&self) -> &Mark {
@@ -69,6 +69,13 @@ impl Formation {
         self.mark.members = Some(members);
         self.write()
     }
+}
+
+/// Puts a mark into a data folder.
+///
+/// Errors: it cannot be written.
+pub(crate) fn keep_mark(data: &Path, mark: &Mark) -> io::Result<()> {
+    files::replace(&data.join(FILE), &serde_json::to_vec_pretty(mark)?)
 }
 
 /// The mark of a data folder; `None` when it was never one of a cluster's.

@@ -13,17 +13,19 @@ mod overrides;
 mod password;
 mod published;
 mod resolve;
+mod stopped;
 #[cfg(test)]
 pub(crate) mod tests;
 mod uuid;
 
 pub(crate) use error::ConfigError;
 pub(crate) use keeper::{Accepted, Checked, Keeper, Refused};
-pub(crate) use load::{Opened, http_address, open};
+pub(crate) use load::{Opened, http_address, load, open};
 pub(crate) use machine::probe;
 pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
+pub(crate) use stopped::{replace_file, write_file};
 
 #[cfg(test)]
 pub(crate) use hyperion_cluster::config::Config;

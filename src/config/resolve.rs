@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hyperion_cluster::config::{
-    Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, check,
+    Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, Usage, check,
+    lints,
 };
 use hyperion_engine::Eviction;
 
@@ -101,7 +102,8 @@ pub(crate) fn resolve(
         output_bytes_max: settings.limits.output_bytes.bytes(),
         value_bytes_max: settings.limits.value_bytes.bytes(),
         password: checked.password,
-        warnings: checked.warnings,
+        // What the nodes hold is not known here: `POST /config?dry_run=1` says whether it would fit.
+        warnings: [checked.warnings, lints(config, &Usage::default())].concat(),
         node_index: checked.node_index,
         config: config.clone(),
     })

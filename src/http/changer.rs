@@ -386,6 +386,7 @@ fn accepted_answer(accepted: &Accepted) -> Answer {
         "acked_by": [accepted.resolved.node().name],
         "changed": accepted.changed_live,
         "needs_restart": accepted.needs_restart,
+        "warnings": accepted.resolved.warnings,
     });
     Answer::json(200, &body)
 }

@@ -11,9 +11,10 @@ use crate::cluster::{Conflict, Status, Take};
 use crate::config::{Current, Problem, Published};
 
 /// The paths, each with its methods.
-const PATHS: [(&str, &str); 7] = [
+const PATHS: [(&str, &str); 8] = [
     ("/config", "GET, HEAD, POST"),
     ("/config/conflict", "GET, HEAD, POST"),
+    ("/config/history", "GET, HEAD"),
     ("/health", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
     ("/nodes/remove", "POST"),
@@ -86,6 +87,7 @@ pub(crate) fn route(call: Call<'_>, published: &Published, view: &NodeView) -> O
         "/snapshot" => return Outcome::Snapshot,
         "/config/conflict" if call.method == "POST" => return Outcome::Decide,
         "/config/conflict" => conflict(view),
+        "/config/history" => history(&current, view),
         "/health" => health(view),
         "/metrics" => {
             Answer::text(200, "text/plain; version=0.0.4; charset=utf-8", (view.metrics)())
@@ -122,6 +124,20 @@ fn unknown_path(path: &str) -> Answer {
 fn config(current: &Current, next: bool) -> Answer {
     let text = if next { current.next().to_text() } else { current.config.to_text() };
     Answer::json_text(200, text)
+}
+
+/// The epochs that are known, the current one last; a node that is alone knows that one.
+fn history(current: &Current, view: &NodeView) -> Answer {
+    let agreed = view.member.as_ref().and_then(|member| member.agreed.get());
+    let epochs = match &agreed {
+        Some(state) => json!(state.history().entries()),
+        None => json!([{
+            "epoch": current.config.epoch,
+            "hash": current.hash,
+            "parent": current.config.parent,
+        }]),
+    };
+    Answer::json(200, &json!({ "epochs": epochs }))
 }
 
 /// Why the node does not serve yet, where there are several.

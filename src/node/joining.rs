@@ -11,11 +11,15 @@ use super::error::NodeError;
 use super::start::random_bytes;
 use crate::cluster::{Member, agreed_in, mark_in};
 use crate::config::Current;
+use crate::recover::unfinished_recovery;
 
 /// Opens what the data folder knows of the cluster, and refuses what can never be right.
 ///
 /// Errors: the files cannot be kept, or the node cannot belong to the cluster that its data is of.
 pub(super) fn open_member(current: &Current, data: &Path) -> Result<Arc<Member>, NodeError> {
+    if let Some(sentence) = unfinished_recovery(data) {
+        return Err(NodeError::Cluster(sentence));
+    }
     let mut random = [0; 16];
     let keeping = |error| NodeError::System {
         what: "keeping formation.json and cluster.json in the data folder",

@@ -1,5 +1,6 @@
 //! One node: its cores, their files and mailboxes, and what they show to the side threads.
 
+mod alone;
 mod board;
 mod clients;
 mod commit;
@@ -29,7 +30,9 @@ mod supply;
 mod telling;
 mod ticking;
 
+pub(crate) use self::alone::{Copy, GroupFacts, Stopped};
 pub(crate) use self::core::{Mail, NodeCore, Note};
+pub(crate) use self::error::NodeError;
 pub(crate) use self::figures::{CoreFigures, Latency};
 pub(crate) use self::links::Link;
 pub(crate) use self::repair::check_data;

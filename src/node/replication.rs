@@ -61,6 +61,7 @@ impl NodeCore {
             Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
+            Message::ClusterCut(it) => return self.shared.snapshots.hear(from, &it),
             Message::ConfigCurrent(it) => return self.told(io, from, it.config.into_owned()),
             _ => None,
         };
@@ -245,6 +246,9 @@ impl NodeCore {
                 self.ask_anew(node);
             } else {
                 self.engine.peer_lost(node);
+                if self.index == 0 {
+                    self.shared.snapshots.lost(node);
+                }
                 lost.push(node);
                 self.forget_teller(node);
             }

@@ -82,6 +82,9 @@ impl NodeCore {
             start_anew("the config says otherwise where this node listens and runs");
         }
         tracing::info!("settled: the file is the cluster's config of epoch {epoch}");
+        if let Some(note) = state.history().entries().last().and_then(|entry| entry.note.as_ref()) {
+            tracing::warn!("the config of epoch {epoch}: {note}");
+        }
         let founding = member.founding();
         for link in self.links.iter_mut().skip(1) {
             link.backlog.push_back(Mail::Settled(founding.clone()));

@@ -100,7 +100,7 @@ impl NodeCore {
         let agreed = member.agreed.get();
         let mark = member.formation().mark().clone();
         let is_formed = mark.members.is_some();
-        if let Some(sentence) = self.is_refused(settling, agreed.as_deref(), is_formed) {
+        if let Some(sentence) = self.is_refused(settling, is_formed) {
             refuse(&sentence);
         }
         let own = Own { config: &current.config, mark: &mark, agreed: agreed.as_deref() };
@@ -139,12 +139,7 @@ impl NodeCore {
     }
 
     /// Why this node cannot belong to the cluster, as those say that it has reached.
-    fn is_refused(
-        &self,
-        settling: &Settling,
-        agreed: Option<&ClusterState>,
-        is_formed: bool,
-    ) -> Option<String> {
+    fn is_refused(&self, settling: &Settling, is_formed: bool) -> Option<String> {
         let peers = self.peers.as_ref()?.nodes().count();
         let own = &self.shared.published.get().config;
         if !is_formed && settling.foreign.len() * 2 > peers {
@@ -153,12 +148,8 @@ impl NodeCore {
                 own.cluster_id
             ));
         }
-        let voters: Vec<u32> = match agreed.and_then(|state| state.placement().group(0)) {
-            Some(meta) => meta.voters.iter().map(|node| node.0).collect(),
-            None => self.peers.as_ref()?.nodes().collect(),
-        };
-        let say = voters.iter().filter(|&node| settling.removed.contains(node)).count();
-        (say * 2 > voters.len()).then(|| {
+        // One is enough: it is of this cluster and was told so by it. After a lost majority one node is all that can say it.
+        (!settling.removed.is_empty()).then(|| {
             format!(
                 "this node (uuid {}) was removed from the cluster; wipe its data and let it join with a new uuid",
                 settling.started_with.node().uuid

@@ -77,6 +77,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         manifest,
         postboxes.clone(),
         Arc::clone(&published),
+        member.clone(),
     )
     .map_err(|error| NodeError::System { what: "starting a thread", error })?;
     let cluster_board = Arc::new(ClusterBoard::default());

@@ -55,6 +55,7 @@ impl NodeCore {
             return true;
         }
         self.engine.tick_groups();
+        self.snapshot.tick();
         self.tick_peers(io);
         self.tick_forwarding(io);
         self.tick_leaving(io);

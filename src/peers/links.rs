@@ -127,6 +127,11 @@ impl Peers {
         })
     }
 
+    /// As [`Peers::queue`], before all that waits, and also while a snapshot holds all else back.
+    pub(crate) fn queue_urgent(&mut self, node: u32, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.out.get_mut(&control(node)).is_some_and(|link| link.queue_urgent(write))
+    }
+
     /// As [`Peers::queue`], for the body of a message that is too long to go in one piece; of each kind and group one is under way.
     pub(crate) fn queue_long(
         &mut self,
@@ -406,12 +411,21 @@ impl NodeCore {
 
     // ---- turns and ticks
 
-    /// Sends what waits for links that are free.
+    /// Sends what waits for links that are free; while a snapshot holds back what leaves the core, only what is urgent.
     pub(crate) fn flush_peers(&mut self, io: &mut Io) {
+        let holds = self.snapshot.holds();
         let Some(peers) = &mut self.peers else { return };
         for link in peers.out.values_mut() {
             let State::Up { connection } = link.state else { continue };
             if io.is_sending(connection) {
+                continue;
+            }
+            if !link.urgent.is_empty() {
+                io.send(connection, &mut link.urgent);
+                link.urgent.clear();
+                continue;
+            }
+            if holds {
                 continue;
             }
             link.add_part();

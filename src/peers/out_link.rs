@@ -46,6 +46,8 @@ pub(super) struct OutLink {
     pub(super) input: Vec<u8>,
     /// Frames that wait for the link to be up and free.
     pub(super) output: Vec<u8>,
+    /// Frames that go before those, and while all else is held back.
+    pub(super) urgent: Vec<u8>,
     /// Messages that go a part at a time, behind what waits.
     long: LongMessages,
     /// Frames that found no place.
@@ -65,6 +67,7 @@ impl OutLink {
             protocol: 0,
             input: Vec::new(),
             output: Vec::new(),
+            urgent: Vec::new(),
             long: LongMessages::default(),
             dropped: 0,
             failures: 0,
@@ -142,6 +145,7 @@ impl OutLink {
         self.input.clear();
         // What waited was for a peer of before: Raft sends again what still matters.
         self.output.clear();
+        self.urgent.clear();
         self.long.clear();
         let is_new = self.said.as_ref() != Some(&why);
         self.said = Some(why.clone());
@@ -161,6 +165,15 @@ impl OutLink {
         }
         write(&mut self.output);
         true
+    }
+
+    /// As [`OutLink::queue`], before all that waits.
+    pub(super) fn queue_urgent(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let is_taken = self.is_up() && self.urgent.len() < OUTPUT_BYTES_MAX;
+        if is_taken {
+            write(&mut self.urgent);
+        }
+        is_taken
     }
 
     /// Takes the body of a message that goes in parts; `false` when the link is down or has no room.

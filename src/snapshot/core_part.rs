@@ -6,12 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hyperion_store::{SegmentInUse, Store};
+use hyperion_wire::peer::Body;
 
+use super::cluster::Step;
 use super::cut::Cut;
 use crate::node::{NodeCore, Note};
-
-/// A core never holds back longer: the cut has been given up long before.
-const HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// What the snapshot asks of a core.
 #[derive(Debug)]
@@ -26,6 +25,8 @@ pub(crate) enum SnapshotNote {
     Resume(Arc<Cut>),
     /// What was in use at the cut may be freed.
     Unpin,
+    /// Tell another node a step of a snapshot over all nodes.
+    Tell(u64, u32, Step),
 }
 
 /// What a core has in use.
@@ -82,7 +83,7 @@ impl CorePart {
 impl CorePart {
     /// Goes on when nobody has told so for long: who asked for the cut is gone.
     pub(crate) fn tick(&mut self) {
-        let is_late = |(_, since): &mut (Arc<Cut>, Instant)| since.elapsed() > HOLD_MAX;
+        let is_late = |(cut, since): &mut (Arc<Cut>, Instant)| since.elapsed() > cut.hold_max();
         if let Some((cut, _)) = self.held.take_if(is_late) {
             cut.give_up();
         }
@@ -101,6 +102,21 @@ impl NodeCore {
             SnapshotNote::Cut(cut) => self.snapshot.asked = Some(cut),
             SnapshotNote::Resume(cut) => self.snapshot.go_on(&cut),
             SnapshotNote::Unpin => self.snapshot.pinned = false,
+            SnapshotNote::Tell(snapshot, node, step) => self.tell_step(snapshot, node, &step),
+        }
+    }
+
+    /// Tells a node a step, ahead of all that waits for it.
+    fn tell_step(&mut self, snapshot: u64, node: u32, step: &Step) {
+        let is_told = self.peers.as_mut().is_some_and(|peers| {
+            peers.queue_urgent(node, |out| {
+                if let Err(error) = step.to_wire(snapshot).encode(out) {
+                    tracing::error!("a step of a snapshot does not fit a frame: {error}");
+                }
+            })
+        });
+        if !is_told {
+            self.shared.snapshots.not_reached(snapshot, node);
         }
     }
 

@@ -11,17 +11,24 @@ use hyperion_runtime::Postboxes;
 
 use super::core_part::{CoreList, SnapshotNote};
 use super::error::SnapshotError;
-use super::limits::{ANSWER_S, CUT_PAUSE_MS, CUT_TRIES, SNAPSHOT_CUT_MS};
+use super::limits::{ANSWER_S, CLUSTER_HOLD_MS, CUT_PAUSE_MS, CUT_TRIES, SNAPSHOT_CUT_MS};
 use crate::node::Note;
 
 const OPEN: u8 = 0;
 const DONE: u8 = 1;
 const GIVEN_UP: u8 = 2;
+/// All cores of the node have noted, and hold back until other nodes have too.
+const NOTED: u8 = 3;
+
+/// A core never holds back longer: the cut has been given up long before.
+const HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// Where the cores meet.
 #[derive(Debug)]
 pub(crate) struct Cut {
     cores: usize,
+    /// Other nodes cut with this one.
+    is_shared: bool,
     noted: AtomicUsize,
     state: AtomicU8,
     answers: mpsc::Sender<CoreList>,
@@ -30,9 +37,10 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    fn new(cores: usize, answers: mpsc::Sender<CoreList>) -> Self {
+    fn new(cores: usize, is_shared: bool, answers: mpsc::Sender<CoreList>) -> Self {
         Self {
             cores,
+            is_shared,
             noted: AtomicUsize::new(0),
             state: AtomicU8::new(OPEN),
             answers,
@@ -47,14 +55,35 @@ impl Cut {
 
     /// A core has cut. Tells whether it was the last, and nobody need hold back any longer.
     pub(super) fn note(&self, list: CoreList) -> bool {
+        if self.is_shared {
+            if self.noted.fetch_add(1, Ordering::AcqRel) + 1 == self.cores {
+                self.turn(NOTED);
+            }
+            let _ = self.answers.send(list);
+            return false;
+        }
         // Nobody waits for it any more when the cut was given up.
         let _ = self.answers.send(list);
         self.noted.fetch_add(1, Ordering::AcqRel) + 1 == self.cores && self.turn(DONE)
     }
 
+    /// All nodes have noted. `false`: a core has gone on before, and there is no cut.
+    pub(super) fn release(&self) -> bool {
+        self.state.compare_exchange(NOTED, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// How long a core holds back at most.
+    pub(super) fn hold_max(&self) -> Duration {
+        if self.is_shared { Duration::from_millis(CLUSTER_HOLD_MS) } else { HOLD_MAX }
+    }
+
     /// A core does not wait any longer: without it there is no cut.
     pub(super) fn give_up(&self) {
-        self.turn(GIVEN_UP);
+        if !self.turn(GIVEN_UP) {
+            // Where other nodes cut too, until they all have.
+            let (noted, given_up) = (Ordering::AcqRel, Ordering::Acquire);
+            let _ = self.state.compare_exchange(NOTED, GIVEN_UP, noted, given_up);
+        }
     }
 
     fn turn(&self, state: u8) -> bool {
@@ -81,6 +110,23 @@ pub(super) struct Cutting {
     pub(super) cut: Arc<Cut>,
     /// Tries that it took.
     pub(super) tries: u32,
+    /// When it was made.
+    pub(super) at: Instant,
+}
+
+impl Cutting {
+    pub(super) fn new(mut lists: Vec<CoreList>, cut: Arc<Cut>, tries: u32) -> Self {
+        lists.sort_by_key(|list| list.core);
+        Self { lists, cut, tries, at: Instant::now() }
+    }
+}
+
+/// Cuts all cores, which hold back until they are told to go on. Gives what they noted, if all have.
+pub(super) fn try_shared(postboxes: &Postboxes<Note>) -> (Arc<Cut>, Option<Vec<CoreList>>) {
+    let (answers, lists) = mpsc::channel();
+    let cut = Arc::new(Cut::new(postboxes.cores(), true, answers));
+    let found = try_cut(postboxes, &cut, &lists);
+    (cut, found)
 }
 
 /// Cuts all cores. What they have in use stays in use until [`SnapshotNote::Unpin`].
@@ -94,13 +140,12 @@ pub(super) fn cut_all(postboxes: &Postboxes<Note>) -> Result<Cutting, SnapshotEr
             sleep(Duration::from_millis(CUT_PAUSE_MS));
         }
         let (answers, lists) = mpsc::channel();
-        let cut = Arc::new(Cut::new(postboxes.cores(), answers));
+        let cut = Arc::new(Cut::new(postboxes.cores(), false, answers));
         let found = try_cut(postboxes, &cut, &lists);
         // The last core has told the others already, unless the cut was given up.
         tell_all(postboxes, || SnapshotNote::Resume(Arc::clone(&cut)))?;
-        if let Some(mut lists) = found {
-            lists.sort_by_key(|list| list.core);
-            return Ok(Cutting { lists, cut, tries });
+        if let Some(lists) = found {
+            return Ok(Cutting::new(lists, cut, tries));
         }
     }
     Err(SnapshotError::NoCut)

@@ -42,6 +42,24 @@ pub(super) enum SnapshotError {
         "the cores did not note one cut within {SNAPSHOT_CUT_MS} ms in {CUT_TRIES} tries; ask for the snapshot again when the node is less busy"
     )]
     NoCut,
+    /// Another node has no part.
+    #[error(
+        "node {node}: {why}; nothing was kept: ask for the snapshot again when all nodes are up"
+    )]
+    AtNode {
+        /// Its name.
+        node: String,
+        /// What happened there.
+        why: String,
+    },
+    /// The nodes did not come together.
+    #[error(
+        "the nodes did not note one cut in {CUT_TRIES} tries; ask for the snapshot again when they are less busy"
+    )]
+    NoClusterCut,
+    /// The config is another one than at the begin.
+    #[error("the config of the cluster has changed meanwhile; ask for the snapshot again")]
+    ConfigChanged,
     /// Segments may not be kept from their next use for longer.
     #[error(
         "copying what was left at the cut took longer than {PIN_S_MAX} s; ask for the snapshot again when the disk is less busy"

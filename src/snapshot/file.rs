@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crc_fast::{CrcAlgorithm, Digest};
 use hyperion_runtime::files;
 
+use super::cluster::manifest_name;
 use super::format::{ChunkHead, Footer, Head, IndexCore, low, write_index};
 use super::limits::SYNC_BYTES;
 
@@ -137,6 +138,11 @@ pub(super) fn name_at(unix_ms: u64) -> String {
     format!("{BEGINNING}{unix_ms:013}{ENDING}")
 }
 
+/// The name of a node's part of the snapshot over all nodes that is begun at this time.
+pub(super) fn part_name_at(unix_ms: u64, node: u32) -> String {
+    format!("{BEGINNING}{unix_ms:013}-n{node}{ENDING}")
+}
+
 /// When the newest whole snapshot of a folder was begun, Unix ms.
 pub(super) fn newest_ms(folder: &Path) -> Option<u64> {
     whole(folder).ok()?.pop().map(|(began_ms, _)| began_ms)
@@ -148,8 +154,11 @@ pub(super) fn newest_ms(folder: &Path) -> Option<u64> {
 pub(super) fn remove_all_but(folder: &Path, keep: usize) -> io::Result<Vec<String>> {
     let mut found = whole(folder)?;
     found.truncate(found.len().saturating_sub(keep));
-    for (_, name) in &found {
-        fs::remove_file(folder.join(name))?;
+    for (began_ms, name) in &found {
+        match fs::remove_file(folder.join(manifest_name(*began_ms))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::remove_file(folder.join(name))?,
+        }
     }
     Ok(found.into_iter().map(|(_, name)| name).collect())
 }
@@ -160,10 +169,14 @@ fn whole(folder: &Path) -> io::Result<Vec<(u64, String)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        let began_ms: Option<u64> = name
-            .strip_prefix(BEGINNING)
-            .and_then(|rest| rest.strip_suffix(ENDING)?.parse().ok())
-            .filter(|&began_ms| name_at(began_ms) == name);
+        let rest = name.strip_prefix(BEGINNING).and_then(|rest| rest.strip_suffix(ENDING));
+        let began_ms: Option<u64> = rest.and_then(|rest| match rest.split_once("-n") {
+            Some((began_ms, node)) => {
+                let (began_ms, node) = (began_ms.parse().ok()?, node.parse().ok()?);
+                (part_name_at(began_ms, node) == name).then_some(began_ms)
+            }
+            None => rest.parse().ok().filter(|&began_ms| name_at(began_ms) == name),
+        });
         found.extend(began_ms.map(|began_ms| (began_ms, name)));
     }
     found.sort_unstable();

@@ -48,6 +48,8 @@ fn wide(bytes: &[u8], at: usize) -> u64 {
 pub(super) struct Head {
     /// Unix ms.
     pub(super) created_ms: u64,
+    /// It is one node's part of a snapshot over all nodes.
+    pub(super) is_part: bool,
     /// The manifest that the restored data gets.
     pub(super) manifest: Manifest,
 }
@@ -57,6 +59,7 @@ impl Head {
         let mut out = [0; HEAD_BYTES];
         out[..8].copy_from_slice(MAGIC);
         out[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        out[10] = u8::from(self.is_part);
         out[16..24].copy_from_slice(&self.created_ms.to_le_bytes());
         out[24..24 + MANIFEST_BYTES].copy_from_slice(&self.manifest.write());
         let crc = crc(&out[..HEAD_BYTES - 4]);
@@ -80,7 +83,7 @@ impl Head {
         }
         let manifest = Manifest::read(&bytes[24..24 + MANIFEST_BYTES])
             .map_err(|error| format!("its copy of the manifest cannot be used: {error}"))?;
-        Ok(Self { created_ms: wide(bytes, 16), manifest })
+        Ok(Self { created_ms: wide(bytes, 16), is_part: bytes[10] == 1, manifest })
     }
 }
 

@@ -28,3 +28,12 @@ pub(super) const PIN_S_MAX: u64 = 60;
 pub(super) const PIN_RAW_S: u64 = 2;
 /// The time that a core may take to answer, in s.
 pub(super) const ANSWER_S: u64 = 10;
+/// The time in which all nodes must have noted one cut, in ms; all clients of the cluster wait meanwhile.
+pub(super) const CLUSTER_NOTED_MS: u64 = 100;
+/// The time after which a core goes on by itself whose cut other nodes share, in ms; a tick finds it. It is shorter than the time after which
+/// followers elect another leader.
+pub(super) const CLUSTER_HOLD_MS: u64 = 150;
+/// The pause between two tries of a cut over all nodes, in ms: elections and clients go on.
+pub(super) const CLUSTER_PAUSE_MS: u64 = 500;
+/// The time that a node may take for its part, in s.
+pub(super) const PART_S_MAX: u64 = 4 * 3600;

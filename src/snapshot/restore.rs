@@ -9,66 +9,15 @@ use std::path::{Path, PathBuf};
 use crc_fast::{CrcAlgorithm, Digest};
 use hyperion_runtime::files;
 use hyperion_store::{BatchCheck, HEADER_BYTES};
-use thiserror::Error;
-
-use crate::remedy::Remedy;
 
 use super::format::{
     CHUNK_HEAD_BYTES, ChunkHead, Coding, FOOTER_BYTES, Footer, HEAD_BYTES, Head, IndexCore,
     IndexSegment, crc, low, read_index,
 };
+use super::restore_error::RestoreError;
 use crate::node::{core_folder, segment_path};
 
 const READ_BYTES: usize = 1 << 20;
-
-/// Why nothing was restored. Nothing is left of it on the disk.
-#[derive(Debug, Error)]
-pub(crate) enum RestoreError {
-    /// The snapshot is not what was written.
-    #[error(
-        "{path} is damaged at offset {offset}: {what}; nothing was restored: copy the file anew from where it was kept, or use another snapshot"
-    )]
-    Damaged {
-        /// The snapshot.
-        path: PathBuf,
-        /// Bytes from the start of the file.
-        offset: u64,
-        /// What was found.
-        what: String,
-    },
-    /// There is something where the data is to be.
-    #[error("{path} is not empty; restore into a folder that is empty or not there")]
-    NotEmpty {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A restore was killed here.
-    #[error("{path} is left of a restore that was cut short; remove it and restore again")]
-    LeftOver {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A call failed.
-    #[error(
-        "{path}: {error}; {}, and restore again", Remedy::of(error).advice()
-    )]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-}
-
-impl RestoreError {
-    /// The exit code of the process.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Damaged { .. } => 65,
-            _ => 1,
-        }
-    }
-}
 
 /// What was restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +56,24 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> RestoreError + '_ {
 ///
 /// Errors: [`RestoreError`]; the folder is as it was then.
 pub(crate) fn restore(from: &Path, to: &Path) -> Result<Restored, RestoreError> {
+    if from.extension().is_some_and(|extension| extension == "json") {
+        let what = "it names the parts of a snapshot over all nodes; say with --node whose folder is to be made".to_owned();
+        return Err(RestoreError::Parts { path: from.to_path_buf(), what });
+    }
+    restore_with(from, to, false, |_| Ok(()))
+}
+
+/// As [`restore`]; `add` puts more into the folder before it gets its name.
+pub(super) fn restore_with(
+    from: &Path,
+    to: &Path,
+    is_part: bool,
+    add: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<Restored, RestoreError> {
     let mut snapshot = Snapshot::open(from)?;
+    if snapshot.head.is_part && !is_part {
+        return Err(RestoreError::IsPart { path: from.to_path_buf() });
+    }
     match fs::read_dir(to) {
         Ok(mut entries) => {
             if entries.next().is_some() {
@@ -130,6 +96,7 @@ pub(crate) fn restore(from: &Path, to: &Path) -> Result<Restored, RestoreError> 
         _ => failed(&part)(error),
     })?;
     let restored = snapshot.write(&part).and_then(|restored| {
+        add(&part).map_err(failed(&part))?;
         fs::rename(&part, &to).map_err(failed(&to))?;
         files::sync_directory(parent).map_err(failed(parent))?;
         Ok(restored)
@@ -152,7 +119,7 @@ struct Target {
 }
 
 /// A snapshot that is read.
-struct Snapshot {
+pub(super) struct Snapshot {
     path: PathBuf,
     file: File,
     head: Head,
@@ -162,7 +129,7 @@ struct Snapshot {
 
 impl Snapshot {
     /// Reads what stands at both ends of the file.
-    fn open(path: &Path) -> Result<Self, RestoreError> {
+    pub(super) fn open(path: &Path) -> Result<Self, RestoreError> {
         let file = File::open(path).map_err(failed(path))?;
         let length = file.metadata().map_err(failed(path))?.len();
         let damaged = |offset: u64, what: String| RestoreError::Damaged {
@@ -198,6 +165,16 @@ impl Snapshot {
         } else {
             Err(snapshot.damaged(footer.index_offset, "the index does not fit its manifest"))
         }
+    }
+
+    /// When it was begun, Unix ms.
+    pub(super) fn began_ms(&self) -> u64 {
+        self.head.created_ms
+    }
+
+    /// Bytes of the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.footer.index_offset + self.footer.index_bytes + FOOTER_BYTES as u64
     }
 
     fn is_sound(&self) -> bool {

@@ -14,10 +14,11 @@ use super::cut::{Cutting, tell_all};
 use super::error::{SnapshotError, failed};
 use super::file::SnapshotFile;
 use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, crc};
+use super::job::{Job, Role};
 use super::limits::{CHUNK_BYTES, CUT_REMAINDER_BYTES, PASSES_MAX, PIN_RAW_S, PIN_S_MAX};
 use super::progress::Figures;
 use super::source::{Reading, Source};
-use super::worker::{Job, Snapshots};
+use super::worker::Snapshots;
 use crate::packing::Compressor;
 
 /// What is copied of one segment.
@@ -74,8 +75,9 @@ pub(super) fn run(
     fs::create_dir_all(folder).map_err(failed(folder))?;
     let parent = folder.parent().unwrap_or(folder);
     files::sync_directory(parent).map_err(failed(parent))?;
-    let path = folder.join(&job.name);
-    let head = Head { created_ms: job.began_ms, manifest: manifest.clone() };
+    let path = folder.join(&job.file);
+    let is_part = !matches!(job.role, Role::Alone);
+    let head = Head { created_ms: job.began_ms, is_part, manifest: manifest.clone() };
     let mut run = Run {
         desk,
         source,
@@ -104,8 +106,8 @@ pub(super) fn run(
     }
     desk.phase("cutting");
     let pin = Pin(source);
-    let pinned = Instant::now();
     let cutting = cut()?;
+    let pinned = cutting.at;
     run.pinned = Some(pinned);
     desk.phase("finishing");
     run.drop_freed(&cutting.lists);

@@ -9,7 +9,8 @@ use hyperion_store::{BatchCheck, HEADER_BYTES, Options, SegmentInUse, Store};
 
 use super::file::{SnapshotFile, name_at, newest_ms, remove_parts};
 use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, VERSION, crc};
-use super::restore::{RestoreError, restore};
+use super::restore::restore;
+use super::restore_error::RestoreError;
 use crate::packing::Compressor;
 
 const SEGMENT_BYTES: usize = 64 << 10;
@@ -87,7 +88,7 @@ fn parts(store: &Store, segment: &SegmentInUse) -> Vec<(usize, Vec<u8>)> {
 /// Writes the store's snapshot, with a chunk of a segment that was freed before the cut.
 fn write(path: &Path) {
     let store = store();
-    let head = Head { created_ms: 1_700_000_000_000, manifest: manifest() };
+    let head = Head { created_ms: 1_700_000_000_000, is_part: false, manifest: manifest() };
     let mut file = SnapshotFile::create(path, &head).expect("the disk has room");
     let mut core = IndexCore { keys: 90, segments: Vec::new() };
     let mut compressor = Compressor::default();

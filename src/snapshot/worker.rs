@@ -12,22 +12,26 @@ use hyperion_runtime::{Postboxes, process};
 use hyperion_store::manifest::Manifest;
 use serde_json::Value;
 
-use super::cut::{Cutting, cut_all};
+use super::cluster::{Inbox, Step, follow_cut, lead_cut, manifest_name};
+use super::core_part::SnapshotNote;
+use super::cut::{Cutting, cut_all, tell};
 use super::error::SnapshotError;
-use super::file::{name_at, newest_ms, remove_all_but, remove_parts};
+use super::file::{name_at, newest_ms, part_name_at, remove_all_but, remove_parts};
+use super::job::{Job, Role};
 use super::limits::SNAPSHOT_BYTES_A_SECOND;
-use super::progress::{Done, Progress, Running};
+use super::progress::{Done, Figures, Progress, Running};
 use super::run::run;
 use super::source::Source;
+use crate::cluster::Member;
 use crate::config::{Published, Size};
 use crate::node::Note;
 use crate::remedy::Remedy;
 
-/// A snapshot that is to be made.
-#[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) name: String,
-    pub(super) began_ms: u64,
+/// A cut that the worker wants, and where it goes.
+struct Demand {
+    began_ms: u64,
+    role: Role,
+    answer: Sender<Result<Cutting, SnapshotError>>,
 }
 
 /// Why none is begun.
@@ -36,6 +40,9 @@ pub(crate) enum StartRefused {
     /// One is under way.
     #[error("the snapshot {0} is under way; wait for its end, /status shows how far it is")]
     Running(String),
+    /// The node does not serve.
+    #[error("the node does not serve yet: {0}")]
+    Unsettled(String),
     /// The thread is gone.
     #[error("the thread that makes snapshots has ended; start the node again")]
     Ended,
@@ -62,6 +69,12 @@ pub(crate) struct Snapshots {
     jobs: SyncSender<Job>,
     config: Arc<Published>,
     progress: Mutex<Progress>,
+    /// The cluster that the node belongs to, if it does, and the way to the other nodes.
+    pub(super) member: Option<Arc<Member>>,
+    postboxes: Postboxes<Note>,
+    pub(super) inbox: Inbox,
+    /// The snapshot under way and the nodes without which there is none.
+    partners: Mutex<(u64, Vec<u32>)>,
 }
 
 impl fmt::Debug for Snapshots {
@@ -81,6 +94,7 @@ impl Snapshots {
         manifest: Manifest,
         postboxes: Postboxes<Note>,
         config: Arc<Published>,
+        member: Option<Arc<Member>>,
     ) -> io::Result<Arc<Self>> {
         let folder = data.join("snapshots");
         match remove_parts(&folder) {
@@ -96,13 +110,23 @@ impl Snapshots {
         let (jobs, waiting) = sync_channel(1);
         let last_save_ms = newest_ms(&folder).unwrap_or_else(unix_ms);
         let progress = Mutex::new(Progress { last_save_ms, ..Progress::default() });
-        let desk = Arc::new(Self { folder, jobs, config, progress });
+        let desk = Arc::new(Self {
+            folder,
+            jobs,
+            config,
+            progress,
+            member,
+            postboxes: postboxes.clone(),
+            inbox: Inbox::default(),
+            partners: Mutex::default(),
+        });
         let (to_cutter, cuts) = channel();
         let source =
             Source { postboxes: postboxes.clone(), data: files.then(|| data.to_path_buf()) };
-        thread::Builder::new()
-            .name("snapshot-cut".to_owned())
-            .spawn(move || cut_on_demand(&cuts, &postboxes))?;
+        thread::Builder::new().name("snapshot-cut".to_owned()).spawn({
+            let desk = Arc::clone(&desk);
+            move || cut_on_demand(&desk, &cuts, &postboxes)
+        })?;
         let worker = Arc::clone(&desk);
         thread::Builder::new()
             .name("snapshot".to_owned())
@@ -114,13 +138,46 @@ impl Snapshots {
     ///
     /// Errors: [`StartRefused`].
     pub(crate) fn begin(&self) -> Result<String, StartRefused> {
+        let began_ms = unix_ms();
+        let Some(state) = self.agreed().map_err(StartRefused::Unsettled)? else {
+            let name = name_at(began_ms);
+            return self.begin_job(Job {
+                file: name.clone(),
+                name,
+                began_ms,
+                epoch: 0,
+                role: Role::Alone,
+            });
+        };
+        let own = self.own_id();
+        let ids = state.config().nodes.iter().map(|node| node.id.0);
+        let role = Role::Leads(ids.filter(|&id| id != own).collect());
+        let (name, file) = (manifest_name(began_ms), part_name_at(began_ms, own));
+        self.begin_job(Job { name, file, began_ms, epoch: state.config().epoch, role })
+    }
+
+    /// Begins this node's part of a snapshot that another one leads.
+    ///
+    /// Errors: why it does not.
+    pub(super) fn begin_part(&self, began_ms: u64, leader: u32, epoch: u64) -> Result<(), String> {
+        let state = self.agreed()?.ok_or("it belongs to no cluster")?;
+        if state.config().epoch != epoch {
+            return Err(format!("it has the config of epoch {}", state.config().epoch));
+        }
+        let file = part_name_at(began_ms, self.own_id());
+        let job = Job { name: file.clone(), file, began_ms, epoch, role: Role::Follows(leader) };
+        self.begin_job(job).map(drop).map_err(|refused| refused.to_string())
+    }
+
+    fn begin_job(&self, job: Job) -> Result<String, StartRefused> {
         let mut progress = self.progress();
         if let Some(running) = &progress.running {
             return Err(StartRefused::Running(running.name.clone()));
         }
-        let began_ms = unix_ms();
-        let name = name_at(began_ms);
-        let job = Job { name: name.clone(), began_ms };
+        let name = job.name.clone();
+        self.inbox.clear();
+        *self.partners.lock().unwrap_or_else(PoisonError::into_inner) =
+            (job.began_ms, job.role.partners());
         self.jobs.try_send(job).map_err(|_| StartRefused::Ended)?;
         progress.running = Some(Running {
             name: name.clone(),
@@ -184,6 +241,30 @@ impl Snapshots {
         }
     }
 
+    /// The snapshot under way, if this node is one without which there is none.
+    pub(super) fn needs(&self, node: u32) -> Option<u64> {
+        let partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
+        partners.1.contains(&node).then_some(partners.0)
+    }
+
+    /// Brings a note to the core that has the links to other nodes.
+    pub(super) fn tell_first_core(&self, note: SnapshotNote) -> Result<(), SnapshotError> {
+        tell(&self.postboxes, 0, note)
+    }
+
+    /// Tells a node that there will be no part of this one. A core calls it, and waits for nothing: with a full box the link is as good as lost.
+    pub(super) fn refuse(&self, snapshot: u64, node: u32, why: String) {
+        let note = SnapshotNote::Tell(snapshot, node, Step::Failed(why));
+        if self.postboxes.to(0).post(Note::Snapshot(note)).is_err() {
+            tracing::warn!("node {node} is not told that there is no snapshot: core 0 is too busy");
+        }
+    }
+
+    /// This node's number in the config.
+    pub(super) fn own_id(&self) -> u32 {
+        self.config.get().resolved.node().id.0
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -205,24 +286,39 @@ impl Snapshots {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes this node's file, and sees to it that there is one of every node or none.
+    fn make(
+        &self,
+        job: &Job,
+        source: &Source,
+        manifest: &Manifest,
+        cutter: &Sender<Demand>,
+    ) -> Result<Figures, SnapshotError> {
+        let cut = || {
+            let (answer, cutting) = channel();
+            let demand = Demand { began_ms: job.began_ms, role: job.role.clone(), answer };
+            cutter.send(demand).map_err(|_| SnapshotError::NoAnswer)?;
+            cutting.recv().map_err(|_| SnapshotError::NoAnswer)?
+        };
+        self.begin_shared(job);
+        let made = run(self, source, manifest, job, cut);
+        self.end_shared(job, made)
+    }
+
     fn work(
         &self,
         jobs: &Receiver<Job>,
-        cutter: &Sender<Sender<Result<Cutting, SnapshotError>>>,
+        cutter: &Sender<Demand>,
         source: &Source,
         manifest: &Manifest,
     ) {
         if let Err(error) = process::lower_priority() {
             tracing::warn!("the priority of snapshots cannot be lowered: {error}");
         }
-        let cut = || {
-            let (to, cutting) = channel();
-            cutter.send(to).map_err(|_| SnapshotError::NoAnswer)?;
-            cutting.recv().map_err(|_| SnapshotError::NoAnswer)?
-        };
         for job in jobs {
             let since = Instant::now();
-            let result = run(self, source, manifest, &job, cut);
+            let result = self.make(&job, source, manifest, cutter);
+            self.partners.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
             let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &result {
                 Ok(figures) => tracing::info!(
@@ -258,13 +354,15 @@ impl Snapshots {
 }
 
 /// Cuts for the worker, whose priority is too low to keep clients waiting.
-fn cut_on_demand(
-    demands: &Receiver<Sender<Result<Cutting, SnapshotError>>>,
-    postboxes: &Postboxes<Note>,
-) {
-    for answer in demands {
+fn cut_on_demand(desk: &Snapshots, demands: &Receiver<Demand>, postboxes: &Postboxes<Note>) {
+    for Demand { began_ms, role, answer } in demands {
+        let cutting = match role {
+            Role::Alone => cut_all(postboxes),
+            Role::Leads(others) => lead_cut(desk, postboxes, began_ms, &others),
+            Role::Follows(leader) => follow_cut(desk, postboxes, began_ms, leader),
+        };
         // The worker waits for it.
-        let _ = answer.send(cut_all(postboxes));
+        let _ = answer.send(cutting);
     }
 }
 

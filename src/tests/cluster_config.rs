@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::cluster_harness::Cluster;
 use super::harness::{put, wait_for};
+use super::http_call::change;
 
 /// How long something is watched that must not happen.
 const WATCHED: Duration = Duration::from_millis(1_500);
@@ -42,6 +43,19 @@ fn what_several_nodes_cannot_do_is_refused_where_it_stands() {
         let (code, log) = refusal(Cluster::plan(3).at(pointer, value.clone()), &["--node", "n1"]);
         assert_eq!(code, 78, "{pointer} {value}: {log}");
         assert!(log.contains(refused_at) && log.contains(hint), "{pointer} {value}: {log}");
+    }
+}
+
+#[test]
+fn what_is_unwise_is_said_at_the_start_and_with_each_config() {
+    let cluster =
+        Cluster::plan(2).at("/nodes/0/rack", json!("r1")).at("/nodes/1/rack", json!("r1")).start();
+    for sentence in ["the loss of one node stops writes", "all nodes stand in rack \"r1\""] {
+        assert!(cluster.log(1).contains(sentence), "{}", cluster.log(1));
+        let answer =
+            change(cluster.http(1), &[("/settings/sync_interval_ms", json!(sentence.len()))]);
+        let warnings = answer.json()["warnings"].to_string();
+        assert!(warnings.replace("\\\"", "\"").contains(sentence), "{answer:?}");
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct Cluster {
     folder: Folder,
     config: Value,
     nodes: Vec<Member>,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 struct Member {
@@ -68,7 +69,8 @@ impl Cluster {
             },
         });
         let nodes = (0..count).map(|_| Member { ports: [0; 3], child: None, starts: 0 }).collect();
-        let mut cluster = Self { folder: Folder::new(), config, nodes };
+        let environment = Vec::new();
+        let mut cluster = Self { folder: Folder::new(), config, nodes, environment };
         cluster.draw_ports();
         cluster
     }
@@ -76,6 +78,12 @@ impl Cluster {
     /// Sets a field of the config of all nodes, by its JSON pointer.
     pub(crate) fn at(mut self, pointer: &str, value: Value) -> Self {
         put(&mut self.config, pointer, value);
+        self
+    }
+
+    /// Sets a variable in the environment of all nodes.
+    pub(crate) fn environment(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
         self
     }
 
@@ -196,6 +204,7 @@ impl Cluster {
             .args(["--data".as_ref(), self.data(node).as_os_str()])
             .args(flags)
             .env("NO_COLOR", "1")
+            .envs(self.environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);

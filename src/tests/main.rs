@@ -13,6 +13,8 @@ mod cluster_join;
 mod cluster_members;
 mod cluster_peers;
 mod cluster_plain;
+mod cluster_recover;
+mod cluster_snapshot;
 mod cluster_start;
 mod cluster_stop;
 mod crowd;

@@ -56,11 +56,13 @@ pub enum Kind {
     GroupReports = 97,
     /// The sender is about to stop, and leads nothing any more.
     Leaving = 98,
+    /// A step of a snapshot over all nodes.
+    ClusterCut = 112,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -85,6 +87,7 @@ impl Kind {
         Self::Part,
         Self::GroupReports,
         Self::Leaving,
+        Self::ClusterCut,
     ];
 
     /// The kind with this number.

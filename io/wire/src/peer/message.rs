@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::command::{Forwarded, Replies};
 use super::config::{ConfigCurrent, ConfigFetch, ConfigPropose, ConfigProposed};
+use super::cut::ClusterCut;
 use super::error::BodyError;
 use super::frame::Frame;
 use super::heartbeat::{HeartbeatAnswers, Heartbeats};
@@ -93,4 +94,5 @@ messages! {
     Part(Part<'a>),
     GroupReports(GroupReports),
     Leaving(Leaving),
+    ClusterCut(ClusterCut<'a>),
 }

@@ -6,6 +6,7 @@
 mod body;
 mod command;
 mod config;
+mod cut;
 mod error;
 mod frame;
 mod handshake;
@@ -29,6 +30,7 @@ mod tests;
 pub use body::Body;
 pub use command::{Answer, Forwarded, ForwardedCommand, ForwardedReply, Replies};
 pub use config::{ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose, ConfigProposed};
+pub use cut::ClusterCut;
 pub use error::{BodyError, FrameError};
 pub use frame::{
     COMPRESSED_PROTOCOL, FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed,

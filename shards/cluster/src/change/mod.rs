@@ -1,5 +1,6 @@
 //! Lists the rules of a change from one config to the next, and the changes that nodes make themselves.
 
+mod alone;
 mod announce;
 mod check;
 mod compare;
@@ -11,6 +12,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+pub use alone::left_alone;
 pub use announce::{announce, announced_by};
 pub use check::{Author, Effects, Refusal, Standing, check_change};
 pub use compare::{Compared, Stale, compare};

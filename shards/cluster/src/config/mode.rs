@@ -61,6 +61,8 @@ pub(super) fn check_mode(config: &Config, problems: &mut Vec<Problem>) {
     };
     let needed = match mode {
         Mode::Single => return,
+        // What is left of a cluster whose other nodes are lost: copies are made as soon as others join.
+        Mode::Duplication if !config.removed.is_empty() => 1,
         Mode::Sharding | Mode::Duplication => 2,
         Mode::ShardingDuplication => 3,
     };

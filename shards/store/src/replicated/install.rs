@@ -42,6 +42,12 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the replica has a part of its keys, because an installation was begun and has not ended.
+    #[must_use]
+    pub fn is_installing(&self, group: GroupId) -> bool {
+        self.replicated.groups.get(&group).is_some_and(|group| group.is_installing)
+    }
+
     fn empty_group(&mut self, group: GroupId, is_installing: bool) -> Result<(), StoreError> {
         let local = self.group_local(group);
         let voters = self.replicated.group(group).state.voters.len();

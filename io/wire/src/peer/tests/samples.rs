@@ -1,11 +1,12 @@
 //! One body of every kind, with something in every field.
 
 use crate::peer::{
-    Accepted, Answer, Challenge, ConfState, ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose,
-    ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, GroupReport, GroupReports,
-    Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Leaving, Message, Part,
-    Ping, Pong, Proof, Purpose, RaftEntry, RaftMessage, RaftMessages, RaftSnapshot, RefusalCode,
-    Refused, Replies, SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
+    Accepted, Answer, Challenge, ClusterCut, ConfState, ConfigCurrent, ConfigFetch, ConfigPast,
+    ConfigPropose, ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, GroupReport,
+    GroupReports, Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Leaving,
+    Message, Part, Ping, Pong, Proof, Purpose, RaftEntry, RaftMessage, RaftMessages, RaftSnapshot,
+    RefusalCode, Refused, Replies, SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk,
+    SnapshotEnd,
 };
 
 pub(super) fn hello() -> Hello {
@@ -155,5 +156,7 @@ pub(super) fn samples() -> Vec<Message<'static>> {
     let reports = vec![report(1, &[2, 1, 3], false), report(64, &[2], true)];
     all.push(Message::GroupReports(GroupReports { reports }));
     all.push(Message::Leaving(Leaving { valid_ms: 1_000 }));
+    let text = "it did not answer".into();
+    all.push(Message::ClusterCut(ClusterCut { snapshot: 1 << 40, step: 3, number: 7, text }));
     all
 }

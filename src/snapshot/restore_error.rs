@@ -1,0 +1,73 @@
+//! Owns why a snapshot was not restored.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::remedy::Remedy;
+
+/// Why nothing was restored. Nothing is left of it on the disk.
+#[derive(Debug, Error)]
+pub(crate) enum RestoreError {
+    /// The snapshot is not what was written.
+    #[error(
+        "{path} is damaged at offset {offset}: {what}; nothing was restored: copy the file anew from where it was kept, or use another snapshot"
+    )]
+    Damaged {
+        /// The snapshot.
+        path: PathBuf,
+        /// Bytes from the start of the file.
+        offset: u64,
+        /// What was found.
+        what: String,
+    },
+    /// There is something where the data is to be.
+    #[error("{path} is not empty; restore into a folder that is empty or not there")]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A restore was killed here.
+    #[error("{path} is left of a restore that was cut short; remove it and restore again")]
+    LeftOver {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file is a part of a snapshot over all nodes.
+    #[error(
+        "{path} is one node's part of a snapshot over all nodes; give the snapshot-*.json that names all parts with --from, and --node"
+    )]
+    IsPart {
+        /// The part.
+        path: PathBuf,
+    },
+    /// Parts of a snapshot over all nodes do not belong together.
+    #[error("{path}: {what}; nothing was restored")]
+    Parts {
+        /// What names them.
+        path: PathBuf,
+        /// What was found, and what to do.
+        what: String,
+    },
+    /// A call failed.
+    #[error(
+        "{path}: {error}; {}, and restore again", Remedy::of(error).advice()
+    )]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+impl RestoreError {
+    /// The exit code of the process.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Damaged { .. } => 65,
+            _ => 1,
+        }
+    }
+}
