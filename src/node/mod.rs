@@ -18,6 +18,7 @@ mod proposing;
 mod rates;
 mod repair;
 mod replication;
+mod segments;
 mod serving;
 mod settling;
 mod stall;
