@@ -26,7 +26,10 @@ from faults.node import Node
 from faults.table import Row
 
 LOAD_SECONDS = 0.8
+FLIPS_LOAD_SECONDS = 0.4
 CHECKED_EVERY = 10  # of so many flips one is shown to check-data too
+REPAIRED_EVERY = 5  # and of so many that are refused one is repaired, once there are many
+REPAIRED_ALL_BELOW = 100
 MEMORY_FOLDER, MEMORY_BYTES_MIN = "/dev/shm", 2 << 30
 TAIL_SECONDS = 0.25
 HEADER_BYTES = 4096
@@ -42,12 +45,12 @@ def bit_flips(options, folder, rows):
     redis_flips(options, os.path.join(folder, "redis-flips"), rows[-1])
 
 
-def fill(options, stack, node, seed, clean=True):
+def fill(options, stack, node, seed, clean=True, seconds=LOAD_SECONDS):
     stack.callback(node.kill)
     node.start()
     book = Book(f"{options.seed}/{seed}", keys=150)
     book.start(node.port)
-    time.sleep(LOAD_SECONDS)
+    time.sleep(seconds)
     book.join()
     if not clean:
         node.kill()
@@ -72,7 +75,7 @@ def flips(options, folder, row):
     with ExitStack() as stack:
         folder = stack.enter_context(working_folder(folder))
         node = Node(options, os.path.join(folder, "filled"), mode="interval")
-        book = fill(options, stack, node, "bit-flips")
+        book = fill(options, stack, node, "bit-flips", seconds=FLIPS_LOAD_SECONDS)
         stopped = time.monotonic()
         pristine = os.path.join(folder, "pristine")
         os.rename(node.data, pristine)
@@ -118,7 +121,7 @@ def some_flips(options, folder, pristine, book, stopped, checks, repairs, result
             if checked is not None and outcome == "refused" and checked == 0:
                 row.short(f"{where}: the start refuses, check-data finds nothing")
             outcomes[outcome] += 1
-            if repairs and outcome == "refused":
+            if repairs and outcome == "refused" and (number < REPAIRED_ALL_BELOW or number % REPAIRED_EVERY == 0):
                 outcomes[repair(row, node, book, where)] += 1
             row.rounds += 1
             if row.rounds % 50 == 0:

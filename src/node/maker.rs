@@ -268,7 +268,8 @@ impl Maker {
     /// What the core begins with where all was written anew just now.
     fn take_migrated(&self, core: CoreId) -> Option<Loaded> {
         let mut migrated = self.migrated.lock().unwrap_or_else(PoisonError::into_inner);
-        migrated.get_mut(usize::from(core.0)).and_then(Option::take).map(Written::loaded)
+        let written = migrated.get_mut(usize::from(core.0)).and_then(Option::take);
+        written.map(|written| written.loaded(&self.memory))
     }
 
     fn make_with_files(&self, data: &Data, core: CoreId, random: u64) -> Result<Loaded, NodeError> {

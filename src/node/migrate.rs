@@ -13,11 +13,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, PartitionId, PartitionMap};
+use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_store::{Held, Recovered, Room, Store, Value, ValueType};
 
 use super::open::{Data, Loaded, Loading, OpenError, failed, load, segments_in, sync, write};
-use super::supply::{core_folder, make_segment};
+use super::supply::{core_folder, make_unbacked_segment};
 
 /// Sealed segments of one core that wait for the thread that syncs them.
 const SYNCS_WAITING_MAX: usize = 4;
@@ -49,9 +50,15 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// For the core to begin with.
-    pub(super) fn loaded(self) -> Loaded {
+    /// For the core to begin with. `memory` is a side thread that has the rest of what will be written next backed.
+    pub(super) fn loaded(self, memory: &Keeper) -> Loaded {
         let Self { store, files, next_id } = self;
+        let last = files.len().checked_sub(1).and_then(|slot| u32::try_from(slot).ok());
+        if let Some(slot) = last {
+            let (address, bytes) = (store.memory(slot).as_ptr().addr(), store.segment_bytes());
+            // With its hands full it leaves all to the first use.
+            let _ = memory.run(Box::new(move || arena::back(address, bytes)));
+        }
         let recovered = Recovered { lsn_next: store.lsn_next(), ..Recovered::default() };
         let slots = (0..files.len()).filter_map(|slot| u32::try_from(slot).ok());
         let views = slots.map(|slot| (store.segment_id(slot), ArenaView::of(store.memory(slot))));
@@ -271,7 +278,7 @@ impl Target<'_> {
         }
         let folder = core_folder(&self.data.path, self.core.0);
         let bytes = self.data.manifest.segment_bytes as usize;
-        let (file, memory) = make_segment(Some(&folder), self.next_id, bytes, false)
+        let (file, memory) = make_unbacked_segment(Some(&folder), self.next_id, bytes, false)
             .map_err(|why| OpenError::Segment(why.advice()))?;
         let slot = self.store.add_ready(self.next_id, memory) as usize;
         self.next_id += 1;

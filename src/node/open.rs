@@ -353,7 +353,13 @@ pub(super) fn load(
     for (id, path) in free {
         let memory =
             arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
-        arena::populate(memory).map_err(failed(&path))?;
+        let (address, bytes) = (memory.as_ptr().addr(), memory.len());
+        let back = Box::new(move || arena::back(address, bytes));
+        // Nobody waits for it: what is written before makes its own pages.
+        let is_taken = how.memory.is_some_and(|keeper| keeper.run(back).is_ok());
+        if !is_taken {
+            arena::populate(memory).map_err(failed(&path))?;
+        }
         views.push((id, ArenaView::of(memory)));
         store.add_ready(id, memory);
         opened.push((id, open_segment(&path)?));

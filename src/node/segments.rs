@@ -1,13 +1,12 @@
 //! Owns the reading of segment files at a start: each whole, with a look at what lies in it, by one thread or several.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::thread;
 
-use hyperion_runtime::arena;
+use hyperion_runtime::{arena, files};
 use hyperion_store::{Digest, Digester, SegmentHeader, Store};
 
 use super::open::{OpenError, failed, open_segment};
@@ -63,7 +62,7 @@ fn read_one(
     // What a killed process left in the page cache must be on the disk before anything builds on it.
     file.sync_data().map_err(failed(&path))?;
     let memory = arena::allocate(segment_bytes).map_err(failed(&path))?;
-    file.read_exact_at(memory, 0).map_err(failed(&path))?;
+    files::read_data(&file, memory).map_err(failed(&path))?;
     let header = SegmentHeader { id, ..header };
     let digest = digester.digest(&header, memory);
     Ok(Read { header, file, memory, digest })
