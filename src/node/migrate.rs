@@ -92,6 +92,11 @@ pub(super) fn migrate(
     let generation = data.manifest.generation + 1;
     let read_ms = since.elapsed().as_millis();
     let written = rewrite(data, sources, cores, generation, entropy)?;
+    // No core reads its folder now, so what does not count any more goes here.
+    for (core, written) in (0..).zip(&written) {
+        remove_segments(&core_folder(&data.path, core), |id| written.store.slot_of(id).is_none())?;
+    }
+    files_are_there(data, cores)?;
     let keys: u64 = written.iter().map(|core| core.store.figures().keys).sum();
     tracing::info!(
         "{keys} keys of {old_cores} cores written anew for {cores} in {} ms, {read_ms} of them to read",
@@ -166,16 +171,12 @@ pub(super) fn rewrite(
     data.manifest.cores = cores;
     data.manifest.generation = generation;
     data.write_manifest()?;
-    for (core, written) in (0..).zip(&written) {
-        remove_segments(&core_folder(&data.path, core), |id| written.store.slot_of(id).is_none())?;
-    }
     for core in cores..old_cores {
         let folder = core_folder(&data.path, core);
         remove_segments(&folder, |_| true)?;
         // Somebody else's file may be in it; an empty folder costs nothing.
         let _ = fs::remove_dir(&folder);
     }
-    files_are_there(data, cores)?;
     Ok(written)
 }
 
