@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::thread;
 
 use hyperion_runtime::{arena, files};
-use hyperion_store::{Digest, Digester, SegmentHeader, Store};
+use hyperion_store::{Digest, Digester, SegmentHeader, StepRoom, Store};
 
 use super::open::{OpenError, failed, open_segment};
 
@@ -64,6 +64,12 @@ fn read_one(
     let memory = arena::allocate(segment_bytes).map_err(failed(&path))?;
     files::read_data(&file, memory).map_err(failed(&path))?;
     let header = SegmentHeader { id, ..header };
-    let digest = digester.digest(&header, memory);
+    let room = StepRoom::new(segment_bytes);
+    let (address, bytes) = room.span();
+    let start = address.next_multiple_of(arena::ALIGNMENT_BYTES);
+    let end = (address + bytes) / arena::ALIGNMENT_BYTES * arena::ALIGNMENT_BYTES;
+    // Thousands of small pages cost more than what is written there.
+    arena::ask_huge(start, end.saturating_sub(start));
+    let digest = digester.digest(&header, memory, room);
     Ok(Read { header, file, memory, digest })
 }

@@ -36,7 +36,7 @@ pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{Edit, Insert, StagedAt, StagedText, ValueHandle, ValueType};
 pub use record::Attributes;
-pub use recovery::{Adopted, Digest, Digester, Recovered, Unresolved};
+pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};
 pub use replicated::{
     Change, ChangeKind, GroupState, PartitionCursor, RecoveredEntry, RecoveredGroup,
     decode_changes, encode_changes,

@@ -16,8 +16,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Bits of the hash that choose the sample: those that choose neither bucket, tag nor directory entry.
 const SAMPLE_SHIFT: u32 = 6;
 const _: () = assert!(PRESIZE_SAMPLE.is_power_of_two() && PRESIZE_SAMPLE <= 1 << 10);
-/// Bytes after which the number of records of a segment can be told.
-const TELLING_BYTES: usize = 256 << 10;
+/// Bytes of a segment for which room for one step is made ahead.
+const BYTES_A_STEP: usize = 32;
 
 /// What one record does.
 ///
@@ -98,6 +98,24 @@ pub struct Digest {
     pub(crate) has_groups: bool,
 }
 
+/// Room for the steps of one segment, empty.
+#[derive(Debug, Default)]
+pub struct StepRoom(Vec<Step>);
+
+impl StepRoom {
+    /// For a segment of `bytes`: as much as small records want. Nothing of it is touched.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes / BYTES_A_STEP))
+    }
+
+    /// Address and bytes of its memory, for the caller to ask for larger pages.
+    #[must_use]
+    pub fn span(&self) -> (usize, usize) {
+        (self.0.as_ptr().addr(), self.0.capacity() * size_of::<Step>())
+    }
+}
+
 /// How far a digest was followed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Followed {
@@ -133,11 +151,10 @@ impl Digest {
 impl Digester {
     /// Looks at one segment, as it was read from its file.
     #[must_use]
-    pub fn digest(&mut self, header: &Header, memory: &[u8]) -> Digest {
-        let mut digest = Digest { end: HEADER_BYTES, ..Digest::default() };
+    pub fn digest(&mut self, header: &Header, memory: &[u8], room: StepRoom) -> Digest {
+        let mut digest = Digest { steps: room.0, end: HEADER_BYTES, ..Digest::default() };
         let keeps = self.left > 0;
         let mut at = HEADER_BYTES;
-        let mut is_reserved = false;
         while let Some(head) = memory.get(at..).and_then(|rest| BatchHead::read(rest, header.salt))
         {
             let first = digest.steps.len();
@@ -150,10 +167,6 @@ impl Digester {
             at += BATCH_HEAD_BYTES + head.body_bytes as usize;
             if !keeps {
                 digest.steps.clear();
-            } else if at > TELLING_BYTES && !is_reserved {
-                is_reserved = true;
-                let more = digest.steps.len() * (memory.len() - at) / at;
-                digest.steps.reserve(more.min(self.left));
             }
             if head.kind == BatchKind::Seal {
                 break;

@@ -21,7 +21,7 @@ use crate::salvage::{Hole, Salvage};
 use crate::segment::{HEADER_BYTES, Header, Segment, State};
 use crate::store::Store;
 pub(crate) use batches::is_whole;
-pub use digest::{Digest, Digester};
+pub use digest::{Digest, Digester, StepRoom};
 pub(crate) use digest::{Followed, Step};
 use hyperion_model::TransactionId;
 use queue::Queue;
@@ -188,7 +188,7 @@ impl Store {
     pub fn adopt(&mut self, segments: Vec<(Header, &'static mut [u8])>) -> Adopted {
         let mut digester = self.digester(1);
         let digested = segments.into_iter().map(|(header, memory)| {
-            let digest = digester.digest(&header, memory);
+            let digest = digester.digest(&header, memory, StepRoom::default());
             (header, memory, digest)
         });
         self.adopt_digested(digested.collect())
