@@ -1,6 +1,7 @@
 """Starts the servers that the scripts beside this file test, and ends them by their own pid."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -121,10 +122,16 @@ def find_binary(kind, binary=None):
 
 
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Ports below those that the system gives to clients: a client's port would be in the way of a server that starts again."""
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
     return ports

@@ -9,13 +9,16 @@ checksum of it, must be found serving wrong bytes.
 """
 
 import glob
+import multiprocessing
 import os
 import random
 import re
 import shutil
 import subprocess
+import tempfile
 import time
-from contextlib import ExitStack
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 
 from servers import Server
 from faults.book import Book
@@ -23,6 +26,11 @@ from faults.node import Node
 from faults.table import Row
 
 LOAD_SECONDS = 0.8
+FLIPS_LOAD_SECONDS = 0.4
+CHECKED_EVERY = 10  # of so many flips one is shown to check-data too
+REPAIRED_EVERY = 5  # and of so many that are refused one is repaired, once there are many
+REPAIRED_ALL_BELOW = 100
+MEMORY_FOLDER, MEMORY_BYTES_MIN = "/dev/shm", 2 << 30
 TAIL_SECONDS = 0.25
 HEADER_BYTES = 4096
 STATE_OFFSET = 10  # in the header of a segment: 0 in use, 1 free
@@ -37,12 +45,12 @@ def bit_flips(options, folder, rows):
     redis_flips(options, os.path.join(folder, "redis-flips"), rows[-1])
 
 
-def fill(options, stack, node, seed, clean=True):
+def fill(options, stack, node, seed, clean=True, seconds=LOAD_SECONDS):
     stack.callback(node.kill)
     node.start()
     book = Book(f"{options.seed}/{seed}", keys=150)
     book.start(node.port)
-    time.sleep(LOAD_SECONDS)
+    time.sleep(seconds)
     book.join()
     if not clean:
         node.kill()
@@ -51,38 +59,79 @@ def fill(options, stack, node, seed, clean=True):
     return book
 
 
+@contextmanager
+def working_folder(folder):
+    """In memory where there is room: a bit is turned over after the stop, so nothing depends on the disk."""
+    if os.path.isdir(MEMORY_FOLDER) and shutil.disk_usage(MEMORY_FOLDER).free >= MEMORY_BYTES_MIN:
+        with tempfile.TemporaryDirectory(prefix=f"fault-test-{os.getpid()}-", dir=MEMORY_FOLDER, ignore_cleanup_errors=True) as made:
+            yield made
+    else:
+        os.makedirs(folder, exist_ok=True)
+        yield folder
+
+
 def flips(options, folder, row):
-    outcomes = {}
-    dice = random.Random(f"{options.seed}/bit-flips")
+    """The flips are dealt to `--jobs` processes, each with a server of its own; all begin with the same files."""
     with ExitStack() as stack:
-        node = Node(options, folder, mode="interval")
-        book = fill(options, stack, node, "bit-flips")
+        folder = stack.enter_context(working_folder(folder))
+        node = Node(options, os.path.join(folder, "filled"), mode="interval")
+        book = fill(options, stack, node, "bit-flips", seconds=FLIPS_LOAD_SECONDS)
         stopped = time.monotonic()
         pristine = os.path.join(folder, "pristine")
         os.rename(node.data, pristine)
         checks = subprocess.run([node.binary, "check-data", "--help"], capture_output=True).returncode == 0
         repairs = b"--repair" in subprocess.run([node.binary, "--help"], capture_output=True).stdout
-        for _ in range(options.flips):
+        context = multiprocessing.get_context("fork")
+        results, outcomes = context.Queue(), Counter()
+        jobs = min(options.jobs, options.flips)
+        begun = [context.Process(target=some_flips, daemon=True,
+                                 args=(options, folder, pristine, book, stopped, checks, repairs, results, number, jobs))
+                 for number in range(jobs)]
+        for process in begun:
+            process.start()
+            stack.callback(process.kill)
+        for _ in begun:
+            part, found, error = results.get()
+            if error:
+                raise RuntimeError(error)
+            outcomes += found
+            row.add(part)
+        for process in begun:
+            process.join()
+    row.note(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
+    if not checks:
+        row.note("check-data is not in this binary")
+
+
+def some_flips(options, folder, pristine, book, stopped, checks, repairs, results, first, step):
+    """Every `step`th flip from `first` on; what they came to goes to `results`."""
+    row, outcomes, error = Row("bit-flips"), Counter(), None
+    here = os.path.join(folder, f"job-{first}")
+    node = Node(options, here, mode="interval", cores=options.cpus[first % len(options.cpus)])
+    try:
+        for number in range(first, options.flips, step):
+            dice = random.Random(f"{options.seed}/bit-flips/{number}")
+            shutil.rmtree(node.data, ignore_errors=True)
             shutil.copytree(pristine, node.data)
             path, offset, bit = choose(dice, node.data)
             flip(path, offset, bit)
             where = f"{os.path.relpath(path, node.data)} offset {offset} bit {bit}"
-            checked = check_data(node) if checks else None
+            checked = check_data(node) if checks and number % CHECKED_EVERY == 0 else None
             outcome = start(row, node, book, stopped, where, path)
             if checked is not None and outcome == "refused" and checked == 0:
                 row.short(f"{where}: the start refuses, check-data finds nothing")
-            outcomes[outcome] = outcomes.get(outcome, 0) + 1
-            if repairs and outcome == "refused":
-                outcome = repair(row, node, book, where)
-                outcomes[outcome] = outcomes.get(outcome, 0) + 1
+            outcomes[outcome] += 1
+            if repairs and outcome == "refused" and (number < REPAIRED_ALL_BELOW or number % REPAIRED_EVERY == 0):
+                outcomes[repair(row, node, book, where)] += 1
             row.rounds += 1
             if row.rounds % 50 == 0:
-                options.say(f"bit-flips: {row.rounds}, {outcomes}")
+                options.say(f"bit-flips, job {first}: {row.rounds}, {dict(outcomes)}")
             node.kill()
-            shutil.rmtree(node.data)
-    row.note(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
-    if not checks:
-        row.note("check-data is not in this binary")
+    except (RuntimeError, OSError, ValueError, subprocess.SubprocessError) as failed:
+        error = f"flip {number}: {failed}"
+    finally:
+        node.kill()
+        results.put((row, outcomes, error))
 
 
 def choose(dice, data):

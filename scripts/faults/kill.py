@@ -4,27 +4,40 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from faults.table import Row
 
 SCRIPT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "kill-test")
+MODES = ("always", "interval", "never")
+LOAD_SECONDS_MAX = 0.3
 ROUND_SECONDS_MAX = 20
 BEGIN_SECONDS_MAX = 120
 BROKEN = 2  # kill-test's exit code when it could not go on
 
 
 def kill(options, folder, rows):
-    rows += run(options, folder, "kill", [])
-    rows += run(options, folder, "kill, many slots", ["--atomicity", *[part for cores in options.core_sets for part in ("--cores", cores)]])
+    """The modes run side by side, as many as there are `--jobs`, each on a server of its own."""
+    runs = []
+    for number, mode in enumerate(MODES):
+        cpu = options.cpus[number % len(options.cpus)]
+        runs.append(("kill", ["--modes", mode, "--cores", cpu]))
+    for mode in MODES:
+        runs.append(("kill, many slots", ["--modes", mode, "--atomicity",
+                                          *[part for cores in options.core_sets for part in ("--cores", cores)]]))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for found in pool.map(lambda one: run(options, folder, *one), runs):
+            rows += found
     if shutil.which("redis-server"):
         rows += run(options, folder, "kill, Redis without files", ["--server", "redis", "--cycles", "2"], control=True)
 
 
 def run(options, folder, name, arguments, control=False):
     """A row for each line of its table."""
-    here = os.path.join(folder, name.replace(" ", "-").replace(",", ""))
+    here = os.path.join(folder, "-".join([name, *arguments[1:2]]).replace(" ", "-").replace(",", ""))
     os.makedirs(here)
-    command = [sys.executable, SCRIPT, "--seed", str(options.seed), "--cycles", str(options.kills), "--data", here]
+    command = [sys.executable, SCRIPT, "--seed", str(options.seed), "--cycles", str(options.kills), "--data", here,
+               "--load-seconds", str(LOAD_SECONDS_MAX)]
     if not control:
         command += ["--binary", options.binary]
     path = here + ".txt"

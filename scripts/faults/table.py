@@ -37,6 +37,17 @@ class Row:
         for text in finding.examples:
             self.example(text)
 
+    def add(self, part):
+        """Adds a part of the same row that ran elsewhere."""
+        self.rounds += part.rounds
+        self.acknowledged = max(self.acknowledged, part.acknowledged)
+        self.lost += part.lost
+        self.wrong += part.wrong
+        for text in part.examples:
+            self.example(text)
+        for text in part.notes:
+            self.note(text)
+
     def holds(self):
         return self.rounds > 0 and (self.lost + self.wrong > 0) == self.control
 

@@ -20,7 +20,8 @@ use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
 use super::members::Members;
-use super::open::{Data, Loaded, load, write_out};
+use super::migrate::Written;
+use super::open::{Data, Loaded, Loading, load, write_out};
 use super::serving::Unformed;
 use super::settling::Settling;
 use super::stall::TurnParts;
@@ -108,6 +109,8 @@ pub(super) struct Maker {
     pub(super) bulk: Option<Arc<Keeper>>,
     pub(super) meeting: Arc<Meeting>,
     pub(super) http: Option<Arc<HttpSide>>,
+    /// By core, where the number of cores has changed: what was written anew.
+    pub(super) migrated: Arc<Mutex<Vec<Option<Written>>>>,
     /// Direct commits pay on this disk.
     pub(super) direct: bool,
     pub(super) random: u64,
@@ -269,9 +272,23 @@ impl Maker {
         Ok(store)
     }
 
+    /// What the core begins with where all was written anew just now.
+    fn take_migrated(&self, core: CoreId) -> Option<Loaded> {
+        let mut migrated = self.migrated.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = migrated.get_mut(usize::from(core.0)).and_then(Option::take);
+        written.map(|written| written.loaded(&self.memory))
+    }
+
     fn make_with_files(&self, data: &Data, core: CoreId, random: u64) -> Result<Loaded, NodeError> {
         let since = std::time::Instant::now();
-        let mut loaded = load(data, core, &self.map, random, Some(&self.memory))?;
+        let mut loaded = match self.take_migrated(core) {
+            Some(loaded) => loaded,
+            None => {
+                let memory = Some(self.memory.as_ref());
+                let how = Loading { memory, threads: 1, keeps_free: true };
+                load(data, core, &self.map, random, how)?
+            }
+        };
         let cores = self.config.cores.len();
         let (lsn_next, decided) = self.meeting.meet(
             |state| {

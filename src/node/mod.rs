@@ -21,6 +21,7 @@ mod proposing;
 mod rates;
 mod repair;
 mod replication;
+mod segments;
 mod serving;
 mod settling;
 mod stall;

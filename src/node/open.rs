@@ -18,6 +18,7 @@ use hyperion_store::{
 use thiserror::Error;
 
 use super::repair;
+use super::segments;
 use super::supply::{core_folder, segment_path};
 use crate::remedy::Remedy;
 
@@ -267,14 +268,26 @@ pub(super) struct Loaded {
     pub(super) next_id: u64,
 }
 
-/// Reads all segments of one core. `memory` is a side thread that has memory backed meanwhile.
+/// How one core's data is brought back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loading<'a> {
+    /// A side thread that has memory backed meanwhile.
+    pub(super) memory: Option<&'a Keeper>,
+    /// Threads that read and look at segments side by side.
+    pub(super) threads: usize,
+    /// Some free segments are taken into memory for what will be written.
+    pub(super) keeps_free: bool,
+}
+
+/// Reads all segments of one core.
 pub(super) fn load(
     data: &Data,
     core: CoreId,
     map: &PartitionMap,
     entropy: u64,
-    memory: Option<&Keeper>,
+    how: Loading<'_>,
 ) -> Result<Loaded, OpenError> {
+    let free_kept = if how.keeps_free { FREE_KEPT } else { 0 };
     let folder = core_folder(&data.path, core.0);
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     files::sync_directory(&data.path).map_err(failed(&data.path))?;
@@ -290,7 +303,7 @@ pub(super) fn load(
             {
                 used.push((id, path, header));
             }
-            Some(header) if header.generation == generation && free.len() < FREE_KEPT => {
+            Some(header) if header.generation == generation && free.len() < free_kept => {
                 free.push((id, path));
             }
             // Left over from a segment that was never finished, from another number of cores, or one too many.
@@ -306,21 +319,17 @@ pub(super) fn load(
     }
     let (mut segments, mut views) = (Vec::new(), Vec::new());
     let mut opened: Vec<(u64, File)> = Vec::new();
-    for (id, path, header) in used {
-        let file = open_segment(&path)?;
-        // What a killed process left in the page cache must be on the disk before anything builds on it.
-        file.sync_data().map_err(failed(&path))?;
-        let bytes = arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
-        file.read_exact_at(bytes, 0).map_err(failed(&path))?;
-        views.push((id, ArenaView::of(bytes)));
-        segments.push((SegmentHeader { id, ..header }, bytes));
-        opened.push((id, file));
+    for read in segments::read(used, &store, data.manifest.segment_bytes as usize, how.threads)? {
+        let segments::Read { header, file, memory, digest } = read;
+        views.push((header.id, ArenaView::of(memory)));
+        opened.push((header.id, file));
+        segments.push((header, memory, digest));
     }
-    let adopted = store.adopt(segments);
+    let adopted = store.adopt_digested(segments);
     // Its pages come while the keys are read; those that a key wants before are made by its first use.
     let blocks: Vec<Unbacked> = std::iter::from_fn(|| store.take_unbacked()).collect();
     blocks.iter().for_each(|block| arena::ask_huge(block.address, block.bytes));
-    if let Some(memory) = memory {
+    if let Some(memory) = how.memory {
         let back = move || blocks.iter().for_each(|block| arena::back(block.address, block.bytes));
         // With its hands full it leaves all to the first use.
         let _ = memory.run(Box::new(back));
@@ -344,7 +353,13 @@ pub(super) fn load(
     for (id, path) in free {
         let memory =
             arena::allocate(data.manifest.segment_bytes as usize).map_err(failed(&path))?;
-        arena::populate(memory).map_err(failed(&path))?;
+        let (address, bytes) = (memory.as_ptr().addr(), memory.len());
+        let back = Box::new(move || arena::back(address, bytes));
+        // Nobody waits for it: what is written before makes its own pages.
+        let is_taken = how.memory.is_some_and(|keeper| keeper.run(back).is_ok());
+        if !is_taken {
+            arena::populate(memory).map_err(failed(&path))?;
+        }
         views.push((id, ArenaView::of(memory)));
         store.add_ready(id, memory);
         opened.push((id, open_segment(&path)?));
@@ -385,7 +400,7 @@ pub(super) fn segments_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenErro
     Ok(found)
 }
 
-fn open_segment(path: &Path) -> Result<File, OpenError> {
+pub(super) fn open_segment(path: &Path) -> Result<File, OpenError> {
     File::options().read(true).write(true).open(path).map_err(failed(path))
 }
 
@@ -440,6 +455,16 @@ pub(super) fn write_out(
     files: &[Option<File>],
     path: &Path,
 ) -> Result<(), OpenError> {
+    write(store, files, path)?;
+    sync(store, files, path)
+}
+
+/// Writes all that a store has for its files.
+pub(super) fn write(
+    store: &mut Store,
+    files: &[Option<File>],
+    path: &Path,
+) -> Result<(), OpenError> {
     let mut appends: Vec<Append> = Vec::new();
     store.take_appends(&mut appends);
     for append in &appends {
@@ -450,6 +475,15 @@ pub(super) fn write_out(
         file.write_all_at(store.append_bytes(append), append.start as u64).map_err(failed(path))?;
         store.mark_written(append);
     }
+    Ok(())
+}
+
+/// Syncs all that is written.
+pub(super) fn sync(
+    store: &mut Store,
+    files: &[Option<File>],
+    path: &Path,
+) -> Result<(), OpenError> {
     if let Some(ticket) = store.begin_sync() {
         for &slot in &ticket.slots {
             if let Some(file) = files.get(slot as usize).and_then(Option::as_ref) {

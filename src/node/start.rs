@@ -16,7 +16,7 @@ use super::core::{Note, Shared};
 use super::error::NodeError;
 use super::joining::{check_cluster, open_member};
 use super::maker::Maker;
-use super::migrate::migrate;
+use super::migrate::{Written, migrate};
 use super::open::{Data, Wanted};
 use super::ticking::GROUP_TICKS;
 use super::{metrics, repair, status};
@@ -50,7 +50,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     let cores = u16::try_from(resolved.cores.len()).expect("cores are counted in 16 bits");
     let partitions = u16::try_from(resolved.config.partitions)
         .expect("a checked config has at most 1024 partitions");
-    let data = open_data(flags, &resolved, cores, partitions, random)?;
+    let (data, migrated) = open_data(flags, &resolved, cores, partitions, random)?.unzip();
     let member = match &data {
         Some(data) if !resolved.is_alone() => Some(open_member(&current, &data.path)?),
         _ => None,
@@ -128,6 +128,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         bulk: if cluster.is_some() { Some(keeper("bulk")?) } else { None },
         memory,
         meeting: Arc::default(),
+        migrated: Arc::new(Mutex::new(migrated.into_iter().flatten().map(Some).collect())),
         http: Some(Arc::new(http)),
         direct,
         random: random[3],
@@ -192,7 +193,7 @@ fn open_data(
     cores: u16,
     partitions: u16,
     random: [u64; 4],
-) -> Result<Option<Data>, NodeError> {
+) -> Result<Option<(Data, Vec<Written>)>, NodeError> {
     if config.settings().storage == Storage::Memory {
         if flags.repair {
             tracing::warn!("--repair does nothing: storage is memory, there are no files");
@@ -205,14 +206,15 @@ fn open_data(
     if flags.repair {
         repair::repair(&mut data, random[3].rotate_left(11))?;
     }
+    let mut migrated = Vec::new();
     if data.manifest.cores != cores {
         tracing::info!(
             "the data was written by {} cores; writing it anew for {cores}",
             data.manifest.cores
         );
-        migrate(&mut data, cores, random[3])?;
+        migrated = migrate(&mut data, cores, random[3])?;
     }
-    Ok(Some(data))
+    Ok(Some((data, migrated)))
 }
 
 /// What a snapshot says of data that is in memory alone.

@@ -90,6 +90,27 @@ pub(super) fn make_segment(
     bytes: usize,
     filled: bool,
 ) -> Result<(Option<File>, &'static mut [u8]), NotMade> {
+    let (file, memory) = make_unbacked_segment(folder, id, bytes, filled)?;
+    match arena::populate(memory) {
+        Ok(()) => Ok((file, memory)),
+        Err(error) => Err(no_memory(bytes, &error)),
+    }
+}
+
+fn no_memory(bytes: usize, error: &std::io::Error) -> NotMade {
+    NotMade {
+        what: format!("no memory for a segment of {bytes} bytes: {error}"),
+        remedy: Remedy::Memory,
+    }
+}
+
+/// As [`make_segment`], and the memory gets its pages when it is written.
+pub(super) fn make_unbacked_segment(
+    folder: Option<&Path>,
+    id: u64,
+    bytes: usize,
+    filled: bool,
+) -> Result<(Option<File>, &'static mut [u8]), NotMade> {
     let file = match folder {
         None => None,
         Some(folder) => {
@@ -107,12 +128,7 @@ pub(super) fn make_segment(
             Some(made)
         }
     };
-    let memory = arena::allocate(bytes)
-        .and_then(|memory| arena::populate(memory).map(|()| memory))
-        .map_err(|error| NotMade {
-            what: format!("no memory for a segment of {bytes} bytes: {error}"),
-            remedy: Remedy::Memory,
-        })?;
+    let memory = arena::allocate(bytes).map_err(|error| no_memory(bytes, &error))?;
     Ok((file, memory))
 }
 

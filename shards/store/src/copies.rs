@@ -5,7 +5,7 @@
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind};
 use crate::error::Damage;
-use crate::recovery::{Reader, is_whole};
+use crate::recovery::{Digest, Followed, Reader, Step, is_whole};
 use crate::salvage::{Hole, next_place};
 use crate::segment::HEADER_BYTES;
 use crate::store::Store;
@@ -21,6 +21,7 @@ struct Cursor {
     previous_crc: u32,
     /// The LSN before which the next batch lies, at least.
     lsn: u64,
+    followed: Followed,
     is_through: bool,
 }
 
@@ -60,7 +61,8 @@ impl Store {
         let cursor = |&slot: &u32| {
             let segment = &self.log.segments[slot as usize];
             let (lsn, previous_crc) = (segment.base_lsn, segment.salt);
-            Cursor { slot, offset: HEADER_BYTES, previous_crc, lsn, is_through: false }
+            let followed = Followed::default();
+            Cursor { slot, offset: HEADER_BYTES, previous_crc, lsn, followed, is_through: false }
         };
         let waiting = slots.iter().rev().map(cursor).collect();
         let mut reader = CopyReader { waiting, salvages, ..CopyReader::default() };
@@ -86,6 +88,23 @@ impl Store {
 
     /// Replays the batches of one segment that lie before this record of the log.
     fn replay_until(&mut self, cursor: &mut Cursor, lsn: u64, reader: &mut Reader) {
+        let digest = reader.take_digest(cursor.slot);
+        let mut steps = std::mem::take(&mut reader.copied_steps);
+        self.replay_batches_until(cursor, lsn, digest.as_deref(), &mut steps, reader);
+        reader.copied_steps = steps;
+        if !cursor.is_through {
+            reader.put_back(cursor.slot, digest);
+        }
+    }
+
+    fn replay_batches_until(
+        &mut self,
+        cursor: &mut Cursor,
+        lsn: u64,
+        digest: Option<&Digest>,
+        own_steps: &mut Vec<Step>,
+        reader: &mut Reader,
+    ) {
         loop {
             let segment = &mut self.log.segments[cursor.slot as usize];
             let head = segment
@@ -98,12 +117,15 @@ impl Store {
                 cursor.lsn = head.base_lsn;
                 return;
             }
-            let (salt, epoch_ms) = (segment.salt, segment.epoch_ms);
-            let whole = head.filter(|head| {
-                let offsets = &mut reader.offsets;
-                is_whole(segment.memory, cursor.offset, head, salt, epoch_ms, offsets)
-            });
-            let Some(head) = whole else {
+            let known = digest.map(|digest| (digest, &mut cursor.followed));
+            let whole = match head {
+                Some(head) => {
+                    let steps = reader.steps_of(segment, cursor.offset, &head, known, own_steps);
+                    steps.map(|steps| (head, steps))
+                }
+                None => None,
+            };
+            let Some((head, steps)) = whole else {
                 if self.step_over_copies(cursor, reader) {
                     continue;
                 }
@@ -123,13 +145,13 @@ impl Store {
                 cursor.is_through = true;
                 return;
             }
-            self.replay_data(cursor.slot, reader);
+            self.replay_data(cursor.slot, steps, reader);
         }
     }
 
     /// Looks at what follows a batch that is not whole. `true`: there was damage, and a salvage goes on behind it.
     fn step_over_copies(&self, cursor: &mut Cursor, reader: &mut Reader) -> bool {
-        let Some((next, head)) = self.durable_behind(cursor, &mut reader.offsets) else {
+        let Some((next, head)) = self.durable_behind(cursor) else {
             return false;
         };
         let id = self.log.segments[cursor.slot as usize].id;
@@ -152,18 +174,14 @@ impl Store {
     }
 
     /// The next whole batch behind the cursor, if it or one behind it tells that what lies at the cursor had been durable.
-    fn durable_behind(
-        &self,
-        cursor: &Cursor,
-        offsets: &mut Vec<u32>,
-    ) -> Option<(usize, BatchHead)> {
+    fn durable_behind(&self, cursor: &Cursor) -> Option<(usize, BatchHead)> {
         let segment = &self.log.segments[cursor.slot as usize];
         let memory = &*segment.memory;
         let (mut first, mut at) = (None, next_place(memory, cursor.offset));
         while at + BATCH_HEAD_BYTES < memory.len() {
             let head = BatchHead::read(&memory[at..], segment.salt).filter(|head| {
                 head.base_lsn >= cursor.lsn
-                    && is_whole(memory, at, head, segment.salt, segment.epoch_ms, offsets)
+                    && is_whole(memory, at, head, segment.salt, segment.epoch_ms)
             });
             let Some(head) = head else {
                 at = next_place(memory, at);

@@ -36,7 +36,7 @@ pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{Edit, Insert, StagedAt, StagedText, ValueHandle, ValueType};
 pub use record::Attributes;
-pub use recovery::{Adopted, Recovered, Unresolved};
+pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};
 pub use replicated::{
     Change, ChangeKind, GroupState, PartitionCursor, RecoveredEntry, RecoveredGroup,
     decode_changes, encode_changes,
@@ -46,5 +46,5 @@ pub use segment::{
     FORMAT_VERSION, HEADER_BYTES, Header as SegmentHeader, HeaderState, OTHER_VERSION, Role,
 };
 pub use snapshot::{BatchCheck, SegmentInUse, Whole};
-pub use store::{Evicted, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept};
+pub use store::{Evicted, Held, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept};
 pub use transaction::Write;

@@ -80,6 +80,8 @@ pub(crate) const RECOVERED_ENTRIES_BYTES_MAX: u64 = 1 << 20;
 pub(crate) const REPLAY_AHEAD: usize = 32;
 /// Keys that recovery holds to bring those together that lie together, of 16 bytes each.
 pub(crate) const REPLAY_QUEUED_MAX: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+/// Records whose steps a start keeps from the first look at them, of 16 bytes each; the others are looked at twice.
+pub(crate) const DIGEST_STEPS_MAX: usize = if cfg!(test) { 1 << 13 } else { 1 << 23 };
 /// Directory bits of a region: 256 segments of an index are one mebibyte.
 pub(crate) const REPLAY_REGION_DEPTH: u32 = if cfg!(test) { 2 } else { 8 };
 /// An index is replayed in two to this many regions at most.

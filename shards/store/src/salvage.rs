@@ -94,7 +94,7 @@ impl Store {
                 continue;
             }
             let lsn_max = slots.get(1).map(|&next| self.log.segments[next as usize].base_lsn);
-            let next = self.whole_behind(current, offset, reader.lsn, lsn_max, &mut reader.offsets);
+            let next = self.whole_behind(current, offset, reader.lsn, lsn_max);
             let hole_end =
                 next.as_ref().map_or(self.log.segments[current as usize].memory.len(), |it| it.0);
             let lsn_there = next.as_ref().map(|(_, head)| head.base_lsn).or(lsn_max);
@@ -124,7 +124,6 @@ impl Store {
         offset: usize,
         lsn: u64,
         lsn_max: Option<u64>,
-        offsets: &mut Vec<u32>,
     ) -> Option<(usize, BatchHead)> {
         let segment = &self.log.segments[slot as usize];
         let memory = &*segment.memory;
@@ -133,7 +132,7 @@ impl Store {
             if let Some(head) = BatchHead::read(&memory[at..], segment.salt)
                 && head.base_lsn >= lsn
                 && lsn_max.is_none_or(|lsn_max| head.lsn_end() <= lsn_max)
-                && is_whole(memory, at, &head, segment.salt, segment.epoch_ms, offsets)
+                && is_whole(memory, at, &head, segment.salt, segment.epoch_ms)
             {
                 return Some((at, head));
             }

@@ -77,7 +77,6 @@ pub struct BatchCheck {
     /// The LSN after the last batch.
     lsn: u64,
     is_copies: bool,
-    offsets: Vec<u32>,
 }
 
 /// What [`BatchCheck::whole`] found at the start of some bytes.
@@ -99,7 +98,6 @@ impl BatchCheck {
             previous_crc: header.salt,
             lsn: header.base_lsn,
             is_copies: header.role.is_copies(),
-            offsets: Vec::new(),
         }
     }
 
@@ -126,7 +124,7 @@ impl BatchCheck {
             };
             let is_intact = follows
                 && head.previous_crc == self.previous_crc
-                && is_whole(rest, 0, &head, self.salt, self.epoch_ms, &mut self.offsets);
+                && is_whole(rest, 0, &head, self.salt, self.epoch_ms);
             if !is_intact {
                 return Err(at);
             }

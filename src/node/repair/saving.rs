@@ -9,7 +9,7 @@ use std::path::Path;
 
 use hyperion_runtime::files;
 
-use super::super::migrate::{Source, rewrite};
+use super::super::migrate::{Source, Written, rewrite};
 use super::super::open::{Data, OpenError, failed};
 use super::super::supply::segment_path;
 use super::offline::{self, Offline};
@@ -55,7 +55,8 @@ pub(in crate::node) fn repair(data: &mut Data, entropy: u64) -> Result<(), OpenE
         .map(|core| Source { store: core.store, recovered: core.recovered, next_id: core.next_id })
         .collect();
     let count = data.manifest.cores;
-    rewrite(data, sources, count, generation, entropy)?;
+    // The start behind a repair reads its files as every start does.
+    rewrite(data, sources, count, generation, entropy)?.into_iter().for_each(Written::release);
     // They are put aside, and what could be saved of them stands in the new segments.
     for file in bad {
         fs::remove_file(&file.path).map_err(failed(&file.path))?;

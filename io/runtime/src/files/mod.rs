@@ -4,6 +4,7 @@
 mod create;
 mod lock;
 mod mapping;
+mod read;
 mod replace;
 mod system;
 #[cfg(test)]
@@ -14,5 +15,6 @@ pub use create::{
 };
 pub use lock::{FileLock, LockError, lock, lock_unwritten};
 pub use mapping::{Mapping, map};
+pub use read::read_data;
 pub use replace::{replace, sync_directory};
 pub use system::file_system;

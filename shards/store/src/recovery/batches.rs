@@ -9,12 +9,13 @@ use crate::segment::HEADER_BYTES;
 use crate::store::Store;
 
 impl Store {
-    /// Checks the batch at `offset` whole; leaves the offsets of its records in the reader.
-    pub(super) fn read_batch(
+    /// The head at `offset`, if its batch would follow on what was read. Whether it is whole is not looked at.
+    #[inline]
+    pub(super) fn head_that_follows(
         &self,
         slot: u32,
         offset: usize,
-        reader: &mut Reader,
+        reader: &Reader,
     ) -> Option<BatchHead> {
         let segment = &self.log.segments[slot as usize];
         let head = BatchHead::read(segment.memory.get(offset..)?, segment.salt)?;
@@ -22,16 +23,11 @@ impl Store {
             BatchKind::Resume => head.base_lsn >= reader.lsn,
             _ => head.base_lsn == reader.lsn,
         };
-        if head.previous_crc != reader.previous_crc || !follows {
-            return None;
-        }
-        is_whole(segment.memory, offset, &head, segment.salt, segment.epoch_ms, &mut reader.offsets)
-            .then_some(head)
+        (head.previous_crc == reader.previous_crc && follows).then_some(head)
     }
 
     /// Whether a whole batch in these segments tells that everything below `lsn` had been durable.
     pub(super) fn had_been_durable(&self, slots: &[u32], lsn: u64) -> bool {
-        let mut offsets = Vec::new();
         slots.iter().any(|&slot| {
             let segment = &self.log.segments[slot as usize];
             let mut offset = HEADER_BYTES;
@@ -40,7 +36,7 @@ impl Store {
                 let at = offset;
                 offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
                 let (salt, epoch_ms) = (segment.salt, segment.epoch_ms);
-                is_whole(segment.memory, at, &head, salt, epoch_ms, &mut offsets).then_some(head)
+                is_whole(segment.memory, at, &head, salt, epoch_ms).then_some(head)
             });
             whole.any(|head| head.durable_lsn() >= lsn)
         })
@@ -54,7 +50,7 @@ impl Store {
         behind: &[u32],
         lsn: u64,
     ) -> Result<Option<u64>, Damage> {
-        let (mut highest, mut offsets) = (None, Vec::new());
+        let mut highest = None;
         let mut proof: Option<u64> = None;
         let places = slot
             .map(|slot| (slot, offset + 4))
@@ -68,14 +64,7 @@ impl Store {
                     .filter(|head| head.base_lsn >= lsn);
                 match head {
                     Some(head)
-                        if is_whole(
-                            segment.memory,
-                            at,
-                            &head,
-                            segment.salt,
-                            segment.epoch_ms,
-                            &mut offsets,
-                        ) =>
+                        if is_whole(segment.memory, at, &head, segment.salt, segment.epoch_ms) =>
                     {
                         highest = highest.max(Some(head.lsn_end()));
                         if head.durable_lsn() > lsn {
@@ -98,28 +87,40 @@ impl Store {
     }
 }
 
-/// Whether the batch at `at` is whole: every record intact, the lengths and counts right. Fills `offsets` with its records' places.
+/// Whether the batch at `at` is whole: every record intact, the lengths and counts right.
 pub(crate) fn is_whole(
     memory: &[u8],
     at: usize,
     head: &BatchHead,
     salt: u32,
     epoch_ms: u64,
-    offsets: &mut Vec<u32>,
 ) -> bool {
-    offsets.clear();
+    walk_whole(memory, at, head, salt, epoch_ms, |_, _| ())
+}
+
+/// As [`is_whole`], and gives each record with its place, as far as they are intact.
+#[inline(always)]
+pub(super) fn walk_whole(
+    memory: &[u8],
+    at: usize,
+    head: &BatchHead,
+    salt: u32,
+    epoch_ms: u64,
+    mut each: impl FnMut(usize, &Record<'_>),
+) -> bool {
     let end = at + BATCH_HEAD_BYTES + head.body_bytes as usize;
     let mut place = at + BATCH_HEAD_BYTES;
-    let mut folded = 0;
+    let (mut folded, mut records) = (0, 0);
     while place < end {
         let bytes = &memory[place..end];
         let Some(record) = Record::read(bytes, epoch_ms) else { return false };
-        if offsets.len() == head.records as usize || !record.is_intact(bytes, salt) {
+        if records == head.records || !record.is_intact(bytes, salt) {
             return false;
         }
         folded = fold(folded, record.crc);
-        offsets.push(u32::try_from(place).expect("segments are below 4 GiB"));
+        records += 1;
+        each(place, &record);
         place += record.size;
     }
-    offsets.len() == head.records as usize && head.is_intact(&memory[at..], folded, salt)
+    records == head.records && head.is_intact(&memory[at..], folded, salt)
 }

@@ -7,19 +7,22 @@
 //! [`Store::salvage`] steps over damage instead of refusing, and names what it left out.
 
 mod batches;
+mod digest;
 mod queue;
 mod records;
 
-use crate::batch::{BATCH_HEAD_BYTES, BatchKind, LSN_MAX};
+use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, LSN_MAX};
 use crate::copies::CopyReader;
 use crate::error::Damage;
 use crate::index::Index;
 use crate::log::{Location, SEAL_BATCH_BYTES};
 use crate::replicated::RecoveredGroup;
 use crate::salvage::{Hole, Salvage};
-use crate::segment::{HEADER_BYTES, Header, State};
+use crate::segment::{HEADER_BYTES, Header, Segment, State};
 use crate::store::Store;
 pub(crate) use batches::is_whole;
+pub use digest::{Digest, Digester, StepRoom};
+pub(crate) use digest::{Followed, Step};
 use hyperion_model::TransactionId;
 use queue::Queue;
 
@@ -63,8 +66,12 @@ pub struct Recovered {
 #[derive(Debug)]
 pub struct Adopted {
     slots: Vec<u32>,
+    /// By slot.
+    digests: Digests,
     has_groups: bool,
 }
+
+type Digests = Vec<Option<Box<Digest>>>;
 
 /// Where reading ended.
 pub(crate) enum End {
@@ -77,7 +84,12 @@ pub(crate) enum End {
 }
 
 pub(crate) struct Reader {
-    pub(crate) offsets: Vec<u32>,
+    /// Looks at batches that no digest has.
+    digester: Digester,
+    digests: Digests,
+    /// Of one batch of the log, and of one of copies.
+    log_steps: Vec<Step>,
+    pub(crate) copied_steps: Vec<Step>,
     /// What lies beside the log.
     pub(crate) copies: CopyReader,
     pub(crate) previous_crc: u32,
@@ -93,9 +105,12 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    fn new(queue: Queue) -> Self {
+    fn new(queue: Queue, digester: Digester, digests: Digests) -> Self {
         Self {
-            offsets: Vec::new(),
+            digester,
+            digests,
+            log_steps: Vec::new(),
+            copied_steps: Vec::new(),
             copies: CopyReader::default(),
             previous_crc: 0,
             lsn: 1,
@@ -104,6 +119,40 @@ impl Reader {
             records: 0,
             foreign: None,
             queue,
+        }
+    }
+
+    pub(crate) fn take_digest(&mut self, slot: u32) -> Option<Box<Digest>> {
+        self.digests.get_mut(slot as usize).and_then(Option::take)
+    }
+
+    pub(crate) fn put_back(&mut self, slot: u32, digest: Option<Box<Digest>>) {
+        if let Some(place) = self.digests.get_mut(slot as usize) {
+            *place = digest;
+        }
+    }
+
+    /// The steps of the batch at `offset`, from the digest or by a look at it into `own_steps`; none: it is not whole.
+    #[inline]
+    pub(crate) fn steps_of<'a>(
+        &self,
+        segment: &Segment,
+        offset: usize,
+        head: &BatchHead,
+        digest: Option<(&'a Digest, &mut Followed)>,
+        own_steps: &'a mut Vec<Step>,
+    ) -> Option<&'a [Step]> {
+        if let Some((digest, followed)) = digest
+            && let Some(steps) = digest.batch(followed, offset, head)
+        {
+            return Some(steps);
+        }
+        own_steps.clear();
+        let seeds = (segment.salt, segment.epoch_ms);
+        if self.digester.steps_of(segment.memory, offset, head, seeds, own_steps) {
+            Some(own_steps)
+        } else {
+            None
         }
     }
 }
@@ -136,12 +185,32 @@ impl Store {
 
     /// The first half of [`Store::recover`]: takes the segments, and makes the indexes as large as their keys will want them. The caller may
     /// have the memory backed that [`Store::take_unbacked`] gives, before the second half touches it.
-    pub fn adopt(&mut self, mut segments: Vec<(Header, &'static mut [u8])>) -> Adopted {
-        segments.sort_by_key(|(header, _)| header.base_lsn);
-        let slots: Vec<u32> =
-            segments.into_iter().map(|(header, memory)| self.log.adopt(&header, memory)).collect();
-        let has_groups = self.make_indexes(&slots);
-        Adopted { slots, has_groups }
+    pub fn adopt(&mut self, segments: Vec<(Header, &'static mut [u8])>) -> Adopted {
+        let mut digester = self.digester(1);
+        let digested = segments.into_iter().map(|(header, memory)| {
+            let digest = digester.digest(&header, memory, StepRoom::default());
+            (header, memory, digest)
+        });
+        self.adopt_digested(digested.collect())
+    }
+
+    /// As [`Store::adopt`], for segments with their digests: of the same bytes, and of a digester of this store's.
+    pub fn adopt_digested(
+        &mut self,
+        mut segments: Vec<(Header, &'static mut [u8], Digest)>,
+    ) -> Adopted {
+        segments.sort_by_key(|(header, ..)| header.base_lsn);
+        let has_groups = segments.iter().any(|(_, _, digest)| digest.has_groups);
+        let (mut slots, mut digests) = (Vec::new(), Digests::new());
+        for (header, memory, digest) in segments {
+            let slot = self.log.adopt(&header, memory);
+            slots.push(slot);
+            digests.resize_with(digests.len().max(slot as usize + 1), || None);
+            digests[slot as usize] = Some(Box::new(digest));
+        }
+        let of = |&slot: &u32| digests[slot as usize].as_deref().map(|digest| (slot, digest));
+        self.make_indexes(slots.iter().filter_map(of));
+        Adopted { slots, digests, has_groups }
     }
 
     /// The second half of [`Store::recover`]: reads what was adopted.
@@ -157,16 +226,17 @@ impl Store {
         adopted: Adopted,
         salvage: Option<Salvage>,
     ) -> Result<Recovered, Damage> {
-        let Adopted { slots, has_groups } = adopted;
+        let Adopted { slots, mut digests, has_groups } = adopted;
         let (copies, slots): (Vec<u32>, Vec<u32>) =
             slots.into_iter().partition(|&slot| self.log.segments[slot as usize].role.is_copies());
         if has_groups || salvage.is_some() {
             // What is applied and what is void is known only at the end: it is looked for ahead, as far as the log goes.
             self.begin_noting();
-            self.read_slots(&slots, &[], salvage.as_ref().map(|_| Salvage::default()))?;
+            let noted = salvage.as_ref().map(|_| Salvage::default());
+            self.read_slots(&slots, &[], noted, &mut digests)?;
             self.end_noting();
         }
-        self.read_slots(&slots, &copies, salvage)
+        self.read_slots(&slots, &copies, salvage, &mut digests)
     }
 
     fn read_slots(
@@ -174,9 +244,11 @@ impl Store {
         slots: &[u32],
         copies: &[u32],
         mut salvage: Option<Salvage>,
+        digests: &mut Digests,
     ) -> Result<Recovered, Damage> {
         let depth = self.databases.iter().flatten().map(Index::depth).max().unwrap_or(0);
-        let mut reader = Reader::new(Queue::new(self.owned_count(), depth));
+        let queue = Queue::new(self.owned_count(), depth);
+        let mut reader = Reader::new(queue, self.digester(1), std::mem::take(digests));
         reader.copies = self.read_copies(copies, salvage.is_some());
         let mut recovered = Recovered::default();
         let mut tail_is_open = false;
@@ -222,6 +294,7 @@ impl Store {
             break;
         }
         if self.is_noting() && reader.foreign.is_none() {
+            *digests = reader.digests;
             return Ok(recovered);
         }
         self.replay_copies(u64::MAX, &mut reader);
@@ -284,15 +357,36 @@ impl Store {
     }
 
     pub(crate) fn replay_segment(&mut self, slot: u32, from: usize, reader: &mut Reader) -> End {
-        let mut offset = from;
+        let digest = reader.take_digest(slot);
+        let mut own_steps = std::mem::take(&mut reader.log_steps);
+        let end = self.replay_batches(slot, from, digest.as_deref(), &mut own_steps, reader);
+        reader.log_steps = own_steps;
+        if self.is_noting() {
+            reader.put_back(slot, digest);
+        }
+        end
+    }
+
+    fn replay_batches(
+        &mut self,
+        slot: u32,
+        from: usize,
+        digest: Option<&Digest>,
+        own_steps: &mut Vec<Step>,
+        reader: &mut Reader,
+    ) -> End {
+        let (mut offset, mut followed) = (from, Followed::default());
         loop {
-            let Some(head) = self.read_batch(slot, offset, reader) else {
+            let Some(head) = self.head_that_follows(slot, offset, reader) else {
+                return End::Open(slot, offset);
+            };
+            let known = digest.map(|digest| (digest, &mut followed));
+            let segment = &self.log.segments[slot as usize];
+            let Some(steps) = reader.steps_of(segment, offset, &head, known, own_steps) else {
                 return End::Open(slot, offset);
             };
             if reader.copies.is_due(head.base_lsn) {
-                let offsets = std::mem::take(&mut reader.offsets);
                 self.replay_copies(head.base_lsn, reader);
-                reader.offsets = offsets;
             }
             reader.previous_crc = head.crc;
             reader.lsn = head.lsn_end();
@@ -307,12 +401,12 @@ impl Store {
             self.log.segments[slot as usize].filled = offset;
             match head.kind {
                 BatchKind::Data if is_noting => {
-                    let foreign = self.note_batch(slot, &reader.offsets);
+                    let foreign = self.note_batch(slot, steps);
                     reader.foreign = reader.foreign.or(foreign);
                 }
                 BatchKind::Prepare if is_noting => {}
-                BatchKind::Data => self.replay_data(slot, reader),
-                BatchKind::Prepare => self.replay_prepare(slot, reader),
+                BatchKind::Data => self.replay_data(slot, steps, reader),
+                BatchKind::Prepare => self.replay_prepare(slot, steps, reader),
                 // Copies lie beside the log, and are replayed from there.
                 BatchKind::Resume | BatchKind::Copies => {}
                 BatchKind::Seal => return End::Sealed(offset),

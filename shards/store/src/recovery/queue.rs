@@ -4,43 +4,28 @@
 //! other lies side by side. What stands between the keys of the log, and is not about one key, is replayed when all before it are in.
 
 use super::Reader;
+use super::digest::{DATABASE_SHIFT, EXPIRES, OBJECT, SIZE_SHIFT, Step, TOMBSTONE};
 use crate::database::Place;
 use crate::limits::{REPLAY_AHEAD, REPLAY_QUEUED_MAX, REPLAY_REGION_BITS_MAX, REPLAY_REGION_DEPTH};
 use crate::log::Location;
-use crate::record::{Kind, Record};
 use crate::store::Store;
 use hyperion_model::DatabaseId;
 
 /// A record that sets or removes a key.
 ///
-/// Shape of `what`: 40 bits location, 4 bits database, 1 bit whether it expires, 2 bits what it does, 17 bits its size in words of 4 bytes;
-/// 0 when that is more.
+/// Shape of `what`: 40 bits location; the rest as in [`Step`].
 #[derive(Clone, Copy, Debug)]
 struct Due {
     hash: u64,
     what: u64,
 }
 
-const DATABASE_SHIFT: u32 = 40;
-const EXPIRES: u64 = 1 << 44;
-const OBJECT: u64 = 1 << 45;
-const TOMBSTONE: u64 = 1 << 46;
-const SIZE_SHIFT: u32 = 47;
 const LOCATION_MASK: u64 = (1 << DATABASE_SHIFT) - 1;
 
 impl Due {
     #[inline(always)]
-    fn new(location: Location, place: Place, record: &Record<'_>) -> Self {
-        let words = record.size as u64 / 4;
-        let size = if words < 1 << (64 - SIZE_SHIFT) { words << SIZE_SHIFT } else { 0 };
-        let expires = if record.expiry_ms.is_some() { EXPIRES } else { 0 };
-        let kind = match record.kind {
-            Kind::Tombstone => TOMBSTONE,
-            Kind::Object => OBJECT,
-            _ => 0,
-        };
-        let database = u64::from(place.database.0) << DATABASE_SHIFT;
-        Self { hash: place.hash, what: location | database | expires | kind | size }
+    fn new(location: Location, step: Step) -> Self {
+        Self { hash: step.hash, what: location | step.what & !LOCATION_MASK }
     }
 
     #[inline(always)]
@@ -77,10 +62,10 @@ impl Queue {
         Self { regions: vec![Vec::new(); partitions << bits], bits, ..Self::default() }
     }
 
-    /// Takes a record that sets or removes the key at `place`.
+    /// Takes a record that sets or removes a key.
     #[inline(always)]
-    pub(super) fn push(&mut self, location: Location, place: Place, record: &Record<'_>) {
-        let (local, due) = (place.local, Due::new(location, place, record));
+    pub(super) fn push(&mut self, location: Location, step: Step) {
+        let (local, due) = (step.local(), Due::new(location, step));
         // Two shifts, because a shift by 64 is none.
         let region = usize::from(local) << self.bits | (due.hash >> 1 >> (63 - self.bits)) as usize;
         if self.regions[region].is_empty() {

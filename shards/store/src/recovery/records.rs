@@ -1,6 +1,6 @@
 //! Owns what the records of whole batches do to the store, in their order.
 
-use super::Reader;
+use super::{Reader, Step};
 use crate::log::Location;
 use crate::object::read_chunk_key;
 use crate::record::{Kind, Record};
@@ -11,30 +11,30 @@ use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, slot_of};
 
 impl Store {
-    pub(crate) fn replay_data(&mut self, slot: u32, reader: &mut Reader) {
-        let offsets = std::mem::take(&mut reader.offsets);
+    pub(crate) fn replay_data(&mut self, slot: u32, steps: &[Step], reader: &mut Reader) {
         let mut void = 0;
-        for &offset in &offsets {
+        for &step in steps {
             if void > 0 {
                 void -= 1;
                 continue;
             }
-            let location = self.log.location(slot, offset as usize);
+            let location = self.log.location(slot, step.offset());
+            if !step.is_word() {
+                reader.queue.push(location, step);
+                continue;
+            }
             let record = self.log.record(location);
             if record.kind == Kind::Run {
                 void = self.void_records(location, &record);
                 continue;
             }
-            if !record.kind.sets_key() && record.kind != Kind::Tombstone {
-                self.replay_word(location, reader);
-            } else if let Some(key) = self.replayed_key(&record) {
-                let place = key.place();
-                reader.queue.push(location, place, &record);
-            } else {
+            if record.kind.sets_key() || record.kind == Kind::Tombstone {
+                // It would be no word if this core owned its key.
                 reader.foreign.get_or_insert(location);
+            } else {
+                self.replay_word(location, reader);
             }
         }
-        reader.offsets = offsets;
         self.drain_full(reader);
     }
 
@@ -96,10 +96,9 @@ impl Store {
         }
     }
 
-    pub(super) fn replay_prepare(&mut self, slot: u32, reader: &mut Reader) {
+    pub(super) fn replay_prepare(&mut self, slot: u32, steps: &[Step], reader: &mut Reader) {
         self.drain(&mut reader.queue);
-        let mut locations =
-            reader.offsets.iter().map(|&offset| self.log.location(slot, offset as usize));
+        let mut locations = steps.iter().map(|step| self.log.location(slot, step.offset()));
         let Some(opening) = locations.next() else { return };
         let head = self.log.record(opening);
         let Some(id) = read_id(head.key).filter(|_| head.kind == Kind::Prepare) else { return };

@@ -7,6 +7,7 @@ use super::partition_of;
 use crate::limits::RECOVERED_ENTRIES_BYTES_MAX;
 use crate::log::Location;
 use crate::record::{Kind, Record};
+use crate::recovery::Step;
 use crate::store::Store;
 use hyperion_model::{GroupId, PartitionId};
 use std::collections::{BTreeMap, VecDeque};
@@ -100,16 +101,19 @@ impl Store {
     }
 
     /// Looks at the records of a whole batch. Gives one that belongs to another core, if there is one.
-    pub(crate) fn note_batch(&mut self, slot: u32, offsets: &[u32]) -> Option<Location> {
+    pub(crate) fn note_batch(&mut self, slot: u32, steps: &[Step]) -> Option<Location> {
         let mut replay = self.replicated.replay.take().expect("the first walk was begun");
         let (mut foreign, mut skipped) = (None, 0);
-        for (at, &offset) in offsets.iter().enumerate() {
-            let location = self.log.location(slot, offset as usize);
-            let record = self.log.record(location);
+        for (at, step) in steps.iter().enumerate() {
             if skipped > 0 {
                 skipped -= 1;
                 continue;
             }
+            if !step.is_word() {
+                continue;
+            }
+            let location = self.log.location(slot, step.offset());
+            let record = self.log.record(location);
             let group = match record.kind {
                 Kind::Run => Run::read(&record).map(|(run, _)| run.group),
                 Kind::Group => read_told(&record).map(|(group, _)| group),
@@ -124,7 +128,7 @@ impl Store {
             let noted = replay.groups.entry(group).or_default();
             match record.kind {
                 Kind::Run => {
-                    skipped = self.note_run(noted, location, &record, offsets.len() - at - 1);
+                    skipped = self.note_run(noted, location, &record, steps.len() - at - 1);
                 }
                 Kind::Group => note_told(noted, location, read_told(&record)),
                 _ => self.note_cut(noted, location, record.key),

@@ -68,6 +68,12 @@ impl Store {
         self.log.segments[slot as usize].id
     }
 
+    /// The memory of a segment, `[segment_bytes]`.
+    #[must_use]
+    pub fn memory(&self, slot: u32) -> &[u8] {
+        self.log.segments[slot as usize].memory
+    }
+
     /// The bytes of `append` are in the file (in the system's memory, not on the disk).
     pub fn mark_written(&mut self, append: &Append) {
         self.log.mark_written(append);

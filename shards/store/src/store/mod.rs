@@ -7,6 +7,7 @@ mod files;
 mod keyspace;
 mod lookups;
 mod memory;
+mod moving;
 mod policy;
 mod prefetching;
 mod read;
@@ -32,6 +33,7 @@ use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
 pub use keyspace::ScanCursor;
 pub use lookups::Lookups;
+pub use moving::Held;
 pub use policy::Policy;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -239,6 +241,10 @@ impl Store {
     pub(crate) fn local_of_partition(&self, partition: PartitionId) -> Option<u16> {
         let local = self.locals.get(usize::from(partition.0)).copied();
         local.filter(|&local| local != NOT_OWNED)
+    }
+
+    pub(crate) fn map(&self) -> &PartitionMap {
+        &self.map
     }
 
     pub(crate) fn owned_count(&self) -> usize {

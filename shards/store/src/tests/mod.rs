@@ -12,6 +12,7 @@ mod format;
 mod golden;
 mod keyspace;
 mod long_values;
+mod moving;
 mod objects;
 mod regions;
 mod replicated;
