@@ -4,6 +4,7 @@
 mod error;
 mod file;
 mod first;
+mod growth;
 mod keeper;
 mod limits;
 mod load;
@@ -18,6 +19,7 @@ pub(crate) mod tests;
 mod uuid;
 
 pub(crate) use error::ConfigError;
+pub(crate) use growth::Growth;
 pub(crate) use keeper::{Accepted, Checked, Keeper, Refused};
 pub(crate) use load::{Opened, http_address, open};
 pub(crate) use machine::probe;
@@ -25,8 +27,6 @@ pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
 
-#[cfg(test)]
-pub(crate) use hyperion_cluster::config::Config;
 pub(crate) use hyperion_cluster::config::{
-    CoreChoice, Durability, LogLevel, PasswordHash, Problem, Settings, Size, Storage,
+    Config, CoreChoice, Durability, LogLevel, PasswordHash, Problem, Settings, Size, Storage,
 };

@@ -22,6 +22,7 @@ use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
+use super::growing::{self, Growing};
 use super::links::Link;
 use super::members::Members;
 use super::rates::Rates;
@@ -29,7 +30,7 @@ use super::serving::Unformed;
 use super::settling::Settling;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
-use crate::cluster::{ClusterBoard, ClusterView, Member};
+use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
@@ -98,6 +99,8 @@ pub(crate) enum Note {
     Dialed(Dialed),
     /// A config for the cluster to agree on, and its number for the answer.
     Propose(u64, Vec<u8>),
+    /// A step of the way from a node that is alone to a cluster; say when it is done.
+    Grow(growing::Step, growing::Done),
     /// Finish what was begun and leave.
     Stop,
 }
@@ -119,12 +122,19 @@ pub(crate) struct Shared {
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
     /// The cluster that the node belongs to, where there are several.
-    pub(crate) member: Option<Arc<Member>>,
+    pub(crate) member: MemberPlace,
     /// The way to ask for a snapshot.
     pub(crate) snapshots: Arc<Snapshots>,
     /// Random, new at every start: INFO's run_id.
     pub(crate) run_id: String,
     pub(crate) started_ms: u64,
+}
+
+impl Shared {
+    /// The cluster that the node belongs to, unless it is alone.
+    pub(crate) fn member(&self) -> Option<&Arc<Member>> {
+        self.member.get()
+    }
 }
 
 /// What a listener's clients want.
@@ -157,6 +167,8 @@ pub(crate) struct NodeCore {
     pub(super) unformed: Option<Unformed>,
     /// The start is not settled: clients may not have data.
     pub(crate) is_unsettled: bool,
+    /// The node becomes a cluster: clients' commands wait.
+    pub(crate) growing: Option<Box<Growing>>,
     /// The newest term of each partition without a copy here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
     /// What this core does about the cluster's members.
@@ -372,6 +384,7 @@ impl Core for NodeCore {
             Note::Snapshot(note) => self.snapshot_note(note),
             Note::Dialed(dialed) => self.peer_dialed(io, dialed),
             Note::Propose(number, config) => self.propose(None, number, &config),
+            Note::Grow(step, done) => self.grow(io, step, done),
             Note::Stop => self.stopping = true,
         }
     }

@@ -6,6 +6,7 @@ mod commit;
 mod core;
 mod error;
 mod figures;
+mod growing;
 mod joining;
 mod links;
 mod maker;

@@ -27,6 +27,7 @@ const HOPS_MAX: u32 = 8;
 pub(crate) struct Cluster {
     folder: Folder,
     config: Value,
+    environment: Vec<(&'static str, String)>,
     nodes: Vec<Member>,
 }
 
@@ -68,7 +69,8 @@ impl Cluster {
             },
         });
         let nodes = (0..count).map(|_| Member { ports: [0; 3], child: None, starts: 0 }).collect();
-        let mut cluster = Self { folder: Folder::new(), config, nodes };
+        let environment = Vec::new();
+        let mut cluster = Self { folder: Folder::new(), config, environment, nodes };
         cluster.draw_ports();
         cluster
     }
@@ -77,6 +79,12 @@ impl Cluster {
     pub(crate) fn at(mut self, pointer: &str, value: Value) -> Self {
         put(&mut self.config, pointer, value);
         self
+    }
+
+    /// What the processes that start from now on find in their environment.
+    pub(crate) fn set_environment(&mut self, environment: &[(&'static str, &str)]) {
+        self.environment =
+            environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     }
 
     fn draw_ports(&mut self) {
@@ -135,7 +143,7 @@ impl Cluster {
     }
 
     /// Starts all nodes, on other ports when these are taken.
-    fn start_unserved(&mut self) {
+    pub(crate) fn start_unserved(&mut self) {
         for _ in 0..START_TRIES {
             self.numbers().for_each(|node| self.launch(node));
             if self.numbers().all(|node| self.listens(node)) {
@@ -182,6 +190,7 @@ impl Cluster {
             .args(["--config".as_ref(), self.config_path(node).as_os_str()])
             .args(["--data".as_ref(), self.data(node).as_os_str()])
             .args(flags)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -237,6 +246,12 @@ impl Cluster {
         self.member(node).child = None;
         let code = status.and_then(|status| status.code()).expect("it ends by itself");
         (code, self.log(node))
+    }
+
+    /// Waits until a node's process has ended, be it by a signal.
+    pub(crate) fn wait_gone(&mut self, node: u32) {
+        wait_for("the node's end", || !self.is_alive(node));
+        self.member(node).child = None;
     }
 
     /// Whether a node's process is there.

@@ -7,6 +7,7 @@ mod client;
 mod cluster;
 mod cluster_config;
 mod cluster_faults;
+mod cluster_growth;
 mod cluster_harness;
 mod cluster_join;
 mod cluster_members;

@@ -160,7 +160,9 @@ impl Engine {
     ) -> Result<(), ReplicateError> {
         let mut groups = Groups::new(u64::from(node), seed, bounds);
         groups.begin(now_ns);
-        self.await_groups();
+        if self.serving.is_none() {
+            self.await_groups();
+        }
         self.replication = Some(Box::new(Replication {
             node,
             groups,
@@ -205,8 +207,27 @@ impl Engine {
         Ok(())
     }
 
-    /// The partitions will be groups, and until then nobody serves them.
+    /// Whether nothing of what was begun waits: for locks, for other cores, for the log.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.is_settled() && self.locks.is_empty() && self.own_mail.is_empty()
+    }
+
+    /// Whether this node leads all partitions: those of this core, or of all.
+    #[must_use]
+    pub fn leads(&self, of_all_cores: bool) -> bool {
+        let Some(serving) = &self.serving else { return false };
+        let mut partitions = (0..self.map.partitions()).map(PartitionId);
+        partitions.all(|partition| {
+            let is_asked = of_all_cores || self.map.owner(partition) == self.core;
+            !is_asked || serving.leader(partition) == Leader::Own
+        })
+    }
+
+    /// The partitions will be groups, and until then nobody serves them. Where they were served before, nothing that was begun may wait
+    /// ([`Engine::is_quiet`]).
     pub fn await_groups(&mut self) {
+        self.end_staging();
         self.serving = Some(Serving::new(self.map.partitions()));
         self.elsewhere = (0..self.map.partitions()).map(PartitionId).collect();
         let own: Vec<PartitionId> = self.map.owned_by(self.core).collect();
