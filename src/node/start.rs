@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hyperion_cluster::config::Role;
 use hyperion_model::PartitionMap;
 use hyperion_runtime::{CoreError, Keeper, Postboxes, RuntimeOptions, files, process};
 use hyperion_store::manifest::Manifest;
@@ -206,6 +207,7 @@ fn open_data(
     let segment_bytes = u32::try_from(config.segment_bytes).expect("segments are at most 64 MiB");
     let wanted = Wanted { cores, partitions, segment_bytes, repairs: flags.repair };
     let mut data = Data::open(&flags.data, wanted, [random[0], random[1], random[2]])?;
+    data.is_log_only = config.node().role == Role::Voter;
     if flags.repair {
         repair::repair(&mut data, random[3].rotate_left(11))?;
     }

@@ -302,7 +302,7 @@ impl Cluster {
     /// A client of all nodes.
     pub(crate) fn routed(&self) -> Routed {
         let addresses = self.numbers().map(|node| self.resp(node)).collect();
-        Routed { addresses, at: 0, links: BTreeMap::new(), known: BTreeMap::new() }
+        Routed::of(addresses)
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -460,6 +460,11 @@ pub(crate) struct Routed {
 }
 
 impl Routed {
+    /// A client that begins with these addresses.
+    pub(crate) fn of(addresses: Vec<SocketAddr>) -> Self {
+        Self { addresses, at: 0, links: BTreeMap::new(), known: BTreeMap::new() }
+    }
+
     /// Sends a command and follows MOVED; the second word is its key.
     pub(crate) fn try_call(&mut self, words: &[&[u8]]) -> io::Result<Reply> {
         let slot = slot_of(words[1]);

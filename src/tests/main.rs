@@ -14,6 +14,7 @@ mod cluster_members;
 mod cluster_peers;
 mod cluster_plain;
 mod cluster_start;
+mod cluster_voter;
 mod crowd;
 mod damage;
 mod disk;

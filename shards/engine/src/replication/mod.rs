@@ -9,6 +9,7 @@ mod convert;
 mod copies;
 mod handover;
 mod hosting;
+mod log_only;
 mod meta;
 mod reconcile;
 mod report;
@@ -158,8 +159,11 @@ impl Engine {
         now_ns: u64,
         bounds: Bounds,
     ) -> Result<(), ReplicateError> {
-        let mut groups = Groups::new(u64::from(node), seed, bounds);
+        let mut groups = Groups::new(u64::from(node), seed, self.log_only_bounds(bounds));
         groups.begin(now_ns);
+        if self.store.is_log_only() {
+            groups.be_last();
+        }
         if self.serving.is_none() {
             self.await_groups();
         }
@@ -266,6 +270,7 @@ impl Engine {
             replication.give_up_snapshots(None);
             self.tick_handover();
             self.tick_changing();
+            self.tick_log_only();
         }
     }
 

@@ -74,6 +74,10 @@ impl Engine {
     pub fn reconcile(&mut self) {
         self.host_wanted();
         self.drop_unwanted();
+        if self.store.is_log_only() {
+            // Whoever leads next does what is to be done.
+            return;
+        }
         let Some(replication) = &mut self.replication else { return };
         let Some(state) = replication.known.clone() else { return };
         let led: Vec<(GroupId, Conf)> = replication
