@@ -25,6 +25,9 @@ pub(crate) struct Mark {
     pub(crate) incarnation: String,
     /// Once the node belongs to a cluster: with whom that was formed.
     pub(crate) members: Option<Members>,
+    /// Of a node that was alone with its data before: the epoch of the config that made it a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) grown_epoch: Option<u64>,
 }
 
 /// The mark and its folder.
@@ -43,6 +46,7 @@ impl Formation {
             uuid: uuid.to_owned(),
             incarnation: format!("{random:032x}"),
             members: None,
+            grown_epoch: None,
         });
         let formation = Self { data: data.to_path_buf(), mark };
         formation.write()?;
@@ -68,6 +72,15 @@ impl Formation {
     pub(crate) fn join(&mut self, members: Members) -> io::Result<()> {
         self.mark.members = Some(members);
         self.write()
+    }
+
+    /// The node, alone until now, is a cluster from the config of this epoch on.
+    ///
+    /// Errors: the mark cannot be written.
+    pub(crate) fn grow(&mut self, epoch: u64) -> io::Result<()> {
+        self.mark.grown_epoch = Some(epoch);
+        let own = (self.mark.uuid.clone(), self.mark.incarnation.clone());
+        self.join(Members::from([own]))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hyperion_cluster::config::Config;
 use hyperion_cluster::state::ClusterState;
@@ -11,6 +11,9 @@ use super::agreed::Agreed;
 use super::formation::{Formation, Mark};
 use super::settling::Report;
 use super::standing::Standing;
+
+/// Where the cores and the side threads find the cluster that the node belongs to: nothing while the node is alone.
+pub(crate) type MemberPlace = Arc<OnceLock<Arc<Member>>>;
 
 /// A node of a cluster.
 #[derive(Debug)]
@@ -38,11 +41,14 @@ impl Member {
 
     /// What groups begin with that the log does not know: a crash may have come between the formation and the first words of them. Once a
     /// config has followed the first one, group 0 places them, and there is nothing to found; nor is there for a node that came later.
+    /// Where a node was alone before, the first one is that which made it a cluster.
     pub(crate) fn founding(&self) -> Option<Arc<ClusterState>> {
         let formation = self.formation();
         let mark = formation.mark();
         let was_there = mark.members.as_ref()?.get(&mark.uuid) == Some(&mark.incarnation);
-        let is_first = |state: &Arc<ClusterState>| state.history().entries().len() == 1;
+        let is_first = |state: &Arc<ClusterState>| {
+            state.history().entries().len() == 1 || mark.grown_epoch == Some(state.config().epoch)
+        };
         self.agreed.get().filter(|state| was_there && is_first(state))
     }
 

@@ -16,7 +16,7 @@ pub(crate) use agreed::{agreed_in, keep_agreed};
 pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND};
 pub(crate) use command::{CLUSTER_HELP, cluster};
 pub(crate) use formation::{Mark, Members, keep_mark, mark_in};
-pub(crate) use member::Member;
+pub(crate) use member::{Member, MemberPlace};
 pub(crate) use settling::{Own, Report, Verdict, judge};
 pub(crate) use setup::{Setup, groups_of, peers_in};
 pub(crate) use standing::{Conflict, Status, Take};

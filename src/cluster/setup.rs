@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use hyperion_cluster::NodeId;
-use hyperion_cluster::config::{Config, CoreChoice, Node};
+use hyperion_cluster::config::{Config, CoreChoice, Node, Role};
 use hyperion_cluster::placement::{Placement, initial};
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, GroupId, PartitionMap};
@@ -160,10 +160,13 @@ impl ClusterView {
                 first => (0..cores).map(|core| SocketAddr::new(resp.ip(), first + core)).collect(),
             };
             let map = PartitionMap::spread(partitions, cores);
-            Ok(ViewNode { id: node.id.0, uuid: node.uuid.clone(), addresses, map, is_up: false })
+            let (id, uuid) = (node.id.0, node.uuid.clone());
+            let is_log_only = node.role == Role::Voter;
+            Ok(ViewNode { id, uuid, addresses, map, is_up: false, is_log_only })
         };
         let view_nodes = nodes.iter().map(view_node).collect::<Result<Vec<_>, String>>()?;
-        let index = |id: NodeId| nodes.iter().position(|node| node.id == id);
+        let index =
+            |id: NodeId| nodes.iter().position(|node| node.id == id && node.role == Role::Data);
         let partitions = placement
             .partitions()
             .map(|(_, replicas)| ViewPartition {

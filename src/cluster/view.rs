@@ -20,6 +20,8 @@ pub(crate) struct ViewNode {
     pub(crate) map: PartitionMap,
     /// Whether it is heard of.
     pub(crate) is_up: bool,
+    /// Whether it keeps logs alone: clients have no use for it.
+    pub(crate) is_log_only: bool,
 }
 
 /// One partition.
@@ -62,7 +64,8 @@ impl ClusterView {
     /// Follows what the cluster holds: where copies are, and the epoch.
     pub(crate) fn follow(&mut self, state: &ClusterState) {
         let nodes = &self.nodes;
-        let index = |id: &NodeId| nodes.iter().position(|node| node.id == id.0);
+        let index =
+            |id: &NodeId| nodes.iter().position(|node| node.id == id.0 && !node.is_log_only);
         for (partition, (_, replicas)) in
             self.partitions.iter_mut().zip(state.placement().partitions())
         {
@@ -96,9 +99,11 @@ impl ClusterView {
         format!("{uuid:0<32}{:08x}", endpoint.core)
     }
 
-    /// Every address there is.
+    /// Every address there is, but those of other nodes that keep logs alone.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
-        self.nodes.iter().enumerate().flat_map(|(node, there)| {
+        let shown = self.nodes.iter().enumerate();
+        let shown = shown.filter(|(node, there)| *node == self.own || !there.is_log_only);
+        shown.flat_map(|(node, there)| {
             let cores = u16::try_from(there.addresses.len()).expect("cores are counted in 16 bits");
             (0..cores).map(move |core| Endpoint { node, core })
         })

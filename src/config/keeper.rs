@@ -275,13 +275,17 @@ impl Keeper {
         self.put_in_force(proposed, looked)
     }
 
-    fn keep_earlier(&self, config: &Config) -> Result<(), Refused> {
+    pub(super) fn keep_earlier(&self, config: &Config) -> Result<(), Refused> {
         let text = config.to_text();
         self.written(file::keep_earlier(&self.path, config.epoch, text.as_bytes()))
     }
 
     /// Writes and publishes a config that was looked at.
-    fn put_in_force(&mut self, proposed: Config, looked: Looked) -> Result<Accepted, Refused> {
+    pub(super) fn put_in_force(
+        &mut self,
+        proposed: Config,
+        looked: Looked,
+    ) -> Result<Accepted, Refused> {
         let Looked { resolved, overrides, changed_live, needs_restart } = looked;
         self.written(file::write_atomically(&self.path, proposed.to_text().as_bytes()))?;
         let hash = config::hash(&proposed);

@@ -3,6 +3,7 @@
 use hyperion_cluster::change::table::{Column, sort};
 use hyperion_cluster::change::{Author, Refusal, Stale, check_change};
 use hyperion_cluster::config::{Config, Mode, Problem, Usage, between};
+use hyperion_cluster::state::ClusterState;
 use hyperion_engine::Eviction;
 
 use super::keeper::{Keeper, Refused};
@@ -35,10 +36,11 @@ impl Keeper {
         by: By,
     ) -> Result<Looked, Refused> {
         let current = self.current();
-        let alone = current.resolved.is_alone();
-        let column = if alone { Column::Single } else { Column::Cluster };
+        let stays_alone =
+            current.resolved.is_alone() && !ClusterState::grows(&current.config, proposed);
+        let column = if stays_alone { Column::Single } else { Column::Cluster };
         // The only node is found without its name.
-        let uuid = (!alone).then_some(current.resolved.node().uuid.as_str());
+        let uuid = (!stays_alone).then_some(current.resolved.node().uuid.as_str());
         let mut sorted = sort(column, None, &between(&current.config, proposed));
         let mut problems = match by {
             By::Person => self.change_problems(proposed, std::mem::take(&mut sorted.refused))?,
@@ -84,19 +86,30 @@ impl Keeper {
         refused: Vec<Problem>,
     ) -> Result<Vec<Problem>, Refused> {
         let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
-        let Some(state) = agreed else { return Ok(refused) };
+        let evictions: Vec<&str> = Eviction::ALL.iter().map(|eviction| eviction.name()).collect();
+        let Some(state) = agreed else {
+            let current = &self.current().config;
+            if !ClusterState::grows(current, proposed) {
+                return Ok(refused);
+            }
+            return problems_of(ClusterState::grown(current, proposed, &evictions).map(drop));
+        };
         if Mode::of(proposed) == Some(Mode::Single) {
             let text = "a cluster does not become a single node in this version";
             return Ok(vec![Problem::at("/mode", text, "keep two nodes")]);
         }
-        let evictions: Vec<&str> = Eviction::ALL.iter().map(|eviction| eviction.name()).collect();
         let usage = Usage::default();
-        match check_change(state.standing(&usage, &evictions), proposed, Author::Person) {
-            Ok(_) => Ok(Vec::new()),
-            Err(Refusal::Invalid(problems)) => Ok(problems),
-            Err(Refusal::Stale(Stale { epoch, hash, diff })) => {
-                Err(Refused::Stale { epoch, hash, diff })
-            }
+        let standing = state.standing(&usage, &evictions);
+        problems_of(check_change(standing, proposed, Author::Person).map(drop))
+    }
+}
+
+fn problems_of(checked: Result<(), Refusal>) -> Result<Vec<Problem>, Refused> {
+    match checked {
+        Ok(()) => Ok(Vec::new()),
+        Err(Refusal::Invalid(problems)) => Ok(problems),
+        Err(Refusal::Stale(Stale { epoch, hash, diff })) => {
+            Err(Refused::Stale { epoch, hash, diff })
         }
     }
 }

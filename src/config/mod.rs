@@ -4,6 +4,7 @@
 mod error;
 mod file;
 mod first;
+mod growth;
 mod keeper;
 mod limits;
 mod load;
@@ -19,6 +20,7 @@ pub(crate) mod tests;
 mod uuid;
 
 pub(crate) use error::ConfigError;
+pub(crate) use growth::Growth;
 pub(crate) use keeper::{Accepted, Checked, Keeper, Refused};
 pub(crate) use load::{Opened, http_address, load, open};
 pub(crate) use machine::probe;
@@ -27,8 +29,6 @@ pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
 pub(crate) use stopped::{replace_file, write_file};
 
-#[cfg(test)]
-pub(crate) use hyperion_cluster::config::Config;
 pub(crate) use hyperion_cluster::config::{
-    CoreChoice, Durability, LogLevel, PasswordHash, Problem, Settings, Size, Storage,
+    Config, CoreChoice, Durability, LogLevel, PasswordHash, Problem, Settings, Size, Storage,
 };

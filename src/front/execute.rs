@@ -87,6 +87,10 @@ impl NodeCore {
             self.answer(client, |reply| reply.error(&line));
             return Progress::Ran;
         }
+        if self.growing.is_some() && !matches!(spec.run, Run::Front(_)) {
+            self.hold_again(client);
+            return Progress::Held;
+        }
         let request = Request {
             spec,
             database: client.session.database,
@@ -301,7 +305,7 @@ impl NodeCore {
     /// The line for a client that wants data of a node that is not settled: it holds some, and may not say what.
     #[cold]
     fn unsettled(&self) -> String {
-        let standing = self.shared.member.as_ref().map(|member| member.standing.get());
+        let standing = self.shared.member().map(|member| member.standing.get());
         match standing {
             Some(Status::Waits(sentence)) => format!("CLUSTERDOWN {sentence}"),
             Some(Status::Conflict(Conflict { sentence, .. })) => {

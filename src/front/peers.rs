@@ -107,6 +107,9 @@ impl NodeCore {
 
     /// Runs one command of another core's client; `false`: it must wait.
     fn run_for(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) -> bool {
+        if self.growing.is_some() {
+            return false;
+        }
         let CommandHead { spec, database, slot, .. } = head;
         let request = Request {
             spec,

@@ -152,11 +152,11 @@ impl Changer {
                     let answer = self.dry_run(&body);
                     let _ = request.respond(answer.into_response());
                 }
-                Job::Propose { body, request, came } if self.to_cluster.is_some() => {
+                Job::Propose { body, request, came } if self.is_member() => {
                     let checked = self.keeper().check(&body);
                     self.ask_cluster(checked, Asker::Http(request), came);
                 }
-                Job::Amend { change, reply } if self.to_cluster.is_some() => {
+                Job::Amend { change, reply } if self.is_member() => {
                     let checked = self.keeper().check_amend(change);
                     self.ask_cluster(checked, Asker::Reply(reply), Instant::now());
                 }
@@ -181,6 +181,11 @@ impl Changer {
 
     fn keeper(&self) -> MutexGuard<'_, Keeper> {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the node belongs to a cluster, which agrees on each config.
+    fn is_member(&self) -> bool {
+        self.to_cluster.is_some() && self.view.member.get().is_some()
     }
 
     /// Gives a config to the cluster, or answers at once.
@@ -317,6 +322,13 @@ impl Changer {
 
     /// Takes a whole config; the answer for the client.
     fn propose(&mut self, body: &[u8]) -> Answer {
+        let checked = self.keeper().check(body);
+        if let Ok(Checked::Child(config)) = checked
+            && self.keeper().grows(&config)
+        {
+            let view = Arc::clone(&self.view);
+            return answer_of(&(view.grow)(&mut self.keeper(), config));
+        }
         answer_of(&self.guarded(|keeper| keeper.propose(body)))
     }
 

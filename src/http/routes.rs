@@ -128,7 +128,7 @@ fn config(current: &Current, next: bool) -> Answer {
 
 /// The epochs that are known, the current one last; a node that is alone knows that one.
 fn history(current: &Current, view: &NodeView) -> Answer {
-    let agreed = view.member.as_ref().and_then(|member| member.agreed.get());
+    let agreed = view.member.get().and_then(|member| member.agreed.get());
     let epochs = match &agreed {
         Some(state) => json!(state.history().entries()),
         None => json!([{
@@ -142,7 +142,7 @@ fn history(current: &Current, view: &NodeView) -> Answer {
 
 /// Why the node does not serve yet, where there are several.
 fn unsettled(view: &NodeView) -> Option<String> {
-    match view.member.as_ref()?.standing.get() {
+    match view.member.get()?.standing.get() {
         Status::Serves => None,
         Status::Waits(sentence) => Some(sentence),
         Status::Conflict(Conflict { sentence, .. }) => Some(format!("conflict: {sentence}")),
@@ -150,7 +150,7 @@ fn unsettled(view: &NodeView) -> Option<String> {
 }
 
 fn conflict(view: &NodeView) -> Answer {
-    match view.member.as_ref().map(|member| member.standing.get()) {
+    match view.member.get().map(|member| member.standing.get()) {
         Some(Status::Conflict(Conflict { sentence, differences, may_resolve })) => {
             let fields: Vec<Value> = differences
                 .iter()
@@ -184,7 +184,7 @@ pub(crate) fn decide(body: &[u8], view: &NodeView) -> Answer {
             return Answer::error(400, "this is no decision", hint);
         }
     };
-    let Some(member) = &view.member else {
+    let Some(member) = view.member.get() else {
         return Answer::error(
             409,
             "no conflict",

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cluster::{Known, Member};
-use crate::config::Resolved;
+use super::changer::ChangeError;
+use crate::cluster::{Known, MemberPlace};
+use crate::config::{Accepted, Config, Keeper, Resolved};
 
 /// What the node shows to the HTTP side. Each is called on a thread of the HTTP side, may wait for
 /// the cores, and should bound that wait itself: a call that never returns keeps its thread.
@@ -19,13 +20,19 @@ pub(crate) struct NodeView {
     /// Whether the node serves; the error says why not.
     pub(crate) healthy: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// The cluster that the node belongs to, where there are several.
-    pub(crate) member: Option<Arc<Member>>,
+    pub(crate) member: MemberPlace,
     /// What is known of the cluster; nothing where the node is alone.
     pub(crate) cluster: Box<dyn Fn() -> Option<Known> + Send + Sync>,
     /// Hands a config to every core and returns when each has taken it; the error names who has
     /// not.
     pub(crate) apply: Apply,
+    /// Makes a cluster of a node that is alone, by a config that was checked; returns when that serves.
+    pub(crate) grow: Grow,
 }
+
+/// See [`NodeView::grow`].
+pub(crate) type Grow =
+    Box<dyn Fn(&mut Keeper, Config) -> Result<Accepted, ChangeError> + Send + Sync>;
 
 /// See [`NodeView::apply`].
 pub(crate) type Apply = Box<dyn Fn(&Arc<Resolved>) -> Result<(), String> + Send + Sync>;

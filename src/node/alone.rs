@@ -12,7 +12,9 @@ use hyperion_store::manifest::Manifest;
 use hyperion_store::{GroupState, RecoveredGroup, Store, StoreError};
 
 use super::error::NodeError;
-use super::open::{Data, Loaded, OpenError, Wanted, failed, has_segments, load, write_out};
+use super::open::{
+    Data, Loaded, Loading, OpenError, Wanted, failed, has_segments, load, write_out,
+};
 use super::start::{random_bytes, unix_ms};
 use super::supply::{core_folder, make_segment};
 
@@ -77,7 +79,8 @@ impl Stopped {
         let map = PartitionMap::spread(manifest.partitions, manifest.cores);
         let mut cores = Vec::new();
         for core in 0..manifest.cores {
-            cores.push(load(&data, CoreId(core), &map, random ^ u64::from(core), None)?);
+            let how = Loading { memory: None, threads: 1, keeps_free: false };
+            cores.push(load(&data, CoreId(core), &map, random ^ u64::from(core), how)?);
         }
         let lsn_next = cores.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
         let decided: Set<_> =

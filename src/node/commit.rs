@@ -90,6 +90,7 @@ impl NodeCore {
         if !self.stopping && self.clean() {
             io.wake_again();
         }
+        self.go_on_growing(io);
         self.hear_of_peers(io);
         self.drive_groups();
         self.hold(io);

@@ -22,6 +22,7 @@ use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
+use super::growing::{self, Growing};
 use super::leaving::{Leave, Leaving};
 use super::links::Link;
 use super::members::Members;
@@ -30,7 +31,7 @@ use super::serving::Unformed;
 use super::settling::Settling;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
-use crate::cluster::{ClusterBoard, ClusterView, Member};
+use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
 use crate::config::{Accepted, Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
@@ -105,6 +106,8 @@ pub(crate) enum Note {
     Unpacked(Unpacked),
     /// A config for the cluster to agree on, and its number for the answer.
     Propose(u64, Vec<u8>),
+    /// A step of the way from a node that is alone to a cluster; say when it is done.
+    Grow(growing::Step, growing::Done),
     /// Hand over what is led, finish what was begun and leave.
     Stop,
     /// Finish what was begun and leave at once.
@@ -130,12 +133,19 @@ pub(crate) struct Shared {
     /// How far the cores are on their way to a stop.
     pub(crate) leave: Leave,
     /// The cluster that the node belongs to, where there are several.
-    pub(crate) member: Option<Arc<Member>>,
+    pub(crate) member: MemberPlace,
     /// The way to ask for a snapshot.
     pub(crate) snapshots: Arc<Snapshots>,
     /// Random, new at every start: INFO's run_id.
     pub(crate) run_id: String,
     pub(crate) started_ms: u64,
+}
+
+impl Shared {
+    /// The cluster that the node belongs to, unless it is alone.
+    pub(crate) fn member(&self) -> Option<&Arc<Member>> {
+        self.member.get()
+    }
 }
 
 /// What a listener's clients want.
@@ -170,6 +180,8 @@ pub(crate) struct NodeCore {
     pub(super) unformed: Option<Unformed>,
     /// The start is not settled: clients may not have data.
     pub(crate) is_unsettled: bool,
+    /// The node becomes a cluster: clients' commands wait.
+    pub(crate) growing: Option<Box<Growing>>,
     /// The newest term of each partition without a copy here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
     /// What this core does about the cluster's members.
@@ -390,6 +402,7 @@ impl Core for NodeCore {
             Note::Packed(packed) => self.part_packed(&packed),
             Note::Unpacked(unpacked) => self.peer_unpacked(io, unpacked),
             Note::Propose(number, config) => self.propose(None, number, &config),
+            Note::Grow(step, done) => self.grow(io, step, done),
             Note::Stop => self.begin_stop(io),
             Note::StopNow => self.stopping = true,
         }

@@ -73,7 +73,7 @@ impl NodeCore {
         self.leaving =
             Some(Leaving::HandsOver { until_ns: io.now_ns() + HAND_OVER_NS, is_through: false });
         self.engine.leave();
-        if let (0, Some(member)) = (self.index, &self.shared.member) {
+        if let (0, Some(member)) = (self.index, self.shared.member()) {
             member.standing.set(Status::Waits("this node is about to stop".to_owned()));
         }
         self.tell_leave();

@@ -154,6 +154,12 @@ impl Maker {
             }
             None => (self.make_in_memory(id, random)?, Vec::new(), 2, Vec::new()),
         };
+        if self.cluster.is_none() && !found.is_empty() {
+            return Err(NodeError::Cluster(
+                "the data is a cluster's and the config is of a node that is alone; start it with the config of the cluster, or in an empty data folder"
+                    .to_owned(),
+            ));
+        }
         let start = self.data.as_ref().map_or(1, |data| data.manifest.starts);
         let settings = engine_settings(&self.config);
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
@@ -190,6 +196,7 @@ impl Maker {
                 .then(|| Settling::new(Arc::clone(&self.config))),
             is_unsettled: waiting.is_some(),
             unformed: waiting,
+            growing: None,
             foreign_terms: Default::default(),
             members: Members::default(),
             outgoing: Vec::new(),

@@ -62,7 +62,7 @@ impl NodeCore {
 
     /// What group 0 holds is written down: as what is agreed, and as the config in force, unless this node is none of its nodes.
     fn keep_cluster(&mut self) {
-        let (Some(jobs), Some(member)) = (&self.shared.jobs, &self.shared.member) else { return };
+        let (Some(jobs), Some(member)) = (&self.shared.jobs, self.shared.member()) else { return };
         let Some(state) = self.members.state.clone() else { return };
         let agreed = member.agreed.get();
         let epoch = state.config().epoch;

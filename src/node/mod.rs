@@ -7,6 +7,7 @@ mod commit;
 mod core;
 mod error;
 mod figures;
+mod growing;
 mod joining;
 mod leaving;
 mod limits;

@@ -149,6 +149,8 @@ pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
 pub(crate) struct Data {
     pub(super) path: PathBuf,
     pub(super) manifest: Manifest,
+    /// The node keeps logs alone.
+    pub(super) is_log_only: bool,
     _lock: FileLock,
 }
 
@@ -206,7 +208,7 @@ impl Data {
                 return Err(OpenError::Fixed { path: path.to_path_buf(), what, made, configured });
             }
         }
-        let mut data = Self { path: path.to_path_buf(), manifest, _lock: lock };
+        let mut data = Self { path: path.to_path_buf(), manifest, is_log_only: false, _lock: lock };
         data.manifest.starts = data.manifest.starts.wrapping_add(1);
         data.write_manifest()?;
         Ok(data)
@@ -293,6 +295,9 @@ pub(super) fn load(
     files::sync_directory(&data.path).map_err(failed(&data.path))?;
     let generation = data.manifest.generation;
     let mut store = Store::new(data.options(core, map, generation, entropy));
+    if data.is_log_only {
+        store.keep_log_only();
+    }
     let (mut used, mut free, mut next_id) = (Vec::new(), Vec::new(), 1);
     let (mut unused, mut without_header) = (Vec::new(), Vec::new());
     for (id, path) in segments_in(&folder)? {

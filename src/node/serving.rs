@@ -50,7 +50,7 @@ impl Unformed {
             }
         };
         if let Some(state) = founding {
-            for (group, voters) in groups_of(state.target(), node, core, &map) {
+            for (group, voters) in groups_of(state.placement(), node, core, &map) {
                 begin(group, RecoveredGroup::founded(&voters, 1));
             }
         }
@@ -74,7 +74,7 @@ impl NodeCore {
         members: &Members,
         state: &ClusterState,
     ) {
-        let Some(member) = self.shared.member.clone() else { return };
+        let Some(member) = self.shared.member().cloned() else { return };
         let epoch = state.config().epoch;
         keep(&member, members, state);
         let resolved = Arc::clone(&self.shared.published.get().resolved);
@@ -99,7 +99,7 @@ impl NodeCore {
         if self.unformed.is_none() {
             return;
         }
-        let founding = self.shared.member.as_ref().and_then(|member| member.founding());
+        let founding = self.shared.member().and_then(|member| member.founding());
         for link in self.links.iter_mut().skip(1) {
             link.backlog.push_back(Mail::Votes(founding.clone()));
         }
@@ -117,7 +117,7 @@ impl NodeCore {
 
     /// The newest that this core knows of the cluster: what group 0 holds, or what was agreed, which a start may have from others.
     fn newest(&self) -> Option<Arc<ClusterState>> {
-        let agreed = self.shared.member.as_ref()?.agreed.get();
+        let agreed = self.shared.member()?.agreed.get();
         let held = self.members.state.clone();
         let epoch = |state: &Arc<ClusterState>| state.config().epoch;
         let is_held = held.as_ref().map(epoch) >= agreed.as_ref().map(epoch);
@@ -126,7 +126,7 @@ impl NodeCore {
 
     /// Takes the nodes that are agreed on: who is dialed, and what clients are told.
     pub(super) fn follow_nodes(&mut self, io: &mut Io) {
-        let Some(member) = self.shared.member.clone() else { return };
+        let Some(member) = self.shared.member().cloned() else { return };
         let Some(state) = self.newest() else { return };
         match peers_in(state.config(), &member.uuid) {
             Ok(nodes) => self.follow_peers(io, nodes),

@@ -95,7 +95,7 @@ impl NodeCore {
         settling: &mut Settling,
         reports: &BTreeMap<String, Report>,
     ) -> Option<Settled> {
-        let member = Arc::clone(self.shared.member.as_ref()?);
+        let member = Arc::clone(self.shared.member()?);
         let current = self.shared.published.get();
         let agreed = member.agreed.get();
         let mark = member.formation().mark().clone();
@@ -174,7 +174,7 @@ impl NodeCore {
 
     /// The cluster's config takes the place of the file, which is kept as `.bak`.
     fn take_theirs(&mut self, settling: &mut Settling, state: &ClusterState) {
-        if let Some(member) = &self.shared.member {
+        if let Some(member) = self.shared.member() {
             let epoch = state.config().epoch;
             wait(
                 member,

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hyperion_cluster::config::Role;
 use hyperion_model::PartitionMap;
 use hyperion_runtime::{CoreError, Keeper, Postboxes, RuntimeOptions, files, process};
 use hyperion_store::manifest::Manifest;
@@ -14,13 +15,14 @@ use hyperion_store::manifest::Manifest;
 use super::board::Board;
 use super::core::{Note, Shared};
 use super::error::NodeError;
+use super::growing::Grower;
 use super::joining::{check_cluster, open_member};
 use super::maker::Maker;
 use super::migrate::{Written, migrate};
 use super::open::{Data, Wanted};
 use super::ticking::GROUP_TICKS;
 use super::{metrics, repair, status};
-use crate::cluster::{ClusterBoard, Member, Setup};
+use crate::cluster::{ClusterBoard, MemberPlace, Setup};
 use crate::config::{self, Resolved, Storage};
 use crate::flags::Flags;
 use crate::http::{Bridge, HttpSide, NodeView, ToCluster};
@@ -81,6 +83,12 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     )
     .map_err(|error| NodeError::System { what: "starting a thread", error })?;
     let cluster_board = Arc::new(ClusterBoard::default());
+    let place = member.map(OnceLock::from).map_or_else(MemberPlace::default, Arc::new);
+    let grower = Grower {
+        data: data.as_ref().map(|data| data.path.clone()),
+        place: Arc::clone(&place),
+        postboxes: postboxes.clone(),
+    };
     let http = HttpSide::start(Bridge {
         data: data.as_ref().map(|_| flags.data.clone()),
         keeper: Arc::new(Mutex::new(keeper)),
@@ -90,11 +98,11 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
             log,
             &published,
             &snapshots,
-            member.as_ref(),
+            grower,
             started_ms,
         ),
         answered: answer_to(&postboxes),
-        to_cluster: cluster.as_ref().map(|_| to_cluster(&postboxes)),
+        to_cluster: Some(to_cluster(&postboxes)),
     })?;
     let shared = Arc::new(Shared {
         published: Arc::clone(&published),
@@ -107,7 +115,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
         leave: Default::default(),
-        member,
+        member: place,
         snapshots,
         run_id: format!("{:016x}{:016x}{:08x}", random[0], random[1], random[2] >> 32),
         started_ms,
@@ -203,6 +211,7 @@ fn open_data(
     let segment_bytes = u32::try_from(config.segment_bytes).expect("segments are at most 64 MiB");
     let wanted = Wanted { cores, partitions, segment_bytes, repairs: flags.repair };
     let mut data = Data::open(&flags.data, wanted, [random[0], random[1], random[2]])?;
+    data.is_log_only = config.node().role == Role::Voter;
     if flags.repair {
         repair::repair(&mut data, random[3].rotate_left(11))?;
     }
@@ -279,7 +288,7 @@ fn view(
     log: &LogControl,
     published: &Arc<config::Published>,
     snapshots: &Arc<Snapshots>,
-    member: Option<&Arc<Member>>,
+    grower: Grower,
     started_ms: u64,
 ) -> NodeView {
     let (in_cluster_status, of_cluster) = (Arc::clone(cluster), Arc::clone(cluster));
@@ -302,7 +311,8 @@ fn view(
                 + &in_metrics.metrics()
         }),
         snapshot: Box::new(move || to_begin.begin().map_err(|refused| refused.to_string())),
-        member: member.cloned(),
+        member: Arc::clone(&grower.place),
+        grow: Box::new(move |keeper, config| grower.grow(keeper, config)),
         healthy: Box::new(move || {
             let figures = for_health.read();
             let late =

@@ -32,7 +32,7 @@ impl NodeCore {
         connection: ConnectionId,
         fetch: ConfigFetch,
     ) {
-        let Some(member) = &self.shared.member else { return };
+        let Some(member) = self.shared.member() else { return };
         let state = member.agreed.get();
         let epoch = state.as_ref().map_or(0, |state| state.config().epoch);
         if fetch.epoch_min > epoch {
@@ -110,7 +110,7 @@ impl NodeCore {
         config: &[u8],
     ) -> Result<(), String> {
         let uuid = self.peers.as_ref().and_then(|peers| peers.uuid_text(connection));
-        let member = self.shared.member.as_ref();
+        let member = self.shared.member();
         let state = member.and_then(|member| member.agreed.get());
         let (Some(uuid), Some(state)) = (uuid, state) else { return Ok(()) };
         let proposed = parse(config).map_err(|error| error.into_problem().to_string())?;

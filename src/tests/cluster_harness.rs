@@ -27,8 +27,8 @@ const HOPS_MAX: u32 = 8;
 pub(crate) struct Cluster {
     folder: Folder,
     config: Value,
+    environment: Vec<(&'static str, String)>,
     nodes: Vec<Member>,
-    environment: Vec<(&'static str, &'static str)>,
 }
 
 struct Member {
@@ -70,7 +70,7 @@ impl Cluster {
         });
         let nodes = (0..count).map(|_| Member { ports: [0; 3], child: None, starts: 0 }).collect();
         let environment = Vec::new();
-        let mut cluster = Self { folder: Folder::new(), config, nodes, environment };
+        let mut cluster = Self { folder: Folder::new(), config, environment, nodes };
         cluster.draw_ports();
         cluster
     }
@@ -83,8 +83,14 @@ impl Cluster {
 
     /// Sets a variable in the environment of all nodes.
     pub(crate) fn environment(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
+        self.environment.push((name, value.to_owned()));
         self
+    }
+
+    /// What the processes that start from now on find in their environment.
+    pub(crate) fn set_environment(&mut self, environment: &[(&'static str, &str)]) {
+        self.environment =
+            environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     }
 
     fn draw_ports(&mut self) {
@@ -143,7 +149,7 @@ impl Cluster {
     }
 
     /// Starts all nodes, on other ports when these are taken.
-    fn start_unserved(&mut self) {
+    pub(crate) fn start_unserved(&mut self) {
         for _ in 0..START_TRIES {
             self.numbers().for_each(|node| self.launch(node));
             if self.numbers().all(|node| self.listens(node)) {
@@ -203,8 +209,8 @@ impl Cluster {
             .args(["--config".as_ref(), self.config_path(node).as_os_str()])
             .args(["--data".as_ref(), self.data(node).as_os_str()])
             .args(flags)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("NO_COLOR", "1")
-            .envs(self.environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
@@ -261,6 +267,12 @@ impl Cluster {
         (code, self.log(node))
     }
 
+    /// Waits until a node's process has ended, be it by a signal.
+    pub(crate) fn wait_gone(&mut self, node: u32) {
+        wait_for("the node's end", || !self.is_alive(node));
+        self.member(node).child = None;
+    }
+
     /// Whether a node's process is there.
     pub(crate) fn is_alive(&mut self, node: u32) -> bool {
         let child = self.member(node).child.as_mut();
@@ -309,7 +321,7 @@ impl Cluster {
     /// A client of all nodes.
     pub(crate) fn routed(&self) -> Routed {
         let addresses = self.numbers().map(|node| self.resp(node)).collect();
-        Routed { addresses, at: 0, links: BTreeMap::new(), known: BTreeMap::new(), spoke_to: None }
+        Routed::of(addresses)
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -469,6 +481,11 @@ pub(crate) struct Routed {
 }
 
 impl Routed {
+    /// A client that begins with these addresses.
+    pub(crate) fn of(addresses: Vec<SocketAddr>) -> Self {
+        Self { addresses, at: 0, links: BTreeMap::new(), known: BTreeMap::new(), spoke_to: None }
+    }
+
     /// Sends a command and follows MOVED; the second word is its key.
     pub(crate) fn try_call(&mut self, words: &[&[u8]]) -> io::Result<Reply> {
         let slot = slot_of(words[1]);

@@ -11,7 +11,7 @@ use super::cluster_harness::{Cluster, Routed, runs};
 use super::harness::{cpus, wait_for};
 use super::http_call::{Answer, change, get, next_config, post};
 
-type Keys = BTreeMap<String, Option<Vec<u8>>>;
+pub(super) type Keys = BTreeMap<String, Option<Vec<u8>>>;
 
 /// Writes until it is told to stop. Each write is answered by OK, at the first try: being sent on is all that may happen.
 fn write_calmly(routed: &mut Routed, prefix: &str, stop: &AtomicBool, count: &AtomicU64) -> Keys {
@@ -34,7 +34,7 @@ fn write_calmly(routed: &mut Routed, prefix: &str, stop: &AtomicBool, count: &At
 }
 
 /// Does something while two clients write; gives what they wrote.
-fn under_writes(cluster: &mut Cluster, deed: impl FnOnce(&mut Cluster)) -> Keys {
+pub(super) fn under_writes(cluster: &mut Cluster, deed: impl FnOnce(&mut Cluster)) -> Keys {
     let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let writers: Vec<_> = ["a", "b"]
@@ -86,7 +86,7 @@ pub(super) fn wait_settled(cluster: &Cluster, nodes: &[u32], epoch: u64) {
     }
 }
 
-fn taken(answer: &Answer) -> u64 {
+pub(super) fn taken(answer: &Answer) -> u64 {
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()["epoch"].as_u64().expect("an epoch")
 }

@@ -41,6 +41,14 @@ pub(crate) fn try_get(address: SocketAddr, path: &str) -> Option<Answer> {
     exchange(stream, format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).ok()
 }
 
+/// Posts to a node that may end meanwhile.
+pub(crate) fn try_post(address: SocketAddr, path: &str, body: &str) -> Option<Answer> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n");
+    exchange(stream, [head.as_bytes(), body.as_bytes()].concat().as_slice()).ok()
+}
+
 fn exchange(mut stream: TcpStream, bytes: &[u8]) -> Result<Answer, String> {
     stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
     // The node may answer and close before it has read all.

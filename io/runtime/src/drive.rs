@@ -30,7 +30,6 @@ pub(crate) struct Driver<C: Core> {
     batch: VecDeque<Completion>,
     clock: TurnClock,
     next_tick_ns: u64,
-    tick_ns: u64,
     spin: Duration,
     /// Moving mean of the time between a turn's end and the next event: polling pays while it is
     /// short.
@@ -49,8 +48,7 @@ struct GlommioBell {
 impl<C: Core> Driver<C> {
     pub(crate) fn new(core: C, io: Io<C::Mail>, postbox: Postbox<C::Note>) -> Driver<C> {
         let spin = Duration::from_micros(io.options.spin_us);
-        let tick_ns = u64::try_from(io.options.tick_interval.as_nanos()).unwrap_or(u64::MAX);
-        let next_tick_ns = io.elapsed_ns().saturating_add(tick_ns);
+        let next_tick_ns = io.elapsed_ns().saturating_add(io.tick_ns());
         Driver {
             core,
             io,
@@ -58,7 +56,6 @@ impl<C: Core> Driver<C> {
             batch: VecDeque::new(),
             clock: TurnClock::default(),
             next_tick_ns,
-            tick_ns,
             spin,
             gap: spin,
             timeout_armed: false,
@@ -114,8 +111,10 @@ impl<C: Core> Driver<C> {
                 self.core.file_done(&mut self.io, token, result);
             }
         }
-        if begin_ns >= self.next_tick_ns {
-            self.next_tick_ns = begin_ns.saturating_add(self.tick_ns);
+        let is_due = begin_ns >= self.next_tick_ns;
+        let tick_ns = begin_ns.saturating_add(self.io.tick_ns());
+        self.next_tick_ns = if is_due { tick_ns } else { tick_ns.min(self.next_tick_ns) };
+        if is_due {
             self.core.tick(&mut self.io);
         }
         self.io.resume_accepting();

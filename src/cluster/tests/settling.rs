@@ -31,7 +31,7 @@ fn config(count: u32) -> Config {
 
 fn mark(number: u32, members: Option<&Members>) -> Mark {
     let incarnation = format!("folder-{number}");
-    Mark { uuid: uuid(number), incarnation, members: members.cloned() }
+    Mark { uuid: uuid(number), incarnation, members: members.cloned(), grown_epoch: None }
 }
 
 fn members(count: u32) -> Members {

@@ -16,6 +16,7 @@ fn view() -> ClusterView {
         ],
         map: PartitionMap::spread(4, 2),
         is_up: id != 3,
+        is_log_only: false,
     };
     let partition = |leader: Option<usize>| ViewPartition { leader, replicas: vec![0, 1, 2] };
     ClusterView {

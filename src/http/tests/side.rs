@@ -61,7 +61,8 @@ impl Node {
         let (may_apply, count) = (Arc::clone(&applying), Arc::clone(&applied));
         let released = Arc::clone(&release);
         let view = NodeView {
-            member: None,
+            member: Arc::default(),
+            grow: Box::new(|_, _| Err(ChangeError::NoMajority)),
             cluster: Box::new(|| None),
             status: Box::new(move || {
                 while !released.load(Ordering::SeqCst) {

@@ -148,6 +148,16 @@ impl<M> Io<M> {
         self.again = true;
     }
 
+    /// Changes the time between two ticks of this core, from this turn on if its tick is still to come. Longer than zero.
+    pub fn tick_every(&mut self, interval: Duration) {
+        self.options.tick_interval = interval.max(Duration::from_nanos(1));
+    }
+
+    /// The time between two ticks, in ns.
+    pub(crate) fn tick_ns(&self) -> u64 {
+        u64::try_from(self.options.tick_interval.as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Whether the kernel has something for the next turn already.
     pub fn has_more(&mut self) -> bool {
         self.ring.pending()

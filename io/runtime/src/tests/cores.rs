@@ -78,6 +78,16 @@ fn ticks_come_without_traffic() {
 }
 
 #[test]
+fn ticks_come_more_often_when_the_core_says_so() {
+    let mut options = options(LEVELS[0], 1);
+    options.tick_interval = Duration::from_secs(3600);
+    let echoes = start(&options).unwrap();
+    assert_eq!(echoes.ask(0, |echo, _| echo.ticks), 0);
+    echoes.ask(0, |_, io| io.tick_every(Duration::from_millis(5)));
+    echoes.wait(0, |echo, _| (echo.ticks > 3).then_some(()));
+}
+
+#[test]
 fn wake_again_runs_another_turn() {
     let mut options = options(LEVELS[0], 1);
     options.tick_interval = Duration::from_secs(3600);

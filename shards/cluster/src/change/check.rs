@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::NodeId;
-use crate::config::{Config, Mode, Problem, Usage, between, lints, problems};
+use crate::config::{Config, Difference, Mode, Problem, Usage, between, lints, problems};
 use crate::placement::Placement;
 
 use super::announce::check_announced;
@@ -38,6 +38,8 @@ pub enum Author<'a> {
     Person,
     /// A node that says of itself what it is, by its uuid.
     Node(&'a str),
+    /// A person, to a node that is alone and becomes one of several: by which address those reach it may be said now.
+    Alone,
 }
 
 /// What an accepted change does.
@@ -81,11 +83,16 @@ pub fn check_change(
     let mut found = problems(proposed, standing.evictions);
     let announcer = match author {
         Author::Node(uuid) => proposed.nodes.iter().position(|node| node.uuid == uuid),
-        Author::Person => None,
+        Author::Person | Author::Alone => None,
     };
     let column = column(standing.config, proposed);
     let differences = between(standing.config, proposed);
-    let Sorted { live, needs_restart, moves, refused } = sort(column, announcer, &differences);
+    let sorted = if author == Author::Alone {
+        sort_grown(standing.config, proposed, differences.clone())
+    } else {
+        sort(column, announcer, &differences)
+    };
+    let Sorted { live, needs_restart, moves, refused } = sorted;
     found.extend(refused);
     if let Author::Node(uuid) = author {
         check_announced(standing.config, proposed, uuid, &differences, &mut found);
@@ -97,6 +104,27 @@ pub fn check_change(
     }
     let warnings = lints(proposed, standing.usage);
     Ok(Effects { changed_live: live, needs_restart, moves, warnings, is_same: false })
+}
+
+/// What a change does by which a node that is alone becomes one of several: of its own entry it is what it is for a node that is alone,
+/// but for the address by which the others reach it, which nobody has used yet.
+fn sort_grown(current: &Config, proposed: &Config, differences: Vec<Difference>) -> Sorted {
+    let own = proposed
+        .nodes
+        .iter()
+        .position(|node| current.nodes.iter().any(|other| other.uuid == node.uuid));
+    let own = own.map_or_else(String::new, |index| format!("/nodes/{index}/"));
+    let is_own = |it: &mut Difference| !own.is_empty() && it.pointer.starts_with(&own);
+    let mut others = differences;
+    let mut of_own: Vec<Difference> = others.extract_if(.., is_own).collect();
+    let mut sorted = sort(Column::Cluster, None, &others);
+    let peer = format!("{own}peer");
+    sorted.live.extend(of_own.extract_if(.., |it| it.pointer == peer).map(|it| it.pointer));
+    let of_own = sort(Column::Single, None, &of_own);
+    sorted.live.extend(of_own.live);
+    sorted.needs_restart.extend(of_own.needs_restart);
+    sorted.refused.extend(of_own.refused);
+    sorted
 }
 
 /// A cluster is what has several nodes before or after.

@@ -45,6 +45,10 @@ impl Group {
     }
 
     fn change_members(&mut self, entry: &Entry, effects: &mut Vec<Effect>) {
+        if entry.index <= self.tail().conf().index {
+            // The members as recorded have it already.
+            return;
+        }
         // A change that cannot be made changes nothing, and does so on every replica.
         let state =
             match entry.get_entry_type() {

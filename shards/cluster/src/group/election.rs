@@ -17,6 +17,8 @@ pub(super) struct Election {
     node: u64,
     seed: u64,
     rank: usize,
+    /// It campaigns behind all others.
+    is_last: bool,
     /// Neither vote nor campaign before this time. Kept outside raft, because raft 0.7 forgets its leader, and with it
     /// the time of its last message, when it becomes a pre-candidate; and because a restarted voter has forgotten all.
     quiet_until_ns: u64,
@@ -34,6 +36,7 @@ impl Election {
             node,
             seed,
             rank: RANK_MAX,
+            is_last: false,
             quiet_until_ns: now_ns + QUIET_NS,
             attempts: 0,
             fast_at_ns: None,
@@ -52,6 +55,14 @@ impl Election {
         }
         let rank = voters.iter().position(|voter| *voter == self.node);
         self.rank = rank.unwrap_or(RANK_MAX).min(RANK_MAX);
+        if self.is_last {
+            self.rank = RANK_MAX;
+        }
+    }
+
+    /// From now on this replica campaigns behind all others: it leads where its log is ahead of theirs, and not otherwise.
+    pub(super) fn be_last(&mut self) {
+        (self.is_last, self.rank) = (true, RANK_MAX);
     }
 
     /// The sole voter of a group counts on nobody's silence, and nobody on its.

@@ -24,6 +24,7 @@ pub struct Groups {
     node: u64,
     seed: u64,
     bounds: Bounds,
+    is_last: bool,
     groups: Vec<Option<Box<Group>>>,
     dirty: Vec<GroupId>,
     /// Effects of calls outside `ready`.
@@ -48,6 +49,7 @@ impl Groups {
             node,
             seed,
             bounds,
+            is_last: false,
             groups: Vec::new(),
             dirty: Vec::new(),
             early: Vec::new(),
@@ -57,6 +59,12 @@ impl Groups {
             waiting: VecDeque::new(),
             stalls: 0,
         }
+    }
+
+    /// Replicas that are added from now on campaign behind all others: this node keeps logs alone, and leads where its log is ahead of
+    /// theirs, to hand its entries on.
+    pub fn be_last(&mut self) {
+        self.is_last = true;
     }
 
     /// Adds a group; it refuses votes for one quiet time from `now_ns` on.
@@ -73,7 +81,10 @@ impl Groups {
         if at >= GROUPS_MAX || self.get(id).is_some() {
             return Err(GroupError::CannotAdd(id));
         }
-        let group = Group::restore(id, self.node, recovered, self.bounds, self.seed, now_ns)?;
+        let mut group = Group::restore(id, self.node, recovered, self.bounds, self.seed, now_ns)?;
+        if self.is_last {
+            group.election.be_last();
+        }
         if at >= self.groups.len() {
             self.groups.resize_with(at + 1, || None);
         }
@@ -290,12 +301,13 @@ impl Groups {
         Some(group.raw.raft.raft_log.last_index())
     }
 
-    /// Other members of a group that have acknowledged all entries up to `index`; `None` when this replica does not lead.
+    /// Other members of a group, but `keeps_none`, that have acknowledged all entries up to `index`; `None` when this replica does not lead.
     #[must_use]
-    pub fn copies_of(&self, id: GroupId, index: u64) -> Option<u32> {
+    pub fn copies_of(&self, id: GroupId, index: u64, keeps_none: Option<u64>) -> Option<u32> {
         let group = self.get(id).filter(|group| group.is_leader())?;
         let members = group.raw.raft.prs().iter();
-        let has = members.filter(|(node, one)| **node != self.node && one.matched >= index);
+        let others = members.filter(|(node, _)| **node != self.node && Some(**node) != keeps_none);
+        let has = others.filter(|(_, one)| one.matched >= index);
         u32::try_from(has.count()).ok()
     }
 
@@ -348,6 +360,12 @@ impl Groups {
     #[must_use]
     pub fn state(&self, id: GroupId) -> Option<GroupState> {
         Some(self.get(id)?.state())
+    }
+
+    /// The last entry of a group that is not kept for others any more.
+    #[must_use]
+    pub fn truncated(&self, id: GroupId) -> u64 {
+        self.get(id).map_or(0, |group| group.tail().truncated().index)
     }
 
     /// Entries of a group that are in memory: count and bytes.

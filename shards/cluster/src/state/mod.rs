@@ -2,6 +2,7 @@
 
 mod cluster;
 mod command;
+mod growth;
 mod history;
 #[cfg(test)]
 mod tests;

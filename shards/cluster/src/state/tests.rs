@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ClusterState, Command, EpochEntry, HISTORY_MAX, History, Outcome};
 use crate::NodeId;
-use crate::change::{Author, Removal, announce, check_change, remove};
+use crate::change::{Author, Refusal, Removal, announce, check_change, remove};
 use crate::config::tests::{EVICTIONS, cluster, node, uuid};
 use crate::config::{Config, Durability, Mode, Usage};
 use crate::placement::{Replicas, Seen, Step};
@@ -184,4 +184,38 @@ fn the_history_forgets_the_oldest() {
     }
     assert_eq!(history.entries().len(), HISTORY_MAX);
     assert!(history.knows(6, "6") && !history.knows(5, "5") && !history.knows(6, "7"));
+}
+
+#[test]
+fn a_node_that_was_alone_has_all_and_what_is_to_be_elsewhere_moves() {
+    let mut alone = cluster(1, 1);
+    (alone.mode, alone.epoch) = (Mode::Single.as_str().to_owned(), 3);
+    let mut proposed = alone.next();
+    (proposed.mode, proposed.replication) = (Mode::Duplication.as_str().to_owned(), 3);
+    proposed.nodes.extend([node(2), node(3)]);
+    proposed.nodes[0].peer = Some("127.0.0.1:7999".to_owned());
+    assert!(ClusterState::grows(&alone, &proposed) && !ClusterState::grows(&alone, &alone.next()));
+    let (mut state, effects) =
+        ClusterState::grown(&alone, &proposed, &EVICTIONS).expect("it may become a cluster");
+    assert!(effects.changed_live.contains(&"/nodes/0/peer".to_owned()), "{effects:?}");
+    assert_eq!((state.config().epoch, state.history().entries().len()), (4, 2));
+    for (group, replicas) in state.placement().numbered() {
+        assert_eq!(
+            (&replicas.voters[..], replicas.learners.len()),
+            (&[NodeId(1)][..], 0),
+            "{group}"
+        );
+    }
+    assert_eq!(state.moving().count(), 65);
+    settle(&mut state);
+    assert_eq!(state.moving().count(), 0);
+
+    // What is not the cluster's is as for a node that is alone.
+    proposed.nodes[0].resp = "127.0.0.1:7998".to_owned();
+    proposed.nodes[0].name = "other".to_owned();
+    let refused = ClusterState::grown(&alone, &proposed, &EVICTIONS).expect_err("it listens there");
+    let Refusal::Invalid(problems) = refused else { panic!("{refused:?}") };
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].pointer, "/nodes/0/resp");
+    assert!(problems[0].hint.starts_with("stop the node, edit"), "{problems:?}");
 }

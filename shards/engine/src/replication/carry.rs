@@ -66,6 +66,8 @@ impl Engine {
     /// Carries one effect out, or gives back what found no room.
     fn carry(&mut self, effect: group::Effect) -> Result<(), Box<group::Effect>> {
         use group::Effect as Asked;
+        // Of a partition; group 0 is kept whole everywhere.
+        let keeps_log = |group| self.store.is_log_only() && group != GroupId::METADATA;
         let replication = self.replication.as_mut().expect("asked for groups alone");
         match effect {
             Asked::State { group, state, must_sync } => {
@@ -113,6 +115,9 @@ impl Engine {
                 let to = u32::try_from(to).expect("nodes are counted in 32 bits");
                 replication.outgoing.push(Outgoing { to, group, message });
             }
+            Asked::Apply { group, up_to } if keeps_log(group) => {
+                replication.groups.applied(group, up_to);
+            }
             Asked::Apply { group, up_to } => {
                 let is_meta = group == GroupId::METADATA;
                 if is_meta && !self.apply_meta(up_to) || self.store.apply(group, up_to).is_err() {
@@ -120,6 +125,10 @@ impl Engine {
                 }
                 let replication = self.replication.as_mut().expect("it is still there");
                 replication.groups.applied(group, up_to);
+            }
+            // Its lead goes on to who has the keys.
+            Asked::BecameLeader { group, .. } if keeps_log(group) => {
+                self.leader_changed(group, Leader::Changing);
             }
             Asked::BecameLeader { group, .. } => self.leader_changed(group, Leader::Own),
             Asked::LostLeader { group, .. } => {
@@ -131,11 +140,20 @@ impl Engine {
                 match leader {
                     // It serves when it says so itself.
                     Some(node) if node == replication.node => {}
+                    // It leads to hand its entries and the lead on.
+                    Some(node) if group != GroupId::METADATA && replication.is_log_only(node) => {
+                        self.leader_changed(group, Leader::Changing);
+                    }
                     Some(node) => self.leader_changed(group, Leader::Node(node)),
                     None => self.leader_changed(group, Leader::Changing),
                 }
             }
             Asked::SnapshotWanted { group, to, message, .. } => {
+                if keeps_log(group) {
+                    // There are no keys to send: who lacks more than is kept waits for one that has them.
+                    replication.groups.snapshot_done(group, to, false);
+                    return Ok(());
+                }
                 let to = u32::try_from(to).expect("nodes are counted in 32 bits");
                 replication.begin_sending(to, group, message);
             }

@@ -23,9 +23,10 @@ impl Engine {
     /// another node leads by now counts as one that nobody has.
     #[must_use]
     pub fn copies(&self, marks: &Marks) -> Option<u32> {
-        let groups = &self.replication.as_ref()?.groups;
+        let replication = self.replication.as_ref()?;
+        let (groups, log) = (&replication.groups, replication.log_node());
         let copies =
-            |(group, index): &(GroupId, u64)| groups.copies_of(*group, *index).unwrap_or(0);
+            |(group, index): &(GroupId, u64)| groups.copies_of(*group, *index, log).unwrap_or(0);
         marks.0.iter().map(copies).min()
     }
 }

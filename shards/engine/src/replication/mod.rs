@@ -10,6 +10,7 @@ mod copies;
 mod handover;
 mod hosting;
 mod leave;
+mod log_only;
 mod meta;
 mod reconcile;
 mod report;
@@ -161,9 +162,14 @@ impl Engine {
         now_ns: u64,
         bounds: Bounds,
     ) -> Result<(), ReplicateError> {
-        let mut groups = Groups::new(u64::from(node), seed, bounds);
+        let mut groups = Groups::new(u64::from(node), seed, self.log_only_bounds(bounds));
         groups.begin(now_ns);
-        self.await_groups();
+        if self.store.is_log_only() {
+            groups.be_last();
+        }
+        if self.serving.is_none() {
+            self.await_groups();
+        }
         self.replication = Some(Box::new(Replication {
             node,
             groups,
@@ -208,8 +214,27 @@ impl Engine {
         Ok(())
     }
 
-    /// The partitions will be groups, and until then nobody serves them.
+    /// Whether nothing of what was begun waits: for locks, for other cores, for the log.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.is_settled() && self.locks.is_empty() && self.own_mail.is_empty()
+    }
+
+    /// Whether this node leads all partitions: those of this core, or of all.
+    #[must_use]
+    pub fn leads(&self, of_all_cores: bool) -> bool {
+        let Some(serving) = &self.serving else { return false };
+        let mut partitions = (0..self.map.partitions()).map(PartitionId);
+        partitions.all(|partition| {
+            let is_asked = of_all_cores || self.map.owner(partition) == self.core;
+            !is_asked || serving.leader(partition) == Leader::Own
+        })
+    }
+
+    /// The partitions will be groups, and until then nobody serves them. Where they were served before, nothing that was begun may wait
+    /// ([`Engine::is_quiet`]).
     pub fn await_groups(&mut self) {
+        self.end_staging();
         self.serving = Some(Serving::new(self.map.partitions()));
         self.elsewhere = (0..self.map.partitions()).map(PartitionId).collect();
         let own: Vec<PartitionId> = self.map.owned_by(self.core).collect();
@@ -256,6 +281,7 @@ impl Engine {
             self.tick_handovers();
             self.tick_leave();
             self.tick_changing();
+            self.tick_log_only();
         }
     }
 

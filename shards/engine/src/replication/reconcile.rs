@@ -74,6 +74,10 @@ impl Engine {
     pub fn reconcile(&mut self) {
         self.host_wanted();
         self.drop_unwanted();
+        if self.store.is_log_only() {
+            // Whoever leads next does what is to be done.
+            return;
+        }
         let Some(replication) = &mut self.replication else { return };
         if replication.leave.is_some() {
             // What is to be done goes on where the leads go.

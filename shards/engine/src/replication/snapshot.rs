@@ -110,7 +110,7 @@ impl Replication {
             transfer: self.now_ns ^ self.transfers << 48,
             message,
             begun_ns: None,
-            cursor: Some(PartitionCursor::default()),
+            cursor: (is_meta || !self.is_log_only(node)).then(PartitionCursor::default),
             sent: 0,
             acked: None,
             has_ended: false,
@@ -369,8 +369,9 @@ impl Engine {
             let count = it.count.unwrap_or(it.next);
             replication.mail(it.node, group, it.transfer, SnapshotStep::Ack(count + 1));
         }
+        let has_keys = !self.store.is_log_only();
         if let (Some(serving), Some(partition)) = (&mut self.serving, group.partition()) {
-            serving.set_copy(partition, true);
+            serving.set_copy(partition, has_keys);
         }
         true
     }

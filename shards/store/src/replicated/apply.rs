@@ -12,6 +12,8 @@ impl Store {
     /// Lets the entries up to `index` take effect, in order. That they are applied is told in the log first: what follows from them,
     /// copies and freed segments, can then never be found without them.
     ///
+    /// Where the store keeps a log alone ([`Store::keep_log_only`]), what the entries hold goes instead.
+    ///
     /// # Errors
     /// When there is no room for the word of it; then nothing has changed.
     ///
@@ -31,6 +33,11 @@ impl Store {
         let local = self.group_local(group);
         for _ in 0..due {
             let entry = self.replicated.group(group).entries.pop_front().expect("counted above");
+            if local.is_some() && self.replicated.log_only {
+                let parts: Vec<Part> = entry.parts().collect();
+                self.void_parts(&parts);
+                continue;
+            }
             for part in entry.parts() {
                 if let Some(local) = local {
                     self.apply_part(local, part);

@@ -77,6 +77,15 @@ impl Store {
 
     /// Takes the records of parts out of the overlay, with the chunks that were written for them.
     pub(super) fn drop_parts(&mut self, parts: &[Part]) {
+        self.void_parts(parts);
+        if !parts.is_empty() {
+            self.log.note_cut();
+        }
+        self.release_held();
+    }
+
+    /// The same where nothing in the log has to make them void.
+    pub(super) fn void_parts(&mut self, parts: &[Part]) {
         for &part in parts.iter().rev() {
             let records: Vec<Location> = self.records_of(part).collect();
             for location in records.into_iter().rev() {
@@ -92,9 +101,5 @@ impl Store {
             }
             self.log.unpin(part.opening);
         }
-        if !parts.is_empty() {
-            self.log.note_cut();
-        }
-        self.release_held();
     }
 }

@@ -90,6 +90,18 @@ impl Store {
         there.map(|group| &group.state)
     }
 
+    /// From now on the store keeps the entries of partitions until they are applied, and no keys: to be told before it is recovered, at each
+    /// start alike.
+    pub fn keep_log_only(&mut self) {
+        self.replicated.log_only = true;
+    }
+
+    /// Whether it does.
+    #[must_use]
+    pub fn is_log_only(&self) -> bool {
+        self.replicated.log_only
+    }
+
     /// Whether the log tells of a group, be it that its replica was given up.
     #[must_use]
     pub fn knows_group(&self, group: GroupId) -> bool {

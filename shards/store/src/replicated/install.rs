@@ -86,6 +86,9 @@ impl Store {
         assert!(self.replicated.group(group).is_installing, "{group:?} is not being installed");
         let changes = decode_changes(changes)?;
         self.check_changes(group, &changes)?;
+        if self.replicated.log_only {
+            return Ok(());
+        }
         for (at, change) in changes.iter().enumerate() {
             let key = self.key(change.database, change.key);
             let extras = key.extras(change.expiry_ms);

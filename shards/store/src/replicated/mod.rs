@@ -48,6 +48,8 @@ pub(crate) struct Replicated {
     /// Per owned partition, whether it is a group's. Empty while there is no group.
     partitions: Vec<bool>,
     overlay: Overlay,
+    /// What entries of partitions hold is kept for others and takes no effect here.
+    log_only: bool,
     /// Lookups leave the overlay out.
     reads_applied: bool,
     building: Option<Building>,

@@ -194,11 +194,13 @@ impl Store {
         let Some((run, records)) = Run::read(record) else { return 0 };
         let noted = self.replicated.replay.as_ref().and_then(|it| it.groups.get(&run.group));
         let position = self.log.position(location);
-        let takes_effect = noted.is_some_and(|noted| {
-            let is_void =
-                noted.cuts.iter().any(|cut| cut.position > position && cut.from <= run.index);
-            !is_void && run.index <= noted.group.applied.0
-        });
+        let is_kept_alone = self.replicated.log_only && run.group.0 > 0;
+        let takes_effect = !is_kept_alone
+            && noted.is_some_and(|noted| {
+                let is_void =
+                    noted.cuts.iter().any(|cut| cut.position > position && cut.from <= run.index);
+                !is_void && run.index <= noted.group.applied.0
+            });
         if takes_effect { 0 } else { records as usize }
     }
 

@@ -92,7 +92,11 @@ impl World {
 
     /// Opens what is on the disk, as after a crash of the process.
     pub(super) fn open(disk: &Disk, entropy: u64) -> Result<Self, Damage> {
-        let mut store = Store::new(options(entropy));
+        Self::open_with(disk, Store::new(options(entropy)))
+    }
+
+    /// The same with a store that was made for it.
+    pub(super) fn open_with(disk: &Disk, mut store: Store) -> Result<Self, Damage> {
         store.set_now(1_000_000);
         let mut in_use = Vec::new();
         for (&id, bytes) in &disk.files {

@@ -4,6 +4,7 @@ mod changes;
 mod cleaning;
 mod fixture;
 mod golden;
+mod log_only;
 mod model;
 mod power;
 mod property;
