@@ -12,6 +12,7 @@ use super::election::Election;
 use super::error::GroupError;
 use super::lease::Acks;
 use super::limits::{Bounds, INFLIGHT_MESSAGES_MAX, MEMBERS_MAX, MESSAGE_BYTES_MAX};
+use super::planted::Planted;
 use super::reads::Reads;
 use super::recovered::{Position, RecoveredGroup};
 use super::tail::Tail;
@@ -92,6 +93,7 @@ pub(super) struct Group {
     /// Entries that all members have, as the leader says.
     pub(super) everywhere: u64,
     pub(super) dirty: bool,
+    pub(super) planted: Planted,
     #[cfg(test)]
     pub(super) faults: super::tests::faults::Faults,
 }
@@ -137,6 +139,7 @@ impl Group {
             unrecorded_since: None,
             everywhere: 0,
             dirty: true,
+            planted: Planted::default(),
             raw,
             #[cfg(test)]
             faults: super::tests::faults::Faults::default(),

@@ -3,6 +3,7 @@
 //! A command on the leader runs at once, and what it changes is an entry of its partition's group: in the log before it takes effect,
 //! seen by later commands of the leader. Its answer, and the answer of every read that saw it, waits until a majority has the entry.
 
+mod begin;
 mod carry;
 mod command;
 mod convert;
@@ -10,6 +11,7 @@ mod copies;
 mod handover;
 mod hosting;
 mod meta;
+mod propose;
 mod reconcile;
 mod report;
 mod snapshot;
@@ -28,8 +30,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use command::Around;
+pub use begin::groups_of;
 pub use convert::recovered;
 pub use copies::Marks;
+pub use propose::{ANNOUNCED, Proposed};
 pub use report::GroupReport;
 pub use snapshot::{SnapshotMail, SnapshotStep};
 
@@ -203,6 +207,14 @@ impl Engine {
             self.tell_cluster();
         }
         Ok(())
+    }
+
+    /// From now on the groups of this core do this wrong; for simulations alone.
+    #[doc(hidden)]
+    pub fn plant(&mut self, planted: group::Planted) {
+        if let Some(replication) = &mut self.replication {
+            replication.groups.plant(planted);
+        }
     }
 
     /// The partitions will be groups, and until then nobody serves them.
