@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
                    lease|clock|quorum|vote] [--lean \
-                   calm|snapshots|elections|full|leaders] [--tell]";
+                   calm|snapshots|elections|full|leaders] [--members | --still] [--tell]";
 
 /// What is asked for.
 struct Asked {
@@ -20,6 +20,8 @@ struct Asked {
     wrong: nodes::Wrong,
     lean: Option<nodes::Lean>,
     tells: bool,
+    /// Whether members change, where that is said.
+    members: Option<bool>,
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -28,7 +30,8 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 
 fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
     let wrong = nodes::Wrong::Nothing;
-    let mut asked = Asked { nodes: 1, seeds: 10_000, first: 0, wrong, lean: None, tells: false };
+    let mut asked =
+        Asked { nodes: 1, seeds: 10_000, first: 0, wrong, lean: None, tells: false, members: None };
     let mut places = 0;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} wants a value; {USE}"));
@@ -46,6 +49,8 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
                 }
             }
             "--tell" => asked.tells = true,
+            "--members" => asked.members = Some(true),
+            "--still" => asked.members = Some(false),
             "--lean" => {
                 asked.lean = Some(match value()?.as_str() {
                     "calm" => nodes::Lean::Calm,
@@ -115,6 +120,11 @@ fn main() -> ExitCode {
         let failed = run_all(&asked, &again, |seed, memory| {
             let settings = nodes::Settings::of_seed_with(seed, asked.nodes, asked.wrong);
             let lean = asked.lean.unwrap_or(settings.lean);
+            let settings = match asked.members {
+                Some(true) => settings.with_members(seed),
+                Some(false) => settings.without_members(),
+                None => settings,
+            };
             let settings = nodes::Settings { lean, tells: asked.tells, ..settings };
             sum.add(&nodes::run(seed, settings, memory)?);
             Ok(())

@@ -1,7 +1,12 @@
 //! Owns one node: its disk, its clock, and its cores while its process lives.
 
 use super::core::{Core, Mail};
-use crate::disk::Disk;
+use super::member::Member;
+use super::misfortune::ROOMY;
+use super::{MS, founding};
+use crate::disk::{Disk, Lies};
+use crate::random::Random;
+use hyperion_model::PartitionMap;
 use std::collections::VecDeque;
 
 /// How a node's clocks stand to the world's time.
@@ -34,6 +39,10 @@ impl Clock {
 pub(super) struct Node {
     /// Its number in the config, from 1.
     pub(super) id: u32,
+    pub(super) core_count: u16,
+    /// Who of its cores owns what.
+    pub(super) map: PartitionMap,
+    pub(super) member: Member,
     pub(super) disk: Disk,
     pub(super) clock: Clock,
     /// Empty while it is down.
@@ -49,6 +58,34 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// A machine that is switched on.
+    pub(super) fn new(
+        id: u32,
+        core_count: u16,
+        partitions: u16,
+        now_ns: u64,
+        random: &mut Random,
+    ) -> Self {
+        Self {
+            id,
+            core_count,
+            map: PartitionMap::spread(partitions, core_count),
+            member: Member::of(founding::uuid(id)),
+            disk: Disk::new(Lies::None),
+            clock: Clock {
+                on_ns: now_ns - random.below(900) * MS,
+                fast_ppm: random.below(20_000),
+                unix_ms: 1_000_000_000 + random.below(5_000),
+                stopped_ns: 0,
+            },
+            cores: Vec::new(),
+            mail: Vec::new(),
+            life: 0,
+            paused_ns: 0,
+            segments_max: ROOMY,
+        }
+    }
+
     pub(super) fn is_up(&self) -> bool {
         !self.cores.is_empty()
     }

@@ -52,6 +52,8 @@ pub struct Settings {
     pub durability: Durability,
     /// How long clients and misfortunes go on, in ms.
     pub length_ms: u64,
+    /// Nodes come and go, and replicas move.
+    pub members: bool,
     /// What it leans to.
     pub lean: Lean,
     /// What is done wrong.
@@ -72,17 +74,35 @@ impl Settings {
             4 => Lean::Leaders,
             _ => Lean::Nothing,
         };
-        Self {
+        let members = nodes > 1 && mix(seed ^ 0x3e3b_e125).is_multiple_of(2);
+        let settings = Self {
             nodes,
             cores: [1, 2, 2, 3][random.index(4)],
             partitions: [4, 8][random.index(2)],
             copies: if nodes > 3 && random.chance(500) { 3 } else { nodes },
             durability: if random.chance(600) { Durability::Always } else { Durability::Interval },
             length_ms: 4_000 + random.below(4_000),
+            members: false,
             lean,
             wrong: Wrong::Nothing,
             tells: false,
-        }
+        };
+        if members { settings.with_members(seed) } else { settings }
+    }
+
+    /// The same run in which nodes come and go.
+    #[must_use]
+    pub fn with_members(self, seed: u64) -> Self {
+        let most = u64::from(self.nodes.min(4));
+        let copies = 1 + u16::try_from(mix(seed ^ 0xc0b1e5) % most).expect("it is small");
+        Self { members: true, copies, ..self }
+    }
+
+    /// The same run with the nodes that were there first.
+    #[must_use]
+    pub fn without_members(self) -> Self {
+        let copies = if self.members { self.nodes } else { self.copies };
+        Self { members: false, copies, ..self }
     }
 
     /// The same run with a fault, leaning to what brings it to light.
