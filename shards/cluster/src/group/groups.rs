@@ -76,8 +76,7 @@ impl Groups {
         if at >= GROUPS_MAX || self.get(id).is_some() {
             return Err(GroupError::CannotAdd(id));
         }
-        let mut group =
-            Group::restore(id, self.node, recovered, self.bounds, self.seed, now_ns)?;
+        let mut group = Group::restore(id, self.node, recovered, self.bounds, self.seed, now_ns)?;
         group.planted = self.planted;
         if at >= self.groups.len() {
             self.groups.resize_with(at + 1, || None);
@@ -349,6 +348,13 @@ impl Groups {
     #[must_use]
     pub fn leader(&self, id: GroupId) -> Option<u64> {
         self.get(id)?.leader()
+    }
+
+    /// Whether the members of a group, as applied here, are found again after a crash: a start that does not know that a change was
+    /// committed asks those for their votes who had one before it.
+    #[must_use]
+    pub fn has_durable_conf(&self, id: GroupId) -> bool {
+        self.get(id).is_some_and(|group| group.conf_durable >= group.tail().conf().index)
     }
 
     /// Members of a group, as applied here.

@@ -30,6 +30,6 @@ pub use error::{GroupError, Refusal};
 pub use groups::Groups;
 pub use lease::Lease;
 pub use limits::Bounds;
-pub use raft::eraftpb::{Entry, EntryType, Message, MessageType};
 pub use planted::Planted;
+pub use raft::eraftpb::{Entry, EntryType, Message, MessageType};
 pub use recovered::{Position, RecoveredGroup, entry};

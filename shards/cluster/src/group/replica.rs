@@ -26,6 +26,8 @@ pub(super) struct Outstanding {
     pub(super) number: u64,
     /// Term that is durable with it.
     pub(super) term: u64,
+    /// Index of the members that are durable with it.
+    pub(super) conf: u64,
     pub(super) held: Vec<Message>,
 }
 
@@ -82,6 +84,9 @@ pub(super) struct Group {
     pub(super) released: Vec<Message>,
     /// Term whose record is durable.
     pub(super) durable_term: u64,
+    /// Index of the members that the store was given last, and of those whose record is durable.
+    pub(super) conf_recorded: u64,
+    pub(super) conf_durable: u64,
     pub(super) told: Told,
     pub(super) installing: bool,
     /// Term and vote that the store was given last.
@@ -110,6 +115,7 @@ impl Group {
     ) -> Result<Self, GroupError> {
         check(id, &recovered)?;
         let (installing, floor) = (recovered.installing, recovered.floor);
+        let conf_index = recovered.conf.index;
         let (tail, commit, applied, raft_applied) = tail_of(recovered);
         let raw = new_raw(node, tail, raft_applied)?;
         let mut group = Self {
@@ -132,6 +138,8 @@ impl Group {
             outstanding: VecDeque::new(),
             released: Vec::new(),
             durable_term: raw.raft.term,
+            conf_recorded: conf_index,
+            conf_durable: conf_index,
             told: Told::default(),
             installing,
             recorded: (raw.raft.term, raw.raft.vote),

@@ -29,8 +29,8 @@ use snapshot::{Receiving, Sending};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-pub(crate) use command::Around;
 pub use begin::groups_of;
+pub(crate) use command::Around;
 pub use convert::recovered;
 pub use copies::Marks;
 pub use propose::{ANNOUNCED, Proposed};
