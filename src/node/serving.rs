@@ -84,7 +84,7 @@ impl NodeCore {
     }
 
     /// The newest that this core knows of the cluster: what group 0 holds, or what was agreed, which a start may have from others.
-    fn newest(&self) -> Option<Arc<ClusterState>> {
+    pub(super) fn newest(&self) -> Option<Arc<ClusterState>> {
         let agreed = self.shared.member.as_ref()?.agreed.get();
         let held = self.members.state.clone();
         let epoch = |state: &Arc<ClusterState>| state.config().epoch;
