@@ -2,7 +2,7 @@
 
 use super::commands::{Command, Told};
 use crate::node::Files;
-use hyperion_cluster::group::Message;
+use hyperion_cluster::group::{Conf, Message};
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
     Engine, GroupReport, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep,
@@ -106,6 +106,8 @@ pub(super) struct Core {
     pub(super) told: BTreeMap<GroupId, (u64, u64)>,
     /// In which term others told that they lead partitions that are not here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
+    /// The members of its groups, as they were seen last.
+    pub(super) seen: BTreeMap<GroupId, Conf>,
 }
 
 impl Core {
@@ -128,6 +130,7 @@ impl Core {
             known: None,
             told: BTreeMap::new(),
             foreign_terms: BTreeMap::new(),
+            seen: BTreeMap::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::core::{Core, Frame, Mail, Place};
 use super::node::Node;
 use super::world::{Event, World};
 use super::{MS, Violation};
+use hyperion_cluster::change::Refusal;
 use hyperion_cluster::config::Usage;
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{GroupReport, Leader, Proposed};
@@ -157,9 +158,7 @@ impl World {
 
     /// Another node says that this one was removed: more than half of those that vote on that are believed.
     pub(super) fn told_removed(&mut self, node: usize, by: u32) {
-        let Some(state) = self.nodes[node].cores.first().and_then(|core| core.known.clone()) else {
-            return;
-        };
+        let Some(state) = self.known_by(node).cloned() else { return };
         let member = &mut self.nodes[node].member;
         member.removed_by.insert(by);
         let voters = state.placement().group(0).map_or(&[][..], |meta| &meta.voters);
@@ -172,8 +171,9 @@ impl World {
     /// A node that was removed goes on for a while and ends.
     fn leave_when_removed(&mut self, at: Place) {
         let Node { id, cores, member, life, .. } = &mut self.nodes[at.node];
-        let Core { engine, known: Some(state), .. } = &cores[at.core] else { return };
+        let Core { engine, known, .. } = &cores[at.core];
         if member.removed.is_none() {
+            let Some(state) = known else { return };
             let node = hyperion_cluster::NodeId(*id);
             let leaves = state.config().node(node).is_some_and(|node| node.leaving.is_some());
             let has_all_given_up = leaves && state.placement().replicas_of(node) == 0;
@@ -207,6 +207,9 @@ impl World {
         if at.core == 0 {
             self.announce(at, ticks / LOOK_TICKS);
         }
+        if at.core == 0 {
+            self.leave_when_removed(at);
+        }
         if !self.nodes[at.node].cores[at.core].engine.is_replicated() {
             return Ok(());
         }
@@ -215,7 +218,6 @@ impl World {
         if at.core == 0 {
             self.nodes[at.node].cores[at.core].engine.tend_cluster();
             self.keep(at.node);
-            self.leave_when_removed(at);
         }
         Ok(())
     }
@@ -316,7 +318,13 @@ impl World {
             Proposed::Asked => self.report.configs += 1,
             Proposed::Refused { refusal, .. } => {
                 self.report.refused += 1;
-                self.say(|_| format!("node {} refuses a config: {refusal:?}", at.node + 1));
+                self.say(|_| {
+                    let pointers: Vec<_> = match &refusal {
+                        Refusal::Stale(stale) => vec![format!("stale, {}", stale.epoch)],
+                        Refusal::Invalid(all) => all.iter().map(|it| it.pointer.clone()).collect(),
+                    };
+                    format!("node {} refuses a config: {pointers:?}", at.node + 1)
+                });
             }
             Proposed::Same | Proposed::Dropped => {}
         }

@@ -6,8 +6,9 @@ use super::misfortune::ROOMY;
 use super::{MS, founding};
 use crate::disk::{Disk, Lies};
 use crate::random::Random;
-use hyperion_model::PartitionMap;
-use std::collections::VecDeque;
+use hyperion_model::{GroupId, PartitionMap};
+use hyperion_store::{RecoveredGroup, Store};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How a node's clocks stand to the world's time.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,8 @@ pub(super) struct Node {
     pub(super) paused_ns: u64,
     /// Files of a core that its disk has room for.
     pub(super) segments_max: usize,
+    /// What starts have found, where a fault is planted that trusts it.
+    old: BTreeMap<GroupId, RecoveredGroup>,
 }
 
 impl Node {
@@ -83,7 +86,19 @@ impl Node {
             life: 0,
             paused_ns: 0,
             segments_max: ROOMY,
+            old: BTreeMap::new(),
         }
+    }
+
+    /// Adds what an earlier start has found of groups that the log gives up.
+    pub(super) fn trust_old(&mut self, store: &Store, found: &mut Vec<RecoveredGroup>) {
+        let is_given_up = |group: &GroupId| {
+            !found.iter().any(|one| one.group == *group) && store.knows_group(*group)
+        };
+        let old = self.old.values().filter(|old| is_given_up(&old.group)).cloned();
+        let old: Vec<RecoveredGroup> = old.collect();
+        self.old.extend(found.iter().map(|one| (one.group, one.clone())));
+        found.extend(old);
     }
 
     pub(super) fn is_up(&self) -> bool {

@@ -26,6 +26,9 @@ impl World {
         if self.settings.lean == Lean::Elections {
             self.crash_voters(at, &outgoing);
         }
+        if self.settings.lean == Lean::Moves {
+            self.disturb_moves(at);
+        }
         outgoing.sort_by_key(|message| message.to);
         let mut frames: Vec<(u32, Messages)> = Vec::new();
         for Outgoing { to, group, message } in outgoing {

@@ -17,6 +17,31 @@ pub enum Wrong {
     AnswersBeforeQuorum,
     /// A restarted node knows its term and not whom it voted for in it, nor that it has to keep silent at first.
     ForgetsVotes,
+    /// Several members of a group change in one step, by the majority of those after it alone.
+    JointInOneStep,
+    /// A replica gets its vote as soon as it is there.
+    PromotesEarly,
+    /// A replica that the placement wants is founded with the voters of the placement, in the place of joining the group.
+    FoundsReplicas,
+    /// A node whose disk was emptied comes back as itself.
+    EmptiedDisk,
+    /// Where a replica was given up, the next start goes on with what an earlier one had found of it.
+    TrustsOldData,
+}
+
+impl Wrong {
+    /// Each with its word.
+    pub const WORDS: [(Self, &str); 9] = [
+        (Self::ReadsWithoutLease, "lease"),
+        (Self::ClockStopsInPauses, "clock"),
+        (Self::AnswersBeforeQuorum, "quorum"),
+        (Self::ForgetsVotes, "vote"),
+        (Self::JointInOneStep, "joint"),
+        (Self::PromotesEarly, "learner"),
+        (Self::FoundsReplicas, "founds"),
+        (Self::EmptiedDisk, "emptied"),
+        (Self::TrustsOldData, "old"),
+    ];
 }
 
 /// What a run leans to.
@@ -35,6 +60,8 @@ pub enum Lean {
     FullDisks,
     /// All clients ask for the same partition, and it is its leader that is cut off or stands still for a little longer than a lease.
     Leaders,
+    /// The network is parted, or who leads ends, the moment that members of a group change.
+    Moves,
 }
 
 /// What a run is made with.
@@ -95,14 +122,17 @@ impl Settings {
     pub fn with_members(self, seed: u64) -> Self {
         let most = u64::from(self.nodes.min(4));
         let copies = 1 + u16::try_from(mix(seed ^ 0xc0b1e5) % most).expect("it is small");
-        Self { members: true, copies, ..self }
+        let aims = self.lean == Lean::Nothing && mix(seed ^ 0xa1e5).is_multiple_of(2);
+        let lean = if aims { Lean::Moves } else { self.lean };
+        Self { members: true, copies, lean, ..self }
     }
 
     /// The same run with the nodes that were there first.
     #[must_use]
     pub fn without_members(self) -> Self {
         let copies = if self.members { self.nodes } else { self.copies };
-        Self { members: false, copies, ..self }
+        let lean = if self.lean == Lean::Moves { Lean::Nothing } else { self.lean };
+        Self { members: false, copies, lean, ..self }
     }
 
     /// The same run with a fault, leaning to what brings it to light.
@@ -110,11 +140,24 @@ impl Settings {
     pub fn of_seed_with(seed: u64, nodes: u16, wrong: Wrong) -> Self {
         let settings = Self { wrong, ..Self::of_seed(seed, nodes) };
         match wrong {
-            Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings },
+            Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings }.without_members(),
             Wrong::ReadsWithoutLease | Wrong::ClockStopsInPauses => {
-                Self { lean: Lean::Leaders, ..settings }
+                Self { lean: Lean::Leaders, ..settings }.without_members()
             }
-            Wrong::AnswersBeforeQuorum | Wrong::Nothing => settings,
+            Wrong::AnswersBeforeQuorum => settings.without_members(),
+            // Votes of three change places where there is a fourth node, and more than one.
+            Wrong::JointInOneStep => Self {
+                nodes: nodes.max(5),
+                copies: 3,
+                members: true,
+                lean: Lean::Moves,
+                ..settings
+            },
+            Wrong::PromotesEarly
+            | Wrong::FoundsReplicas
+            | Wrong::EmptiedDisk
+            | Wrong::TrustsOldData => settings.with_members(seed),
+            Wrong::Nothing => settings,
         }
     }
 }

@@ -6,10 +6,11 @@ use super::node::Node;
 use super::world::{Event, World};
 use super::{Lean, MS, Violation, Wrong};
 use crate::direct::CommitWay;
+use crate::disk::{Disk, Lies};
 use crate::node::{Opened, SEGMENT_BYTES};
 use crate::random::mix;
 use hyperion_cluster::group::timing::QUIET_NS;
-use hyperion_cluster::group::{Bounds, RecoveredGroup};
+use hyperion_cluster::group::{Bounds, Planted, RecoveredGroup};
 use hyperion_engine::{Durability, Engine, Eviction, Replica, Settings, recovered};
 use hyperion_model::GroupId;
 use hyperion_model::collections::Set;
@@ -53,6 +54,10 @@ impl World {
         let (cores, map) = (node.core_count, &node.map.clone());
         node.life += 1;
         node.member.begin();
+        if self.settings.wrong == Wrong::EmptiedDisk && node.life > 1 && random.chance(300) {
+            node.disk = Disk::new(Lies::None);
+            node.member.agreed = self.formed.clone().filter(|_| node.member.is_founder);
+        }
         node.disk.sync_all();
         let unix_ms = node.clock.unix_ms(*now_ns);
         let mut opened = Vec::new();
@@ -81,7 +86,10 @@ impl World {
         let start = u16::try_from(node.life).expect("a node starts a few times");
         let mut made = Vec::new();
         for mut core in opened {
-            let found = std::mem::take(&mut core.recovered.groups);
+            let mut found = std::mem::take(&mut core.recovered.groups);
+            if self.settings.wrong == Wrong::TrustsOldData {
+                nodes[at].trust_old(&core.store, &mut found);
+            }
             let (engine, files) =
                 core.serve(map, settings.clone(), start, random.number(), commits);
             made.push((Core::new(engine, files, self.settings.partitions), found));
@@ -168,6 +176,9 @@ impl World {
         };
         let is_first = agreed.history().entries().len() == 1;
         let founding = Some(agreed.as_ref()).filter(|_| node.member.is_founder && is_first);
+        // What a node does that founds what it should join.
+        let founds = self.settings.wrong == Wrong::FoundsReplicas;
+        let founding = if founds { Some(agreed.as_ref()) } else { founding };
         let replicas = engine.replicas_at_start(node.id, found, founding)?;
         engine
             .replicate_within(
@@ -178,7 +189,12 @@ impl World {
                 node.clock.boot_ns(self.now_ns),
                 self.bounds(),
             )
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        engine.plant(Planted {
+            joint_in_one_step: self.settings.wrong == Wrong::JointInOneStep,
+            learners_caught_up: self.settings.wrong == Wrong::PromotesEarly,
+        });
+        Ok(())
     }
 
     fn bounds(&self) -> Bounds {
