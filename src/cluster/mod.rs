@@ -18,7 +18,7 @@ pub(crate) use command::{CLUSTER_HELP, cluster};
 pub(crate) use formation::{Mark, Members, keep_mark, mark_in};
 pub(crate) use member::{Member, MemberPlace};
 pub(crate) use settling::{Own, Report, Verdict, judge};
-pub(crate) use setup::{Setup, groups_of, peers_in};
+pub(crate) use setup::{Setup, peers_in};
 pub(crate) use standing::{Conflict, Status, Take};
 pub(crate) use view::ClusterView;
 #[cfg(test)]

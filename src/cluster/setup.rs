@@ -8,7 +8,7 @@ use hyperion_cluster::NodeId;
 use hyperion_cluster::config::{Config, CoreChoice, Node, Role};
 use hyperion_cluster::placement::{Placement, initial};
 use hyperion_cluster::state::ClusterState;
-use hyperion_model::{CoreId, GroupId, PartitionMap};
+use hyperion_model::PartitionMap;
 use hyperion_wire::peer::{Identity, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Secret};
 
 use super::view::{ClusterView, ViewNode, ViewPartition};
@@ -86,24 +86,6 @@ pub(crate) fn peers_in(config: &Config, own: &str) -> Result<PeerNodes, String> 
     let nodes = others.map(peer_node).collect::<Result<Vec<_>, String>>()?;
     let removed = config.removed.iter().map(|uuid| uuid_bytes(uuid));
     Ok(PeerNodes { nodes, removed: removed.collect::<Result<_, String>>()? })
-}
-
-/// The groups that have a replica on a core of a node, with their voters.
-pub(crate) fn groups_of(
-    placement: &Placement,
-    node: u32,
-    core: CoreId,
-    map: &PartitionMap,
-) -> Vec<(GroupId, Vec<u64>)> {
-    let mut groups = Vec::new();
-    for (number, replicas) in placement.numbered() {
-        let group = GroupId(number);
-        let owner = group.partition().map_or(CoreId(0), |partition| map.owner(partition));
-        if owner == core && replicas.voters.contains(&NodeId(node)) {
-            groups.push((group, replicas.voters.iter().map(|node| u64::from(node.0)).collect()));
-        }
-    }
-    groups
 }
 
 fn parse(address: &str) -> Result<SocketAddr, String> {

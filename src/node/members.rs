@@ -109,7 +109,8 @@ impl NodeCore {
     /// Another node says that this one was removed: more than half of those that vote on that are believed. Links end with a removal, maybe
     /// before group 0 has told of it here.
     pub(super) fn told_removed(&mut self, by: u32) {
-        let Some(state) = &self.members.state else { return };
+        // One that group 0 has not reached yet knows what was agreed.
+        let Some(state) = self.newest() else { return };
         self.members.removed_by.insert(by);
         let voters = state.placement().group(0).map_or(&[][..], |meta| &meta.voters);
         let say = voters.iter().filter(|node| self.members.removed_by.contains(&node.0)).count();
@@ -227,9 +228,9 @@ impl NodeCore {
 
     /// A node that was removed goes on for a while, so that clients hear where to go, and ends.
     fn leave_when_removed(&mut self) {
-        let Some(state) = &self.members.state else { return };
         let id = self.config.node().id;
         if self.members.removed.is_none() {
+            let Some(state) = &self.members.state else { return };
             // Its links may have been cut before it could hear of its removal: it has nothing to lose by going.
             let leaves = state.config().node(id).is_some_and(|node| node.leaving.is_some());
             let has_all_given_up = leaves && state.placement().replicas_of(NodeId(id.0)) == 0;

@@ -1,47 +1,33 @@
-//! Owns the way of a config to the leader of group 0, its judgement there, and the answer back.
+//! Owns the way of a config to the leader of group 0, and the answer back.
 
-use hyperion_cluster::change::{Author, Effects, Refusal, announced_by, check_change};
-use hyperion_cluster::config::{Config, Problem, fields_above, parse};
-use hyperion_cluster::state::ClusterState;
-use hyperion_engine::Eviction;
+use hyperion_cluster::change::Refusal;
+use hyperion_cluster::config::{Config, Problem, fields_above};
+use hyperion_engine::Proposed;
 use hyperion_wire::peer::{Body, ConfigPropose, ConfigProposed};
 
 use super::core::NodeCore;
+use crate::peers::Peers;
 
-/// The number of a config in which a node says of itself what it is, and the number of one that was sent on: who is not the leader sends an
-/// announcement on once. A person's configs have other numbers.
-pub(super) const ANNOUNCED: u64 = 0;
-const SENT_ON: u64 = u64::MAX;
+pub(super) use hyperion_engine::ANNOUNCED;
 
 impl NodeCore {
     /// A config that this node was given, or another one: the leader of group 0 judges it and proposes it. Who asked hears a refusal by
     /// [`NodeCore::judged`], and that it is in force by what group 0 holds; who hears nothing asks again.
     pub(super) fn propose(&mut self, from: Option<u32>, number: u64, config: &[u8]) {
-        let own = self.config.node().id.0;
-        let leader = self.engine.cluster_leader();
-        let Some(state) = self.engine.cluster().filter(|_| leader == Some(own)).cloned() else {
-            let request = match (from, number) {
-                (Some(_), ANNOUNCED) => SENT_ON,
-                (None, _) => number,
-                _ => return,
-            };
-            let (Some(leader), Some(peers)) = (leader, &mut self.peers) else { return };
-            let propose = ConfigPropose { request, config: config.into() };
-            peers.queue(leader, |out| {
-                let _ = propose.encode(out);
-            });
-            return;
-        };
-        let is_announced = [ANNOUNCED, SENT_ON].contains(&number);
-        match self.judge(&state, is_announced, config) {
-            Ok((_, Effects { is_same: true, .. })) => {
-                self.tell_judgement(from, number, 200, Vec::new());
+        let usage = self.shared.cluster.get().map(|known| known.usage()).unwrap_or_default();
+        let peers = self.peers.as_ref();
+        let unknown = |now: &Config, next: &Config| unknown_fields(peers, now, next);
+        match self.engine.propose_config(from.is_some(), number, config, &usage, unknown) {
+            Proposed::SendOn { to, number } => {
+                let Some(peers) = &mut self.peers else { return };
+                let propose = ConfigPropose { request: number, config: config.into() };
+                peers.queue(to, |out| {
+                    let _ = propose.encode(out);
+                });
             }
-            // Who cannot take it now is asked again.
-            Ok((config, _)) => {
-                let _ = self.engine.propose_cluster(&state.set_command(config, None));
-            }
-            Err(refusal) => {
+            Proposed::Same => self.tell_judgement(from, number, 200, Vec::new()),
+            Proposed::Asked | Proposed::Dropped => {}
+            Proposed::Refused { refusal, is_announced } => {
                 if is_announced {
                     tracing::warn!("what a node says of itself is not taken: {refusal:?}");
                 }
@@ -50,54 +36,6 @@ impl NodeCore {
                 self.tell_judgement(from, number, status, body);
             }
         }
-    }
-
-    /// Holds a config against what group 0 holds.
-    fn judge(
-        &self,
-        state: &ClusterState,
-        is_announced: bool,
-        config: &[u8],
-    ) -> Result<(Config, Effects), Refusal> {
-        let config = parse(config).map_err(|error| Refusal::Invalid(vec![error.into_problem()]))?;
-        let unknown = self.unknown_fields(state.config(), &config);
-        if !unknown.is_empty() {
-            return Err(Refusal::Invalid(unknown));
-        }
-        let usage = self.shared.cluster.get().map(|known| known.usage()).unwrap_or_default();
-        let evictions: Vec<&str> = Eviction::ALL.iter().map(|it| it.name()).collect();
-        let announcer = config
-            .nodes
-            .iter()
-            .find(|node| is_announced && announced_by(state.config(), &config, &node.uuid));
-        let author = announcer.map_or(Author::Person, |node| Author::Node(&node.uuid));
-        let effects = check_change(state.standing(&usage, &evictions), &config, author)?;
-        Ok((config, effects))
-    }
-
-    /// The new fields of a config that not every node is known to know.
-    fn unknown_fields(&self, now: &Config, next: &Config) -> Vec<Problem> {
-        let Some(peers) = &self.peers else { return Vec::new() };
-        let others = peers.nodes().map(|node| (node, peers.protocol(node).unwrap_or(0)));
-        let Some((node, level)) = others.min_by_key(|(_, level)| *level) else { return Vec::new() };
-        let level = level.min(peers.own_protocol());
-        let name = |id: &u32| now.nodes.iter().find(|node| node.id.0 == *id).map(|it| &it.name);
-        let name = name(&node).map_or("", String::as_str);
-        let (problem, hint) = if level == 0 {
-            (
-                format!("whether node {name:?} knows it cannot be told, because it is not reached"),
-                "start that node, or remove it, then send this again",
-            )
-        } else {
-            (
-                format!(
-                    "not every node knows it: the cluster is at version {level} of the protocol"
-                ),
-                "bring all nodes to a newer version of the program, then send this again",
-            )
-        };
-        let fields = fields_above(level, now, next);
-        fields.into_iter().map(|field| Problem::at(field, problem.clone(), hint)).collect()
     }
 
     fn tell_judgement(&mut self, from: Option<u32>, number: u64, status: u16, body: Vec<u8>) {
@@ -116,4 +54,27 @@ impl NodeCore {
         // One that finds no place is asked for again.
         let _ = jobs.judged(number, status, body);
     }
+}
+
+/// The new fields of a config that not every node is known to know.
+fn unknown_fields(peers: Option<&Peers>, now: &Config, next: &Config) -> Vec<Problem> {
+    let Some(peers) = peers else { return Vec::new() };
+    let others = peers.nodes().map(|node| (node, peers.protocol(node).unwrap_or(0)));
+    let Some((node, level)) = others.min_by_key(|(_, level)| *level) else { return Vec::new() };
+    let level = level.min(peers.own_protocol());
+    let name = |id: &u32| now.nodes.iter().find(|node| node.id.0 == *id).map(|it| &it.name);
+    let name = name(&node).map_or("", String::as_str);
+    let (problem, hint) = if level == 0 {
+        (
+            format!("whether node {name:?} knows it cannot be told, because it is not reached"),
+            "start that node, or remove it, then send this again",
+        )
+    } else {
+        (
+            format!("not every node knows it: the cluster is at version {level} of the protocol"),
+            "bring all nodes to a newer version of the program, then send this again",
+        )
+    };
+    let fields = fields_above(level, now, next);
+    fields.into_iter().map(|field| Problem::at(field, problem.clone(), hint)).collect()
 }

@@ -4,10 +4,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
 
-use hyperion_cluster::group::RecoveredGroup;
 use hyperion_cluster::state::ClusterState;
-use hyperion_engine::{Engine, Replica, recovered};
-use hyperion_model::{CoreId, GroupId};
+use hyperion_engine::Engine;
 use hyperion_runtime::process;
 use hyperion_store::RecoveredGroup as FoundGroup;
 
@@ -15,7 +13,7 @@ use super::Io;
 use super::commit::die;
 use super::core::{Mail, NodeCore};
 use super::settling::{Settling, refuse};
-use crate::cluster::{ClusterView, Member, Members, Status, groups_of, peers_in};
+use crate::cluster::{ClusterView, Member, Members, Status, peers_in};
 
 /// The groups of a core, before the node is settled.
 #[derive(Debug)]
@@ -32,34 +30,7 @@ impl Unformed {
     /// Errors: a sentence.
     fn begin(self, engine: &mut Engine, founding: Option<&ClusterState>) -> Result<(), String> {
         let Self { node, seed, found } = self;
-        let (core, map) = (engine.core(), engine.map().clone());
-        let is_here = |group: GroupId| match group.partition() {
-            Some(partition) => partition.0 < map.partitions() && map.owner(partition) == core,
-            None => core == CoreId(0),
-        };
-        let mut replicas = Vec::new();
-        for one in found.into_iter().filter(|one| is_here(one.group)) {
-            let group = one.group;
-            let replica =
-                recovered(one).ok_or_else(|| format!("the members of {group:?} are not legible"));
-            replicas.push(replica?);
-        }
-        let mut begin = |group, recovered| {
-            if !engine.store().knows_group(group) {
-                replicas.push(Replica { group, recovered, held: Vec::new() });
-            }
-        };
-        if let Some(state) = founding {
-            for (group, voters) in groups_of(state.placement(), node, core, &map) {
-                begin(group, RecoveredGroup::founded(&voters, 1));
-            }
-        }
-        let group = GroupId::METADATA;
-        if is_here(group) && !replicas.iter().any(|replica| replica.group == group) {
-            // Every node listens to group 0.
-            let recovered = RecoveredGroup::joining();
-            replicas.push(Replica { group, recovered, held: Vec::new() });
-        }
+        let replicas = engine.replicas_at_start(node, found, founding)?;
         let now_ns = process::boot_time_ns();
         engine.replicate(node, seed, replicas, founding, now_ns).map_err(|error| error.to_string())
     }
@@ -116,7 +87,7 @@ impl NodeCore {
     }
 
     /// The newest that this core knows of the cluster: what group 0 holds, or what was agreed, which a start may have from others.
-    fn newest(&self) -> Option<Arc<ClusterState>> {
+    pub(super) fn newest(&self) -> Option<Arc<ClusterState>> {
         let agreed = self.shared.member()?.agreed.get();
         let held = self.members.state.clone();
         let epoch = |state: &Arc<ClusterState>| state.config().epoch;

@@ -26,8 +26,8 @@ pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use replication::{
-    GroupReport, LeaveProgress, Marks, Outgoing, Replica, ReplicateError, SnapshotMail,
-    SnapshotStep, recovered,
+    ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
+    SnapshotMail, SnapshotStep, groups_of, recovered,
 };
 pub use route::{Route, key_slot};
 pub use serving::Leader;

@@ -57,7 +57,13 @@ impl Group {
                 _ => parse::<ConfChangeV2>(&entry.data)
                     .map(|change| self.raw.apply_conf_change(&change)),
             };
-        let Some(Ok(state)) = state else { return };
+        let Some(Ok(mut state)) = state else { return };
+        if self.planted.joint_in_one_step
+            && !state.get_voters_outgoing().is_empty()
+            && let Ok(left) = self.raw.apply_conf_change(&ConfChangeV2::default())
+        {
+            state = left;
+        }
         let conf = super::conf::Conf::from_raft(entry.index, &state);
         self.election.set_rank(&conf);
         self.raw.mut_store().set_conf(conf.clone());

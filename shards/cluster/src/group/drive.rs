@@ -100,6 +100,7 @@ impl Group {
         let state = self.state();
         let must_sync = self.state_due;
         self.recorded = (state.term, state.vote);
+        self.conf_recorded = state.conf.index;
         (self.state_due, self.unrecorded_since) = (false, None);
         turn.effects.push(Effect::State { group: self.id, state, must_sync });
         must_sync
@@ -161,6 +162,7 @@ impl Group {
             Some(last) if last.ticket == turn.ticket => {
                 last.number = number;
                 last.term = self.raw.raft.term;
+                last.conf = self.conf_recorded;
                 last.held.extend(held);
             }
             // Nothing new to store: it waits for what is under way.
@@ -172,6 +174,7 @@ impl Group {
                 ticket: turn.ticket,
                 number,
                 term: self.raw.raft.term,
+                conf: self.conf_recorded,
                 held,
             }),
         }
@@ -183,6 +186,7 @@ impl Group {
             let done = self.outstanding.pop_front().expect("just looked at");
             self.raw.on_persist_ready(done.number);
             self.durable_term = self.durable_term.max(done.term);
+            self.conf_durable = self.conf_durable.max(done.conf);
             self.released.extend(done.held);
         }
         self.tell_applied();

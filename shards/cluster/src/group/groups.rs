@@ -11,6 +11,7 @@ use super::effect::{Effect, GroupState, Ticket};
 use super::error::{GroupError, Refusal};
 use super::lease::Lease;
 use super::limits::{Bounds, GROUPS_MAX};
+use super::planted::Planted;
 use super::recovered::{Position, RecoveredGroup};
 use super::replica::Group;
 use super::timing::{STALL_NS, TICK_NS};
@@ -35,6 +36,7 @@ pub struct Groups {
     /// Tickets under way, with the groups that wait for each.
     waiting: VecDeque<(Ticket, Vec<GroupId>)>,
     stalls: u64,
+    planted: Planted,
 }
 
 impl Groups {
@@ -58,6 +60,7 @@ impl Groups {
             ticket_next: 1,
             waiting: VecDeque::new(),
             stalls: 0,
+            planted: Planted::default(),
         }
     }
 
@@ -82,6 +85,7 @@ impl Groups {
             return Err(GroupError::CannotAdd(id));
         }
         let mut group = Group::restore(id, self.node, recovered, self.bounds, self.seed, now_ns)?;
+        group.planted = self.planted;
         if self.is_last {
             group.election.be_last();
         }
@@ -91,6 +95,13 @@ impl Groups {
         self.groups[at] = Some(Box::new(group));
         self.dirty.push(id);
         Ok(())
+    }
+
+    /// From now on all groups do this wrong; for simulations alone.
+    #[doc(hidden)]
+    pub fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
+        self.groups.iter_mut().flatten().for_each(|group| group.planted = planted);
     }
 
     /// Drops a group. What it asked to be stored may still be reported.
@@ -291,7 +302,8 @@ impl Groups {
     /// Whether `node` has nearly all entries of a group that this replica leads: a learner may be promoted.
     #[must_use]
     pub fn is_caught_up(&self, id: GroupId, node: u64) -> bool {
-        self.get(id).is_some_and(|group| group.is_caught_up(node))
+        self.planted.learners_caught_up
+            || self.get(id).is_some_and(|group| group.is_caught_up(node))
     }
 
     /// The last index of a group that this replica leads.
@@ -348,6 +360,13 @@ impl Groups {
     #[must_use]
     pub fn leader(&self, id: GroupId) -> Option<u64> {
         self.get(id)?.leader()
+    }
+
+    /// Whether the members of a group, as applied here, are found again after a crash: a start that does not know that a change was
+    /// committed asks those for their votes who had one before it.
+    #[must_use]
+    pub fn has_durable_conf(&self, id: GroupId) -> bool {
+        self.get(id).is_some_and(|group| group.conf_durable >= group.tail().conf().index)
     }
 
     /// Members of a group, as applied here.

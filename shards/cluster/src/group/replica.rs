@@ -12,6 +12,7 @@ use super::election::Election;
 use super::error::GroupError;
 use super::lease::Acks;
 use super::limits::{Bounds, INFLIGHT_MESSAGES_MAX, MEMBERS_MAX, MESSAGE_BYTES_MAX};
+use super::planted::Planted;
 use super::reads::Reads;
 use super::recovered::{Position, RecoveredGroup};
 use super::tail::Tail;
@@ -25,6 +26,8 @@ pub(super) struct Outstanding {
     pub(super) number: u64,
     /// Term that is durable with it.
     pub(super) term: u64,
+    /// Index of the members that are durable with it.
+    pub(super) conf: u64,
     pub(super) held: Vec<Message>,
 }
 
@@ -81,6 +84,9 @@ pub(super) struct Group {
     pub(super) released: Vec<Message>,
     /// Term whose record is durable.
     pub(super) durable_term: u64,
+    /// Index of the members that the store was given last, and of those whose record is durable.
+    pub(super) conf_recorded: u64,
+    pub(super) conf_durable: u64,
     pub(super) told: Told,
     pub(super) installing: bool,
     /// Term and vote that the store was given last.
@@ -92,6 +98,7 @@ pub(super) struct Group {
     /// Entries that all members have, as the leader says.
     pub(super) everywhere: u64,
     pub(super) dirty: bool,
+    pub(super) planted: Planted,
     #[cfg(test)]
     pub(super) faults: super::tests::faults::Faults,
 }
@@ -108,6 +115,7 @@ impl Group {
     ) -> Result<Self, GroupError> {
         check(id, &recovered)?;
         let (installing, floor) = (recovered.installing, recovered.floor);
+        let conf_index = recovered.conf.index;
         let (tail, commit, applied, raft_applied) = tail_of(recovered);
         let raw = new_raw(node, tail, raft_applied)?;
         let mut group = Self {
@@ -130,6 +138,8 @@ impl Group {
             outstanding: VecDeque::new(),
             released: Vec::new(),
             durable_term: raw.raft.term,
+            conf_recorded: conf_index,
+            conf_durable: conf_index,
             told: Told::default(),
             installing,
             recorded: (raw.raft.term, raw.raft.vote),
@@ -137,6 +147,7 @@ impl Group {
             unrecorded_since: None,
             everywhere: 0,
             dirty: true,
+            planted: Planted::default(),
             raw,
             #[cfg(test)]
             faults: super::tests::faults::Faults::default(),

@@ -69,7 +69,9 @@ impl Engine {
         }
     }
 
-    /// Drops the replicas that the cluster does not want here and whose groups are without them, as they have committed it.
+    /// Drops the replicas that the cluster does not want here and whose groups are without them, as their leaders say who will know it after
+    /// a crash too. That this replica knows it is not enough: where two voted and one is left, or each of two copies has another place, a
+    /// leader that starts again and has not recorded that the change was committed needs the vote of who is out.
     pub(super) fn drop_unwanted(&mut self) {
         let Some(replication) = &self.replication else { return };
         let Some(state) = &replication.known else { return };
@@ -81,10 +83,9 @@ impl Engine {
                 return false;
             }
             let Some(conf) = replication.groups.conf(*group) else { return false };
-            let is_out = conf.index > 0 && !conf.is_member(u64::from(node));
-            // Who lags behind does not hear of its end from its group, but from the group's leader.
+            // Who lags behind does not hear of its end from its group either.
             let said = replication.reports.get(group);
-            is_out || said.is_some_and(|it| it.conf_index > conf.index && !it.names(node))
+            said.is_some_and(|it| it.conf_index >= conf.index && !it.names(node))
         };
         let over: Vec<GroupId> = replication.hosted.iter().copied().filter(is_over).collect();
         for group in over {
@@ -141,6 +142,12 @@ impl Engine {
         } else {
             self.elsewhere.insert(partition);
         }
+    }
+
+    /// The members of a group of this core, as they are in force here.
+    #[must_use]
+    pub fn members(&self, group: GroupId) -> Option<&group::Conf> {
+        self.replication.as_ref()?.groups.conf(group)
     }
 
     /// Replicas on this core, group 0 among them.

@@ -52,10 +52,20 @@ impl Meta {
         if let Some(from) = cut_from {
             self.log.split_off(&from);
         }
-        let changes = |it: &&Entry| it.get_entry_type() == EntryType::EntryNormal;
-        for entry in entries.iter().filter(changes).filter(|it| !it.data.is_empty()) {
-            self.log.insert(entry.index, entry.data.to_vec());
+        for entry in entries {
+            if entry.get_entry_type() == EntryType::EntryNormal && !entry.data.is_empty() {
+                self.log.insert(entry.index, entry.data.to_vec());
+            } else {
+                self.log.remove(&entry.index);
+            }
         }
+    }
+
+    /// Takes over a snapshot: the log begins anew behind it, and nothing that stood there before counts, not even behind the snapshot's
+    /// place: a leader that lost may have left it.
+    fn install(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
+        self.log.clear();
+        self.take_bytes(bytes)
     }
 
     /// Lets entries up to `index` take effect; whether they changed anything.
@@ -187,7 +197,7 @@ impl Engine {
     pub(super) fn take_meta_snapshot(&mut self) {
         let replication = self.replication.as_mut().expect("asked for groups alone");
         let bytes = std::mem::take(&mut replication.meta.incoming);
-        match replication.meta.take_bytes(&bytes) {
+        match replication.meta.install(&bytes) {
             Ok(()) => self.tell_cluster(),
             Err(error) => self.effects.push(Effect::Stop { why: error.to_string() }),
         }
@@ -254,6 +264,27 @@ mod tests {
         assert_eq!(interval_ms(&again), 12);
         meta.take_bytes(&again.kept_bytes()).expect("its own bytes");
         assert_eq!(interval_ms(&meta), 12);
+    }
+
+    /// A leader of group 0 proposes a config, is cut off, and gets a snapshot of those that went on without it: where the config stood, the
+    /// next leader's first entry is, which is empty, and nothing comes of the config.
+    #[test]
+    fn what_a_leader_left_in_the_log_is_gone_with_a_snapshot() {
+        let (mut meta, mut other) = (Meta::default(), Meta::default());
+        meta.set(formed(), 1);
+        other.set(formed(), 1);
+        meta.note(None, &[change(&formed(), 9, 99)]);
+        other.note(None, &[change(&formed(), 5, 11)]);
+        assert_eq!(other.apply(5), Ok(true));
+        meta.install(&other.kept_bytes()).expect("its own bytes");
+        meta.note(None, &[entry(9, 2, 0, Vec::new())]);
+        assert_eq!(meta.apply(9), Ok(false));
+        assert_eq!(meta.state, other.state);
+
+        // Nor where it was overwritten without one.
+        other.note(None, &[change(other.state.as_ref().expect("it is set"), 9, 98)]);
+        other.note(None, &[entry(9, 2, 0, Vec::new())]);
+        assert_eq!(other.apply(9), Ok(false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A command on the leader runs at once, and what it changes is an entry of its partition's group: in the log before it takes effect,
 //! seen by later commands of the leader. Its answer, and the answer of every read that saw it, waits until a majority has the entry.
 
+mod begin;
 mod carry;
 mod command;
 mod convert;
@@ -12,6 +13,7 @@ mod hosting;
 mod leave;
 mod log_only;
 mod meta;
+mod propose;
 mod reconcile;
 mod report;
 mod snapshot;
@@ -30,10 +32,12 @@ use snapshot::{Receiving, Sending};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use begin::groups_of;
 pub(crate) use command::Around;
 pub use convert::recovered;
 pub use copies::Marks;
 pub use leave::LeaveProgress;
+pub use propose::{ANNOUNCED, Proposed};
 pub use report::GroupReport;
 pub use snapshot::{SnapshotMail, SnapshotStep};
 
@@ -212,6 +216,14 @@ impl Engine {
             self.tell_cluster();
         }
         Ok(())
+    }
+
+    /// From now on the groups of this core do this wrong; for simulations alone.
+    #[doc(hidden)]
+    pub fn plant(&mut self, planted: group::Planted) {
+        if let Some(replication) = &mut self.replication {
+            replication.groups.plant(planted);
+        }
     }
 
     /// Whether nothing of what was begun waits: for locks, for other cores, for the log.

@@ -37,7 +37,7 @@ impl GroupReport {
 }
 
 impl Engine {
-    /// Of all groups that this core leads, where they are.
+    /// Of all groups that this core leads, where they are, once that is durable: replicas that are out go by it.
     #[must_use]
     pub fn reports(&self) -> Vec<GroupReport> {
         let Some(replication) = &self.replication else { return Vec::new() };
@@ -48,7 +48,9 @@ impl Engine {
             let bytes = u128::from(figures.live_bytes) * keys / u128::from(figures.keys.max(1));
             u64::try_from(bytes).unwrap_or(u64::MAX)
         };
-        let led = replication.hosted.iter().filter(|group| replication.groups.serves(**group));
+        let groups = &replication.groups;
+        let is_told = |group: &&GroupId| groups.serves(**group) && groups.has_durable_conf(**group);
+        let led = replication.hosted.iter().filter(is_told);
         led.filter_map(|&group| {
             let conf = replication.groups.conf(group)?;
             let (voters, learners) = members(conf, replication.node);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
-                   lease|clock|quorum|vote] [--lean \
-                   calm|snapshots|elections|full|leaders] [--tell]";
+                   lease|clock|quorum|vote|joint|learner|founds|emptied|old] [--lean \
+                   calm|snapshots|elections|full|leaders|moves] [--members | --still] [--tell]";
 
 /// What is asked for.
 struct Asked {
@@ -20,6 +20,8 @@ struct Asked {
     wrong: nodes::Wrong,
     lean: Option<nodes::Lean>,
     tells: bool,
+    /// Whether members change, where that is said.
+    members: Option<bool>,
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -28,7 +30,8 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 
 fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
     let wrong = nodes::Wrong::Nothing;
-    let mut asked = Asked { nodes: 1, seeds: 10_000, first: 0, wrong, lean: None, tells: false };
+    let mut asked =
+        Asked { nodes: 1, seeds: 10_000, first: 0, wrong, lean: None, tells: false, members: None };
     let mut places = 0;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} wants a value; {USE}"));
@@ -37,21 +40,21 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--seeds" => asked.seeds = number(&value()?)?,
             "--first" => asked.first = number(&value()?)?,
             "--wrong" => {
-                asked.wrong = match value()?.as_str() {
-                    "lease" => nodes::Wrong::ReadsWithoutLease,
-                    "clock" => nodes::Wrong::ClockStopsInPauses,
-                    "quorum" => nodes::Wrong::AnswersBeforeQuorum,
-                    "vote" => nodes::Wrong::ForgetsVotes,
-                    other => return Err(format!("{other:?} is no fault; {USE}")),
-                }
+                let name = value()?;
+                let is_named = |(_, word): &&(nodes::Wrong, &str)| *word == name;
+                let known = nodes::Wrong::WORDS.iter().find(is_named);
+                (asked.wrong, _) = *known.ok_or_else(|| format!("{name:?} is no fault; {USE}"))?;
             }
             "--tell" => asked.tells = true,
+            "--members" => asked.members = Some(true),
+            "--still" => asked.members = Some(false),
             "--lean" => {
                 asked.lean = Some(match value()?.as_str() {
                     "calm" => nodes::Lean::Calm,
                     "snapshots" => nodes::Lean::Snapshots,
                     "elections" => nodes::Lean::Elections,
                     "leaders" => nodes::Lean::Leaders,
+                    "moves" => nodes::Lean::Moves,
                     "full" => nodes::Lean::FullDisks,
                     other => return Err(format!("nothing leans to {other:?}; {USE}")),
                 });
@@ -111,10 +114,20 @@ fn main() -> ExitCode {
         (failed, sum.to_string())
     } else {
         let mut sum = nodes::Report::default();
-        let again = format!("--nodes {} --seeds 1 --first ", asked.nodes);
+        let members = match asked.members {
+            Some(true) => "--members ",
+            Some(false) => "--still ",
+            None => "",
+        };
+        let again = format!("--nodes {} {members}--seeds 1 --first ", asked.nodes);
         let failed = run_all(&asked, &again, |seed, memory| {
             let settings = nodes::Settings::of_seed_with(seed, asked.nodes, asked.wrong);
             let lean = asked.lean.unwrap_or(settings.lean);
+            let settings = match asked.members {
+                Some(true) => settings.with_members(seed),
+                Some(false) => settings.without_members(),
+                None => settings,
+            };
             let settings = nodes::Settings { lean, tells: asked.tells, ..settings };
             sum.add(&nodes::run(seed, settings, memory)?);
             Ok(())

@@ -125,6 +125,7 @@ impl World {
         let Some(busy) = busy else { return };
         let from_replica = busy.purpose == Purpose::OfReplica;
         let node = hint.or(leaders[busy.partition].filter(|_| !from_replica)).unwrap_or(any);
+        let core = core % usize::from(self.nodes[node].core_count);
         busy.at = Place { node, core };
         busy.attempt = attempt;
         let (at, operation, partition) = (busy.at, busy.operation.clone(), busy.partition);

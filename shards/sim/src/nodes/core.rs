@@ -2,10 +2,14 @@
 
 use super::commands::{Command, Told};
 use crate::node::Files;
-use hyperion_cluster::group::Message;
-use hyperion_engine::{Engine, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep};
+use hyperion_cluster::group::{Conf, Message};
+use hyperion_cluster::state::ClusterState;
+use hyperion_engine::{
+    Engine, GroupReport, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep,
+};
 use hyperion_model::{GroupId, PartitionId};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// A core of a node, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +26,14 @@ pub(super) type Messages = Vec<(GroupId, Box<Message>)>;
 pub(super) enum Frame {
     Raft(Messages),
     Snapshot(GroupId, u64, SnapshotStep),
+    /// What the sender leads, with the terms.
+    Leaders(Arc<Vec<(PartitionId, u64)>>),
+    Reports(Arc<Vec<GroupReport>>),
+    /// A config, under a number.
+    Propose(u64, Vec<u8>),
+    /// What is agreed?
+    Ask,
+    Agreed(Arc<ClusterState>),
 }
 
 /// What cores of a node bring each other.
@@ -33,6 +45,11 @@ pub(super) enum Mail {
     Raft(Messages),
     Snapshot(SnapshotMail),
     Leader(PartitionId, Leader),
+    Cluster(Arc<ClusterState>),
+    Reports(Arc<Vec<GroupReport>>),
+    Hosted(PartitionId, bool),
+    /// A config that came from that node.
+    Propose(u32, u64, Vec<u8>),
 }
 
 /// What has come for a core, and waits for its next turn.
@@ -44,6 +61,8 @@ pub(super) enum Item {
     Mail(usize, Mail),
     /// Of a client of this core.
     Request(Command),
+    /// A config, from a client, under a number.
+    Propose(u64, Vec<u8>),
     /// The client of this attempt is gone.
     Gone(u64),
     /// What was being synced is.
@@ -78,6 +97,17 @@ pub(super) struct Core {
     /// When its last sync began; one is under way.
     pub(super) synced_ns: u64,
     pub(super) is_syncing: bool,
+    /// Ticks of the groups, and looks at the members.
+    pub(super) ticks: u32,
+    pub(super) looks: u32,
+    /// What group 0 holds, as far as this core has heard.
+    pub(super) known: Option<Arc<ClusterState>>,
+    /// Term and index of the members of each led group, as they were told last.
+    pub(super) told: BTreeMap<GroupId, (u64, u64)>,
+    /// In which term others told that they lead partitions that are not here.
+    pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
+    /// The members of its groups, as they were seen last.
+    pub(super) seen: BTreeMap<GroupId, Conf>,
 }
 
 impl Core {
@@ -95,6 +125,12 @@ impl Core {
             tick_ns: 0,
             synced_ns: 0,
             is_syncing: false,
+            ticks: 0,
+            looks: 0,
+            known: None,
+            told: BTreeMap::new(),
+            foreign_terms: BTreeMap::new(),
+            seen: BTreeMap::new(),
         }
     }
 }

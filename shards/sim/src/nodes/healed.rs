@@ -19,6 +19,10 @@ impl World {
         self.weather = Weather { bytes: self.weather.bytes, ..Weather::calm() };
         self.heal();
         for node in 0..self.nodes.len() {
+            if self.settings.members && self.stays_away(node) {
+                continue;
+            }
+            self.nodes[node].member.is_lost = false;
             self.nodes[node].segments_max = 256;
             self.nodes[node].paused_ns = 0;
             self.start(node)?;
@@ -87,8 +91,8 @@ impl World {
 
     /// Who leads, as each node says that has a copy.
     fn known_leaders(&self, partition: PartitionId) -> Vec<(u32, Option<Leader>)> {
-        let core = self.core_of(partition);
         let known = |node: &super::node::Node| {
+            let core = usize::from(node.map.owner(partition).0);
             let leader = node.cores.get(core).map(|it| it.leaders[usize::from(partition.0)]);
             (node.id, leader)
         };
@@ -130,13 +134,13 @@ impl World {
 
     /// What each copy of a partition holds, by node.
     fn copies(&mut self, partition: PartitionId) -> Vec<(u32, Vec<Option<Vec<u8>>>)> {
-        let core = self.core_of(partition);
         let mut copies = Vec::new();
         for id in self.voters(partition) {
-            let at = Place { node: usize::try_from(id - 1).expect("nodes are few"), core };
+            let node = usize::try_from(id - 1).expect("nodes are few");
+            let at = Place { node, core: self.core_of(node, partition) };
             let names = self.keys_of(usize::from(partition.0)).to_vec();
             let node = &mut self.nodes[at.node];
-            let Some(core) = node.cores.get_mut(core) else { continue };
+            let Some(core) = node.cores.get_mut(at.core) else { continue };
             let store = core.engine.store_mut();
             let mut held = |name: &Vec<u8>| {
                 let key = store.key(DatabaseId(0), name);

@@ -6,6 +6,7 @@ use crate::network::{LinkId, Pace, Standing};
 use crate::node::Faults;
 use crate::random::Random;
 use hyperion_engine::{Durability, Leader};
+use hyperion_model::{GroupId, PartitionId};
 
 /// Files of a core that a disk has room for which is not full.
 pub(super) const ROOMY: usize = 64;
@@ -148,8 +149,72 @@ impl World {
             node.cores.first().is_some_and(|core| core.leaders[partition] == Leader::Own)
         };
         let leader = self.nodes.iter().position(leads);
+        if self.settings.members && self.random.chance(400) {
+            return self.mover().unwrap_or(any);
+        }
         let is_leader = is_aimed || self.random.chance(500);
         leader.filter(|_| is_leader).unwrap_or(any)
+    }
+
+    /// Members of a group that this core leads have just changed: the leader and those that are new may be cut off from the others, before
+    /// they hear of it, or the leader ends.
+    pub(super) fn disturb_moves(&mut self, at: super::core::Place) {
+        let mut changed = None;
+        let node = &mut self.nodes[at.node];
+        let id = node.id;
+        let core = &mut node.cores[at.core];
+        for (place, leader) in core.leaders.iter().enumerate() {
+            let partition = PartitionId(u16::try_from(place).expect("partitions are few"));
+            let group = GroupId::of(partition);
+            let Some(conf) = core.engine.members(group) else { continue };
+            let known = core.seen.get(&group);
+            if known.is_some_and(|known| known.index == conf.index) {
+                continue;
+            }
+            if let Some(known) = known.filter(|_| *leader == Leader::Own) {
+                let new = conf.voters.iter().filter(|node| !known.is_voter(**node)).copied();
+                changed = Some(new.collect::<Vec<u64>>());
+            }
+            core.seen.insert(group, conf.clone());
+        }
+        let Some(new) = changed else { return };
+        if !self.is_busy || !self.random.chance(400) {
+            return;
+        }
+        if self.random.chance(300) {
+            let after_ns = self.random.below(3 * MS);
+            self.push(self.out_ns + after_ns, Event::Kill(at.node));
+            let after_ns = 4 * MS + self.random.below(800 * MS);
+            self.push(self.out_ns + after_ns, Event::Start(at.node));
+            return;
+        }
+        let is_inside = |one: u32| one == id || new.contains(&u64::from(one));
+        let ids: Vec<u32> = self.nodes.iter().map(|node| node.id).collect();
+        for &one in &ids {
+            for &other in &ids {
+                if is_inside(one) != is_inside(other) {
+                    self.network.block(one, other);
+                }
+            }
+        }
+        self.heal_later();
+    }
+
+    /// A node that something depends on while replicas move: who leads group 0, or one from which or to which something moves.
+    fn mover(&mut self) -> Option<usize> {
+        let state = self.newest()?;
+        let mut movers: Vec<usize> = Vec::new();
+        for group in state.moving() {
+            let now = state.placement().group(group).into_iter();
+            let wanted = state.target().group(group).into_iter();
+            let nodes = now.chain(wanted).flat_map(|it| it.voters.iter().chain(&it.learners));
+            movers.extend(nodes.map(|node| super::peers::place_of(node.0)));
+        }
+        let leads = |node: &super::node::Node| {
+            node.cores.first().is_some_and(|core| core.engine.leads_cluster())
+        };
+        movers.extend(self.nodes.iter().position(leads));
+        (!movers.is_empty()).then(|| movers[self.random.index(movers.len())])
     }
 
     /// A node's process ends, or its power does, and it comes back after a while.

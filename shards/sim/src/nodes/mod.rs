@@ -4,13 +4,18 @@ mod check;
 mod clients;
 mod commands;
 mod core;
+mod founding;
 mod healed;
+mod joining;
 mod ledger;
+mod member;
 mod misfortune;
 mod node;
+mod operator;
 mod peers;
 mod report;
 mod settings;
+mod settled;
 mod start;
 #[cfg(test)]
 mod tests;

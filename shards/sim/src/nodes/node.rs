@@ -1,8 +1,14 @@
 //! Owns one node: its disk, its clock, and its cores while its process lives.
 
 use super::core::{Core, Mail};
-use crate::disk::Disk;
-use std::collections::VecDeque;
+use super::member::Member;
+use super::misfortune::ROOMY;
+use super::{MS, founding};
+use crate::disk::{Disk, Lies};
+use crate::random::Random;
+use hyperion_model::{GroupId, PartitionMap};
+use hyperion_store::{RecoveredGroup, Store};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How a node's clocks stand to the world's time.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +40,10 @@ impl Clock {
 pub(super) struct Node {
     /// Its number in the config, from 1.
     pub(super) id: u32,
+    pub(super) core_count: u16,
+    /// Who of its cores owns what.
+    pub(super) map: PartitionMap,
+    pub(super) member: Member,
     pub(super) disk: Disk,
     pub(super) clock: Clock,
     /// Empty while it is down.
@@ -46,9 +56,51 @@ pub(super) struct Node {
     pub(super) paused_ns: u64,
     /// Files of a core that its disk has room for.
     pub(super) segments_max: usize,
+    /// What starts have found, where a fault is planted that trusts it.
+    old: BTreeMap<GroupId, RecoveredGroup>,
 }
 
 impl Node {
+    /// A machine that is switched on.
+    pub(super) fn new(
+        id: u32,
+        core_count: u16,
+        partitions: u16,
+        now_ns: u64,
+        random: &mut Random,
+    ) -> Self {
+        Self {
+            id,
+            core_count,
+            map: PartitionMap::spread(partitions, core_count),
+            member: Member::of(founding::uuid(id)),
+            disk: Disk::new(Lies::None),
+            clock: Clock {
+                on_ns: now_ns - random.below(900) * MS,
+                fast_ppm: random.below(20_000),
+                unix_ms: 1_000_000_000 + random.below(5_000),
+                stopped_ns: 0,
+            },
+            cores: Vec::new(),
+            mail: Vec::new(),
+            life: 0,
+            paused_ns: 0,
+            segments_max: ROOMY,
+            old: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what an earlier start has found of groups that the log gives up.
+    pub(super) fn trust_old(&mut self, store: &Store, found: &mut Vec<RecoveredGroup>) {
+        let is_given_up = |group: &GroupId| {
+            !found.iter().any(|one| one.group == *group) && store.knows_group(*group)
+        };
+        let old = self.old.values().filter(|old| is_given_up(&old.group)).cloned();
+        let old: Vec<RecoveredGroup> = old.collect();
+        self.old.extend(found.iter().map(|one| (one.group, one.clone())));
+        found.extend(old);
+    }
+
     pub(super) fn is_up(&self) -> bool {
         !self.cores.is_empty()
     }

@@ -26,6 +26,9 @@ impl World {
         if self.settings.lean == Lean::Elections {
             self.crash_voters(at, &outgoing);
         }
+        if self.settings.lean == Lean::Moves {
+            self.disturb_moves(at);
+        }
         outgoing.sort_by_key(|message| message.to);
         let mut frames: Vec<(u32, Messages)> = Vec::new();
         for Outgoing { to, group, message } in outgoing {
@@ -47,7 +50,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, at: Place, to: u32, is_bulk: bool, frame: Frame) {
+    pub(super) fn send(&mut self, at: Place, to: u32, is_bulk: bool, frame: Frame) {
         let core = u16::try_from(at.core).expect("cores are few");
         let id = LinkId { from: self.nodes[at.node].id, core, to, is_bulk };
         let at_ns = self.out_ns + self.weather.pace.draw(&mut self.random);
@@ -101,7 +104,7 @@ impl World {
         match frame {
             Frame::Snapshot(group, transfer, step) => {
                 let mail = SnapshotMail { node: from, group, transfer, step };
-                let core = self.core_of_group(group);
+                let core = self.core_of_group(at.node, group);
                 if core == at.core {
                     self.nodes[at.node].cores[at.core].engine.snapshot_mail(mail);
                 } else {
@@ -109,10 +112,10 @@ impl World {
                 }
             }
             Frame::Raft(messages) => {
-                let cores = usize::from(self.settings.cores);
+                let cores = usize::from(self.nodes[at.node].core_count);
                 let mut for_others: Vec<Messages> = vec![Vec::new(); cores];
                 for (group, message) in messages {
-                    let core = self.core_of_group(group);
+                    let core = self.core_of_group(at.node, group);
                     if core == at.core {
                         self.step(at, group, *message)?;
                     } else {
@@ -125,6 +128,16 @@ impl World {
                     }
                 }
             }
+            Frame::Leaders(led) => self.hear_leaders(at, from, &led)?,
+            Frame::Reports(reports) => self.spread_reports(at, &reports),
+            Frame::Propose(number, config) if at.core == 0 => {
+                self.propose(at, Some(from), number, config);
+            }
+            Frame::Propose(number, config) => {
+                self.post(at, 0, Mail::Propose(from, number, config));
+            }
+            Frame::Ask => self.asked(at, from),
+            Frame::Agreed(state) => self.told_agreed(at, state)?,
         }
         Ok(())
     }
@@ -146,14 +159,18 @@ impl World {
         }
     }
 
-    fn core_of_group(&self, group: GroupId) -> usize {
-        group.partition().map_or(0, |partition| self.core_of(partition))
+    fn core_of_group(&self, node: usize, group: GroupId) -> usize {
+        group.partition().map_or(0, |partition| self.core_of(node, partition))
     }
 
     // ---- connections
 
     /// A node that has started makes its connections.
     pub(super) fn dial_all(&mut self, node: usize) {
+        if self.settings.members {
+            self.nodes[node].member.peers.clear();
+            return self.follow_peers(node);
+        }
         let from = self.nodes[node].id;
         for to in (1..=u32::from(self.settings.nodes)).filter(|&to| to != from) {
             for core in 0..self.settings.cores {
@@ -173,9 +190,17 @@ impl World {
         if self.network.link(id).standing() != Standing::Down || !self.nodes[from].is_up() {
             return;
         }
+        if self.settings.members && !self.nodes[from].member.peers.contains(&id.to) {
+            return;
+        }
         let shakes = |node: usize| self.nodes[node].is_up() && self.nodes[node].paused_ns <= now_ns;
-        if shakes(from) && shakes(to) && self.network.joins(id.from, id.to) {
-            let core = self.random.below(u64::from(self.settings.cores));
+        let meets = shakes(from) && shakes(to) && self.network.joins(id.from, id.to);
+        let is_refused = meets && self.settings.members && self.refuses(to, from);
+        if is_refused {
+            self.told_removed(from, id.to);
+        }
+        if meets && !is_refused {
+            let core = self.random.below(u64::from(self.nodes[to].core_count));
             self.network.link(id).open(u16::try_from(core).expect("cores are few"));
         } else {
             let (least, most) = BACK_OFF_NS;

@@ -33,6 +33,18 @@ pub struct Report {
     pub cleaned: u64,
     /// Histories of a partition with too many possible orders to try.
     pub undecided: u64,
+    /// Machines that came to be nodes.
+    pub joins: u64,
+    /// Machines that were lost.
+    pub lost: u64,
+    /// Machines that were lost and had to come back for the cluster to go on.
+    pub found: u64,
+    /// Times that a core began a replica.
+    pub hosted: u64,
+    /// Configs that group 0 was asked for.
+    pub configs: u64,
+    /// Configs that the rules refused.
+    pub refused: u64,
 }
 
 impl Report {
@@ -52,6 +64,12 @@ impl Report {
         self.snapshots += other.snapshots;
         self.cleaned += other.cleaned;
         self.undecided += other.undecided;
+        self.joins += other.joins;
+        self.lost += other.lost;
+        self.found += other.found;
+        self.hosted += other.hosted;
+        self.configs += other.configs;
+        self.refused += other.refused;
     }
 }
 
@@ -63,8 +81,17 @@ impl fmt::Display for Report {
             out,
             "{answers} answers ({replica_reads} of replicas), {unknown} without a known end, {moved} sent on, {elections} elections, \
              {kills} kills, {power_cuts} power cuts, {pauses} pauses, {splits} splits, {broken} broken connections, {snapshots} \
-             snapshots, {} segments cleaned, {} histories undecided; trace {:016x}",
-            self.cleaned, self.undecided, self.trace
-        )
+             snapshots, {} segments cleaned, {} histories undecided",
+            self.cleaned, self.undecided
+        )?;
+        let Self { joins, lost, found, hosted, configs, refused, .. } = self;
+        if configs + refused > 0 {
+            write!(
+                out,
+                ", {joins} nodes joined, {lost} machines lost ({found} needed again), {hosted} replicas begun, {configs} configs \
+                 proposed and {refused} refused"
+            )?;
+        }
+        write!(out, "; trace {:016x}", self.trace)
     }
 }

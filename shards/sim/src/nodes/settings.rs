@@ -17,6 +17,31 @@ pub enum Wrong {
     AnswersBeforeQuorum,
     /// A restarted node knows its term and not whom it voted for in it, nor that it has to keep silent at first.
     ForgetsVotes,
+    /// Several members of a group change in one step, by the majority of those after it alone.
+    JointInOneStep,
+    /// A replica gets its vote as soon as it is there.
+    PromotesEarly,
+    /// A replica that the placement wants is founded with the voters of the placement, in the place of joining the group.
+    FoundsReplicas,
+    /// A node whose disk was emptied comes back as itself.
+    EmptiedDisk,
+    /// Where a replica was given up, the next start goes on with what an earlier one had found of it.
+    TrustsOldData,
+}
+
+impl Wrong {
+    /// Each with its word.
+    pub const WORDS: [(Self, &str); 9] = [
+        (Self::ReadsWithoutLease, "lease"),
+        (Self::ClockStopsInPauses, "clock"),
+        (Self::AnswersBeforeQuorum, "quorum"),
+        (Self::ForgetsVotes, "vote"),
+        (Self::JointInOneStep, "joint"),
+        (Self::PromotesEarly, "learner"),
+        (Self::FoundsReplicas, "founds"),
+        (Self::EmptiedDisk, "emptied"),
+        (Self::TrustsOldData, "old"),
+    ];
 }
 
 /// What a run leans to.
@@ -35,6 +60,8 @@ pub enum Lean {
     FullDisks,
     /// All clients ask for the same partition, and it is its leader that is cut off or stands still for a little longer than a lease.
     Leaders,
+    /// The network is parted, or who leads ends, the moment that members of a group change.
+    Moves,
 }
 
 /// What a run is made with.
@@ -52,6 +79,8 @@ pub struct Settings {
     pub durability: Durability,
     /// How long clients and misfortunes go on, in ms.
     pub length_ms: u64,
+    /// Nodes come and go, and replicas move.
+    pub members: bool,
     /// What it leans to.
     pub lean: Lean,
     /// What is done wrong.
@@ -72,17 +101,38 @@ impl Settings {
             4 => Lean::Leaders,
             _ => Lean::Nothing,
         };
-        Self {
+        let members = nodes > 1 && mix(seed ^ 0x3e3b_e125).is_multiple_of(2);
+        let settings = Self {
             nodes,
             cores: [1, 2, 2, 3][random.index(4)],
             partitions: [4, 8][random.index(2)],
             copies: if nodes > 3 && random.chance(500) { 3 } else { nodes },
             durability: if random.chance(600) { Durability::Always } else { Durability::Interval },
             length_ms: 4_000 + random.below(4_000),
+            members: false,
             lean,
             wrong: Wrong::Nothing,
             tells: false,
-        }
+        };
+        if members { settings.with_members(seed) } else { settings }
+    }
+
+    /// The same run in which nodes come and go.
+    #[must_use]
+    pub fn with_members(self, seed: u64) -> Self {
+        let most = u64::from(self.nodes.min(4));
+        let copies = 1 + u16::try_from(mix(seed ^ 0xc0b1e5) % most).expect("it is small");
+        let aims = self.lean == Lean::Nothing && mix(seed ^ 0xa1e5).is_multiple_of(2);
+        let lean = if aims { Lean::Moves } else { self.lean };
+        Self { members: true, copies, lean, ..self }
+    }
+
+    /// The same run with the nodes that were there first.
+    #[must_use]
+    pub fn without_members(self) -> Self {
+        let copies = if self.members { self.nodes } else { self.copies };
+        let lean = if self.lean == Lean::Moves { Lean::Nothing } else { self.lean };
+        Self { members: false, copies, lean, ..self }
     }
 
     /// The same run with a fault, leaning to what brings it to light.
@@ -90,11 +140,24 @@ impl Settings {
     pub fn of_seed_with(seed: u64, nodes: u16, wrong: Wrong) -> Self {
         let settings = Self { wrong, ..Self::of_seed(seed, nodes) };
         match wrong {
-            Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings },
+            Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings }.without_members(),
             Wrong::ReadsWithoutLease | Wrong::ClockStopsInPauses => {
-                Self { lean: Lean::Leaders, ..settings }
+                Self { lean: Lean::Leaders, ..settings }.without_members()
             }
-            Wrong::AnswersBeforeQuorum | Wrong::Nothing => settings,
+            Wrong::AnswersBeforeQuorum => settings.without_members(),
+            // Votes of three change places where there is a fourth node, and more than one.
+            Wrong::JointInOneStep => Self {
+                nodes: nodes.max(5),
+                copies: 3,
+                members: true,
+                lean: Lean::Moves,
+                ..settings
+            },
+            Wrong::PromotesEarly
+            | Wrong::FoundsReplicas
+            | Wrong::EmptiedDisk
+            | Wrong::TrustsOldData => settings.with_members(seed),
+            Wrong::Nothing => settings,
         }
     }
 }

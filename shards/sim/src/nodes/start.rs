@@ -6,10 +6,11 @@ use super::node::Node;
 use super::world::{Event, World};
 use super::{Lean, MS, Violation, Wrong};
 use crate::direct::CommitWay;
+use crate::disk::{Disk, Lies};
 use crate::node::{Opened, SEGMENT_BYTES};
 use crate::random::mix;
 use hyperion_cluster::group::timing::QUIET_NS;
-use hyperion_cluster::group::{Bounds, RecoveredGroup};
+use hyperion_cluster::group::{Bounds, Planted, RecoveredGroup};
 use hyperion_engine::{Durability, Engine, Eviction, Replica, Settings, recovered};
 use hyperion_model::GroupId;
 use hyperion_model::collections::Set;
@@ -32,14 +33,14 @@ const MANY: Bounds = Bounds {
 impl World {
     /// Starts a node that is down.
     pub(super) fn start(&mut self, node: usize) -> Result<(), Violation> {
-        if self.nodes[node].is_up() {
+        if self.nodes[node].is_up() || !self.may_start(node) {
             return Ok(());
         }
         let id = self.nodes[node].id;
         self.open(node).map_err(|violation| format!("node {id} does not start: {violation}"))?;
         self.note(&[self.now_ns, u64::from(id), self.nodes[node].life]);
         self.say(|_| format!("node {id} starts"));
-        for core in 0..usize::from(self.settings.cores) {
+        for core in 0..usize::from(self.nodes[node].core_count) {
             let after_ns = self.random.below(MS);
             self.wake(Place { node, core }, self.now_ns + after_ns);
         }
@@ -48,10 +49,15 @@ impl World {
     }
 
     fn open(&mut self, at: usize) -> Result<(), Violation> {
-        let cores = self.settings.cores;
-        let Self { nodes, memory, map, random, now_ns, .. } = self;
+        let Self { nodes, memory, random, now_ns, .. } = self;
         let node = &mut nodes[at];
+        let (cores, map) = (node.core_count, &node.map.clone());
         node.life += 1;
+        node.member.begin();
+        if self.settings.wrong == Wrong::EmptiedDisk && node.life > 1 && random.chance(300) {
+            node.disk = Disk::new(Lies::None);
+            node.member.agreed = self.formed.clone().filter(|_| node.member.is_founder);
+        }
         node.disk.sync_all();
         let unix_ms = node.clock.unix_ms(*now_ns);
         let mut opened = Vec::new();
@@ -80,17 +86,24 @@ impl World {
         let start = u16::try_from(node.life).expect("a node starts a few times");
         let mut made = Vec::new();
         for mut core in opened {
-            let found = std::mem::take(&mut core.recovered.groups);
+            let mut found = std::mem::take(&mut core.recovered.groups);
+            if self.settings.wrong == Wrong::TrustsOldData {
+                nodes[at].trust_old(&core.store, &mut found);
+            }
             let (engine, files) =
                 core.serve(map, settings.clone(), start, random.number(), commits);
             made.push((Core::new(engine, files, self.settings.partitions), found));
         }
         for (core, (mut made, found)) in made.into_iter().enumerate() {
             made.engine.begin_turn(unix_ms);
-            self.begin_groups(at, core, &mut made.engine, found)?;
+            if self.settings.members {
+                self.begin_members(at, core, &mut made.engine, found)?;
+            } else {
+                self.begin_groups(at, core, &mut made.engine, found)?;
+            }
             self.nodes[at].cores.push(made);
         }
-        self.nodes[at].mail = self.no_mail();
+        self.nodes[at].mail = self.no_mail(at);
         self.nodes[at].paused_ns = 0;
         Ok(())
     }
@@ -106,7 +119,8 @@ impl World {
         let node = &self.nodes[at];
         let forgets = self.settings.wrong == Wrong::ForgetsVotes;
         let mut replicas = Vec::new();
-        for partition in self.partitions().filter(|&partition| self.core_of(partition) == core) {
+        for partition in self.partitions().filter(|&partition| self.core_of(at, partition) == core)
+        {
             let (group, voters) = (GroupId::of(partition), self.voters(partition));
             if !voters.contains(&u64::from(node.id)) {
                 continue;
@@ -130,11 +144,65 @@ impl World {
         }
         let now_ns = node.clock.boot_ns(self.now_ns);
         let now_ns = if forgets { now_ns.saturating_sub(QUIET_NS) } else { now_ns };
-        let bounds = if self.settings.lean == Lean::Snapshots { FEW } else { MANY };
-        let seed = mix(self.seed ^ mix(u64::from(node.id)) ^ node.life << 32);
+        let (bounds, seed) = (self.bounds(), self.groups_seed(node));
         engine
             .replicate_within(node.id, seed, replicas, None, now_ns, bounds)
             .map_err(|error| error.to_string())
+    }
+
+    /// Whether a machine is there and its process has something to do in the cluster.
+    fn may_start(&mut self, node: usize) -> bool {
+        let member = &mut self.nodes[node].member;
+        member.is_gone |= member.agreed.as_ref().is_some_and(|agreed| !member.is_named_by(agreed));
+        !member.is_gone && !member.is_lost
+    }
+
+    /// The groups of a core begin, as on a real node, if that belongs to the cluster.
+    pub(super) fn begin_members(
+        &self,
+        at: usize,
+        core: usize,
+        engine: &mut Engine,
+        found: Vec<Found>,
+    ) -> Result<(), Violation> {
+        engine.await_groups();
+        let node = &self.nodes[at];
+        let Some(agreed) = &node.member.agreed else {
+            return if found.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("core {core} has groups before the node belongs to a cluster"))
+            };
+        };
+        let is_first = agreed.history().entries().len() == 1;
+        let founding = Some(agreed.as_ref()).filter(|_| node.member.is_founder && is_first);
+        // What a node does that founds what it should join.
+        let founds = self.settings.wrong == Wrong::FoundsReplicas;
+        let founding = if founds { Some(agreed.as_ref()) } else { founding };
+        let replicas = engine.replicas_at_start(node.id, found, founding)?;
+        engine
+            .replicate_within(
+                node.id,
+                self.groups_seed(node),
+                replicas,
+                founding,
+                node.clock.boot_ns(self.now_ns),
+                self.bounds(),
+            )
+            .map_err(|error| error.to_string())?;
+        engine.plant(Planted {
+            joint_in_one_step: self.settings.wrong == Wrong::JointInOneStep,
+            learners_caught_up: self.settings.wrong == Wrong::PromotesEarly,
+        });
+        Ok(())
+    }
+
+    fn bounds(&self) -> Bounds {
+        if self.settings.lean == Lean::Snapshots { FEW } else { MANY }
+    }
+
+    fn groups_seed(&self, node: &Node) -> u64 {
+        mix(self.seed ^ mix(u64::from(node.id)) ^ node.life << 32)
     }
 
     /// The process of a node ends, and the disk keeps what it keeps; with `loses_power` that is less, and nobody is told.
@@ -186,7 +254,7 @@ impl World {
     /// What a core holds at most, for a disk that is full now.
     pub(super) fn fill_disk(&mut self, node: usize) {
         let disk = &self.nodes[node].disk;
-        let most = (0..self.settings.cores).map(|core| disk.files(core).count()).max();
+        let most = (0..self.nodes[node].core_count).map(|core| disk.files(core).count()).max();
         self.nodes[node].segments_max = most.unwrap_or(1);
     }
 

@@ -3,6 +3,7 @@
 use super::{Lean, Report, Settings, Wrong, run};
 use crate::node::Memory;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn run_all(seeds: impl Iterator<Item = u64>, settings: impl Fn(u64) -> Settings) -> Report {
     let (mut sum, mut memory) = (Report::default(), Memory::default());
@@ -16,16 +17,20 @@ fn run_all(seeds: impl Iterator<Item = u64>, settings: impl Fn(u64) -> Settings)
 }
 
 fn short(seed: u64, nodes: u16) -> Settings {
-    Settings { length_ms: 2_500, ..Settings::of_seed(seed, nodes) }
+    Settings { length_ms: 2_500, ..Settings::of_seed(seed, nodes) }.without_members()
 }
 
-/// Seeds that a fault is found with.
-fn found(seeds: impl Iterator<Item = u64>, wrong: Wrong) -> Vec<u64> {
+/// The first of these seeds that a fault is found with, be it by a panic. How many it takes differs with each change of the engine: one in
+/// fifty finds the rarest fault, and so many are tried that chance alone spoils one run of thousands.
+fn finder(wrong: Wrong, nodes: u16) -> Option<u64> {
+    let mut memory = Memory::default();
     let is_found = |seed: &u64| {
-        let settings = Settings::of_seed_with(*seed, 3, wrong);
-        run(*seed, settings, &mut Memory::default()).is_err()
+        let settings = Settings::of_seed_with(*seed, nodes, wrong);
+        let run = AssertUnwindSafe(|| run(*seed, settings, &mut memory));
+        let result = catch_unwind(run);
+        !matches!(result, Ok(Ok(_)))
     };
-    seeds.filter(is_found).collect()
+    (0..400).find(is_found)
 }
 
 #[test]
@@ -36,7 +41,7 @@ fn a_calm_cluster_answers_everything() {
 
 #[test]
 fn three_nodes_keep_every_promise() {
-    let sum = run_all(0..24, |seed| short(seed, 3));
+    let sum = run_all(0..60, |seed| short(seed, 3));
     // The seeds reach what they are for.
     assert!(sum.answers > 2_000 && sum.replica_reads > 100 && sum.elections > 120, "{sum}");
     assert!(sum.kills > 20 && sum.power_cuts > 5 && sum.pauses > 20 && sum.splits > 20, "{sum}");
@@ -45,14 +50,15 @@ fn three_nodes_keep_every_promise() {
 
 #[test]
 fn five_nodes_keep_every_promise() {
-    let sum = run_all(1_000..1_004, |seed| short(seed, 5));
+    let sum = run_all(1_000..1_020, |seed| short(seed, 5));
     assert!(sum.answers > 400, "{sum}");
 }
 
 #[test]
 fn nodes_that_fall_far_behind_take_partitions_over_whole() {
-    let settings = |seed| Settings { lean: Lean::Snapshots, ..Settings::of_seed(seed, 3) };
-    let sum = run_all(2_000..2_003, settings);
+    let settings =
+        |seed| Settings { lean: Lean::Snapshots, ..Settings::of_seed(seed, 3) }.without_members();
+    let sum = run_all(2_000..2_006, settings);
     assert!(sum.snapshots > 2, "{sum}");
 }
 
@@ -70,20 +76,58 @@ fn the_same_seed_gives_the_same_trace() {
 /// before, because commands that change nothing have no entry (10264, 10706).
 #[test]
 fn seeds_that_found_faults_hold_now() {
-    let settings = |seed| Settings { lean: Lean::Leaders, ..Settings::of_seed(seed, 3) };
+    let settings =
+        |seed| Settings { lean: Lean::Leaders, ..Settings::of_seed(seed, 3) }.without_members();
     run_all([10_264, 10_706].into_iter(), settings);
 }
 
-/// Without these the checks might find nothing because they look at nothing. Most faults show themselves to a few seeds of a hundred:
-/// where a change of the simulator takes these away, `scripts/simulate --nodes 3 --seeds 100 --wrong WHAT` names others.
 #[test]
-fn what_is_done_wrong_is_found_out() {
-    for (wrong, seeds) in [
-        (Wrong::AnswersBeforeQuorum, 101..108),
-        (Wrong::ReadsWithoutLease, 52..53),
-        (Wrong::ClockStopsInPauses, 24..25),
-        (Wrong::ForgetsVotes, 32..33),
-    ] {
-        assert!(!found(seeds.clone(), wrong).is_empty(), "no seed of {seeds:?} finds {wrong:?}");
-    }
+fn nodes_that_come_and_go_keep_every_promise() {
+    let settings = |seed| short(seed, 3).with_members(seed);
+    let sum = run_all(3_000..3_060, settings);
+    assert!(sum.answers > 5_000 && sum.elections > 300 && sum.joins > 20, "{sum}");
+    assert!(sum.hosted > 500 && sum.configs > 80 && sum.refused > 8, "{sum}");
+}
+
+#[test]
+fn nodes_that_come_and_go_keep_every_promise_for_longer() {
+    let sum = run_all(4_000..4_030, |seed| Settings::of_seed(seed, 3).with_members(seed));
+    assert!(sum.answers > 5_000 && sum.configs > 80, "{sum}");
+}
+
+#[test]
+fn machines_that_are_lost_are_given_up() {
+    let sum = run_all(3_100..3_124, |seed| short(seed, 5).with_members(seed));
+    assert!(sum.lost > 2 && sum.hosted > 200, "{sum}");
+}
+
+/// Seeds that find, where it is done again, that a replica which is out goes as soon as it knows that: where one of two voters went, the
+/// other one started again, did not know that the change was committed, and asked for the vote of who had dropped its replica, without an end.
+#[test]
+fn seeds_that_found_faults_of_moves_hold_now() {
+    run_all([19, 93, 98].into_iter(), |seed| Settings::of_seed(seed, 3).with_members(seed));
+}
+
+/// Without these the checks might find nothing because they look at nothing.
+macro_rules! found_out {
+    ($($name:ident: $wrong:ident,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                assert!(finder(Wrong::$wrong, 3).is_some(), "no seed finds it");
+            }
+        )*
+    };
+}
+
+found_out! {
+    answers_before_a_quorum_are_found_out: AnswersBeforeQuorum,
+    reads_without_a_lease_are_found_out: ReadsWithoutLease,
+    a_clock_that_stops_is_found_out: ClockStopsInPauses,
+    forgotten_votes_are_found_out: ForgetsVotes,
+    a_change_by_the_wrong_majority_is_found_out: JointInOneStep,
+    an_early_vote_is_found_out: PromotesEarly,
+    replicas_that_are_founded_again_are_found_out: FoundsReplicas,
+    an_emptied_disk_is_found_out: EmptiedDisk,
+    data_of_a_replica_that_was_given_up_is_found_out: TrustsOldData,
 }

@@ -48,6 +48,9 @@ impl World {
         if now_ns >= core.tick_ns {
             core.tick_ns = now_ns + TICK_NS;
             core.engine.tick_groups();
+            if self.settings.members {
+                self.tick_members(at)?;
+            }
             self.retry_held(at)?;
         }
         if self.end_turn(at)?.is_err() {
@@ -87,6 +90,7 @@ impl World {
             Item::Frame(from, frame) => self.take_frame(at, from, frame)?,
             Item::Request(command) => self.take_command(at, command)?,
             Item::Mail(from, mail) => self.take_mail(at, from, mail)?,
+            Item::Propose(number, config) => self.propose(at, None, number, config),
             Item::Gone(attempt) => {
                 let core = &mut self.nodes[at.node].cores[at.core];
                 core.held.retain(|command| command.attempt != attempt);
@@ -117,6 +121,10 @@ impl World {
                 core.leaders[usize::from(partition.0)] = leader;
                 core.engine.set_leader(partition, leader);
             }
+            Mail::Cluster(state) => self.follow_cluster(at, &state),
+            Mail::Reports(reports) => self.hear_reports(at, &reports),
+            Mail::Hosted(partition, is_here) => self.note_hosted(at, partition, is_here),
+            Mail::Propose(from, number, config) => self.propose(at, Some(from), number, config),
             Mail::Engine(mail) => {
                 let from = hyperion_model::CoreId(u16::try_from(from).expect("cores are few"));
                 self.nodes[at.node].cores[at.core].engine.mail(from, mail);
@@ -159,10 +167,13 @@ impl World {
                 Effect::Mail { to, mail } => self.post(at, usize::from(to.0), Mail::Engine(mail)),
                 Effect::Leader { partition, leader } => self.leader_news(at, partition, leader)?,
                 Effect::CloseFrom { position } => self.close_from(at, position),
-                Effect::Hosted { .. } => {}
+                Effect::Hosted { partition, is_here } => {
+                    self.hosted_changed(at, partition, is_here);
+                }
                 Effect::Stop { why } => return Err(why),
-                Effect::Cluster { .. } | Effect::Finished { .. } | Effect::Told { .. } => {
-                    return Err("nobody has asked for a config or a command over all keys".into());
+                Effect::Cluster { state } => self.cluster_changed(at, &state)?,
+                Effect::Finished { .. } | Effect::Told { .. } => {
+                    return Err("nobody has asked for a command over all keys".into());
                 }
             }
         }
@@ -170,7 +181,7 @@ impl World {
     }
 
     /// Somebody else leads a partition of this core: all cores are told.
-    fn leader_news(
+    pub(super) fn leader_news(
         &mut self,
         at: Place,
         partition: PartitionId,
@@ -179,8 +190,11 @@ impl World {
         let node = &mut self.nodes[at.node];
         let core = &mut node.cores[at.core];
         core.leaders[usize::from(partition.0)] = leader;
+        if core.engine.is_elsewhere(partition) {
+            core.engine.set_leader(partition, leader);
+        }
         let led = core.engine.led_terms();
-        let id = node.id;
+        let (id, cores) = (node.id, node.cores.len());
         self.say(|_| {
             format!("node {id}: {leader:?} leads partition {}; leads {led:?}", partition.0)
         });
@@ -188,7 +202,7 @@ impl World {
             self.report.elections += 1;
             self.terms.note(id, &led)?;
         }
-        for other in (0..usize::from(self.settings.cores)).filter(|&other| other != at.core) {
+        for other in (0..cores).filter(|&other| other != at.core) {
             self.post(at, other, Mail::Leader(partition, leader));
         }
         Ok(())

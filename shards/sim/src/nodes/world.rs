@@ -5,16 +5,18 @@ use super::clients::Client;
 use super::commands::{Command, Told};
 use super::core::{Frame, Item, Place};
 use super::ledger::Ledger;
-use super::misfortune::{ROOMY, Weather};
-use super::node::{Clock, Node};
-use super::{MS, Report, Settings, Violation};
-use crate::disk::{Disk, Lies};
+use super::misfortune::Weather;
+use super::node::Node;
+use super::settled::Epochs;
+use super::{MS, Report, Settings, Violation, founding};
 use crate::history::Values;
 use crate::network::{LinkId, Network};
 use crate::node::Memory;
 use crate::random::{Random, mix};
-use hyperion_model::{PartitionId, PartitionMap, slot_of};
+use hyperion_cluster::state::ClusterState;
+use hyperion_model::{GroupId, PartitionId, PartitionMap, slot_of};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// Keys of each partition: two registers, a counter, a string that grows and one without a history.
 pub(super) const KEYS: usize = 5;
@@ -76,6 +78,15 @@ pub(super) enum Event {
     Start(usize),
     Heal,
     Misfortune,
+    /// A person changes the cluster.
+    Operate,
+    /// A node that was removed ends.
+    Leave {
+        node: usize,
+        life: u64,
+    },
+    /// A machine that was lost is found.
+    Return(usize),
 }
 
 pub(super) struct World {
@@ -101,6 +112,9 @@ pub(super) struct World {
     /// Clients send of themselves, and things go wrong.
     pub(super) is_busy: bool,
     pub(super) terms: Terms,
+    pub(super) epochs: Epochs,
+    /// What group 0 holds at first, where members change.
+    pub(super) formed: Option<Arc<ClusterState>>,
     pub(super) report: Report,
     /// What happened, if that is wanted.
     story: String,
@@ -127,22 +141,12 @@ impl World {
         let mut random = Random::new(mix(seed ^ 0x5eed));
         let map = PartitionMap::spread(settings.partitions, settings.cores);
         let now_ns = 1_000 * MS;
-        let mut node = |id| Node {
-            id,
-            disk: Disk::new(Lies::None),
-            clock: Clock {
-                on_ns: now_ns - random.below(900) * MS,
-                fast_ppm: random.below(20_000),
-                unix_ms: 1_000_000_000 + random.below(5_000),
-                stopped_ns: 0,
-            },
-            cores: Vec::new(),
-            mail: Vec::new(),
-            life: 0,
-            paused_ns: 0,
-            segments_max: ROOMY,
-        };
-        let nodes: Vec<Node> = (1..=u32::from(settings.nodes)).map(&mut node).collect();
+        let mut node = |id| Node::new(id, settings.cores, settings.partitions, now_ns, &mut random);
+        let mut nodes: Vec<Node> = (1..=u32::from(settings.nodes)).map(&mut node).collect();
+        let formed = settings.members.then(|| Arc::new(founding::formed(&settings)));
+        for Node { member, .. } in &mut nodes {
+            (member.agreed, member.is_founder) = (formed.clone(), true);
+        }
         let names = names(&map, settings.partitions);
         Self {
             seed,
@@ -163,6 +167,8 @@ impl World {
             names,
             is_busy: true,
             terms: Terms::default(),
+            epochs: Epochs::default(),
+            formed,
             report: Report::default(),
             story: String::new(),
             events: BTreeMap::new(),
@@ -179,9 +185,13 @@ impl World {
             self.push(self.now_ns + after_ns, Event::Act(client));
         }
         self.push(self.now_ns + 500 * MS, Event::Misfortune);
+        if self.settings.members {
+            self.push(self.now_ns + 700 * MS, Event::Operate);
+        }
         let end_ns = self.now_ns + self.settings.length_ms * MS;
         self.run_for(end_ns - self.now_ns)?;
         self.heal_all()?;
+        self.must_settle()?;
         self.check_healed()?;
         self.check_histories()
     }
@@ -300,6 +310,14 @@ impl World {
             Event::Start(node) => return self.start(node),
             Event::Heal => self.heal(),
             Event::Misfortune => self.misfortune(),
+            Event::Operate => return self.operate(),
+            Event::Leave { node, life } => {
+                if self.nodes[node].life == life {
+                    self.crash(node, false);
+                    self.nodes[node].member.is_gone = true;
+                }
+            }
+            Event::Return(node) => return self.come_back(node),
         }
         Ok(())
     }
@@ -316,6 +334,12 @@ impl World {
 
     /// The nodes that hold a copy of a partition, by their ids.
     pub(super) fn voters(&self, partition: PartitionId) -> Vec<u64> {
+        if let Some(state) = self.newest() {
+            let wanted = state.target().group(GroupId::of(partition).0);
+            return wanted.map_or(Vec::new(), |wanted| {
+                wanted.voters.iter().map(|node| u64::from(node.0)).collect()
+            });
+        }
         let (nodes, copies) = (u64::from(self.settings.nodes), u64::from(self.settings.copies));
         (0..copies).map(|copy| (u64::from(partition.0) + copy) % nodes + 1).collect()
     }
@@ -324,13 +348,13 @@ impl World {
         (0..self.settings.partitions).map(PartitionId)
     }
 
-    /// The place of the core that holds a partition on every node that has it.
-    pub(super) fn core_of(&self, partition: PartitionId) -> usize {
-        usize::from(self.map.owner(partition).0)
+    /// The place of the core that holds a partition on a node that has it.
+    pub(super) fn core_of(&self, node: usize, partition: PartitionId) -> usize {
+        usize::from(self.nodes[node].map.owner(partition).0)
     }
 
-    pub(super) fn no_mail(&self) -> Vec<VecDeque<super::core::Mail>> {
-        let cores = usize::from(self.settings.cores);
+    pub(super) fn no_mail(&self, node: usize) -> Vec<VecDeque<super::core::Mail>> {
+        let cores = usize::from(self.nodes[node].core_count);
         (0..cores * cores).map(|_| VecDeque::new()).collect()
     }
 }
