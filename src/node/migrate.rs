@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, slot_of};
 use hyperion_store::{Recovered, Room, ScanCursor, Store, Value, ValueType};
 
@@ -136,7 +136,7 @@ fn move_keys(
     now_ms: u64,
 ) -> Result<(), OpenError> {
     let partitions: Vec<_> = source.owned_partitions().collect();
-    for database in (0..DATABASES).map(DatabaseId) {
+    for database in (0..DATABASES_KEPT).map(DatabaseId) {
         for &partition in &partitions {
             let mut cursor = ScanCursor::at_partition(partition);
             loop {

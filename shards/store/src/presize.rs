@@ -7,7 +7,7 @@ use crate::record::{Kind, Record};
 use crate::segment::{HEADER_BYTES, Segment};
 use crate::store::{FLUSH_ALL_KEY, Store};
 use hyperion_model::collections::Map;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::slot_of;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -32,7 +32,7 @@ impl Store {
         if read < PRESIZE_BYTES_MIN {
             return has_groups;
         }
-        let mut counts: Vec<Vec<u64>> = vec![Vec::new(); usize::from(DATABASES)];
+        let mut counts: Vec<Vec<u64>> = vec![Vec::new(); usize::from(DATABASES_KEPT)];
         for (&(_, database), &local) in &sample {
             let counts = &mut counts[usize::from(database)];
             counts.resize(self.owned_count(), 0);
@@ -89,7 +89,7 @@ impl Store {
             return;
         }
         let Some(database) =
-            u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)
+            u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES_KEPT)
         else {
             return;
         };

@@ -10,10 +10,11 @@ use crate::log::Location;
 use crate::record::{Kind, Record};
 use crate::store::Store;
 use hyperion_model::DatabaseId;
+use hyperion_model::limits::DATABASES_KEPT;
 
 /// A record that sets or removes a key.
 ///
-/// Shape of `what`: 40 bits location, 4 bits database, 1 bit whether it expires, 2 bits what it does, 17 bits its size in words of 4 bytes;
+/// Shape of `what`: 40 bits location, 5 bits database, 1 bit whether it expires, 2 bits what it does, 16 bits its size in words of 4 bytes;
 /// 0 when that is more.
 #[derive(Clone, Copy, Debug)]
 struct Due {
@@ -22,10 +23,13 @@ struct Due {
 }
 
 const DATABASE_SHIFT: u32 = 40;
-const EXPIRES: u64 = 1 << 44;
-const OBJECT: u64 = 1 << 45;
-const TOMBSTONE: u64 = 1 << 46;
-const SIZE_SHIFT: u32 = 47;
+const DATABASE_MASK: u64 = 0x1f;
+const EXPIRES: u64 = 1 << 45;
+const OBJECT: u64 = 1 << 46;
+const TOMBSTONE: u64 = 1 << 47;
+const SIZE_SHIFT: u32 = 48;
+const _: () =
+    assert!(DATABASES_KEPT as u64 <= DATABASE_MASK + 1, "every database has a number here");
 const LOCATION_MASK: u64 = (1 << DATABASE_SHIFT) - 1;
 
 impl Due {
@@ -51,7 +55,7 @@ impl Due {
     #[inline(always)]
     fn place(self, local: u16) -> Place {
         Place {
-            database: DatabaseId((self.what >> DATABASE_SHIFT & 0xf) as u8),
+            database: DatabaseId((self.what >> DATABASE_SHIFT & DATABASE_MASK) as u8),
             local,
             hash: self.hash,
         }
