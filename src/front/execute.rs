@@ -138,6 +138,9 @@ impl NodeCore {
                 self.answer(client, |reply| reply.error(&line));
                 Progress::Ran
             }
+            Route::CrossSlot if self.forwards_for(client) && self.engine.is_replicated() => {
+                self.begin_spanning(client, &request)
+            }
             Route::CrossSlot => {
                 self.answer(client, |reply| reply.error(CROSS_SLOT));
                 Progress::Ran

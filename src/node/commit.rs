@@ -248,6 +248,8 @@ impl NodeCore {
                     self.links[usize::from(to.0)].backlog.push_back(Mail::Engine(mail));
                 }
                 Effect::Finished { ticket, answer } => self.finished(io, ticket, answer),
+                Effect::Unknown { ticket } => self.end_unknown(io, ticket),
+                Effect::Span { to, mail } => self.send_span(to, &mail),
                 Effect::Cluster { state } => self.cluster_changed(io, &state),
                 Effect::Hosted { partition, is_here } => self.hosted_changed(partition, is_here),
                 Effect::Stop { why } => die(&why),

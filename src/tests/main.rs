@@ -12,6 +12,7 @@ mod cluster_join;
 mod cluster_members;
 mod cluster_peers;
 mod cluster_plain;
+mod cluster_spans;
 mod cluster_start;
 mod crowd;
 mod damage;

@@ -8,6 +8,7 @@ use crate::replication::{Around, Replication};
 use crate::route::Route;
 use crate::serving::Serving;
 use crate::settings::{Durability, Settings};
+use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
@@ -76,6 +77,7 @@ pub struct Engine {
     pub(crate) flushes: VecDeque<(CoreId, Mail)>,
     settings: Settings,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) spanning: Spanning,
     start: u16,
     transactions_begun: u64,
     random: u64,
@@ -115,6 +117,7 @@ impl Engine {
             flushes: VecDeque::new(),
             settings,
             effects: Vec::new(),
+            spanning: Spanning::default(),
             start,
             transactions_begun: 0,
             random,
@@ -210,6 +213,7 @@ impl Engine {
             && self.parked.is_empty()
             && self.flushes.is_empty()
             && self.coordinator.is_idle()
+            && self.spanning.is_idle()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -286,6 +290,10 @@ impl Engine {
             return Outcome::Elsewhere { slot };
         }
         if !self.locks.is_empty() && self.touches_locked(request) {
+            if self.is_stuck(request) {
+                reply.error(STUCK);
+                return Outcome::Done { observed: 0 };
+            }
             return Outcome::Locked;
         }
         let mut staged = Vec::new();
@@ -468,7 +476,11 @@ impl Engine {
         TransactionId::new(self.start, self.core, self.transactions_begun)
     }
 
-    fn draw(&mut self) -> u64 {
+    pub(crate) fn start(&self) -> u16 {
+        self.start
+    }
+
+    pub(crate) fn draw(&mut self) -> u64 {
         // splitmix64, from the seed that came in at the start.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;

@@ -14,6 +14,7 @@ mod replication;
 mod route;
 mod serving;
 mod settings;
+mod spanning;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -28,3 +29,4 @@ pub use replication::{
 pub use route::{Route, key_slot};
 pub use serving::Leader;
 pub use settings::{Durability, Settings};
+pub use spanning::{SpanId, SpanMail, SpanStep};

@@ -103,6 +103,17 @@ pub(crate) struct Replication {
     refilled_ns: u64,
 }
 
+impl Replication {
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// This node's number in the config.
+    pub(crate) fn node(&self) -> u32 {
+        self.node
+    }
+}
+
 /// Why groups do not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicateError {
@@ -160,7 +171,10 @@ impl Engine {
     ) -> Result<(), ReplicateError> {
         let mut groups = Groups::new(u64::from(node), seed, bounds);
         groups.begin(now_ns);
-        self.await_groups();
+        // What other cores have told meanwhile is not told again.
+        if self.serving.is_none() {
+            self.await_groups();
+        }
         self.replication = Some(Box::new(Replication {
             node,
             groups,
@@ -245,6 +259,7 @@ impl Engine {
             replication.give_up_snapshots(None);
             self.tick_handover();
             self.tick_changing();
+            self.tick_spans();
         }
     }
 
@@ -253,6 +268,7 @@ impl Engine {
         if let Some(replication) = &mut self.replication {
             replication.groups.peer_lost(u64::from(node));
             replication.give_up_snapshots(Some(node));
+            self.spans_lost(node);
         }
     }
 
@@ -303,6 +319,7 @@ impl Engine {
         }
         if serving.set_leader(partition, leader) {
             self.store.set_told(partition, serving.tells(partition));
+            self.span_lead(partition, leader == Leader::Own);
             self.effects.push(Effect::Leader { partition, leader });
         }
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
                    lease|clock|quorum|vote] [--lean \
-                   calm|snapshots|elections|full|leaders] [--tell]";
+                   calm|snapshots|elections|full|leaders|spans] [--tell]";
 
 /// What is asked for.
 struct Asked {
@@ -52,6 +52,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
                     "snapshots" => nodes::Lean::Snapshots,
                     "elections" => nodes::Lean::Elections,
                     "leaders" => nodes::Lean::Leaders,
+                    "spans" => nodes::Lean::Spans,
                     "full" => nodes::Lean::FullDisks,
                     other => return Err(format!("nothing leans to {other:?}; {USE}")),
                 });

@@ -3,7 +3,7 @@
 use super::commands::{Command, Told};
 use crate::node::Files;
 use hyperion_cluster::group::Message;
-use hyperion_engine::{Engine, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep};
+use hyperion_engine::{Engine, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep, SpanMail};
 use hyperion_model::{GroupId, PartitionId};
 use std::collections::VecDeque;
 
@@ -22,6 +22,7 @@ pub(super) type Messages = Vec<(GroupId, Box<Message>)>;
 pub(super) enum Frame {
     Raft(Messages),
     Snapshot(GroupId, u64, SnapshotStep),
+    Span(Box<SpanMail>),
 }
 
 /// What cores of a node bring each other.

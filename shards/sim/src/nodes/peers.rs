@@ -5,7 +5,7 @@ use super::world::{Event, World};
 use super::{Lean, MS, Violation};
 use crate::network::{LinkId, Standing};
 use hyperion_cluster::group::{GroupError, Message, MessageType};
-use hyperion_engine::{Outgoing, SnapshotMail, SnapshotStep};
+use hyperion_engine::{Mail as EngineMail, Outgoing, SnapshotMail, SnapshotStep};
 use hyperion_model::GroupId;
 
 /// How long a connection may let nothing through until it is given up: twice the silence after which a peer is asked.
@@ -47,7 +47,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, at: Place, to: u32, is_bulk: bool, frame: Frame) {
+    pub(super) fn send(&mut self, at: Place, to: u32, is_bulk: bool, frame: Frame) {
         let core = u16::try_from(at.core).expect("cores are few");
         let id = LinkId { from: self.nodes[at.node].id, core, to, is_bulk };
         let at_ns = self.out_ns + self.weather.pace.draw(&mut self.random);
@@ -99,6 +99,14 @@ impl World {
         frame: Frame,
     ) -> Result<(), Violation> {
         match frame {
+            Frame::Span(mail) => {
+                let core = usize::from(mail.core(&self.map).0);
+                if core == at.core {
+                    self.nodes[at.node].cores[at.core].engine.span_mail(from, *mail);
+                } else {
+                    self.post(at, core, Mail::Engine(EngineMail::Span { from, mail }));
+                }
+            }
             Frame::Snapshot(group, transfer, step) => {
                 let mail = SnapshotMail { node: from, group, transfer, step };
                 let core = self.core_of_group(group);

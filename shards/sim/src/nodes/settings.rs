@@ -35,6 +35,8 @@ pub enum Lean {
     FullDisks,
     /// All clients ask for the same partition, and it is its leader that is cut off or stands still for a little longer than a lease.
     Leaders,
+    /// Commands about keys of several partitions.
+    Spans,
 }
 
 /// What a run is made with.

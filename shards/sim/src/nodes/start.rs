@@ -130,7 +130,12 @@ impl World {
         }
         let now_ns = node.clock.boot_ns(self.now_ns);
         let now_ns = if forgets { now_ns.saturating_sub(QUIET_NS) } else { now_ns };
-        let bounds = if self.settings.lean == Lean::Snapshots { FEW } else { MANY };
+        let keeps_little = match self.settings.lean {
+            Lean::Snapshots => true,
+            Lean::Spans => self.seed.is_multiple_of(2),
+            _ => false,
+        };
+        let bounds = if keeps_little { FEW } else { MANY };
         let seed = mix(self.seed ^ mix(u64::from(node.id)) ^ node.life << 32);
         engine
             .replicate_within(node.id, seed, replicas, None, now_ns, bounds)

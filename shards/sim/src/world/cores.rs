@@ -91,6 +91,8 @@ impl World {
                     }
                     Effect::Leader { .. }
                     | Effect::Cluster { .. }
+                    | Effect::Unknown { .. }
+                    | Effect::Span { .. }
                     | Effect::Hosted { .. }
                     | Effect::Stop { .. }
                     | Effect::CloseFrom { .. } => {
