@@ -151,6 +151,7 @@ impl NodeCore {
                 self.answer(client, |reply| reply.error(&line));
                 Progress::Ran
             }
+            Route::CrossSlot if self.may_span(client) => self.begin_spanning(client, &request),
             Route::CrossSlot => {
                 self.answer(client, |reply| reply.error(CROSS_SLOT));
                 Progress::Ran

@@ -16,6 +16,7 @@ use hyperion_wire::peer::{
 use super::batch::{CommandHead, ReplyBatch};
 use super::execute::write_answer;
 use super::limits::{FORWARDED_BYTES_MAX, FRAME_BYTES, LONG_FRAME_BYTES};
+use super::spanning::SPAN;
 use crate::node::{Link, Mail, NodeCore};
 use crate::peers::Peers;
 
@@ -62,6 +63,10 @@ impl NodeCore {
             let words: Vec<&[u8]> = command.arguments.iter().map(AsRef::as_ref).collect();
             if command.flags == WHOLE_NODE {
                 self.begin_question(node, &command, &words);
+                continue;
+            }
+            if command.flags == SPAN {
+                self.take_span(node, &command);
                 continue;
             }
             match self.place_foreign(&command, &words) {

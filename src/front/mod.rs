@@ -12,6 +12,7 @@ pub(crate) mod limits;
 mod output;
 mod peers;
 mod replies;
+mod spanning;
 mod spent;
 mod streams;
 mod whole;

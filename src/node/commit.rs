@@ -255,6 +255,8 @@ impl NodeCore {
                 Effect::Told { ticket, observed, told, is_last } => {
                     self.tell_part(io, ticket, observed, &told, is_last);
                 }
+                Effect::Unknown { ticket } => self.end_unknown(io, ticket),
+                Effect::Span { to, mail } => self.send_span(to, &mail),
                 Effect::Cluster { state } => self.cluster_changed(io, &state),
                 Effect::Hosted { partition, is_here } => self.hosted_changed(partition, is_here),
                 Effect::Stop { why } => die(&why),

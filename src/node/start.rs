@@ -73,17 +73,17 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         || memory_manifest(&resolved, cores, partitions, random),
         |data| data.manifest.clone(),
     );
+    let place = member.map(OnceLock::from).map_or_else(MemberPlace::default, Arc::new);
     let snapshots = Snapshots::start(
         &flags.data,
         data.is_some(),
         manifest,
         postboxes.clone(),
         Arc::clone(&published),
-        member.clone(),
+        Arc::clone(&place),
     )
     .map_err(|error| NodeError::System { what: "starting a thread", error })?;
     let cluster_board = Arc::new(ClusterBoard::default());
-    let place = member.map(OnceLock::from).map_or_else(MemberPlace::default, Arc::new);
     let grower = Grower {
         data: data.as_ref().map(|data| data.path.clone()),
         place: Arc::clone(&place),

@@ -12,6 +12,9 @@ use super::cluster::Step;
 use super::cut::Cut;
 use crate::node::{NodeCore, Note};
 
+/// The protocol version from which nodes know the steps of a cut over all nodes.
+const CUT_PROTOCOL: u16 = 2;
+
 /// What the snapshot asks of a core.
 #[derive(Debug)]
 pub(crate) enum SnapshotNote {
@@ -109,11 +112,13 @@ impl NodeCore {
     /// Tells a node a step, ahead of all that waits for it.
     fn tell_step(&mut self, snapshot: u64, node: u32, step: &Step) {
         let is_told = self.peers.as_mut().is_some_and(|peers| {
-            peers.queue_urgent(node, |out| {
-                if let Err(error) = step.to_wire(snapshot).encode(out) {
-                    tracing::error!("a step of a snapshot does not fit a frame: {error}");
-                }
-            })
+            // Version 1 does not know the frame.
+            peers.protocol(node).is_some_and(|spoken| spoken >= CUT_PROTOCOL)
+                && peers.queue_urgent(node, |out| {
+                    if let Err(error) = step.to_wire(snapshot).encode(out) {
+                        tracing::error!("a step of a snapshot does not fit a frame: {error}");
+                    }
+                })
         });
         if !is_told {
             self.shared.snapshots.not_reached(snapshot, node);

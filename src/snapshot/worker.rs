@@ -22,7 +22,7 @@ use super::limits::SNAPSHOT_BYTES_A_SECOND;
 use super::progress::{Done, Figures, Progress, Running};
 use super::run::run;
 use super::source::Source;
-use crate::cluster::Member;
+use crate::cluster::MemberPlace;
 use crate::config::{Published, Size};
 use crate::node::Note;
 use crate::remedy::Remedy;
@@ -70,7 +70,7 @@ pub(crate) struct Snapshots {
     config: Arc<Published>,
     progress: Mutex<Progress>,
     /// The cluster that the node belongs to, if it does, and the way to the other nodes.
-    pub(super) member: Option<Arc<Member>>,
+    pub(super) member: MemberPlace,
     postboxes: Postboxes<Note>,
     pub(super) inbox: Inbox,
     /// The snapshot under way and the nodes without which there is none.
@@ -94,7 +94,7 @@ impl Snapshots {
         manifest: Manifest,
         postboxes: Postboxes<Note>,
         config: Arc<Published>,
-        member: Option<Arc<Member>>,
+        member: MemberPlace,
     ) -> io::Result<Arc<Self>> {
         let folder = data.join("snapshots");
         match remove_parts(&folder) {

@@ -16,6 +16,7 @@ mod cluster_peers;
 mod cluster_plain;
 mod cluster_recover;
 mod cluster_snapshot;
+mod cluster_spans;
 mod cluster_start;
 mod cluster_stop;
 mod cluster_voter;

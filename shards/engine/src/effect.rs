@@ -2,6 +2,7 @@
 
 use crate::command::{Gather, Part};
 use crate::serving::Leader;
+use crate::spanning::SpanMail;
 use crate::told::Told;
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId};
@@ -45,6 +46,18 @@ pub enum Effect {
         partition: PartitionId,
         /// Who.
         leader: Leader,
+    },
+    /// Whether a command over several partitions was carried out is not known: whose it was is not answered, and its connection ends.
+    Unknown {
+        /// Whose it was.
+        ticket: Ticket,
+    },
+    /// Bring this to another node.
+    Span {
+        /// Its number in the config.
+        to: u32,
+        /// What.
+        mail: Box<SpanMail>,
     },
     /// The cluster holds this from now on: the config in force, where replicas are and where they should be.
     Cluster {
@@ -106,6 +119,13 @@ pub enum Mail {
         database: DatabaseId,
         /// The command's arguments.
         arguments: Vec<Vec<u8>>,
+    },
+    /// A step of a transaction over groups.
+    Span {
+        /// The node that it comes from.
+        from: u32,
+        /// The step.
+        mail: Box<SpanMail>,
     },
     /// A core's part of an answer.
     Part {

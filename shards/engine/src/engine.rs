@@ -9,6 +9,7 @@ use crate::route::Route;
 use crate::serving::Serving;
 use crate::settings::{Durability, Settings};
 use crate::slices::Sliced;
+use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
@@ -82,6 +83,7 @@ pub struct Engine {
     pub(crate) flushes: VecDeque<(CoreId, Mail)>,
     settings: Settings,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) spanning: Spanning,
     start: u16,
     transactions_begun: u64,
     random: u64,
@@ -123,6 +125,7 @@ impl Engine {
             flushes: VecDeque::new(),
             settings,
             effects: Vec::new(),
+            spanning: Spanning::default(),
             start,
             transactions_begun: 0,
             random,
@@ -220,6 +223,7 @@ impl Engine {
             && self.flushes.is_empty()
             && self.coordinator.is_idle()
             && !self.is_slicing()
+            && self.spanning.is_idle()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -296,6 +300,10 @@ impl Engine {
             return Outcome::Elsewhere { slot };
         }
         if !self.locks.is_empty() && self.touches_locked(request) {
+            if self.is_stuck(request) {
+                reply.error(STUCK);
+                return Outcome::Done { observed: 0 };
+            }
             return Outcome::Locked;
         }
         if !self.sliced.is_empty() && self.waits_for_slices(request) {
@@ -489,7 +497,11 @@ impl Engine {
         TransactionId::new(self.start, self.core, self.transactions_begun)
     }
 
-    fn draw(&mut self) -> u64 {
+    pub(crate) fn start(&self) -> u16 {
+        self.start
+    }
+
+    pub(crate) fn draw(&mut self) -> u64 {
         // splitmix64, from the seed that came in at the start.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;

@@ -15,6 +15,7 @@ mod route;
 mod serving;
 mod settings;
 mod slices;
+mod spanning;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -32,4 +33,5 @@ pub use replication::{
 pub use route::{Route, key_slot};
 pub use serving::Leader;
 pub use settings::{Durability, Settings};
+pub use spanning::{SpanId, SpanMail, SpanStep};
 pub use told::Told;

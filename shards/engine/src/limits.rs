@@ -22,3 +22,27 @@ pub(crate) const EVICTIONS_FREE: usize = 2;
 pub(crate) const EVICTIONS_A_TICK: usize = 512;
 /// A write goes on while evictions lag behind by less than one part in this many of the limit.
 pub(crate) const MEMORY_LAG_PART: u64 = 64;
+/// Bytes and keys of one command whose keys lie in several replicated partitions, and bytes that it reads of one of them.
+pub(crate) const SPAN_BYTES_MAX: usize = 16 << 20;
+pub(crate) const SPAN_KEYS_MAX: usize = 16_384;
+/// Transactions over groups that have keys locked, or wait for them, in the partitions that one core leads.
+pub(crate) const SPAN_HELD_MAX: usize = 16_384;
+/// Transactions and decisions of one partition that are prepared and not at their end.
+pub(crate) const SPAN_PLACES: u16 = 128;
+/// How long a transaction waits for the keys of one partition.
+pub(crate) const SPAN_LOCK_WAIT_NS: u64 = 2_000_000_000;
+/// How long keys are locked for a coordinator that says nothing more.
+pub(crate) const SPAN_LOCKED_NS: u64 = 5_000_000_000;
+/// Age of what is prepared at which its leader asks what became of it, and at which it can no more be decided once somebody has asked.
+pub(crate) const SPAN_STALE_NS: u64 = 1_000_000_000;
+pub(crate) const SPAN_UNDECIDED_NS: u64 = 3_000_000_000;
+/// How long other commands wait for keys that are locked.
+pub(crate) const SPAN_STUCK_NS: u64 = 6_000_000_000;
+/// Between two words about the same.
+pub(crate) const SPAN_AGAIN_NS: u64 = 300_000_000;
+/// How long a coordinator begins anew, and its rest between two tries.
+pub(crate) const SPAN_PATIENCE_NS: u64 = 3_000_000_000;
+pub(crate) const SPAN_PAUSE_NS: u64 = 20_000_000;
+/// How long a coordinator waits for one step, and for the decision.
+pub(crate) const SPAN_ANSWER_NS: u64 = 4_000_000_000;
+pub(crate) const SPAN_DECISION_NS: u64 = 5_000_000_000;

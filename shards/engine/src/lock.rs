@@ -41,6 +41,11 @@ impl Locks {
         !self.held.is_empty() && self.held.contains_key(&(database, key.to_vec()))
     }
 
+    /// Whose a key is.
+    pub(crate) fn holder(&self, database: DatabaseId, key: &[u8]) -> Option<TransactionId> {
+        self.held.get(&(database, key.to_vec())).copied()
+    }
+
     /// Asks for keys; `true`: they are locked now, else the request waits.
     pub(crate) fn lock(&mut self, request: LockRequest) -> Option<LockRequest> {
         if self.is_free(&request) {
@@ -49,6 +54,16 @@ impl Locks {
         }
         self.waiting.push_back(request);
         None
+    }
+
+    /// Takes keys that were this transaction's before, whoever waits.
+    ///
+    /// # Panics
+    /// When one is another's.
+    pub(crate) fn take_again(&mut self, request: &LockRequest) {
+        let are_free = request.keys.iter().all(|key| !self.held.contains_key(key));
+        assert!(are_free, "{:?} has prepared writes of keys that are another's", request.id);
+        self.take(request);
     }
 
     fn is_free(&self, request: &LockRequest) -> bool {
@@ -143,6 +158,9 @@ mod tests {
         assert!(locks.lock(request(2, &[b"b"])).is_none());
         locks.release(TransactionId(1));
         assert!(locks.is_empty() && locks.next_granted().is_none());
+        locks.take_again(&request(3, &[b"c"]));
+        assert!(locks.holds(DatabaseId(0), b"c"), "what was held before is not held back");
+        locks.release(TransactionId(3));
         locks.let_on();
         assert_eq!(locks.next_granted().map(|granted| granted.id), Some(TransactionId(2)));
     }

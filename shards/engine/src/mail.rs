@@ -45,6 +45,7 @@ impl Engine {
                     }
                 }
             }
+            Mail::Span { from, mail } => self.take_span(from, *mail),
             Mail::Part { id, part } => self.part_came(id, part),
         }
     }

@@ -29,9 +29,14 @@ impl GroupId {
     }
 }
 
-/// One of the numbered databases that SELECT chooses, `0..DATABASES`.
+/// One of the numbered databases that SELECT chooses, `0..DATABASES`, or the hidden one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseId(pub u8);
+
+impl DatabaseId {
+    /// What a partition keeps beside its keys: no client can choose it, no walk, count, flush or eviction meets it.
+    pub const HIDDEN: Self = Self(crate::limits::DATABASES);
+}
 
 /// A transaction over several cores: start number of the node, coordinator and a count, unique for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

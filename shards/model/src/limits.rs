@@ -4,6 +4,8 @@
 pub const SLOTS: u16 = 16_384;
 /// Databases that SELECT can choose.
 pub const DATABASES: u8 = 16;
+/// Databases that a store keeps: those, and [`crate::DatabaseId::HIDDEN`].
+pub const DATABASES_KEPT: u8 = DATABASES + 1;
 /// Partitions when a node is created.
 pub const PARTITIONS_DEFAULT: u16 = 64;
 /// Largest number of partitions.

@@ -5,7 +5,7 @@ use crate::limits::{PRESIZE_BYTES_MIN, PRESIZE_SAMPLE};
 use crate::recovery::{Digest, Step};
 use crate::store::{FLUSH_ALL_KEY, Store};
 use hyperion_model::collections::Map;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 
 /// Per sampled key's hash and database, the partition's index among the owned ones.
 type Sample = Map<(u64, u8), u16>;
@@ -23,7 +23,7 @@ impl Store {
         if read < PRESIZE_BYTES_MIN {
             return;
         }
-        let mut counts: Vec<Vec<u64>> = vec![Vec::new(); usize::from(DATABASES)];
+        let mut counts: Vec<Vec<u64>> = vec![Vec::new(); usize::from(DATABASES_KEPT)];
         for (&(_, database), &local) in &sample {
             let counts = &mut counts[usize::from(database)];
             counts.resize(self.owned_count(), 0);

@@ -255,7 +255,7 @@ impl Store {
             let (kind, size, expires) = (record.kind, record.size, record.expiry_ms.is_some());
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "namespaces below DATABASES are written"
+                reason = "namespaces below DATABASES_KEPT are written"
             )]
             let database = DatabaseId(record.namespace as u8);
             let bytes = record.key.to_vec();

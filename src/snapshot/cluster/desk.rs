@@ -41,7 +41,11 @@ impl Snapshots {
 
     /// A node could not be told something.
     pub(crate) fn not_reached(&self, snapshot: u64, node: u32) {
-        self.inbox.put(snapshot, node, Step::Failed("it is not reached".to_owned()));
+        self.inbox.put(
+            snapshot,
+            node,
+            Step::Failed("it is not reached, or its program is too old".to_owned()),
+        );
     }
 
     /// Tells a node a step.
@@ -55,7 +59,7 @@ impl Snapshots {
     ///
     /// Errors: the node does not serve; a sentence.
     pub(in crate::snapshot) fn agreed(&self) -> Result<Option<Arc<ClusterState>>, String> {
-        let Some(member) = &self.member else { return Ok(None) };
+        let Some(member) = self.member.get() else { return Ok(None) };
         match member.standing.get() {
             Status::Serves => Ok(member.agreed.get()),
             Status::Waits(sentence) | Status::Conflict(Conflict { sentence, .. }) => Err(sentence),
@@ -64,7 +68,7 @@ impl Snapshots {
 
     /// That another node has failed, with its name.
     pub(in crate::snapshot) fn failed_at(&self, node: u32, why: String) -> SnapshotError {
-        let agreed = self.member.as_ref().and_then(|member| member.agreed.get());
+        let agreed = self.member.get().and_then(|member| member.agreed.get());
         let name = agreed.and_then(|state| Some(state.config().node(NodeId(node))?.name.clone()));
         SnapshotError::AtNode { node: name.unwrap_or_else(|| node.to_string()), why }
     }
@@ -135,7 +139,7 @@ impl Snapshots {
     }
 
     fn part(&self, job: &Job, figures: &Figures) -> Result<Part, SnapshotError> {
-        let member = self.member.as_ref().ok_or(SnapshotError::ConfigChanged)?;
+        let member = self.member.get().ok_or(SnapshotError::ConfigChanged)?;
         let mark = member.formation().mark().clone();
         let state = self.state()?;
         let own = state.config().nodes.iter().find(|node| node.uuid == mark.uuid);

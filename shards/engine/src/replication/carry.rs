@@ -6,7 +6,7 @@ use crate::effect::{Effect, Mail};
 use crate::engine::Engine;
 use crate::serving::Leader;
 use crate::settings::Durability;
-use crate::transaction::{Then, Until};
+use crate::transaction::{Then, Until, Waiting};
 use hyperion_cluster::group;
 use hyperion_model::GroupId;
 use hyperion_store::StoreError;
@@ -175,6 +175,14 @@ impl Engine {
         }
         let Some(position) = self.store.oldest_unapplied([group]) else { return };
         self.effects.push(Effect::CloseFrom { position });
+        let is_lost = |waiting: &mut Waiting| {
+            let is_behind = matches!(waiting.until, Until::Released(until) if until > position);
+            is_behind && waiting.then.is_span()
+        };
+        let lost: Vec<Waiting> = self.waiting.extract_if(.., is_lost).collect();
+        for then in lost.into_iter().filter_map(|waiting| waiting.then.lost()) {
+            self.wait(Until::Released(0), then);
+        }
         for waiting in &mut self.waiting {
             if let (Until::Released(until), Then::Mail { mail: Mail::Part { part, .. }, .. }) =
                 (waiting.until, &mut waiting.then)

@@ -4,6 +4,7 @@ use super::Replication;
 use crate::command::{CommandError, Flags};
 use crate::engine::{Engine, Outcome, Request};
 use hyperion_cluster::group::{Lease, Refusal};
+use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, GroupId, PartitionId, slot_of};
 use hyperion_store::StoreError;
 
@@ -19,6 +20,11 @@ pub(crate) enum Around {
 }
 
 impl Replication {
+    /// Whether an entry may begin now, and nobody else leads.
+    pub(crate) fn may_begin(&self, group: GroupId) -> bool {
+        self.begin(group, true).is_ok()
+    }
+
     fn begin(&self, group: GroupId, reads_only: bool) -> Result<(u64, u64), Refusal> {
         let position = self.groups.next_position(group)?;
         if let Some(to) = self.handing_over_to(group) {
@@ -61,6 +67,14 @@ impl Engine {
             // It passes with the next heartbeats, or the leader is another soon: the engine hears of that before the next turn.
             Err(_) => Around::Refused(Outcome::NoRoom),
         }
+    }
+
+    /// Begins an entry that is no client's command. `false`: not now.
+    pub(crate) fn begin_entry_of(&mut self, group: GroupId) -> bool {
+        let begun = self.replication.as_ref().map(|replication| replication.begin(group, true));
+        let Some(Ok((term, index))) = begun else { return false };
+        self.store.begin_entry(group, term, index);
+        true
     }
 
     /// Whether nobody else can lead the group: what is here may be told without asking a majority.
@@ -107,7 +121,10 @@ impl Engine {
                 return Err(CommandError::TryAgain);
             };
             self.store.begin_entry(group, term, index);
-            if let Err(error) = self.store.flush(database) {
+            // One by one: what is hidden stays.
+            let databases = (0..DATABASES).map(DatabaseId);
+            let mut meant = databases.filter(|other| database.is_none_or(|one| one == *other));
+            if let Err(error) = meant.try_for_each(|one| self.store.flush(Some(one))) {
                 self.store.drop_entry();
                 return Err(error.into());
             }

@@ -111,6 +111,17 @@ pub(crate) struct Replication {
     refilled_ns: u64,
 }
 
+impl Replication {
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// This node's number in the config.
+    pub(crate) fn node(&self) -> u32 {
+        self.node
+    }
+}
+
 /// Why groups do not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicateError {
@@ -171,6 +182,7 @@ impl Engine {
         if self.store.is_log_only() {
             groups.be_last();
         }
+        // What other cores have told meanwhile is not told again.
         if self.serving.is_none() {
             self.await_groups();
         }
@@ -294,6 +306,7 @@ impl Engine {
             self.tick_leave();
             self.tick_changing();
             self.tick_log_only();
+            self.tick_spans();
         }
     }
 
@@ -303,6 +316,7 @@ impl Engine {
             replication.groups.peer_lost(u64::from(node));
             replication.handovers.forget_node(u64::from(node));
             replication.give_up_snapshots(Some(node));
+            self.spans_lost(node);
         }
     }
 
@@ -353,6 +367,7 @@ impl Engine {
         }
         if serving.set_leader(partition, leader) {
             self.store.set_told(partition, serving.tells(partition));
+            self.span_lead(partition, leader == Leader::Own);
             self.effects.push(Effect::Leader { partition, leader });
         }
     }

@@ -10,4 +10,5 @@ mod shape;
 mod waiting;
 
 pub(crate) use coordinator::Coordinator;
+pub(crate) use shape::{Shape, Verdict};
 pub(crate) use waiting::{Then, Until, Waiting};

@@ -41,7 +41,19 @@ impl Engine {
 
     /// The keys of a request are locked: tells the coordinator what it wants to know of them.
     fn granted(&mut self, request: &LockRequest) {
+        if self.is_span_lock(request.id) {
+            return self.span_granted(request);
+        }
         self.store.begin_observing();
+        let found = self.wanted(request);
+        let to = request.id.coordinator();
+        let mail = Mail::Transaction(TransactionMail::Locked { id: request.id, found });
+        let until = Until::Released(self.store.observed_position());
+        self.wait(until, Then::Mail { to, mail });
+    }
+
+    /// What is wanted of the keys of a request.
+    pub(crate) fn wanted(&mut self, request: &LockRequest) -> Vec<Option<Wanted>> {
         let lookups = self.store.lookups();
         let mut found = Vec::with_capacity(request.keys.len());
         for (database, bytes) in &request.keys {
@@ -66,10 +78,7 @@ impl Engine {
         }
         // Counted by the coordinator, who knows whether it is a read.
         self.store.set_lookups(lookups);
-        let to = request.id.coordinator();
-        let mail = Mail::Transaction(TransactionMail::Locked { id: request.id, found });
-        let until = Until::Released(self.store.observed_position());
-        self.wait(until, Then::Mail { to, mail });
+        found
     }
 
     fn prepare(&mut self, from: CoreId, id: TransactionId, writes: Vec<OwnedWrite>) {
@@ -123,7 +132,7 @@ impl Engine {
         }
     }
 
-    fn unlock(&mut self, id: TransactionId) {
+    pub(crate) fn unlock(&mut self, id: TransactionId) {
         self.locks.release(id);
         self.grant_waiting();
     }

@@ -2,7 +2,8 @@
 
 use crate::effect::Mail;
 use crate::engine::Engine;
-use hyperion_model::{CoreId, TransactionId};
+use crate::spanning::{SpanId, SpanMail, SpanStep};
+use hyperion_model::{CoreId, PartitionId, TransactionId};
 
 /// What the log must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +19,22 @@ pub(crate) enum Until {
 /// What goes on then.
 #[derive(Debug)]
 pub(crate) enum Then {
-    Mail { to: CoreId, mail: Mail },
+    Mail {
+        to: CoreId,
+        mail: Mail,
+    },
     Decided(TransactionId),
+    /// A step goes to that node.
+    Span {
+        to: u32,
+        mail: SpanMail,
+    },
+    /// A transaction over groups is decided, and its coordinator is on that node.
+    Decision {
+        to: u32,
+        id: SpanId,
+        partition: PartitionId,
+    },
 }
 
 /// A step that waits.
@@ -59,6 +74,8 @@ impl Engine {
             match waiting.then {
                 Then::Mail { to, mail } => self.send(to, mail),
                 Then::Decided(id) => self.decided(id),
+                Then::Span { to, mail } => self.send_span(to, mail),
+                Then::Decision { to, id, partition } => self.decision_released(to, id, partition),
             }
         }
         any
@@ -77,5 +94,28 @@ impl Engine {
     pub fn awaits_sync(&mut self) -> bool {
         self.waiting.iter().any(|waiting| !matches!(waiting.until, Until::Released(_)))
             || self.store.wants_sync()
+    }
+}
+
+impl Then {
+    /// Whether it is of a transaction over groups.
+    pub(crate) fn is_span(&self) -> bool {
+        matches!(self, Self::Span { .. } | Self::Decision { .. })
+    }
+
+    /// What is said instead, where what it waits for may never take effect.
+    pub(crate) fn lost(self) -> Option<Self> {
+        match self {
+            // Who decided says it again.
+            Self::Span { mail: SpanMail { step: SpanStep::Committed { .. }, .. }, .. } => None,
+            Self::Span { to, mail } => {
+                let step = SpanStep::Refused { error: None };
+                Some(Self::Span { to, mail: SpanMail { step, ..mail } })
+            }
+            Self::Decision { to, id, partition } => {
+                Some(Self::Span { to, mail: SpanMail { id, partition, step: SpanStep::Lost } })
+            }
+            other => Some(other),
+        }
     }
 }

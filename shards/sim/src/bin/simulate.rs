@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
                    lease|clock|quorum|vote|joint|learner|founds|emptied|old] [--lean \
-                   calm|snapshots|elections|full|leaders|moves] [--members | --still] [--tell]";
+                   calm|snapshots|elections|full|leaders|moves|spans] [--members | --still] [--tell]";
 
 /// What is asked for.
 struct Asked {
@@ -55,6 +55,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
                     "elections" => nodes::Lean::Elections,
                     "leaders" => nodes::Lean::Leaders,
                     "moves" => nodes::Lean::Moves,
+                    "spans" => nodes::Lean::Spans,
                     "full" => nodes::Lean::FullDisks,
                     other => return Err(format!("nothing leans to {other:?}; {USE}")),
                 });

@@ -2,12 +2,12 @@
 
 use super::commands::{Command, Told};
 use super::core::Place;
-use super::world::{Event, World};
+use super::world::{Event, SPAN_KEYS, World};
 use super::{Lean, MS, Violation};
 use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
 use crate::replies;
-use hyperion_model::PartitionId;
+use hyperion_model::{PartitionId, slot_of};
 
 /// Commands about one partition in one run.
 const COMMANDS_MAX: usize = 400;
@@ -52,8 +52,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(partitions: u16) -> Self {
-        Self { busy: None, leaders: vec![None; usize::from(partitions)] }
+    /// One that knows nobody of so many ledgers.
+    pub(super) fn new(ledgers: usize) -> Self {
+        Self { busy: None, leaders: vec![None; ledgers] }
     }
 
     /// The try that it waits for, if that was sent to this node.
@@ -72,7 +73,11 @@ impl World {
         if !self.is_busy || self.clients[client].busy.is_some() {
             return;
         }
-        let any = self.random.index(self.ledgers.len());
+        if self.settings.lean == Lean::Spans && self.random.chance(700) {
+            return self.ask_span(client);
+        }
+        let partitions = usize::from(self.settings.partitions);
+        let any = self.random.index(partitions);
         // Most are about the same partition for a while: it is there that they meet.
         let hot_parts = if self.settings.lean == Lean::Leaders { 1_000 } else { 600 };
         let partition = if self.random.chance(hot_parts) { self.hot() } else { any };
@@ -91,9 +96,35 @@ impl World {
         self.ask(client, partition, operation);
     }
 
+    /// A client asks for keys that lie in several partitions.
+    fn ask_span(&mut self, client: usize) {
+        let partitions = usize::from(self.settings.partitions);
+        let ledger = partitions + self.random.index(self.ledgers.len() - partitions);
+        if self.ledgers[ledger].len() >= COMMANDS_MAX {
+            return self.act_later(client);
+        }
+        let count = usize::from(SPAN_KEYS);
+        let mut keys: Vec<KeyId> = (0..count).collect();
+        keys.rotate_left(self.random.index(count));
+        keys.truncate(2 + self.random.index(count - 1));
+        let operation = match self.random.below(100) {
+            0..35 => Operation::SetAll(keys.iter().map(|&key| (key, self.any_value())).collect()),
+            35..42 => {
+                Operation::SetAllAbsent(keys.iter().map(|&key| (key, self.any_value())).collect())
+            }
+            42..70 => Operation::GetAll(keys),
+            70..78 => Operation::Delete(keys),
+            78..86 => Operation::Rename(keys[0], keys[1]),
+            86..90 => Operation::Set(keys[0], Held { value: self.any_value(), expiry_ms: None }),
+            _ => Operation::Get(keys[0]),
+        };
+        self.ask(client, ledger, operation);
+    }
+
     /// The partition that is asked for most.
     pub(super) fn hot(&self) -> usize {
-        usize::try_from(self.now_ns / HOT_NS).expect("runs are short") % self.ledgers.len()
+        let partitions = usize::from(self.settings.partitions);
+        usize::try_from(self.now_ns / HOT_NS).expect("runs are short") % partitions
     }
 
     fn act_later(&mut self, client: usize) {
@@ -206,6 +237,8 @@ impl World {
 
     fn answered(&mut self, client: usize, busy: &Busy, answer: Answer) -> Result<(), Violation> {
         self.report.answers += 1;
+        let is_span = busy.partition >= usize::from(self.settings.partitions);
+        self.report.spans += u64::from(is_span && answer != Answer::Refused);
         let sum = match &answer {
             Answer::Values(values) => {
                 values.iter().fold(7, |sum, value| mix(sum ^ value.map_or(0, u64::from)))
@@ -311,9 +344,16 @@ impl World {
         std::iter::once(verb.as_bytes().to_vec()).chain(rest).collect()
     }
 
-    /// The partition's name in sentences.
-    pub(super) fn sentence(&self, PartitionId(partition): PartitionId, what: &str) -> Violation {
-        format!("partition {partition}: {what}")
+    /// A ledger's name in sentences.
+    pub(super) fn sentence(&self, ledger: usize, what: &str) -> Violation {
+        match ledger.checked_sub(usize::from(self.settings.partitions)) {
+            None => format!("partition {ledger}: {what}"),
+            Some(set) => format!("set {set} of keys of several partitions: {what}"),
+        }
+    }
+
+    pub(super) fn lies_in(&self, partition: PartitionId, key: &[u8]) -> bool {
+        self.map.partition_of(slot_of(key)) == partition
     }
 
     pub(super) fn keys_of(&self, partition: usize) -> &[Vec<u8>] {

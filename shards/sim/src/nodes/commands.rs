@@ -6,8 +6,8 @@ use super::peers::place_of;
 use super::world::{Event, World};
 use super::{Violation, Wrong};
 use crate::replies::{Word, Words};
-use hyperion_engine::command::find;
-use hyperion_engine::{Leader, Outcome, Request, Route, key_slot};
+use hyperion_engine::command::{Run, find};
+use hyperion_engine::{Leader, Outcome, Request, Route, Ticket, key_slot};
 use hyperion_model::{DatabaseId, PartitionId, ReplyWriter, slot_of};
 
 /// A command on its way.
@@ -54,6 +54,11 @@ impl World {
             Route::Elsewhere { slot } => {
                 let moved = self.moved(at, slot);
                 self.tell(at, command.attempt, moved);
+            }
+            Route::CrossSlot if let Run::Keys { spread, .. } = request.spec.run => {
+                let ticket = Ticket(command.attempt);
+                let engine = &mut self.nodes[at.node].cores[at.core].engine;
+                engine.begin_spanning(ticket, spread, request.database, command.words);
             }
             route => return Err(format!("{route:?} is no way for {:?}", command.words)),
         }

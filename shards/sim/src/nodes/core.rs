@@ -5,7 +5,7 @@ use crate::node::Files;
 use hyperion_cluster::group::{Conf, Message};
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
-    Engine, GroupReport, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep,
+    Engine, GroupReport, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep, SpanMail,
 };
 use hyperion_model::{GroupId, PartitionId};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,6 +34,7 @@ pub(super) enum Frame {
     /// What is agreed?
     Ask,
     Agreed(Arc<ClusterState>),
+    Span(Box<SpanMail>),
 }
 
 /// What cores of a node bring each other.

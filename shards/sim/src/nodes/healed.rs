@@ -3,7 +3,7 @@
 use super::clients::Client;
 use super::core::Place;
 use super::misfortune::Weather;
-use super::world::{KEYS, World};
+use super::world::{KEYS, SPAN_KEYS, World};
 use super::{MS, Violation};
 use crate::history::{Held, Operation, Verdict};
 use hyperion_engine::Leader;
@@ -45,20 +45,28 @@ impl World {
             if !self.run_until(PATIENCE_NS, |world| world.is_led(partition))? {
                 let known: Vec<_> = self.known_leaders(partition);
                 return Err(self.sentence(
-                    partition,
+                    usize::from(partition.0),
                     &format!("nodes do not agree on one leader after all has healed: {known:?}"),
                 ));
             }
         }
         let keys = [0, 2, 3];
         for partition in self.partitions() {
+            let place = usize::from(partition.0);
             let value = self.any_value();
             let write = Operation::Set(1, Held { value, expiry_ms: None });
-            self.must_be_answered(partition, &write)?;
+            self.must_be_answered(place, &write)?;
             for key in keys {
-                self.must_be_answered(partition, &Operation::Get(key))?;
+                self.must_be_answered(place, &Operation::Get(key))?;
             }
-            self.must_be_answered(partition, &Operation::GetAll(vec![0, 1]))?;
+            self.must_be_answered(place, &Operation::GetAll(vec![0, 1]))?;
+        }
+        for ledger in usize::from(self.settings.partitions)..self.ledgers.len() {
+            let keys: Vec<_> = (0..usize::from(SPAN_KEYS)).collect();
+            self.must_be_answered(ledger, &Operation::GetAll(keys.clone()))?;
+            let all = keys.iter().map(|&key| (key, self.any_value())).collect();
+            self.must_be_answered(ledger, &Operation::SetAll(all))?;
+            self.must_be_answered(ledger, &Operation::GetAll(keys))?;
         }
         for partition in self.partitions() {
             let is_equal = |world: &mut Self| {
@@ -68,7 +76,7 @@ impl World {
             if !self.run_until(PATIENCE_NS, is_equal)? {
                 let copies = self.copies(partition);
                 return Err(self.sentence(
-                    partition,
+                    usize::from(partition.0),
                     &format!("copies differ after all has healed: {copies:?}"),
                 ));
             }
@@ -78,12 +86,11 @@ impl World {
 
     /// There must be an order of all commands of each partition.
     pub(super) fn check_histories(&mut self) -> Result<(), Violation> {
-        for partition in self.partitions() {
-            let place = usize::from(partition.0);
+        for place in 0..self.ledgers.len() {
             match self.ledgers[place].verdict(KEYS, &mut self.values) {
                 Verdict::Fits => {}
                 Verdict::Undecided => self.report.undecided += 1,
-                Verdict::Contradicts(sentence) => return Err(self.sentence(partition, &sentence)),
+                Verdict::Contradicts(sentence) => return Err(self.sentence(place, &sentence)),
             }
         }
         Ok(())
@@ -112,24 +119,18 @@ impl World {
     }
 
     /// A client asks until it is answered.
-    fn must_be_answered(
-        &mut self,
-        partition: PartitionId,
-        operation: &Operation,
-    ) -> Result<(), Violation> {
-        let place = usize::from(partition.0);
+    fn must_be_answered(&mut self, place: usize, operation: &Operation) -> Result<(), Violation> {
         let answers = self.report.answers;
         for _ in 0..10 {
             self.ask(0, place, operation.clone());
             let is_free = |world: &mut Self| world.clients[0].busy.is_none();
             self.run_until(PATIENCE_NS, is_free)?;
-            self.clients[0] = Client::new(self.settings.partitions);
+            self.clients[0] = Client::new(self.ledgers.len());
             if self.report.answers > answers {
                 return Ok(());
             }
         }
-        Err(self
-            .sentence(partition, &format!("{operation:?} is not answered after all has healed")))
+        Err(self.sentence(place, &format!("{operation:?} is not answered after all has healed")))
     }
 
     /// What each copy of a partition holds, by node.
@@ -138,7 +139,9 @@ impl World {
         for id in self.voters(partition) {
             let node = usize::try_from(id - 1).expect("nodes are few");
             let at = Place { node, core: self.core_of(node, partition) };
-            let names = self.keys_of(usize::from(partition.0)).to_vec();
+            let mut names = self.keys_of(usize::from(partition.0)).to_vec();
+            let spanning = self.names.iter().skip(usize::from(self.settings.partitions)).flatten();
+            names.extend(spanning.filter(|name| self.lies_in(partition, name)).cloned());
             let node = &mut self.nodes[at.node];
             let Some(core) = node.cores.get_mut(at.core) else { continue };
             let store = core.engine.store_mut();

@@ -64,7 +64,7 @@ impl Weather {
             doubled_parts: [0, 0, 20][random.index(3)],
             stall_parts: [0, 0, 1][random.index(3)],
             sync_ns: [2 * MS, 10 * MS, 60 * MS][random.index(3)],
-            rest_ns: if settings.lean == Lean::Snapshots {
+            rest_ns: if settings.lean == Lean::Snapshots || settings.lean == Lean::Spans {
                 MS
             } else {
                 [3 * MS, 10 * MS, 20 * MS][random.index(3)]
@@ -144,7 +144,11 @@ impl World {
     fn victim(&mut self) -> usize {
         let any = self.random.index(self.nodes.len());
         let is_aimed = self.settings.lean == Lean::Leaders;
-        let partition = if is_aimed { self.hot() } else { self.random.index(self.ledgers.len()) };
+        let partition = if is_aimed {
+            self.hot()
+        } else {
+            self.random.index(usize::from(self.settings.partitions))
+        };
         let leads = |node: &super::node::Node| {
             node.cores.first().is_some_and(|core| core.leaders[partition] == Leader::Own)
         };

@@ -5,7 +5,7 @@ use super::world::{Event, World};
 use super::{Lean, MS, Violation};
 use crate::network::{LinkId, Standing};
 use hyperion_cluster::group::{GroupError, Message, MessageType};
-use hyperion_engine::{Outgoing, SnapshotMail, SnapshotStep};
+use hyperion_engine::{Mail as EngineMail, Outgoing, SnapshotMail, SnapshotStep};
 use hyperion_model::GroupId;
 
 /// How long a connection may let nothing through until it is given up: twice the silence after which a peer is asked.
@@ -102,6 +102,14 @@ impl World {
         frame: Frame,
     ) -> Result<(), Violation> {
         match frame {
+            Frame::Span(mail) => {
+                let core = usize::from(mail.core(&self.map).0);
+                if core == at.core {
+                    self.nodes[at.node].cores[at.core].engine.span_mail(from, *mail);
+                } else {
+                    self.post(at, core, Mail::Engine(EngineMail::Span { from, mail }));
+                }
+            }
             Frame::Snapshot(group, transfer, step) => {
                 let mail = SnapshotMail { node: from, group, transfer, step };
                 let core = self.core_of_group(at.node, group);

@@ -9,6 +9,8 @@ pub struct Report {
     pub trace: u64,
     /// Commands that were answered.
     pub answers: u64,
+    /// Those among them whose keys lie in several partitions.
+    pub spans: u64,
     /// Commands whose end nobody knows.
     pub unknown: u64,
     /// Reads that took what a replica says.
@@ -52,6 +54,7 @@ impl Report {
     pub fn add(&mut self, other: &Self) {
         self.trace = self.trace.rotate_left(1) ^ other.trace;
         self.answers += other.answers;
+        self.spans += other.spans;
         self.unknown += other.unknown;
         self.replica_reads += other.replica_reads;
         self.moved += other.moved;

@@ -62,6 +62,8 @@ pub enum Lean {
     Leaders,
     /// The network is parted, or who leads ends, the moment that members of a group change.
     Moves,
+    /// Commands about keys of several partitions.
+    Spans,
 }
 
 /// What a run is made with.

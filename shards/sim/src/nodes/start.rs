@@ -198,7 +198,12 @@ impl World {
     }
 
     fn bounds(&self) -> Bounds {
-        if self.settings.lean == Lean::Snapshots { FEW } else { MANY }
+        let keeps_little = match self.settings.lean {
+            Lean::Snapshots => true,
+            Lean::Spans => self.seed.is_multiple_of(2),
+            _ => false,
+        };
+        if keeps_little { FEW } else { MANY }
     }
 
     fn groups_seed(&self, node: &Node) -> u64 {

@@ -63,6 +63,16 @@ fn nodes_that_fall_far_behind_take_partitions_over_whole() {
 }
 
 #[test]
+fn commands_over_several_partitions_are_whole_or_absent() {
+    let settings = |seed| Settings { lean: Lean::Spans, ..short(seed, 3) };
+    let sum = run_all(3_000..3_024, settings);
+    assert!(sum.answers > 2_000 && sum.kills > 20 && sum.elections > 120, "{sum}");
+    assert!(sum.spans > 1_000 && sum.undecided == 0, "{sum}");
+    let five = run_all(4_000..4_004, |seed| Settings { lean: Lean::Spans, ..short(seed, 5) });
+    assert!(five.spans > 100, "{five}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace() {
     let trace = |seed| run(seed, short(seed, 3), &mut Memory::default()).expect("it holds").trace;
     let traces: Vec<u64> = (0..4).map(trace).collect();

@@ -1,9 +1,11 @@
 //! Owns one turn of a core: the clock is read, what has come is taken, the groups work, the batch goes to the disk, answers leave.
 
-use super::core::{Item, Mail, Place};
+use super::commands::Told;
+use super::core::{Frame, Item, Mail, Place};
 use super::world::{Event, World};
 use super::{MS, Violation, Wrong};
 use crate::disk::DeviceError;
+use crate::replies::words_of;
 use hyperion_engine::{Effect, Leader, Outcome};
 use hyperion_model::PartitionId;
 
@@ -172,9 +174,15 @@ impl World {
                 }
                 Effect::Stop { why } => return Err(why),
                 Effect::Cluster { state } => self.cluster_changed(at, &state)?,
-                Effect::Finished { .. } | Effect::Told { .. } => {
-                    return Err("nobody has asked for a command over all keys".into());
+                Effect::Told { .. } => {
+                    return Err("nobody has asked for a command in slices".into());
                 }
+                Effect::Finished { ticket, answer } => {
+                    let told = Told::Words(words_of(answer, 0));
+                    self.tell(at, ticket.0, told);
+                }
+                Effect::Unknown { ticket } => self.tell(at, ticket.0, Told::Closed),
+                Effect::Span { to, mail } => self.send(at, to, false, Frame::Span(mail)),
             }
         }
         Ok(())
@@ -214,7 +222,7 @@ impl World {
         let lost: Vec<_> = core.ready.extract_if(.., |ready| ready.observed > position).collect();
         for ready in lost {
             self.say(|_| format!("node {}: answer of try {} is lost", at.node + 1, ready.attempt));
-            self.answer(at, ready.home, ready.attempt, super::commands::Told::Closed);
+            self.answer(at, ready.home, ready.attempt, Told::Closed);
         }
     }
 

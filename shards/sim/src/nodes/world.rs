@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::misfortune::Weather;
 use super::node::Node;
 use super::settled::Epochs;
-use super::{MS, Report, Settings, Violation, founding};
+use super::{Lean, MS, Report, Settings, Violation, founding};
 use crate::history::Values;
 use crate::network::{LinkId, Network};
 use crate::node::Memory;
@@ -20,6 +20,9 @@ use std::sync::Arc;
 
 /// Keys of each partition: two registers, a counter, a string that grows and one without a history.
 pub(super) const KEYS: usize = 5;
+/// Sets of keys that lie in several partitions, and keys of each.
+const SPANS: usize = 2;
+pub(super) const SPAN_KEYS: u16 = 3;
 /// Events that one run may have.
 const EVENTS_MAX: u64 = 5_000_000;
 
@@ -104,9 +107,9 @@ pub(super) struct World {
     pub(super) attempts: u64,
     pub(super) values_made: u64,
     pub(super) values: Values,
-    /// By partition.
+    /// By partition, and behind them those of keys that lie in several.
     pub(super) ledgers: Vec<Ledger>,
-    /// By partition, the names of its keys.
+    /// In the same order, the names of the keys.
     pub(super) names: Vec<Vec<Vec<u8>>>,
     pub(super) weather: Weather,
     /// Clients send of themselves, and things go wrong.
@@ -137,7 +140,11 @@ pub fn run(seed: u64, settings: Settings, memory: &mut Memory) -> Result<Report,
 }
 
 impl World {
-    fn new(seed: u64, settings: Settings, memory: Memory) -> Self {
+    fn new(seed: u64, mut settings: Settings, memory: Memory) -> Self {
+        if settings.lean == Lean::Spans {
+            // Who has no copy is not told here who leads.
+            settings.copies = settings.nodes;
+        }
         let mut random = Random::new(mix(seed ^ 0x5eed));
         let map = PartitionMap::spread(settings.partitions, settings.cores);
         let now_ns = 1_000 * MS;
@@ -147,12 +154,15 @@ impl World {
         for Node { member, .. } in &mut nodes {
             (member.agreed, member.is_founder) = (formed.clone(), true);
         }
-        let names = names(&map, settings.partitions);
+        let mut names = names(&map, settings.partitions);
+        if settings.lean == Lean::Spans {
+            names.extend(spans(&map, settings.partitions));
+        }
         Self {
             seed,
             weather: Weather::draw(&settings, &mut random),
-            clients: (0..4 + random.index(4)).map(|_| Client::new(settings.partitions)).collect(),
-            ledgers: (0..settings.partitions).map(|_| Ledger::default()).collect(),
+            clients: (0..4 + random.index(4)).map(|_| Client::new(names.len())).collect(),
+            ledgers: names.iter().map(|_| Ledger::default()).collect(),
             random,
             settings,
             memory,
@@ -372,4 +382,18 @@ fn names(map: &PartitionMap, partitions: u16) -> Vec<Vec<Vec<u8>>> {
         }
     }
     names
+}
+
+/// Names of keys that lie in several partitions and are written together, by their sets.
+fn spans(map: &PartitionMap, partitions: u16) -> Vec<Vec<Vec<u8>>> {
+    let in_partition = |set: usize, partition: u16| {
+        let mut names = (0..).map(|number| format!("span-{set}-{number}").into_bytes());
+        let lies = |name: &Vec<u8>| map.partition_of(slot_of(name)).0 == partition;
+        names.find(lies).expect("names lie anywhere")
+    };
+    let set = |set: usize| {
+        let first = u16::try_from(set).expect("few");
+        (0..SPAN_KEYS).map(|key| in_partition(set, (first + key) % partitions)).collect()
+    };
+    (0..SPANS).map(set).collect()
 }

@@ -93,6 +93,8 @@ impl World {
                     Effect::Told { .. } => return Err("no command has so many keys".into()),
                     Effect::Leader { .. }
                     | Effect::Cluster { .. }
+                    | Effect::Unknown { .. }
+                    | Effect::Span { .. }
                     | Effect::Hosted { .. }
                     | Effect::Stop { .. }
                     | Effect::CloseFrom { .. } => {

@@ -9,7 +9,7 @@ use crate::limits::{DIGEST_STEPS_MAX, PRESIZE_SAMPLE};
 use crate::record::{Kind, Record};
 use crate::segment::{HEADER_BYTES, Header};
 use crate::store::Store;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{PartitionMap, slot_of};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -21,8 +21,8 @@ const BYTES_A_STEP: usize = 32;
 
 /// What one record does.
 ///
-/// Shape of `what`: 24 bits offset in words of 4 bytes, 16 bits index of the partition among the owned ones, 4 bits database, 1 bit whether
-/// it expires, 2 bits what it does (both: no word about one key that this core owns; its record tells), 17 bits its size in words of
+/// Shape of `what`: 24 bits offset in words of 4 bytes, 16 bits index of the partition among the owned ones, 5 bits database, 1 bit whether
+/// it expires, 2 bits what it does (both: no word about one key that this core owns; its record tells), 16 bits its size in words of
 /// 4 bytes; 0 when that is more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
@@ -32,11 +32,14 @@ pub(crate) struct Step {
 
 const LOCAL_SHIFT: u32 = 24;
 pub(super) const DATABASE_SHIFT: u32 = 40;
-pub(super) const EXPIRES: u64 = 1 << 44;
-pub(super) const OBJECT: u64 = 1 << 45;
-pub(super) const TOMBSTONE: u64 = 1 << 46;
+pub(super) const DATABASE_MASK: u64 = 0x1f;
+pub(super) const EXPIRES: u64 = 1 << 45;
+pub(super) const OBJECT: u64 = 1 << 46;
+pub(super) const TOMBSTONE: u64 = 1 << 47;
 const WORD: u64 = OBJECT | TOMBSTONE;
-pub(super) const SIZE_SHIFT: u32 = 47;
+pub(super) const SIZE_SHIFT: u32 = 48;
+const _: () =
+    assert!(DATABASES_KEPT as u64 <= DATABASE_MASK + 1, "every database has a number here");
 
 impl Step {
     #[inline(always)]
@@ -59,7 +62,7 @@ impl Step {
 
     #[inline(always)]
     pub(crate) fn database(self) -> u8 {
-        (self.what >> DATABASE_SHIFT & 0xf) as u8
+        (self.what >> DATABASE_SHIFT & DATABASE_MASK) as u8
     }
 
     #[inline(always)]
@@ -205,7 +208,7 @@ impl Digester {
             _ => return Step { hash: 0, what: offset | WORD },
         };
         let local = self.locals[usize::from(self.map.partition_of(slot_of(record.key)).0)];
-        let (Some(local), true) = (local, record.namespace < u16::from(DATABASES)) else {
+        let (Some(local), true) = (local, record.namespace < u16::from(DATABASES_KEPT)) else {
             return Step { hash: 0, what: offset | WORD };
         };
         let words = record.size as u64 / 4;

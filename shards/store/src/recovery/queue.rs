@@ -4,7 +4,7 @@
 //! other lies side by side. What stands between the keys of the log, and is not about one key, is replayed when all before it are in.
 
 use super::Reader;
-use super::digest::{DATABASE_SHIFT, EXPIRES, OBJECT, SIZE_SHIFT, Step, TOMBSTONE};
+use super::digest::{DATABASE_MASK, DATABASE_SHIFT, EXPIRES, OBJECT, SIZE_SHIFT, Step, TOMBSTONE};
 use crate::database::Place;
 use crate::limits::{REPLAY_AHEAD, REPLAY_QUEUED_MAX, REPLAY_REGION_BITS_MAX, REPLAY_REGION_DEPTH};
 use crate::log::Location;
@@ -36,7 +36,7 @@ impl Due {
     #[inline(always)]
     fn place(self, local: u16) -> Place {
         Place {
-            database: DatabaseId((self.what >> DATABASE_SHIFT & 0xf) as u8),
+            database: DatabaseId((self.what >> DATABASE_SHIFT & DATABASE_MASK) as u8),
             local,
             hash: self.hash,
         }

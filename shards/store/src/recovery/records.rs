@@ -7,7 +7,7 @@ use crate::record::{Kind, Record};
 use crate::replicated::read_flush_key;
 use crate::store::{FLUSH_ALL_KEY, Store};
 use crate::transaction::{Prepared, read_id};
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{DatabaseId, slot_of};
 
 impl Store {
@@ -42,7 +42,7 @@ impl Store {
     pub(crate) fn replayed_key<'a>(&self, record: &Record<'a>) -> Option<crate::Key<'a>> {
         let is_key = record.kind.sets_key() || record.kind == Kind::Tombstone;
         let database =
-            u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES)?;
+            u8::try_from(record.namespace).ok().filter(|&database| database < DATABASES_KEPT)?;
         let slot = slot_of(record.key);
         (is_key && self.owns(slot))
             .then(|| self.key_in_slot(DatabaseId(database), record.key, slot))

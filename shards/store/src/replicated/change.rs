@@ -6,7 +6,7 @@
 use crate::error::StoreError;
 use crate::record::{read_u32, read_u64_short};
 use hyperion_model::DatabaseId;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 
 /// What a change does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn read_change(bytes: &[u8]) -> Option<(Change<'_>, usize)> {
         }
     };
     let change = Change { kind, database, key, value, expiry_ms };
-    (is_right && database.0 < DATABASES).then_some((change, at))
+    (is_right && database.0 < DATABASES_KEPT).then_some((change, at))
 }
 
 /// Type and chunks of an object's value, at least one chunk.

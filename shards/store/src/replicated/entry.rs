@@ -9,6 +9,7 @@ use crate::log::Location;
 use crate::object::{Head, ValueType, cut};
 use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX};
 use crate::store::Store;
+use crate::transaction::Write;
 use hyperion_model::{GroupId, slot_of};
 
 /// Bytes that a record takes beside key and value, at most, and what its append asks for.
@@ -51,6 +52,17 @@ impl Store {
         let entry = Entry { term, first, more: Vec::new() };
         self.replicated.group(group).entries.push_back(entry);
         Ok(())
+    }
+
+    /// Whether these changes, and a short one more, fit one entry.
+    #[must_use]
+    pub fn fits_entry(&self, writes: &[Write<'_>]) -> bool {
+        let inline_max = self.log.record_value_bytes_max();
+        let bytes_of = |write: &Write<'_>| {
+            write.key.len() + write.value.map_or(0, |value| value.len().min(inline_max))
+        };
+        let bytes: usize = writes.iter().map(|write| bytes_of(write) + RECORD_BYTES).sum();
+        self.part_bytes(&[], &[]) + bytes + 4 * RECORD_BYTES <= self.log.batch_bytes_max()
     }
 
     /// Whether all keys belong to the group's partition, and chunks are no longer than ours.

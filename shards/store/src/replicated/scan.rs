@@ -7,7 +7,7 @@ use crate::log::Location;
 use crate::object::{Chunks, Head, ValueType};
 use crate::record::{self, Kind};
 use crate::store::Store;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{DatabaseId, PartitionId};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -41,7 +41,7 @@ impl Store {
             Cursor { prefix: cursor.0 as u32, bucket: (cursor.0 >> 32) as u8 },
         );
         let end = out.len() + bytes_max;
-        while database < DATABASES {
+        while database < DATABASES_KEPT {
             let index = self.databases[usize::from(database)].get(usize::from(local));
             let next = index.and_then(|index| {
                 let mut met = Vec::new();
@@ -56,7 +56,7 @@ impl Store {
                 Some(next) => within = next,
                 None => (database, within) = (database + 1, Cursor::default()),
             }
-            if out.len() >= end && database < DATABASES {
+            if out.len() >= end && database < DATABASES_KEPT {
                 return Some(PartitionCursor(
                     u64::from(database) << 40
                         | u64::from(within.bucket) << 32

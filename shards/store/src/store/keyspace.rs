@@ -4,6 +4,7 @@ use super::Store;
 use crate::error::StoreError;
 use crate::index::{Cursor, Entry, Index};
 use crate::record::{self, Extras, Kind};
+use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, PartitionId};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -63,7 +64,7 @@ impl Store {
         !self.untold.get(local).copied().unwrap_or(false)
     }
 
-    /// Number of keys in a partition, in all databases, whoever tells them.
+    /// Number of keys in a partition, in all databases that clients can choose, whoever tells them.
     ///
     /// # Panics
     /// When another core has the partition.
@@ -71,7 +72,8 @@ impl Store {
     pub fn partition_keys(&self, partition: PartitionId) -> u64 {
         let local = usize::from(self.locals[usize::from(partition.0)]);
         assert!(local < self.owned.len(), "{partition:?} belongs to another core");
-        self.databases.iter().filter_map(|indexes| indexes.get(local)).map(Index::count).sum()
+        let databases = self.databases.iter().take(usize::from(DATABASES));
+        databases.filter_map(|indexes| indexes.get(local)).map(Index::count).sum()
     }
 
     /// Number of keys of a database on this core.

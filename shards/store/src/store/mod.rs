@@ -28,7 +28,7 @@ pub use evict::Evicted;
 use evict::Evictor;
 use expiry::Sweep;
 pub use expiry::Swept;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
 pub use keyspace::ScanCursor;
@@ -119,7 +119,7 @@ pub struct Store {
     untold: Vec<bool>,
     /// Per owned partition: the log's position behind its last deletion.
     pub(crate) deleted_at: Vec<u64>,
-    expiring: [u64; DATABASES as usize],
+    expiring: [u64; DATABASES_KEPT as usize],
     expired: u64,
     sweep: Sweep,
     lookups: Lookups,
@@ -163,7 +163,7 @@ impl Store {
                 options.entropy,
             ),
             pool: IndexPool::default(),
-            databases: (0..DATABASES).map(|_| Vec::new()).collect(),
+            databases: (0..DATABASES_KEPT).map(|_| Vec::new()).collect(),
             objects: Objects::default(),
             staged: Vec::new(),
             copying: None,
@@ -176,7 +176,7 @@ impl Store {
             owned,
             map: options.map,
             hash_seed: options.hash_seed,
-            expiring: [0; DATABASES as usize],
+            expiring: [0; DATABASES_KEPT as usize],
             expired: 0,
             sweep: Sweep::default(),
             lookups: Lookups::default(),

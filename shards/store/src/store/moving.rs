@@ -6,7 +6,7 @@ use crate::index::{Entry, Index, Spot};
 use crate::object::ValueType;
 use crate::prefetch::prefetch;
 use crate::record;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{DatabaseId, PartitionId};
 
 /// Records that are asked for before they are looked at.
@@ -43,7 +43,7 @@ impl Store {
         mut visit: impl FnMut(Held<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let local = self.local_of_partition(partition).expect("the partition belongs to this core");
-        for database in (0..DATABASES).map(DatabaseId) {
+        for database in (0..DATABASES_KEPT).map(DatabaseId) {
             let Some(index) = self.databases[usize::from(database.0)].get(usize::from(local))
             else {
                 continue;
@@ -78,7 +78,7 @@ impl Store {
 
     /// Makes the indexes of an empty store as large as they will be with all keys that `sources` hold of its partitions.
     pub fn reserve_for(&mut self, sources: &[Self]) {
-        for database in 0..usize::from(DATABASES) {
+        for database in 0..usize::from(DATABASES_KEPT) {
             let keys_of = |&partition: &u16| -> u64 {
                 let indexes = sources.iter().filter_map(|source| {
                     let local = source.local_of_partition(PartitionId(partition))?;

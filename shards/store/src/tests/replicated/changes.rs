@@ -34,7 +34,7 @@ fn changes_are_read_as_they_were_written() {
         (change(ChangeKind::Object, b"object", &[4, 2, 0, 0, 0, 9]), "a short chunk"),
         (change(ChangeKind::Delete, b"gone", b"value"), "a value"),
         (change(ChangeKind::Flush, b"key", b""), "a key"),
-        (Change { database: DatabaseId(16), ..change(ChangeKind::Put, b"", b"") }, "a database"),
+        (Change { database: DatabaseId(17), ..change(ChangeKind::Put, b"", b"") }, "a database"),
     ] {
         assert!(decode_changes(&payload(&[wrong])).is_err(), "{what}");
     }

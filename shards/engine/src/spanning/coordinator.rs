@@ -1,0 +1,363 @@
+//! Owns the coordinator's side: from a client's command to its answer. Nothing of it outlives the process, and nothing of it must.
+
+use super::mail::{SpanId, SpanMail, SpanStep};
+use crate::command::Spread;
+use crate::effect::{Answer, Effect, OwnedWrite, Ticket};
+use crate::engine::Engine;
+use crate::limits::{
+    SPAN_ANSWER_NS, SPAN_BYTES_MAX, SPAN_DECISION_NS, SPAN_KEYS_MAX, SPAN_PATIENCE_NS,
+    SPAN_PAUSE_NS,
+};
+use crate::lock::LockKey;
+use crate::transaction::{Shape, Verdict};
+use hyperion_model::limits::TRANSACTIONS_MAX;
+use hyperion_model::{DatabaseId, PartitionId, slot_of};
+use hyperion_store::Lookups;
+
+/// Why a client is to send its command again.
+const TRY_AGAIN: &str = "TRYAGAIN the keys of this command lie in several partitions, and one of them is locked by another command or changes its leader; send it again";
+
+/// The command, kept for another try.
+#[derive(Debug)]
+struct Asked {
+    ticket: Ticket,
+    spread: Spread,
+    database: DatabaseId,
+    arguments: Vec<Vec<u8>>,
+    began_ns: u64,
+}
+
+/// The keys of one partition: where they lie in `Coordinated::order`.
+#[derive(Debug)]
+struct Part {
+    partition: PartitionId,
+    first: usize,
+    end: usize,
+    /// The node whose leader was asked.
+    node: Option<u32>,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Stage {
+    /// It was let go, and begins anew at that time.
+    Pauses { until_ns: u64 },
+    /// The keys of this part are being locked, or will be when its leader is known.
+    Locks { part: usize },
+    /// So many parts have not said that they prepared, or that their locks stand.
+    Prepares { missing: usize },
+    /// That node was told to decide.
+    Decides { node: u32, partition: PartitionId },
+}
+
+/// The last step.
+#[derive(Debug)]
+struct Decision {
+    part: usize,
+    others: Vec<PartitionId>,
+    writes: Vec<OwnedWrite>,
+}
+
+/// A command that this core coordinates.
+#[derive(Debug)]
+pub(super) struct Coordinated {
+    asked: Asked,
+    shape: Shape,
+    keys: Vec<LockKey>,
+    /// By key.
+    found: Vec<Option<crate::Wanted>>,
+    /// Places in `keys`, ordered by partition.
+    order: Vec<usize>,
+    parts: Vec<Part>,
+    stage: Stage,
+    step_ns: u64,
+    answer: Option<Answer>,
+    decision: Option<Decision>,
+}
+
+impl Engine {
+    /// Begins a command whose keys lie in several replicated partitions; the answer comes as [`Effect::Finished`] or
+    /// [`Effect::Unknown`].
+    pub fn begin_spanning(
+        &mut self,
+        ticket: Ticket,
+        spread: Spread,
+        database: DatabaseId,
+        arguments: Vec<Vec<u8>>,
+    ) {
+        let bytes: usize = arguments.iter().map(Vec::len).sum();
+        let refusal = if self.spanning.coordinated.len() >= TRANSACTIONS_MAX {
+            Some(format!(
+                "TRYAGAIN {TRANSACTIONS_MAX} commands over several partitions are under way; send it again"
+            ))
+        } else if bytes > SPAN_BYTES_MAX {
+            Some(format!(
+                "ERR this command has {bytes} bytes, and one whose keys lie in several partitions may have {SPAN_BYTES_MAX}; send it in parts"
+            ))
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
+            return self.finish(ticket, Answer::Error(error));
+        }
+        let began_ns = self.now_ns();
+        self.try_spanning(Asked { ticket, spread, database, arguments, began_ns });
+        self.settle();
+    }
+
+    fn try_spanning(&mut self, asked: Asked) {
+        let (shape, keys) = match Shape::new(asked.spread, asked.database, asked.arguments.clone())
+        {
+            Ok(taken_apart) => taken_apart,
+            Err(error) => return self.finish(asked.ticket, Answer::Error(error.to_string())),
+        };
+        if keys.len() > SPAN_KEYS_MAX {
+            let error = format!(
+                "ERR this command names {} keys, and one whose keys lie in several partitions may name {SPAN_KEYS_MAX}; send it in parts",
+                keys.len()
+            );
+            return self.finish(asked.ticket, Answer::Error(error));
+        }
+        let partition_of = |key: &LockKey| self.map.partition_of(slot_of(&key.1));
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_by_key(|&key| partition_of(&keys[key]));
+        let mut parts: Vec<Part> = Vec::new();
+        for (place, &key) in order.iter().enumerate() {
+            let partition = partition_of(&keys[key]);
+            match parts.last_mut() {
+                Some(last) if last.partition == partition => last.end = place + 1,
+                _ => parts.push(Part { partition, first: place, end: place + 1, node: None }),
+            }
+        }
+        let id = self.fresh_span();
+        let found = vec![None; keys.len()];
+        let (stage, step_ns) = (Stage::Locks { part: 0 }, self.now_ns());
+        let (answer, decision) = (None, None);
+        let coordinated = Coordinated {
+            asked,
+            shape,
+            keys,
+            found,
+            order,
+            parts,
+            stage,
+            step_ns,
+            answer,
+            decision,
+        };
+        self.spanning.coordinated.insert(id, coordinated);
+        self.lock_part(id);
+    }
+
+    fn fresh_span(&mut self) -> SpanId {
+        if self.spanning.counted == 0 {
+            // Starts may be counted anew where a disk was lost.
+            self.spanning.counted = self.draw() >> 1;
+        }
+        self.spanning.counted += 1;
+        let (node, core) = (self.own_node(), self.core.0);
+        SpanId { node, core, start: self.start(), count: self.spanning.counted }
+    }
+
+    /// Asks for the locks of the next part, if its leader is known; decides when there is none.
+    fn lock_part(&mut self, id: SpanId) {
+        let now_ns = self.now_ns();
+        let Some(it) = self.spanning.coordinated.get(&id) else { return };
+        let Stage::Locks { part: number } = it.stage else { return };
+        let Some(part) = it.parts.get(number) else { return self.judge(id) };
+        let partition = part.partition;
+        let Some(node) = self.node_that_leads(partition) else { return };
+        let it = self.spanning.coordinated.get_mut(&id).expect("looked at above");
+        let part = &mut it.parts[number];
+        (part.node, it.step_ns) = (Some(node), now_ns);
+        let keys = it.order[part.first..part.end].iter().map(|&key| it.keys[key].clone());
+        let step = SpanStep::Lock { keys: keys.collect(), want: it.shape.want() };
+        self.send_span(node, SpanMail { id, partition, step });
+    }
+
+    /// A leader has answered.
+    pub(super) fn coordinate(
+        &mut self,
+        from: u32,
+        id: SpanId,
+        partition: PartitionId,
+        step: SpanStep,
+    ) {
+        let Some(it) = self.spanning.coordinated.get_mut(&id) else {
+            // Given up meanwhile: what it holds there goes.
+            if matches!(step, SpanStep::Locked { .. }) {
+                self.send_span(from, SpanMail { id, partition, step: SpanStep::Abort });
+            }
+            return;
+        };
+        match (step, &mut it.stage) {
+            (SpanStep::Locked { found }, Stage::Locks { part: number }) => {
+                let part = &it.parts[*number];
+                if part.partition != partition || found.len() != part.end - part.first {
+                    return;
+                }
+                for (place, found) in (part.first..part.end).zip(found) {
+                    it.found[it.order[place]] = found;
+                }
+                *number += 1;
+                self.lock_part(id);
+            }
+            (SpanStep::Done, Stage::Prepares { missing }) => {
+                *missing -= 1;
+                if *missing == 0 {
+                    self.decide_span(id);
+                }
+            }
+            (SpanStep::Done, Stage::Decides { partition: other, .. }) if *other == partition => {
+                let it = self.spanning.coordinated.remove(&id).expect("looked at above");
+                let answer = it.answer.expect("it was worked out before the decision");
+                self.finish(it.asked.ticket, answer);
+            }
+            // Only who decides can say that it will not.
+            (SpanStep::Refused { error }, Stage::Decides { partition: other, .. })
+                if *other == partition =>
+            {
+                self.give_up_span(id, error);
+            }
+            (SpanStep::Refused { error }, Stage::Locks { .. } | Stage::Prepares { .. }) => {
+                self.give_up_span(id, error);
+            }
+            (SpanStep::Lost, Stage::Decides { .. }) => self.lose_span(id),
+            _ => {}
+        }
+    }
+
+    /// All keys are locked and known: what is to be done is worked out.
+    fn judge(&mut self, id: SpanId) {
+        let now_ns = self.now_ns();
+        let Some(it) = self.spanning.coordinated.get_mut(&id) else { return };
+        if !it.shape.may_write() {
+            let hits = it.found.iter().filter(|found| found.is_some()).count() as u64;
+            let Lookups { hits: before, misses } = self.store.lookups();
+            let more = it.found.len() as u64 - hits;
+            self.store.set_lookups(Lookups { hits: before + hits, misses: misses + more });
+        }
+        let Verdict { writes, answer } = it.shape.decide(&it.keys, &mut it.found);
+        let mut by_part: Vec<Vec<OwnedWrite>> = it.parts.iter().map(|_| Vec::new()).collect();
+        for write in writes {
+            let partition = self.map.partition_of(slot_of(&write.key));
+            let part = it.parts.iter().position(|part| part.partition == partition);
+            by_part[part.expect("only locked keys are written")].push(write);
+        }
+        let writers: Vec<usize> =
+            (0..by_part.len()).filter(|&part| !by_part[part].is_empty()).collect();
+        it.answer = Some(answer);
+        it.step_ns = now_ns;
+        let lowest = writers.first().copied();
+        it.decision = lowest.map(|part| Decision {
+            part,
+            others: writers[1..].iter().map(|&other| it.parts[other].partition).collect(),
+            writes: std::mem::take(&mut by_part[part]),
+        });
+        let decision = lowest.map(|part| it.parts[part].partition);
+        let mut steps = Vec::new();
+        for (number, (part, writes)) in it.parts.iter().zip(by_part).enumerate() {
+            let step = match decision {
+                _ if Some(number) == lowest => continue,
+                Some(decision) if !writes.is_empty() => SpanStep::Prepare { decision, writes },
+                _ => SpanStep::Check,
+            };
+            let node = part.node.expect("all of them were asked for locks");
+            steps.push((node, SpanMail { id, partition: part.partition, step }));
+        }
+        it.stage = Stage::Prepares { missing: steps.len() };
+        if steps.is_empty() {
+            self.decide_span(id);
+        }
+        steps.into_iter().for_each(|(node, mail)| self.send_span(node, mail));
+    }
+
+    /// All others have prepared, or were only read: the lowest one decides. Where none writes it is done.
+    fn decide_span(&mut self, id: SpanId) {
+        let now_ns = self.now_ns();
+        let Some(it) = self.spanning.coordinated.get_mut(&id) else { return };
+        let Some(Decision { part, others, writes }) = it.decision.take() else {
+            let it = self.spanning.coordinated.remove(&id).expect("looked at above");
+            let answer = it.answer.expect("it was worked out with the verdict");
+            return self.finish(it.asked.ticket, answer);
+        };
+        let Part { partition, node, .. } = it.parts[part];
+        let node = node.expect("all of them were asked for locks");
+        (it.stage, it.step_ns) = (Stage::Decides { node, partition }, now_ns);
+        self.send_span(node, SpanMail { id, partition, step: SpanStep::Decide { others, writes } });
+    }
+
+    /// It is not decided and never will be: all that was asked is told so. It begins anew after a pause, or is answered.
+    fn give_up_span(&mut self, id: SpanId, error: Option<String>) {
+        let Some(it) = self.spanning.coordinated.remove(&id) else { return };
+        for part in &it.parts {
+            let Some(node) = part.node else { continue };
+            let partition = part.partition;
+            self.send_span(node, SpanMail { id, partition, step: SpanStep::Abort });
+        }
+        let now_ns = self.now_ns();
+        let is_late = now_ns.saturating_sub(it.asked.began_ns) > SPAN_PATIENCE_NS;
+        let error = error.or_else(|| is_late.then(|| TRY_AGAIN.to_owned()));
+        if let Some(error) = error {
+            return self.finish(it.asked.ticket, Answer::Error(error));
+        }
+        let until_ns = now_ns + SPAN_PAUSE_NS;
+        let parts = Vec::new();
+        let paused = Coordinated { stage: Stage::Pauses { until_ns }, parts, ..it };
+        self.spanning.coordinated.insert(id, paused);
+    }
+
+    /// Whether it was decided is not known.
+    fn lose_span(&mut self, id: SpanId) {
+        if let Some(it) = self.spanning.coordinated.remove(&id) {
+            self.effects.push(Effect::Unknown { ticket: it.asked.ticket });
+        }
+    }
+
+    /// Begins anew what has paused, and gives up what waits too long.
+    pub(super) fn tick_coordinated(&mut self) {
+        let now_ns = self.now_ns();
+        let ids: Vec<SpanId> = self.spanning.coordinated.keys().copied().collect();
+        for id in ids {
+            let Some(it) = self.spanning.coordinated.get(&id) else { continue };
+            let waited_ns = now_ns.saturating_sub(it.step_ns);
+            match it.stage {
+                Stage::Pauses { until_ns } if now_ns >= until_ns => {
+                    let it = self.spanning.coordinated.remove(&id).expect("looked at above");
+                    self.try_spanning(it.asked);
+                }
+                Stage::Locks { part } if it.parts[part].node.is_none() => {
+                    if now_ns.saturating_sub(it.asked.began_ns) > SPAN_PATIENCE_NS {
+                        self.give_up_span(id, None);
+                    } else {
+                        self.lock_part(id);
+                    }
+                }
+                Stage::Locks { .. } | Stage::Prepares { .. } if waited_ns > SPAN_ANSWER_NS => {
+                    self.give_up_span(id, None);
+                }
+                Stage::Decides { .. } if waited_ns > SPAN_DECISION_NS => self.lose_span(id),
+                _ => {}
+            }
+        }
+    }
+
+    /// The connection to a node is gone: what was asked there is not answered.
+    pub(super) fn span_peer_lost(&mut self, node: u32) {
+        let coordinated = self.spanning.coordinated.iter();
+        let asked = |it: &Coordinated| it.parts.iter().any(|part| part.node == Some(node));
+        let lost: Vec<(SpanId, bool)> = coordinated
+            .filter_map(|(id, it)| match it.stage {
+                Stage::Decides { node: other, .. } => (other == node).then_some((*id, true)),
+                _ => asked(it).then_some((*id, false)),
+            })
+            .collect();
+        for (id, is_unknown) in lost {
+            if is_unknown {
+                self.lose_span(id);
+            } else {
+                self.give_up_span(id, None);
+            }
+        }
+    }
+}
