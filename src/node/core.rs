@@ -173,7 +173,7 @@ pub(crate) struct NodeCore {
     /// The links to other nodes.
     pub(crate) peers: Option<Peers>,
     /// How snapshots go to other nodes.
-    pub(crate) bulk: Option<Bulk>,
+    pub(crate) bulk: Bulk,
     /// The start that is under way; the first core's.
     pub(super) settling: Option<Settling>,
     /// The groups of this core, until they begin.

@@ -105,8 +105,8 @@ pub(super) struct Maker {
     pub(super) keeper: Arc<Keeper>,
     /// The side thread that has memory backed ahead of its use.
     pub(super) memory: Arc<Keeper>,
-    /// The side thread that compresses what goes to other nodes, where there are some.
-    pub(super) bulk: Option<Arc<Keeper>>,
+    /// The side thread that compresses what goes to other nodes.
+    pub(super) bulk: Arc<Keeper>,
     pub(super) meeting: Arc<Meeting>,
     pub(super) http: Option<Arc<HttpSide>>,
     /// By core, where the number of cores has changed: what was written anew.
@@ -188,10 +188,7 @@ impl Maker {
             limits,
             view: self.cluster.as_ref().map(|cluster| Arc::new(cluster.view.clone())),
             peers: self.cluster.as_ref().map(|cluster| Peers::new(cluster.peers_of(index))),
-            bulk: self
-                .bulk
-                .as_ref()
-                .map(|keeper| Bulk::new(Arc::clone(keeper), self.shared.postboxes.to(core))),
+            bulk: Bulk::new(Arc::clone(&self.bulk), self.shared.postboxes.to(core)),
             settling: (core == 0 && waiting.is_some())
                 .then(|| Settling::new(Arc::clone(&self.config))),
             is_unsettled: waiting.is_some(),

@@ -81,9 +81,7 @@ impl NodeCore {
     }
 
     pub(super) fn take_snapshot_mail(&mut self, mail: SnapshotMail) {
-        if let Some(bulk) = &mut self.bulk {
-            bulk.note(&mail);
-        }
+        self.bulk.note(&mail);
         self.engine.snapshot_mail(mail);
     }
 
@@ -182,7 +180,7 @@ impl NodeCore {
         self.engine.take_snapshots(&mut mails);
         for SnapshotMail { node, group, transfer, step } in mails {
             let (group, mode) = (group.0, self.bulk_mode(node));
-            let (Some(peers), Some(bulk)) = (&mut self.peers, &mut self.bulk) else { return };
+            let (Some(peers), bulk) = (&mut self.peers, &mut self.bulk) else { return };
             let write = |written: Result<(), BodyError>| {
                 if let Err(error) = written {
                     tracing::error!("a snapshot for node {node} does not fit: {error}");
@@ -231,9 +229,7 @@ impl NodeCore {
                 Incoming::Up(node) => (node, true),
                 Incoming::Lost(node) => (node, false),
                 Incoming::BulkLost(node) => {
-                    if let Some(bulk) = &mut self.bulk {
-                        bulk.lost(node);
-                    }
+                    self.bulk.lost(node);
                     self.engine.bulk_lost(node);
                     continue;
                 }

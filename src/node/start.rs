@@ -133,7 +133,8 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         data: data.map(Arc::new),
         map: PartitionMap::spread(partitions, cores),
         keeper: files,
-        bulk: if cluster.is_some() { Some(keeper("bulk")?) } else { None },
+        // Also where there are no other nodes: some may come.
+        bulk: keeper("bulk")?,
         memory,
         meeting: Arc::default(),
         migrated: Arc::new(Mutex::new(migrated.into_iter().flatten().map(Some).collect())),

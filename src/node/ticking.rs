@@ -59,9 +59,7 @@ impl NodeCore {
         self.tick_peers(io);
         self.tick_forwarding(io);
         self.tick_leaving(io);
-        if let Some(bulk) = &mut self.bulk {
-            bulk.go_on();
-        }
+        self.bulk.go_on();
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
         }
@@ -190,11 +188,7 @@ impl NodeCore {
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),
-            bulk: self
-                .bulk
-                .as_ref()
-                .map(|bulk| bulk.figures(self.config.settings().compression.bulk))
-                .unwrap_or_default(),
+            bulk: self.bulk.figures(self.config.settings().compression.bulk),
             no_segments: self.no_segments.clone(),
             changes: self.snapshot.changes(store),
             at_ms: io.now_unix_ms(),

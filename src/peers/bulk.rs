@@ -342,7 +342,7 @@ impl NodeCore {
         from: u32,
         body: &[u8],
     ) -> Result<(), String> {
-        let (Some(peers), Some(bulk)) = (&self.peers, &mut self.bulk) else { return Ok(()) };
+        let (Some(peers), bulk) = (&self.peers, &mut self.bulk) else { return Ok(()) };
         if !peers.may_compress(connection) {
             return Err("a compressed frame on a link that knows none; update the node".to_owned());
         }
@@ -366,14 +366,12 @@ impl NodeCore {
         if let Err(why) = result {
             self.refuse_peer(io, connection, RefusalCode::BadFrame, &why);
         }
-        if let Some(bulk) = &mut self.bulk {
-            bulk.go_on();
-        }
+        self.bulk.go_on();
     }
 
     /// The side thread is done with a part for a peer.
     pub(crate) fn part_packed(&mut self, packed: &Packed) {
-        let (Some(peers), Some(bulk)) = (&mut self.peers, &mut self.bulk) else { return };
+        let (Some(peers), bulk) = (&mut self.peers, &mut self.bulk) else { return };
         bulk.packed(packed);
         peers.queue_bulk(packed.node, |out| out.extend_from_slice(&packed.frame));
     }
