@@ -127,6 +127,8 @@ fn main() -> ExitCode {
             let settings = match asked.members {
                 Some(true) => settings.with_members(seed),
                 Some(false) => settings.without_members(),
+                // Who has no copy is not told who leads.
+                None if lean == nodes::Lean::Spans => settings.without_members(),
                 None => settings,
             };
             let settings = nodes::Settings { lean, tells: asked.tells, ..settings };

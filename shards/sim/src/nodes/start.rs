@@ -11,6 +11,7 @@ use crate::node::{Opened, SEGMENT_BYTES};
 use crate::random::mix;
 use hyperion_cluster::group::timing::QUIET_NS;
 use hyperion_cluster::group::{Bounds, Planted, RecoveredGroup};
+use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{Durability, Engine, Eviction, Replica, Settings, recovered};
 use hyperion_model::GroupId;
 use hyperion_model::collections::Set;
@@ -178,7 +179,8 @@ impl World {
         let founding = Some(agreed.as_ref()).filter(|_| node.member.is_founder && is_first);
         // What a node does that founds what it should join.
         let founds = self.settings.wrong == Wrong::FoundsReplicas;
-        let founding = if founds { Some(agreed.as_ref()) } else { founding };
+        let wanted = ClusterState::form(&ClusterState::form_command(agreed.config()));
+        let founding = if founds { wanted.as_ref() } else { founding };
         let replicas = engine.replicas_at_start(node.id, found, founding)?;
         engine
             .replicate_within(

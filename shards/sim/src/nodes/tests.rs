@@ -64,11 +64,14 @@ fn nodes_that_fall_far_behind_take_partitions_over_whole() {
 
 #[test]
 fn commands_over_several_partitions_are_whole_or_absent() {
-    let settings = |seed| Settings { lean: Lean::Spans, ..short(seed, 3) };
+    let settings = |seed| Settings { lean: Lean::Spans, ..short(seed, 3).without_members() };
     let sum = run_all(3_000..3_024, settings);
     assert!(sum.answers > 2_000 && sum.kills > 20 && sum.elections > 120, "{sum}");
-    assert!(sum.spans > 1_000 && sum.undecided == 0, "{sum}");
-    let five = run_all(4_000..4_004, |seed| Settings { lean: Lean::Spans, ..short(seed, 5) });
+    assert!(sum.spans > 500 && sum.undecided == 0, "{} spans of {sum}", sum.spans);
+    let five = run_all(4_000..4_004, |seed| Settings {
+        lean: Lean::Spans,
+        ..short(seed, 5).without_members()
+    });
     assert!(five.spans > 100, "{five}");
 }
 

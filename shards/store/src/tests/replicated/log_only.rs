@@ -44,6 +44,7 @@ fn entries_are_kept_until_they_are_applied_and_then_they_are_gone() {
         let entry = entries.last().expect("just pushed");
         world.retry(|store| store.append_entry(group(0), 1, index, 0, entry));
         world.retry(|store| store.apply(group(0), index - 2));
+        while world.store.wants_cleaning() && world.store.clean() {}
         world.turn();
     }
     world.turn();
