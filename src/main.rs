@@ -91,7 +91,7 @@ fn main() -> ExitCode {
     if let Some(Command::Recover { is_unsafe, yes, config, data }) = &flags.command {
         let path = config.clone().unwrap_or_else(|| data.join("config.json"));
         let asked =
-            recover::Asked { config: &path, data, is_unsafe: *is_unsafe, is_confirmed: *yes };
+            recover::Asked { config: &path, data, may_lose: *is_unsafe, is_confirmed: *yes };
         return match recover::recover(asked) {
             Ok(said) => {
                 println!("{said}");

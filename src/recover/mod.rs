@@ -34,7 +34,7 @@ pub(crate) struct Asked<'a> {
     /// The data folder.
     pub(crate) data: &'a Path,
     /// It was said that data may be lost.
-    pub(crate) is_unsafe: bool,
+    pub(crate) may_lose: bool,
     /// Nobody is to be asked again.
     pub(crate) is_confirmed: bool,
 }
@@ -97,7 +97,7 @@ pub(crate) fn unfinished_recovery(data: &Path) -> Option<String> {
 ///
 /// Errors: [`RecoverError`].
 pub(crate) fn recover(asked: Asked<'_>) -> Result<String, RecoverError> {
-    if !asked.is_unsafe {
+    if !asked.may_lose {
         return Err(RecoverError::NotSaid);
     }
     let data = asked.data;

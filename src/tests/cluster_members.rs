@@ -33,6 +33,16 @@ fn write_calmly(routed: &mut Routed, prefix: &str, stop: &AtomicBool, count: &At
     written
 }
 
+/// Writes so many keys; gives what they are.
+fn write_keys(routed: &mut Routed, count: u32) -> Keys {
+    let keys = (0..count).map(|number| {
+        let (key, value) = (format!("k{number}"), format!("v{number}").into_bytes());
+        routed.set(&key, &value);
+        (key, Some(value))
+    });
+    keys.collect()
+}
+
 /// Does something while two clients write; gives what they wrote.
 pub(super) fn under_writes(cluster: &mut Cluster, deed: impl FnOnce(&mut Cluster)) -> Keys {
     let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -174,12 +184,7 @@ fn wait_shares(cluster: &Cluster, nodes: &[u32], copies: u64, keys: usize) {
 fn a_fourth_node_is_given_its_share_and_the_first_one_leaves_under_writes() {
     let mut cluster = Cluster::plan(3).start();
     let mut routed = cluster.routed();
-    let mut written = Keys::new();
-    for number in 0..2_000 {
-        let (key, value) = (format!("k{number}"), format!("v{number}").into_bytes());
-        routed.set(&key, &value);
-        written.insert(key, Some(value));
-    }
+    let mut written = write_keys(&mut routed, 2_000);
     let entry = cluster.add_entry();
     written.extend(under_writes(&mut cluster, |cluster| {
         let mut next = get(cluster.http(1), "/config?next=1").json();
@@ -234,12 +239,7 @@ fn a_node_that_announces_itself_is_given_copies() {
         .at("/replication", json!(2))
         .start();
     let mut routed = cluster.routed();
-    let mut written = Keys::new();
-    for number in 0..2_000 {
-        let (key, value) = (format!("k{number}"), format!("v{number}").into_bytes());
-        routed.set(&key, &value);
-        written.insert(key, Some(value));
-    }
+    let written = write_keys(&mut routed, 2_000);
     let entry = cluster.add_entry();
     let mut next = get(cluster.http(1), "/config?next=1").json();
     next["nodes"].as_array_mut().expect("a list").push(entry);
@@ -292,12 +292,7 @@ fn a_node_that_is_dead_is_made_anew_from_the_others() {
         .at("/replication", json!(3))
         .start();
     let mut routed = cluster.routed();
-    let mut written = Keys::new();
-    for number in 0..500 {
-        let (key, value) = (format!("k{number}"), format!("v{number}").into_bytes());
-        routed.set(&key, &value);
-        written.insert(key, Some(value));
-    }
+    let written = write_keys(&mut routed, 500);
     cluster.kill(4);
     let body = r#"{"node": "n4", "dead": true}"#;
     let mut answer = post(cluster.http(1), "/nodes/remove", body);
