@@ -239,8 +239,9 @@ fn a_config_is_posted_with_compare_and_set() {
 #[test]
 fn of_concurrent_posts_one_wins() {
     let node = Node::start(|_| {});
+    let first = node.next();
     for id in 0..8_u32 {
-        let mut next = node.next();
+        let mut next = first.clone();
         next.settings.limits.clients = 100 + id;
         node.submit(u64::from(id), &post(&next.to_text()));
     }
