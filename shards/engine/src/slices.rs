@@ -81,7 +81,10 @@ impl Engine {
 
     /// Whether a command can be worked in slices: entries of replicated partitions are whole.
     pub(crate) fn may_slice(&self, request: &Request<'_>) -> bool {
-        let is_shape = |spread| !matches!(spread, Spread::Rename | Spread::RenameNx | Spread::Copy);
+        let is_shape = |spread| {
+            use Spread::{Collect, Copy, Rename, RenameNx};
+            !matches!(spread, Rename | RenameNx | Copy | Collect)
+        };
         let is_own = request.client.0 == self.core.0 && self.replication.is_none();
         is_own && matches!(request.spec.run, Run::Keys { spread, .. } if is_shape(spread))
     }
@@ -269,7 +272,8 @@ impl Engine {
             sliced.count += i64::from(found.is_some());
             if sliced.spread == Spread::Mget {
                 let left = bytes_max - told.bytes();
-                let value = found.map(|found| self.store.value(&found));
+                let text = found.filter(|found| self.store.is_string(found));
+                let value = text.map(|found| self.store.value(&found));
                 sliced.told_bytes = told.value(value, sliced.told_bytes, left);
                 if sliced.told_bytes > 0 {
                     break;

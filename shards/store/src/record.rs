@@ -223,6 +223,13 @@ pub(crate) fn is_object(bytes: &[u8]) -> bool {
     bytes[4] & KIND_BITS == Kind::Object as u8
 }
 
+/// Whether the record at the start of `bytes` is neither packed nor the head of an object: its value is a string.
+#[inline(always)]
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    let kind = bytes[4] & KIND_BITS;
+    kind != Kind::Object as u8 && kind != Kind::Packed as u8
+}
+
 /// A record as it lies in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {

@@ -65,6 +65,19 @@ impl Context<'_> {
         Ok(self.store.key_in_slot(self.database, bytes, slot))
     }
 
+    /// Finds a string; the key counts as used.
+    ///
+    /// # Errors
+    /// When the key holds another type.
+    #[inline]
+    pub(super) fn find_string(&mut self, key: &Key<'_>) -> Result<Option<Found>, CommandError> {
+        let found = self.store.find(key);
+        match &found {
+            Some(found) if !self.store.is_string(found) => Err(CommandError::WrongType),
+            _ => Ok(found),
+        }
+    }
+
     /// Asks for room for a value that is written anew although its bytes did not come with the command: the engine asked for
     /// those of the arguments alone, and a long value takes several segments.
     pub(super) fn check_room(&mut self, bytes: usize) -> Result<(), CommandError> {

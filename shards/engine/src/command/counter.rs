@@ -33,7 +33,7 @@ pub(super) fn decrby(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 /// Adds to the number under a key; an absent key counts as 0. Nothing is allocated.
 fn add(context: &mut Context<'_>, arguments: &[&[u8]], amount: i64) -> Done {
     let key = context.first_key(arguments)?;
-    let found = context.store.find(&key);
+    let found = context.find_string(&key)?;
     let (before, expiry_ms) = match &found {
         Some(found) => (
             number_text(context, found).and_then(parse_integer).ok_or(CommandError::NotInteger)?,
@@ -59,7 +59,7 @@ fn number_text<'c>(context: &'c Context<'_>, found: &Found) -> Option<&'c [u8]> 
 /// INCRBYFLOAT key amount
 pub(super) fn incrbyfloat(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
-    let found = context.store.find(&key);
+    let found = context.find_string(&key)?;
     let (text, expiry_ms) = sum_text(context, found.as_ref(), arguments[2])?;
     context.store.put(&key, &[text.as_bytes()], expiry_ms)?;
     context.reply.bulk(text.as_bytes());

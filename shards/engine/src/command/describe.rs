@@ -94,7 +94,7 @@ fn info_one(spec: &CommandSpec, reply: &mut dyn ReplyWriter) {
     reply.integer(i64::from(spec.keys.step));
     simple_set(categories(spec), reply);
     reply.array(0);
-    if spec.keys == KeySpec::NONE {
+    if spec.keys.first == 0 {
         reply.array(0);
     } else {
         reply.array(1);
@@ -110,7 +110,7 @@ fn simple_set(names: impl Iterator<Item = &'static str> + Clone, reply: &mut dyn
 
 /// The keys again, in the form that newer clients read: where the search begins, and how it goes on.
 fn key_specification(spec: &CommandSpec, reply: &mut dyn ReplyWriter) {
-    let KeySpec { first, last, step } = spec.keys;
+    let KeySpec { first, last, step, .. } = spec.keys;
     // Here the last key counts from the first one, unless it counts from the end.
     let last = if last < 0 { i64::from(last) } else { i64::from(last) - i64::from(first) };
     reply.map(3);
@@ -147,10 +147,22 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + Clone 
     let flags = spec.flags;
     let on_keys = spec.writes() || flags.has(Flags::READONLY);
     [
-        ("@keyspace", on_keys && spec.group != Group::String),
+        ("@keyspace", on_keys && matches!(spec.group, Group::Generic | Group::Server)),
         ("@read", flags.has(Flags::READONLY)),
         ("@write", spec.writes()),
         ("@string", spec.group == Group::String),
+        ("@hash", spec.group == Group::Hash),
+        ("@list", spec.group == Group::List),
+        ("@set", spec.group == Group::Set),
+        ("@sortedset", spec.group == Group::SortedSet),
+        ("@stream", spec.group == Group::Stream),
+        ("@bitmap", spec.group == Group::Bitmap),
+        ("@hyperloglog", spec.group == Group::HyperLogLog),
+        ("@geo", spec.group == Group::Geo),
+        ("@pubsub", spec.group == Group::Pubsub),
+        ("@scripting", spec.group == Group::Scripting),
+        ("@transaction", spec.group == Group::Transactions),
+        ("@blocking", flags.has(Flags::BLOCKING)),
         ("@admin", flags.has(Flags::ADMIN)),
         ("@fast", flags.has(Flags::FAST)),
         ("@slow", !flags.has(Flags::FAST)),

@@ -55,6 +55,11 @@ pub enum CommandError {
     /// COPY onto itself.
     #[error("ERR source and destination objects are the same")]
     SameObject,
+    /// Its keys must lie together.
+    #[error(
+        "CROSSSLOT the keys of this command lie on several cores; give them one hash tag, as in {{tag}}key"
+    )]
+    OverCores,
     /// A database that does not exist.
     #[error("ERR DB index is out of range")]
     DatabaseOutOfRange,

@@ -32,18 +32,33 @@ impl Flags {
     /// Allowed while something else keeps the node busy.
     pub const ALLOW_BUSY: Self = Self(1 << 11);
 
+    /// May wait for what others write.
+    pub const BLOCKING: Self = Self(1 << 14);
+    /// About channels.
+    pub const PUBSUB: Self = Self(1 << 15);
+    /// Not between MULTI and EXEC.
+    pub const NO_MULTI: Self = Self(1 << 16);
+    /// The words tell where the keys are.
+    pub const MOVABLE_KEYS: Self = Self(1 << 17);
+    /// May go without a key.
+    pub const NO_MANDATORY_KEYS: Self = Self(1 << 18);
+    /// Not while data is being loaded beside the old.
+    pub const NO_ASYNC_LOADING: Self = Self(1 << 19);
+
     /// Can take long or remove much; printed as a category, not as a flag.
     pub const DANGEROUS: Self = Self(1 << 12);
 
     /// Writes what does not come with it: its arguments do not tell how much it writes. Not printed.
     pub const WRITES_MORE: Self = Self(1 << 13);
 
-    const NAMES: [(Self, &'static str); 12] = [
+    const NAMES: [(Self, &'static str); 18] = [
         (Self::WRITE, "write"),
         (Self::READONLY, "readonly"),
         (Self::DENYOOM, "denyoom"),
         (Self::ADMIN, "admin"),
         (Self::NOSCRIPT, "noscript"),
+        (Self::BLOCKING, "blocking"),
+        (Self::PUBSUB, "pubsub"),
         (Self::LOADING, "loading"),
         (Self::STALE, "stale"),
         (Self::SKIP_MONITOR, "skip_monitor"),
@@ -51,6 +66,10 @@ impl Flags {
         (Self::FAST, "fast"),
         (Self::NO_AUTH, "no_auth"),
         (Self::ALLOW_BUSY, "allow_busy"),
+        (Self::NO_MULTI, "no_multi"),
+        (Self::MOVABLE_KEYS, "movablekeys"),
+        (Self::NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (Self::NO_ASYNC_LOADING, "no_async_loading"),
     ];
 
     /// Both sets together.

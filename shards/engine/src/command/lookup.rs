@@ -4,14 +4,16 @@ use super::spec::CommandSpec;
 use super::table::COMMANDS;
 
 /// Slots of the hash table, a power of two; about a quarter are taken.
-const SLOTS: usize = 256;
-const NAME_BYTES_MAX: usize = 16;
+const SLOTS: usize = 1024;
+const NAME_BYTES_MAX: usize = 24;
+/// Bytes of a name that its two words say.
+const WORDS_BYTES: usize = 16;
 /// The bit in which capitals and small letters differ, in every byte of a word.
 const CASE_BITS: u64 = 0x2020_2020_2020_2020;
 
 /// A name as two words, small letters throughout: its first and its last eight bytes, or what there is of them. With the length
-/// they say all of a name of up to [`NAME_BYTES_MAX`] bytes. Only letters become letters, so that two names of letters are the
-/// same exactly when their words are.
+/// they say all of a name of up to 16 bytes; of a longer one they leave out the middle, which is compared when it is found. Only
+/// letters become letters, so that two names of letters are the same exactly when their words are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Folded {
     first: u64,
@@ -32,7 +34,7 @@ impl Folded {
     #[inline(always)]
     const fn slot(self) -> usize {
         let mixed = (self.first ^ (self.bytes as u64) << 59).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 56) as usize
+        (mixed >> 54) as usize
     }
 }
 
@@ -54,7 +56,7 @@ const fn short(name: &[u8]) -> u64 {
 #[derive(Clone, Copy)]
 struct Place {
     name: Folded,
-    index: u8,
+    index: u16,
 }
 
 const EMPTY: Place = Place { name: Folded { first: 0, last: 0, bytes: 0 }, index: 0 };
@@ -84,12 +86,15 @@ pub fn find(name: &[u8]) -> Option<&'static CommandSpec> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return None;
     }
-    let name = Folded::new(name);
-    let mut slot = name.slot();
+    let folded = Folded::new(name);
+    let mut slot = folded.slot();
     loop {
         let place = &PLACES[slot];
-        if place.name == name {
-            return COMMANDS.get(usize::from(place.index));
+        if place.name == folded {
+            let spec = COMMANDS.get(usize::from(place.index));
+            return spec.filter(|spec| {
+                name.len() <= WORDS_BYTES || name.eq_ignore_ascii_case(spec.name.as_bytes())
+            });
         }
         if place.name.bytes == 0 {
             return None;

@@ -21,6 +21,7 @@ mod set_options;
 mod spec;
 mod string;
 mod table;
+pub mod types;
 
 #[cfg(test)]
 mod tests;
@@ -34,5 +35,5 @@ pub use glob::matches;
 pub use lookup::find;
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_part};
-pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, Run, Spread, keys_of};
+pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
 pub use table::COMMANDS;

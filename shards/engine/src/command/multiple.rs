@@ -14,6 +14,7 @@ pub(super) fn mget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     for bytes in &arguments[1..] {
         let key = context.key(bytes)?;
         match context.store.find(&key) {
+            Some(found) if !context.store.is_string(&found) => context.reply.null(),
             Some(found) => {
                 let value_bytes = context.store.value(&found).len();
                 bytes_left = bytes_left.checked_sub(value_bytes).ok_or(CommandError::TooMuch)?;

@@ -16,7 +16,7 @@ const WHOLE_BYTES_MAX: usize = 4096;
 /// APPEND key value
 pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
-    let Some(found) = context.store.find(&key) else {
+    let Some(found) = context.find_string(&key)? else {
         context.store.put(&key, &[arguments[2]], None)?;
         context.reply.integer(integer(arguments[2].len()));
         return Ok(());
@@ -66,7 +66,7 @@ pub(super) fn setrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let offset = parse_integer(arguments[2]).ok_or(CommandError::NotInteger)?;
     let offset = u64::try_from(offset).map_err(|_| CommandError::OffsetOutOfRange)?;
     let value = arguments[3];
-    let found = context.store.find(&key);
+    let found = context.find_string(&key)?;
     let before_bytes = found.as_ref().map_or(0, |found| context.store.value(found).len());
     if value.is_empty() {
         context.reply.integer(integer(before_bytes));
@@ -94,7 +94,7 @@ pub(super) fn getrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
     let start = parse_integer(arguments[2]).ok_or(CommandError::NotInteger)?;
     let end = parse_integer(arguments[3]).ok_or(CommandError::NotInteger)?;
-    let Some(found) = context.store.find(&key) else {
+    let Some(found) = context.find_string(&key)? else {
         context.reply.bulk(b"");
         return Ok(());
     };

@@ -2,6 +2,7 @@
 
 use super::context::{Context, is_word};
 use super::error::CommandError;
+use super::types::name_of;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
@@ -12,8 +13,8 @@ type Done = Result<(), CommandError>;
 /// TYPE key
 pub(super) fn type_of(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
-    let name = if context.store.peek(&key).is_some() { "string" } else { "none" };
-    context.reply.simple(name);
+    let found = context.store.peek(&key);
+    context.reply.simple(found.map_or("none", |found| name_of(context.store.value_type(&found))));
     Ok(())
 }
 

@@ -4,6 +4,8 @@ use super::context::Context;
 use super::error::CommandError;
 use super::flags::Flags;
 use super::gather::Gather;
+use hyperion_model::number::parse_integer;
+use std::ops::Range;
 
 /// Carries a command out on the core that owns its keys. `arguments[0]` is the name; their number was checked against the arity.
 ///
@@ -32,7 +34,7 @@ pub struct CommandSpec {
     /// Where it runs.
     pub run: Run,
     /// Its place in the table.
-    pub(super) index: u8,
+    pub(super) index: u16,
 }
 
 impl CommandSpec {
@@ -81,19 +83,58 @@ pub struct KeySpec {
     pub last: i8,
     /// From one key to the next.
     pub step: u8,
+    /// Keys that a line tells of in another way, behind those.
+    pub more: More,
+}
+
+/// Keys whose places the words of a line tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum More {
+    /// None.
+    #[default]
+    None,
+    /// The word at `at` counts the keys, which follow it.
+    Counted {
+        /// Index of that word.
+        at: u8,
+    },
+    /// The first half of what is behind the word STREAMS.
+    Streams,
+    /// What is behind the last word STORE or STOREDIST.
+    Store,
 }
 
 impl KeySpec {
     /// No keys.
-    pub const NONE: Self = Self { first: 0, last: 0, step: 0 };
+    pub const NONE: Self = Self::each(0, 0, 0);
     /// The word behind the name.
-    pub const ONE: Self = Self { first: 1, last: 1, step: 1 };
+    pub const ONE: Self = Self::each(1, 1, 1);
     /// The two words behind the name.
-    pub const TWO: Self = Self { first: 1, last: 2, step: 1 };
+    pub const TWO: Self = Self::each(1, 2, 1);
     /// All words behind the name.
-    pub const ALL: Self = Self { first: 1, last: -1, step: 1 };
+    pub const ALL: Self = Self::each(1, -1, 1);
     /// Pairs of key and value behind the name.
-    pub const PAIRS: Self = Self { first: 1, last: -1, step: 2 };
+    pub const PAIRS: Self = Self::each(1, -1, 2);
+}
+
+impl KeySpec {
+    /// From `first` to `last`, every `step`-th.
+    #[must_use]
+    pub const fn each(first: u8, last: i8, step: u8) -> Self {
+        Self { first, last, step, more: More::None }
+    }
+
+    /// As many as the word at `at` says, behind it.
+    #[must_use]
+    pub const fn counted(at: u8) -> Self {
+        Self::NONE.with(More::Counted { at })
+    }
+
+    /// And those.
+    #[must_use]
+    pub const fn with(self, more: More) -> Self {
+        Self { more, ..self }
+    }
 }
 
 /// Indices of the words that are keys. A line too short for its command gives those that are there.
@@ -106,7 +147,36 @@ pub fn keys_of(spec: &CommandSpec, arguments: &[&[u8]]) -> impl Iterator<Item = 
         KeySpec { last: ..0, .. } => (arguments.len() + 1).saturating_sub(last),
         _ => arguments.len().min(last + 1),
     };
-    (first..end.max(first)).step_by(step)
+    let more = if spec.keys.more == More::None { 0..0 } else { spec.keys.more.find(arguments) };
+    (first..end.max(first)).step_by(step).chain(more)
+}
+
+impl More {
+    #[cold]
+    fn find(self, arguments: &[&[u8]]) -> Range<usize> {
+        let is = |at: usize, word: &str| arguments[at].eq_ignore_ascii_case(word.as_bytes());
+        match self {
+            Self::None => 0..0,
+            Self::Counted { at } => {
+                let first = usize::from(at) + 1;
+                let count = arguments.get(usize::from(at)).and_then(|word| parse_integer(word));
+                let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+                let end = first.saturating_add(count).min(arguments.len());
+                first.min(end)..end
+            }
+            Self::Streams => {
+                let Some(word) = (1..arguments.len()).find(|&at| is(at, "streams")) else {
+                    return 0..0;
+                };
+                word + 1..word + 1 + (arguments.len() - word - 1) / 2
+            }
+            Self::Store => {
+                let mut words = (2..arguments.len().saturating_sub(1)).rev();
+                let word = words.find(|&at| is(at, "store") || is(at, "storedist"));
+                word.map_or(0..0, |word| word + 1..word + 2)
+            }
+        }
+    }
 }
 
 /// Groups of commands.
@@ -122,6 +192,28 @@ pub enum Group {
     Server,
     /// The cluster.
     Cluster,
+    /// Hashes.
+    Hash,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Streams.
+    Stream,
+    /// Strings as bits.
+    Bitmap,
+    /// Strings that count distinct things.
+    HyperLogLog,
+    /// Sorted sets of places.
+    Geo,
+    /// Channels.
+    Pubsub,
+    /// Scripts and functions.
+    Scripting,
+    /// Several commands as one.
+    Transactions,
 }
 
 impl Group {
@@ -134,6 +226,17 @@ impl Group {
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
+            Self::Hash => "hash",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
+            Self::Geo => "geo",
+            Self::Pubsub => "pubsub",
+            Self::Scripting => "scripting",
+            Self::Transactions => "transactions",
         }
     }
 }
@@ -179,6 +282,8 @@ pub enum Spread {
     RenameNx,
     /// Copies the first key's value to the second key.
     Copy,
+    /// Whatever its handler does with all its keys at hand.
+    Collect,
 }
 
 /// Commands that the front carries out.

@@ -10,7 +10,7 @@ type Done = Result<(), CommandError>;
 /// GET key
 pub(super) fn get(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    match context.store.find(&key) {
+    match context.find_string(&key)? {
         Some(found) => context.reply_whole(&found),
         None => context.reply.null(),
     }
@@ -20,7 +20,7 @@ pub(super) fn get(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 /// STRLEN key
 pub(super) fn strlen(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let bytes = context.store.find(&key).map_or(0, |found| context.store.value(&found).len());
+    let bytes = context.find_string(&key)?.map_or(0, |found| context.store.value(&found).len());
     context.reply.integer(integer(bytes));
     Ok(())
 }
@@ -47,7 +47,11 @@ fn set_with_options(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let looks = options.gives_old
         || options.condition != Condition::Always
         || matches!(options.expiry, Expiry::Keep);
-    let found = if looks { context.store.find(&key) } else { None };
+    let found = match (looks, options.gives_old) {
+        (_, true) => context.find_string(&key)?,
+        (true, false) => context.store.find(&key),
+        (false, false) => None,
+    };
     if let (Expiry::Keep, Some(found)) = (&options.expiry, &found) {
         expiry_ms = context.store.expiry_ms(found);
     }
@@ -130,7 +134,7 @@ fn set_for(
 /// GETSET key value
 pub(super) fn getset(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
-    let old = context.store.find(&key).map(|found| context.keep(&found));
+    let old = context.find_string(&key)?.map(|found| context.keep(&found));
     let written = context.store.put(&key, &[arguments[2]], None).map_err(CommandError::from);
     match old {
         Some(old) => return answer_old(context, old, written),
@@ -143,7 +147,7 @@ pub(super) fn getset(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 /// GETDEL key
 pub(super) fn getdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
-    let Some(found) = context.store.find(&key) else {
+    let Some(found) = context.find_string(&key)? else {
         context.reply.null();
         return Ok(());
     };
@@ -156,7 +160,7 @@ pub(super) fn getdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 pub(super) fn getex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
     let options = Options::parse(&arguments[2..], Purpose::Getex)?;
-    let Some(found) = context.store.find(&key) else {
+    let Some(found) = context.find_string(&key)? else {
         context.reply.null();
         return Ok(());
     };

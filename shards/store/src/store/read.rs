@@ -92,6 +92,14 @@ impl Store {
         }
     }
 
+    /// Whether the value of a key that was just found is a string.
+    #[inline]
+    #[must_use]
+    pub fn is_string(&self, found: &Found) -> bool {
+        record::is_plain(self.log.bytes_at(found.location))
+            || self.value_type(found) == ValueType::STRING
+    }
+
     /// What the value of a key that was just found is.
     #[must_use]
     pub fn value_type(&self, found: &Found) -> ValueType {

@@ -1,0 +1,78 @@
+//! Owns the table of commands: the one place where the next one is added, a file a group.
+
+mod cluster;
+mod connection;
+mod keys;
+mod server;
+mod strings;
+
+use super::flags::Flags;
+use super::spec::Group::Generic;
+use super::spec::{CommandSpec, Group, KeySpec, Run};
+
+const READ: Flags = Flags::READONLY;
+const READ_FAST: Flags = READ.and(Flags::FAST);
+const WRITE: Flags = Flags::WRITE;
+const WRITE_FAST: Flags = WRITE.and(Flags::FAST);
+const GROW: Flags = WRITE.and(Flags::DENYOOM);
+const GROW_FAST: Flags = GROW.and(Flags::FAST);
+const ANYTIME: Flags = Flags::LOADING.and(Flags::STALE);
+const SESSION: Flags = ANYTIME.and(Flags::FAST).and(Flags::NOSCRIPT).and(Flags::ALLOW_BUSY);
+const OPERATE: Flags = ANYTIME.and(Flags::ADMIN).and(Flags::NOSCRIPT);
+
+const NONE: KeySpec = KeySpec::NONE;
+const ONE: KeySpec = KeySpec::ONE;
+const TWO: KeySpec = KeySpec::TWO;
+const ALL: KeySpec = KeySpec::ALL;
+const PAIRS: KeySpec = KeySpec::PAIRS;
+const SECOND: KeySpec = KeySpec::each(2, 2, 1);
+
+const fn row(name: &'static str, arity: i16, flags: Flags, keys: KeySpec, run: Run) -> CommandSpec {
+    let (group, since, summary, complexity) = (Generic, "", "", "");
+    CommandSpec { name, arity, flags, keys, group, since, summary, complexity, run, index: 0 }
+}
+
+impl CommandSpec {
+    const fn about(
+        self,
+        group: Group,
+        since: &'static str,
+        complexity: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        Self { group, since, summary, complexity, ..self }
+    }
+}
+
+/// All groups, in the order in which they are told.
+const GROUPS: &[&[CommandSpec]] =
+    &[strings::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
+
+const COUNT: usize = {
+    let (mut group, mut count) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    assert!(count < u16::MAX as usize, "the lookup keeps indices in two bytes");
+    count
+};
+
+/// All commands.
+pub static COMMANDS: [CommandSpec; COUNT] = {
+    let mut all = [GROUPS[0][0]; COUNT];
+    let (mut group, mut count) = (0, 0);
+    while group < GROUPS.len() {
+        let mut row = 0;
+        while row < GROUPS[group].len() {
+            all[count] = GROUPS[group][row];
+            #[expect(clippy::cast_possible_truncation, reason = "there are fewer, as asserted")]
+            {
+                all[count].index = count as u16;
+            }
+            (row, count) = (row + 1, count + 1);
+        }
+        group += 1;
+    }
+    all
+};
