@@ -3,6 +3,7 @@
 //! Requests and mail go in, answers and effects come out; nothing here waits, opens or reads a clock.
 #![forbid(unsafe_code)]
 
+pub mod collection;
 pub mod command;
 mod effect;
 mod engine;

@@ -34,7 +34,9 @@ pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
 pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
-pub use object::{Edit, Insert, StagedAt, StagedText, ValueHandle, ValueType};
+pub use object::{
+    Edit, Insert, NOTE_KINDS, Note, Notes, StagedAt, StagedText, ValueHandle, ValueType,
+};
 pub use record::Attributes;
 pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};
 pub use replicated::{

@@ -375,7 +375,7 @@ fn a_lost_change_of_a_long_value_takes_the_value_with_it() {
                 let key = store.key(DatabaseId(0), b"long");
                 let found = store.find(&key).expect("it is there");
                 let inserted = &pattern(seed, removed)[..];
-                store.change(&found, &[Edit::Splice { chunk: 0, at, removed, inserted }; 2], None)
+                store.change(&found, &[Edit::Splice { chunk: 0, at, removed, inserted }; 2], &[])
             });
             world.sync();
         }

@@ -1,11 +1,13 @@
 //! The tests of the commands, and what they run on.
 
+mod collection;
 mod describe;
 mod expire;
 mod floats;
 mod gather;
 mod generic;
 mod glob;
+mod hashes;
 mod limits;
 mod lookup;
 mod model;
