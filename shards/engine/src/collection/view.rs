@@ -52,8 +52,17 @@ impl<'a> View<'a> {
         Self::again(store, found)
     }
 
-    /// A collection whose notes are there.
-    pub(super) fn again(store: &'a Store, found: &Found) -> Self {
+    /// Makes the notes of a collection, for [`View::again`].
+    pub fn prepare(store: &mut Store, found: &Found) {
+        notes::ensure(store, found);
+    }
+
+    /// A collection that was prepared, and has not changed since: so several are read beside each other.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn again(store: &'a Store, found: &Found) -> Self {
         let source = match store.value(found) {
             Value::Whole(bytes) => Source::Packed(bytes),
             value @ Value::Pieces(_) => {

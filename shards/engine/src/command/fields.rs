@@ -1,9 +1,13 @@
 //! Owns the fields of hashes and the members of sets: how they are found and put in, packed or not.
 
+use super::chance::Chance;
 use crate::collection::{Cursor, Edit, Section, View};
 
 /// Bytes of a name's hash before it, where the collection is an object.
 pub(super) const HASH_BYTES: usize = 8;
+
+/// Draws with repeats that one command may ask for.
+pub(super) const DRAWS_MAX: i64 = 1 << 20;
 
 /// A hash of a name, the same in all versions: objects are in its order. Names made to collide slow down their own collection alone.
 #[must_use]
@@ -79,4 +83,32 @@ pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value:
         }
     }
     place.is_err()
+}
+
+/// Places of entries by chance: `count` different ones, all if there are not more; `-count` with repeats where it is negative.
+pub(super) fn choose(
+    view: &View<'_>,
+    section: Section,
+    count: i64,
+    chance: &mut Chance,
+) -> Vec<Cursor> {
+    let there = view.count(section);
+    let wanted = count.unsigned_abs();
+    let at = |index: u64| view.at(section, index).expect("it is below the count");
+    if count < 0 {
+        return (0..wanted).map(|_| at(chance.below(there))).collect();
+    }
+    if wanted >= there {
+        return view.all(section).map(|(cursor, _)| cursor).collect();
+    }
+    if wanted > there / 8 {
+        let chosen = chance.distinct(wanted, there);
+        let mut chosen = chosen.into_iter().peekable();
+        let all = view.all(section).map(|(cursor, _)| cursor).enumerate();
+        return all
+            .filter(|(index, _)| chosen.next_if_eq(&(*index as u64)).is_some())
+            .map(|(_, cursor)| cursor)
+            .collect();
+    }
+    chance.distinct(wanted, there).into_iter().map(at).collect()
 }

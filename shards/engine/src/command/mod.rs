@@ -1,6 +1,7 @@
 //! The commands: one table, and what each of them does to one core's store.
 
 mod big;
+mod chance;
 mod context;
 mod counter;
 mod describe;
@@ -8,6 +9,7 @@ mod error;
 mod expire;
 mod extended;
 mod fields;
+mod fields_scan;
 mod flags;
 mod float;
 mod gather;
@@ -19,6 +21,7 @@ mod object;
 mod range;
 mod rename;
 mod scan;
+mod set;
 mod set_options;
 mod spec;
 mod string;

@@ -13,5 +13,6 @@ mod lookup;
 mod model;
 mod recorder;
 mod scan;
+mod sets;
 mod stage;
 mod strings;
