@@ -1,1 +1,5 @@
+//! Tests of the whole machine of one core.
 
+mod machine;
+mod slices;
+mod staging;
