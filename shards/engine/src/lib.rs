@@ -6,6 +6,7 @@
 pub mod command;
 mod effect;
 mod engine;
+mod events;
 mod evict;
 mod limits;
 mod lock;
@@ -25,6 +26,7 @@ mod words;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
+pub use events::{Events, KeyEvent};
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
