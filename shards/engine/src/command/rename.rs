@@ -3,9 +3,9 @@
 use super::context::{Context, is_word};
 use super::error::CommandError;
 use super::types::name_of;
-use hyperion_model::DatabaseId;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
+use hyperion_model::{DatabaseId, EventClass};
 use hyperion_store::{Found, Key, Write};
 
 type Done = Result<(), CommandError>;
@@ -24,6 +24,7 @@ pub(super) fn rename(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
     if source.bytes != target.bytes {
         move_value(context, [&source, &target], &found, arguments)?;
+        tell_moved(context, arguments);
     }
     context.reply.simple("OK");
     Ok(())
@@ -40,9 +41,15 @@ pub(super) fn renamenx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         // The second lookup may have removed an expired key: only now is the first one's place sure.
         let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
         move_value(context, [&source, &target], &found, arguments)?;
+        tell_moved(context, arguments);
     }
     context.reply.integer(i64::from(is_free));
     Ok(())
+}
+
+fn tell_moved(context: &mut Context<'_>, arguments: &[&[u8]]) {
+    context.notify(EventClass::Generic, "rename_from", arguments[1]);
+    context.notify(EventClass::Generic, "rename_to", arguments[2]);
 }
 
 fn move_value(
@@ -116,6 +123,7 @@ pub(super) fn copy(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         context.save(&found);
         context.store.put(&target, &[context.scratch], expiry_ms)?;
     }
+    context.notify_in(database, EventClass::Generic, "copy_to", arguments[2]);
     context.reply.integer(1);
     Ok(())
 }

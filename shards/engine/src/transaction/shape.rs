@@ -68,6 +68,10 @@ impl Shape {
         Ok((shape, keys))
     }
 
+    pub(crate) fn spread(&self) -> Spread {
+        self.spread
+    }
+
     pub(crate) fn want(&self) -> Want {
         match self.spread {
             Spread::Mset => Want::Nothing,
