@@ -14,7 +14,7 @@ use crate::told::{Item, Told};
 use crate::words::Words;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_model::{DatabaseId, EventClass, TransactionId};
-use hyperion_store::{Room, StagedAt, StagedText, StoreError, Write};
+use hyperion_store::{Content, Room, StagedAt, StagedText, StoreError, Write};
 use std::collections::VecDeque;
 
 /// How far a command is.
@@ -325,7 +325,8 @@ impl Engine {
                 let key = self.store.key(database, bytes);
                 texts.push(StagedText { key, at: StagedAt::Whole, value });
             }
-            writes.push(Write { database, key: bytes, value: Some(value), expiry_ms });
+            let value = Some(Content::string(value));
+            writes.push(Write { database, key: bytes, value, expiry_ms });
         }
         if !texts.is_empty() {
             let staged = self.store.stage(&texts, part, !sliced.is_staged);

@@ -6,6 +6,7 @@
 
 mod batch;
 mod cleaner;
+mod content;
 mod copies;
 mod database;
 mod error;
@@ -30,6 +31,7 @@ mod transaction;
 mod tests;
 
 pub use cleaner::CleanerFigures;
+pub use content::{Content, Form, OwnedContent};
 pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
 pub use index::Unbacked;

@@ -3,7 +3,7 @@
 use super::context::{Context, check_key, integer};
 use super::error::CommandError;
 use hyperion_model::EventClass;
-use hyperion_store::Write;
+use hyperion_store::{Content, Write};
 
 type Done = Result<(), CommandError>;
 
@@ -113,7 +113,12 @@ fn set_all(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let database = context.database;
     let pairs = arguments[1..].as_chunks::<2>().0.iter();
     let writes: Vec<Write<'_>> = pairs
-        .map(|&[key, value]| Write { database, key, value: Some(value), expiry_ms: None })
+        .map(|&[key, value]| Write {
+            database,
+            key,
+            value: Some(Content::string(value)),
+            expiry_ms: None,
+        })
         .collect();
     context.store.write_all(context.transaction, &writes)?;
     writes.iter().for_each(|write| context.notify(EventClass::String, "set", write.key));

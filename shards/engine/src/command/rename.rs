@@ -62,12 +62,11 @@ fn move_value(
     if let Some(result) = context.store.move_copy((source, found), target, expiry_ms) {
         return Ok(result?);
     }
-    let bytes = context.store.value(found).len();
-    context.check_room(arguments[1].len() + arguments[2].len() + bytes)?;
-    context.save(found);
+    let content = context.store.content(found);
+    context.check_room(arguments[1].len() + arguments[2].len() + content.bytes.len())?;
     let database = context.database;
     let writes = [
-        Write { database, key: arguments[2], value: Some(context.scratch), expiry_ms },
+        Write { database, key: arguments[2], value: Some(content.as_ref()), expiry_ms },
         Write { database, key: arguments[1], value: None, expiry_ms: None },
     ];
     context.store.write_all(context.transaction, &writes)?;
@@ -118,10 +117,9 @@ pub(super) fn copy(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if let Some(result) = context.store.put_copy(&found, &target, expiry_ms) {
         result?;
     } else {
-        let bytes = context.store.value(&found).len();
-        context.check_room(target.bytes.len() + bytes)?;
-        context.save(&found);
-        context.store.put(&target, &[context.scratch], expiry_ms)?;
+        let content = context.store.content(&found);
+        context.check_room(target.bytes.len() + content.bytes.len())?;
+        context.store.put_content(&target, content.as_ref(), expiry_ms)?;
     }
     context.notify_in(database, EventClass::Generic, "copy_to", arguments[2]);
     context.reply.integer(1);
