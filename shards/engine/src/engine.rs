@@ -445,6 +445,7 @@ impl Engine {
             reply,
             scratch: &mut self.scratch,
             value_bytes_max: self.settings.value_bytes_max,
+            thresholds: self.settings.thresholds,
             random,
             transaction,
             slot: None,

@@ -2,6 +2,7 @@
 
 use super::error::CommandError;
 use crate::events::Events;
+use hyperion_cluster::config::Thresholds;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_model::{DatabaseId, EventClass, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Found, Key, Room, Store, StoreError, Value, ValueHandle};
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub scratch: &'a mut Vec<u8>,
     /// Longest value that a command may build.
     pub value_bytes_max: u64,
+    /// From which sizes on a collection is told to be in its long form.
+    pub thresholds: Thresholds,
     /// Random bits, new for every command.
     pub random: u64,
     /// A transaction id of its own, for changes of several keys.

@@ -1,6 +1,7 @@
 //! The commands: one table, and what each of them does to one core's store.
 
 mod big;
+mod category;
 mod chance;
 mod context;
 mod counter;
@@ -25,12 +26,14 @@ mod set;
 mod set_options;
 mod spec;
 mod string;
+mod subcommands;
 mod table;
 pub mod types;
 
 #[cfg(test)]
 mod tests;
 
+pub use category::{CATEGORIES, category, is_in, is_subcommand_in, members};
 pub use context::{Context, reply_value};
 pub use describe::describe;
 pub use error::{CommandError, repeat};
@@ -41,4 +44,5 @@ pub use lookup::find;
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_part};
 pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
+pub use subcommands::{SUBCOMMANDS, Subcommand, find_subcommand, subcommands_of};
 pub use table::COMMANDS;

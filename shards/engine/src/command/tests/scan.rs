@@ -23,6 +23,7 @@ fn scan_all(stage: &mut Stage, options: &str, own_core_only: bool) -> Vec<String
             reply: &mut recorder,
             scratch: &mut Vec::new(),
             value_bytes_max: 0,
+            thresholds: crate::Thresholds::default(),
             random: 0,
             transaction: TransactionId(1),
             slot: None,

@@ -130,6 +130,7 @@ impl Stage {
             reply,
             scratch: &mut scratch,
             value_bytes_max: self.value_bytes_max,
+            thresholds: crate::Thresholds::default(),
             random: self.random,
             transaction: TransactionId::new(1, CoreId(0), self.transactions),
             slot: None,
