@@ -22,7 +22,7 @@ pub use change::{Edit, Insert};
 pub(crate) use copy::Copying;
 pub(crate) use create::cut;
 pub(crate) use format::{HEAD_BYTES, Head, read_chunk_key};
-pub use notes::{NOTE_KINDS, Note, Notes};
+pub use notes::{NOTE_KINDS, Note, Notes, ObjectHandle};
 pub use read::ValueHandle;
 pub(crate) use stage::Staged;
 pub use stage::{StagedAt, StagedText};
