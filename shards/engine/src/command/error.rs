@@ -106,6 +106,9 @@ pub enum CommandError {
         /// The command, in capitals.
         command: &'static str,
     },
+    /// What one command alone says, code first.
+    #[error("{0}")]
+    Says(&'static str),
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]
     TooMuch,

@@ -1,6 +1,7 @@
 //! The commands: one table, and what each of them does to one core's store.
 
 mod big;
+mod bits;
 mod context;
 mod counter;
 mod describe;
@@ -26,6 +27,7 @@ pub mod types;
 #[cfg(test)]
 mod tests;
 
+pub use bits::staged_growth;
 pub use context::{Context, reply_value};
 pub use describe::describe;
 pub use error::{CommandError, repeat};

@@ -12,6 +12,7 @@ mod change;
 mod copy;
 mod create;
 mod format;
+mod patch;
 mod read;
 mod replay;
 mod stage;

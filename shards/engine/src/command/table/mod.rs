@@ -1,5 +1,6 @@
 //! Owns the table of commands: the one place where the next one is added, a file a group.
 
+mod bits;
 mod cluster;
 mod connection;
 mod keys;
@@ -46,7 +47,7 @@ impl CommandSpec {
 
 /// All groups, in the order in which they are told.
 const GROUPS: &[&[CommandSpec]] =
-    &[strings::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
+    &[strings::ROWS, bits::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
 
 const COUNT: usize = {
     let (mut group, mut count) = (0, 0);

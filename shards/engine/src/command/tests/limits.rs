@@ -12,6 +12,8 @@ fn line_of(name: &'static str, arity: i16, key: &[u8]) -> Vec<Vec<u8>> {
         "object" => &[b"object", b"encoding", key],
         "set" => &[b"set", key, b"1"],
         "mset" | "msetnx" => &[name.as_bytes(), key, b"1", b"b", b"2"],
+        "bitop" => &[name.as_bytes(), b"OR", key, key],
+        "bitfield" => &[name.as_bytes(), key, b"SET", b"u8", b"0", b"1"],
         "rename" | "renamenx" | "copy" => &[name.as_bytes(), b"a", key],
         _ if arity.abs() == 2 => &[name.as_bytes(), key],
         _ if arity.abs() == 3 => &[name.as_bytes(), key, b"1"],

@@ -1,5 +1,6 @@
 //! The tests of the commands, and what they run on.
 
+mod bits;
 mod describe;
 mod expire;
 mod floats;
