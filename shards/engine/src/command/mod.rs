@@ -12,6 +12,7 @@ mod flags;
 mod float;
 mod gather;
 mod glob;
+mod hyperloglog;
 mod lookup;
 mod multiple;
 mod object;

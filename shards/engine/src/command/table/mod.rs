@@ -3,6 +3,7 @@
 mod bits;
 mod cluster;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod server;
 mod strings;
@@ -46,8 +47,15 @@ impl CommandSpec {
 }
 
 /// All groups, in the order in which they are told.
-const GROUPS: &[&[CommandSpec]] =
-    &[strings::ROWS, bits::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
+const GROUPS: &[&[CommandSpec]] = &[
+    strings::ROWS,
+    bits::ROWS,
+    hyperloglog::ROWS,
+    keys::ROWS,
+    connection::ROWS,
+    cluster::ROWS,
+    server::ROWS,
+];
 
 const COUNT: usize = {
     let (mut group, mut count) = (0, 0);

@@ -14,6 +14,7 @@ fn line_of(name: &'static str, arity: i16, key: &[u8]) -> Vec<Vec<u8>> {
         "mset" | "msetnx" => &[name.as_bytes(), key, b"1", b"b", b"2"],
         "bitop" => &[name.as_bytes(), b"OR", key, key],
         "bitfield" => &[name.as_bytes(), key, b"SET", b"u8", b"0", b"1"],
+        "pfdebug" => &[name.as_bytes(), b"TODENSE", key],
         "rename" | "renamenx" | "copy" => &[name.as_bytes(), b"a", key],
         _ if arity.abs() == 2 => &[name.as_bytes(), key],
         _ if arity.abs() == 3 => &[name.as_bytes(), key, b"1"],
@@ -28,7 +29,7 @@ fn too_long_keys_are_refused_by_every_command() {
     let mut stage = Stage::new();
     stage.run("SET a 1");
     for spec in &COMMANDS {
-        if matches!(spec.run, Run::Key(_) | Run::Keys { .. }) {
+        if matches!(spec.run, Run::Key(_) | Run::Keys { .. }) && spec.name != "pfselftest" {
             let line = line_of(spec.name, spec.arity, &long);
             let words: Vec<&[u8]> = line.iter().map(Vec::as_slice).collect();
             assert_eq!(
@@ -44,7 +45,8 @@ fn too_long_keys_are_refused_by_every_command() {
 
 #[test]
 fn without_room_nothing_is_answered_and_nothing_changes() {
-    for spec in COMMANDS.iter().filter(|spec| spec.writes()) {
+    // PFDEBUG wants a sketch, which the lines below have not.
+    for spec in COMMANDS.iter().filter(|spec| spec.writes() && spec.name != "pfdebug") {
         let mut stage = Stage::new();
         stage.run("MSET key 1 a 2");
         stage.run("PEXPIRE key 100000");
@@ -56,6 +58,7 @@ fn without_room_nothing_is_answered_and_nothing_changes() {
         let line = match spec.name {
             // These change something only when the key is as they want it.
             "setnx" | "msetnx" => line_of(spec.name, spec.arity, b"new"),
+            "pfadd" | "pfmerge" => line_of(spec.name, spec.arity, b"new"),
             "renamenx" | "copy" => line_of(spec.name, spec.arity, b"new"),
             "getex" => ["getex", "key", "PERSIST"].map(|word| word.as_bytes().to_vec()).to_vec(),
             "flushall" | "flushdb" => vec![spec.name.as_bytes().to_vec()],

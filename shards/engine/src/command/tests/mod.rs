@@ -7,6 +7,7 @@ mod floats;
 mod gather;
 mod generic;
 mod glob;
+mod hyperloglog;
 mod limits;
 mod lookup;
 mod model;
