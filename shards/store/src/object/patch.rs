@@ -40,7 +40,7 @@ impl Store {
                 bytes = rest;
             }
         }
-        self.change(found, &edits, None)
+        self.change(found, &edits, &[])
     }
 
     /// Writes a string that lies in one record, or that somebody reads in parts, as another object, changed.

@@ -3,6 +3,7 @@
 use super::super::context::Context;
 use super::super::error::CommandError;
 use super::super::range::write_over;
+use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
 use hyperion_store::Value;
 
@@ -68,6 +69,7 @@ pub(in super::super) fn setbit(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let after = if is_on { before | bit } else { before & !bit };
     if after != before || index >= length {
         write_over(context, &key, found.as_ref(), index, one_byte(after))?;
+        context.notify(EventClass::String, "setbit", arguments[1]);
     }
     context.reply.integer(i64::from(before & bit != 0));
     Ok(())

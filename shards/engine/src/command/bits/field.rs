@@ -5,6 +5,7 @@ use super::super::error::CommandError;
 use super::super::range::{WHOLE_BYTES_MAX, write_over};
 use super::bit::{one_byte, parse_offset};
 use super::integer::{IntegerType, Overflow};
+use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Key};
 
@@ -57,7 +58,9 @@ pub(in super::super) fn bitfield(context: &mut Context<'_>, arguments: &[&[u8]])
     let before_bytes = found.map_or(0, |found| context.store.value(&found).len());
     let mut runs = load(context, found.as_ref(), &steps, before_bytes.max(end));
     let answers: Vec<Option<i64>> = steps.iter().map(|step| take(&mut runs, step)).collect();
-    write(context, &key, found, &runs, end)?;
+    if write(context, &key, found, &runs, end)? {
+        context.notify(EventClass::String, "setbit", arguments[1]);
+    }
     answer(context, &answers);
     Ok(())
 }
@@ -209,23 +212,24 @@ fn take(runs: &mut [Run], step: &Step) -> Option<i64> {
     Some(told)
 }
 
-/// Writes what the steps changed. A string that is too short for them grows, whatever they changed.
+/// Writes what the steps changed. A string that is too short for them grows, whatever they changed. `false`: nothing did.
 fn write(
     context: &mut Context<'_>,
     key: &Key<'_>,
     found: Option<Found>,
     runs: &[Run],
     end: usize,
-) -> Done {
+) -> Result<bool, CommandError> {
     let before_bytes = found.map_or(0, |found| context.store.value(&found).len());
     let is_changed = runs.iter().any(|run| run.is_changed);
     if !is_changed && before_bytes >= end {
-        return Ok(());
+        return Ok(false);
     }
     let length = before_bytes.max(end);
     if length <= WHOLE_BYTES_MAX {
         let expiry_ms = found.and_then(|found| context.store.expiry_ms(&found));
-        return Ok(context.store.put(key, &[&runs[0].bytes[..length]], expiry_ms)?);
+        context.store.put(key, &[&runs[0].bytes[..length]], expiry_ms)?;
+        return Ok(true);
     }
     let patches: Vec<(usize, &[u8])> = runs
         .iter()
@@ -236,8 +240,11 @@ fn write(
     if before_bytes < end {
         write_over(context, key, found.as_ref(), end - 1, one_byte(0))?;
     }
-    let Some(found) = context.store.peek(key).filter(|_| is_changed) else { return Ok(()) };
+    let Some(found) = context.store.peek(key).filter(|_| is_changed) else {
+        return Ok(true);
+    };
     let patched: usize = patches.iter().map(|(_, bytes)| bytes.len()).sum();
     context.check_room(key.bytes.len() + patched)?;
-    Ok(context.store.patch_text(key, &found, &patches)?)
+    context.store.patch_text(key, &found, &patches)?;
+    Ok(true)
 }

@@ -2,6 +2,7 @@
 
 use super::super::context::{Context, integer, is_word};
 use super::super::error::CommandError;
+use hyperion_model::EventClass;
 use hyperion_store::Value;
 
 /// How bits are put together.
@@ -37,7 +38,9 @@ pub(in super::super) fn bitop(
         bytes = bytes.max(found.map_or(0, |found| context.store.value(&found).len()));
     }
     if bytes == 0 {
-        context.store.delete(&destination)?;
+        if context.store.delete(&destination)? {
+            context.notify(EventClass::Generic, "del", arguments[2]);
+        }
         context.reply.integer(0);
         return Ok(());
     }
@@ -47,6 +50,7 @@ pub(in super::super) fn bitop(
     let written = combined.and_then(|()| Ok(context.store.put(&destination, &[&result], None)?));
     *context.scratch = result;
     written?;
+    context.notify(EventClass::String, "set", arguments[2]);
     context.reply.integer(integer(bytes));
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::super::error::CommandError;
 use super::header::{self, Form, HEADER_BYTES};
 use super::sketch::{Registers, Sketch, count, count_registers, merge};
 use super::{dense, hash};
+use hyperion_model::EventClass;
 use hyperion_store::{Found, Key};
 
 type Done = Result<(), CommandError>;
@@ -23,6 +24,7 @@ pub(in super::super) fn pfadd(context: &mut Context<'_>, arguments: &[&[u8]]) ->
         }
         sketch.make_old();
         put(context, &key, &sketch, None)?;
+        context.notify(EventClass::String, "pfadd", arguments[1]);
         context.reply.integer(1);
         return Ok(());
     };
@@ -51,6 +53,9 @@ pub(in super::super) fn pfadd(context: &mut Context<'_>, arguments: &[&[u8]]) ->
             is_changed
         }
     };
+    if is_changed {
+        context.notify(EventClass::String, "pfadd", arguments[1]);
+    }
     context.reply.integer(i64::from(is_changed));
     Ok(())
 }
@@ -176,6 +181,7 @@ pub(in super::super) fn pfmerge(context: &mut Context<'_>, arguments: &[&[u8]]) 
     }
     sketch.make_old();
     put(context, &key, &sketch, expiry_ms)?;
+    context.notify(EventClass::String, "pfadd", arguments[1]);
     context.reply.simple("OK");
     Ok(())
 }

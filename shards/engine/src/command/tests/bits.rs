@@ -1,7 +1,18 @@
 //! Bits of strings: tables of lines and replies, and random lines against a plain row of bits.
 
+use super::limits::Sample;
 use super::stage::{Stage, play};
 use proptest::prelude::*;
+
+pub(super) const SAMPLES: &[Sample] = &[
+    ("bitcount", "SET key 1", "BITCOUNT key 0 1"),
+    ("bitfield", "SET key 1", "BITFIELD key SET u8 0 2"),
+    ("bitfield_ro", "SET key 1", "BITFIELD_RO key GET u8 0"),
+    ("bitop", "SET key 1", "BITOP OR a key"),
+    ("bitpos", "SET key 1", "BITPOS key 1"),
+    ("getbit", "SET key 1", "GETBIT key 0"),
+    ("setbit", "SET key 1", "SETBIT key 0 1"),
+];
 
 #[test]
 fn one_bit() {

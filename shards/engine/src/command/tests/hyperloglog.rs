@@ -1,9 +1,18 @@
 //! Sketches that count: tables, bytes as Redis writes them, and strings that only look like sketches.
 
+use super::limits::Sample;
 use super::stage::{Stage, play};
 use proptest::prelude::*;
 
 const HEAD: &str = "HYLL\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00";
+
+pub(super) const SAMPLES: &[Sample] = &[
+    ("pfadd", "DEL key; PFADD key a", "PFADD key b"),
+    ("pfcount", "DEL key; PFADD key a", "PFCOUNT key"),
+    ("pfdebug", "DEL key; PFADD key a", "PFDEBUG TODENSE key"),
+    ("pfmerge", "DEL key; PFADD key a", "PFMERGE new key"),
+    ("pfselftest", "", "PFSELFTEST"),
+];
 
 #[test]
 fn counting() {

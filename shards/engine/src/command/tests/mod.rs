@@ -1,17 +1,20 @@
 //! The tests of the commands, and what they run on.
 
 mod bits;
+mod collection;
 mod describe;
 mod expire;
 mod floats;
 mod gather;
 mod generic;
 mod glob;
+mod hashes;
 mod hyperloglog;
 mod limits;
 mod lookup;
 mod model;
 mod recorder;
 mod scan;
+mod sets;
 mod stage;
 mod strings;
