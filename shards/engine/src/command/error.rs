@@ -127,6 +127,15 @@ pub enum CommandError {
         /// The command, in capitals.
         command: &'static str,
     },
+    /// What one command alone says, code first.
+    #[error("{0}")]
+    Says(&'static str),
+    /// PFDEBUG does not know the word.
+    #[error("ERR Unknown PFDEBUG subcommand '{name}'")]
+    UnknownDebug {
+        /// What the client called it.
+        name: String,
+    },
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]
     TooMuch,

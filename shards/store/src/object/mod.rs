@@ -13,6 +13,7 @@ mod copy;
 mod create;
 mod format;
 mod notes;
+mod patch;
 mod read;
 mod replay;
 mod stage;
