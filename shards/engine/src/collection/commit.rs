@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 /// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
 const SPLICES_PART: usize = 2;
 
+/// Numbers of chunks from which on a collection has larger ones.
+const MANY_CHUNKS: usize = 4 << 10;
+const VERY_MANY_CHUNKS: usize = 16 << 10;
+
 /// Chunks as they will be stored.
 type Chunks = Vec<Vec<u8>>;
 
@@ -21,6 +25,8 @@ struct Step {
     parts: usize,
     /// In its place, the first one over it.
     chunks: Chunks,
+    /// It stays one chunk, and is changed by its splices: its note afterwards.
+    spliced: Option<Note>,
 }
 
 impl Edit<'_, '_> {
@@ -112,7 +118,8 @@ impl Edit<'_, '_> {
             .filter(|step| !step.is_new)
             .flat_map(|step| {
                 let parts = step.chunk + 1..step.chunk + 1 + step.parts;
-                step.chunks.is_empty().then_some(step.chunk).into_iter().chain(parts)
+                let is_gone = step.chunks.is_empty() && step.spliced.is_none();
+                is_gone.then_some(step.chunk).into_iter().chain(parts)
             })
             .collect();
         let mut edits: Vec<Change<'_>> = Vec::new();
@@ -120,17 +127,21 @@ impl Edit<'_, '_> {
         let heads: Vec<[u8; HEAD_BYTES]> = steps
             .iter()
             .map(|step| {
-                let first = step.chunks.first();
-                first.map_or([0; HEAD_BYTES], |first| [first[0], first[1], first[2]])
+                step.spliced.map_or([0; HEAD_BYTES], |note| head(note.kind, note.count as usize))
             })
             .collect();
         for (step, head) in steps.iter().zip(&heads) {
             let mut rest = &step.chunks[..];
-            if !step.is_new
+            if step.spliced.is_some() {
+                push_splices(&mut edits, step.chunk, &self.dirty[&step.chunk], head);
+            } else if !step.is_new
                 && let Some((first, behind)) = step.chunks.split_first()
             {
                 rest = behind;
-                push_edits(&mut edits, &self.dirty[&step.chunk], step, first, head);
+                let dirty = &self.dirty[&step.chunk];
+                let stored = if step.parts == 0 { dirty.bytes_before } else { dirty.first_bytes };
+                let (chunk, removed) = (step.chunk, HEAD_BYTES + stored);
+                edits.push(Change::Splice { chunk, at: 0, removed, inserted: first });
             }
             if !rest.is_empty() {
                 let mut after = if step.is_new { step.chunk - 1 } else { step.chunk };
@@ -169,13 +180,19 @@ impl Edit<'_, '_> {
             .map(|(&chunk, dirty)| {
                 let is_new = chunk >= NEW_CHUNKS;
                 let mut chunks = Chunks::new();
-                if dirty.count > 0 {
+                let spliced = (!is_new && self.is_spliced(dirty)).then(|| Note {
+                    key: chunk::first_prefix(&dirty.entries),
+                    count: u32::try_from(dirty.count).expect("a chunk has fewer entries"),
+                    kind: dirty.section,
+                    flags: 0,
+                });
+                if dirty.count > 0 && spliced.is_none() {
                     self.cut(dirty.section, &dirty.entries, dirty.count, dirty.bias, &mut chunks);
                 }
                 let behind = |note: &Note| note.kind == HEAD || note.kind <= dirty.section;
                 let chunk = if is_new { notes.chunks.partition_point(behind) } else { chunk };
                 debug_assert!(chunk <= pieces.count(), "chunk {chunk} of {}", pieces.count());
-                Step { chunk, is_new, parts: dirty.parts, chunks }
+                Step { chunk, is_new, parts: dirty.parts, chunks, spliced }
             })
             .collect();
         // A new section comes before what stands at its place.
@@ -183,10 +200,35 @@ impl Edit<'_, '_> {
         steps
     }
 
+    /// Whether a chunk stays one, and little of it has changed.
+    fn is_spliced(&self, dirty: &Dirty) -> bool {
+        let changed: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
+        dirty.parts == 0
+            && dirty.count > 0
+            && dirty.entries.len() <= self.chunk_bytes_max()
+            && changed * SPLICES_PART <= dirty.entries.len()
+    }
+
+    /// The most bytes of a chunk of several entries. Very large collections have larger ones: the order of their chunks is moved for each
+    /// new one.
+    fn chunk_bytes_max(&self) -> usize {
+        let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
+        let chunks = match self.view().source {
+            Source::Object(_, notes) => notes.chunks.len(),
+            _ => 0,
+        };
+        let times = match chunks {
+            0..MANY_CHUNKS => 1,
+            MANY_CHUNKS..VERY_MANY_CHUNKS => 2,
+            _ => 4,
+        };
+        (self.layout.chunk_bytes_max * times).min(cap)
+    }
+
     /// Cuts entries into chunks. Long ones get chunks of their own.
     fn cut(&self, section: Section, entries: &[u8], count: usize, bias: Bias, chunks: &mut Chunks) {
         let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
-        let (most, long) = (self.layout.chunk_bytes_max.min(cap), long_bytes(cap));
+        let (most, long) = (self.chunk_bytes_max(), long_bytes(cap));
         if entries.len() <= most {
             chunks.push([&head(section, count), entries].concat());
             return;
@@ -239,38 +281,33 @@ fn push_long(section: Section, entry: &[u8], cap: usize, chunks: &mut Chunks) {
     }
 }
 
-/// The changes of a stored chunk that becomes `first`.
-fn push_edits<'a>(
+/// The splices of a chunk, and of the number in its head.
+fn push_splices<'a>(
     edits: &mut Vec<Change<'a>>,
+    chunk: usize,
     dirty: &'a Dirty,
-    step: &Step,
-    first: &'a [u8],
     head: &'a [u8; HEAD_BYTES],
 ) {
-    let chunk = step.chunk;
-    let spliced: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
-    let is_same = step.chunks.len() == 1
-        && step.parts == 0
-        && first.len() == HEAD_BYTES + dirty.entries.len();
-    if is_same && spliced * SPLICES_PART <= first.len() {
-        if dirty.count != dirty.count_before {
-            edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
-        }
-        edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
-            chunk,
-            at: HEAD_BYTES + splice.at,
-            removed: splice.removed,
-            inserted: &splice.inserted,
-        }));
-        return;
+    if dirty.count != dirty.count_before {
+        edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
     }
-    let stored = HEAD_BYTES + if step.parts == 0 { dirty.bytes_before } else { dirty.first_bytes };
-    edits.push(Change::Splice { chunk, at: 0, removed: stored, inserted: first });
+    edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
+        chunk,
+        at: HEAD_BYTES + splice.at,
+        removed: splice.removed,
+        inserted: &splice.inserted,
+    }));
 }
 
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
     for step in steps.iter().rev() {
+        if let Some(note) = step.spliced {
+            let before = std::mem::replace(&mut notes.chunks[step.chunk], note);
+            let total = &mut notes.totals[usize::from(note.kind)];
+            *total = *total + u64::from(note.count) - u64::from(before.count);
+            continue;
+        }
         let mut made = Notes::default();
         step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
         let taken = if step.is_new { 0 } else { 1 + step.parts };

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// Chunks that no stored one stands for are numbered from here on, by section.
 pub(super) const NEW_CHUNKS: usize = usize::MAX / 2;
 
+/// Bytes that a chunk mostly grows by, at most, in one edit.
+const CHUNK_GROWS_BYTES: usize = 128;
+
 /// Where in a chunk the last entry came in: where it is cut depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bias {
@@ -44,7 +47,12 @@ pub(super) struct Dirty {
 
 impl Dirty {
     fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
-        self.entries.splice(at..at + removed, inserted.iter().copied());
+        let (before, tail) = (self.entries.len(), at + removed);
+        let after = before - removed + inserted.len();
+        self.entries.resize(before.max(after), 0);
+        self.entries.copy_within(tail..before, at + inserted.len());
+        self.entries.truncate(after);
+        self.entries[at..at + inserted.len()].copy_from_slice(&inserted);
         self.splices.push(Splice { at, removed, inserted });
     }
 }
@@ -250,7 +258,10 @@ impl<'s, 'k> Edit<'s, 'k> {
             let (entries, count) = if chunk >= NEW_CHUNKS {
                 (Vec::new(), 0)
             } else {
-                (view.entries(chunk).into_owned(), view.chunk_count(chunk))
+                let stored = view.entries(chunk);
+                let mut entries = Vec::with_capacity(stored.len() + CHUNK_GROWS_BYTES);
+                entries.extend_from_slice(&stored);
+                (entries, view.chunk_count(chunk))
             };
             let (parts, first_bytes) = match view.source {
                 Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
