@@ -2,6 +2,7 @@
 
 mod atomic;
 mod bad_input;
+mod bank;
 mod basics;
 mod client;
 mod cluster;
@@ -12,6 +13,7 @@ mod cluster_growth;
 mod cluster_harness;
 mod cluster_join;
 mod cluster_members;
+mod cluster_multi;
 mod cluster_peers;
 mod cluster_plain;
 mod cluster_recover;
@@ -32,5 +34,6 @@ mod http_call;
 mod levels;
 mod live_settings;
 mod long_values;
+mod multi;
 mod snapshot;
 mod tour;

@@ -12,6 +12,7 @@ use crate::slices::Sliced;
 use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
+use crate::work::{Scratch, Units};
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
 use hyperion_store::{Append, Key, Room, Store, StoreError, SyncTicket};
 use std::collections::{BTreeSet, VecDeque};
@@ -100,6 +101,10 @@ pub struct Engine {
     pub(crate) elsewhere: BTreeSet<PartitionId>,
     /// The partitions as Raft groups.
     pub(crate) replication: Option<Box<Replication>>,
+    /// Commands that run as one, on their way.
+    pub(crate) units: Units,
+    /// Where commands run on copies.
+    pub(crate) bench: Scratch,
 }
 
 impl Engine {
@@ -137,6 +142,8 @@ impl Engine {
             serving: None,
             elsewhere: BTreeSet::new(),
             replication: None,
+            units: Units::default(),
+            bench: Scratch::default(),
         };
         engine.settings_came();
         engine
@@ -197,6 +204,10 @@ impl Engine {
         self.store.set_memory(self.memory_bytes());
         self.begin_evictions();
         self.drop_stale_staging();
+        if !self.units.is_idle() {
+            self.retry_units();
+            self.settle();
+        }
     }
 
     /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.
@@ -224,6 +235,7 @@ impl Engine {
             && self.coordinator.is_idle()
             && !self.is_slicing()
             && self.spanning.is_idle()
+            && self.units.is_idle()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -258,6 +270,7 @@ impl Engine {
     pub fn room_came(&mut self) {
         self.retry_parked();
         self.retry_decisions();
+        self.retry_units();
         self.settle();
     }
 
@@ -417,7 +430,7 @@ impl Engine {
         Outcome::Done { observed: self.store.observed_position() }
     }
 
-    fn context<'a>(
+    pub(crate) fn context<'a>(
         &'a mut self,
         database: DatabaseId,
         reply: &'a mut dyn ReplyWriter,

@@ -21,4 +21,6 @@ mod server;
 mod tests;
 
 pub(crate) use asks::{FrontAsk, FrontPart};
+pub(super) use connection::database;
 pub(crate) use copies::CopyWait;
+pub(super) use run::Carried;

@@ -11,6 +11,7 @@ mod flags;
 mod float;
 mod gather;
 mod glob;
+mod lcs;
 mod lookup;
 mod multiple;
 mod object;

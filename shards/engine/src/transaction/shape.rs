@@ -74,9 +74,8 @@ impl Shape {
             Spread::Mset => Want::Nothing,
             Spread::Delete | Spread::Count => Want::Presence,
             Spread::Msetnx | Spread::Touch => Want::Use,
-            Spread::Mget | Spread::Rename | Spread::RenameNx | Spread::Copy | Spread::Collect => {
-                Want::Value
-            }
+            Spread::Mget | Spread::Rename | Spread::RenameNx | Spread::Copy => Want::Value,
+            Spread::Collect => Want::Whole,
         }
     }
 

@@ -82,8 +82,18 @@ impl Store {
             "values of replicated partitions are written whole"
         );
         self.objects.change(&mut self.log, head.id, edits, insert)?;
+        self.touch_at(found.location);
         self.observe(self.log.appended_position());
         Ok(())
+    }
+
+    /// The key of a record changes.
+    pub(crate) fn touch_at(&mut self, location: Location) {
+        if self.has_watches()
+            && let Some(place) = self.replayed_key(&self.log.record(location)).map(|it| it.place())
+        {
+            self.touch(place);
+        }
     }
 
     #[inline]

@@ -11,6 +11,7 @@ mod moving;
 mod policy;
 mod prefetching;
 mod read;
+mod watch;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Found, Key, Place};
@@ -35,6 +36,7 @@ pub use keyspace::ScanCursor;
 pub use lookups::Lookups;
 pub use moving::Held;
 pub use policy::Policy;
+use watch::Watches;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What a store is made with.
@@ -131,6 +133,7 @@ pub struct Store {
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
+    pub(crate) watches: Watches,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
@@ -187,6 +190,7 @@ impl Store {
             evictor: Evictor::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
+            watches: Watches::new(options.entropy),
         }
     }
 
@@ -339,6 +343,7 @@ impl Store {
     /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
     #[inline]
     pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
+        self.touch(key);
         self.log.add_live(location, size);
         let entry = Entry::new(location, expires, 0);
         let database = usize::from(key.database.0);
@@ -416,6 +421,7 @@ impl Store {
     }
 
     pub(crate) fn unpoint_place(&mut self, key: Place, spot: Spot, entry: Entry) {
+        self.touch(key);
         let database = usize::from(key.database.0);
         self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
         self.retire(database, entry, None);

@@ -5,6 +5,7 @@ mod connection;
 mod keys;
 mod server;
 mod strings;
+mod transactions;
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
@@ -46,7 +47,7 @@ impl CommandSpec {
 
 /// All groups, in the order in which they are told.
 const GROUPS: &[&[CommandSpec]] =
-    &[strings::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
+    &[strings::ROWS, keys::ROWS, transactions::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
 
 const COUNT: usize = {
     let (mut group, mut count) = (0, 0);
