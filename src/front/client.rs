@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hyperion_engine::Ticket;
 use hyperion_engine::acl::{DEFAULT, User};
+use hyperion_engine::{Ticket, WatchedKey};
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
@@ -12,6 +12,7 @@ use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
+use super::multi::{Exec, Multi};
 use super::output::Output;
 
 /// Why no command of a client runs at the moment.
@@ -92,6 +93,8 @@ pub(crate) struct Client {
     pub(crate) leaderless_since_ns: Option<u64>,
     /// What its answers of other nodes are put in order by.
     pub(crate) forward_lanes: ForwardLanes,
+    /// The transaction that runs.
+    pub(crate) exec: Option<Box<Exec>>,
     pub(crate) session: Session,
 }
 
@@ -113,6 +116,9 @@ pub(crate) struct Session {
     /// READONLY: a replica may answer its reads.
     pub(crate) reads_from_replicas: bool,
     pub(crate) last_command: &'static str,
+    /// Commands since MULTI.
+    pub(crate) multi: Option<Box<Multi>>,
+    pub(crate) watched: Vec<WatchedKey>,
 }
 
 impl Session {
@@ -132,6 +138,8 @@ impl Session {
             no_evict: false,
             reads_from_replicas: false,
             last_command: "NULL",
+            multi: None,
+            watched: Vec::new(),
         }
     }
 
@@ -178,6 +186,7 @@ impl Client {
             is_closing: false,
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
+            exec: None,
             session: Session::new(user),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hyperion_engine::command::{CommandError, CommandSpec, Flags, Run};
+use hyperion_engine::command::{CommandError, CommandSpec, Flags, FrontCommand, Run};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
@@ -47,7 +47,7 @@ impl NodeCore {
     }
 
     #[inline]
-    fn run_or_refuse(
+    pub(super) fn run_or_refuse(
         &mut self,
         io: &mut Io,
         client: &mut Client,
@@ -55,6 +55,11 @@ impl NodeCore {
         slot: Option<u16>,
         arguments: &[&[u8]],
     ) -> Progress {
+        if client.session.multi.is_some()
+            && let Some(progress) = self.queue_line(io, client, spec, arguments)
+        {
+            return progress;
+        }
         let Some(spec) = spec else {
             self.counters.errors += 1;
             let error = if client.session.is_authenticated {
@@ -74,9 +79,12 @@ impl NodeCore {
         }
         if !spec.admits(arguments.len()) {
             self.counters.errors += 1;
-            self.answer(client, |reply| {
-                reply.error(&CommandError::WrongArity(spec.name).to_string());
-            });
+            let error = if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
+                self.refuse_exec(client)
+            } else {
+                CommandError::WrongArity(spec.name).to_string()
+            };
+            self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }
         if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {
@@ -119,9 +127,7 @@ impl NodeCore {
             }
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
-                if let Run::Keys { spread, .. } = spec.run {
-                    self.engine.begin_spread(ticket, spread, request.database, owned(arguments));
-                }
+                self.engine.begin_spread(ticket, spec, request.database, owned(arguments));
                 Progress::Ran
             }
             Route::Everywhere => {
@@ -301,13 +307,13 @@ impl NodeCore {
     }
 
     /// Whether the node has just started: it hears of the cluster and of who leads in a moment.
-    fn is_young(&self, io: &Io) -> bool {
+    pub(super) fn is_young(&self, io: &Io) -> bool {
         io.now_unix_ms().saturating_sub(self.shared.started_ms) < YOUNG_MS
     }
 
     /// The line for a client that wants data of a node that is not settled: it holds some, and may not say what.
     #[cold]
-    fn unsettled(&self) -> String {
+    pub(super) fn unsettled(&self) -> String {
         let standing = self.shared.member().map(|member| member.standing.get());
         match standing {
             Some(Status::Waits(sentence)) => format!("CLUSTERDOWN {sentence}"),
@@ -359,8 +365,10 @@ impl NodeCore {
     pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
         let Some(answer) = self.answer_question(ticket, answer) else { return };
         let Some(mut client) = self.client_of(ticket) else { return };
-        let random = self.draw();
-        self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        if let Some(answer) = self.take_transaction_answer(&mut client, answer) {
+            let random = self.draw();
+            self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        }
         self.go_on(io, client);
     }
 
@@ -423,6 +431,13 @@ pub(super) fn write_answer(answer: Answer, random: u64, reply: &mut dyn ReplyWri
             }
         }
         Answer::Error(error) => reply.error(&error),
+        Answer::Recorded(recorded) => recorded.write(reply),
+        Answer::Unit { replies: None, .. } => reply.null_array(),
+        Answer::Unit { replies: Some(replies), .. } => {
+            reply.array(replies.len());
+            replies.iter().for_each(|recorded| recorded.write(reply));
+        }
+        Answer::Watched(_) => reply.simple("OK"),
         Answer::Gathered { gather, parts } => {
             hyperion_engine::command::merge(gather, parts, random, reply);
         }
@@ -434,7 +449,7 @@ pub(super) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
-const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
+pub(super) const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 
 fn owned(arguments: &[&[u8]]) -> Vec<Vec<u8>> {

@@ -9,6 +9,7 @@ mod forward;
 mod http;
 mod input;
 pub(crate) mod limits;
+mod multi;
 mod observe;
 mod output;
 mod peers;

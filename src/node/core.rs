@@ -242,6 +242,8 @@ pub(crate) struct NodeCore {
     pub(crate) commands_run: u64,
     /// Unread input of all clients.
     pub(crate) input_bytes: usize,
+    /// Commands of all clients that wait for EXEC.
+    pub(crate) queued_bytes: usize,
     /// Long input buffers on their way back to the system.
     pub(crate) spent: Spent,
     /// Keys of this core, a tick old.

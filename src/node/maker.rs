@@ -240,6 +240,7 @@ impl Maker {
             rates: Default::default(),
             commands_run: 0,
             input_bytes: 0,
+            queued_bytes: 0,
             spent: Default::default(),
             keys: 0,
             lines: Lines::default(),

@@ -271,6 +271,7 @@ impl NodeCore {
     pub(super) fn forget_client(&mut self, connection: ConnectionId) {
         if let Some(mut client) = self.clients.remove(connection) {
             self.input_bytes -= client.input.len();
+            self.forget_transaction(&mut client);
             self.drop_input(&mut client);
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
             client.output.streams().for_each(|stream| self.end_stream(stream));

@@ -13,6 +13,7 @@ use crate::slices::Sliced;
 use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
+use crate::work::{Scratch, Units};
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
 use hyperion_store::{Append, Key, Room, Store, StoreError, SyncTicket};
 use std::collections::{BTreeSet, VecDeque};
@@ -104,6 +105,10 @@ pub struct Engine {
     /// What happened to keys, for those who listen; commands are watched for them.
     pub(crate) events: Events,
     pub(crate) is_watched: bool,
+    /// Commands that run as one, on their way.
+    pub(crate) units: Units,
+    /// Where commands run on copies.
+    pub(crate) bench: Scratch,
 }
 
 impl Engine {
@@ -143,6 +148,8 @@ impl Engine {
             replication: None,
             events: Events::default(),
             is_watched: false,
+            units: Units::default(),
+            bench: Scratch::default(),
         };
         engine.settings_came();
         engine
@@ -203,6 +210,10 @@ impl Engine {
         self.store.set_memory(self.memory_bytes());
         self.begin_evictions();
         self.drop_stale_staging();
+        if !self.units.is_idle() {
+            self.retry_units();
+            self.settle();
+        }
     }
 
     /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.
@@ -230,6 +241,7 @@ impl Engine {
             && self.coordinator.is_idle()
             && !self.is_slicing()
             && self.spanning.is_idle()
+            && self.units.is_idle()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -264,6 +276,7 @@ impl Engine {
     pub fn room_came(&mut self) {
         self.retry_parked();
         self.retry_decisions();
+        self.retry_units();
         self.settle();
     }
 
@@ -432,7 +445,7 @@ impl Engine {
         Outcome::Done { observed: self.store.observed_position() }
     }
 
-    fn context<'a>(
+    pub(crate) fn context<'a>(
         &'a mut self,
         database: DatabaseId,
         reply: &'a mut dyn ReplyWriter,

@@ -47,15 +47,17 @@ pub(in crate::front) fn client_line(
     let Whereabouts { peer, local, fd, age_s, idle_s } = place;
     let (input, input_free) = (client.input.len(), client.input.capacity() - client.input.len());
     let output = client.output.len();
+    let multi = session.multi.as_ref().map_or_else(|| "-1".to_owned(), |it| it.len().to_string());
     format!(
         "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \
-         sub=0 psub=0 ssub=0 multi=-1 qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem=0 \
+         sub=0 psub=0 ssub=0 multi={multi} qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem={} \
          rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={} \
          redir=-1 resp={} lib-name={} lib-ver={}\n",
         client.number,
         session.name,
         flags(place, client),
         session.database.0,
+        session.multi.as_ref().map_or(0, |multi| multi.bytes()),
         size_of::<Client>() + input + input_free + output,
         if output > 0 { "rw" } else { "r" },
         session.user.name,
@@ -71,6 +73,7 @@ fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
         ('b', matches!(client.hold, Hold::Answer(_))),
         ('c', client.is_closing),
         ('e', client.session.no_evict),
+        ('x', client.session.multi.is_some()),
         ('U', place.local.ends_with(":0")),
     ]
     .into_iter()

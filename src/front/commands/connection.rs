@@ -104,6 +104,7 @@ impl NodeCore {
 
     /// Takes back what the client has set; what it said of its library stays, as in Redis.
     pub(super) fn reset(&mut self, client: &mut Client) -> Progress {
+        self.forget_transaction(client);
         let fresh = Session::new(self.config.users.default_user());
         let old = std::mem::replace(&mut client.session, fresh);
         client.session.library_name = old.library_name;
@@ -114,7 +115,7 @@ impl NodeCore {
 }
 
 /// Reads the number of a database.
-pub(super) fn database(text: &[u8]) -> Result<DatabaseId, String> {
+pub(in crate::front) fn database(text: &[u8]) -> Result<DatabaseId, String> {
     let number = parse_integer(text).ok_or_else(not_integer)?;
     let number = i32::try_from(number).map_err(|_| CommandError::OutOfRange.to_string())?;
     u8::try_from(number)

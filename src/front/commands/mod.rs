@@ -25,4 +25,6 @@ mod tests;
 pub(crate) use amend::Amended;
 pub(crate) use asks::{FrontAsk, FrontPart};
 pub(super) use client_line::{Whereabouts, client_line};
+pub(super) use connection::database;
 pub(crate) use copies::CopyWait;
+pub(super) use run::Carried;

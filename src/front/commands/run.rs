@@ -14,7 +14,7 @@ pub(super) const REDIS_LEVEL: &str = "7.2.4";
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What became of a command, or the error line that answers it.
-pub(super) type Carried = Result<Progress, String>;
+pub(in crate::front) type Carried = Result<Progress, String>;
 
 impl NodeCore {
     /// Runs a command that concerns the connection or the node.
@@ -54,6 +54,11 @@ impl NodeCore {
             FrontCommand::Wait => self.wait_copies(io, client, arguments),
             FrontCommand::Waitaof => self.wait_durable(io, client, arguments),
             FrontCommand::Asking => self.asking(client),
+            FrontCommand::Multi => self.multi(client),
+            FrontCommand::Exec => self.exec(io, client),
+            FrontCommand::Discard => self.discard(client),
+            FrontCommand::Watch => self.watch(client, arguments),
+            FrontCommand::Unwatch => Ok(self.unwatch(client)),
             FrontCommand::Save => Err("ERR SAVE would let everybody wait; use BGSAVE".to_owned()),
         };
         carried.unwrap_or_else(|error| {
@@ -64,7 +69,7 @@ impl NodeCore {
     }
 
     /// Answers OK.
-    pub(super) fn agree(&mut self, client: &mut Client) -> Progress {
+    pub(in crate::front) fn agree(&mut self, client: &mut Client) -> Progress {
         self.answer(client, |reply| reply.simple("OK"));
         Progress::Ran
     }

@@ -81,6 +81,18 @@ pub enum CommandError {
         "CROSSSLOT the keys of this command lie on several cores; give them one hash tag, as in {{tag}}key"
     )]
     OverCores,
+    /// A command that does not run beside others on one store.
+    #[error("ERR '{0}' cannot run together with commands about keys of several cores")]
+    NotAmongKeys(&'static str),
+    /// LCS was asked for two answers.
+    #[error("ERR If you want both the length and indexes, please just use IDX.")]
+    LcsBoth,
+    /// LCS of another type.
+    #[error("ERR The specified keys must contain string values")]
+    LcsNotStrings,
+    /// LCS of strings whose table would be longer than the limit on values.
+    #[error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")]
+    LcsTooLong,
     /// A database that does not exist.
     #[error("ERR DB index is out of range")]
     DatabaseOutOfRange,

@@ -18,6 +18,7 @@ mod gather;
 mod glob;
 mod hash;
 mod hyperloglog;
+mod lcs;
 mod lookup;
 mod multiple;
 mod object;

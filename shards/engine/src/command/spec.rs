@@ -337,4 +337,14 @@ pub enum FrontCommand {
     Waitaof,
     /// The next command may be about a slot that is on its way here.
     Asking,
+    /// The commands that follow wait.
+    Multi,
+    /// They run.
+    Exec,
+    /// They never will.
+    Discard,
+    /// They run only if keys have not changed.
+    Watch,
+    /// Or whatever has changed.
+    Unwatch,
 }

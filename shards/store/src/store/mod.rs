@@ -12,6 +12,7 @@ mod moving;
 mod policy;
 mod prefetching;
 mod read;
+mod watch;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Found, Key, Place};
@@ -38,6 +39,7 @@ pub use keyspace::ScanCursor;
 pub use lookups::Lookups;
 pub use moving::Held;
 pub use policy::Policy;
+use watch::Watches;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What a store is made with.
@@ -135,6 +137,7 @@ pub struct Store {
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
+    pub(crate) watches: Watches,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
@@ -192,6 +195,7 @@ impl Store {
             gone: GoneKeys::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
+            watches: Watches::new(options.entropy),
         }
     }
 
@@ -344,6 +348,7 @@ impl Store {
     /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
     #[inline]
     pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
+        self.touch(key);
         self.log.add_live(location, size);
         let entry = Entry::new(location, expires, 0);
         let database = usize::from(key.database.0);
@@ -421,6 +426,7 @@ impl Store {
     }
 
     pub(crate) fn unpoint_place(&mut self, key: Place, spot: Spot, entry: Entry) {
+        self.touch(key);
         let database = usize::from(key.database.0);
         self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
         self.retire(database, entry, None);

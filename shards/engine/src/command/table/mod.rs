@@ -9,6 +9,7 @@ mod keys;
 mod server;
 mod sets;
 mod strings;
+mod transactions;
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
@@ -62,6 +63,7 @@ const GROUPS: &[&[CommandSpec]] = &[
     hashes::ROWS,
     sets::ROWS,
     keys::ROWS,
+    transactions::ROWS,
     connection::ROWS,
     cluster::ROWS,
     server::ROWS,
