@@ -10,6 +10,7 @@ use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
 use super::output::Output;
+use crate::pubsub::Subscriptions;
 
 /// Why no command of a client runs at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +90,10 @@ pub(crate) struct Client {
     pub(crate) leaderless_since_ns: Option<u64>,
     /// What its answers of other nodes are put in order by.
     pub(crate) forward_lanes: ForwardLanes,
+    /// What it listens to, if it listens to anything.
+    pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
+    pub(crate) over_soft_since_ms: Option<u64>,
     pub(crate) session: Session,
 }
 
@@ -154,6 +159,8 @@ impl Client {
             is_closing: false,
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
+            subscriptions: None,
+            over_soft_since_ms: None,
             session: Session::new(is_open),
         }
     }
@@ -167,6 +174,12 @@ impl Client {
     pub(crate) fn note_remote_answer(&mut self, length: usize) {
         let expected = self.remote_answer_bytes - self.remote_answer_bytes / 8;
         self.remote_answer_bytes = length.max(expected).max(REMOTE_ANSWER_BYTES_MIN);
+    }
+
+    /// Whether it takes messages alone: in RESP2 nothing else can be told from them.
+    #[inline]
+    pub(crate) fn only_listens(&self) -> bool {
+        self.subscriptions.is_some() && self.session.protocol == Protocol::Resp2
     }
 
     /// Whether answers are dropped.

@@ -9,6 +9,7 @@ use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
 use super::client::{Client, Hold};
+use super::commands::check_listening;
 use super::limits::{BACKLOG_BATCHES_MAX, YOUNG_MS};
 use super::replies::Replies;
 use super::streams::Stream;
@@ -75,6 +76,13 @@ impl NodeCore {
             self.answer(client, |reply| {
                 reply.error(&CommandError::WrongArity(spec.name).to_string());
             });
+            return Progress::Ran;
+        }
+        if client.only_listens()
+            && let Err(error) = check_listening(spec, arguments)
+        {
+            self.counters.errors += 1;
+            self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }
         if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {

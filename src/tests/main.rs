@@ -32,5 +32,7 @@ mod http_call;
 mod levels;
 mod live_settings;
 mod long_values;
+mod notifications;
+mod pubsub;
 mod snapshot;
 mod tour;

@@ -3,9 +3,10 @@
 use hyperion_wire::Protocol;
 
 use super::super::client::{Client, Hold};
-use super::client_filter::Candidate;
+use super::client_filter::{Candidate, ClientKind};
 use super::connection::USER;
 use crate::node::Io;
+use crate::pubsub::Kind;
 
 /// Where a client is, and since when, as the ring knows it.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +35,9 @@ impl<'a> Whereabouts<'a> {
     /// What a filter looks at.
     pub(super) fn candidate(&self, client: &Client) -> Candidate<'a> {
         let Self { peer, local, age_s, .. } = *self;
-        Candidate { number: client.number, peer, local, age_s }
+        let listens = client.subscriptions.is_some();
+        let kind = if listens { ClientKind::Pubsub } else { ClientKind::Normal };
+        Candidate { number: client.number, peer, local, age_s, kind }
     }
 }
 
@@ -44,15 +47,19 @@ pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &st
     let Whereabouts { peer, local, fd, age_s, idle_s } = place;
     let (input, input_free) = (client.input.len(), client.input.capacity() - client.input.len());
     let output = client.output.len();
+    let names = |kind| client.subscriptions.as_ref().map_or(0, |names| names.count(kind));
     format!(
         "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \
-         sub=0 psub=0 ssub=0 multi=-1 qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem=0 \
+         sub={} psub={} ssub={} multi=-1 qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem=0 \
          rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={USER} \
          redir=-1 resp={} lib-name={} lib-ver={}\n",
         client.number,
         session.name,
         flags(place, client),
         session.database.0,
+        names(Kind::Channel),
+        names(Kind::Pattern),
+        names(Kind::Shard),
         size_of::<Client>() + input + input_free + output,
         if output > 0 { "rw" } else { "r" },
         if session.protocol == Protocol::Resp3 { 3 } else { 2 },
@@ -67,6 +74,7 @@ fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
         ('b', matches!(client.hold, Hold::Answer(_))),
         ('c', client.is_closing),
         ('e', client.session.no_evict),
+        ('P', client.subscriptions.is_some()),
         ('U', place.local.ends_with(":0")),
     ]
     .into_iter()

@@ -14,6 +14,7 @@ mod info_sections;
 mod limits;
 mod parameters;
 mod process;
+mod pubsub;
 mod run;
 mod save;
 mod server;
@@ -22,3 +23,4 @@ mod tests;
 
 pub(crate) use asks::{FrontAsk, FrontPart};
 pub(crate) use copies::CopyWait;
+pub(super) use pubsub::check_listening;

@@ -8,7 +8,7 @@ use hyperion_wire::Protocol;
 use super::super::client::Client;
 use super::art::lolwut;
 use super::asks::{Asker, FrontPart, Whole, put_together};
-use super::client_filter::{Candidate, ClientFilter};
+use super::client_filter::{Candidate, ClientFilter, ClientKind};
 use super::client_line::{Whereabouts, client_line};
 use super::config::{chosen, failure, parse_set};
 use super::connection::{Hello, attribute, client_name, database};
@@ -94,8 +94,13 @@ fn names_and_databases_have_their_bounds() {
     }
 }
 
-const CANDIDATE: Candidate<'_> =
-    Candidate { number: 7, peer: "127.0.0.1:50000", local: "127.0.0.1:7379", age_s: 10 };
+const CANDIDATE: Candidate<'_> = Candidate {
+    number: 7,
+    peer: "127.0.0.1:50000",
+    local: "127.0.0.1:7379",
+    age_s: 10,
+    kind: ClientKind::Normal,
+};
 
 #[test]
 fn client_kill_filters_are_read_and_applied() {

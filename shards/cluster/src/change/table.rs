@@ -90,6 +90,9 @@ pub const FIELDS: &[Row] = &[
     row("/settings/limits/clients", LIVE, LIVE),
     row("/settings/limits/idle_timeout_s", LIVE, LIVE),
     row("/settings/limits/output_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/hard_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/soft_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/soft_s", LIVE, LIVE),
     row("/settings/limits/value_bytes", LIVE, LIVE),
     row("/settings/limits/write_timeout_s", LIVE, LIVE),
     row("/settings/log_level", LIVE, LIVE),
@@ -98,6 +101,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/resp/cluster", LIVE, LIVE),
     row("/settings/move/bytes_a_second", LIVE, LIVE),
     row("/settings/compression/bulk", LIVE, LIVE),
+    row("/settings/notify_keyspace_events", LIVE, LIVE),
 ];
 
 /// The changed fields, sorted by what their change does.

@@ -11,7 +11,8 @@ use super::nodes::{self, check_count};
 use super::password::PasswordHash;
 use super::problem::Problem;
 use super::settings_check::{
-    check_eviction, check_memory, check_password, check_peer_secret, check_settings, warnings,
+    check_events, check_eviction, check_memory, check_password, check_peer_secret, check_settings,
+    warnings,
 };
 use super::uuid::is_uuid;
 
@@ -89,6 +90,7 @@ fn walk(
     let nodes = nodes::check(config, here, problems);
     check_eviction(settings, evictions, problems);
     check_peer_secret(settings, problems);
+    check_events(settings, problems);
     check_settings(settings, problems);
     let (node_index, machine) = here?;
     let own = nodes.into_iter().nth(node_index)?;

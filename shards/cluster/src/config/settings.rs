@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
-    CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SNAPSHOTS_KEPT_DEFAULT,
-    SYNC_INTERVAL_MS_DEFAULT, VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
+    CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, PUBSUB_HARD_BYTES_DEFAULT, PUBSUB_SOFT_BYTES_DEFAULT,
+    PUBSUB_SOFT_S_DEFAULT, SEGMENT_BYTES_MAX, SNAPSHOTS_KEPT_DEFAULT, SYNC_INTERVAL_MS_DEFAULT,
+    VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
 };
 use super::size::Size;
 
@@ -42,6 +43,9 @@ pub struct Settings {
     /// What is compressed on its way.
     #[serde(skip_serializing_if = "Compression::is_default")]
     pub compression: Compression,
+    /// Which keyspace events are told on channels, by Redis' letters; none by default.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub notify_keyspace_events: String,
 }
 
 /// What is compressed on its way.
@@ -156,10 +160,41 @@ pub struct Limits {
     pub idle_timeout_s: u32,
     /// Output that may wait for one client.
     pub output_bytes: Size,
+    /// What may wait for one client that listens to channels.
+    #[serde(skip_serializing_if = "PubsubOutput::is_default")]
+    pub pubsub_output: PubsubOutput,
     /// The largest value.
     pub value_bytes: Size,
     /// How long a client may leave its output unread, in seconds.
     pub write_timeout_s: u32,
+}
+
+/// What may wait for one client that listens to channels: what is published does not wait for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PubsubOutput {
+    /// Output above which it is closed at once; 0 for what any client may have.
+    pub hard_bytes: Size,
+    /// Output above which it is closed after a time; 0 for none.
+    pub soft_bytes: Size,
+    /// That time, in seconds.
+    pub soft_s: u32,
+}
+
+impl PubsubOutput {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for PubsubOutput {
+    fn default() -> Self {
+        Self {
+            hard_bytes: Size::from_bytes(PUBSUB_HARD_BYTES_DEFAULT),
+            soft_bytes: Size::from_bytes(PUBSUB_SOFT_BYTES_DEFAULT),
+            soft_s: PUBSUB_SOFT_S_DEFAULT,
+        }
+    }
 }
 
 /// Whether data is in segment files too.
@@ -278,6 +313,7 @@ impl Default for Settings {
             resp: Resp::default(),
             moves: Move::default(),
             compression: Compression::default(),
+            notify_keyspace_events: String::new(),
         }
     }
 }
@@ -294,6 +330,7 @@ impl Default for Limits {
             clients: CLIENTS_DEFAULT,
             idle_timeout_s: 0,
             output_bytes: Size::from_bytes(OUTPUT_BYTES_DEFAULT),
+            pubsub_output: PubsubOutput::default(),
             value_bytes: Size::from_bytes(VALUE_BYTES_MAX),
             write_timeout_s: WRITE_TIMEOUT_S_DEFAULT,
         }

@@ -3,6 +3,7 @@
 mod cluster;
 mod connection;
 mod keys;
+mod pubsub;
 mod server;
 mod strings;
 
@@ -46,7 +47,7 @@ impl CommandSpec {
 
 /// All groups, in the order in which they are told.
 const GROUPS: &[&[CommandSpec]] =
-    &[strings::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
+    &[strings::ROWS, keys::ROWS, connection::ROWS, pubsub::ROWS, cluster::ROWS, server::ROWS];
 
 const COUNT: usize = {
     let (mut group, mut count) = (0, 0);
