@@ -14,6 +14,7 @@ use super::limits::{
 };
 use super::multi::{Exec, Multi};
 use super::output::Output;
+use crate::pubsub::Subscriptions;
 
 /// Why no command of a client runs at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +96,10 @@ pub(crate) struct Client {
     pub(crate) forward_lanes: ForwardLanes,
     /// The transaction that runs.
     pub(crate) exec: Option<Box<Exec>>,
+    /// What it listens to, if it listens to anything.
+    pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
+    pub(crate) over_soft_since_ms: Option<u64>,
     pub(crate) session: Session,
 }
 
@@ -187,6 +192,8 @@ impl Client {
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
             exec: None,
+            subscriptions: None,
+            over_soft_since_ms: None,
             session: Session::new(user),
         }
     }
@@ -200,6 +207,12 @@ impl Client {
     pub(crate) fn note_remote_answer(&mut self, length: usize) {
         let expected = self.remote_answer_bytes - self.remote_answer_bytes / 8;
         self.remote_answer_bytes = length.max(expected).max(REMOTE_ANSWER_BYTES_MIN);
+    }
+
+    /// Whether it takes messages alone: in RESP2 nothing else can be told from them.
+    #[inline]
+    pub(crate) fn only_listens(&self) -> bool {
+        self.subscriptions.is_some() && self.session.protocol == Protocol::Resp2
     }
 
     /// Whether answers are dropped.

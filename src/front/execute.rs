@@ -9,6 +9,7 @@ use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
 use super::client::{Client, Hold};
+use super::commands::check_listening;
 use super::limits::{BACKLOG_BATCHES_MAX, YOUNG_MS};
 use super::replies::Replies;
 use super::streams::Stream;
@@ -84,6 +85,13 @@ impl NodeCore {
             } else {
                 CommandError::WrongArity(spec.name).to_string()
             };
+            self.answer(client, |reply| reply.error(&error));
+            return Progress::Ran;
+        }
+        if client.only_listens()
+            && let Err(error) = check_listening(spec, arguments)
+        {
+            self.counters.errors += 1;
             self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }

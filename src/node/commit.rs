@@ -116,6 +116,8 @@ impl NodeCore {
         self.send_foreign_answers();
         self.look_for_copies(io);
         self.take_own_answers(io);
+        self.tell_listeners(io);
+        self.publish_to_nodes();
         self.flush_peers(io);
         if std::mem::take(&mut self.commit.may_free) && self.engine.store().has_emptied() {
             self.free_segments(io);

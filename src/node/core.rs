@@ -40,6 +40,7 @@ use crate::front::{
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
+use crate::pubsub::{Bundle, Pubsub};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
@@ -84,6 +85,8 @@ pub(crate) enum Mail {
     Foreign(u32, Vec<ForeignCommand>),
     /// Other nodes' answers to commands of the receiver's clients.
     ForeignReplies(Vec<ForwardedReply<'static>>),
+    /// What the sender's clients listen to, and messages for the receiver's.
+    Channels(Box<Bundle>),
 }
 
 /// What other threads send a core.
@@ -125,6 +128,8 @@ pub(crate) struct Shared {
     pub(crate) notes: AtomicU64,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
+    /// By core: how often it was to be told that another core's client listens to something, or no more.
+    pub(crate) listener_news: Vec<AtomicU64>,
     pub(crate) postboxes: Postboxes<Note>,
     /// The config in force.
     pub(crate) published: Arc<Published>,
@@ -219,6 +224,8 @@ pub(crate) struct NodeCore {
     /// What other nodes are to do for its clients, and what it does in their place.
     pub(crate) forwarding: Forwarding,
     pub(crate) wholes: Wholes,
+    /// Who listens to which channel.
+    pub(crate) pubsub: Pubsub,
     /// Who waits for copies on other nodes.
     pub(crate) copy_waits: Vec<CopyWait>,
     pub(crate) own_answers: Vec<ForwardedReply<'static>>,
@@ -387,6 +394,7 @@ impl Core for NodeCore {
             Mail::Leaving(node, valid_ms) => self.note_leave(node, valid_ms),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
+            Mail::Channels(bundle) => self.take_bundle(io, from, &bundle),
             Mail::ForeignReplies(replies) => self.take_foreign_replies(io, Replies { replies }),
         }
     }

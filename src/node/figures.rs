@@ -9,6 +9,7 @@ use hyperion_store::StoreFigures;
 
 use super::rates::Rate;
 use crate::peers::BulkFigures;
+use crate::pubsub::PubsubFigures;
 
 /// Upper edges of the latency histogram, in microseconds.
 pub(crate) const LATENCY_EDGES_US: [u64; 14] =
@@ -118,6 +119,8 @@ pub(crate) struct CoreFigures {
     pub(crate) changes: u64,
     /// What is done in a second.
     pub(crate) rate: Rate,
+    /// What it says about channels.
+    pub(crate) pubsub: PubsubFigures,
     /// When this was taken, Unix ms.
     pub(crate) at_ms: u64,
 }

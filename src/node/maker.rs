@@ -163,6 +163,7 @@ impl Maker {
         let start = self.data.as_ref().map_or(1, |data| data.manifest.starts);
         let settings = engine_settings(&self.config);
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
+        engine.set_events(self.config.events);
         engine.begin_turn(unix_ms());
         let waiting = self.cluster.as_ref().map(|cluster| {
             // The partitions are groups, and nobody serves them before the node is settled.
@@ -214,6 +215,7 @@ impl Maker {
             foreign: Foreign::default(),
             forwarding: Forwarding::default(),
             wholes: Wholes::default(),
+            pubsub: Default::default(),
             copy_waits: Vec::new(),
             own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),

@@ -37,5 +37,7 @@ mod levels;
 mod live_settings;
 mod long_values;
 mod multi;
+mod notifications;
+mod pubsub;
 mod snapshot;
 mod tour;

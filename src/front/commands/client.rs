@@ -38,7 +38,7 @@ const HELP: [&str; 43] = [
     "    * SKIPME (YES|NO)",
     "      Skip killing current connection (default: yes).",
     "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-    "      Kill connections by type; all are NORMAL.",
+    "      Kill connections by type; those that listen to channels are PUBSUB, all others NORMAL.",
     "    * USER <username>",
     "      Kill connections authenticated by <username>.",
     "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",

@@ -7,6 +7,7 @@ use super::super::client::Client;
 use super::super::execute::Progress;
 use super::limits::KEYWORD_BYTES_MAX;
 use crate::node::{Io, NodeCore};
+use crate::pubsub::Kind;
 
 /// The version of Redis whose commands and texts are met; clients choose what they send by it.
 pub(super) const REDIS_LEVEL: &str = "7.2.4";
@@ -59,6 +60,15 @@ impl NodeCore {
             FrontCommand::Discard => self.discard(client),
             FrontCommand::Watch => self.watch(client, arguments),
             FrontCommand::Unwatch => Ok(self.unwatch(client)),
+            FrontCommand::Subscribe => self.subscribe(client, Kind::Channel, arguments),
+            FrontCommand::Unsubscribe => self.unsubscribe(client, Kind::Channel, arguments),
+            FrontCommand::Psubscribe => self.subscribe(client, Kind::Pattern, arguments),
+            FrontCommand::Punsubscribe => self.unsubscribe(client, Kind::Pattern, arguments),
+            FrontCommand::Ssubscribe => self.subscribe(client, Kind::Shard, arguments),
+            FrontCommand::Sunsubscribe => self.unsubscribe(client, Kind::Shard, arguments),
+            FrontCommand::Publish => self.publish_command(io, client, false, arguments),
+            FrontCommand::Spublish => self.publish_command(io, client, true, arguments),
+            FrontCommand::Pubsub => self.pubsub_command(client, arguments),
             FrontCommand::Save => Err("ERR SAVE would let everybody wait; use BGSAVE".to_owned()),
         };
         carried.unwrap_or_else(|error| {

@@ -347,4 +347,22 @@ pub enum FrontCommand {
     Watch,
     /// Or whatever has changed.
     Unwatch,
+    /// Listens to channels.
+    Subscribe,
+    /// And no more.
+    Unsubscribe,
+    /// Listens to channels whose names fit patterns.
+    Psubscribe,
+    /// And no more.
+    Punsubscribe,
+    /// Listens to shard channels.
+    Ssubscribe,
+    /// And no more.
+    Sunsubscribe,
+    /// Says something on a channel.
+    Publish,
+    /// On a shard channel.
+    Spublish,
+    /// Tells who listens.
+    Pubsub,
 }

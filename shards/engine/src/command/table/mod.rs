@@ -6,6 +6,7 @@ mod connection;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod pubsub;
 mod server;
 mod sets;
 mod strings;
@@ -65,6 +66,7 @@ const GROUPS: &[&[CommandSpec]] = &[
     keys::ROWS,
     transactions::ROWS,
     connection::ROWS,
+    pubsub::ROWS,
     cluster::ROWS,
     server::ROWS,
 ];
