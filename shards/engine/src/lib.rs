@@ -4,9 +4,11 @@
 #![forbid(unsafe_code)]
 
 pub mod acl;
+pub mod collection;
 pub mod command;
 mod effect;
 mod engine;
+mod events;
 mod evict;
 mod limits;
 mod lock;
@@ -27,6 +29,7 @@ mod words;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
 pub use hyperion_cluster::config::Thresholds;
+pub use events::{Events, KeyEvent};
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,

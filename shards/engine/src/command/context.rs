@@ -2,8 +2,9 @@
 
 use super::error::CommandError;
 use hyperion_cluster::config::Thresholds;
+use crate::events::Events;
 use hyperion_model::limits::KEY_BYTES_MAX;
-use hyperion_model::{DatabaseId, ReplyWriter, TransactionId, slot_of};
+use hyperion_model::{DatabaseId, EventClass, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Found, Key, Room, Store, StoreError, Value, ValueHandle};
 
 /// Covers the heads of records beside a value.
@@ -42,9 +43,39 @@ pub struct Context<'a> {
     pub slot: Option<u16>,
     /// Bytes of values above which a command about several keys is not answered in one turn.
     pub answer_bytes_max: usize,
+    /// Takes what happens to keys: [`Context::notify`].
+    pub events: &'a mut Events,
 }
 
 impl Context<'_> {
+    /// Tells what happened to a key of the chosen database, for keyspace notifications: `event` by Redis' name for it. Costs a branch when
+    /// nobody listens.
+    ///
+    /// A handler calls it once for each event, in Redis' order, when the change is made; what it told is taken back if it fails after
+    /// that, and is published once the log (in a cluster: a majority) has the change. It does not tell `new`, `keymiss`, `expired` and
+    /// `evicted`: the engine does, of every command. A command that empties a value and so removes its key tells both:
+    /// ```ignore
+    /// context.store.delete(&key)?;
+    /// context.notify(EventClass::List, "lpop", arguments[1]);
+    /// context.notify(EventClass::Generic, "del", arguments[1]);
+    /// ```
+    #[inline]
+    pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        self.events.note(class, event, self.database, key);
+    }
+
+    /// As [`Context::notify`], for a key of another database.
+    #[inline]
+    pub fn notify_in(
+        &mut self,
+        database: DatabaseId,
+        class: EventClass,
+        event: &'static str,
+        key: &[u8],
+    ) {
+        self.events.note(class, event, database, key);
+    }
+
     /// Works out where a key lies.
     ///
     /// # Errors

@@ -2,22 +2,27 @@
 
 mod big;
 mod category;
+mod chance;
 mod context;
 mod counter;
 mod describe;
 mod error;
 mod expire;
 mod extended;
+mod fields;
+mod fields_scan;
 mod flags;
 mod float;
 mod gather;
 mod glob;
+mod hash;
 mod lookup;
 mod multiple;
 mod object;
 mod range;
 mod rename;
 mod scan;
+mod set;
 mod set_options;
 mod spec;
 mod string;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, integer};
 use super::error::CommandError;
+use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Key};
 
@@ -18,6 +19,7 @@ pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
     let Some(found) = context.find_string(&key)? else {
         context.store.put(&key, &[arguments[2]], None)?;
+        context.notify(EventClass::String, "append", arguments[1]);
         context.reply.integer(integer(arguments[2].len()));
         return Ok(());
     };
@@ -26,6 +28,7 @@ pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if !arguments[2].is_empty() {
         write_at(context, &key, &found, bytes - arguments[2].len(), arguments[2])?;
     }
+    context.notify(EventClass::String, "append", arguments[1]);
     context.reply.integer(integer(bytes));
     Ok(())
 }
@@ -85,6 +88,7 @@ pub(super) fn setrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         whole.extend([&ZEROS[..offset % ZEROS.len()], value]);
         context.store.put(&key, &whole, None)?;
     }
+    context.notify(EventClass::String, "setrange", arguments[1]);
     context.reply.integer(integer(before_bytes.max(end)));
     Ok(())
 }

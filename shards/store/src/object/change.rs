@@ -5,7 +5,7 @@ use super::format::{
     chunk_key, push_splice,
 };
 use super::{Hot, Object, Objects};
-use crate::database::Found;
+use crate::database::{Found, Key};
 use crate::error::StoreError;
 use crate::limits::DELTA_BYTES_MIN;
 use crate::log::{Location, Log};
@@ -34,7 +34,7 @@ pub enum Edit<'a> {
     },
 }
 
-/// New chunks.
+/// New chunks in one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Insert<'a> {
     /// Index of the chunk that they come behind, as it is before the change.
@@ -61,7 +61,7 @@ impl Store {
         self.log.chunk_bytes_max()
     }
 
-    /// Changes an object: all edits and the insertion take effect together. `found` stays valid.
+    /// Changes an object: all edits and insertions, each behind another chunk, take effect together. `found` stays valid.
     ///
     /// # Errors
     /// When there is no room, or the edits touch more than one batch holds; then nothing has changed.
@@ -74,16 +74,31 @@ impl Store {
         &mut self,
         found: &Found,
         edits: &[Edit<'_>],
-        insert: Option<Insert<'_>>,
+        inserts: &[Insert<'_>],
     ) -> Result<(), StoreError> {
         let head = self.object_head(found.location).expect("only objects are changed in parts");
         assert!(
             !self.replicated.is_used || !self.is_replicated_at(found.location),
             "values of replicated partitions are written whole"
         );
-        self.objects.change(&mut self.log, head.id, edits, insert)?;
+        self.objects.change(&mut self.log, head.id, edits, inserts)?;
         self.observe(self.log.appended_position());
         Ok(())
+    }
+
+    /// Whether the value of a key is always written whole, because its partition is replicated: [`Store::change`] is not for it.
+    #[must_use]
+    pub fn is_written_whole(&self, key: &Key<'_>) -> bool {
+        self.replicated.is_used && self.replicated.has_partition(key.local)
+    }
+
+    /// Sees to it that so many bytes of records fit the batch that is open: what is written next within them cannot fail, and lies
+    /// in one batch.
+    ///
+    /// # Errors
+    /// When there is no room, or one batch never holds as much.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), StoreError> {
+        self.log.make_room(bytes)
     }
 
     #[inline]
@@ -101,11 +116,11 @@ impl Objects {
         log: &mut Log,
         id: u64,
         edits: &[Edit<'_>],
-        insert: Option<Insert<'_>>,
+        inserts: &[Insert<'_>],
     ) -> Result<(), StoreError> {
         let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
         let before = object.heap_bytes;
-        let result = object.change(log, id, edits, insert);
+        let result = object.change(log, id, edits, inserts);
         self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
         result
     }
@@ -157,7 +172,7 @@ impl Object {
         log: &mut Log,
         id: u64,
         edits: &[Edit<'_>],
-        insert: Option<Insert<'_>>,
+        inserts: &[Insert<'_>],
     ) -> Result<(), StoreError> {
         let mut removed: Vec<usize> = edits
             .iter()
@@ -205,13 +220,23 @@ impl Object {
                 }
             }
         }
-        let new = insert.as_ref().filter(|insert| !insert.chunks.is_empty());
-        let mut inserted = Vec::new();
-        if let Some(insert) = new {
-            let index = touch(&mut touches, insert.after);
-            let next = touches[index].next;
-            inserted = self.write_new(log, id, insert.chunks, next)?;
-            touches[index].next = inserted[0];
+        let inserts: Vec<(&Insert<'_>, usize)> = inserts
+            .iter()
+            .filter(|insert| !insert.chunks.is_empty())
+            .map(|insert| (insert, touch(&mut touches, insert.after)))
+            .collect();
+        let mut inserted: Vec<(usize, Vec<u32>)> = Vec::new();
+        for (insert, index) in inserts {
+            match self.write_new(log, id, insert.chunks, touches[index].next) {
+                Ok(numbers) => {
+                    touches[index].next = numbers[0];
+                    inserted.push((insert.after, numbers));
+                }
+                Err(error) => {
+                    inserted.iter().for_each(|(_, numbers)| self.forget_new(log, numbers));
+                    return Err(error);
+                }
+            }
             // Chunks are split, or appended to, when this one is full: it rests from now on.
             touches[index].is_rebased = self.chunks[&touches[index].number].hot.is_some();
         }
@@ -222,7 +247,7 @@ impl Object {
         }
         let room = touches.iter().map(Touch::record_bytes).sum();
         if let Err(error) = log.make_room(room) {
-            self.forget_new(log, &inserted);
+            inserted.iter().for_each(|(_, numbers)| self.forget_new(log, numbers));
             return Err(error);
         }
         touches.iter().for_each(|touch| self.emit(log, id, touch));
@@ -234,9 +259,10 @@ impl Object {
             index += 1;
             removed.binary_search(&(index - 1)).is_err()
         });
-        if let Some(insert) = new {
-            let at = insert.after + 1 - removed.partition_point(|&index| index < insert.after);
-            self.order.splice(at..at, inserted);
+        inserted.sort_unstable_by_key(|(after, _)| *after);
+        for (after, numbers) in inserted.into_iter().rev() {
+            let at = after + 1 - removed.partition_point(|&index| index < after);
+            self.order.splice(at..at, numbers);
         }
         self.changed_at = log.appended_position();
         Ok(())

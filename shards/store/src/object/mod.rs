@@ -12,6 +12,7 @@ mod change;
 mod copy;
 mod create;
 mod format;
+mod notes;
 mod read;
 mod replay;
 mod stage;
@@ -21,6 +22,7 @@ pub use change::{Edit, Insert};
 pub(crate) use copy::Copying;
 pub(crate) use create::cut;
 pub(crate) use format::{HEAD_BYTES, Head, read_chunk_key};
+pub use notes::{NOTE_KINDS, Note, Notes};
 pub use read::ValueHandle;
 pub(crate) use stage::Staged;
 pub use stage::{StagedAt, StagedText};
@@ -115,6 +117,8 @@ pub(crate) struct Object {
     pins: u32,
     /// No key has it any more: it goes when nobody reads it.
     is_gone: bool,
+    /// What its owner keeps of its chunks.
+    notes: Option<Box<Notes>>,
 }
 
 impl Object {

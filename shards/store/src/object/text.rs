@@ -60,8 +60,7 @@ impl Store {
             .collect();
         let new = parts.get(count - first..).unwrap_or_default();
         debug_assert!(bytes > 0 || new.is_empty());
-        let insert = Some(Insert { after: count - 1, chunks: new }).filter(|_| !new.is_empty());
-        self.change(found, &edits, insert)
+        self.change(found, &edits, &[Insert { after: count - 1, chunks: new }])
     }
 
     /// Writes a string that lies in one record, or that somebody reads in parts, as another object, changed.

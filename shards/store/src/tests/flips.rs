@@ -5,7 +5,7 @@
 use super::disk::{Contents, SEGMENT_BYTES, World, pattern};
 use crate::manifest::{Manifest, ManifestError};
 use crate::segment::{HEADER_USED_BYTES, Header, HeaderState};
-use crate::{Damage, Edit, Recovered, Store, Write, mend};
+use crate::{Content, Damage, Edit, Recovered, Store, Write, mend};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +53,12 @@ fn step(world: &mut World, step: u64) {
         6 => {
             let value = pattern(step, 200);
             let writes = [
-                Write { database: DatabaseId(1), key: b"t", value: Some(&value), expiry_ms: None },
+                Write {
+                    database: DatabaseId(1),
+                    key: b"t",
+                    value: Some(Content::string(&value)),
+                    expiry_ms: None,
+                },
                 Write { database: DatabaseId(0), key: &key, value: None, expiry_ms: None },
             ];
             world.retry(|store| store.prepare(id(step), &writes));
@@ -375,7 +380,7 @@ fn a_lost_change_of_a_long_value_takes_the_value_with_it() {
                 let key = store.key(DatabaseId(0), b"long");
                 let found = store.find(&key).expect("it is there");
                 let inserted = &pattern(seed, removed)[..];
-                store.change(&found, &[Edit::Splice { chunk: 0, at, removed, inserted }; 2], None)
+                store.change(&found, &[Edit::Splice { chunk: 0, at, removed, inserted }; 2], &[])
             });
             world.sync();
         }

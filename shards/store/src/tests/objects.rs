@@ -59,7 +59,7 @@ fn put_object(world: &mut World, key: &[u8], chunks: &[Vec<u8>]) {
     });
 }
 
-fn change(world: &mut World, key: &[u8], edits: &[Edit<'_>], insert: Option<Insert<'_>>) {
+fn change(world: &mut World, key: &[u8], edits: &[Edit<'_>], insert: &[Insert<'_>]) {
     world.retry(|store| {
         let key = store.key(DatabaseId(0), key);
         let found = store.find(&key).expect("it is there");
@@ -84,7 +84,7 @@ fn chunks_are_changed_put_in_and_taken_out() {
         Edit::Splice { chunk: 0, at: 0, removed: 1, inserted: b"OO" },
         Edit::Remove { chunk: 1 },
     ];
-    change(&mut world, b"list", &edits, Some(Insert { after: 2, chunks: &new }));
+    change(&mut world, b"list", &edits, &[Insert { after: 2, chunks: &new }]);
     let expected = [b"OOne!".to_vec(), b"three".to_vec(), b"xy".to_vec(), b"z".to_vec()];
     assert_eq!(chunks_of(&mut world, b"list"), expected);
     world.turn();
@@ -95,7 +95,7 @@ fn chunks_are_changed_put_in_and_taken_out() {
         &mut world,
         b"list",
         &[Edit::Remove { chunk: 3 }],
-        Some(Insert { after: 0, chunks: &first }),
+        &[Insert { after: 0, chunks: &first }],
     );
     world.turn();
     let mut world = world.reopen().expect("no damage");
@@ -112,7 +112,7 @@ fn a_small_change_is_a_small_record() {
     world.turn();
     let before = world.disk.written_bytes();
     let edit = [Edit::Splice { chunk: 20, at: 17, removed: 3, inserted: b"abc" }];
-    change(&mut world, b"large", &edit, None);
+    change(&mut world, b"large", &edit, &[]);
     world.write();
     assert!(world.disk.written_bytes() - before < 120, "{}", world.disk.written_bytes() - before);
 }
@@ -125,7 +125,7 @@ fn a_chunk_that_changes_for_ever_stays_small() {
     for step in 0..20_000_u32 {
         let (bytes, at) = (step.to_le_bytes(), step as usize % 2_990);
         let edit = [Edit::Splice { chunk: 1, at, removed: 4, inserted: &bytes }];
-        change(&mut world, b"hot", &edit, None);
+        change(&mut world, b"hot", &edit, &[]);
         if step % 50 == 0 {
             world.turn();
         }
@@ -150,7 +150,7 @@ fn a_lookup_observes_the_last_change() {
         &mut world,
         b"list",
         &[Edit::Splice { chunk: 1, at: 0, removed: 1, inserted: b"x" }],
-        None,
+        &[],
     );
     world.store.begin_observing();
     let key = world.store.key(DatabaseId(0), b"list");
@@ -325,15 +325,24 @@ fn change_both(world: &mut World, name: &[u8], chunks: &mut Vec<Vec<u8>>, dice: 
     let new: Vec<Vec<u8>> =
         (0..dice.roll(3)).map(|seed| pattern(seed as u64 ^ dice.0, dice.roll(2_000))).collect();
     let parts: Vec<Vec<&[u8]>> = new.iter().map(|chunk| vec![&chunk[..]]).collect();
-    let after = kept[dice.roll(kept.len())];
-    let insert =
-        (dice.roll(2) == 0 && before.len() < 60).then_some(Insert { after, chunks: &parts });
-    change(world, name, &edits, insert);
+    let more: Vec<Vec<u8>> = vec![pattern(dice.0, dice.roll(500))];
+    let more_parts: Vec<Vec<&[u8]>> = more.iter().map(|chunk| vec![&chunk[..]]).collect();
+    let [after, more_after] = [kept[dice.roll(kept.len())], kept[dice.roll(kept.len())]];
+    let mut inserts: Vec<(usize, &[Vec<u8>], Insert<'_>)> = Vec::new();
+    if dice.roll(2) == 0 && before.len() < 60 {
+        inserts.push((after, &new, Insert { after, chunks: &parts }));
+        if more_after != after {
+            let insert = Insert { after: more_after, chunks: &more_parts };
+            inserts.push((more_after, &more, insert));
+        }
+    }
+    let list: Vec<Insert<'_>> = inserts.iter().map(|(_, _, insert)| *insert).collect();
+    change(world, name, &edits, &list);
     let mut next = Vec::new();
     for index in kept {
         next.push(std::mem::take(&mut chunks[index]));
-        if index == after && insert.is_some() {
-            next.extend(new.iter().cloned());
+        for (_, chunks, _) in inserts.iter().filter(|(after, _, _)| *after == index) {
+            next.extend(chunks.iter().cloned());
         }
     }
     *chunks = next;

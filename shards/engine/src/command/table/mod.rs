@@ -2,13 +2,15 @@
 
 mod cluster;
 mod connection;
+mod hashes;
 mod keys;
 mod server;
+mod sets;
 mod strings;
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
-use super::spec::{CommandSpec, Group, KeySpec, Run};
+use super::spec::{CommandSpec, Group, Handler, KeySpec, Run, Spread};
 
 const READ: Flags = Flags::READONLY;
 const READ_FAST: Flags = READ.and(Flags::FAST);
@@ -32,6 +34,11 @@ const fn row(name: &'static str, arity: i16, flags: Flags, keys: KeySpec, run: R
     CommandSpec { name, arity, flags, keys, group, since, summary, complexity, run, index: 0 }
 }
 
+/// A command about several keys, which runs with all of them at hand.
+const fn many(local: Handler) -> Run {
+    Run::Keys { local, spread: Spread::Collect }
+}
+
 impl CommandSpec {
     const fn about(
         self,
@@ -45,8 +52,16 @@ impl CommandSpec {
 }
 
 /// All groups, in the order in which they are told.
-const GROUPS: &[&[CommandSpec]] =
-    &[strings::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
+#[rustfmt::skip]
+const GROUPS: &[&[CommandSpec]] = &[
+    strings::ROWS,
+    hashes::ROWS,
+    sets::ROWS,
+    keys::ROWS,
+    connection::ROWS,
+    cluster::ROWS,
+    server::ROWS,
+];
 
 const COUNT: usize = {
     let (mut group, mut count) = (0, 0);

@@ -2,9 +2,26 @@
 
 use super::recorder::Recorder;
 use super::stage::Stage;
-use crate::command::{COMMANDS, CommandError, Run};
+use super::{hashes, sets};
+use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
+
+/// A command that is no string's or every key's: its name, a line that makes what it works on, and a line of it that changes or tells
+/// something.
+pub(super) type Sample = (&'static str, &'static str, &'static str);
+
+/// Each group's file has its own.
+const SAMPLES: &[&[Sample]] = &[hashes::SAMPLES, sets::SAMPLES];
+
+fn sample(spec: &CommandSpec) -> Option<&'static Sample> {
+    if matches!(spec.group, Group::String | Group::Generic | Group::Server) {
+        return None;
+    }
+    let mut samples = SAMPLES.iter().copied().flatten();
+    let sample = samples.find(|(name, _, _)| *name == spec.name);
+    Some(sample.unwrap_or_else(|| panic!("{} has no sample: give it one", spec.name)))
+}
 
 /// A key at each place where a command takes one, numbers and words elsewhere.
 fn line_of(name: &'static str, arity: i16, key: &[u8]) -> Vec<Vec<u8>> {
@@ -27,7 +44,13 @@ fn too_long_keys_are_refused_by_every_command() {
     stage.run("SET a 1");
     for spec in &COMMANDS {
         if matches!(spec.run, Run::Key(_) | Run::Keys { .. }) {
-            let line = line_of(spec.name, spec.arity, &long);
+            let mut line = line_of(spec.name, spec.arity, &long);
+            if let Some((_, _, sample)) = sample(spec) {
+                line = sample.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+                let words: Vec<&[u8]> = line.iter().map(Vec::as_slice).collect();
+                let key = keys_of(spec, &words).next().expect("a sample has a key");
+                line[key].clone_from(&long);
+            }
             let words: Vec<&[u8]> = line.iter().map(Vec::as_slice).collect();
             assert_eq!(
                 stage.run_words(&words),
@@ -46,6 +69,10 @@ fn without_room_nothing_is_answered_and_nothing_changes() {
         let mut stage = Stage::new();
         stage.run("MSET key 1 a 2");
         stage.run("PEXPIRE key 100000");
+        let sample = sample(spec);
+        if let Some((_, setup, _)) = sample {
+            setup.split(';').for_each(|line| drop(stage.run(line.trim())));
+        }
         // Fills what is ready, until nothing fits any more.
         for filler in [&[b'x'; 2_000][..], b""] {
             let key = stage.store.key(stage.database, b"");
@@ -57,7 +84,10 @@ fn without_room_nothing_is_answered_and_nothing_changes() {
             "renamenx" | "copy" => line_of(spec.name, spec.arity, b"new"),
             "getex" => ["getex", "key", "PERSIST"].map(|word| word.as_bytes().to_vec()).to_vec(),
             "flushall" | "flushdb" => vec![spec.name.as_bytes().to_vec()],
-            _ => line_of(spec.name, spec.arity, b"key"),
+            _ => match sample {
+                Some((_, _, line)) => line.split(' ').map(Vec::from).collect(),
+                None => line_of(spec.name, spec.arity, b"key"),
+            },
         };
         let words: Vec<&[u8]> = line.iter().map(Vec::as_slice).collect();
         let seen = ["GET key", "PEXPIRETIME key", "GET a", "EXISTS new b", "DBSIZE"];

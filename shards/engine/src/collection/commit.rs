@@ -1,0 +1,278 @@
+//! Owns bringing the changes of a collection into the store: as a packed record, as changes of chunks, or written anew as a whole.
+
+use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
+use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
+use super::view::Source;
+use super::{SECTIONS_MAX, Section, notes};
+use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError, Value};
+use std::collections::BTreeMap;
+
+/// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
+const SPLICES_PART: usize = 2;
+
+/// Chunks as they will be stored.
+type Chunks = Vec<Vec<u8>>;
+
+/// What becomes of one stored chunk, or of none where a section is new.
+struct Step {
+    /// Its index; where it belongs, for one of a new section.
+    chunk: usize,
+    is_new: bool,
+    parts: usize,
+    /// In its place, the first one over it.
+    chunks: Chunks,
+}
+
+impl Edit<'_, '_> {
+    /// Lets all changes take effect. A collection without entries goes with its key.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn commit(self) -> Result<(), StoreError> {
+        let is_changed = !self.dirty.is_empty() || self.is_unpacked || self.meta.is_some();
+        if self.found.is_some() && !is_changed {
+            return Ok(());
+        }
+        let view = self.view();
+        let counts: Vec<u64> = (0..SECTIONS_MAX).map(|at| view.count(section(at))).collect();
+        let filled = counts.iter().filter(|&&count| count > 0).count();
+        // An owner with bytes of its own keeps what has no entries.
+        if filled == 0 && self.meta().is_empty() {
+            return self.store.delete(self.key).map(drop);
+        }
+        if self.is_packed() && filled == 1 {
+            return self.put_packed();
+        }
+        if self.found.is_none() || self.is_unpacked || self.is_packed() {
+            return self.put_whole();
+        }
+        if self.store.is_written_whole(self.key) {
+            return self.put_whole();
+        }
+        self.change()
+    }
+
+    fn put_packed(self) -> Result<(), StoreError> {
+        let view = self.view();
+        let filled = (0..SECTIONS_MAX).map(section).find(|&at| view.count(at) > 0);
+        let filled = filled.unwrap_or_default();
+        let chunk = view.chunks(filled).start;
+        let entries = view.entries(chunk).into_owned();
+        let head = head(filled, view.chunk_count(chunk));
+        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        self.store.put_packed(self.key, self.value_type, &[&head, &entries], expiry_ms)
+    }
+
+    fn put_whole(self) -> Result<(), StoreError> {
+        let cap = self.store.chunk_bytes_max();
+        let view = self.view();
+        let mut chunks: Chunks = vec![head_chunk(self.meta())];
+        for section in (0..SECTIONS_MAX).map(section) {
+            let mut filling: Vec<u8> = Vec::new();
+            let mut count = 0;
+            for chunk in view.chunks(section).filter(|&chunk| !view.is_part(chunk)) {
+                let entries = view.entries(chunk);
+                let is_long = entries.len() > long_bytes(cap);
+                if !filling.is_empty()
+                    && (is_long || filling.len() + entries.len() > self.layout.chunk_bytes_max)
+                {
+                    self.cut(
+                        section,
+                        &std::mem::take(&mut filling),
+                        count,
+                        Bias::Middle,
+                        &mut chunks,
+                    );
+                    count = 0;
+                }
+                filling.extend_from_slice(&entries);
+                count += view.chunk_count(chunk);
+            }
+            if count > 0 {
+                self.cut(section, &filling, count, Bias::Middle, &mut chunks);
+            }
+        }
+        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let parts: Vec<Vec<&[u8]>> = chunks.iter().map(|chunk| vec![&chunk[..]]).collect();
+        self.store.put_object(self.key, self.value_type, &parts, expiry_ms)
+    }
+
+    fn change(self) -> Result<(), StoreError> {
+        let steps = self.steps();
+        let found = self.found.expect("an object is there");
+        let removed: Vec<usize> = steps
+            .iter()
+            .filter(|step| !step.is_new)
+            .flat_map(|step| {
+                let parts = step.chunk + 1..step.chunk + 1 + step.parts;
+                step.chunks.is_empty().then_some(step.chunk).into_iter().chain(parts)
+            })
+            .collect();
+        let mut edits: Vec<Change<'_>> = Vec::new();
+        let mut inserts: BTreeMap<usize, Vec<Vec<&[u8]>>> = BTreeMap::new();
+        let heads: Vec<[u8; HEAD_BYTES]> = steps
+            .iter()
+            .map(|step| {
+                let first = step.chunks.first();
+                first.map_or([0; HEAD_BYTES], |first| [first[0], first[1], first[2]])
+            })
+            .collect();
+        for (step, head) in steps.iter().zip(&heads) {
+            let mut rest = &step.chunks[..];
+            if !step.is_new
+                && let Some((first, behind)) = step.chunks.split_first()
+            {
+                rest = behind;
+                push_edits(&mut edits, &self.dirty[&step.chunk], step, first, head);
+            }
+            if !rest.is_empty() {
+                let mut after = if step.is_new { step.chunk - 1 } else { step.chunk };
+                while removed.binary_search(&after).is_ok() {
+                    after -= 1;
+                }
+                let parts = rest.iter().map(|chunk| vec![&chunk[..]]);
+                inserts.entry(after).or_default().extend(parts);
+            }
+        }
+        edits.extend(removed.iter().map(|&chunk| Change::Remove { chunk }));
+        let meta_before = self.view().meta().len();
+        if let Some(meta) = &self.meta {
+            let at = HEAD_BYTES;
+            edits.push(Change::Splice { chunk: 0, at, removed: meta_before, inserted: meta });
+        }
+        let inserts: Vec<Insert<'_>> =
+            inserts.iter().map(|(&after, chunks)| Insert { after, chunks }).collect();
+        match self.store.change(&found, &edits, &inserts) {
+            Ok(()) => {}
+            // More than one batch holds: all of it is written, and takes the old one's place at once.
+            Err(StoreError::TooLarge { .. }) => return self.put_whole(),
+            Err(error) => return Err(error),
+        }
+        self.store.update_notes(&found, |notes| note_steps(notes, &steps));
+        Ok(())
+    }
+
+    /// What becomes of the chunks, in the order of their places.
+    fn steps(&self) -> Vec<Step> {
+        let Source::Object(Value::Pieces(pieces), notes) = self.view().source else {
+            unreachable!("an object is changed by chunks")
+        };
+        let steps = self.dirty.iter().filter(|(_, dirty)| !dirty.splices.is_empty());
+        let mut steps: Vec<Step> = steps
+            .map(|(&chunk, dirty)| {
+                let is_new = chunk >= NEW_CHUNKS;
+                let mut chunks = Chunks::new();
+                if dirty.count > 0 {
+                    self.cut(dirty.section, &dirty.entries, dirty.count, dirty.bias, &mut chunks);
+                }
+                let behind = |note: &Note| note.kind == HEAD || note.kind <= dirty.section;
+                let chunk = if is_new { notes.chunks.partition_point(behind) } else { chunk };
+                debug_assert!(chunk <= pieces.count(), "chunk {chunk} of {}", pieces.count());
+                Step { chunk, is_new, parts: dirty.parts, chunks }
+            })
+            .collect();
+        // A new section comes before what stands at its place.
+        steps.sort_by_key(|step| (step.chunk, !step.is_new));
+        steps
+    }
+
+    /// Cuts entries into chunks. Long ones get chunks of their own.
+    fn cut(&self, section: Section, entries: &[u8], count: usize, bias: Bias, chunks: &mut Chunks) {
+        let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
+        let (most, long) = (self.layout.chunk_bytes_max.min(cap), long_bytes(cap));
+        if entries.len() <= most {
+            chunks.push([&head(section, count), entries].concat());
+            return;
+        }
+        let full = most / 8 * 7;
+        let (first, each) = match bias {
+            Bias::Back => (full, full),
+            Bias::Front => (entries.len() % full, full),
+            Bias::Middle => {
+                let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
+                (even, even)
+            }
+        };
+        let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
+        while let Some(span) = chunk::span(entries, at) {
+            let is_long = span.end - at > long;
+            if held > 0 && (is_long || span.end - begin > target.max(1)) {
+                chunks.push([&head(section, held), &entries[begin..at]].concat());
+                (begin, held, target) = (at, 0, each);
+            }
+            (at, held) = (span.end, held + 1);
+            if is_long {
+                push_long(section, &entries[begin..at], cap, chunks);
+                (begin, held) = (at, 0);
+            }
+        }
+        if held > 0 {
+            chunks.push([&head(section, held), &entries[begin..at]].concat());
+        }
+    }
+}
+
+fn section(at: usize) -> Section {
+    Section::try_from(at).expect("sections are few")
+}
+
+fn long_bytes(cap: usize) -> usize {
+    LONG_BYTES.min(cap / 2)
+}
+
+fn head_chunk(meta: &[u8]) -> Vec<u8> {
+    [&head(HEAD, 0), meta].concat()
+}
+
+/// One entry over as many chunks as it needs.
+fn push_long(section: Section, entry: &[u8], cap: usize, chunks: &mut Chunks) {
+    for (part, bytes) in entry.chunks(cap).enumerate() {
+        let head = if part == 0 { head(section, 1) } else { head(section | PART, 0) };
+        chunks.push([&head, bytes].concat());
+    }
+}
+
+/// The changes of a stored chunk that becomes `first`.
+fn push_edits<'a>(
+    edits: &mut Vec<Change<'a>>,
+    dirty: &'a Dirty,
+    step: &Step,
+    first: &'a [u8],
+    head: &'a [u8; HEAD_BYTES],
+) {
+    let chunk = step.chunk;
+    let spliced: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
+    let is_same = step.chunks.len() == 1
+        && step.parts == 0
+        && first.len() == HEAD_BYTES + dirty.entries.len();
+    if is_same && spliced * SPLICES_PART <= first.len() {
+        if dirty.count != dirty.count_before {
+            edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
+        }
+        edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
+            chunk,
+            at: HEAD_BYTES + splice.at,
+            removed: splice.removed,
+            inserted: &splice.inserted,
+        }));
+        return;
+    }
+    let stored = HEAD_BYTES + if step.parts == 0 { dirty.bytes_before } else { dirty.first_bytes };
+    edits.push(Change::Splice { chunk, at: 0, removed: stored, inserted: first });
+}
+
+/// Brings the notes up to date.
+fn note_steps(notes: &mut Notes, steps: &[Step]) {
+    for step in steps.iter().rev() {
+        let mut made = Notes::default();
+        step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
+        let taken = if step.is_new { 0 } else { 1 + step.parts };
+        for note in &notes.chunks[step.chunk..step.chunk + taken] {
+            notes.totals[usize::from(note.kind)] -= u64::from(note.count);
+        }
+        for (total, more) in notes.totals.iter_mut().zip(made.totals) {
+            *total += more;
+        }
+        notes.chunks.splice(step.chunk..step.chunk + taken, made.chunks);
+    }
+}

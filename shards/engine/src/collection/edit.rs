@@ -1,0 +1,278 @@
+//! Owns changing a collection: what is put, replaced and taken out, until it is committed.
+
+use super::chunk::{self, Span, span};
+use super::view::{Cursor, Source, View};
+use super::{Layout, Section};
+use crate::command::CommandError;
+use hyperion_store::{Found, Key, Store, Value, ValueType};
+use std::collections::BTreeMap;
+
+/// Chunks that no stored one stands for are numbered from here on, by section.
+pub(super) const NEW_CHUNKS: usize = usize::MAX / 2;
+
+/// Where in a chunk the last entry came in: where it is cut depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bias {
+    Front,
+    Middle,
+    Back,
+}
+
+/// A replaced part of a chunk's entries.
+#[derive(Debug)]
+pub(super) struct Splice {
+    pub(super) at: usize,
+    pub(super) removed: usize,
+    pub(super) inserted: Vec<u8>,
+}
+
+/// A chunk that the edit has changed.
+#[derive(Debug)]
+pub(super) struct Dirty {
+    pub(super) section: Section,
+    pub(super) entries: Vec<u8>,
+    pub(super) count: usize,
+    pub(super) count_before: usize,
+    /// Bytes that the stored chunk has, without its head.
+    pub(super) bytes_before: usize,
+    /// Chunks behind it that hold parts of its entry, and what the first of all has of it.
+    pub(super) parts: usize,
+    pub(super) first_bytes: usize,
+    pub(super) splices: Vec<Splice>,
+    pub(super) bias: Bias,
+}
+
+impl Dirty {
+    fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
+        self.entries.splice(at..at + removed, inserted.iter().copied());
+        self.splices.push(Splice { at, removed, inserted });
+    }
+}
+
+/// A collection under change. Nothing of it is seen before [`Edit::commit`]; dropped, it never was.
+pub struct Edit<'s, 'k> {
+    pub(super) store: &'s mut Store,
+    pub(super) key: &'k Key<'k>,
+    pub(super) value_type: ValueType,
+    pub(super) layout: &'static Layout,
+    pub(super) found: Option<Found>,
+    pub(super) dirty: BTreeMap<usize, Dirty>,
+    /// What is stored is not looked at any more: it is written anew, as an object.
+    pub(super) is_unpacked: bool,
+    pub(super) meta: Option<Vec<u8>>,
+}
+
+impl<'s, 'k> Edit<'s, 'k> {
+    /// Opens the collection under a key, one without entries if there is none. The key counts as used.
+    ///
+    /// # Errors
+    /// When the key holds another type.
+    pub fn open(
+        store: &'s mut Store,
+        key: &'k Key<'k>,
+        value_type: ValueType,
+        layout: &'static Layout,
+    ) -> Result<Self, CommandError> {
+        let found = store.find(key);
+        if let Some(found) = &found {
+            if store.value_type(found) != value_type {
+                return Err(CommandError::WrongType);
+            }
+            super::notes::ensure(store, found);
+        }
+        Ok(Self::new(store, key, value_type, layout, found))
+    }
+
+    /// Begins a collection that takes the place of whatever the key holds.
+    pub fn replacing(
+        store: &'s mut Store,
+        key: &'k Key<'k>,
+        value_type: ValueType,
+        layout: &'static Layout,
+    ) -> Self {
+        Self::new(store, key, value_type, layout, None)
+    }
+
+    fn new(
+        store: &'s mut Store,
+        key: &'k Key<'k>,
+        value_type: ValueType,
+        layout: &'static Layout,
+        found: Option<Found>,
+    ) -> Self {
+        let is_unpacked = found.is_none() && layout.packed_bytes_max == 0;
+        let dirty = BTreeMap::new();
+        Self { store, key, value_type, layout, found, dirty, is_unpacked, meta: None }
+    }
+
+    /// Whether the key was there when the edit began.
+    #[must_use]
+    pub fn was_there(&self) -> bool {
+        self.found.is_some()
+    }
+
+    /// The store's clock, Unix ms.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.store.now_ms()
+    }
+
+    /// The collection as it is with all changes so far.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        let mut view = match &self.found {
+            Some(found) if !self.is_unpacked => View::again(self.store, found),
+            _ => View::empty(),
+        };
+        view.dirty = Some(&self.dirty);
+        view
+    }
+
+    /// The owner's own bytes, with all changes so far.
+    #[must_use]
+    pub fn meta(&self) -> &[u8] {
+        self.meta.as_deref().unwrap_or_else(|| self.view().meta())
+    }
+
+    /// Whether it is one packed record so far, or would be.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        !self.is_unpacked && self.view().is_packed()
+    }
+
+    /// Whether a packed collection is too large for one record with another entry of `bytes` bytes.
+    #[must_use]
+    pub fn outgrows(&self, section: Section, bytes: usize) -> bool {
+        if !self.is_packed() {
+            return false;
+        }
+        let view = self.view();
+        let chunks = view.chunks(section);
+        let has: usize = chunks.map(|chunk| view.entries(chunk).len()).sum();
+        has + bytes + 12 > self.layout.packed_bytes_max
+            || view.count(section) >= self.layout.packed_entries_max as u64
+    }
+
+    /// Makes an object of a packed collection: gives its entries of `section`, for the owner to put them in as they are in objects. The
+    /// edit has none then.
+    pub fn unpack(&mut self, section: Section) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let entries = self
+            .view()
+            .all(section)
+            .map(|(_, entry)| (entry.key.into_owned(), entry.value.into_owned()))
+            .collect();
+        self.dirty.clear();
+        self.is_unpacked = true;
+        entries
+    }
+
+    /// Sets the owner's own bytes; the collection is an object from then on.
+    pub fn set_meta(&mut self, meta: Vec<u8>) {
+        debug_assert!(!self.is_packed(), "a packed collection has no bytes for its owner");
+        self.meta = Some(meta);
+    }
+
+    /// Puts an entry in before `at`: what [`View::seek`] gave, or a cursor; `None` where the section has no chunk. Gives its place.
+    pub fn insert(
+        &mut self,
+        section: Section,
+        at: Option<Cursor>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Cursor {
+        let at = at.unwrap_or(Cursor { chunk: NEW_CHUNKS + usize::from(section), at: 0 });
+        let dirty = self.dirty(at.chunk, section);
+        dirty.bias = if at.at == dirty.entries.len() {
+            Bias::Back
+        } else if at.at == 0 {
+            Bias::Front
+        } else {
+            Bias::Middle
+        };
+        let mut entry = Vec::with_capacity(key.len() + value.len() + 4);
+        chunk::push(&mut entry, key, value);
+        dirty.splice(at.at, 0, entry);
+        dirty.count += 1;
+        at
+    }
+
+    /// Puts an entry behind all others of its section.
+    pub fn push_back(&mut self, section: Section, key: &[u8], value: &[u8]) {
+        let view = self.view();
+        let mut chunks = view.chunks(section).rev();
+        let last = chunks.find(|&chunk| !view.is_part(chunk));
+        let at = last.map(|chunk| Cursor { chunk, at: view.entries(chunk).len() });
+        self.insert(section, at, key, value);
+    }
+
+    /// Puts an entry before all others of its section.
+    pub fn push_front(&mut self, section: Section, key: &[u8], value: &[u8]) {
+        let chunks = self.view().chunks(section);
+        let at = (!chunks.is_empty()).then_some(Cursor { chunk: chunks.start, at: 0 });
+        self.insert(section, at, key, value);
+    }
+
+    /// Replaces the value of the entry at a cursor.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn replace(&mut self, section: Section, at: Cursor, value: &[u8]) {
+        let dirty = self.dirty(at.chunk, section);
+        let Span { key, value: (begin, end), end: behind } = dirty.span(at);
+        if end - begin == value.len() {
+            return dirty.splice(begin, value.len(), value.to_vec());
+        }
+        let mut entry = Vec::with_capacity(key.1 - key.0 + value.len() + 4);
+        let key = dirty.entries[key.0..key.1].to_vec();
+        chunk::push(&mut entry, &key, value);
+        dirty.splice(at.at, behind - at.at, entry);
+    }
+
+    /// Takes the entry at a cursor out. The cursor then names the one behind it, or the end of the chunk: see [`View::settle`].
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn remove(&mut self, section: Section, at: Cursor) {
+        let dirty = self.dirty(at.chunk, section);
+        let end = dirty.span(at).end;
+        dirty.splice(at.at, end - at.at, Vec::new());
+        dirty.count -= 1;
+    }
+
+    fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
+        if !self.dirty.contains_key(&chunk) {
+            let view = self.view();
+            let (entries, count) = if chunk >= NEW_CHUNKS {
+                (Vec::new(), 0)
+            } else {
+                (view.entries(chunk).into_owned(), view.chunk_count(chunk))
+            };
+            let (parts, first_bytes) = match view.source {
+                Source::Object(Value::Pieces(pieces), notes) if chunk < NEW_CHUNKS => {
+                    let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
+                    (view.parts_behind(notes, chunk).len(), first_bytes)
+                }
+                _ => (0, 0),
+            };
+            let dirty = Dirty {
+                section,
+                bytes_before: entries.len(),
+                entries,
+                count,
+                count_before: count,
+                parts,
+                first_bytes,
+                splices: Vec::new(),
+                bias: Bias::Middle,
+            };
+            self.dirty.insert(chunk, dirty);
+        }
+        self.dirty.get_mut(&chunk).expect("it was made")
+    }
+}
+
+impl Dirty {
+    fn span(&self, at: Cursor) -> Span {
+        span(&self.entries, at.at).expect("the cursor names an entry")
+    }
+}

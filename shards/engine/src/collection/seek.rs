@@ -1,0 +1,108 @@
+//! Owns finding an entry by its key, in a section that is in the order of the keys, and by a look at each in one that is not.
+
+use super::chunk::{Span, span};
+use super::view::{Cursor, View};
+use super::{Section, prefix};
+
+impl View<'_> {
+    /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
+    /// has no chunk.
+    pub fn seek(&self, section: Section, key: &[u8]) -> Result<Cursor, Option<Cursor>> {
+        let Some(chunk) = self.chunk_for(section, key) else { return Err(None) };
+        let entries = self.entries(chunk);
+        let word = prefix(key);
+        let mut at = 0;
+        while let Some(Span { key: (begin, end), end: behind, .. }) = span(&entries, at) {
+            let other = &entries[begin..end];
+            let order = prefix(other).cmp(&word).then_with(|| other.cmp(key));
+            match order {
+                std::cmp::Ordering::Less => at = behind,
+                std::cmp::Ordering::Equal => return Ok(Cursor { chunk, at }),
+                std::cmp::Ordering::Greater => break,
+            }
+        }
+        Err(Some(Cursor { chunk, at }))
+    }
+
+    /// The first entry whose key is not below `key`.
+    #[must_use]
+    pub fn lower_bound(&self, section: Section, key: &[u8]) -> Option<Cursor> {
+        match self.seek(section, key) {
+            Ok(cursor) => Some(cursor),
+            Err(cursor) => self.settle(section, cursor?),
+        }
+    }
+
+    /// The last chunk of a section whose first key is not above `key`, or the first one.
+    fn chunk_for(&self, section: Section, key: &[u8]) -> Option<usize> {
+        let chunks = self.chunks(section);
+        if chunks.len() <= 1 {
+            return (!chunks.is_empty()).then_some(chunks.start);
+        }
+        let word = prefix(key);
+        let (below, not_above) = bounds(chunks.len(), word, |at| {
+            self.note(chunks.start + at).map_or(0, |note| note.key)
+        });
+        // Chunks whose first keys begin as this one does are told apart by the whole key.
+        let (mut low, mut high) = (below, not_above);
+        let mut best = below.saturating_sub(1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let mut filled = middle;
+            while filled > low && self.chunk_count(chunks.start + filled) == 0 {
+                filled -= 1;
+            }
+            if self.chunk_count(chunks.start + filled) == 0 {
+                low = middle + 1;
+                continue;
+            }
+            let entries = self.entries(chunks.start + filled);
+            match span(&entries, 0) {
+                Some(first) if &entries[first.key.0..first.key.1] <= key => {
+                    best = filled;
+                    low = middle + 1;
+                }
+                Some(_) => high = filled,
+                None => low = middle + 1,
+            }
+        }
+        let mut chunk = chunks.start + best;
+        while self.is_part(chunk) {
+            chunk -= 1;
+        }
+        Some(chunk)
+    }
+
+    /// Finds an entry by its key in a section that is in no order of keys. Time: a look at each entry.
+    #[must_use]
+    pub fn find_linear(&self, section: Section, key: &[u8]) -> Option<Cursor> {
+        for chunk in self.chunks(section) {
+            if self.is_part(chunk) {
+                continue;
+            }
+            let entries = self.entries(chunk);
+            let mut at = 0;
+            while let Some(Span { key: (begin, end), end: behind, .. }) = span(&entries, at) {
+                if &entries[begin..end] == key {
+                    return Some(Cursor { chunk, at });
+                }
+                at = behind;
+            }
+        }
+        None
+    }
+}
+
+/// How many of `count` keys in order are below `word`, and how many not above it.
+fn bounds(count: usize, word: u64, key: impl Fn(usize) -> u64) -> (usize, usize) {
+    let point = |mut low: usize, is_before: &dyn Fn(u64) -> bool| {
+        let mut high = count;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if is_before(key(middle)) { low = middle + 1 } else { high = middle }
+        }
+        low
+    };
+    let below = point(0, &|key| key < word);
+    (below, point(below, &|key| key <= word))
+}

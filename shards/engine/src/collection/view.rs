@@ -1,0 +1,382 @@
+//! Owns reading a collection: where its entries are, in which order, and how many.
+
+use super::Section;
+use super::chunk::{HEAD, HEAD_BYTES, PART, Span, begin_of, section_of, span};
+use super::notes;
+use hyperion_store::{Found, Note, Notes, Store, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// A place in a collection: an entry, or behind the last entry of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// Index of the chunk.
+    pub(super) chunk: usize,
+    /// Bytes of the chunk's entries before it.
+    pub(super) at: usize,
+}
+
+/// An entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// What it is found by.
+    pub key: Cow<'a, [u8]>,
+    /// What it holds.
+    pub value: Cow<'a, [u8]>,
+}
+
+/// What a collection is at the moment.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub(super) source: Source<'a>,
+    /// Chunks as an edit has made them so far.
+    pub(super) dirty: Option<&'a BTreeMap<usize, super::edit::Dirty>>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// Nothing is there.
+    Absent,
+    /// One chunk.
+    Packed(&'a [u8]),
+    /// A head and chunks.
+    Object(Value<'a>, &'a Notes),
+}
+
+impl<'a> View<'a> {
+    /// A collection that was just found.
+    #[must_use]
+    pub fn new(store: &'a mut Store, found: &Found) -> Self {
+        notes::ensure(store, found);
+        Self::again(store, found)
+    }
+
+    /// Makes the notes of a collection, for [`View::again`].
+    pub fn prepare(store: &mut Store, found: &Found) {
+        notes::ensure(store, found);
+    }
+
+    /// A collection that was prepared, and has not changed since: so several are read beside each other.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn again(store: &'a Store, found: &Found) -> Self {
+        let source = match store.value(found) {
+            Value::Whole(bytes) => Source::Packed(bytes),
+            value @ Value::Pieces(_) => {
+                Source::Object(value, store.notes(found).expect("they were made"))
+            }
+        };
+        Self { source, dirty: None }
+    }
+
+    /// A collection without entries.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { source: Source::Absent, dirty: None }
+    }
+
+    /// Whether it lies in one record.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        !matches!(self.source, Source::Object(..))
+    }
+
+    /// The owner's own bytes; none where the collection is packed.
+    #[must_use]
+    pub fn meta(&self) -> &'a [u8] {
+        match self.source {
+            Source::Object(Value::Pieces(pieces), _) => &pieces.chunk(0)[HEAD_BYTES..],
+            _ => &[],
+        }
+    }
+
+    /// Number of entries of a section.
+    #[must_use]
+    pub fn count(&self, section: Section) -> u64 {
+        let stored = match self.source {
+            Source::Absent => 0,
+            Source::Packed(bytes) => {
+                let [kind, low, high, ..] = *bytes else { return 0 };
+                if kind == section { u64::from(u16::from_le_bytes([low, high])) } else { 0 }
+            }
+            Source::Object(_, notes) => notes.totals[usize::from(section)],
+        };
+        let Some(dirty) = self.dirty else { return stored };
+        let (mut count, mut before) = (stored, 0_u64);
+        for dirty in dirty.values().filter(|dirty| dirty.section == section) {
+            count += dirty.count as u64;
+            before += dirty.count_before as u64;
+        }
+        count - before
+    }
+
+    /// Indices of a section's chunks; parts of long entries are among them.
+    pub(super) fn chunks(&self, section: Section) -> Range<usize> {
+        match self.source {
+            // An edit of what is not there makes chunks from number 1 on.
+            Source::Absent => self.dirty_range(section),
+            Source::Packed(bytes) => match self.dirty_range(section) {
+                range if !range.is_empty() => range,
+                _ if bytes.first() == Some(&section) => 0..1,
+                _ => 0..0,
+            },
+            Source::Object(_, notes) => {
+                let place = |note: &Note| (note.kind != HEAD, section_of(note.kind));
+                let begin = notes.chunks.partition_point(|note| place(note) < (true, section));
+                let rest = &notes.chunks[begin..];
+                let count = rest.partition_point(|note| place(note) <= (true, section));
+                match self.dirty_range(section) {
+                    range if count == 0 => range,
+                    _ => begin..begin + count,
+                }
+            }
+        }
+    }
+
+    /// Chunks of a section that only the edit knows: one at most.
+    fn dirty_range(&self, section: Section) -> Range<usize> {
+        let mut dirty = self.dirty.into_iter().flatten();
+        let at = dirty.find(|(_, dirty)| dirty.section == section).map(|(at, _)| *at);
+        at.map_or(0..0, |at| at..at + 1)
+    }
+
+    pub(super) fn note(&self, chunk: usize) -> Option<&'a Note> {
+        match self.source {
+            Source::Object(_, notes) => notes.chunks.get(chunk),
+            _ => None,
+        }
+    }
+
+    /// Whether a chunk holds only a part of an entry that another one begins.
+    pub(super) fn is_part(&self, chunk: usize) -> bool {
+        self.note(chunk).is_some_and(|note| note.flags & PART != 0)
+    }
+
+    /// The bytes of a chunk's entries; those of a long entry are put together.
+    pub(super) fn entries(&self, chunk: usize) -> Cow<'a, [u8]> {
+        if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {
+            return Cow::Borrowed(&dirty.entries);
+        }
+        match self.source {
+            Source::Packed(bytes) if chunk == 0 => {
+                Cow::Borrowed(bytes.get(HEAD_BYTES..).unwrap_or_default())
+            }
+            Source::Object(Value::Pieces(pieces), notes) => {
+                let whole = &pieces.chunk(chunk)[HEAD_BYTES..];
+                let parts = self.parts_behind(notes, chunk);
+                if parts.is_empty() {
+                    return Cow::Borrowed(whole);
+                }
+                let mut joined = whole.to_vec();
+                parts.for_each(|part| joined.extend_from_slice(&pieces.chunk(part)[HEAD_BYTES..]));
+                Cow::Owned(joined)
+            }
+            _ => Cow::Borrowed(&[]),
+        }
+    }
+
+    pub(super) fn parts_behind(&self, notes: &Notes, chunk: usize) -> Range<usize> {
+        let rest = notes.chunks.get(chunk + 1..).unwrap_or_default();
+        let count = rest.iter().take_while(|note| note.flags & PART != 0).count();
+        chunk + 1..chunk + 1 + count
+    }
+
+    /// Number of entries of a chunk.
+    pub(super) fn chunk_count(&self, chunk: usize) -> usize {
+        if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {
+            return dirty.count;
+        }
+        match self.source {
+            Source::Absent => 0,
+            Source::Packed(bytes) => bytes
+                .get(1..3)
+                .map_or(0, |count| usize::from(u16::from_le_bytes([count[0], count[1]]))),
+            Source::Object(_, notes) => notes.chunks[chunk].count as usize,
+        }
+    }
+
+    /// The entry at a cursor; `None` behind the last one of its chunk.
+    #[must_use]
+    pub fn entry(&self, cursor: Cursor) -> Option<Entry<'a>> {
+        match self.entries(cursor.chunk) {
+            Cow::Borrowed(entries) => {
+                let Span { key, value, .. } = span(entries, cursor.at)?;
+                Some(Entry {
+                    key: Cow::Borrowed(&entries[key.0..key.1]),
+                    value: Cow::Borrowed(&entries[value.0..value.1]),
+                })
+            }
+            Cow::Owned(entries) => {
+                let Span { key, value, .. } = span(&entries, cursor.at)?;
+                Some(Entry {
+                    key: Cow::Owned(entries[key.0..key.1].to_vec()),
+                    value: Cow::Owned(entries[value.0..value.1].to_vec()),
+                })
+            }
+        }
+    }
+
+    /// The first entry of a section.
+    #[must_use]
+    pub fn first(&self, section: Section) -> Option<Cursor> {
+        let chunks = self.chunks(section);
+        let mut filled = chunks.clone().filter(|&chunk| self.chunk_count(chunk) > 0);
+        filled.next().map(|chunk| Cursor { chunk, at: 0 })
+    }
+
+    /// The last entry of a section.
+    #[must_use]
+    pub fn last(&self, section: Section) -> Option<Cursor> {
+        let mut filled = self.chunks(section).rev().filter(|&chunk| self.chunk_count(chunk) > 0);
+        let chunk = filled.next()?;
+        let entries = self.entries(chunk);
+        Some(Cursor { chunk, at: begin_of(&entries, entries.len())? })
+    }
+
+    /// The entry at a cursor's place, or the next one: what a cursor behind the last entry of a chunk stands for.
+    #[must_use]
+    pub fn settle(&self, section: Section, cursor: Cursor) -> Option<Cursor> {
+        if cursor.at < self.entries(cursor.chunk).len() {
+            return Some(cursor);
+        }
+        let end = self.chunks(section).end;
+        let mut filled = (cursor.chunk + 1..end).filter(|&chunk| self.chunk_count(chunk) > 0);
+        filled.next().map(|chunk| Cursor { chunk, at: 0 })
+    }
+
+    /// The entry behind one.
+    #[must_use]
+    pub fn next(&self, section: Section, cursor: Cursor) -> Option<Cursor> {
+        let end = span(&self.entries(cursor.chunk), cursor.at)?.end;
+        self.settle(section, Cursor { at: end, ..cursor })
+    }
+
+    /// The entry before one, or before the place behind a chunk's last one.
+    #[must_use]
+    pub fn previous(&self, section: Section, cursor: Cursor) -> Option<Cursor> {
+        if cursor.at > 0 {
+            let at = begin_of(&self.entries(cursor.chunk), cursor.at)?;
+            return Some(Cursor { at, ..cursor });
+        }
+        let begin = self.chunks(section).start;
+        let mut filled = (begin..cursor.chunk).rev().filter(|&chunk| self.chunk_count(chunk) > 0);
+        let chunk = filled.next()?;
+        let entries = self.entries(chunk);
+        Some(Cursor { chunk, at: begin_of(&entries, entries.len())? })
+    }
+
+    /// The entry with `index` others of its section before it. Time: one step a chunk from the nearer end.
+    #[must_use]
+    pub fn at(&self, section: Section, index: u64) -> Option<Cursor> {
+        let count = self.count(section);
+        if index >= count {
+            return None;
+        }
+        let chunks = self.chunks(section);
+        let (mut left, mut chunk);
+        if index <= count / 2 {
+            (left, chunk) = (index, chunks.start);
+            while left >= self.chunk_count(chunk) as u64 {
+                left -= self.chunk_count(chunk) as u64;
+                chunk += 1;
+            }
+        } else {
+            (left, chunk) = (count - index, chunks.end - 1);
+            while left > self.chunk_count(chunk) as u64 {
+                left -= self.chunk_count(chunk) as u64;
+                chunk -= 1;
+            }
+            left = self.chunk_count(chunk) as u64 - left;
+        }
+        let entries = self.entries(chunk);
+        let in_chunk = self.chunk_count(chunk) as u64;
+        let mut at;
+        if left <= in_chunk / 2 {
+            at = 0;
+            for _ in 0..left {
+                at = span(&entries, at)?.end;
+            }
+        } else {
+            at = entries.len();
+            for _ in left..in_chunk {
+                at = begin_of(&entries, at)?;
+            }
+        }
+        Some(Cursor { chunk, at })
+    }
+
+    /// How many entries of the section come before the cursor. Time: one step a chunk.
+    #[must_use]
+    pub fn index_of(&self, section: Section, cursor: Cursor) -> u64 {
+        let before: u64 = (self.chunks(section).start..cursor.chunk)
+            .map(|chunk| self.chunk_count(chunk) as u64)
+            .sum();
+        let entries = self.entries(cursor.chunk);
+        let (mut at, mut count) = (0, 0);
+        while at < cursor.at {
+            let Some(span) = span(&entries, at) else { break };
+            (at, count) = (span.end, count + 1);
+        }
+        before + count
+    }
+
+    /// The entries of a section from `from` on, in order.
+    #[must_use]
+    pub fn iter(&self, section: Section, from: Option<Cursor>) -> Iter<'a> {
+        let chunks = self.chunks(section);
+        let (chunk, at) = from.map_or((chunks.end, 0), |from| (from.chunk, from.at));
+        let entries = if from.is_some() { self.entries(chunk) } else { Cow::Borrowed(&[][..]) };
+        Iter { view: *self, entries, chunk, at, end: chunks.end }
+    }
+
+    /// All entries of a section, in order.
+    #[must_use]
+    pub fn all(&self, section: Section) -> Iter<'a> {
+        self.iter(section, self.first(section))
+    }
+}
+
+/// Entries in order. Each step costs a few nanoseconds.
+pub struct Iter<'a> {
+    view: View<'a>,
+    entries: Cow<'a, [u8]>,
+    chunk: usize,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (Cursor, Entry<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.at >= self.entries.len() {
+            self.chunk += 1;
+            if self.chunk >= self.end {
+                return None;
+            }
+            self.at = 0;
+            if !self.view.is_part(self.chunk) {
+                self.entries = self.view.entries(self.chunk);
+            } else {
+                self.entries = Cow::Borrowed(&[]);
+            }
+        }
+        let cursor = Cursor { chunk: self.chunk, at: self.at };
+        let Span { key, value, end } = span(&self.entries, self.at)?;
+        self.at = end;
+        let entry = match &self.entries {
+            Cow::Borrowed(entries) => Entry {
+                key: Cow::Borrowed(&entries[key.0..key.1]),
+                value: Cow::Borrowed(&entries[value.0..value.1]),
+            },
+            Cow::Owned(entries) => Entry {
+                key: Cow::Owned(entries[key.0..key.1].to_vec()),
+                value: Cow::Owned(entries[value.0..value.1].to_vec()),
+            },
+        };
+        Some((cursor, entry))
+    }
+}

@@ -1,0 +1,114 @@
+//! Owns the fields of hashes and the members of sets: how they are found and put in, packed or not.
+
+use super::chance::Chance;
+use crate::collection::{Cursor, Edit, Section, View};
+
+/// Bytes of a name's hash before it, where the collection is an object.
+pub(super) const HASH_BYTES: usize = 8;
+
+/// Draws with repeats that one command may ask for.
+pub(super) const DRAWS_MAX: i64 = 1 << 20;
+
+/// A hash of a name, the same in all versions: objects are in its order. Names made to collide slow down their own collection alone.
+#[must_use]
+pub(super) fn hash_of(name: &[u8]) -> u64 {
+    const SEEDS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
+    let mix = |left: u64, right: u64| {
+        let product = u128::from(left) * u128::from(right);
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+        let (low, high) = (product as u64, (product >> 64) as u64);
+        low ^ high
+    };
+    let mut hash = SEEDS[0] ^ name.len() as u64;
+    let (pairs, rest) = name.as_chunks::<16>();
+    for pair in pairs {
+        let [left, right] = [&pair[..8], &pair[8..]]
+            .map(|half| u64::from_le_bytes(half.try_into().expect("eight bytes")));
+        hash = mix(left ^ SEEDS[1], right ^ hash);
+    }
+    let mut last = [0; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    let [left, right] = [&last[..8], &last[8..]]
+        .map(|half| u64::from_le_bytes(half.try_into().expect("eight bytes")));
+    mix(mix(left ^ SEEDS[1], right ^ hash), SEEDS[2])
+}
+
+/// A name as the key of its entry in an object.
+pub(super) fn hashed(name: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(&hash_of(name).to_be_bytes());
+    out.extend_from_slice(name);
+}
+
+/// The name in the key of an entry.
+pub(super) fn name_of<'e>(view: &View<'_>, key: &'e [u8]) -> &'e [u8] {
+    if view.is_packed() { key } else { &key[HASH_BYTES..] }
+}
+
+/// Finds a name.
+pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cursor> {
+    if view.is_packed() {
+        return view.find_linear(section, name);
+    }
+    let mut key = Vec::with_capacity(HASH_BYTES + name.len());
+    hashed(name, &mut key);
+    view.seek(section, &key).ok()
+}
+
+/// Sets the value of a name. `true`: the name is new.
+pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value: &[u8]) -> bool {
+    if edit.is_packed() {
+        let found = edit.view().find_linear(section, name);
+        if !edit.outgrows(section, name.len() + value.len()) {
+            match found {
+                Some(cursor) => edit.replace(section, cursor, value),
+                None => edit.push_back(section, name, value),
+            }
+            return found.is_none();
+        }
+        let mut key = Vec::new();
+        for (name, value) in edit.unpack(section) {
+            hashed(&name, &mut key);
+            let at = edit.view().seek(section, &key).map_or_else(|at| at, Some);
+            edit.insert(section, at, &key, &value);
+        }
+    }
+    let mut key = Vec::with_capacity(HASH_BYTES + name.len());
+    hashed(name, &mut key);
+    let place = edit.view().seek(section, &key);
+    match place {
+        Ok(cursor) => edit.replace(section, cursor, value),
+        Err(at) => {
+            edit.insert(section, at, &key, value);
+        }
+    }
+    place.is_err()
+}
+
+/// Places of entries by chance: `count` different ones, all if there are not more; `-count` with repeats where it is negative.
+pub(super) fn choose(
+    view: &View<'_>,
+    section: Section,
+    count: i64,
+    chance: &mut Chance,
+) -> Vec<Cursor> {
+    let there = view.count(section);
+    let wanted = count.unsigned_abs();
+    let at = |index: u64| view.at(section, index).expect("it is below the count");
+    if count < 0 {
+        return (0..wanted).map(|_| at(chance.below(there))).collect();
+    }
+    if wanted >= there {
+        return view.all(section).map(|(cursor, _)| cursor).collect();
+    }
+    if wanted > there / 8 {
+        let chosen = chance.distinct(wanted, there);
+        let mut chosen = chosen.into_iter().peekable();
+        let all = view.all(section).map(|(cursor, _)| cursor).enumerate();
+        return all
+            .filter(|(index, _)| chosen.next_if_eq(&(*index as u64)).is_some())
+            .map(|(_, cursor)| cursor)
+            .collect();
+    }
+    chance.distinct(wanted, there).into_iter().map(at).collect()
+}

@@ -1,0 +1,156 @@
+//! Tables of the hash commands.
+
+use super::limits::Sample;
+use super::stage::{Stage, play};
+
+pub(super) const SAMPLES: &[Sample] = &[
+    ("hdel", "HSET h a 1 b 2", "HDEL h a"),
+    ("hexists", "HSET h a 1", "HEXISTS h a"),
+    ("hget", "HSET h a 1", "HGET h a"),
+    ("hgetall", "HSET h a 1", "HGETALL h"),
+    ("hincrby", "HSET h a 1", "HINCRBY h a 1"),
+    ("hincrbyfloat", "HSET h a 1", "HINCRBYFLOAT h a 1"),
+    ("hkeys", "HSET h a 1", "HKEYS h"),
+    ("hlen", "HSET h a 1", "HLEN h"),
+    ("hmget", "HSET h a 1", "HMGET h a"),
+    ("hmset", "HSET h a 1", "HMSET h b 1"),
+    ("hrandfield", "HSET h a 1", "HRANDFIELD h"),
+    ("hscan", "HSET h a 1", "HSCAN h 0"),
+    ("hset", "HSET h a 1", "HSET h b 1"),
+    ("hsetnx", "HSET h a 1", "HSETNX h b 1"),
+    ("hstrlen", "HSET h a 1", "HSTRLEN h a"),
+    ("hvals", "HSET h a 1", "HVALS h"),
+];
+
+#[test]
+fn fields_are_set_read_and_removed() {
+    play(&[
+        ("HSET h a 1 b 2", ":2"),
+        ("HSET h a 3 c 4", ":1"),
+        ("HGET h a", "$3"),
+        ("HGET h none", "$-1"),
+        ("HGET none a", "$-1"),
+        ("HMGET h a none c", "*3 $3 $-1 $4"),
+        ("HGETALL h", "*6 $a $3 $b $2 $c $4"),
+        ("HKEYS h", "*3 $a $b $c"),
+        ("HVALS h", "*3 $3 $2 $4"),
+        ("HLEN h", ":3"),
+        ("HSTRLEN h a", ":1"),
+        ("HEXISTS h a", ":1"),
+        ("HEXISTS h none", ":0"),
+        ("TYPE h", "+hash"),
+        ("HSETNX h a 9", ":0"),
+        ("HSETNX h d 9", ":1"),
+        ("HMSET h e 1", "+OK"),
+        ("HDEL h a b none", ":2"),
+        ("HDEL h c d e", ":3"),
+        ("EXISTS h", ":0"),
+        ("HLEN h", ":0"),
+        ("HGETALL h", "*0"),
+        ("HSET h a", "-ERR wrong number of arguments for 'hset' command"),
+        ("HSET h a 1 b", "-ERR wrong number of arguments for 'hset' command"),
+        ("SET s 1", "+OK"),
+        ("HSET s a 1", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("HGET s a", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("HSET h a 1", ":1"),
+        ("GET h", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("INCR h", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("APPEND h x", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("SET h x GET", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("MGET h s", "*2 $-1 $1"),
+        ("EXPIRE h 100", ":1"),
+        ("HSET h b 1", ":1"),
+        ("TTL h", ":100"),
+        ("SET h x", "+OK"),
+        ("GET h", "$x"),
+    ]);
+}
+
+/// Growth from one record to many chunks and back to nothing changes no answer.
+#[test]
+fn a_large_hash_is_as_a_small_one() {
+    let mut stage = Stage::new();
+    for field in 0..3_000 {
+        assert_eq!(stage.run(&format!("HSET h field:{field} value:{field}")), ":1");
+    }
+    assert_eq!(stage.run("HLEN h"), ":3000");
+    for field in (0..3_000).step_by(7) {
+        assert_eq!(stage.run(&format!("HGET h field:{field}")), format!("$value:{field}"));
+        assert_eq!(stage.run(&format!("HSET h field:{field} other")), ":0");
+        assert_eq!(stage.run(&format!("HGET h field:{field}")), "$other");
+    }
+    assert_eq!(stage.run("HGET h field:3000"), "$-1");
+    assert_eq!(stage.run("HGETALL h").split(' ').count(), 6_001);
+    for field in 0..3_000 {
+        assert_eq!(stage.run(&format!("HDEL h field:{field} field:{field}")), ":1");
+    }
+    assert_eq!(stage.run("EXISTS h"), ":0");
+}
+
+#[test]
+fn fields_count() {
+    play(&[
+        ("HINCRBY h n 5", ":5"),
+        ("HINCRBY h n -7", ":-2"),
+        ("HINCRBY h n x", "-ERR value is not an integer or out of range"),
+        ("HSET h t text m 9223372036854775807", ":2"),
+        ("HINCRBY h t 1", "-ERR hash value is not an integer"),
+        ("HINCRBY h m 1", "-ERR increment or decrement would overflow"),
+        ("HINCRBYFLOAT h n 0.5", "$-1.5"),
+        ("HINCRBYFLOAT h t 1", "-ERR hash value is not a float"),
+        ("HINCRBYFLOAT h n x", "-ERR value is not a valid float"),
+        ("HGET h n", "$-1.5"),
+    ]);
+}
+
+#[test]
+fn fields_are_drawn() {
+    play(&[
+        ("HRANDFIELD none", "$-1"),
+        ("HRANDFIELD none 3", "*0"),
+        ("HSET h a 1", ":1"),
+        ("HRANDFIELD h", "$a"),
+        ("HRANDFIELD h 5", "*1 $a"),
+        ("HRANDFIELD h -3 WITHVALUES", "*6 $a $1 $a $1 $a $1"),
+        ("HRANDFIELD h 0", "*0"),
+        ("HRANDFIELD h 1 x", "-ERR syntax error"),
+        ("HRANDFIELD h x", "-ERR value is not an integer or out of range"),
+    ]);
+    let mut stage = Stage::new();
+    for field in 0..2_000 {
+        stage.run(&format!("HSET h {field} 1"));
+    }
+    for count in [1, 100, 1_000, 1_999] {
+        let drawn = stage.run(&format!("HRANDFIELD h {count}"));
+        let distinct: std::collections::BTreeSet<&str> = drawn.split(' ').skip(1).collect();
+        assert_eq!(distinct.len(), count);
+    }
+}
+
+/// Fields that are there all the time are told, whatever comes and goes between the steps.
+#[test]
+fn a_scan_tells_all_that_stays() {
+    let mut stage = Stage::new();
+    for field in 0..1_500 {
+        stage.run(&format!("HSET h stays:{field} 1"));
+    }
+    let (mut cursor, mut told, mut steps) = ("0".to_owned(), std::collections::BTreeSet::new(), 0);
+    loop {
+        let answer = stage.run(&format!("HSCAN h {cursor} COUNT 20 MATCH stays:* NOVALUES"));
+        let words: Vec<&str> = answer.split(' ').collect();
+        cursor = words[1][1..].to_owned();
+        told.extend(words[3..].iter().map(|word| word[1..].to_owned()));
+        for field in 0..30 {
+            stage.run(&format!("HSET h goes:{steps}:{field} 1"));
+            stage.run(&format!("HDEL h goes:{}:{field}", steps - 3));
+        }
+        steps += 1;
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!(told.len(), 1_500);
+    assert!(steps > 50, "{steps} steps");
+    assert_eq!(stage.run("HSCAN h x"), "-ERR invalid cursor");
+    assert_eq!(stage.run("HSCAN none 0"), "*2 $0 *0");
+}
