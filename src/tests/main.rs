@@ -34,5 +34,7 @@ mod http_call;
 mod levels;
 mod live_settings;
 mod long_values;
+mod slow;
 mod snapshot;
 mod tour;
+mod watching;

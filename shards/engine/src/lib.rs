@@ -28,8 +28,8 @@ mod words;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
-pub use hyperion_cluster::config::Thresholds;
 pub use events::{Events, KeyEvent};
+pub use hyperion_cluster::config::Thresholds;
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,

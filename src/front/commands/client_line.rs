@@ -71,6 +71,8 @@ fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
         ('b', matches!(client.hold, Hold::Answer(_))),
         ('c', client.is_closing),
         ('e', client.session.no_evict),
+        ('T', client.session.no_touch),
+        ('O', client.session.is_monitor),
         ('U', place.local.ends_with(":0")),
     ]
     .into_iter()

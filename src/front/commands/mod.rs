@@ -11,14 +11,20 @@ mod cluster;
 mod config;
 mod connection;
 mod copies;
+mod debug;
 mod info;
 mod info_sections;
+mod instead;
+mod latency;
 mod limits;
+mod memory;
+mod monitor;
 mod parameters;
 mod process;
 mod run;
 mod save;
 mod server;
+mod slowlog;
 #[cfg(test)]
 mod tests;
 
@@ -26,3 +32,4 @@ pub(crate) use amend::Amended;
 pub(crate) use asks::{FrontAsk, FrontPart};
 pub(super) use client_line::{Whereabouts, client_line};
 pub(crate) use copies::CopyWait;
+pub(crate) use debug::Wake;

@@ -37,7 +37,7 @@ const fn live(name: &'static str, pointer: &'static str, show: Show, read: Read)
 }
 
 /// All parameters, by name.
-pub(super) static PARAMETERS: [Parameter; 24] = [
+pub(super) static PARAMETERS: [Parameter; 27] = [
     live(
         "acllog-max-len",
         "/settings/observe/acl_log_len_max",
@@ -69,6 +69,15 @@ pub(super) static PARAMETERS: [Parameter; 24] = [
         read_durability,
     ),
     fixed("io-threads", |config, _| config.cores.len().to_string()),
+    live(
+        "latency-monitor-threshold",
+        "/settings/observe/latency_threshold_ms",
+        |config, _| config.settings().observe.latency_threshold_ms.to_string(),
+        |text| {
+            let threshold_ms = whole(text)?;
+            Ok(Box::new(move |settings| settings.observe.latency_threshold_ms = threshold_ms))
+        },
+    ),
     live(
         "loglevel",
         "/settings/log_level",
@@ -128,6 +137,28 @@ pub(super) static PARAMETERS: [Parameter; 24] = [
         },
     ),
     fixed("segment-bytes", |config, _| config.segment_bytes.to_string()),
+    live(
+        "slowlog-log-slower-than",
+        "/settings/observe/slowlog_slower_than_us",
+        |config, _| {
+            let us = config.settings().observe.slowlog_slower_than_us;
+            us.map_or_else(|| "-1".to_owned(), |us| us.to_string())
+        },
+        |text| {
+            let us = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
+            let us = u64::try_from(us).ok();
+            Ok(Box::new(move |settings| settings.observe.slowlog_slower_than_us = us))
+        },
+    ),
+    live(
+        "slowlog-max-len",
+        "/settings/observe/slowlog_len_max",
+        |config, _| config.settings().observe.slowlog_len_max.to_string(),
+        |text| {
+            let count = whole(text)?;
+            Ok(Box::new(move |settings| settings.observe.slowlog_len_max = count))
+        },
+    ),
     fixed("storage", |config, _| config.settings().storage.as_str().to_owned()),
     live(
         "sync-interval-ms",

@@ -1,8 +1,8 @@
 //! Owns what a handler works with, and the ways in which it answers values.
 
 use super::error::CommandError;
-use hyperion_cluster::config::Thresholds;
 use crate::events::Events;
+use hyperion_cluster::config::Thresholds;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_model::{DatabaseId, EventClass, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Found, Key, Room, Store, StoreError, Value, ValueHandle};

@@ -127,6 +127,9 @@ pub enum CommandError {
         /// The command, in capitals.
         command: &'static str,
     },
+    /// The subcommand is the front's, which knows the node; nobody is told that.
+    #[error("ERR the subcommand is answered by the node that the client asked")]
+    AtFront,
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]
     TooMuch,

@@ -12,6 +12,7 @@ mod moving;
 mod policy;
 mod prefetching;
 mod read;
+mod usage;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Found, Key, Place};
@@ -100,6 +101,8 @@ pub struct StoreFigures {
 
 /// One core's data.
 pub struct Store {
+    /// Lookups do not count as uses.
+    pub(crate) is_quiet: bool,
     pub(crate) log: Log,
     pub(crate) pool: IndexPool,
     /// Per database; empty until its first key. `[owned partitions]` each.
@@ -158,6 +161,7 @@ impl Store {
             locals[usize::from(partition)] = local;
         }
         Self {
+            is_quiet: false,
             log: Log::new(
                 options.core.0,
                 options.instance,

@@ -12,6 +12,7 @@ mod limits;
 mod lookup;
 mod model;
 mod recorder;
+mod relocate;
 mod scan;
 mod sets;
 mod stage;
