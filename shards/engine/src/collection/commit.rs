@@ -4,7 +4,7 @@ use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
 use super::{SECTIONS_MAX, Section, notes};
-use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError, Value};
+use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError};
 use std::collections::BTreeMap;
 
 /// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
@@ -34,28 +34,35 @@ impl Edit<'_, '_> {
             return Ok(());
         }
         let view = self.view();
-        let counts: Vec<u64> = (0..SECTIONS_MAX).map(|at| view.count(section(at))).collect();
-        let filled = counts.iter().filter(|&&count| count > 0).count();
+        let left: u64 = match view.source {
+            Source::Object(_, notes) => {
+                let changes = self.dirty.values();
+                let more: u64 = changes.clone().map(|dirty| dirty.count as u64).sum();
+                let less: u64 = changes.map(|dirty| dirty.count_before as u64).sum();
+                notes.totals.iter().sum::<u64>() + more - less
+            }
+            _ => (0..SECTIONS_MAX).map(|at| view.count(section(at))).sum(),
+        };
         // An owner with bytes of its own keeps what has no entries.
-        if filled == 0 && self.meta().is_empty() {
+        if left == 0 && self.meta().is_empty() {
             return self.store.delete(self.key).map(drop);
         }
-        if self.is_packed() && filled == 1 {
-            return self.put_packed();
+        if let Source::Object(..) = view.source {
+            if self.store.is_written_whole(self.key) {
+                return self.put_whole();
+            }
+            return self.change();
         }
-        if self.found.is_none() || self.is_unpacked || self.is_packed() {
-            return self.put_whole();
+        let mut sections = (0..SECTIONS_MAX).map(section);
+        let filled = sections.find(|&at| view.count(at) > 0).unwrap_or_default();
+        if self.is_packed() && view.count(filled) == left {
+            return self.put_packed(filled);
         }
-        if self.store.is_written_whole(self.key) {
-            return self.put_whole();
-        }
-        self.change()
+        self.put_whole()
     }
 
-    fn put_packed(self) -> Result<(), StoreError> {
+    fn put_packed(self, filled: Section) -> Result<(), StoreError> {
         let view = self.view();
-        let filled = (0..SECTIONS_MAX).map(section).find(|&at| view.count(at) > 0);
-        let filled = filled.unwrap_or_default();
         let chunk = view.chunks(filled).start;
         let entries = view.entries(chunk).into_owned();
         let head = head(filled, view.chunk_count(chunk));
@@ -154,7 +161,7 @@ impl Edit<'_, '_> {
 
     /// What becomes of the chunks, in the order of their places.
     fn steps(&self) -> Vec<Step> {
-        let Source::Object(Value::Pieces(pieces), notes) = self.view().source else {
+        let Source::Object(pieces, notes) = self.view().source else {
             unreachable!("an object is changed by chunks")
         };
         let steps = self.dirty.iter().filter(|(_, dirty)| !dirty.splices.is_empty());
@@ -269,9 +276,13 @@ fn note_steps(notes: &mut Notes, steps: &[Step]) {
         let taken = if step.is_new { 0 } else { 1 + step.parts };
         for note in &notes.chunks[step.chunk..step.chunk + taken] {
             notes.totals[usize::from(note.kind)] -= u64::from(note.count);
+            notes.numbers[usize::from(note.kind)] -= 1;
         }
         for (total, more) in notes.totals.iter_mut().zip(made.totals) {
             *total += more;
+        }
+        for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
+            *number += more;
         }
         notes.chunks.splice(step.chunk..step.chunk + taken, made.chunks);
     }

@@ -4,7 +4,7 @@ use super::chunk::{self, Span, span};
 use super::view::{Cursor, Source, View};
 use super::{Layout, Section};
 use crate::command::CommandError;
-use hyperion_store::{Found, Key, Store, Value, ValueType};
+use hyperion_store::{Found, Key, ObjectHandle, Store, ValueType};
 use std::collections::BTreeMap;
 
 /// Chunks that no stored one stands for are numbered from here on, by section.
@@ -56,6 +56,8 @@ pub struct Edit<'s, 'k> {
     pub(super) value_type: ValueType,
     pub(super) layout: &'static Layout,
     pub(super) found: Option<Found>,
+    /// The object that it is, if it is one.
+    object: Option<ObjectHandle>,
     pub(super) dirty: BTreeMap<usize, Dirty>,
     /// What is stored is not looked at any more: it is written anew, as an object.
     pub(super) is_unpacked: bool,
@@ -101,8 +103,9 @@ impl<'s, 'k> Edit<'s, 'k> {
         found: Option<Found>,
     ) -> Self {
         let is_unpacked = found.is_none() && layout.packed_bytes_max == 0;
+        let object = found.as_ref().and_then(|found| store.object_handle(found));
         let dirty = BTreeMap::new();
-        Self { store, key, value_type, layout, found, dirty, is_unpacked, meta: None }
+        Self { store, key, value_type, layout, found, object, dirty, is_unpacked, meta: None }
     }
 
     /// Whether the key was there when the edit began.
@@ -120,9 +123,11 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// The collection as it is with all changes so far.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        let mut view = match &self.found {
-            Some(found) if !self.is_unpacked => View::again(self.store, found),
-            _ => View::empty(),
+        let mut view = match (&self.found, self.object) {
+            _ if self.is_unpacked => View::empty(),
+            (_, Some(object)) => View::of_object(self.store, object),
+            (Some(found), None) => View::again(self.store, found),
+            (None, None) => View::empty(),
         };
         view.dirty = Some(&self.dirty);
         view
@@ -137,7 +142,7 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// Whether it is one packed record so far, or would be.
     #[must_use]
     pub fn is_packed(&self) -> bool {
-        !self.is_unpacked && self.view().is_packed()
+        !self.is_unpacked && self.object.is_none()
     }
 
     /// Whether a packed collection is too large for one record with another entry of `bytes` bytes.
@@ -248,7 +253,7 @@ impl<'s, 'k> Edit<'s, 'k> {
                 (view.entries(chunk).into_owned(), view.chunk_count(chunk))
             };
             let (parts, first_bytes) = match view.source {
-                Source::Object(Value::Pieces(pieces), notes) if chunk < NEW_CHUNKS => {
+                Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
                     let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
                     (view.parts_behind(notes, chunk).len(), first_bytes)
                 }

@@ -130,6 +130,15 @@ pub enum CommandError {
     /// The subcommand is the front's, which knows the node; nobody is told that.
     #[error("ERR the subcommand is answered by the node that the client asked")]
     AtFront,
+    /// What one command alone says, code first.
+    #[error("{0}")]
+    Says(&'static str),
+    /// PFDEBUG does not know the word.
+    #[error("ERR Unknown PFDEBUG subcommand '{name}'")]
+    UnknownDebug {
+        /// What the client called it.
+        name: String,
+    },
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]
     TooMuch,

@@ -1,6 +1,7 @@
 //! The commands: one table, and what each of them does to one core's store.
 
 mod big;
+mod bits;
 mod category;
 mod chance;
 mod context;
@@ -16,6 +17,7 @@ mod float;
 mod gather;
 mod glob;
 mod hash;
+mod hyperloglog;
 mod lookup;
 mod multiple;
 mod object;
@@ -35,6 +37,7 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub use bits::staged_growth;
 pub use category::{CATEGORIES, category, is_in, is_subcommand_in, members};
 pub use context::{Context, reply_value};
 pub use describe::describe;
