@@ -111,13 +111,17 @@ pub(crate) struct Session {
     pub(crate) is_authenticated: bool,
     /// Whose rights it has.
     pub(crate) user: Arc<User>,
-    /// It may do everything: nobody asks before a command.
+    /// It may do everything, and does not watch: nobody asks before a command.
     pub(crate) is_free: bool,
     pub(crate) name: String,
     pub(crate) library_name: String,
     pub(crate) library_version: String,
     pub(crate) reply_mode: ReplyMode,
     pub(crate) no_evict: bool,
+    /// What it reads does not count as used.
+    pub(crate) no_touch: bool,
+    /// It is shown what others do.
+    pub(crate) is_monitor: bool,
     /// READONLY: a replica may answer its reads.
     pub(crate) reads_from_replicas: bool,
     pub(crate) last_command: &'static str,
@@ -141,6 +145,8 @@ impl Session {
             library_version: String::new(),
             reply_mode: ReplyMode::On,
             no_evict: false,
+            no_touch: false,
+            is_monitor: false,
             reads_from_replicas: false,
             last_command: "NULL",
             multi: None,
@@ -154,11 +160,16 @@ impl Session {
         self.follow(user);
     }
 
+    /// Works out whether anybody has to ask before its commands.
+    pub(crate) fn set_free(&mut self) {
+        self.is_free = self.is_authenticated && self.user.may_all() && !self.is_monitor;
+    }
+
     /// The user of the client is this now. Without a password clients of the default user are in.
     pub(crate) fn follow(&mut self, user: &Arc<User>) {
         self.is_authenticated |= user.name == DEFAULT && user.is_open();
-        self.is_free = self.is_authenticated && user.may_all();
         self.user = Arc::clone(user);
+        self.set_free();
     }
 }
 

@@ -1,7 +1,5 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
-use std::time::Instant;
-
 use hyperion_engine::command::{CommandError, CommandSpec, Flags, FrontCommand, Run};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
@@ -24,9 +22,6 @@ pub(crate) enum Progress {
     /// Nothing happened: the same command runs later.
     Held,
 }
-
-/// One in so many commands is timed.
-const SAMPLE: u64 = 64;
 
 impl NodeCore {
     /// Runs one command of a client, or sends it where it belongs.
@@ -105,6 +100,10 @@ impl NodeCore {
             self.answer(client, |reply| reply.error(&line));
             return Progress::Ran;
         }
+        if self.observer.is_paused && self.waits_for_pause(io, spec) {
+            self.hold_again(client);
+            return Progress::Held;
+        }
         if self.growing.is_some() && !matches!(spec.run, Run::Front(_)) {
             self.hold_again(client);
             return Progress::Held;
@@ -176,14 +175,20 @@ impl NodeCore {
         if progress == Progress::Ran {
             self.counters.commands[spec.index()] += 1;
             client.session.last_command = spec.name;
+            if self.observer.watch.is_on {
+                self.show_command(io, client, spec, arguments);
+            }
         }
         progress
     }
 
     #[inline]
-    fn run_here(&mut self, io: &Io, client: &mut Client, request: &Request<'_>) -> Progress {
+    fn run_here(&mut self, io: &mut Io, client: &mut Client, request: &Request<'_>) -> Progress {
         self.commands_run += 1;
-        let timed = self.commands_run.is_multiple_of(SAMPLE).then(Instant::now);
+        let timed = self.time_command(request.spec, request.arguments.len());
+        if client.session.no_touch {
+            self.engine.store_mut().set_quiet(true);
+        }
         let (own, protocol) = (self.index, client.session.protocol);
         let (is_in_order, is_silent) = (client.output.is_in_order(), client.is_silent());
         let buffer =
@@ -191,6 +196,9 @@ impl NodeCore {
         let before = buffer.len();
         let mut replies = Replies::streaming(buffer, protocol);
         let outcome = self.engine.execute(request, &mut replies);
+        if client.session.no_touch {
+            self.engine.store_mut().set_quiet(false);
+        }
         // What is silenced, or is not answered after all, is not brought.
         let is_wanted = !is_silent && matches!(outcome, Outcome::Done { .. });
         let unwanted = replies.later.take_if(|_| !is_wanted);
@@ -212,6 +220,10 @@ impl NodeCore {
             Outcome::Sliced => {
                 buffer.truncate(before);
                 return self.run_sliced(client, request);
+            }
+            Outcome::Front => {
+                buffer.truncate(before);
+                return self.run_front(io, client, request.spec, request.arguments);
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
                 buffer.truncate(before);
@@ -242,8 +254,10 @@ impl NodeCore {
         } else if !is_in_order {
             client.output.paid(own, length, observed);
         }
-        if let Some(since) = timed {
-            self.counters.sampled[request.spec.index()].add(since.elapsed());
+        if let Some(since) = timed
+            && let Some(took) = self.took(request.spec, since)
+        {
+            self.note_slow(io, client, request.spec, request.arguments, took);
         }
         Progress::Ran
     }
@@ -307,6 +321,7 @@ impl NodeCore {
             arguments,
             slot: request.slot,
             from_replica: request.from_replica,
+            no_touch: client.session.no_touch,
         };
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());

@@ -21,12 +21,12 @@ mod streams;
 mod whole;
 
 pub(crate) use client::Client;
-pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart};
+pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Wake};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;
 pub(crate) use input::Lines;
-pub(crate) use observe::Observer;
+pub(crate) use observe::{Observer, Shown, Slow};
 pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use hyperion_engine::command::CommandError;
 use hyperion_engine::{Key, Outcome, Request};
 use hyperion_model::ReplyWriter;
 use hyperion_model::limits::WAITING_COMMANDS_MAX;
@@ -122,6 +123,11 @@ impl NodeCore {
         };
         let cores = self.links.len();
         let is_foreign = usize::from(from) >= cores;
+        self.commands_run += 1;
+        let timed = self.time_command(spec, arguments.len());
+        if head.no_touch {
+            self.engine.store_mut().set_quiet(true);
+        }
         let link = match usize::from(from).checked_sub(cores) {
             None => &mut self.links[usize::from(from)],
             Some(place) => self.foreign.link(place),
@@ -135,6 +141,9 @@ impl NodeCore {
         };
         let outcome = self.engine.execute(&request, &mut writer);
         let later = writer.later;
+        if head.no_touch {
+            self.engine.store_mut().set_quiet(false);
+        }
         match outcome {
             Outcome::Done { observed } => {
                 let length = replies.bytes.len() - before;
@@ -143,6 +152,11 @@ impl NodeCore {
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
+                if let Some(since) = timed
+                    && let Some(took) = self.took(spec, since)
+                {
+                    self.note_slow_for(from, head.connection, spec, arguments, took);
+                }
                 true
             }
             _ if later.is_some() => {
@@ -164,6 +178,14 @@ impl NodeCore {
                 let line = self.moved(slot);
                 let replies = &mut self.links[usize::from(from)].open.replies;
                 Replies::new(&mut replies.bytes, head.protocol).error(&line);
+                let length = replies.bytes.len() - before;
+                replies.heads.push(ReplyHead { connection: head.connection, length });
+                true
+            }
+            Outcome::Front => {
+                replies.bytes.truncate(before);
+                let error = CommandError::AtFront.to_string();
+                Replies::new(&mut replies.bytes, head.protocol).error(&error);
                 let length = replies.bytes.len() - before;
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 true

@@ -4,19 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hyperion_engine::acl::{Denied, User, What};
-use hyperion_engine::command::{CommandSpec, Flags, SUBCOMMANDS, find_subcommand};
+use hyperion_engine::command::{CommandSpec, Flags};
 
 use super::client::Client;
 use super::commands::{Whereabouts, client_line};
 use super::execute::NO_AUTH;
-use super::observe::{Reason, Refusal};
+use super::observe::{Reason, Refusal, full_name};
 use crate::node::{Io, NodeCore};
-
-/// The command and subcommand that a line begins with, `|` between them.
-pub(super) fn full_name(spec: &CommandSpec, arguments: &[&[u8]]) -> &'static str {
-    let sub = arguments.get(1).and_then(|word| find_subcommand(spec, word));
-    sub.map_or(spec.name, |at| SUBCOMMANDS[at].full_name)
-}
 
 /// What a line is refused for, as a sentence for the client; `is_told` names keys and channels.
 pub(super) fn sentence(
@@ -48,6 +42,9 @@ impl NodeCore {
         }
         if !spec.admits(arguments.len()) {
             return None;
+        }
+        if client.session.is_monitor && (spec.writes() || spec.flags.has(Flags::READONLY)) {
+            return Some("ERR Replica can't interact with the keyspace".to_owned());
         }
         let user = Arc::clone(&client.session.user);
         let denied = user.check(spec, arguments).err()?;

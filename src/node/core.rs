@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
@@ -36,7 +36,7 @@ use crate::config::{Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
     Amended, Client, CopyWait, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor,
-    Lines, Observer, ParkedCommands, Spent, StreamMail, Wholes,
+    Lines, Observer, ParkedCommands, Shown, Slow, Spent, StreamMail, Wake, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
@@ -83,6 +83,12 @@ pub(crate) enum Mail {
     Leader(PartitionId, Leader),
     /// Commands of another node's clients for the receiver's partitions.
     Foreign(u32, Vec<ForeignCommand>),
+    /// A command of the receiver's client took long.
+    Slow(ConnectionId, Slow),
+    /// What clients of the sender did, for those who watch at the receiver.
+    Shown(Shown),
+    /// One less watches at the sender.
+    Unwatched,
     /// Other nodes' answers to commands of the receiver's clients.
     ForeignReplies(Vec<ForwardedReply<'static>>),
     /// What the sender's clients listen to, and messages for the receiver's.
@@ -124,8 +130,9 @@ pub(crate) struct Shared {
     pub(crate) board: Arc<Board>,
     /// Clients of the node: a limit of all cores together needs one count.
     pub(crate) clients: AtomicUsize,
-    /// Notes of all cores so far: each has a number of its own.
+    /// Refusals and slow commands of all cores so far: each has a number of its own.
     pub(crate) notes: AtomicU64,
+    pub(crate) slow_commands: AtomicU64,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
     /// By core: how often it was to be told that another core's client listens to something, or no more.
@@ -214,7 +221,7 @@ pub(crate) struct NodeCore {
     /// A command has written a part of a long string, and goes on in the next turn.
     pub(crate) is_unfinished: bool,
     /// Clients that wait for a time of the core's clock.
-    pub(crate) wakes: Vec<(u64, Ticket)>,
+    pub(crate) wakes: Vec<Wake>,
     /// Why no segment can be made, if so.
     pub(super) no_segments: Option<String>,
     pub(crate) parked: ParkedCommands,
@@ -395,6 +402,9 @@ impl Core for NodeCore {
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
             Mail::Channels(bundle) => self.take_bundle(io, from, &bundle),
+            Mail::Slow(connection, slow) => self.slow_elsewhere(io, connection, slow),
+            Mail::Shown(shown) => self.take_shown(io, &shown),
+            Mail::Unwatched => self.observer.watch.count(usize::from(from), false),
             Mail::ForeignReplies(replies) => self.take_foreign_replies(io, Replies { replies }),
         }
     }
@@ -449,5 +459,7 @@ impl Core for NodeCore {
             self.counters.writes.sum_ns,
         );
         tracing::warn!("core {}: {causes}", self.index);
+        let now_ms = self.engine.store().now_ms();
+        self.observer.latencies.note("turn", Duration::from_nanos(wall_ns), now_ms);
     }
 }

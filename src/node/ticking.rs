@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use hyperion_cluster::config::Size;
 use hyperion_engine::{Durability, Settings};
@@ -87,7 +88,9 @@ impl NodeCore {
 
     pub(super) fn tick_all(&mut self, io: &mut Io) {
         self.sweep_expired();
+        let since = self.observer.latencies.is_on().then(Instant::now);
         self.tick_memory();
+        self.note_latency("eviction-cycle", since);
         self.snapshot.tick();
         self.free_segments(io);
         self.tick_supply(io);
@@ -112,13 +115,23 @@ impl NodeCore {
     /// Looks through a part of the index for expired keys. Where it finds many it goes on in the next turn, and in all that follow
     /// until it finds few: a little each turn, so that a million keys that expire at once delay nobody.
     pub(super) fn sweep_expired(&mut self) -> bool {
-        if self.engine.is_applying() {
+        if self.engine.is_applying() || self.observer.keeps_expired {
             return false;
         }
+        let since = self.observer.latencies.is_on().then(Instant::now);
         let swept = self.engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
         self.engine.bury_expired();
+        self.note_latency("expire-cycle", since);
         self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;
         self.finds_expired
+    }
+
+    /// Notes how long something took that began then, if anybody asked for it.
+    pub(super) fn note_latency(&mut self, event: &'static str, since: Option<Instant>) {
+        if let Some(since) = since {
+            let now_ms = self.engine.store().now_ms();
+            self.observer.latencies.note(event, since.elapsed(), now_ms);
+        }
     }
 
     /// Lets answers leave that have waited for other cores' since the last tick.
@@ -136,9 +149,9 @@ impl NodeCore {
 
     fn wake_sleepers(&mut self, io: &mut Io) {
         let now_ns = io.now_ns();
-        let due: Vec<_> = self.wakes.extract_if(.., |(at_ns, _)| *at_ns <= now_ns).collect();
-        for (_, ticket) in due {
-            self.finish_with(io, ticket, |reply| reply.simple("OK"));
+        let due: Vec<_> = self.wakes.extract_if(.., |wake| wake.at_ns <= now_ns).collect();
+        for wake in due {
+            self.wake(io, &wake);
         }
     }
 
@@ -215,6 +228,7 @@ impl NodeCore {
         self.engine.set_events(config.events);
         self.engine.set_send_bytes_a_second(send_bytes_a_second(&config));
         self.limits.bulk_bytes_max = config.value_bytes_max;
+        self.observer.apply(config.settings());
         let has_new_users = self.config.users != config.users;
         self.config = config;
         if has_new_users {
@@ -288,6 +302,7 @@ impl NodeCore {
             self.forget_transaction(&mut client);
             self.drop_input(&mut client);
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+            self.stop_watching(connection);
             client.output.streams().for_each(|stream| self.end_stream(stream));
             self.drop_subscriptions(&mut client);
             if let Hold::Answer(ticket) = client.hold {

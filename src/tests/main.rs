@@ -39,5 +39,7 @@ mod long_values;
 mod multi;
 mod notifications;
 mod pubsub;
+mod slow;
 mod snapshot;
 mod tour;
+mod watching;

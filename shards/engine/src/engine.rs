@@ -14,7 +14,9 @@ use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
 use crate::work::{Scratch, Units};
-use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
+use hyperion_model::{
+    CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId, slot_of,
+};
 use hyperion_store::{Append, Key, Room, Store, StoreError, SyncTicket};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -63,6 +65,8 @@ pub enum Outcome {
     Unfinished,
     /// The answer is too long for one turn: nothing happened, it is for [`Engine::begin_slices`].
     Sliced,
+    /// It is for the front, which knows the node: nothing happened.
+    Front,
     /// This node does not serve the slot any more: nothing happened.
     Elsewhere {
         /// The slot.
@@ -439,10 +443,20 @@ impl Engine {
         match result {
             Ok(()) => {}
             Err(CommandError::TooMuch) => return Outcome::Sliced,
+            Err(CommandError::AtFront) => return Outcome::Front,
             Err(CommandError::Store(StoreError::NoRoom { .. })) => return self.no_room(reply),
             Err(error) => reply.error(&error.to_string()),
         }
         Outcome::Done { observed: self.store.observed_position() }
+    }
+
+    /// The line of DEBUG OBJECT about a key of this core; `None` when it has none of that name.
+    pub fn debug_object(&mut self, database: DatabaseId, key: &[u8]) -> Option<String> {
+        let partition = self.map.partition_of(slot_of(key));
+        if self.map.owner(partition) != self.core {
+            return None;
+        }
+        command::debug_line(&mut self.store, database, key)
     }
 
     pub(crate) fn context<'a>(
@@ -496,8 +510,12 @@ impl Engine {
         }
     }
 
-    /// COPY may name a key of another database.
+    /// COPY and MOVE may be about a key of another database.
     fn target_is_locked(&self, request: &Request<'_>) -> bool {
+        if request.spec.name == "move" {
+            return command::move_target(request.arguments)
+                .is_ok_and(|target| self.locks.holds(target, request.arguments[1]));
+        }
         let is_copy = matches!(request.spec.run, Run::Keys { spread: command::Spread::Copy, .. });
         is_copy
             && command::copy_options(request.arguments, request.database)

@@ -1,5 +1,7 @@
 //! Owns CLIENT: what a client asks and sets of itself, and what it asks of others.
 
+use hyperion_model::number::parse_integer;
+
 use super::super::client::{Client, ReplyMode};
 use super::super::execute::Progress;
 use super::asks::{Asker, FrontAsk};
@@ -7,11 +9,11 @@ use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::connection::{attribute, client_name};
 use super::run::{
-    Carried, exactly, is_word, keyword, shown, syntax, unknown_subcommand, wrong_arity,
+    Carried, exactly, is_word, keyword, not_integer, shown, syntax, unknown_subcommand, wrong_arity,
 };
 use crate::node::{Io, NodeCore};
 
-const HELP: [&str; 43] = [
+const HELP: [&str; 49] = [
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "GETNAME",
     "    Return the name of the current connection.",
@@ -45,8 +47,10 @@ const HELP: [&str; 43] = [
     "    Return information about client connections.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction; no client is ever evicted.",
-    "NO-TOUCH OFF",
-    "    Accepted; ON is not supported, a read always counts as a use of the key.",
+    "NO-TOUCH (ON|OFF)",
+    "    Will not touch LRU/LFU stats when this mode is on.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds. CLIENT goes on.",
     "REPLY (ON|OFF|SKIP)",
     "    Control the replies sent to the current connection.",
     "SETINFO <option> <value>",
@@ -55,6 +59,10 @@ const HELP: [&str; 43] = [
     "    * LIB-VER: the client lib version.",
     "SETNAME <name>",
     "    Assign the name <name> to the current connection.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
 ];
 
 impl NodeCore {
@@ -106,12 +114,15 @@ impl NodeCore {
             }
             "no-touch" => {
                 exactly(words, 1, "client|no-touch")?;
-                if on_or_off(words[0])? {
-                    return Err("ERR CLIENT NO-TOUCH ON is not supported; a read always counts as a use of the key"
-                        .to_owned());
-                }
+                client.session.no_touch = on_or_off(words[0])?;
                 self.agree(client);
             }
+            "pause" => return self.pause_clients(io, client, words),
+            "unpause" => {
+                exactly(words, 0, "client|unpause")?;
+                return Ok(self.ask_all(io, client, &FrontAsk::Unpause, Asker::default()));
+            }
+            "unblock" => self.unblock(client, words)?,
             "reply" => {
                 exactly(words, 1, "client|reply")?;
                 self.client_reply(client, words[0])?;
@@ -137,6 +148,38 @@ impl NodeCore {
         };
         let asker = Asker { wants_word, ..Asker::default() };
         Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), asker))
+    }
+
+    /// `CLIENT PAUSE ms [WRITE | ALL]`: commands of this node's clients wait.
+    fn pause_clients(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+        let (timeout, only_writes) = match words {
+            [timeout] => (timeout, false),
+            [timeout, mode] if is_word(mode, "write") => (timeout, true),
+            [timeout, mode] if is_word(mode, "all") => (timeout, false),
+            [_, _] => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".to_owned()),
+            _ => return Err(wrong_arity("client|pause")),
+        };
+        let timeout_ms =
+            parse_integer(timeout).ok_or("ERR timeout is not an integer or out of range")?;
+        let timeout_ms = u64::try_from(timeout_ms).map_err(|_| "ERR timeout is negative")?;
+        let until_ms = io.now_unix_ms().saturating_add(timeout_ms);
+        let ask = FrontAsk::Pause(until_ms, only_writes);
+        Ok(self.ask_all(io, client, &ask, Asker::default()))
+    }
+
+    /// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: whether there was a client that waits for what others write. None does yet.
+    fn unblock(&mut self, client: &mut Client, words: &[&[u8]]) -> Result<(), String> {
+        let (number, reason) = match words {
+            [number] => (number, None),
+            [number, reason] => (number, Some(reason)),
+            _ => return Err(wrong_arity("client|unblock")),
+        };
+        if reason.is_some_and(|reason| !is_word(reason, "timeout") && !is_word(reason, "error")) {
+            return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".to_owned());
+        }
+        parse_integer(number).ok_or_else(not_integer)?;
+        self.answer(client, |reply| reply.integer(0));
+        Ok(())
     }
 
     fn client_reply(&mut self, client: &mut Client, mode: &[u8]) -> Result<(), String> {

@@ -83,6 +83,8 @@ fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
         ('e', client.session.no_evict),
         ('x', client.session.multi.is_some()),
         ('P', client.subscriptions.is_some()),
+        ('T', client.session.no_touch),
+        ('O', client.session.is_monitor),
         ('U', place.local.ends_with(":0")),
     ]
     .into_iter()

@@ -116,6 +116,7 @@ impl NodeCore {
         self.drop_subscriptions(client);
         let fresh = Session::new(self.config.users.default_user());
         let old = std::mem::replace(&mut client.session, fresh);
+        self.stop_watching(client.connection);
         client.session.library_name = old.library_name;
         client.session.library_version = old.library_version;
         self.answer(client, |reply| reply.simple("RESET"));

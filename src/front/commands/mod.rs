@@ -11,15 +11,21 @@ mod cluster;
 mod config;
 mod connection;
 mod copies;
+mod debug;
 mod info;
 mod info_sections;
+mod instead;
+mod latency;
 mod limits;
+mod memory;
+mod monitor;
 mod parameters;
 mod process;
 mod pubsub;
 mod run;
 mod save;
 mod server;
+mod slowlog;
 #[cfg(test)]
 mod tests;
 
@@ -28,5 +34,6 @@ pub(crate) use asks::{FrontAsk, FrontPart};
 pub(super) use client_line::{Whereabouts, client_line};
 pub(super) use connection::database;
 pub(crate) use copies::CopyWait;
+pub(crate) use debug::Wake;
 pub(super) use pubsub::check_listening;
 pub(super) use run::Carried;

@@ -40,7 +40,7 @@ const fn live(name: &'static str, pointer: &'static str, show: Show, read: Read)
 }
 
 /// All parameters, by name.
-pub(super) static PARAMETERS: [Parameter; 25] = [
+pub(super) static PARAMETERS: [Parameter; 28] = [
     live(
         "acllog-max-len",
         "/settings/observe/acl_log_len_max",
@@ -74,6 +74,15 @@ pub(super) static PARAMETERS: [Parameter; 25] = [
         read_durability,
     ),
     fixed("io-threads", |config, _| config.cores.len().to_string()),
+    live(
+        "latency-monitor-threshold",
+        "/settings/observe/latency_threshold_ms",
+        |config, _| config.settings().observe.latency_threshold_ms.to_string(),
+        |text| {
+            let threshold_ms = whole(text)?;
+            Ok(Box::new(move |settings| settings.observe.latency_threshold_ms = threshold_ms))
+        },
+    ),
     live(
         "loglevel",
         "/settings/log_level",
@@ -143,6 +152,28 @@ pub(super) static PARAMETERS: [Parameter; 25] = [
         },
     ),
     fixed("segment-bytes", |config, _| config.segment_bytes.to_string()),
+    live(
+        "slowlog-log-slower-than",
+        "/settings/observe/slowlog_slower_than_us",
+        |config, _| {
+            let us = config.settings().observe.slowlog_slower_than_us;
+            us.map_or_else(|| "-1".to_owned(), |us| us.to_string())
+        },
+        |text| {
+            let us = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
+            let us = u64::try_from(us).ok();
+            Ok(Box::new(move |settings| settings.observe.slowlog_slower_than_us = us))
+        },
+    ),
+    live(
+        "slowlog-max-len",
+        "/settings/observe/slowlog_len_max",
+        |config, _| config.settings().observe.slowlog_len_max.to_string(),
+        |text| {
+            let count = whole(text)?;
+            Ok(Box::new(move |settings| settings.observe.slowlog_len_max = count))
+        },
+    ),
     fixed("storage", |config, _| config.settings().storage.as_str().to_owned()),
     live(
         "sync-interval-ms",

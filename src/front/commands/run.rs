@@ -20,7 +20,7 @@ pub(in crate::front) type Carried = Result<Progress, String>;
 impl NodeCore {
     /// Runs a command that concerns the connection or the node.
     ///
-    /// Panics: for a command that does not run at the front.
+    /// Panics: for a command of which nothing runs at the front.
     pub(in crate::front) fn run_front(
         &mut self,
         io: &mut Io,
@@ -29,8 +29,9 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) -> Progress {
         let Run::Front(command) = spec.run else {
-            panic!("{} does not run at the front", spec.name)
+            return self.run_rest(io, client, spec, arguments);
         };
+        let timed = self.time_command(spec, arguments.len());
         let carried = match command {
             FrontCommand::Acl => self.acl_command(io, client, arguments),
             FrontCommand::Ping => self.ping(client, arguments),
@@ -69,8 +70,43 @@ impl NodeCore {
             FrontCommand::Publish => self.publish_command(io, client, false, arguments),
             FrontCommand::Spublish => self.publish_command(io, client, true, arguments),
             FrontCommand::Pubsub => self.pubsub_command(client, arguments),
-            FrontCommand::Save => Err("ERR SAVE would let everybody wait; use BGSAVE".to_owned()),
+            FrontCommand::Instead => self.refuse_command(client, spec.name, arguments),
+            FrontCommand::Slowlog => self.slowlog(io, client, arguments),
+            FrontCommand::Latency => self.latency(io, client, arguments),
+            FrontCommand::Monitor => self.monitor(io, client),
+            FrontCommand::Module => self.module(client, arguments),
+            FrontCommand::Role => Ok(self.role(client)),
+            FrontCommand::Shutdown => self.shutdown(io, client, &arguments[1..]),
         };
+        let progress = self.carried(client, carried);
+        if progress == Progress::Ran
+            && let Some(since) = timed
+            && let Some(took) = self.took(spec, since)
+        {
+            self.note_slow(io, client, spec, arguments, took);
+        }
+        progress
+    }
+
+    /// Runs what the core left to the front of a command about keys.
+    ///
+    /// Panics: for a command of which it leaves nothing.
+    #[cold]
+    fn run_rest(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        spec: &'static CommandSpec,
+        arguments: &[&[u8]],
+    ) -> Progress {
+        let carried = match spec.name {
+            "memory" => self.memory_command(io, client, arguments),
+            name => panic!("{name} does not run at the front"),
+        };
+        self.carried(client, carried)
+    }
+
+    fn carried(&mut self, client: &mut Client, carried: Carried) -> Progress {
         carried.unwrap_or_else(|error| {
             self.counters.errors += 1;
             self.answer(client, |reply| reply.error(&error));

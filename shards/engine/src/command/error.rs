@@ -139,6 +139,9 @@ pub enum CommandError {
         /// The command, in capitals.
         command: &'static str,
     },
+    /// The subcommand is the front's, which knows the node; nobody is told that.
+    #[error("ERR the subcommand is answered by the node that the client asked")]
+    AtFront,
     /// What one command alone says, code first.
     #[error("{0}")]
     Says(&'static str),

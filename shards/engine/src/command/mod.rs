@@ -23,6 +23,7 @@ mod lookup;
 mod multiple;
 mod object;
 mod range;
+mod relocate;
 mod rename;
 mod scan;
 mod set;
@@ -32,6 +33,7 @@ mod string;
 mod subcommands;
 mod table;
 pub mod types;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -45,8 +47,10 @@ pub use flags::Flags;
 pub use gather::{Gather, Part, check, merge, part};
 pub use glob::matches;
 pub use lookup::find;
+pub use relocate::move_target;
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_part};
 pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
 pub use subcommands::{SUBCOMMANDS, Subcommand, find_subcommand, subcommands_of};
 pub use table::COMMANDS;
+pub(crate) use usage::debug_line;

@@ -3,7 +3,7 @@
 use super::context::{Context, is_word};
 use super::error::{CommandError, repeat};
 use hyperion_model::number::parse_integer;
-use hyperion_store::{Found, Value};
+use hyperion_store::{Found, Store, Value};
 
 /// Longest string that Redis keeps in one piece with its head.
 const EMBEDDED_BYTES_MAX: usize = 44;
@@ -61,15 +61,20 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
 }
 
 fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
-    let name: &[u8] = match context.store.value(found) {
+    let name = encoding_of(context.store, found);
+    context.reply.bulk(name);
+    Ok(())
+}
+
+/// The encoding that Redis would give the value.
+pub(super) fn encoding_of(store: &Store, found: &Found) -> &'static [u8] {
+    match store.value(found) {
         Value::Whole(text) if text.len() <= INTEGER_BYTES_MAX && parse_integer(text).is_some() => {
             b"int"
         }
         Value::Whole(text) if text.len() <= EMBEDDED_BYTES_MAX => b"embstr",
         _ => b"raw",
-    };
-    context.reply.bulk(name);
-    Ok(())
+    }
 }
 
 fn frequency(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {

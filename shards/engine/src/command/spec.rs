@@ -323,8 +323,20 @@ pub enum FrontCommand {
     Bgsave,
     /// When the newest snapshot was made.
     Lastsave,
-    /// What Redis does while everybody waits.
-    Save,
+    /// Refused with what to use instead.
+    Instead,
+    /// Slow commands.
+    Slowlog,
+    /// What took long.
+    Latency,
+    /// Shows commands as they run.
+    Monitor,
+    /// Modules, of which there are none.
+    Module,
+    /// What the node is to others.
+    Role,
+    /// Ends the node.
+    Shutdown,
     /// Who serves which slots.
     Cluster,
     /// Reads from replicas are fine from now on.

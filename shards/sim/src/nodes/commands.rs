@@ -103,6 +103,7 @@ impl World {
                 self.nodes[at.node].cores[at.core].ready.push(ready);
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {}
+            Outcome::Front => return Err("a command of the front was asked for".into()),
             Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
         }
         Ok(())

@@ -12,6 +12,7 @@ mod moving;
 mod policy;
 mod prefetching;
 mod read;
+mod usage;
 mod watch;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
@@ -102,6 +103,8 @@ pub struct StoreFigures {
 
 /// One core's data.
 pub struct Store {
+    /// Lookups do not count as uses.
+    pub(crate) is_quiet: bool,
     pub(crate) log: Log,
     pub(crate) pool: IndexPool,
     /// Per database; empty until its first key. `[owned partitions]` each.
@@ -161,6 +164,7 @@ impl Store {
             locals[usize::from(partition)] = local;
         }
         Self {
+            is_quiet: false,
             log: Log::new(
                 options.core.0,
                 options.instance,

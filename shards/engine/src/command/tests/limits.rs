@@ -27,6 +27,7 @@ fn sample(spec: &CommandSpec) -> Option<&'static Sample> {
 /// A key at each place where a command takes one, numbers and words elsewhere.
 fn line_of(name: &'static str, arity: i16, key: &[u8]) -> Vec<Vec<u8>> {
     let words: &[&[u8]] = match name {
+        "memory" => &[b"memory", b"usage", key],
         "object" => &[b"object", b"encoding", key],
         "set" => &[b"set", key, b"1"],
         "mset" | "msetnx" => &[name.as_bytes(), key, b"1", b"b", b"2"],
@@ -66,7 +67,8 @@ fn too_long_keys_are_refused_by_every_command() {
 
 #[test]
 fn without_room_nothing_is_answered_and_nothing_changes() {
-    for spec in COMMANDS.iter().filter(|spec| spec.writes()) {
+    let runs_here = |spec: &&CommandSpec| spec.writes() && !matches!(spec.run, Run::Front(_));
+    for spec in COMMANDS.iter().filter(runs_here) {
         let mut stage = Stage::new();
         stage.run("MSET key 1 a 2");
         stage.run("PEXPIRE key 100000");

@@ -14,6 +14,7 @@ mod limits;
 mod lookup;
 mod model;
 mod recorder;
+mod relocate;
 mod scan;
 mod sets;
 mod stage;
