@@ -4,11 +4,19 @@ use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
 use super::{SECTIONS_MAX, Section, notes};
-use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError, Value};
+use hyperion_store::{Edit as Change, Insert, Note, Notes, Room, StoreError, Value};
 use std::collections::BTreeMap;
 
 /// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
 const SPLICES_PART: usize = 2;
+
+/// Bytes of a chunk's record beside the chunk, at most.
+const CHUNK_SLACK_BYTES: usize = 96;
+/// Chunks that are emptied by one commit, at least, for the rest to be written anew.
+const EMPTIED_MIN: usize = 16;
+
+/// Steps for which notes are moved one step after the other.
+const SPLICED_STEPS_MAX: usize = 8;
 
 /// Chunks as they will be stored.
 type Chunks = Vec<Vec<u8>>;
@@ -21,6 +29,13 @@ struct Step {
     parts: usize,
     /// In its place, the first one over it.
     chunks: Chunks,
+}
+
+impl Step {
+    /// Stored chunks that it is about.
+    fn taken(&self) -> usize {
+        if self.is_new { 0 } else { 1 + self.parts }
+    }
 }
 
 impl Edit<'_, '_> {
@@ -46,10 +61,17 @@ impl Edit<'_, '_> {
         if self.found.is_none() || self.is_unpacked || self.is_packed() {
             return self.put_whole();
         }
-        if self.store.is_written_whole(self.key) {
+        if self.store.is_written_whole(self.key) || self.is_mostly_removed() {
             return self.put_whole();
         }
         self.change()
+    }
+
+    /// Whether what is left is less to write than the changes.
+    fn is_mostly_removed(&self) -> bool {
+        let Source::Object(Value::Pieces(pieces), _) = self.view().source else { return false };
+        let emptied = self.dirty.values().filter(|dirty| dirty.count == 0).count();
+        emptied >= EMPTIED_MIN && emptied * 2 > pieces.count()
     }
 
     fn put_packed(self) -> Result<(), StoreError> {
@@ -93,6 +115,10 @@ impl Edit<'_, '_> {
             }
         }
         let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let bytes: usize = chunks.iter().map(|chunk| chunk.len() + CHUNK_SLACK_BYTES).sum();
+        if self.store.room(bytes) == Room::Later {
+            return Err(StoreError::NoRoom { bytes });
+        }
         let parts: Vec<Vec<&[u8]>> = chunks.iter().map(|chunk| vec![&chunk[..]]).collect();
         self.store.put_object(self.key, self.value_type, &parts, expiry_ms)
     }
@@ -263,16 +289,38 @@ fn push_edits<'a>(
 
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
-    for step in steps.iter().rev() {
-        let mut made = Notes::default();
-        step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
-        let taken = if step.is_new { 0 } else { 1 + step.parts };
-        for note in &notes.chunks[step.chunk..step.chunk + taken] {
-            notes.totals[usize::from(note.kind)] -= u64::from(note.count);
-        }
-        for (total, more) in notes.totals.iter_mut().zip(made.totals) {
-            *total += more;
-        }
-        notes.chunks.splice(step.chunk..step.chunk + taken, made.chunks);
+    if steps.len() > SPLICED_STEPS_MAX {
+        return note_many(notes, steps);
     }
+    for step in steps.iter().rev() {
+        let made = note_step(notes, step);
+        notes.chunks.splice(step.chunk..step.chunk + step.taken(), made);
+    }
+}
+
+/// As [`note_steps`], in one pass over all notes.
+fn note_many(notes: &mut Notes, steps: &[Step]) {
+    let mut chunks = Vec::with_capacity(notes.chunks.len());
+    let mut at = 0;
+    for step in steps {
+        let made = note_step(notes, step);
+        chunks.extend_from_slice(&notes.chunks[at..step.chunk]);
+        chunks.extend(made);
+        at = step.chunk + step.taken();
+    }
+    chunks.extend_from_slice(&notes.chunks[at..]);
+    notes.chunks = chunks;
+}
+
+/// The notes of a step's chunks; the totals are brought up to date.
+fn note_step(notes: &mut Notes, step: &Step) -> Vec<Note> {
+    let mut made = Notes::default();
+    step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
+    for note in &notes.chunks[step.chunk..step.chunk + step.taken()] {
+        notes.totals[usize::from(note.kind)] -= u64::from(note.count);
+    }
+    for (total, more) in notes.totals.iter_mut().zip(made.totals) {
+        *total += more;
+    }
+    made.chunks
 }
