@@ -21,6 +21,7 @@ mod rename;
 mod scan;
 mod set_options;
 mod spec;
+mod stream;
 mod string;
 mod table;
 pub mod types;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, is_word};
 use super::error::{CommandError, repeat};
+use super::types::STREAM;
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Value};
 
@@ -62,6 +63,7 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
 
 fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
     let name: &[u8] = match context.store.value(found) {
+        _ if context.store.value_type(found) == STREAM => b"stream",
         Value::Whole(text) if text.len() <= INTEGER_BYTES_MAX && parse_integer(text).is_some() => {
             b"int"
         }

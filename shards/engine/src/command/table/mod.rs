@@ -5,6 +5,7 @@ mod connection;
 mod hashes;
 mod keys;
 mod server;
+mod streams;
 mod strings;
 
 use super::flags::Flags;
@@ -46,8 +47,15 @@ impl CommandSpec {
 }
 
 /// All groups, in the order in which they are told.
-const GROUPS: &[&[CommandSpec]] =
-    &[strings::ROWS, hashes::ROWS, keys::ROWS, connection::ROWS, cluster::ROWS, server::ROWS];
+const GROUPS: &[&[CommandSpec]] = &[
+    strings::ROWS,
+    hashes::ROWS,
+    streams::ROWS,
+    keys::ROWS,
+    connection::ROWS,
+    cluster::ROWS,
+    server::ROWS,
+];
 
 const COUNT: usize = {
     let (mut group, mut count) = (0, 0);

@@ -1,8 +1,8 @@
 //! Tests of long keys, long values, and of commands that find no room.
 
-use super::hashes;
 use super::recorder::Recorder;
 use super::stage::Stage;
+use super::{hashes, streams};
 use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
@@ -12,7 +12,7 @@ use hyperion_store::StoreError;
 pub(super) type Sample = (&'static str, &'static str, &'static str);
 
 /// Each group's file has its own.
-const SAMPLES: &[&[Sample]] = &[hashes::SAMPLES];
+const SAMPLES: &[&[Sample]] = &[hashes::SAMPLES, streams::SAMPLES];
 
 fn sample(spec: &CommandSpec) -> Option<&'static Sample> {
     if matches!(spec.group, Group::String | Group::Generic | Group::Server) {

@@ -14,4 +14,5 @@ mod model;
 mod recorder;
 mod scan;
 mod stage;
+mod streams;
 mod strings;
