@@ -85,6 +85,17 @@ impl ReplyWriter for Replies<'_> {
         self.encoder.array(count);
     }
 
+    fn pairs(&mut self, count: usize, are_pairs: bool) {
+        let is_flat = are_pairs && self.encoder.protocol == Protocol::Resp2;
+        self.encoder.array(if is_flat { 2 * count } else { count });
+    }
+
+    fn pair(&mut self) {
+        if self.encoder.protocol == Protocol::Resp3 {
+            self.encoder.array(2);
+        }
+    }
+
     fn map(&mut self, count: usize) {
         self.encoder.map(count);
     }

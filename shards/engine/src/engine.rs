@@ -2,6 +2,7 @@
 
 use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
 use crate::effect::{Effect, Mail};
+use crate::events::Events;
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
 use crate::replication::{Around, Replication};
@@ -100,6 +101,9 @@ pub struct Engine {
     pub(crate) elsewhere: BTreeSet<PartitionId>,
     /// The partitions as Raft groups.
     pub(crate) replication: Option<Box<Replication>>,
+    /// What happened to keys, for those who listen; commands are watched for them.
+    pub(crate) events: Events,
+    pub(crate) is_watched: bool,
 }
 
 impl Engine {
@@ -137,6 +141,8 @@ impl Engine {
             serving: None,
             elsewhere: BTreeSet::new(),
             replication: None,
+            events: Events::default(),
+            is_watched: false,
         };
         engine.settings_came();
         engine
@@ -352,6 +358,7 @@ impl Engine {
         };
         // What a write looks up is no read.
         let lookups = self.store.lookups();
+        let absent = if self.is_watched { self.begin_watched(request) } else { Vec::new() };
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = if matches!(spec.run, Run::Keys { .. }) {
@@ -404,6 +411,14 @@ impl Engine {
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();
         }
+        if self.is_watched {
+            let has_entry = matches!(around, Around::Entry(_));
+            if matches!(ended, Ok(true)) && result.is_ok() {
+                self.end_watched(request, &absent);
+            } else {
+                self.drop_watched(has_entry);
+            }
+        }
         if !matches!(ended, Ok(true)) {
             // Its answer is there already, and is taken back by who sees this.
             return Outcome::NoRoom;
@@ -430,10 +445,12 @@ impl Engine {
             reply,
             scratch: &mut self.scratch,
             value_bytes_max: self.settings.value_bytes_max,
+            thresholds: self.settings.thresholds,
             random,
             transaction,
             slot: None,
             answer_bytes_max: usize::MAX,
+            events: &mut self.events,
         }
     }
 

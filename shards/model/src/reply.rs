@@ -26,6 +26,13 @@ pub trait ReplyWriter {
     fn null_array(&mut self);
     /// The head of an array of `count` replies that follow.
     fn array(&mut self, count: usize);
+    /// The head of `count` pairs in an order, or single replies without `are_pairs`: in RESP2 one array of all words, in RESP3 an array of
+    /// arrays, each begun by [`ReplyWriter::pair`].
+    fn pairs(&mut self, count: usize, are_pairs: bool) {
+        self.array(if are_pairs { 2 * count } else { count });
+    }
+    /// The head of the next of [`ReplyWriter::pairs`]: nothing in RESP2.
+    fn pair(&mut self) {}
     /// The head of a map of `count` pairs that follow.
     fn map(&mut self, count: usize);
     /// Whether maps are told from arrays: for answers of another shape where they are not.

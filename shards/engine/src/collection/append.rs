@@ -4,7 +4,7 @@ use super::Section;
 use super::chunk::{self, HEAD_BYTES};
 use super::edit::Edit;
 use super::view::Source;
-use hyperion_store::{Edit as Change, StoreError, Value};
+use hyperion_store::{Edit as Change, StoreError};
 
 /// Entries of a chunk, at most.
 const CHUNK_COUNT_MAX: u32 = u16::MAX as u32;
@@ -27,10 +27,10 @@ impl Edit<'_, '_> {
             return Ok(false);
         }
         let view = self.view();
-        let Source::Object(Value::Pieces(pieces), notes) = view.source else { return Ok(false) };
+        let Source::Object(pieces, notes) = view.source else { return Ok(false) };
         let Some(chunk) = view.chunks(section).next_back() else { return Ok(false) };
         let (note, bytes) = (notes.chunks[chunk], pieces.chunk(chunk).len());
-        let bytes_max = self.layout.chunk_bytes_max.min(self.store.chunk_bytes_max() - HEAD_BYTES);
+        let bytes_max = self.chunk_bytes_max();
         let room = (bytes_max + HEAD_BYTES).saturating_sub(bytes);
         if note.flags != 0 || note.count >= CHUNK_COUNT_MAX || key.len() + value.len() > room {
             return Ok(false);

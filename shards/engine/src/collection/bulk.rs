@@ -4,7 +4,6 @@ use super::Section;
 use super::chunk::{self, HEAD_BYTES, span};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS, Splice};
 use super::view::{Cursor, Source, View};
-use hyperion_store::Value;
 
 impl View<'_> {
     /// Entries and bytes of each chunk of a section, in order.
@@ -19,7 +18,7 @@ impl View<'_> {
             return dirty.entries.len();
         }
         match self.source {
-            Source::Object(Value::Pieces(pieces), notes) => {
+            Source::Object(pieces, notes) => {
                 let parts = chunk..self.parts_behind(notes, chunk).end;
                 parts.map(|part| pieces.chunk(part).len() - HEAD_BYTES).sum()
             }

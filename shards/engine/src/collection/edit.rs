@@ -4,11 +4,14 @@ use super::chunk::{self, Span, span};
 use super::view::{Cursor, Source, View};
 use super::{Layout, Section};
 use crate::command::CommandError;
-use hyperion_store::{Found, Key, Store, Value, ValueType};
+use hyperion_store::{Found, Key, ObjectHandle, Store, ValueType};
 use std::collections::BTreeMap;
 
 /// Chunks that no stored one stands for are numbered from here on, by section.
 pub(super) const NEW_CHUNKS: usize = usize::MAX / 2;
+
+/// Bytes that a chunk mostly grows by, at most, in one edit.
+const CHUNK_GROWS_BYTES: usize = 128;
 
 /// Where in a chunk the last entry came in: where it is cut depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,12 @@ pub(super) struct Dirty {
 
 impl Dirty {
     pub(super) fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
-        self.entries.splice(at..at + removed, inserted.iter().copied());
+        let (before, tail) = (self.entries.len(), at + removed);
+        let after = before - removed + inserted.len();
+        self.entries.resize(before.max(after), 0);
+        self.entries.copy_within(tail..before, at + inserted.len());
+        self.entries.truncate(after);
+        self.entries[at..at + inserted.len()].copy_from_slice(&inserted);
         self.splices.push(Splice { at, removed, inserted });
     }
 }
@@ -56,6 +64,8 @@ pub struct Edit<'s, 'k> {
     pub(super) value_type: ValueType,
     pub(super) layout: &'static Layout,
     pub(super) found: Option<Found>,
+    /// The object that it is, if it is one.
+    object: Option<ObjectHandle>,
     pub(super) dirty: BTreeMap<usize, Dirty>,
     /// What is stored is not looked at any more: it is written anew, as an object.
     pub(super) is_unpacked: bool,
@@ -101,8 +111,9 @@ impl<'s, 'k> Edit<'s, 'k> {
         found: Option<Found>,
     ) -> Self {
         let is_unpacked = found.is_none() && layout.packed_bytes_max == 0;
+        let object = found.as_ref().and_then(|found| store.object_handle(found));
         let dirty = BTreeMap::new();
-        Self { store, key, value_type, layout, found, dirty, is_unpacked, meta: None }
+        Self { store, key, value_type, layout, found, object, dirty, is_unpacked, meta: None }
     }
 
     /// Whether the key was there when the edit began.
@@ -120,9 +131,11 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// The collection as it is with all changes so far.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        let mut view = match &self.found {
-            Some(found) if !self.is_unpacked => View::again(self.store, found),
-            _ => View::empty(),
+        let mut view = match (&self.found, self.object) {
+            _ if self.is_unpacked => View::empty(),
+            (_, Some(object)) => View::of_object(self.store, object),
+            (Some(found), None) => View::again(self.store, found),
+            (None, None) => View::empty(),
         };
         view.dirty = Some(&self.dirty);
         view
@@ -137,7 +150,7 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// Whether it is one packed record so far, or would be.
     #[must_use]
     pub fn is_packed(&self) -> bool {
-        !self.is_unpacked && self.view().is_packed()
+        !self.is_unpacked && self.object.is_none()
     }
 
     /// Whether a packed collection is too large for one record with another entry of `bytes` bytes.
@@ -245,7 +258,10 @@ impl<'s, 'k> Edit<'s, 'k> {
             let (entries, count) = if chunk >= NEW_CHUNKS {
                 (Vec::new(), 0)
             } else {
-                (view.entries(chunk).into_owned(), view.chunk_count(chunk))
+                let stored = view.entries(chunk);
+                let mut entries = Vec::with_capacity(stored.len() + CHUNK_GROWS_BYTES);
+                entries.extend_from_slice(&stored);
+                (entries, view.chunk_count(chunk))
             };
             let (parts, first_bytes) = view.stored_parts(chunk);
             let dirty = Dirty {
@@ -269,7 +285,7 @@ impl View<'_> {
     /// Chunks behind one that hold parts of its entry, and the bytes that it has itself.
     pub(super) fn stored_parts(&self, chunk: usize) -> (usize, usize) {
         match self.source {
-            Source::Object(Value::Pieces(pieces), notes) if chunk < NEW_CHUNKS => {
+            Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
                 let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
                 (self.parts_behind(notes, chunk).len(), first_bytes)
             }

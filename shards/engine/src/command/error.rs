@@ -19,6 +19,27 @@ pub enum CommandError {
     /// A number was expected, or the value under the key is none.
     #[error("ERR value is not a valid float")]
     NotFloat,
+    /// The value of a hash's field is no number.
+    #[error("ERR hash value is not an integer")]
+    HashNotInteger,
+    /// The value of a hash's field is no number.
+    #[error("ERR hash value is not a float")]
+    HashNotFloat,
+    /// A count beyond all that makes sense.
+    #[error("ERR value is out of range")]
+    ValueOutOfRange,
+    /// A count below 0.
+    #[error("ERR value is out of range, must be positive")]
+    MustBePositive,
+    /// The count of keys is none.
+    #[error("ERR numkeys should be greater than 0")]
+    NumkeysNotPositive,
+    /// The count of keys is above what follows.
+    #[error("ERR Number of keys can't be greater than number of args")]
+    TooManyKeys,
+    /// LIMIT is no count.
+    #[error("ERR LIMIT can't be negative")]
+    LimitNegative,
     /// A database number that does not fit 32 bits.
     #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     OutOfRange,
@@ -105,6 +126,15 @@ pub enum CommandError {
         name: String,
         /// The command, in capitals.
         command: &'static str,
+    },
+    /// What one command alone says, code first.
+    #[error("{0}")]
+    Says(&'static str),
+    /// PFDEBUG does not know the word.
+    #[error("ERR Unknown PFDEBUG subcommand '{name}'")]
+    UnknownDebug {
+        /// What the client called it.
+        name: String,
     },
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]

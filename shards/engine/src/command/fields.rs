@@ -1,9 +1,13 @@
 //! Owns the fields of hashes and the members of sets: how they are found and put in, packed or not.
 
+use super::chance::Chance;
 use crate::collection::{Cursor, Edit, Section, View};
 
 /// Bytes of a name's hash before it, where the collection is an object.
 pub(super) const HASH_BYTES: usize = 8;
+
+/// Draws with repeats that one command may ask for.
+pub(super) const DRAWS_MAX: i64 = 1 << 20;
 
 /// A hash of a name, the same in all versions: objects are in its order. Names made to collide slow down their own collection alone.
 #[must_use]
@@ -53,8 +57,26 @@ pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cur
 
 /// Sets the value of a name. `true`: the name is new.
 pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value: &[u8]) -> bool {
+    put_or_keep(edit, section, name, value, true)
+}
+
+/// Puts a name without a value in. `true`: it is new.
+pub(super) fn add(edit: &mut Edit<'_, '_>, section: Section, name: &[u8]) -> bool {
+    put_or_keep(edit, section, name, &[], false)
+}
+
+fn put_or_keep(
+    edit: &mut Edit<'_, '_>,
+    section: Section,
+    name: &[u8],
+    value: &[u8],
+    replaces: bool,
+) -> bool {
     if edit.is_packed() {
         let found = edit.view().find_linear(section, name);
+        if found.is_some() && !replaces {
+            return false;
+        }
         if !edit.outgrows(section, name.len() + value.len()) {
             match found {
                 Some(cursor) => edit.replace(section, cursor, value),
@@ -71,12 +93,43 @@ pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value:
     }
     let mut key = Vec::with_capacity(HASH_BYTES + name.len());
     hashed(name, &mut key);
-    let place = edit.view().seek(section, &key);
-    match place {
-        Ok(cursor) => edit.replace(section, cursor, value),
+    match edit.view().seek(section, &key) {
+        Ok(cursor) if replaces => {
+            edit.replace(section, cursor, value);
+            false
+        }
+        Ok(_) => false,
         Err(at) => {
             edit.insert(section, at, &key, value);
+            true
         }
     }
-    place.is_err()
+}
+
+/// Places of entries by chance: `count` different ones, all if there are not more; `-count` with repeats where it is negative.
+pub(super) fn choose(
+    view: &View<'_>,
+    section: Section,
+    count: i64,
+    chance: &mut Chance,
+) -> Vec<Cursor> {
+    let there = view.count(section);
+    let wanted = count.unsigned_abs();
+    let at = |index: u64| view.at(section, index).expect("it is below the count");
+    if count < 0 {
+        return (0..wanted).map(|_| at(chance.below(there))).collect();
+    }
+    if wanted >= there {
+        return view.all(section).map(|(cursor, _)| cursor).collect();
+    }
+    if wanted > there / 8 {
+        let chosen = chance.distinct(wanted, there);
+        let mut chosen = chosen.into_iter().peekable();
+        let all = view.all(section).map(|(cursor, _)| cursor).enumerate();
+        return all
+            .filter(|(index, _)| chosen.next_if_eq(&(*index as u64)).is_some())
+            .map(|(_, cursor)| cursor)
+            .collect();
+    }
+    chance.distinct(wanted, there).into_iter().map(at).collect()
 }

@@ -3,9 +3,13 @@
 //! A hash lies in section [`FIELDS`]. Packed, its entries are field and value in the order in which they came; as an object, the key of an
 //! entry is eight bytes of the field's hash and the field, so that fields are found by it, and HSCAN's cursors are hashes.
 
+mod choose;
+mod count;
 mod read;
 mod write;
 
+pub(super) use choose::{hrandfield, hscan};
+pub(super) use count::{hincrby, hincrbyfloat};
 pub(super) use read::{hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals};
 pub(super) use write::{hdel, hset, hsetnx};
 

@@ -7,6 +7,7 @@ use super::trim::{Trim, TrimOptions};
 use super::{ENTRIES, Stream, entry};
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
+use hyperion_model::EventClass;
 
 struct Options {
     trim: Option<Trim>,
@@ -54,11 +55,11 @@ pub(in crate::command) fn xadd(
     }
     let key = context.first_key(arguments)?;
     let bytes_max = context.value_bytes_max;
-    let Context { store, reply, scratch, .. } = context;
+    let Context { store, scratch, .. } = context;
     let now_ms = store.now_ms();
     let mut stream = Stream::open(store, &key)?;
     if options.must_exist && !stream.edit.was_there() {
-        reply.null();
+        context.reply.null();
         return Ok(());
     }
     let id = next_id(&stream.meta, options.id, now_ms)?;
@@ -81,7 +82,11 @@ pub(in crate::command) fn xadd(
         }
         stream.commit()?;
     }
-    reply.bulk(id.text().bytes());
+    context.notify(EventClass::Stream, "xadd", arguments[1]);
+    if excess > 0 {
+        context.notify(EventClass::Stream, "xtrim", arguments[1]);
+    }
+    context.reply.bulk(id.text().bytes());
     Ok(())
 }
 

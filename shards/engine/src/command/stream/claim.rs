@@ -10,8 +10,8 @@ use super::{ENTRIES, Stream, number_or, view};
 use crate::collection::View;
 use crate::command::context::{Context, is_word};
 use crate::command::error::{CommandError, repeat};
-use hyperion_model::ReplyWriter;
 use hyperion_model::number::parse_integer;
+use hyperion_model::{EventClass, ReplyWriter};
 use hyperion_store::Key;
 
 type Done = Result<(), CommandError>;
@@ -101,7 +101,7 @@ pub(in crate::command) fn xclaim(context: &mut Context<'_>, arguments: &[&[u8]])
         group.last_id = claim.last_id;
         group.put(&mut stream.edit, arguments[2]);
     }
-    let mut consumer = taker(&stream, &group, arguments[3], now_ms)?;
+    let (mut consumer, is_new) = taker(&stream, &group, arguments[3], now_ms)?;
     let mut claimed = Vec::new();
     for id in ids {
         let found = Pending::find(&stream.edit.view(), group.number, id);
@@ -137,6 +137,9 @@ pub(in crate::command) fn xclaim(context: &mut Context<'_>, arguments: &[&[u8]])
     }
     consumer.put(&mut stream.edit, group.number);
     stream.commit_groups()?;
+    if is_new {
+        context.notify(EventClass::Stream, "xgroup-createconsumer", arguments[1]);
+    }
     reply_claimed(context, &key, &claimed, claim.is_id_only)
 }
 
@@ -161,7 +164,7 @@ pub(in crate::command) fn xautoclaim(context: &mut Context<'_>, arguments: &[&[u
     let mut stream = Stream::open(context.store, &key)?;
     let group = Group::find(&stream.edit.view(), arguments[2])
         .ok_or_else(|| StreamError::no_group(arguments[1], arguments[2]))?;
-    let mut consumer = taker(&stream, &group, arguments[3], now_ms)?;
+    let (mut consumer, is_new) = taker(&stream, &group, arguments[3], now_ms)?;
     let (looked_at, next) = look(&stream.edit.view(), &group, start, (most, idle_ms_min), now_ms);
     let (mut claimed, mut gone) = (Vec::new(), Vec::new());
     for (id, is_there) in looked_at {
@@ -182,6 +185,9 @@ pub(in crate::command) fn xautoclaim(context: &mut Context<'_>, arguments: &[&[u
     }
     consumer.put(&mut stream.edit, group.number);
     stream.commit_groups()?;
+    if is_new {
+        context.notify(EventClass::Stream, "xgroup-createconsumer", arguments[1]);
+    }
     context.reply.array(3);
     context.reply.bulk(next.unwrap_or(StreamId::ZERO).text().bytes());
     reply_claimed(context, &key, &claimed, is_id_only)?;
@@ -218,17 +224,17 @@ fn parse_count(word: &[u8]) -> Result<usize, CommandError> {
     Ok(count.ok_or(StreamError::Said("COUNT must be > 0"))?)
 }
 
-/// The consumer that claims; it was seen now.
+/// The consumer that claims; it was seen now. With whether it is new.
 fn taker(
     stream: &Stream<'_, '_>,
     group: &Group,
     name: &[u8],
     now_ms: u64,
-) -> Result<Consumer, CommandError> {
+) -> Result<(Consumer, bool), CommandError> {
     let found = Consumer::find_or_new(&stream.edit.view(), group.number, name, now_ms);
-    let (mut consumer, _) = found.ok_or(StreamError::Said("the group has too many consumers"))?;
+    let (mut consumer, is_new) = found.ok_or(StreamError::Said("the group has too many consumers"))?;
     consumer.seen_ms = now_ms;
-    Ok(consumer)
+    Ok((consumer, is_new))
 }
 
 /// Takes a pending entry out whose entry is gone.

@@ -7,20 +7,20 @@ use super::trim::TrimOptions;
 use super::{ENTRIES, Stream, number, view};
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
+use hyperion_model::EventClass;
 
 type Done = Result<(), CommandError>;
 
 /// XDEL key id [id ...]
 pub(in crate::command) fn xdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    if view(store, &key)?.is_none() {
-        reply.integer(0);
+    if view(context.store, &key)?.is_none() {
+        context.reply.integer(0);
         return Ok(());
     }
     let ids: Vec<StreamId> =
         arguments[2..].iter().map(|word| parse_strict(word, 0)).collect::<Result<_, _>>()?;
-    let mut stream = Stream::open(store, &key)?;
+    let mut stream = Stream::open(context.store, &key)?;
     let mut removed = 0;
     for id in ids {
         let place = stream.edit.view().seek(ENTRIES, &id.key());
@@ -32,8 +32,9 @@ pub(in crate::command) fn xdel(context: &mut Context<'_>, arguments: &[&[u8]]) -
     }
     if removed > 0 {
         stream.commit()?;
+        context.notify(EventClass::Stream, "xdel", arguments[1]);
     }
-    reply.integer(removed);
+    context.reply.integer(removed);
     Ok(())
 }
 
@@ -48,16 +49,16 @@ pub(in crate::command) fn xtrim(context: &mut Context<'_>, arguments: &[&[u8]]) 
         return Err(StreamError::Said(text).into());
     };
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    let mut stream = Stream::open(store, &key)?;
+    let mut stream = Stream::open(context.store, &key)?;
     let counts = (stream.meta.length, stream.meta.added);
     let excess = trim.excess(&stream.edit.view(), counts, None);
     if excess > 0 {
         let first = stream.edit.view().first(ENTRIES).expect("there are some to remove");
         stream.edit.remove_run(ENTRIES, first, excess);
         stream.commit()?;
+        context.notify(EventClass::Stream, "xtrim", arguments[1]);
     }
-    reply.integer(i64::try_from(excess).unwrap_or(i64::MAX));
+    context.reply.integer(i64::try_from(excess).unwrap_or(i64::MAX));
     Ok(())
 }
 
@@ -87,8 +88,7 @@ pub(in crate::command) fn xsetid(context: &mut Context<'_>, arguments: &[&[u8]])
         return Err(CommandError::Syntax);
     }
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    let mut stream = Stream::open(store, &key)?;
+    let mut stream = Stream::open(context.store, &key)?;
     if !stream.edit.was_there() {
         return Err(CommandError::NoSuchKey);
     }
@@ -114,6 +114,7 @@ pub(in crate::command) fn xsetid(context: &mut Context<'_>, arguments: &[&[u8]])
         stream.meta.deleted_id = deleted_id;
     }
     stream.commit()?;
-    reply.simple("OK");
+    context.notify(EventClass::Stream, "xsetid", arguments[1]);
+    context.reply.simple("OK");
     Ok(())
 }

@@ -40,15 +40,15 @@ pub(super) struct Reader<'a> {
 }
 
 impl Stream<'_, '_> {
-    /// Gives the reader what it wants and commits that. `None`: the group is not there.
+    /// Gives the reader what it wants and commits that; tells whether the consumer is new. `None`: the group is not there.
     pub(super) fn give(
         mut self,
         reader: &Reader<'_>,
         wanted: Wanted,
-    ) -> Result<Option<Given>, CommandError> {
+    ) -> Result<Option<(Given, bool)>, CommandError> {
         let view = self.edit.view();
         let Some(mut group) = Group::find(&view, reader.group) else { return Ok(None) };
-        let (mut consumer, _) =
+        let (mut consumer, is_new) =
             Consumer::find_or_new(&view, group.number, reader.consumer, reader.now_ms)
                 .ok_or(StreamError::Said("the group has too many consumers"))?;
         consumer.seen_ms = reader.now_ms;
@@ -58,7 +58,7 @@ impl Stream<'_, '_> {
         };
         consumer.put(&mut self.edit, group.number);
         self.commit_groups()?;
-        Ok(Some(given))
+        Ok(Some((given, is_new)))
     }
 
     fn give_new(

@@ -8,6 +8,7 @@ use super::pending::Pending;
 use super::{CONSUMERS, GROUPS, PENDING, Stream, number};
 use crate::command::context::{Context, is_word};
 use crate::command::error::{CommandError, repeat};
+use hyperion_model::EventClass;
 use hyperion_store::Key;
 
 type Done = Result<(), CommandError>;
@@ -113,6 +114,7 @@ fn create(context: &mut Context<'_>, key: &Key<'_>, arguments: &[&[u8]]) -> Done
     let number = Group::free_number(&view).ok_or(TOO_MANY)?;
     Group { number, last_id, read: options.read }.put(&mut stream.edit, name);
     stream.commit_groups()?;
+    context.notify(EventClass::Stream, "xgroup-create", arguments[2]);
     context.reply.simple("OK");
     Ok(())
 }
@@ -139,6 +141,7 @@ fn set_id(context: &mut Context<'_>, key: &Key<'_>, arguments: &[&[u8]]) -> Done
     let last_id = if word == b"$" { stream.meta.last_id } else { parse_any(word, 0)? };
     Group { last_id, read: options.read, ..group }.put(&mut stream.edit, arguments[3]);
     stream.commit_groups()?;
+    context.notify(EventClass::Stream, "xgroup-setid", arguments[2]);
     context.reply.simple("OK");
     Ok(())
 }
@@ -151,6 +154,7 @@ fn create_consumer(context: &mut Context<'_>, key: &Key<'_>, arguments: &[&[u8]]
     if is_new {
         consumer.put(&mut stream.edit, group.number);
         stream.commit_groups()?;
+        context.notify(EventClass::Stream, "xgroup-createconsumer", arguments[2]);
     }
     context.reply.integer(i64::from(is_new));
     Ok(())
@@ -172,6 +176,7 @@ fn remove_consumer(context: &mut Context<'_>, key: &Key<'_>, arguments: &[&[u8]]
         }
         Consumer::remove(&mut stream.edit, group.number, consumer.number);
         stream.commit_groups()?;
+        context.notify(EventClass::Stream, "xgroup-delconsumer", arguments[2]);
     }
     context.reply.integer(i64::try_from(pending).unwrap_or(i64::MAX));
     Ok(())
@@ -198,6 +203,7 @@ fn destroy(context: &mut Context<'_>, key: &Key<'_>, arguments: &[&[u8]]) -> Don
             edit.remove(GROUPS, cursor);
         }
         stream.commit_groups()?;
+        context.notify(EventClass::Stream, "xgroup-destroy", arguments[2]);
     }
     context.reply.integer(i64::from(found.is_some()));
     Ok(())

@@ -15,7 +15,7 @@ use super::{ENTRIES, Stream, view};
 use crate::collection::View;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
-use hyperion_model::ReplyWriter;
+use hyperion_model::{EventClass, ReplyWriter};
 
 type Done = Result<(), CommandError>;
 
@@ -88,8 +88,14 @@ fn read_group(
             Stream::open(context.store, &key).and_then(|stream| stream.give(&reader, wanted));
         match given {
             Ok(None) => return Err(StreamError::no_group_read(bytes, group).into()),
-            Ok(Some(Given::Nothing)) => {}
-            Ok(Some(given)) => told.push((bytes, given)),
+            Ok(Some((given, is_new))) => {
+                if is_new {
+                    context.notify(EventClass::Stream, "xgroup-createconsumer", bytes);
+                }
+                if !matches!(given, Given::Nothing) {
+                    told.push((bytes, given));
+                }
+            }
             Err(error) if told.is_empty() => return Err(error),
             // What was given is told; the rest is there for the next call.
             Err(_) => break,

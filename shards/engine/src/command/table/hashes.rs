@@ -16,6 +16,10 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Hash, "2.0.0", "O(1)", "Gives the value of a field."),
     row("hgetall", 2, READ, ONE, Key(hash::hgetall))
         .about(Hash, "2.0.0", "O(N) with the number of fields", "Gives all fields with their values."),
+    row("hincrby", 4, GROW_FAST, ONE, Key(hash::hincrby))
+        .about(Hash, "2.0.0", "O(1)", "Adds an amount to the number in a field; an absent one counts as 0."),
+    row("hincrbyfloat", 4, GROW_FAST, ONE, Key(hash::hincrbyfloat))
+        .about(Hash, "2.6.0", "O(1)", "Adds a decimal amount to the number in a field; an absent one counts as 0."),
     row("hkeys", 2, READ, ONE, Key(hash::hkeys))
         .about(Hash, "2.0.0", "O(N) with the number of fields", "Gives all fields of a hash."),
     row("hlen", 2, READ_FAST, ONE, Key(hash::hlen))
@@ -24,6 +28,10 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Hash, "2.0.0", "O(N) with the number of fields", "Gives the values of several fields."),
     row("hmset", -4, GROW_FAST, ONE, Key(hash::hset))
         .about(Hash, "2.0.0", "O(N) with the number of fields", "Sets several fields; HSET does it too."),
+    row("hrandfield", -2, READ, ONE, Key(hash::hrandfield))
+        .about(Hash, "6.2.0", "O(N) with the number of fields given", "Gives fields of a hash, drawn by chance."),
+    row("hscan", -3, READ, ONE, Key(hash::hscan))
+        .about(Hash, "2.8.0", "O(1) a call, O(N) for all calls with the number of fields", "Gives the fields of a hash a few at a time."),
     row("hset", -4, GROW_FAST, ONE, Key(hash::hset))
         .about(Hash, "2.0.0", "O(N) with the number of fields", "Sets fields of a hash and counts the new ones."),
     row("hsetnx", 4, GROW_FAST, ONE, Key(hash::hsetnx))

@@ -1,16 +1,19 @@
 //! Owns the table of commands: the one place where the next one is added, a file a group.
 
+mod bits;
 mod cluster;
 mod connection;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod server;
+mod sets;
 mod streams;
 mod strings;
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
-use super::spec::{CommandSpec, Group, KeySpec, Run};
+use super::spec::{CommandSpec, Group, Handler, KeySpec, Run, Spread};
 
 const READ: Flags = Flags::READONLY;
 const READ_FAST: Flags = READ.and(Flags::FAST);
@@ -34,6 +37,11 @@ const fn row(name: &'static str, arity: i16, flags: Flags, keys: KeySpec, run: R
     CommandSpec { name, arity, flags, keys, group, since, summary, complexity, run, index: 0 }
 }
 
+/// A command about several keys, which runs with all of them at hand.
+const fn many(local: Handler) -> Run {
+    Run::Keys { local, spread: Spread::Collect }
+}
+
 impl CommandSpec {
     const fn about(
         self,
@@ -47,9 +55,13 @@ impl CommandSpec {
 }
 
 /// All groups, in the order in which they are told.
+#[rustfmt::skip]
 const GROUPS: &[&[CommandSpec]] = &[
     strings::ROWS,
+    bits::ROWS,
+    hyperloglog::ROWS,
     hashes::ROWS,
+    sets::ROWS,
     streams::ROWS,
     keys::ROWS,
     connection::ROWS,

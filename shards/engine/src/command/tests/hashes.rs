@@ -8,10 +8,14 @@ pub(super) const SAMPLES: &[Sample] = &[
     ("hexists", "HSET h a 1", "HEXISTS h a"),
     ("hget", "HSET h a 1", "HGET h a"),
     ("hgetall", "HSET h a 1", "HGETALL h"),
+    ("hincrby", "HSET h a 1", "HINCRBY h a 1"),
+    ("hincrbyfloat", "HSET h a 1", "HINCRBYFLOAT h a 1"),
     ("hkeys", "HSET h a 1", "HKEYS h"),
     ("hlen", "HSET h a 1", "HLEN h"),
     ("hmget", "HSET h a 1", "HMGET h a"),
     ("hmset", "HSET h a 1", "HMSET h b 1"),
+    ("hrandfield", "HSET h a 1", "HRANDFIELD h"),
+    ("hscan", "HSET h a 1", "HSCAN h 0"),
     ("hset", "HSET h a 1", "HSET h b 1"),
     ("hsetnx", "HSET h a 1", "HSETNX h b 1"),
     ("hstrlen", "HSET h a 1", "HSTRLEN h a"),
@@ -81,4 +85,72 @@ fn a_large_hash_is_as_a_small_one() {
         assert_eq!(stage.run(&format!("HDEL h field:{field} field:{field}")), ":1");
     }
     assert_eq!(stage.run("EXISTS h"), ":0");
+}
+
+#[test]
+fn fields_count() {
+    play(&[
+        ("HINCRBY h n 5", ":5"),
+        ("HINCRBY h n -7", ":-2"),
+        ("HINCRBY h n x", "-ERR value is not an integer or out of range"),
+        ("HSET h t text m 9223372036854775807", ":2"),
+        ("HINCRBY h t 1", "-ERR hash value is not an integer"),
+        ("HINCRBY h m 1", "-ERR increment or decrement would overflow"),
+        ("HINCRBYFLOAT h n 0.5", "$-1.5"),
+        ("HINCRBYFLOAT h t 1", "-ERR hash value is not a float"),
+        ("HINCRBYFLOAT h n x", "-ERR value is not a valid float"),
+        ("HGET h n", "$-1.5"),
+    ]);
+}
+
+#[test]
+fn fields_are_drawn() {
+    play(&[
+        ("HRANDFIELD none", "$-1"),
+        ("HRANDFIELD none 3", "*0"),
+        ("HSET h a 1", ":1"),
+        ("HRANDFIELD h", "$a"),
+        ("HRANDFIELD h 5", "*1 $a"),
+        ("HRANDFIELD h -3 WITHVALUES", "*6 $a $1 $a $1 $a $1"),
+        ("HRANDFIELD h 0", "*0"),
+        ("HRANDFIELD h 1 x", "-ERR syntax error"),
+        ("HRANDFIELD h x", "-ERR value is not an integer or out of range"),
+    ]);
+    let mut stage = Stage::new();
+    for field in 0..2_000 {
+        stage.run(&format!("HSET h {field} 1"));
+    }
+    for count in [1, 100, 1_000, 1_999] {
+        let drawn = stage.run(&format!("HRANDFIELD h {count}"));
+        let distinct: std::collections::BTreeSet<&str> = drawn.split(' ').skip(1).collect();
+        assert_eq!(distinct.len(), count);
+    }
+}
+
+/// Fields that are there all the time are told, whatever comes and goes between the steps.
+#[test]
+fn a_scan_tells_all_that_stays() {
+    let mut stage = Stage::new();
+    for field in 0..1_500 {
+        stage.run(&format!("HSET h stays:{field} 1"));
+    }
+    let (mut cursor, mut told, mut steps) = ("0".to_owned(), std::collections::BTreeSet::new(), 0);
+    loop {
+        let answer = stage.run(&format!("HSCAN h {cursor} COUNT 20 MATCH stays:* NOVALUES"));
+        let words: Vec<&str> = answer.split(' ').collect();
+        cursor = words[1][1..].to_owned();
+        told.extend(words[3..].iter().map(|word| word[1..].to_owned()));
+        for field in 0..30 {
+            stage.run(&format!("HSET h goes:{steps}:{field} 1"));
+            stage.run(&format!("HDEL h goes:{}:{field}", steps - 3));
+        }
+        steps += 1;
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!(told.len(), 1_500);
+    assert!(steps > 50, "{steps} steps");
+    assert_eq!(stage.run("HSCAN h x"), "-ERR invalid cursor");
+    assert_eq!(stage.run("HSCAN none 0"), "*2 $0 *0");
 }

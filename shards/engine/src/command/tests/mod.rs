@@ -1,5 +1,6 @@
 //! The tests of the commands, and what they run on.
 
+mod bits;
 mod collection;
 mod describe;
 mod expire;
@@ -8,11 +9,13 @@ mod gather;
 mod generic;
 mod glob;
 mod hashes;
+mod hyperloglog;
 mod limits;
 mod lookup;
 mod model;
 mod recorder;
 mod scan;
+mod sets;
 mod stage;
 mod streams;
 mod strings;

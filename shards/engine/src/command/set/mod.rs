@@ -1,0 +1,48 @@
+//! Owns the commands of sets.
+//!
+//! A set lies in section [`MEMBERS`], its members as the fields of a hash do, without values.
+
+mod algebra;
+mod choose;
+mod read;
+mod write;
+
+pub(super) use algebra::{sdiff, sdiffstore, sinter, sintercard, sinterstore, sunion, sunionstore};
+pub(super) use choose::{spop, srandmember, sscan};
+pub(super) use read::{scard, sismember, smembers, smismember};
+pub(super) use write::{sadd, smove, srem};
+
+use super::context::Context;
+use super::error::CommandError;
+use super::fields;
+use super::types::SET;
+use crate::collection::{Cursor, Edit, Layout, Section, View};
+use hyperion_store::{Key, Store};
+
+/// The members.
+const MEMBERS: Section = 0;
+
+/// The set under a key, if there is one.
+fn view<'s>(store: &'s mut Store, key: &Key<'_>) -> Result<Option<View<'s>>, CommandError> {
+    let Some(found) = store.find(key) else { return Ok(None) };
+    if store.value_type(&found) != SET {
+        return Err(CommandError::WrongType);
+    }
+    Ok(Some(View::new(store, &found)))
+}
+
+fn edit<'c, 'k>(
+    context: &'c mut Context<'_>,
+    key: &'k Key<'k>,
+) -> Result<Edit<'c, 'k>, CommandError> {
+    Edit::open(context.store, key, SET, &Layout::KEYED)
+}
+
+fn find(view: &View<'_>, member: &[u8]) -> Option<Cursor> {
+    fields::find(view, MEMBERS, member)
+}
+
+/// Adds a member that may be there. `true`: it was not.
+fn add(edit: &mut Edit<'_, '_>, member: &[u8]) -> bool {
+    fields::add(edit, MEMBERS, member)
+}

@@ -1,0 +1,68 @@
+//! Owns the commands that change one set, and SMOVE, which changes two.
+
+use super::{MEMBERS, add, edit, find};
+use crate::command::context::Context;
+use crate::command::error::CommandError;
+use hyperion_store::StoreError;
+
+type Done = Result<(), CommandError>;
+
+/// What two changes of a member may write beside the member and the keys, at most: a chunk that is cut, and a packed set that grows out.
+const MOVE_BYTES: usize = 16 << 10;
+
+/// SADD key member [member ...]
+pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let key = context.first_key(arguments)?;
+    let mut edit = edit(context, &key)?;
+    let added = arguments[2..].iter().filter(|member| add(&mut edit, member)).count();
+    if added > 0 {
+        edit.commit()?;
+    }
+    context.reply.integer(i64::try_from(added).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+/// SREM key member [member ...]
+pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let key = context.first_key(arguments)?;
+    let mut edit = edit(context, &key)?;
+    let mut removed = 0;
+    for member in &arguments[2..] {
+        let found = find(&edit.view(), member);
+        if let Some(cursor) = found {
+            edit.remove(MEMBERS, cursor);
+            removed += 1;
+        }
+    }
+    if removed > 0 {
+        edit.commit()?;
+    }
+    context.reply.integer(removed);
+    Ok(())
+}
+
+/// SMOVE source target member
+pub(in crate::command) fn smove(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let [source, target] = [context.key(arguments[1])?, context.key(arguments[2])?];
+    let member = arguments[3];
+    let is_there = find(&edit(context, &source)?.view(), member).is_some();
+    let is_in_target = find(&edit(context, &target)?.view(), member).is_some();
+    if is_there && source.bytes != target.bytes {
+        let bytes = 8 * member.len() + 2 * (source.bytes.len() + target.bytes.len()) + MOVE_BYTES;
+        match context.store.reserve(bytes) {
+            Ok(()) | Err(StoreError::TooLarge { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if !is_in_target {
+            let mut edit = edit(context, &target)?;
+            add(&mut edit, member);
+            edit.commit()?;
+        }
+        let mut edit = edit(context, &source)?;
+        let cursor = find(&edit.view(), member).expect("it was there");
+        edit.remove(MEMBERS, cursor);
+        edit.commit()?;
+    }
+    context.reply.integer(i64::from(is_there));
+    Ok(())
+}
