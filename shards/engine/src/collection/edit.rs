@@ -46,7 +46,7 @@ pub(super) struct Dirty {
 }
 
 impl Dirty {
-    fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
+    pub(super) fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
         let (before, tail) = (self.entries.len(), at + removed);
         let after = before - removed + inserted.len();
         self.entries.resize(before.max(after), 0);
@@ -252,7 +252,7 @@ impl<'s, 'k> Edit<'s, 'k> {
         dirty.count -= 1;
     }
 
-    fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
+    pub(super) fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
         if !self.dirty.contains_key(&chunk) {
             let view = self.view();
             let (entries, count) = if chunk >= NEW_CHUNKS {
@@ -263,13 +263,7 @@ impl<'s, 'k> Edit<'s, 'k> {
                 entries.extend_from_slice(&stored);
                 (entries, view.chunk_count(chunk))
             };
-            let (parts, first_bytes) = match view.source {
-                Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
-                    let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
-                    (view.parts_behind(notes, chunk).len(), first_bytes)
-                }
-                _ => (0, 0),
-            };
+            let (parts, first_bytes) = view.stored_parts(chunk);
             let dirty = Dirty {
                 section,
                 bytes_before: entries.len(),
@@ -284,6 +278,19 @@ impl<'s, 'k> Edit<'s, 'k> {
             self.dirty.insert(chunk, dirty);
         }
         self.dirty.get_mut(&chunk).expect("it was made")
+    }
+}
+
+impl View<'_> {
+    /// Chunks behind one that hold parts of its entry, and the bytes that it has itself.
+    pub(super) fn stored_parts(&self, chunk: usize) -> (usize, usize) {
+        match self.source {
+            Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
+                let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
+                (self.parts_behind(notes, chunk).len(), first_bytes)
+            }
+            _ => (0, 0),
+        }
     }
 }
 

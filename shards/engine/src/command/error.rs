@@ -168,6 +168,9 @@ pub enum CommandError {
     /// COMMAND GETKEYS about a command without keys.
     #[error("ERR The command has no key arguments")]
     NoKeyArguments,
+    /// About streams.
+    #[error(transparent)]
+    Stream(#[from] super::stream::StreamError),
     /// What the store refused; [`StoreError::NoRoom`] means: the same again, later.
     #[error("ERR {0}")]
     Store(#[from] StoreError),

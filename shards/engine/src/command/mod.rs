@@ -29,6 +29,7 @@ mod scan;
 mod set;
 mod set_options;
 mod spec;
+mod stream;
 mod string;
 mod subcommands;
 mod table;

@@ -165,10 +165,17 @@ impl More {
                 first.min(end)..end
             }
             Self::Streams => {
-                let Some(word) = (1..arguments.len()).find(|&at| is(at, "streams")) else {
-                    return 0..0;
-                };
-                word + 1..word + 1 + (arguments.len() - word - 1) / 2
+                let mut word = 1;
+                while word < arguments.len() && !is(word, "streams") {
+                    // What follows an option is a name or a number, even if it reads STREAMS.
+                    word += match word {
+                        at if is(at, "block") || is(at, "count") => 2,
+                        at if is(at, "group") => 3,
+                        _ => 1,
+                    };
+                }
+                let keys = arguments.len().saturating_sub(word + 1) / 2;
+                if keys == 0 { 0..0 } else { word + 1..word + 1 + keys }
             }
             Self::Store => {
                 let mut words = (2..arguments.len().saturating_sub(1)).rev();

@@ -225,8 +225,10 @@ impl Object {
                     push_splice(&mut touch.splices, at, removed, inserted);
                 }
                 Edit::Remove { chunk } => {
-                    let before = (0..chunk).rev().find(|index| !is_removed(index));
-                    let _ = touch(&mut touches, before.expect("the first chunk stays"));
+                    // Of removed chunks one behind the other, the first one has the neighbour that stays.
+                    if !is_removed(&(chunk - 1)) {
+                        let _ = touch(&mut touches, chunk - 1);
+                    }
                 }
             }
         }

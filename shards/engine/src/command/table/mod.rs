@@ -9,6 +9,7 @@ mod keys;
 mod pubsub;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod transactions;
 
@@ -63,6 +64,7 @@ const GROUPS: &[&[CommandSpec]] = &[
     hyperloglog::ROWS,
     hashes::ROWS,
     sets::ROWS,
+    streams::ROWS,
     keys::ROWS,
     transactions::ROWS,
     connection::ROWS,

@@ -18,4 +18,5 @@ mod relocate;
 mod scan;
 mod sets;
 mod stage;
+mod streams;
 mod strings;
