@@ -57,5 +57,7 @@ pub(crate) const YOUNG_MS: u64 = 2_000;
 /// How long a command waits for a leader of its partition, and for an answer of the node that was asked.
 pub(crate) const LEADER_WAIT_NS: u64 = 3_000_000_000;
 pub(crate) const ANSWER_WAIT_NS: u64 = 10_000_000_000;
+/// Commands that wait on one core for what others write.
+pub(crate) const BLOCKED_MAX: usize = 131_072;
 /// Commands about all keys of all nodes that one core has under way.
 pub(crate) const WHOLE_MAX: usize = 256;

@@ -3,6 +3,7 @@
 mod atomic;
 mod bad_input;
 mod basics;
+mod blocking;
 mod client;
 mod cluster;
 mod cluster_bulk;

@@ -1,6 +1,7 @@
 //! Owns the machine of one core: where a command belongs, when it may run, and what it leaves to be done.
 
-use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
+use crate::blocking::Blocked;
+use crate::command::{self, Blocking, CommandError, CommandSpec, Context, Flags, Part, Run, Wait};
 use crate::effect::{Effect, Mail};
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
@@ -43,6 +44,8 @@ pub struct Request<'a> {
     pub slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub from_replica: bool,
+    /// Whether it may wait for what others write.
+    pub blocking: Blocking,
 }
 
 /// What became of a command that was to run here.
@@ -61,6 +64,8 @@ pub enum Outcome {
     Unfinished,
     /// The answer is too long for one turn: nothing happened, it is for [`Engine::begin_slices`].
     Sliced,
+    /// It found nothing and waits: nothing happened, it is for [`Engine::park`].
+    Blocks(Wait),
     /// This node does not serve the slot any more: nothing happened.
     Elsewhere {
         /// The slot.
@@ -100,6 +105,8 @@ pub struct Engine {
     pub(crate) elsewhere: BTreeSet<PartitionId>,
     /// The partitions as Raft groups.
     pub(crate) replication: Option<Box<Replication>>,
+    /// Commands that wait for keys.
+    pub(crate) blocked: Blocked,
 }
 
 impl Engine {
@@ -137,6 +144,7 @@ impl Engine {
             serving: None,
             elsewhere: BTreeSet::new(),
             replication: None,
+            blocked: Blocked::default(),
         };
         engine.settings_came();
         engine
@@ -363,6 +371,7 @@ impl Engine {
                 let mut context = self.context(request.database, reply, transaction, random);
                 context.slot = request.slot;
                 context.answer_bytes_max = answer_bytes_max;
+                context.blocking = request.blocking;
                 handler(&mut context, request.arguments)
             }
             Run::Scan => {
@@ -411,6 +420,7 @@ impl Engine {
         match result {
             Ok(()) => {}
             Err(CommandError::TooMuch) => return Outcome::Sliced,
+            Err(CommandError::Blocks(wait)) => return Outcome::Blocks(wait),
             Err(CommandError::Store(StoreError::NoRoom { .. })) => return self.no_room(reply),
             Err(error) => reply.error(&error.to_string()),
         }
@@ -434,6 +444,7 @@ impl Engine {
             transaction,
             slot: None,
             answer_bytes_max: usize::MAX,
+            blocking: Blocking::Never,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Requests and mail go in, answers and effects come out; nothing here waits, opens or reads a clock.
 #![forbid(unsafe_code)]
 
+mod blocking;
 pub mod collection;
 pub mod command;
 mod effect;
@@ -24,6 +25,7 @@ mod told;
 mod transaction;
 mod words;
 
+pub use blocking::Waiter;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};

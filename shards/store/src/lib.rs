@@ -48,5 +48,7 @@ pub use segment::{
     FORMAT_VERSION, HEADER_BYTES, Header as SegmentHeader, HeaderState, OTHER_VERSION, Role,
 };
 pub use snapshot::{BatchCheck, SegmentInUse, Whole};
-pub use store::{Evicted, Held, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept};
+pub use store::{
+    Evicted, Held, KeyMark, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept,
+};
 pub use transaction::Write;

@@ -1,5 +1,6 @@
 //! Owns CLIENT: what a client asks and sets of itself, and what it asks of others.
 
+use super::super::blocked::Ending;
 use super::super::client::{Client, ReplyMode};
 use super::super::execute::Progress;
 use super::asks::{Asker, FrontAsk};
@@ -7,11 +8,12 @@ use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::connection::{attribute, client_name};
 use super::run::{
-    Carried, exactly, is_word, keyword, shown, syntax, unknown_subcommand, wrong_arity,
+    Carried, exactly, is_word, keyword, not_integer, shown, syntax, unknown_subcommand, wrong_arity,
 };
 use crate::node::{Io, NodeCore};
+use hyperion_model::number::parse_integer;
 
-const HELP: [&str; 43] = [
+const HELP: [&str; 45] = [
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "GETNAME",
     "    Return the name of the current connection.",
@@ -55,6 +57,8 @@ const HELP: [&str; 43] = [
     "    * LIB-VER: the client lib version.",
     "SETNAME <name>",
     "    Assign the name <name> to the current connection.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
 ];
 
 impl NodeCore {
@@ -120,6 +124,7 @@ impl NodeCore {
                 exactly(words, 0, "client|getredir")?;
                 self.answer(client, |reply| reply.integer(-1));
             }
+            "unblock" => return self.client_unblock(io, client, words),
             "help" => {
                 exactly(words, 0, "client|help")?;
                 self.help(client, &HELP);
@@ -137,6 +142,20 @@ impl NodeCore {
         };
         let asker = Asker { wants_word, ..Asker::default() };
         Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), asker))
+    }
+
+    /// CLIENT UNBLOCK number [TIMEOUT|ERROR].
+    fn client_unblock(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+        let (number, ending) = match words {
+            [number] => (number, Ending::Timeout),
+            [number, word] if is_word(word, "timeout") => (number, Ending::Timeout),
+            [number, word] if is_word(word, "error") => (number, Ending::Error),
+            [_, _] => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".to_owned()),
+            _ => return Err(wrong_arity("client|unblock")),
+        };
+        let number = parse_integer(number).ok_or_else(not_integer)?;
+        let ask = FrontAsk::ClientUnblock(u64::try_from(number).unwrap_or(0), ending);
+        Ok(self.ask_all(io, client, &ask, Asker::default()))
     }
 
     fn client_reply(&mut self, client: &mut Client, mode: &[u8]) -> Result<(), String> {

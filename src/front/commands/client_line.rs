@@ -64,7 +64,7 @@ pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &st
 /// Letters as Redis gives them; `N` when there are no others.
 fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
     let letters: String = [
-        ('b', matches!(client.hold, Hold::Answer(_))),
+        ('b', matches!(client.hold, Hold::Answer(_) | Hold::Blocked)),
         ('c', client.is_closing),
         ('e', client.session.no_evict),
         ('U', place.local.ends_with(":0")),

@@ -3,7 +3,7 @@
 use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
-use super::{SECTIONS_MAX, Section, notes};
+use super::{Layout, SECTIONS_MAX, Section, notes};
 use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError, Value};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const SPLICES_PART: usize = 2;
 
 /// Chunks as they will be stored.
-type Chunks = Vec<Vec<u8>>;
+pub(super) type Chunks = Vec<Vec<u8>>;
 
 /// What becomes of one stored chunk, or of none where a section is new.
 struct Step {
@@ -52,6 +52,11 @@ impl Edit<'_, '_> {
         self.change()
     }
 
+    fn expiry_ms(&self) -> Option<u64> {
+        let found = self.found.as_ref();
+        found.and_then(|found| self.store.expiry_ms(found)).or(self.expiry_ms)
+    }
+
     fn put_packed(self) -> Result<(), StoreError> {
         let view = self.view();
         let filled = (0..SECTIONS_MAX).map(section).find(|&at| view.count(at) > 0);
@@ -59,7 +64,7 @@ impl Edit<'_, '_> {
         let chunk = view.chunks(filled).start;
         let entries = view.entries(chunk).into_owned();
         let head = head(filled, view.chunk_count(chunk));
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
         self.store.put_packed(self.key, self.value_type, &[&head, &entries], expiry_ms)
     }
 
@@ -92,7 +97,7 @@ impl Edit<'_, '_> {
                 self.cut(section, &filling, count, Bias::Middle, &mut chunks);
             }
         }
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
         let parts: Vec<Vec<&[u8]>> = chunks.iter().map(|chunk| vec![&chunk[..]]).collect();
         self.store.put_object(self.key, self.value_type, &parts, expiry_ms)
     }
@@ -176,39 +181,50 @@ impl Edit<'_, '_> {
         steps
     }
 
-    /// Cuts entries into chunks. Long ones get chunks of their own.
     fn cut(&self, section: Section, entries: &[u8], count: usize, bias: Bias, chunks: &mut Chunks) {
-        let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
-        let (most, long) = (self.layout.chunk_bytes_max.min(cap), long_bytes(cap));
-        if entries.len() <= most {
-            chunks.push([&head(section, count), entries].concat());
-            return;
+        cut(self.store.chunk_bytes_max(), self.layout, section, (entries, count), bias, chunks);
+    }
+}
+
+/// Cuts entries into chunks of `chunk_bytes_max` bytes at most. Long ones get chunks of their own.
+pub(super) fn cut(
+    chunk_bytes_max: usize,
+    layout: &Layout,
+    section: Section,
+    (entries, count): (&[u8], usize),
+    bias: Bias,
+    chunks: &mut Chunks,
+) {
+    let cap = chunk_bytes_max - HEAD_BYTES;
+    let (most, long) = (layout.chunk_bytes_max.min(cap), long_bytes(cap));
+    if entries.len() <= most {
+        chunks.push([&head(section, count), entries].concat());
+        return;
+    }
+    let full = most / 8 * 7;
+    let (first, each) = match bias {
+        Bias::Back => (full, full),
+        Bias::Front => (entries.len() % full, full),
+        Bias::Middle => {
+            let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
+            (even, even)
         }
-        let full = most / 8 * 7;
-        let (first, each) = match bias {
-            Bias::Back => (full, full),
-            Bias::Front => (entries.len() % full, full),
-            Bias::Middle => {
-                let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
-                (even, even)
-            }
-        };
-        let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
-        while let Some(span) = chunk::span(entries, at) {
-            let is_long = span.end - at > long;
-            if held > 0 && (is_long || span.end - begin > target.max(1)) {
-                chunks.push([&head(section, held), &entries[begin..at]].concat());
-                (begin, held, target) = (at, 0, each);
-            }
-            (at, held) = (span.end, held + 1);
-            if is_long {
-                push_long(section, &entries[begin..at], cap, chunks);
-                (begin, held) = (at, 0);
-            }
-        }
-        if held > 0 {
+    };
+    let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
+    while let Some(span) = chunk::span(entries, at) {
+        let is_long = span.end - at > long;
+        if held > 0 && (is_long || span.end - begin > target.max(1)) {
             chunks.push([&head(section, held), &entries[begin..at]].concat());
+            (begin, held, target) = (at, 0, each);
         }
+        (at, held) = (span.end, held + 1);
+        if is_long {
+            push_long(section, &entries[begin..at], cap, chunks);
+            (begin, held) = (at, 0);
+        }
+    }
+    if held > 0 {
+        chunks.push([&head(section, held), &entries[begin..at]].concat());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands: one table, and what each of them does to one core's store.
 
 mod big;
+mod block;
 mod chance;
 mod context;
 mod counter;
@@ -15,6 +16,7 @@ mod float;
 mod gather;
 mod glob;
 mod hash;
+mod list;
 mod lookup;
 mod multiple;
 mod object;
@@ -31,6 +33,7 @@ pub mod types;
 #[cfg(test)]
 mod tests;
 
+pub use block::{Blocking, Nothing, Wait};
 pub use context::{Context, reply_value};
 pub use describe::describe;
 pub use error::{CommandError, repeat};

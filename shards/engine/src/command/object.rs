@@ -2,6 +2,7 @@
 
 use super::context::{Context, is_word};
 use super::error::{CommandError, repeat};
+use super::types::LIST;
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Value};
 
@@ -61,7 +62,13 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
 }
 
 fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
-    let name: &[u8] = match context.store.value(found) {
+    let value = context.store.value(found);
+    if context.store.value_type(found) == LIST {
+        let is_one = matches!(value, Value::Whole(_));
+        context.reply.bulk(if is_one { b"listpack" } else { b"quicklist" });
+        return Ok(());
+    }
+    let name: &[u8] = match value {
         Value::Whole(text) if text.len() <= INTEGER_BYTES_MAX && parse_integer(text).is_some() => {
             b"int"
         }

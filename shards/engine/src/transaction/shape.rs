@@ -47,7 +47,7 @@ impl Shape {
             Spread::Delete | Spread::Count | Spread::Touch | Spread::Mget => {
                 names.extend(arguments.drain(1..).map(|key| (database, key)));
             }
-            Spread::Collect => return Err(CommandError::OverCores),
+            Spread::Collect | Spread::Any => return Err(CommandError::OverCores),
             Spread::Rename | Spread::RenameNx | Spread::Copy => {
                 let mut target = database;
                 if spread == Spread::Copy {
@@ -73,9 +73,12 @@ impl Shape {
             Spread::Mset => Want::Nothing,
             Spread::Delete | Spread::Count => Want::Presence,
             Spread::Msetnx | Spread::Touch => Want::Use,
-            Spread::Mget | Spread::Rename | Spread::RenameNx | Spread::Copy | Spread::Collect => {
-                Want::Value
-            }
+            Spread::Mget
+            | Spread::Rename
+            | Spread::RenameNx
+            | Spread::Copy
+            | Spread::Collect
+            | Spread::Any => Want::Value,
         }
     }
 
@@ -128,7 +131,9 @@ impl Shape {
                 let value = |&key: &usize| found[key].as_ref().map(|wanted| wanted.value.clone());
                 read_only(Answer::Values(self.named.iter().map(value).collect()))
             }
-            Spread::Collect => read_only(Answer::Error(CommandError::OverCores.to_string())),
+            Spread::Collect | Spread::Any => {
+                read_only(Answer::Error(CommandError::OverCores.to_string()))
+            }
             Spread::Rename | Spread::RenameNx | Spread::Copy => {
                 let (source, target) = (self.named[0], self.named[1]);
                 let is_taken = found[target].is_some();

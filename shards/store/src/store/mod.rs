@@ -1,5 +1,6 @@
 //! Owns one core's store: reads and changes by key, over the log and the indexes.
 
+mod awaited;
 mod detached;
 mod evict;
 mod expiry;
@@ -23,6 +24,8 @@ use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::replicated::Replicated;
 use crate::transaction::Transactions;
+use awaited::Awaited;
+pub use awaited::KeyMark;
 use detached::Detached;
 pub use evict::Evicted;
 use evict::Evictor;
@@ -131,6 +134,7 @@ pub struct Store {
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
+    pub(crate) awaited: Awaited,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
@@ -187,6 +191,7 @@ impl Store {
             evictor: Evictor::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
+            awaited: Awaited::default(),
         }
     }
 
@@ -339,6 +344,7 @@ impl Store {
     /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
     #[inline]
     pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
+        self.touch_place(key);
         self.log.add_live(location, size);
         let entry = Entry::new(location, expires, 0);
         let database = usize::from(key.database.0);
@@ -416,6 +422,7 @@ impl Store {
     }
 
     pub(crate) fn unpoint_place(&mut self, key: Place, spot: Spot, entry: Entry) {
+        self.touch_place(key);
         let database = usize::from(key.database.0);
         self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
         self.retire(database, entry, None);

@@ -4,6 +4,7 @@ mod cluster;
 mod connection;
 mod hashes;
 mod keys;
+mod lists;
 mod server;
 mod sets;
 mod strings;
@@ -57,6 +58,7 @@ const GROUPS: &[&[CommandSpec]] = &[
     strings::ROWS,
     hashes::ROWS,
     sets::ROWS,
+    lists::ROWS,
     keys::ROWS,
     connection::ROWS,
     cluster::ROWS,

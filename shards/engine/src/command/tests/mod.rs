@@ -9,6 +9,7 @@ mod generic;
 mod glob;
 mod hashes;
 mod limits;
+mod lists;
 mod lookup;
 mod model;
 mod recorder;

@@ -26,6 +26,7 @@ fn scan_all(stage: &mut Stage, options: &str, own_core_only: bool) -> Vec<String
             transaction: TransactionId(1),
             slot: None,
             answer_bytes_max: usize::MAX,
+            blocking: crate::command::Blocking::Never,
         };
         scan_part(&mut context, &words, own_core_only).unwrap();
         let text = recorder.text();

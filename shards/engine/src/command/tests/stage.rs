@@ -133,6 +133,7 @@ impl Stage {
             transaction: TransactionId::new(1, CoreId(0), self.transactions),
             slot: None,
             answer_bytes_max: usize::MAX,
+            blocking: crate::command::Blocking::Never,
         };
         match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => handler(&mut context, words),
