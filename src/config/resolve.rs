@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use hyperion_cluster::config::{
     Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, Usage, check,
-    lints,
+    lints, user_pointer,
 };
 use hyperion_engine::Eviction;
+use hyperion_engine::acl::Users;
 
 /// A config that has been checked, with its texts turned into values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(crate) struct Resolved {
     pub(crate) value_bytes_max: u64,
     /// What clients have to show.
     pub(crate) password: Option<PasswordHash>,
+    /// Who may do what.
+    pub(crate) users: Users,
     /// Sentences about what is allowed but unwise.
     pub(crate) warnings: Vec<String>,
     /// The address for the other nodes.
@@ -89,6 +92,7 @@ pub(crate) fn resolve(
         return Err(problems);
     }
     let settings = &config.settings;
+    let users = Users::of(&settings.auth).map_err(user_problems)?;
     Ok(Resolved {
         resp: checked.addresses.resp,
         http: checked.addresses.http,
@@ -102,11 +106,21 @@ pub(crate) fn resolve(
         output_bytes_max: settings.limits.output_bytes.bytes(),
         value_bytes_max: settings.limits.value_bytes.bytes(),
         password: checked.password,
+        users,
         // What the nodes hold is not known here: `POST /config?dry_run=1` says whether it would fit.
         warnings: [checked.warnings, lints(config, &Usage::default())].concat(),
         node_index: checked.node_index,
         config: config.clone(),
     })
+}
+
+/// What is wrong with the rules of users.
+fn user_problems(problems: Vec<(String, String)>) -> Vec<Problem> {
+    let hint = "give rules as ACL LIST prints them behind the name, such as \"on #<hash> ~app:* resetchannels -@all +@read\"";
+    problems
+        .into_iter()
+        .map(|(name, sentence)| Problem::at(user_pointer(&name), sentence, hint))
+        .collect()
 }
 
 /// What several nodes cannot do yet.

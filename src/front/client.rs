@@ -1,6 +1,9 @@
 //! Owns what is known of one client of the Redis protocol.
 
+use std::sync::Arc;
+
 use hyperion_engine::Ticket;
+use hyperion_engine::acl::{DEFAULT, User};
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
@@ -103,6 +106,10 @@ pub(crate) struct Session {
     pub(crate) protocol: Protocol,
     pub(crate) database: DatabaseId,
     pub(crate) is_authenticated: bool,
+    /// Whose rights it has.
+    pub(crate) user: Arc<User>,
+    /// It may do everything: nobody asks before a command.
+    pub(crate) is_free: bool,
     pub(crate) name: String,
     pub(crate) library_name: String,
     pub(crate) library_version: String,
@@ -114,8 +121,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(is_authenticated: bool) -> Self {
+    /// `user` is the default user.
+    pub(crate) fn new(user: &Arc<User>) -> Self {
+        let is_authenticated = user.is_open();
         Self {
+            user: Arc::clone(user),
+            is_free: is_authenticated && user.may_all(),
             protocol: Protocol::Resp2,
             database: DatabaseId(0),
             is_authenticated,
@@ -128,6 +139,19 @@ impl Session {
             last_command: "NULL",
         }
     }
+
+    /// The client has shown who it is.
+    pub(crate) fn come_in(&mut self, user: &Arc<User>) {
+        self.is_authenticated = true;
+        self.follow(user);
+    }
+
+    /// The user of the client is this now. Without a password clients of the default user are in.
+    pub(crate) fn follow(&mut self, user: &Arc<User>) {
+        self.is_authenticated |= user.name == DEFAULT && user.is_open();
+        self.is_free = self.is_authenticated && user.may_all();
+        self.user = Arc::clone(user);
+    }
 }
 
 impl Client {
@@ -136,7 +160,7 @@ impl Client {
         number: u64,
         own_core_only: bool,
         since_ms: u64,
-        is_open: bool,
+        user: &Arc<User>,
     ) -> Self {
         Self {
             connection,
@@ -160,7 +184,7 @@ impl Client {
             blocked: None,
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
-            session: Session::new(is_open),
+            session: Session::new(user),
         }
     }
 

@@ -65,9 +65,11 @@ impl NodeCore {
             self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         };
-        if !client.session.is_authenticated && !spec.flags.has(Flags::NO_AUTH) {
+        if !client.session.is_free
+            && let Some(refusal) = self.refusal(io, client, spec, arguments)
+        {
             self.counters.errors += 1;
-            self.answer(client, |reply| reply.error(NO_AUTH));
+            self.answer(client, |reply| reply.error(&refusal));
             return Progress::Ran;
         }
         if !spec.admits(arguments.len()) {

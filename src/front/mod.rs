@@ -10,9 +10,11 @@ mod forward;
 mod http;
 mod input;
 pub(crate) mod limits;
+mod observe;
 mod output;
 mod peers;
 mod replies;
+mod rights;
 mod spanning;
 mod spent;
 mod streams;
@@ -20,11 +22,12 @@ mod whole;
 
 pub(crate) use blocked::{BlockedCommands, Ending};
 pub(crate) use client::Client;
-pub(crate) use commands::{CopyWait, FrontAsk, FrontPart};
+pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;
 pub(crate) use input::Lines;
+pub(crate) use observe::Observer;
 pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;

@@ -55,6 +55,10 @@ impl Clients {
         self.count
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.places.iter_mut().flatten().map(|client| &mut **client)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
         self.places.iter().flatten().map(|client| &**client)
     }

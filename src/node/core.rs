@@ -32,11 +32,11 @@ use super::settling::Settling;
 use super::stall::TurnParts;
 use super::supply::{Supplied, Supply};
 use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
-use crate::config::{Accepted, Published, Resolved};
+use crate::config::{Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
-    BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand, Forwarding, FrontAsk,
-    FrontPart, HttpDoor, Lines, ParkedCommands, Spent, StreamMail, Wholes,
+    Amended, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand, Forwarding,
+    FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Spent, StreamMail, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
@@ -96,8 +96,8 @@ pub(crate) enum Note {
     Http(u64, Vec<u8>),
     /// A config is in force; say when it is taken.
     Config(Arc<Resolved>, mpsc::Sender<()>),
-    /// What became of a CONFIG SET.
-    Amended(Ticket, Box<Result<Accepted, String>>),
+    /// What became of a change of settings.
+    Amended(Ticket, Box<Result<Amended, String>>),
     /// A step of a snapshot.
     Snapshot(SnapshotNote),
     /// A connection to a peer was made, or was not.
@@ -123,6 +123,8 @@ pub(crate) struct Shared {
     pub(crate) board: Arc<Board>,
     /// Clients of the node: a limit of all cores together needs one count.
     pub(crate) clients: AtomicUsize,
+    /// Notes of all cores so far: each has a number of its own.
+    pub(crate) notes: AtomicU64,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
     pub(crate) postboxes: Postboxes<Note>,
@@ -237,6 +239,8 @@ pub(crate) struct NodeCore {
     pub(super) supply: Supply,
     pub(crate) snapshot: CorePart,
     pub(crate) counters: Counters,
+    /// What it notes for those who ask later.
+    pub(crate) observer: Observer,
     pub(super) baseline: Baseline,
     pub(super) rates: Rates,
     pub(crate) commands_run: u64,
@@ -403,7 +407,7 @@ impl Core for NodeCore {
             Note::Supplied(supplied) => self.supplied(io, supplied),
             Note::Http(number, bytes) => self.answer_http(io, number, bytes),
             Note::Config(config, taken) => {
-                self.apply_config(config);
+                self.apply_config(io, config);
                 self.follow_nodes(io);
                 // Nobody waits any more when the sender's time is up.
                 let _ = taken.send(());

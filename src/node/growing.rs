@@ -121,7 +121,7 @@ impl NodeCore {
         let unformed = Unformed { node: setup.node, seed: *seed, found: Vec::new() };
         self.unformed = Some(unformed);
         self.begin_groups(io, Some(state));
-        self.apply_config(Arc::clone(resolved));
+        self.apply_config(io, Arc::clone(resolved));
         if self.index == 0 {
             kill_at("founded");
         }

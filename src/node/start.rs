@@ -112,6 +112,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         board,
         clients: AtomicUsize::new(0),
         client_numbers: AtomicU64::new(0),
+        notes: AtomicU64::new(0),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
         leave: Default::default(),

@@ -37,6 +37,7 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
         memory_bytes_max: config.memory_bytes_max / cores,
         eviction: config.eviction,
         value_bytes_max: config.value_bytes_max,
+        thresholds: config.settings().thresholds,
     }
 }
 
@@ -197,20 +198,14 @@ impl NodeCore {
     }
 
     /// Takes a config.
-    pub(super) fn apply_config(&mut self, config: Arc<Resolved>) {
+    pub(super) fn apply_config(&mut self, io: &mut Io, config: Arc<Resolved>) {
         self.engine.apply(engine_settings(&config));
         self.engine.set_send_bytes_a_second(send_bytes_a_second(&config));
         self.limits.bulk_bytes_max = config.value_bytes_max;
-        let had_password = self.config.password.is_some();
+        let has_new_users = self.config.users != config.users;
         self.config = config;
-        if had_password && self.config.password.is_none() {
-            let all: Vec<ConnectionId> =
-                self.clients.iter().map(|client| client.connection).collect();
-            for connection in all {
-                if let Some(client) = self.clients.get(connection) {
-                    client.session.is_authenticated = true;
-                }
-            }
+        if has_new_users {
+            self.users_changed(io);
         }
     }
 
@@ -258,13 +253,12 @@ impl NodeCore {
                 }
                 self.counters.connections += 1;
                 let number = shared.client_numbers.fetch_add(1, Ordering::Relaxed) + 1;
-                let is_open = self.config.password.is_none();
                 self.clients.add(Client::new(
                     connection,
                     number,
                     own_core_only,
                     io.now_unix_ms(),
-                    is_open,
+                    self.config.users.default_user(),
                 ));
             }
             Err(socket) => {

@@ -1,8 +1,10 @@
 //! End to end: the binary is started, spoken to, killed and started again.
 
+mod acl;
 mod atomic;
 mod bad_input;
 mod basics;
+mod beside_redis;
 mod blocking;
 mod client;
 mod cluster;

@@ -6,6 +6,7 @@ use crate::spanning::SpanMail;
 use crate::told::Told;
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId};
+use hyperion_store::{OwnedContent, Write};
 use std::sync::Arc;
 
 /// Names the client of a command that is answered later. The engine only hands it back.
@@ -153,7 +154,7 @@ pub enum Want {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The value, empty unless it was asked for.
-    pub value: Vec<u8>,
+    pub value: OwnedContent,
     /// When it expires, Unix ms.
     pub expiry_ms: Option<u64>,
 }
@@ -166,9 +167,26 @@ pub struct OwnedWrite {
     /// The key.
     pub key: Vec<u8>,
     /// What it becomes; `None`: it goes.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<OwnedContent>,
     /// When it expires, Unix ms.
     pub expiry_ms: Option<u64>,
+}
+
+impl OwnedWrite {
+    /// It, as the store takes it.
+    pub(crate) fn borrowed(&self) -> Write<'_> {
+        Write {
+            database: self.database,
+            key: &self.key,
+            value: self.value.as_ref().map(OwnedContent::as_ref),
+            expiry_ms: self.expiry_ms,
+        }
+    }
+
+    /// Bytes of key and value.
+    pub(crate) fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, |value| value.bytes.len())
+    }
 }
 
 /// The steps of a transaction. The coordinator sends the first four, a participant answers with the others.

@@ -3,6 +3,7 @@
 use crate::blocking::Blocked;
 use crate::command::{self, Blocking, CommandError, CommandSpec, Context, Flags, Part, Run, Wait};
 use crate::effect::{Effect, Mail};
+use crate::events::Events;
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
 use crate::replication::{Around, Replication};
@@ -107,6 +108,9 @@ pub struct Engine {
     pub(crate) replication: Option<Box<Replication>>,
     /// Commands that wait for keys.
     pub(crate) blocked: Blocked,
+    /// What happened to keys, for those who listen; commands are watched for them.
+    pub(crate) events: Events,
+    pub(crate) is_watched: bool,
 }
 
 impl Engine {
@@ -145,6 +149,8 @@ impl Engine {
             elsewhere: BTreeSet::new(),
             replication: None,
             blocked: Blocked::default(),
+            events: Events::default(),
+            is_watched: false,
         };
         engine.settings_came();
         engine
@@ -360,6 +366,7 @@ impl Engine {
         };
         // What a write looks up is no read.
         let lookups = self.store.lookups();
+        let absent = if self.is_watched { self.begin_watched(request) } else { Vec::new() };
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = if matches!(spec.run, Run::Keys { .. }) {
@@ -413,6 +420,14 @@ impl Engine {
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();
         }
+        if self.is_watched {
+            let has_entry = matches!(around, Around::Entry(_));
+            if matches!(ended, Ok(true)) && result.is_ok() {
+                self.end_watched(request, &absent);
+            } else {
+                self.drop_watched(has_entry);
+            }
+        }
         if !matches!(ended, Ok(true)) {
             // Its answer is there already, and is taken back by who sees this.
             return Outcome::NoRoom;
@@ -440,11 +455,13 @@ impl Engine {
             reply,
             scratch: &mut self.scratch,
             value_bytes_max: self.settings.value_bytes_max,
+            thresholds: self.settings.thresholds,
             random,
             transaction,
             slot: None,
             answer_bytes_max: usize::MAX,
             blocking: Blocking::Never,
+            events: &mut self.events,
         }
     }
 

@@ -3,11 +3,13 @@
 //! Requests and mail go in, answers and effects come out; nothing here waits, opens or reads a clock.
 #![forbid(unsafe_code)]
 
+pub mod acl;
 mod blocking;
 pub mod collection;
 pub mod command;
 mod effect;
 mod engine;
+mod events;
 mod evict;
 mod limits;
 mod lock;
@@ -28,6 +30,8 @@ mod words;
 pub use blocking::Waiter;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
+pub use events::{Events, KeyEvent};
+pub use hyperion_cluster::config::Thresholds;
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,

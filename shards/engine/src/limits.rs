@@ -46,3 +46,6 @@ pub(crate) const SPAN_PAUSE_NS: u64 = 20_000_000;
 /// How long a coordinator waits for one step, and for the decision.
 pub(crate) const SPAN_ANSWER_NS: u64 = 4_000_000_000;
 pub(crate) const SPAN_DECISION_NS: u64 = 5_000_000_000;
+/// Keyspace events that wait on one core for the log, and bytes of their keys; those beyond are counted and dropped.
+pub(crate) const EVENTS_MAX: usize = 1 << 18;
+pub(crate) const EVENT_BYTES_MAX: usize = 64 << 20;

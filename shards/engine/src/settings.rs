@@ -1,5 +1,6 @@
 //! Owns what the engine must be told of the config. All of it may change while it runs.
 
+use hyperion_cluster::config::Thresholds;
 use hyperion_store::Policy;
 
 /// What an answer waits for.
@@ -25,4 +26,6 @@ pub struct Settings {
     pub eviction: Policy,
     /// Longest value.
     pub value_bytes_max: u64,
+    /// From which sizes on collections are told to be in their long form.
+    pub thresholds: Thresholds,
 }

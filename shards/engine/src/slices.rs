@@ -7,13 +7,14 @@
 use crate::command::{CommandError, Flags, Run, Spread};
 use crate::effect::{Effect, Ticket};
 use crate::engine::{Engine, RECORD_SLACK_BYTES, Request};
+use crate::events::KeyEvent;
 use crate::evict::Fit;
 use crate::limits::{SLICE_AHEAD, SLICE_KEYS, SLICED_ARGUMENTS, SLICED_BYTES_MIN};
 use crate::told::{Item, Told};
 use crate::words::Words;
 use hyperion_model::limits::KEY_BYTES_MAX;
-use hyperion_model::{DatabaseId, TransactionId};
-use hyperion_store::{Room, StagedAt, StagedText, StoreError, Write};
+use hyperion_model::{DatabaseId, EventClass, TransactionId};
+use hyperion_store::{Content, Room, StagedAt, StagedText, StoreError, Write};
 use std::collections::VecDeque;
 
 /// How far a command is.
@@ -45,6 +46,8 @@ pub(crate) struct Sliced {
     prepared: VecDeque<TransactionId>,
     /// A part of the values of the slice under way is written ahead.
     is_staged: bool,
+    /// What is told of it once it has taken effect.
+    events: Vec<KeyEvent>,
 }
 
 impl Sliced {
@@ -113,6 +116,7 @@ impl Engine {
             count: 0,
             prepared: VecDeque::new(),
             is_staged: false,
+            events: Vec::new(),
         };
         if !words.len().is_multiple_of(sliced.stride()) {
             return Err(CommandError::WrongArity(request.spec.name));
@@ -321,7 +325,8 @@ impl Engine {
                 let key = self.store.key(database, bytes);
                 texts.push(StagedText { key, at: StagedAt::Whole, value });
             }
-            writes.push(Write { database, key: bytes, value: Some(value), expiry_ms });
+            let value = Some(Content::string(value));
+            writes.push(Write { database, key: bytes, value, expiry_ms });
         }
         if !texts.is_empty() {
             let staged = self.store.stage(&texts, part, !sliced.is_staged);
@@ -339,6 +344,17 @@ impl Engine {
             self.store.may_use_reserve(false);
             prepared.map_err(|error| self.slices_refused(&error))?;
             sliced.prepared.push_back(id);
+            if self.events.is_listening() {
+                let is_delete = sliced.spread == Spread::Delete;
+                let (class, event) = if is_delete {
+                    (EventClass::Generic, "del")
+                } else {
+                    (EventClass::String, "set")
+                };
+                let keys = writes.iter().filter(|_| self.events.wants(class));
+                let told = keys.map(|write| KeyEvent { event, database, key: write.key.to_vec() });
+                sliced.events.extend(told);
+            }
         }
         if std::mem::take(&mut sliced.is_staged) {
             self.store.drop_staged();
@@ -361,6 +377,8 @@ impl Engine {
             }
         }
         self.store.observe_all();
+        let position = self.store.appended_position();
+        self.events.seal(position, std::mem::take(&mut sliced.events));
         let item = match sliced.spread {
             Spread::Mset => Item::Ok,
             Spread::Msetnx => Item::Integer(1),

@@ -1,6 +1,6 @@
 //! Owns the way of long strings into the store: a part a turn, so that no turn has to write all of one command.
 
-use crate::command::{Flags, Run, Spread, copy_options, keys_of};
+use crate::command::{Flags, Run, Spread, copy_options, keys_of, staged_growth};
 use crate::engine::{Engine, Outcome, Request};
 use crate::evict::Fit;
 use crate::limits::{STAGED_PART_OF_SEGMENT, STAGED_PATIENCE_MS, STAGED_VALUE_BYTES_MIN};
@@ -153,6 +153,13 @@ impl Engine {
             "setrange" => {
                 let offset = usize::try_from(parse_integer(arguments.get(2)?)?).ok()?;
                 let text = text(1, StagedAt::Offset(offset), 3)?;
+                self.fits_value(&text, offset)
+            }
+            "setbit" | "bitfield" if self.replication.is_none() => {
+                let (offset, value) = staged_growth(arguments)?;
+                let key = *arguments.get(1).filter(|key| key.len() <= KEY_BYTES_MAX)?;
+                let key = self.store.key(request.database, key);
+                let text = StagedText { key, at: StagedAt::Offset(offset), value };
                 self.fits_value(&text, offset)
             }
             _ => None,

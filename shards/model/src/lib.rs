@@ -4,12 +4,14 @@
 #![forbid(unsafe_code)]
 
 pub mod collections;
+pub mod events;
 pub mod ids;
 pub mod limits;
 pub mod number;
 pub mod reply;
 pub mod slot;
 
+pub use events::{EventClass, EventMask};
 pub use ids::{CoreId, DatabaseId, GroupId, PartitionId, TransactionId};
 pub use reply::ReplyWriter;
 pub use slot::{PartitionMap, slot_of};

@@ -104,23 +104,29 @@ impl<'a> Value<'a> {
         whole.into_iter().chain(pieces.into_iter().flat_map(|pieces| pieces.chunks.iter(0)))
     }
 
+    /// The bytes `start..end` of the value, or what there is of them, piece by piece.
+    pub fn range(&self, start: usize, end: usize) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let (whole, pieces, mut at) = match *self {
+            Self::Whole(bytes) => (Some(bytes), None, 0),
+            Self::Pieces(pieces) if pieces.value_type == ValueType::STRING => {
+                let (first, starts_at) = pieces.chunks.seek(start);
+                (None, Some((pieces, first)), starts_at)
+            }
+            Self::Pieces(pieces) => (None, Some((pieces, 0)), 0),
+        };
+        let pieces = pieces.into_iter().flat_map(|(pieces, first)| pieces.chunks.iter(first));
+        whole.into_iter().chain(pieces).map_while(move |piece| {
+            let begins_at = at;
+            at += piece.len();
+            let from = start.clamp(begins_at, at) - begins_at;
+            let to = end.clamp(begins_at, at) - begins_at;
+            (begins_at < end).then(|| &piece[from..to])
+        })
+    }
+
     /// Appends the bytes `start..end` of the value to `out`.
     pub fn copy_range(&self, start: usize, end: usize, out: &mut Vec<u8>) {
-        let (pieces, mut at) = match *self {
-            Self::Pieces(pieces) if pieces.value_type == ValueType::STRING => {
-                pieces.chunks.seek(start)
-            }
-            Self::Whole(_) | Self::Pieces(_) => (0, 0),
-        };
-        for piece in self.pieces().skip(pieces) {
-            if at >= end {
-                break;
-            }
-            let from = start.clamp(at, at + piece.len()) - at;
-            let to = end.clamp(at, at + piece.len()) - at;
-            out.extend_from_slice(&piece[from..to]);
-            at += piece.len();
-        }
+        self.range(start, end).for_each(|piece| out.extend_from_slice(piece));
     }
 
     /// The value in one piece, in `scratch` when it lies in several.

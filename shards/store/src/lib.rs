@@ -6,6 +6,7 @@
 
 mod batch;
 mod cleaner;
+mod content;
 mod copies;
 mod database;
 mod error;
@@ -30,12 +31,14 @@ mod transaction;
 mod tests;
 
 pub use cleaner::CleanerFigures;
+pub use content::{Content, Form, OwnedContent};
 pub use database::{Found, Key, Pieces, Value};
 pub use error::{Damage, StoreError};
 pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{
-    Edit, Insert, NOTE_KINDS, Note, Notes, StagedAt, StagedText, ValueHandle, ValueType,
+    Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, StagedAt, StagedText, ValueHandle,
+    ValueType,
 };
 pub use record::Attributes;
 pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};
@@ -49,6 +52,7 @@ pub use segment::{
 };
 pub use snapshot::{BatchCheck, SegmentInUse, Whole};
 pub use store::{
-    Evicted, Held, KeyMark, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept,
+    Evicted, Gone, GoneWhy, Held, KeyMark, Lookups, Options, Policy, ScanCursor, Store,
+    StoreFigures, Swept,
 };
 pub use transaction::Write;

@@ -94,3 +94,5 @@ pub(crate) const PRESIZE_SAMPLE: u64 = 64;
 pub(crate) const HOLE_KEYS_MAX: usize = 1_000;
 /// Bytes that are checked in search of the keys of one hole.
 pub(crate) const HOLE_CHECKED_BYTES_MAX: usize = 256 << 20;
+/// Names of keys that went by themselves which are kept until somebody asks.
+pub(crate) const GONE_KEYS_MAX: usize = 65_536;

@@ -5,9 +5,10 @@
 //! for it. A commit record is written only when the decision is durable, and the decision is kept until every participant's
 //! commit record is durable.
 
+use crate::content::{Content, Form};
 use crate::error::StoreError;
 use crate::log::Location;
-use crate::object::{HEAD_BYTES, Head, ValueType, cut};
+use crate::object::Head;
 use crate::record::{Extras, Kind};
 use crate::store::Store;
 use hyperion_model::collections::Map;
@@ -21,7 +22,7 @@ pub struct Write<'a> {
     /// The key.
     pub key: &'a [u8],
     /// What it becomes; `None`: it goes.
-    pub value: Option<&'a [u8]>,
+    pub value: Option<Content<'a>>,
     /// When it expires, Unix ms.
     pub expiry_ms: Option<u64>,
 }
@@ -59,33 +60,19 @@ impl Store {
             !self.replicated.is_used || writes.iter().all(|write| !self.is_replicated(write.key)),
             "a transaction is prepared in a replicated partition"
         );
-        let inline_max = self.log.record_value_bytes_max();
-        let small = |write: &Write<'_>| match write.value {
-            Some(value) if self.is_offered(value) => HEAD_BYTES,
-            value => value.map_or(0, <[u8]>::len).min(inline_max),
-        };
-        let bytes =
-            writes.iter().map(|write| write.key.len() + small(write) + 64).sum::<usize>() + 64;
+        let records =
+            writes.iter().map(|write| write.key.len() + self.record_bytes_of(write.value));
+        let bytes = records.map(|bytes| bytes + 64).sum::<usize>() + 64;
         if bytes > self.log.batch_bytes_max() {
             return Err(StoreError::TooLarge { bytes, bytes_max: self.log.batch_bytes_max() });
         }
         // Long values first: their chunks lie in batches of their own.
         let mut heads: Vec<Option<Head>> = Vec::with_capacity(writes.len());
         for write in writes {
-            let staged = write.value.and_then(|value| self.take_staged(&[value]));
-            let head = match write.value {
-                _ if staged.is_some() => staged,
-                Some(value) if value.len() > inline_max => {
-                    let max = self.log.chunk_bytes_max();
-                    let chunks = cut(&[value], max, max);
-                    match self.objects.create(&mut self.log, ValueType::STRING, &chunks) {
-                        Ok(head) => Some(head),
-                        Err(error) => return Err(self.drop_heads(&heads, error)),
-                    }
-                }
-                _ => None,
-            };
-            heads.push(head);
+            match write.value.map_or(Ok(None), |value| self.write_chunks_of(value)) {
+                Ok(head) => heads.push(head),
+                Err(error) => return Err(self.drop_heads(&heads, error)),
+            }
         }
         if let Err(error) = self.log.begin_prepare(bytes) {
             return Err(self.drop_heads(&heads, error));
@@ -106,7 +93,8 @@ impl Store {
             let (kind, value) = match (write.value, &head) {
                 (None, _) => (Kind::Tombstone, &[][..]),
                 (Some(_), Some(head)) => (Kind::Object, &head[..]),
-                (Some(value), None) => (Kind::Put, value),
+                (Some(Content { form: Form::Packed, bytes }), None) => (Kind::Packed, bytes),
+                (Some(Content { bytes, .. }), None) => (Kind::Put, bytes),
             };
             let location = self.log.append(kind, &extras, write.key, &[value]).expect(appended);
             prepared.records.push(location);
@@ -127,10 +115,7 @@ impl Store {
         if self.replicated.is_used && self.is_building_any() {
             return self.write_each(writes);
         }
-        let inline_max = self.log.record_value_bytes_max();
-        let is_long = |write: &Write<'_>| {
-            write.value.is_some_and(|value| value.len() > inline_max || self.is_offered(value))
-        };
+        let is_long = |write: &Write<'_>| write.value.is_some_and(|it| self.lies_in_chunks(it));
         if writes.iter().any(is_long) {
             self.prepare(id, writes)?;
             let committed = self.commit_prepared(id);
@@ -143,7 +128,7 @@ impl Store {
         // Room for all of them at once: then none of them can fail, and they lie in one batch.
         let bytes = writes
             .iter()
-            .map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len) + 64)
+            .map(|write| write.key.len() + write.value.map_or(0, |it| it.bytes.len()) + 64)
             .sum();
         self.log.make_room(bytes)?;
         self.write_each(writes)
@@ -153,7 +138,7 @@ impl Store {
         for write in writes {
             let key = self.key(write.database, write.key);
             match write.value {
-                Some(value) => self.put(&key, &[value], write.expiry_ms)?,
+                Some(value) => self.put_content(&key, value, write.expiry_ms)?,
                 None => drop(self.delete(&key)?),
             }
         }

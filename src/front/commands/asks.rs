@@ -7,6 +7,7 @@ use super::super::blocked::Ending;
 use super::super::client::{Client, Hold};
 use super::super::execute::Progress;
 use super::super::limits::BACKLOG_BATCHES_MAX;
+use super::super::observe::{Refusal, merge_refusals, write_refusals};
 use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::copies::CopiesWanted;
@@ -24,6 +25,10 @@ pub(crate) enum FrontAsk {
     ClientUnblock(u64, Ending),
     /// Set the counters to zero.
     ResetStatistics,
+    /// Tell what was refused.
+    Refusals,
+    /// Forget it.
+    ForgetRefusals,
     /// Put the figures of now on the board.
     ShowFigures,
     /// Count the keys of a slot.
@@ -45,6 +50,8 @@ pub(crate) enum FrontPart {
     Keys(Vec<Vec<u8>>),
     /// Other nodes that have what this core wrote (none when it leads nothing), and whether it is on stable storage here.
     Copies(Option<u32>, bool),
+    /// What was refused.
+    Refusals(Vec<Refusal>),
     /// It is done.
     Done,
     /// Not an answer: what the asking core keeps for the end.
@@ -60,6 +67,8 @@ pub(crate) struct Asker {
     pub(super) closes: bool,
     /// WAITAOF is answered by two counts.
     pub(super) wants_pair: bool,
+    /// Entries that are wanted of a list.
+    pub(super) count: usize,
     /// The sections that INFO is to show.
     pub(super) sections: Option<Vec<Vec<u8>>>,
 }
@@ -76,6 +85,8 @@ pub(super) enum Whole {
     Pair(bool, u32),
     /// Whether the older form of CLIENT KILL found anybody.
     Found(bool),
+    /// What was refused, the newest first.
+    Refusals(Vec<Refusal>),
     Done,
 }
 
@@ -177,6 +188,11 @@ impl NodeCore {
                 });
                 FrontPart::Keys(keys)
             }
+            FrontAsk::Refusals => FrontPart::Refusals(self.observer.refusals.all()),
+            FrontAsk::ForgetRefusals => {
+                self.observer.refusals.clear();
+                FrontPart::Done
+            }
             FrontAsk::Copies(_) => panic!("it is answered when they are there"),
             FrontAsk::ResetStatistics | FrontAsk::ShowFigures => {
                 if matches!(ask, FrontAsk::ResetStatistics) {
@@ -210,7 +226,10 @@ impl NodeCore {
         let (whole, asker) = put_together(parts);
         match asker.sections {
             Some(sections) => self.tell_info(io, client, &sections),
-            None => self.answer(client, |reply| whole.write(reply)),
+            None => {
+                let now_ms = io.now_unix_ms();
+                self.answer(client, |reply| whole.write(now_ms, reply));
+            }
         }
         if asker.closes {
             client.is_closing = true;
@@ -249,6 +268,12 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
                 let fewest = before.0.into_iter().chain(others).min();
                 whole = Whole::Copies(fewest, before.1 && is_durable);
             }
+            FrontPart::Refusals(more) => {
+                let mut before =
+                    if let Whole::Refusals(before) = whole { before } else { Vec::new() };
+                before.extend(more);
+                whole = Whole::Refusals(before);
+            }
             FrontPart::Done => {}
         }
     }
@@ -256,6 +281,11 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
         Whole::Text(_) => {
             all_lines.sort_unstable_by_key(|(number, _)| *number);
             Whole::Text(all_lines.into_iter().map(|(_, line)| line).collect())
+        }
+        Whole::Refusals(all) => {
+            let mut all = merge_refusals(all);
+            all.truncate(asker.count);
+            Whole::Refusals(all)
         }
         Whole::Copies(others, is_durable) if asker.wants_pair => {
             Whole::Pair(is_durable, others.unwrap_or(0))
@@ -267,7 +297,7 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
 }
 
 impl Whole {
-    fn write(&self, reply: &mut dyn ReplyWriter) {
+    fn write(&self, now_ms: u64, reply: &mut dyn ReplyWriter) {
         match self {
             Self::Text(text) => reply.verbatim("txt", text.as_bytes()),
             Self::Count(count) => reply.integer(i64::try_from(*count).unwrap_or(i64::MAX)),
@@ -275,6 +305,7 @@ impl Whole {
                 reply.array(keys.len());
                 keys.iter().for_each(|key| reply.bulk(key));
             }
+            Self::Refusals(all) => write_refusals(all, now_ms, reply),
             Self::Copies(others, _) => reply.integer(i64::from(others.unwrap_or(0))),
             Self::Pair(is_durable, others) => {
                 reply.array(2);

@@ -138,7 +138,7 @@ impl NodeCore {
         let (filter, wants_word) = match words {
             [] => return Err(wrong_arity("client|kill")),
             [peer] => (ClientFilter::of_peer(peer), true),
-            words => (ClientFilter::parse_kill(words, client.number)?, false),
+            words => (ClientFilter::parse_kill(words, client.number, &self.config.users)?, false),
         };
         let asker = Asker { wants_word, ..Asker::default() };
         Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), asker))

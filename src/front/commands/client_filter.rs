@@ -1,8 +1,8 @@
 //! Owns the choice of clients that CLIENT LIST and CLIENT KILL are about.
 
+use hyperion_engine::acl::Users;
 use hyperion_model::number::parse_integer;
 
-use super::connection::USER;
 use super::run::{is_word, keyword, shown, syntax};
 
 /// Which clients are meant: those that meet every condition.
@@ -15,6 +15,8 @@ pub(crate) struct ClientFilter {
     /// Our address.
     pub(super) local: Option<String>,
     pub(super) kind: Option<ClientKind>,
+    /// The user's name.
+    pub(super) user: Option<String>,
     /// At least so old.
     pub(super) age_s_min: u64,
     /// Not this number.
@@ -35,6 +37,7 @@ pub(super) struct Candidate<'a> {
     pub(super) peer: &'a str,
     pub(super) local: &'a str,
     pub(super) age_s: u64,
+    pub(super) user: &'a str,
 }
 
 impl ClientFilter {
@@ -44,6 +47,7 @@ impl ClientFilter {
             && self.peer.as_ref().is_none_or(|peer| peer == candidate.peer)
             && self.local.as_ref().is_none_or(|local| local == candidate.local)
             && self.kind.is_none_or(|kind| kind == ClientKind::Normal)
+            && self.user.as_ref().is_none_or(|user| user == candidate.user)
             && candidate.age_s >= self.age_s_min
             && self.except != Some(candidate.number)
     }
@@ -69,7 +73,7 @@ impl ClientFilter {
     /// Reads the words behind CLIENT KILL of its newer form; `own` is the number of the client that asks.
     ///
     /// Errors: the error line.
-    pub(super) fn parse_kill(words: &[&[u8]], own: u64) -> Result<Self, String> {
+    pub(super) fn parse_kill(words: &[&[u8]], own: u64, users: &Users) -> Result<Self, String> {
         let mut filter = Self { except: Some(own), ..Self::default() };
         let (pairs, []) = words.as_chunks::<2>() else { return Err(syntax()) };
         for &[option, value] in pairs {
@@ -82,8 +86,12 @@ impl ClientFilter {
                 "addr" => filter.peer = Some(address(value)),
                 "laddr" => filter.local = Some(address(value)),
                 "type" => filter.kind = Some(parse_kind(value)?),
-                "user" if value == USER.as_bytes() => {}
-                "user" => return Err(format!("ERR No such user '{}'", shown(value))),
+                "user" => {
+                    let user = users.get(value);
+                    let user =
+                        user.ok_or_else(|| format!("ERR No such user '{}'", shown(value)))?;
+                    filter.user = Some(user.name.clone());
+                }
                 "skipme" if is_word(value, "yes") => filter.except = Some(own),
                 "skipme" if is_word(value, "no") => filter.except = None,
                 "maxage" => {

@@ -4,12 +4,11 @@ use hyperion_wire::Protocol;
 
 use super::super::client::{Client, Hold};
 use super::client_filter::Candidate;
-use super::connection::USER;
 use crate::node::Io;
 
 /// Where a client is, and since when, as the ring knows it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whereabouts<'a> {
+pub(in crate::front) struct Whereabouts<'a> {
     pub(super) peer: &'a str,
     pub(super) local: &'a str,
     pub(super) fd: i32,
@@ -19,7 +18,7 @@ pub(super) struct Whereabouts<'a> {
 }
 
 impl<'a> Whereabouts<'a> {
-    pub(super) fn of(io: &'a Io, client: &Client) -> Self {
+    pub(in crate::front) fn of(io: &'a Io, client: &Client) -> Self {
         let (id, now_ns) = (client.connection, io.now_ns());
         let progress_ns = io.last_progress_ns(id).unwrap_or(now_ns);
         Self {
@@ -32,14 +31,18 @@ impl<'a> Whereabouts<'a> {
     }
 
     /// What a filter looks at.
-    pub(super) fn candidate(&self, client: &Client) -> Candidate<'a> {
+    pub(super) fn candidate<'c>(&'c self, client: &'c Client) -> Candidate<'c> {
         let Self { peer, local, age_s, .. } = *self;
-        Candidate { number: client.number, peer, local, age_s }
+        Candidate { number: client.number, peer, local, age_s, user: &client.session.user.name }
     }
 }
 
 /// The line, with its end. `command` is what the client runs or ran last.
-pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &str) -> String {
+pub(in crate::front) fn client_line(
+    place: &Whereabouts<'_>,
+    client: &Client,
+    command: &str,
+) -> String {
     let session = &client.session;
     let Whereabouts { peer, local, fd, age_s, idle_s } = place;
     let (input, input_free) = (client.input.len(), client.input.capacity() - client.input.len());
@@ -47,7 +50,7 @@ pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &st
     format!(
         "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \
          sub=0 psub=0 ssub=0 multi=-1 qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem=0 \
-         rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={USER} \
+         rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={} \
          redir=-1 resp={} lib-name={} lib-ver={}\n",
         client.number,
         session.name,
@@ -55,6 +58,7 @@ pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &st
         session.database.0,
         size_of::<Client>() + input + input_free + output,
         if output > 0 { "rw" } else { "r" },
+        session.user.name,
         if session.protocol == Protocol::Resp3 { 3 } else { 2 },
         session.library_name,
         session.library_version,

@@ -1,5 +1,6 @@
 //! Owns the commands about one connection: PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET.
 
+use hyperion_engine::acl::DEFAULT;
 use hyperion_engine::command::CommandError;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
@@ -9,11 +10,10 @@ use hyperion_wire::Protocol;
 use super::super::client::{Client, Session};
 use super::super::execute::Progress;
 use super::super::limits::CLIENT_NAME_BYTES_MAX;
+use super::super::observe::{Reason, Refusal};
 use super::run::{Carried, REDIS_LEVEL, is_word, not_integer, shown, syntax, wrong_arity};
-use crate::node::NodeCore;
+use crate::node::{Io, NodeCore};
 
-/// The one user there is.
-pub(super) const USER: &str = "default";
 const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
 const NO_PASSWORD: &str = "ERR AUTH <password> called without any password configured for the default user. \
      Are you sure your configuration is correct?";
@@ -37,10 +37,10 @@ impl NodeCore {
     }
 
     /// HELLO [version [AUTH user password] [SETNAME name]].
-    pub(super) fn hello(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+    pub(super) fn hello(&mut self, io: &Io, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         let hello = Hello::parse(&arguments[1..])?;
         if let Some((user, password)) = hello.credentials {
-            self.admit(client, user, password)?;
+            self.admit(io, client, "hello", (user, password))?;
         }
         if !client.session.is_authenticated {
             return Err(HELLO_NO_AUTH.to_owned());
@@ -58,23 +58,34 @@ impl NodeCore {
     }
 
     /// `AUTH [user] password`.
-    pub(super) fn auth(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+    pub(super) fn auth(&mut self, io: &Io, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         match arguments {
-            [_, _] if self.config.password.is_none() => return Err(NO_PASSWORD.to_owned()),
-            [_, password] => self.admit(client, USER.as_bytes(), password)?,
-            [_, user, password] => self.admit(client, user, password)?,
+            [_, _] if self.config.users.default_user().needs_no_password => {
+                return Err(NO_PASSWORD.to_owned());
+            }
+            [_, password] => self.admit(io, client, "auth", (DEFAULT.as_bytes(), password))?,
+            [_, user, password] => self.admit(io, client, "auth", (user, password))?,
             _ => return Err(syntax()),
         }
         Ok(self.agree(client))
     }
 
-    /// Lets a client in. Without a password of the node any will do, as in Redis.
-    fn admit(&self, client: &mut Client, user: &[u8], password: &[u8]) -> Result<(), String> {
-        let is_right = self.config.password.as_ref().is_none_or(|hash| hash.accepts(password));
-        if !is_right || user != USER.as_bytes() {
+    /// Lets a client in. Where a user needs no password any will do, as in Redis.
+    fn admit(
+        &mut self,
+        io: &Io,
+        client: &mut Client,
+        command: &'static str,
+        (name, password): (&[u8], &[u8]),
+    ) -> Result<(), String> {
+        let user = self.config.users.get(name).filter(|user| user.accepts(password)).cloned();
+        let Some(user) = user else {
+            let name = String::from_utf8_lossy(name);
+            let refusal = Refusal::new(Reason::Auth, command.as_bytes(), &name, io.now_unix_ms());
+            self.note_refusal(io, client, command, refusal);
             return Err(WRONG_PASSWORD.to_owned());
-        }
-        client.session.is_authenticated = true;
+        };
+        client.session.come_in(&user);
         Ok(())
     }
 
@@ -93,7 +104,7 @@ impl NodeCore {
 
     /// Takes back what the client has set; what it said of its library stays, as in Redis.
     pub(super) fn reset(&mut self, client: &mut Client) -> Progress {
-        let fresh = Session::new(self.config.password.is_none());
+        let fresh = Session::new(self.config.users.default_user());
         let old = std::mem::replace(&mut client.session, fresh);
         client.session.library_name = old.library_name;
         client.session.library_version = old.library_version;

@@ -2,6 +2,9 @@
 
 /// Bytes of a word that is looked up; every word that we know is shorter.
 pub(super) const KEYWORD_BYTES_MAX: usize = 64;
+/// Bits of a password that ACL GENPASS makes, and the most that may be asked for.
+pub(super) const GENPASS_BITS: usize = 256;
+pub(super) const GENPASS_BITS_MAX: usize = 4_096;
 /// The longest password, as for `hyperiond hash-password`.
 pub(super) const PASSWORD_BYTES_MAX: usize = 512;
 /// The longest that DEBUG SLEEP holds a client, in seconds.

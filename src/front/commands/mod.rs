@@ -1,5 +1,7 @@
 //! The commands that concern the connection or the node: what the front carries out itself.
 
+mod acl;
+mod amend;
 mod art;
 mod asks;
 mod client;
@@ -20,5 +22,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use amend::Amended;
 pub(crate) use asks::{FrontAsk, FrontPart};
+pub(super) use client_line::{Whereabouts, client_line};
 pub(crate) use copies::CopyWait;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hyperion_engine::Eviction;
+use hyperion_engine::acl::set_default_password;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
 
@@ -36,7 +37,16 @@ const fn live(name: &'static str, pointer: &'static str, show: Show, read: Read)
 }
 
 /// All parameters, by name.
-pub(super) static PARAMETERS: [Parameter; 23] = [
+pub(super) static PARAMETERS: [Parameter; 24] = [
+    live(
+        "acllog-max-len",
+        "/settings/observe/acl_log_len_max",
+        |config, _| config.settings().observe.acl_log_len_max.to_string(),
+        |text| {
+            let count = whole(text)?;
+            Ok(Box::new(move |settings| settings.observe.acl_log_len_max = count))
+        },
+    ),
     live(
         "appendfsync",
         "/settings/durability",
@@ -244,8 +254,8 @@ fn read_password(text: &[u8]) -> Result<Setting, String> {
     if text.len() > PASSWORD_BYTES_MAX {
         return Err(format!("the password is too long; use at most {PASSWORD_BYTES_MAX} bytes"));
     }
-    let hash = (!text.is_empty()).then(|| PasswordHash::of(text).to_text());
-    Ok(Box::new(move |settings| settings.auth.password_hash = hash))
+    let hash = (!text.is_empty()).then(|| PasswordHash::of(text));
+    Ok(Box::new(move |settings| set_default_password(&mut settings.auth, hash)))
 }
 
 fn whole(text: &[u8]) -> Result<u32, String> {

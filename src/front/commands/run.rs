@@ -31,10 +31,11 @@ impl NodeCore {
             panic!("{} does not run at the front", spec.name)
         };
         let carried = match command {
+            FrontCommand::Acl => self.acl_command(io, client, arguments),
             FrontCommand::Ping => self.ping(client, arguments),
             FrontCommand::Echo => self.echo(client, arguments),
-            FrontCommand::Hello => self.hello(client, arguments),
-            FrontCommand::Auth => self.auth(client, arguments),
+            FrontCommand::Hello => self.hello(io, client, arguments),
+            FrontCommand::Auth => self.auth(io, client, arguments),
             FrontCommand::Select => self.select(client, arguments),
             FrontCommand::Quit => Ok(self.quit(client)),
             FrontCommand::Reset => Ok(self.reset(client)),

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
+use hyperion_engine::acl::Users;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
 use super::super::client::Client;
+use super::amend::failure;
 use super::art::lolwut;
 use super::asks::{Asker, FrontPart, Whole, put_together};
 use super::client_filter::{Candidate, ClientFilter};
 use super::client_line::{Whereabouts, client_line};
-use super::config::{chosen, failure, parse_set};
+use super::config::{chosen, parse_set};
 use super::connection::{Hello, attribute, client_name, database};
 use super::info::info_text;
 use super::info_sections::{Facts, human};
@@ -94,8 +96,13 @@ fn names_and_databases_have_their_bounds() {
     }
 }
 
-const CANDIDATE: Candidate<'_> =
-    Candidate { number: 7, peer: "127.0.0.1:50000", local: "127.0.0.1:7379", age_s: 10 };
+const CANDIDATE: Candidate<'_> = Candidate {
+    number: 7,
+    peer: "127.0.0.1:50000",
+    local: "127.0.0.1:7379",
+    age_s: 10,
+    user: "default",
+};
 
 #[test]
 fn client_kill_filters_are_read_and_applied() {
@@ -120,12 +127,15 @@ fn client_kill_filters_are_read_and_applied() {
         ("id 7 x", Err("ERR syntax error")),
         ("foo 1", Err("ERR syntax error")),
     ] {
-        let found = ClientFilter::parse_kill(&words(line), 1).map(|filter| filter.fits(CANDIDATE));
+        let found = ClientFilter::parse_kill(&words(line), 1, &Users::default())
+            .map(|filter| filter.fits(CANDIDATE));
         assert_eq!(found, expected.map_err(str::to_owned), "line {line}");
     }
-    let spares_itself = ClientFilter::parse_kill(&words("type normal"), 7).expect("a filter");
+    let spares_itself =
+        ClientFilter::parse_kill(&words("type normal"), 7, &Users::default()).expect("a filter");
     assert!(!spares_itself.fits(CANDIDATE));
-    let all = ClientFilter::parse_kill(&words("skipme no"), 7).expect("a filter");
+    let all =
+        ClientFilter::parse_kill(&words("skipme no"), 7, &Users::default()).expect("a filter");
     assert!(all.fits(CANDIDATE));
     assert!(
         ClientFilter::of_peer(b"127.0.0.1:50000").fits(CANDIDATE),
@@ -155,7 +165,7 @@ fn client_list_filters_are_read_and_applied() {
 #[test]
 fn the_line_about_a_client_has_the_fields_that_tools_read() {
     let connection = ConnectionId { index: 0, generation: 0 };
-    let mut client = Client::new(connection, 7, false, 0, true);
+    let mut client = Client::new(connection, 7, false, 0, Users::default().default_user());
     client.session.name = "n".to_owned();
     client.session.library_name = "lib".to_owned();
     let place =
@@ -333,7 +343,7 @@ fn what_the_keeper_refuses_names_the_parameter() {
             "ERR CONFIG SET was written but is not in force everywhere: core 1 did not answer",
         ),
     ] {
-        assert_eq!(failure(&error, &parameters), expected);
+        assert_eq!(failure("CONFIG SET", &error, &parameters), expected);
     }
 }
 
@@ -508,7 +518,7 @@ fn no_line_of_words_breaks_a_reader() {
         }
         let _ = Hello::parse(&line);
         let _ = ClientFilter::parse_list(&line);
-        let _ = ClientFilter::parse_kill(&line, 1);
+        let _ = ClientFilter::parse_kill(&line, 1, &Users::default());
         let _ = parse_set(&line);
     }
 }

@@ -36,7 +36,7 @@ const MOVES: Change = Change::Moves;
 /// One field of the config, and what a change of it does.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// JSON pointer, with `*` for the place of a node.
+    /// JSON pointer, with `*` for the place of a node, or for a name that a person gives.
     pub field: &'static str,
     /// To a node that is alone.
     pub single: Change,
@@ -87,6 +87,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/auth", LIVE, LIVE),
     row("/settings/auth/password_hash", LIVE, LIVE),
     row("/settings/auth/peer_secret_file", LIVE, LIVE),
+    row("/settings/auth/users/*", LIVE, LIVE),
     row("/settings/limits/clients", LIVE, LIVE),
     row("/settings/limits/idle_timeout_s", LIVE, LIVE),
     row("/settings/limits/output_bytes", LIVE, LIVE),
@@ -98,6 +99,19 @@ pub const FIELDS: &[Row] = &[
     row("/settings/resp/cluster", LIVE, LIVE),
     row("/settings/move/bytes_a_second", LIVE, LIVE),
     row("/settings/compression/bulk", LIVE, LIVE),
+    row("/settings/observe/slowlog_slower_than_us", LIVE, LIVE),
+    row("/settings/observe/slowlog_len_max", LIVE, LIVE),
+    row("/settings/observe/latency_threshold_ms", LIVE, LIVE),
+    row("/settings/observe/acl_log_len_max", LIVE, LIVE),
+    row("/settings/thresholds/hash_listpack_entries", LIVE, LIVE),
+    row("/settings/thresholds/hash_listpack_value", LIVE, LIVE),
+    row("/settings/thresholds/list_listpack_size", LIVE, LIVE),
+    row("/settings/thresholds/set_intset_entries", LIVE, LIVE),
+    row("/settings/thresholds/set_listpack_entries", LIVE, LIVE),
+    row("/settings/thresholds/set_listpack_value", LIVE, LIVE),
+    row("/settings/thresholds/zset_listpack_entries", LIVE, LIVE),
+    row("/settings/thresholds/zset_listpack_value", LIVE, LIVE),
+    row("/settings/redis/*", LIVE, LIVE),
 ];
 
 /// The changed fields, sorted by what their change does.
@@ -124,8 +138,13 @@ pub fn change_of(column: Column, pointer: &str) -> Option<Change> {
     })
 }
 
-/// The pointer with `*` in the place of the number of a node.
+/// The pointer with `*` in the place of the number of a node, or of a name.
 fn pattern(pointer: &str) -> String {
+    for named in ["/settings/auth/users", "/settings/redis"] {
+        if pointer.strip_prefix(named).is_some_and(|rest| rest.starts_with('/')) {
+            return format!("{named}/*");
+        }
+    }
     let Some(rest) = pointer.strip_prefix("/nodes/") else { return pointer.to_owned() };
     match rest.split_once('/') {
         Some((_, field)) => format!("/nodes/*/{field}"),

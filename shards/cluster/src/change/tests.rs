@@ -128,6 +128,26 @@ fn what_is_taken_is_sorted_by_what_it_does() {
     }
     assert_eq!(change_of(Column::Cluster, "/nodes/12/rack"), Some(Change::Moves));
     assert_eq!(change_of(Column::Single, "/epoch"), None);
+    assert_eq!(change_of(Column::Single, "/settings/auth/users/a~1b"), Some(Change::Live));
+    assert_eq!(change_of(Column::Single, "/settings/redis/hz"), Some(Change::Live));
+    assert_eq!(change_of(Column::Single, "/settings/redisx"), None);
+}
+
+#[test]
+fn every_field_has_a_row() {
+    let mut full = config();
+    full.settings.auth.users.insert("a".to_owned(), "on".to_owned());
+    full.settings.redis.insert("hz".to_owned(), "10".to_owned());
+    full.settings.observe.slowlog_slower_than_us = None;
+    full.settings.thresholds.list_listpack_size = -1;
+    for pointer in crate::config::leaves(&full).into_keys() {
+        let is_own = matches!(pointer.as_str(), "/epoch" | "/parent");
+        assert!(is_own || change_of(Column::Single, &pointer).is_some(), "{pointer}");
+    }
+    let text = serde_json::to_string(&full).expect("a config is JSON");
+    let read = crate::config::parse(text.as_bytes()).expect("it is a config");
+    assert_eq!(read, full);
+    assert!(crate::config::try_hash(&full).is_some());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::document::Config;
 use super::limits::EPOCH_MAX;
+use super::thresholds::Thresholds;
 
 /// The SHA-256 of the canonical form, as 64 lower-case hexadecimal digits.
 ///
@@ -29,9 +30,35 @@ pub fn try_hash(config: &Config) -> Option<String> {
         config.settings.limits.value_bytes.bytes(),
         config.settings.snapshot.bytes_a_second.as_ref().map_or(0, super::size::Size::bytes),
         config.settings.moves.bytes_a_second.as_ref().map_or(0, super::size::Size::bytes),
+        thresholds_max(&config.settings.thresholds),
+        config.settings.observe.slowlog_slower_than_us.unwrap_or(0),
         config.epoch,
     ];
     sizes.iter().all(|number| *number <= EPOCH_MAX).then(|| hash(config))
+}
+
+fn thresholds_max(thresholds: &Thresholds) -> u64 {
+    let Thresholds {
+        hash_listpack_entries,
+        hash_listpack_value,
+        list_listpack_size: _,
+        set_intset_entries,
+        set_listpack_entries,
+        set_listpack_value,
+        zset_listpack_entries,
+        zset_listpack_value,
+    } = *thresholds;
+    [
+        hash_listpack_entries,
+        hash_listpack_value,
+        set_intset_entries,
+        set_listpack_entries,
+        set_listpack_value,
+        zset_listpack_entries,
+        zset_listpack_value,
+    ]
+    .into_iter()
+    .fold(0, u64::max)
 }
 
 /// The canonical form of a JSON value that holds whole numbers alone.

@@ -11,8 +11,10 @@ use super::nodes::{self, check_count};
 use super::password::PasswordHash;
 use super::problem::Problem;
 use super::settings_check::{
-    check_eviction, check_memory, check_password, check_peer_secret, check_settings, warnings,
+    check_eviction, check_memory, check_password, check_peer_secret, check_settings,
+    check_shown_back, warnings,
 };
+use super::users::check_users;
 use super::uuid::is_uuid;
 
 /// The node that asks, and what it knows.
@@ -90,6 +92,8 @@ fn walk(
     check_eviction(settings, evictions, problems);
     check_peer_secret(settings, problems);
     check_settings(settings, problems);
+    check_users(settings, problems);
+    check_shown_back(settings, problems);
     let (node_index, machine) = here?;
     let own = nodes.into_iter().nth(node_index)?;
     let memory_bytes_max = check_memory(config, own.cores.len(), machine, problems);

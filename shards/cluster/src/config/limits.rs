@@ -70,3 +70,21 @@ pub const REMOVED_MAX: usize = 10_000;
 pub const PEER_SECRET_PATH_BYTES_MAX: usize = 4096;
 /// The lowest speed of moves, in bytes a second.
 pub const MOVE_BYTES_A_SECOND_MIN: u64 = 64 << 10;
+/// The most users of a config.
+pub const USERS_MAX: usize = 4_096;
+/// The longest name of a user, in bytes.
+pub const USER_NAME_BYTES_MAX: usize = 256;
+/// The longest rules of a user, in bytes.
+pub const USER_BYTES_MAX: usize = 64 << 10;
+/// Slow commands that a core keeps when the config does not say.
+pub const SLOWLOG_LEN_DEFAULT: u32 = 128;
+/// Refusals that a core keeps when the config does not say.
+pub const ACL_LOG_LEN_DEFAULT: u32 = 128;
+/// Slow commands, and refusals, that a core keeps at most.
+pub const LOG_LEN_MAX: u32 = 65_536;
+/// The time from which on a command is slow, in microseconds, when the config does not say.
+pub const SLOWLOG_SLOWER_THAN_US_DEFAULT: u64 = 10_000;
+/// The longest value of a parameter of Redis that is only shown back.
+pub const SHOWN_BACK_BYTES_MAX: usize = 1_024;
+/// The most of them.
+pub const SHOWN_BACK_MAX: usize = 256;

@@ -13,6 +13,7 @@ mod lints;
 mod machine;
 mod mode;
 mod nodes;
+mod observe;
 mod parse;
 mod password;
 mod problem;
@@ -22,6 +23,8 @@ mod settings_check;
 mod size;
 #[cfg(test)]
 pub(crate) mod tests;
+mod thresholds;
+mod users;
 mod uuid;
 
 pub use addresses::Addresses;
@@ -35,6 +38,7 @@ pub use levels::fields_above;
 pub use lints::{Usage, lints};
 pub use machine::Machine;
 pub use mode::Mode;
+pub use observe::Observe;
 pub use parse::{ParseError, parse};
 pub use password::PasswordHash;
 pub use problem::{Problem, push_step};
@@ -43,4 +47,6 @@ pub use settings::{
     Settings, Snapshot, Storage,
 };
 pub use size::Size;
+pub use thresholds::Thresholds;
+pub use users::user_pointer;
 pub use uuid::{from_random, is_uuid};

@@ -1,12 +1,16 @@
 //! Owns the settings of a config: everything that says how, not where, with a default for each.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
     CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SNAPSHOTS_KEPT_DEFAULT,
     SYNC_INTERVAL_MS_DEFAULT, VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
 };
+use super::observe::Observe;
 use super::size::Size;
+use super::thresholds::Thresholds;
 
 /// How the node keeps, answers and bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,15 @@ pub struct Settings {
     /// What is compressed on its way.
     #[serde(skip_serializing_if = "Compression::is_default")]
     pub compression: Compression,
+    /// What is noted of the work.
+    #[serde(skip_serializing_if = "Observe::is_default")]
+    pub observe: Observe,
+    /// From which sizes on collections are told to be in their long form.
+    #[serde(skip_serializing_if = "Thresholds::is_default")]
+    pub thresholds: Thresholds,
+    /// Parameters of Redis that mean nothing here, as they were set: they are shown back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redis: BTreeMap<String, String>,
 }
 
 /// What is compressed on its way.
@@ -144,6 +157,9 @@ pub struct Auth {
     /// The file with the secret that the nodes share; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_secret_file: Option<String>,
+    /// What each user may do, by name: rules as ACL LIST writes them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, String>,
 }
 
 /// What one client may take.
@@ -278,6 +294,9 @@ impl Default for Settings {
             resp: Resp::default(),
             moves: Move::default(),
             compression: Compression::default(),
+            observe: Observe::default(),
+            thresholds: Thresholds::default(),
+            redis: BTreeMap::new(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::document::Config;
 use super::limits::{
-    CLIENTS_MAX, IDLE_TIMEOUT_S_MAX, MEMORY_BYTES_MAX, MOVE_BYTES_A_SECOND_MIN, OUTPUT_BYTES_MIN,
-    PEER_SECRET_PATH_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE_MIN,
+    CLIENTS_MAX, EPOCH_MAX, IDLE_TIMEOUT_S_MAX, LOG_LEN_MAX, MEMORY_BYTES_MAX,
+    MOVE_BYTES_A_SECOND_MIN, OUTPUT_BYTES_MIN, PEER_SECRET_PATH_BYTES_MAX, SEGMENT_BYTES_MAX,
+    SEGMENT_BYTES_MIN, SEGMENTS_A_CORE_MIN, SHOWN_BACK_BYTES_MAX, SHOWN_BACK_MAX,
     SNAPSHOT_BYTES_A_SECOND_MIN, SNAPSHOTS_KEPT_MAX, SYNC_INTERVAL_MS_MAX, VALUE_BYTES_MAX,
     WRITE_TIMEOUT_S_MAX,
 };
@@ -97,6 +98,24 @@ pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
             1,
             second(WRITE_TIMEOUT_S_MAX),
         ),
+        (
+            "/settings/observe/slowlog_len_max",
+            second(settings.observe.slowlog_len_max),
+            0,
+            second(LOG_LEN_MAX),
+        ),
+        (
+            "/settings/observe/acl_log_len_max",
+            second(settings.observe.acl_log_len_max),
+            0,
+            second(LOG_LEN_MAX),
+        ),
+        (
+            "/settings/observe/slowlog_slower_than_us",
+            settings.observe.slowlog_slower_than_us.unwrap_or(0),
+            0,
+            EPOCH_MAX,
+        ),
         ("/settings/snapshot/keep", second(settings.snapshot.keep), 0, second(SNAPSHOTS_KEPT_MAX)),
         (
             "/settings/snapshot/bytes_a_second",
@@ -115,6 +134,19 @@ pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
             let text = format!("{value} is out of range");
             problems.push(Problem::at(pointer, text, format!("give {minimum} to {maximum}")));
         }
+    }
+}
+
+/// Whether what is only shown back is no more than that.
+pub(super) fn check_shown_back(settings: &Settings, problems: &mut Vec<Problem>) {
+    let shown = &settings.redis;
+    let is_long = |text: &str| text.len() > SHOWN_BACK_BYTES_MAX;
+    if shown.len() > SHOWN_BACK_MAX
+        || shown.iter().any(|(name, text)| is_long(name) || is_long(text))
+    {
+        let text = "more is kept for parameters without meaning than can be shown back";
+        let hint = format!("keep at most {SHOWN_BACK_MAX} of {SHOWN_BACK_BYTES_MAX} bytes each");
+        problems.push(Problem::at("/settings/redis", text, hint));
     }
 }
 

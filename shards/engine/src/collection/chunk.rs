@@ -1,6 +1,5 @@
 //! Owns the bytes of a chunk: its head, and entries one behind the other.
 
-use super::Section;
 use hyperion_store::Note;
 
 /// Bytes of a chunk before its entries: kind, number of entries.
@@ -48,8 +47,26 @@ pub(super) struct Span {
 }
 
 /// Reads the entry at `at`; `None` at the end of the chunk.
-#[inline]
+#[inline(always)]
 pub(super) fn span(entries: &[u8], at: usize) -> Option<Span> {
+    if let Some(&[key_bytes @ 0..0x80, value_bytes @ 0..0x80]) =
+        entries.get(at..).and_then(|rest| rest.first_chunk::<2>())
+    {
+        let key = at + 2;
+        let value = key + usize::from(key_bytes);
+        let behind = value + usize::from(value_bytes);
+        let end = behind + if behind - at < 0x80 { 1 } else { 2 };
+        return (end <= entries.len()).then_some(Span {
+            key: (key, value),
+            value: (value, behind),
+            end,
+        });
+    }
+    long_span(entries, at)
+}
+
+#[cold]
+fn long_span(entries: &[u8], at: usize) -> Option<Span> {
     let (key_bytes, at_value) = read_length(entries, at)?;
     let (value_bytes, key) = read_length(entries, at_value)?;
     let value = key + key_bytes;
@@ -120,9 +137,4 @@ fn read_length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         }
     }
     None
-}
-
-/// The section of a chunk's kind.
-pub(super) fn section_of(kind: u8) -> Section {
-    kind & !PART
 }

@@ -4,11 +4,15 @@ use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
 use super::{Layout, SECTIONS_MAX, Section, notes};
-use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError, Value};
+use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError};
 use std::collections::BTreeMap;
 
 /// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
 const SPLICES_PART: usize = 2;
+
+/// Numbers of chunks from which on a collection has larger ones.
+const MANY_CHUNKS: usize = 4 << 10;
+const VERY_MANY_CHUNKS: usize = 16 << 10;
 
 /// Chunks as they will be stored.
 pub(super) type Chunks = Vec<Vec<u8>>;
@@ -21,6 +25,8 @@ struct Step {
     parts: usize,
     /// In its place, the first one over it.
     chunks: Chunks,
+    /// It stays one chunk, and is changed by its splices: its note afterwards.
+    spliced: Option<Note>,
 }
 
 impl Edit<'_, '_> {
@@ -34,22 +40,31 @@ impl Edit<'_, '_> {
             return Ok(());
         }
         let view = self.view();
-        let counts: Vec<u64> = (0..SECTIONS_MAX).map(|at| view.count(section(at))).collect();
-        let filled = counts.iter().filter(|&&count| count > 0).count();
+        let left: u64 = match view.source {
+            Source::Object(_, notes) => {
+                let changes = self.dirty.values();
+                let more: u64 = changes.clone().map(|dirty| dirty.count as u64).sum();
+                let less: u64 = changes.map(|dirty| dirty.count_before as u64).sum();
+                notes.totals.iter().sum::<u64>() + more - less
+            }
+            _ => (0..SECTIONS_MAX).map(|at| view.count(section(at))).sum(),
+        };
         // An owner with bytes of its own keeps what has no entries.
-        if filled == 0 && self.meta().is_empty() {
+        if left == 0 && self.meta().is_empty() {
             return self.store.delete(self.key).map(drop);
         }
-        if self.is_packed() && filled == 1 {
-            return self.put_packed();
+        if let Source::Object(..) = view.source {
+            if self.store.is_written_whole(self.key) {
+                return self.put_whole();
+            }
+            return self.change();
         }
-        if self.found.is_none() || self.is_unpacked || self.is_packed() {
-            return self.put_whole();
+        let mut sections = (0..SECTIONS_MAX).map(section);
+        let filled = sections.find(|&at| view.count(at) > 0).unwrap_or_default();
+        if self.is_packed() && view.count(filled) == left {
+            return self.put_packed(filled);
         }
-        if self.store.is_written_whole(self.key) {
-            return self.put_whole();
-        }
-        self.change()
+        self.put_whole()
     }
 
     fn expiry_ms(&self) -> Option<u64> {
@@ -57,10 +72,8 @@ impl Edit<'_, '_> {
         found.and_then(|found| self.store.expiry_ms(found)).or(self.expiry_ms)
     }
 
-    fn put_packed(self) -> Result<(), StoreError> {
+    fn put_packed(self, filled: Section) -> Result<(), StoreError> {
         let view = self.view();
-        let filled = (0..SECTIONS_MAX).map(section).find(|&at| view.count(at) > 0);
-        let filled = filled.unwrap_or_default();
         let chunk = view.chunks(filled).start;
         let entries = view.entries(chunk).into_owned();
         let head = head(filled, view.chunk_count(chunk));
@@ -110,7 +123,8 @@ impl Edit<'_, '_> {
             .filter(|step| !step.is_new)
             .flat_map(|step| {
                 let parts = step.chunk + 1..step.chunk + 1 + step.parts;
-                step.chunks.is_empty().then_some(step.chunk).into_iter().chain(parts)
+                let is_gone = step.chunks.is_empty() && step.spliced.is_none();
+                is_gone.then_some(step.chunk).into_iter().chain(parts)
             })
             .collect();
         let mut edits: Vec<Change<'_>> = Vec::new();
@@ -118,17 +132,21 @@ impl Edit<'_, '_> {
         let heads: Vec<[u8; HEAD_BYTES]> = steps
             .iter()
             .map(|step| {
-                let first = step.chunks.first();
-                first.map_or([0; HEAD_BYTES], |first| [first[0], first[1], first[2]])
+                step.spliced.map_or([0; HEAD_BYTES], |note| head(note.kind, note.count as usize))
             })
             .collect();
         for (step, head) in steps.iter().zip(&heads) {
             let mut rest = &step.chunks[..];
-            if !step.is_new
+            if step.spliced.is_some() {
+                push_splices(&mut edits, step.chunk, &self.dirty[&step.chunk], head);
+            } else if !step.is_new
                 && let Some((first, behind)) = step.chunks.split_first()
             {
                 rest = behind;
-                push_edits(&mut edits, &self.dirty[&step.chunk], step, first, head);
+                let dirty = &self.dirty[&step.chunk];
+                let stored = if step.parts == 0 { dirty.bytes_before } else { dirty.first_bytes };
+                let (chunk, removed) = (step.chunk, HEAD_BYTES + stored);
+                edits.push(Change::Splice { chunk, at: 0, removed, inserted: first });
             }
             if !rest.is_empty() {
                 let mut after = if step.is_new { step.chunk - 1 } else { step.chunk };
@@ -159,7 +177,7 @@ impl Edit<'_, '_> {
 
     /// What becomes of the chunks, in the order of their places.
     fn steps(&self) -> Vec<Step> {
-        let Source::Object(Value::Pieces(pieces), notes) = self.view().source else {
+        let Source::Object(pieces, notes) = self.view().source else {
             unreachable!("an object is changed by chunks")
         };
         let steps = self.dirty.iter().filter(|(_, dirty)| !dirty.splices.is_empty());
@@ -167,13 +185,19 @@ impl Edit<'_, '_> {
             .map(|(&chunk, dirty)| {
                 let is_new = chunk >= NEW_CHUNKS;
                 let mut chunks = Chunks::new();
-                if dirty.count > 0 {
+                let spliced = (!is_new && self.is_spliced(dirty)).then(|| Note {
+                    key: chunk::first_prefix(&dirty.entries),
+                    count: u32::try_from(dirty.count).expect("a chunk has fewer entries"),
+                    kind: dirty.section,
+                    flags: 0,
+                });
+                if dirty.count > 0 && spliced.is_none() {
                     self.cut(dirty.section, &dirty.entries, dirty.count, dirty.bias, &mut chunks);
                 }
                 let behind = |note: &Note| note.kind == HEAD || note.kind <= dirty.section;
                 let chunk = if is_new { notes.chunks.partition_point(behind) } else { chunk };
                 debug_assert!(chunk <= pieces.count(), "chunk {chunk} of {}", pieces.count());
-                Step { chunk, is_new, parts: dirty.parts, chunks }
+                Step { chunk, is_new, parts: dirty.parts, chunks, spliced }
             })
             .collect();
         // A new section comes before what stands at its place.
@@ -181,22 +205,51 @@ impl Edit<'_, '_> {
         steps
     }
 
+    /// Whether a chunk stays one, and little of it has changed.
+    fn is_spliced(&self, dirty: &Dirty) -> bool {
+        let changed: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
+        dirty.parts == 0
+            && dirty.count > 0
+            && dirty.entries.len() <= self.chunk_bytes_max()
+            && changed * SPLICES_PART <= dirty.entries.len()
+    }
+
+    /// The most bytes of a chunk of several entries.
+    fn chunk_bytes_max(&self) -> usize {
+        let chunks = match self.view().source {
+            Source::Object(_, notes) => notes.chunks.len(),
+            _ => 0,
+        };
+        chunk_bytes_max(self.layout, chunks, self.store.chunk_bytes_max() - HEAD_BYTES)
+    }
+
+    /// Cuts entries into chunks. Long ones get chunks of their own.
     fn cut(&self, section: Section, entries: &[u8], count: usize, bias: Bias, chunks: &mut Chunks) {
-        cut(self.store.chunk_bytes_max(), self.layout, section, (entries, count), bias, chunks);
+        let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
+        cut((self.chunk_bytes_max(), cap), section, (entries, count), bias, chunks);
     }
 }
 
-/// Cuts entries into chunks of `chunk_bytes_max` bytes at most. Long ones get chunks of their own.
+/// The most bytes of a chunk of several entries, in a collection of so many chunks. Very large ones have larger chunks: their order is moved
+/// for each new one.
+pub(super) fn chunk_bytes_max(layout: &Layout, chunks: usize, cap: usize) -> usize {
+    let times = match chunks {
+        0..MANY_CHUNKS => 1,
+        MANY_CHUNKS..VERY_MANY_CHUNKS => 2,
+        _ => 4,
+    };
+    (layout.chunk_bytes_max * times).min(cap)
+}
+
+/// Cuts entries into chunks of `most` bytes at most. Long ones get chunks of their own, of `cap` bytes.
 pub(super) fn cut(
-    chunk_bytes_max: usize,
-    layout: &Layout,
+    (most, cap): (usize, usize),
     section: Section,
     (entries, count): (&[u8], usize),
     bias: Bias,
     chunks: &mut Chunks,
 ) {
-    let cap = chunk_bytes_max - HEAD_BYTES;
-    let (most, long) = (layout.chunk_bytes_max.min(cap), long_bytes(cap));
+    let long = long_bytes(cap);
     if entries.len() <= most {
         chunks.push([&head(section, count), entries].concat());
         return;
@@ -248,46 +301,45 @@ fn push_long(section: Section, entry: &[u8], cap: usize, chunks: &mut Chunks) {
     }
 }
 
-/// The changes of a stored chunk that becomes `first`.
-fn push_edits<'a>(
+/// The splices of a chunk, and of the number in its head.
+fn push_splices<'a>(
     edits: &mut Vec<Change<'a>>,
+    chunk: usize,
     dirty: &'a Dirty,
-    step: &Step,
-    first: &'a [u8],
     head: &'a [u8; HEAD_BYTES],
 ) {
-    let chunk = step.chunk;
-    let spliced: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
-    let is_same = step.chunks.len() == 1
-        && step.parts == 0
-        && first.len() == HEAD_BYTES + dirty.entries.len();
-    if is_same && spliced * SPLICES_PART <= first.len() {
-        if dirty.count != dirty.count_before {
-            edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
-        }
-        edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
-            chunk,
-            at: HEAD_BYTES + splice.at,
-            removed: splice.removed,
-            inserted: &splice.inserted,
-        }));
-        return;
+    if dirty.count != dirty.count_before {
+        edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
     }
-    let stored = HEAD_BYTES + if step.parts == 0 { dirty.bytes_before } else { dirty.first_bytes };
-    edits.push(Change::Splice { chunk, at: 0, removed: stored, inserted: first });
+    edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
+        chunk,
+        at: HEAD_BYTES + splice.at,
+        removed: splice.removed,
+        inserted: &splice.inserted,
+    }));
 }
 
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
     for step in steps.iter().rev() {
+        if let Some(note) = step.spliced {
+            let before = std::mem::replace(&mut notes.chunks[step.chunk], note);
+            let total = &mut notes.totals[usize::from(note.kind)];
+            *total = *total + u64::from(note.count) - u64::from(before.count);
+            continue;
+        }
         let mut made = Notes::default();
         step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
         let taken = if step.is_new { 0 } else { 1 + step.parts };
         for note in &notes.chunks[step.chunk..step.chunk + taken] {
             notes.totals[usize::from(note.kind)] -= u64::from(note.count);
+            notes.numbers[usize::from(note.kind)] -= 1;
         }
         for (total, more) in notes.totals.iter_mut().zip(made.totals) {
             *total += more;
+        }
+        for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
+            *number += more;
         }
         notes.chunks.splice(step.chunk..step.chunk + taken, made.chunks);
     }

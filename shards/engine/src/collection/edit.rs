@@ -4,7 +4,7 @@ use super::chunk::{self, Span, span};
 use super::view::{Cursor, Source, View};
 use super::{End, Layout, Section};
 use crate::command::CommandError;
-use hyperion_store::{Found, Key, Store, Value, ValueType};
+use hyperion_store::{Found, Key, ObjectHandle, Store, ValueType};
 use std::collections::BTreeMap;
 
 /// Chunks that no stored one stands for are numbered from here on, by section.
@@ -12,6 +12,9 @@ pub(super) const NEW_CHUNKS: usize = usize::MAX / 2;
 
 /// Bytes of a short entry beside its key and value, about.
 const ENTRY_HEAD_BYTES: usize = 12;
+
+/// Bytes that a chunk mostly grows by, at most, in one edit.
+const CHUNK_GROWS_BYTES: usize = 128;
 
 /// Where in a chunk the last entry came in: where it is cut depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,12 @@ pub(super) struct Dirty {
 
 impl Dirty {
     fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
-        self.entries.splice(at..at + removed, inserted.iter().copied());
+        let (before, tail) = (self.entries.len(), at + removed);
+        let after = before - removed + inserted.len();
+        self.entries.resize(before.max(after), 0);
+        self.entries.copy_within(tail..before, at + inserted.len());
+        self.entries.truncate(after);
+        self.entries[at..at + inserted.len()].copy_from_slice(&inserted);
         self.splices.push(Splice { at, removed, inserted });
     }
 }
@@ -59,6 +67,8 @@ pub struct Edit<'s, 'k> {
     pub(super) value_type: ValueType,
     pub(super) layout: &'static Layout,
     pub(super) found: Option<Found>,
+    /// The object that it is, if it is one.
+    object: Option<ObjectHandle>,
     pub(super) dirty: BTreeMap<usize, Dirty>,
     /// What is stored is not looked at any more: it is written anew, as an object.
     pub(super) is_unpacked: bool,
@@ -111,6 +121,7 @@ impl<'s, 'k> Edit<'s, 'k> {
         found: Option<Found>,
     ) -> Self {
         let is_unpacked = found.is_none() && layout.packed_bytes_max == 0;
+        let object = found.as_ref().and_then(|found| store.object_handle(found));
         let dirty = BTreeMap::new();
         Self {
             store,
@@ -118,6 +129,7 @@ impl<'s, 'k> Edit<'s, 'k> {
             value_type,
             layout,
             found,
+            object,
             dirty,
             is_unpacked,
             meta: None,
@@ -140,9 +152,11 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// The collection as it is with all changes so far.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        let mut view = match &self.found {
-            Some(found) if !self.is_unpacked => View::again(self.store, found),
-            _ => View::empty(),
+        let mut view = match (&self.found, self.object) {
+            _ if self.is_unpacked => View::empty(),
+            (_, Some(object)) => View::of_object(self.store, object),
+            (Some(found), None) => View::again(self.store, found),
+            (None, None) => View::empty(),
         };
         view.dirty = Some(&self.dirty);
         view
@@ -157,7 +171,7 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// Whether it is one packed record so far, or would be.
     #[must_use]
     pub fn is_packed(&self) -> bool {
-        !self.is_unpacked && self.view().is_packed()
+        !self.is_unpacked && self.object.is_none()
     }
 
     /// Whether a packed collection is too large for one record with another entry of `bytes` bytes.
@@ -319,10 +333,13 @@ impl<'s, 'k> Edit<'s, 'k> {
             let (entries, count) = if chunk >= NEW_CHUNKS {
                 (Vec::new(), 0)
             } else {
-                (view.entries(chunk).into_owned(), view.chunk_count(chunk))
+                let stored = view.entries(chunk);
+                let mut entries = Vec::with_capacity(stored.len() + CHUNK_GROWS_BYTES);
+                entries.extend_from_slice(&stored);
+                (entries, view.chunk_count(chunk))
             };
             let (parts, first_bytes) = match view.source {
-                Source::Object(Value::Pieces(pieces), notes) if chunk < NEW_CHUNKS => {
+                Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
                     let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
                     (view.parts_behind(notes, chunk).len(), first_bytes)
                 }

@@ -2,11 +2,11 @@
 //! chunk.
 
 use super::chunk::{self, HEAD_BYTES, begin_of, head, note_of, span};
-use super::commit::{Chunks, cut};
+use super::commit::{Chunks, chunk_bytes_max, cut};
 use super::edit::Bias;
 use super::view::Source;
 use super::{Layout, Section, View, notes};
-use hyperion_store::{Edit as Change, Found, Insert, Key, Notes, Store, StoreError, Value};
+use hyperion_store::{Edit as Change, Found, Insert, Key, Notes, Store, StoreError};
 use std::ops::Range;
 
 /// An end of a section.
@@ -41,11 +41,13 @@ struct Outermost {
     parts: Range<usize>,
     /// Entries of the chunk.
     count: usize,
+    /// Chunks of the collection.
+    of_chunks: usize,
 }
 
 /// With the bytes of that chunk, its head included. `None` where the collection is packed or the section has none.
 fn outermost(view: &View<'_>, section: Section, end: End) -> Option<(Outermost, usize)> {
-    let Source::Object(Value::Pieces(pieces), notes) = view.source else { return None };
+    let Source::Object(pieces, notes) = view.source else { return None };
     let mut chunks = view.chunks(section);
     let chunk = match end {
         End::Front => chunks.next()?,
@@ -53,7 +55,8 @@ fn outermost(view: &View<'_>, section: Section, end: End) -> Option<(Outermost, 
     };
     let parts = view.parts_behind(notes, chunk);
     let count = notes.chunks[chunk].count as usize;
-    Some((Outermost { chunk, parts, count }, pieces.chunk(chunk).len()))
+    let of_chunks = notes.chunks.len();
+    Some((Outermost { chunk, parts, count, of_chunks }, pieces.chunk(chunk).len()))
 }
 
 /// Puts values without keys at an end, the last of them outermost. Gives the number of entries then; `None`: nothing was done, it is
@@ -71,13 +74,13 @@ pub fn push(
     if store.is_written_whole(key) {
         return Ok(None);
     }
-    let cap = store.chunk_bytes_max();
+    let cap = store.chunk_bytes_max() - HEAD_BYTES;
     let view = View::new(store, found);
     let Some((last, whole_bytes)) = outermost(&view, section, end) else { return Ok(None) };
     let count = view.count(section) + values.len() as u64;
     let entries = end.entries_of(values);
-    let most = layout.chunk_bytes_max.min(cap - HEAD_BYTES) + HEAD_BYTES;
-    if last.parts.is_empty() && whole_bytes + entries.len() <= most {
+    let most = chunk_bytes_max(layout, last.of_chunks, cap);
+    if last.parts.is_empty() && whole_bytes + entries.len() <= HEAD_BYTES + most {
         let chunk = last.chunk;
         let held = last.count + values.len();
         let head = head(section, held);
@@ -102,7 +105,7 @@ pub fn push(
     }
     let mut chunks = Chunks::new();
     let bias = if end == End::Front { Bias::Front } else { Bias::Back };
-    cut(cap, layout, section, (&entries, values.len()), bias, &mut chunks);
+    cut((most, cap), section, (&entries, values.len()), bias, &mut chunks);
     let parts: Vec<Vec<&[u8]>> = chunks.iter().map(|chunk| vec![&chunk[..]]).collect();
     // The head comes before all sections.
     let after = if end == End::Front { last.chunk - 1 } else { last.parts.end - 1 };
@@ -114,6 +117,7 @@ pub fn push(
     store.update_notes(found, |notes| {
         let mut made = Notes::default();
         chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
+        notes.numbers.iter_mut().zip(made.numbers).for_each(|(number, more)| *number += more);
         notes.chunks.splice(after + 1..=after, made.chunks);
         notes.totals[usize::from(section)] = count;
     });
@@ -182,6 +186,8 @@ pub fn pop(
     store.update_notes(found, |notes| {
         if last.count == 1 {
             notes.chunks.drain(chunk..last.parts.end);
+            let gone = u32::try_from(last.parts.end - chunk).expect("counted in 32 bits");
+            notes.numbers[usize::from(section)] -= gone;
         } else {
             notes.chunks[chunk].count -= 1;
         }

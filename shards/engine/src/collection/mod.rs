@@ -35,14 +35,14 @@ pub struct Layout {
     pub packed_bytes_max: usize,
     /// Entries of a packed collection, at most.
     pub packed_entries_max: usize,
-    /// Bytes of a chunk, at most; one of a single entry may be longer.
+    /// Bytes of a chunk, at most; one of a single entry may be longer, and those of very large collections four times as long.
     pub chunk_bytes_max: usize,
 }
 
 impl Layout {
     /// For entries that are looked up by key.
     pub const KEYED: Self =
-        Self { packed_bytes_max: 1024, packed_entries_max: 128, chunk_bytes_max: 2048 };
+        Self { packed_bytes_max: 1024, packed_entries_max: 128, chunk_bytes_max: 1024 };
     /// For entries that are taken from the ends.
     pub const LISTED: Self =
         Self { packed_bytes_max: 1024, packed_entries_max: 128, chunk_bytes_max: 4096 };

@@ -1,14 +1,12 @@
 //! Owns the notes of a collection's chunks: made when a collection is met for the first time, then kept up to date.
 
 use super::chunk::note_of;
-use hyperion_store::{Found, Note, Notes, Store, Value};
+use hyperion_store::{Found, Note, Notes, Store};
 
 /// Sees to it that the notes of a collection are there, if it is an object.
 pub(super) fn ensure(store: &mut Store, found: &Found) {
-    if store.notes(found).is_some() {
-        return;
-    }
-    let Value::Pieces(pieces) = store.value(found) else { return };
+    let Some(handle) = store.object_handle(found) else { return };
+    let (pieces, None) = store.object(handle) else { return };
     let mut notes = Notes::default();
     notes.chunks.reserve(pieces.count());
     for index in 0..pieces.count() {
@@ -23,5 +21,6 @@ pub(super) fn push(notes: &mut Notes, mut note: Note) {
         note.key = notes.chunks.last().map_or(0, |before| before.key);
     }
     notes.totals[usize::from(note.kind)] += u64::from(note.count);
+    notes.numbers[usize::from(note.kind)] += 1;
     notes.chunks.push(note);
 }

@@ -1,9 +1,9 @@
 //! Owns reading a collection: where its entries are, in which order, and how many.
 
 use super::Section;
-use super::chunk::{HEAD, HEAD_BYTES, PART, Span, begin_of, section_of, span};
+use super::chunk::{HEAD_BYTES, PART, Span, begin_of, span};
 use super::notes;
-use hyperion_store::{Found, Note, Notes, Store, Value};
+use hyperion_store::{Found, Note, Notes, ObjectHandle, Pieces, Store, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -41,7 +41,7 @@ pub(super) enum Source<'a> {
     /// One chunk.
     Packed(&'a [u8]),
     /// A head and chunks.
-    Object(Value<'a>, &'a Notes),
+    Object(Pieces<'a>, &'a Notes),
 }
 
 impl<'a> View<'a> {
@@ -63,13 +63,20 @@ impl<'a> View<'a> {
     /// When it was not.
     #[must_use]
     pub fn again(store: &'a Store, found: &Found) -> Self {
-        let source = match store.value(found) {
-            Value::Whole(bytes) => Source::Packed(bytes),
-            value @ Value::Pieces(_) => {
-                Source::Object(value, store.notes(found).expect("they were made"))
+        match store.value(found) {
+            Value::Whole(bytes) => Self { source: Source::Packed(bytes), dirty: None },
+            Value::Pieces(_) => {
+                let handle = store.object_handle(found).expect("a value in pieces is an object");
+                Self::of_object(store, handle)
             }
-        };
-        Self { source, dirty: None }
+        }
+    }
+
+    /// As [`View::again`], for an object.
+    #[inline]
+    pub(super) fn of_object(store: &'a Store, handle: ObjectHandle) -> Self {
+        let (pieces, notes) = store.object(handle);
+        Self { source: Source::Object(pieces, notes.expect("they were made")), dirty: None }
     }
 
     /// A collection without entries.
@@ -88,7 +95,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn meta(&self) -> &'a [u8] {
         match self.source {
-            Source::Object(Value::Pieces(pieces), _) => &pieces.chunk(0)[HEAD_BYTES..],
+            Source::Object(pieces, _) => &pieces.chunk(0)[HEAD_BYTES..],
             _ => &[],
         }
     }
@@ -124,14 +131,14 @@ impl<'a> View<'a> {
                 _ => 0..0,
             },
             Source::Object(_, notes) => {
-                let place = |note: &Note| (note.kind != HEAD, section_of(note.kind));
-                let begin = notes.chunks.partition_point(|note| place(note) < (true, section));
-                let rest = &notes.chunks[begin..];
-                let count = rest.partition_point(|note| place(note) <= (true, section));
-                match self.dirty_range(section) {
-                    range if count == 0 => range,
-                    _ => begin..begin + count,
+                // The head comes first, then section by section.
+                let before: u32 = notes.numbers[..usize::from(section)].iter().sum();
+                let (begin, count) =
+                    (1 + before as usize, notes.numbers[usize::from(section)] as usize);
+                if count > 0 {
+                    return begin..begin + count;
                 }
+                self.dirty_range(section)
             }
         }
     }
@@ -164,7 +171,7 @@ impl<'a> View<'a> {
             Source::Packed(bytes) if chunk == 0 => {
                 Cow::Borrowed(bytes.get(HEAD_BYTES..).unwrap_or_default())
             }
-            Source::Object(Value::Pieces(pieces), notes) => {
+            Source::Object(pieces, notes) => {
                 let whole = &pieces.chunk(chunk)[HEAD_BYTES..];
                 let parts = self.parts_behind(notes, chunk);
                 if parts.is_empty() {

@@ -2,8 +2,10 @@
 
 use super::block::Blocking;
 use super::error::CommandError;
+use crate::events::Events;
+use hyperion_cluster::config::Thresholds;
 use hyperion_model::limits::KEY_BYTES_MAX;
-use hyperion_model::{DatabaseId, ReplyWriter, TransactionId, slot_of};
+use hyperion_model::{DatabaseId, EventClass, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Found, Key, Room, Store, StoreError, Value, ValueHandle};
 
 /// Covers the heads of records beside a value.
@@ -32,6 +34,8 @@ pub struct Context<'a> {
     pub scratch: &'a mut Vec<u8>,
     /// Longest value that a command may build.
     pub value_bytes_max: u64,
+    /// From which sizes on a collection is told to be in its long form.
+    pub thresholds: Thresholds,
     /// Random bits, new for every command.
     pub random: u64,
     /// A transaction id of its own, for changes of several keys.
@@ -42,9 +46,39 @@ pub struct Context<'a> {
     pub answer_bytes_max: usize,
     /// Whether it may wait for what others write.
     pub blocking: Blocking,
+    /// Takes what happens to keys: [`Context::notify`].
+    pub events: &'a mut Events,
 }
 
 impl Context<'_> {
+    /// Tells what happened to a key of the chosen database, for keyspace notifications: `event` by Redis' name for it. Costs a branch when
+    /// nobody listens.
+    ///
+    /// A handler calls it once for each event, in Redis' order, when the change is made; what it told is taken back if it fails after
+    /// that, and is published once the log (in a cluster: a majority) has the change. It does not tell `new`, `keymiss`, `expired` and
+    /// `evicted`: the engine does, of every command. A command that empties a value and so removes its key tells both:
+    /// ```ignore
+    /// context.store.delete(&key)?;
+    /// context.notify(EventClass::List, "lpop", arguments[1]);
+    /// context.notify(EventClass::Generic, "del", arguments[1]);
+    /// ```
+    #[inline]
+    pub fn notify(&mut self, class: EventClass, event: &'static str, key: &[u8]) {
+        self.events.note(class, event, self.database, key);
+    }
+
+    /// As [`Context::notify`], for a key of another database.
+    #[inline]
+    pub fn notify_in(
+        &mut self,
+        database: DatabaseId,
+        class: EventClass,
+        event: &'static str,
+        key: &[u8],
+    ) {
+        self.events.note(class, event, database, key);
+    }
+
     /// Works out where a key lies.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::error::CommandError;
 use super::float;
+use hyperion_model::EventClass;
 use hyperion_model::number::{parse_integer, print_integer};
 use hyperion_store::{Found, Value};
 
@@ -44,6 +45,7 @@ fn add(context: &mut Context<'_>, arguments: &[&[u8]], amount: i64) -> Done {
     let sum = before.checked_add(amount).ok_or(CommandError::Overflow)?;
     let mut digits = [0; 20];
     context.store.put(&key, &[print_integer(sum, &mut digits)], expiry_ms)?;
+    context.notify(EventClass::String, "incrby", arguments[1]);
     context.reply.integer(sum);
     Ok(())
 }
@@ -62,6 +64,7 @@ pub(super) fn incrbyfloat(context: &mut Context<'_>, arguments: &[&[u8]]) -> Don
     let found = context.find_string(&key)?;
     let (text, expiry_ms) = sum_text(context, found.as_ref(), arguments[2])?;
     context.store.put(&key, &[text.as_bytes()], expiry_ms)?;
+    context.notify(EventClass::String, "incrbyfloat", arguments[1]);
     context.reply.bulk(text.as_bytes());
     Ok(())
 }

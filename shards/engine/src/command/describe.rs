@@ -1,13 +1,38 @@
 //! Owns COMMAND: what the table says, in the shapes that clients read.
 
+use super::category::{category, is_in};
 use super::context::{integer, is_word};
 use super::error::{CommandError, repeat};
-use super::flags::Flags;
 use super::glob::matches;
 use super::lookup::find;
-use super::spec::{CommandSpec, Group, KeySpec, keys_of};
+use super::spec::{CommandSpec, KeySpec, keys_of};
 use super::table::COMMANDS;
 use hyperion_model::ReplyWriter;
+
+/// All categories as COMMAND INFO writes them.
+const CATEGORIES_SIGNED: [&str; 21] = [
+    "@keyspace",
+    "@read",
+    "@write",
+    "@set",
+    "@sortedset",
+    "@list",
+    "@hash",
+    "@string",
+    "@bitmap",
+    "@hyperloglog",
+    "@geo",
+    "@stream",
+    "@pubsub",
+    "@admin",
+    "@fast",
+    "@slow",
+    "@blocking",
+    "@dangerous",
+    "@connection",
+    "@transaction",
+    "@scripting",
+];
 
 const HELP: [&str; 15] = [
     "COMMAND [<subcommand> [<arg> ...]]. Without a subcommand, as INFO about all. Subcommands are:",
@@ -144,34 +169,7 @@ fn key_flags(spec: &CommandSpec) -> &'static [&'static str] {
 
 /// The categories that a command belongs to, with their sign.
 fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + Clone {
-    let flags = spec.flags;
-    let on_keys = spec.writes() || flags.has(Flags::READONLY);
-    [
-        ("@keyspace", on_keys && matches!(spec.group, Group::Generic | Group::Server)),
-        ("@read", flags.has(Flags::READONLY)),
-        ("@write", spec.writes()),
-        ("@string", spec.group == Group::String),
-        ("@hash", spec.group == Group::Hash),
-        ("@list", spec.group == Group::List),
-        ("@set", spec.group == Group::Set),
-        ("@sortedset", spec.group == Group::SortedSet),
-        ("@stream", spec.group == Group::Stream),
-        ("@bitmap", spec.group == Group::Bitmap),
-        ("@hyperloglog", spec.group == Group::HyperLogLog),
-        ("@geo", spec.group == Group::Geo),
-        ("@pubsub", spec.group == Group::Pubsub),
-        ("@scripting", spec.group == Group::Scripting),
-        ("@transaction", spec.group == Group::Transactions),
-        ("@blocking", flags.has(Flags::BLOCKING)),
-        ("@admin", flags.has(Flags::ADMIN)),
-        ("@fast", flags.has(Flags::FAST)),
-        ("@slow", !flags.has(Flags::FAST)),
-        ("@dangerous", flags.has(Flags::DANGEROUS) || flags.has(Flags::ADMIN)),
-        ("@connection", spec.group == Group::Connection),
-    ]
-    .into_iter()
-    .filter(|&(_, belongs)| belongs)
-    .map(|(category, _)| category)
+    CATEGORIES_SIGNED.into_iter().filter(|category| is_in(spec, &category[1..]))
 }
 
 fn docs(names: &[&[u8]], reply: &mut dyn ReplyWriter) {
@@ -204,7 +202,7 @@ fn list(words: &[&[u8]], reply: &mut dyn ReplyWriter) -> Result<(), CommandError
             let keep: &dyn Fn(&CommandSpec) -> bool = if is_word(kind, "module") {
                 &|_| false
             } else if is_word(kind, "aclcat") {
-                &|spec| categories(spec).any(|category| is_word(value, &category[1..]))
+                &|spec| category(value).is_some_and(|category| is_in(spec, category))
             } else if is_word(kind, "pattern") {
                 let pattern = value.to_ascii_lowercase();
                 &move |spec| matches(&pattern, spec.name.as_bytes())

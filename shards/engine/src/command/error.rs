@@ -131,6 +131,12 @@ pub enum CommandError {
     /// What one command alone says, code first.
     #[error("{0}")]
     Says(&'static str),
+    /// PFDEBUG does not know the word.
+    #[error("ERR Unknown PFDEBUG subcommand '{name}'")]
+    UnknownDebug {
+        /// What the client called it.
+        name: String,
+    },
     /// The command found nothing and waits; nobody is told that.
     #[error("ERR the command waits")]
     Blocks(Wait),

@@ -2,6 +2,7 @@
 
 use super::context::{Context, is_word};
 use super::error::{CommandError, repeat};
+use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
 
 type Done = Result<(), CommandError>;
@@ -99,14 +100,17 @@ fn expire_at(
         context.reply.integer(0);
         return Ok(());
     }
-    match u64::try_from(when_ms) {
+    let event = match u64::try_from(when_ms) {
         Ok(when_ms) if when_ms > now_ms => {
             context.store.set_expiry(&key, &found, Some(when_ms))?;
+            "expire"
         }
         _ => {
             context.store.delete(&key)?;
+            "del"
         }
-    }
+    };
+    context.notify(EventClass::Generic, event, arguments[1]);
     context.reply.integer(1);
     Ok(())
 }
@@ -118,6 +122,7 @@ pub(super) fn persist(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let expiring = found.filter(|found| context.store.expiry_ms(found).is_some());
     if let Some(found) = &expiring {
         context.store.set_expiry(&key, found, None)?;
+        context.notify(EventClass::Generic, "persist", arguments[1]);
     }
     context.reply.integer(i64::from(expiring.is_some()));
     Ok(())

@@ -1,7 +1,9 @@
 //! The commands: one table, and what each of them does to one core's store.
 
 mod big;
+mod bits;
 mod block;
+mod category;
 mod chance;
 mod context;
 mod counter;
@@ -16,6 +18,7 @@ mod float;
 mod gather;
 mod glob;
 mod hash;
+mod hyperloglog;
 mod list;
 mod lookup;
 mod multiple;
@@ -27,13 +30,16 @@ mod set;
 mod set_options;
 mod spec;
 mod string;
+mod subcommands;
 mod table;
 pub mod types;
 
 #[cfg(test)]
 mod tests;
 
+pub use bits::staged_growth;
 pub use block::{Blocking, Nothing, Wait};
+pub use category::{CATEGORIES, category, is_in, is_subcommand_in, members};
 pub use context::{Context, reply_value};
 pub use describe::describe;
 pub use error::{CommandError, repeat};
@@ -44,4 +50,5 @@ pub use lookup::find;
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_part};
 pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
+pub use subcommands::{SUBCOMMANDS, Subcommand, find_subcommand, subcommands_of};
 pub use table::COMMANDS;

@@ -2,7 +2,8 @@
 
 use super::context::{Context, check_key, integer};
 use super::error::CommandError;
-use hyperion_store::Write;
+use hyperion_model::EventClass;
+use hyperion_store::{Content, Write};
 
 type Done = Result<(), CommandError>;
 
@@ -53,6 +54,9 @@ pub(super) fn delete(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if let [_, bytes] = arguments {
         let key = context.key(bytes)?;
         let was_there = context.store.delete(&key)?;
+        if was_there {
+            context.notify(EventClass::Generic, "del", bytes);
+        }
         context.reply.integer(i64::from(was_there));
         return Ok(());
     }
@@ -70,6 +74,7 @@ pub(super) fn delete(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     }
     if !writes.is_empty() {
         context.store.write_all(context.transaction, &writes)?;
+        writes.iter().for_each(|write| context.notify(EventClass::Generic, "del", write.key));
     }
     context.reply.integer(integer(writes.len()));
     Ok(())
@@ -102,14 +107,21 @@ fn set_all(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if let [_, key, value] = arguments {
         let key = context.key(key)?;
         context.store.put(&key, &[value], None)?;
+        context.notify(EventClass::String, "set", key.bytes);
         return Ok(());
     }
     let database = context.database;
     let pairs = arguments[1..].as_chunks::<2>().0.iter();
     let writes: Vec<Write<'_>> = pairs
-        .map(|&[key, value]| Write { database, key, value: Some(value), expiry_ms: None })
+        .map(|&[key, value]| Write {
+            database,
+            key,
+            value: Some(Content::string(value)),
+            expiry_ms: None,
+        })
         .collect();
     context.store.write_all(context.transaction, &writes)?;
+    writes.iter().for_each(|write| context.notify(EventClass::String, "set", write.key));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::context::{Context, integer};
 use super::error::CommandError;
+use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Key};
 
@@ -11,13 +12,14 @@ type Done = Result<(), CommandError>;
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// A string up to this length is written anew when it changes; a longer one is changed where it lies.
-const WHOLE_BYTES_MAX: usize = 4096;
+pub(super) const WHOLE_BYTES_MAX: usize = 4096;
 
 /// APPEND key value
 pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
     let Some(found) = context.find_string(&key)? else {
         context.store.put(&key, &[arguments[2]], None)?;
+        context.notify(EventClass::String, "append", arguments[1]);
         context.reply.integer(integer(arguments[2].len()));
         return Ok(());
     };
@@ -26,6 +28,7 @@ pub(super) fn append(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if !arguments[2].is_empty() {
         write_at(context, &key, &found, bytes - arguments[2].len(), arguments[2])?;
     }
+    context.notify(EventClass::String, "append", arguments[1]);
     context.reply.integer(integer(bytes));
     Ok(())
 }
@@ -75,18 +78,29 @@ pub(super) fn setrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let offset = usize::try_from(offset).map_err(|_| CommandError::TooLong)?;
     let end = offset.checked_add(value.len()).ok_or(CommandError::TooLong)?;
     check_length(context, end)?;
-    if let Some(found) = &found {
-        write_at(context, &key, found, offset, value)?;
-    } else {
-        if !context.store.is_offered(value) {
-            context.check_room(key.bytes.len() + end)?;
-        }
-        let mut whole: Vec<&[u8]> = vec![&ZEROS; offset / ZEROS.len()];
-        whole.extend([&ZEROS[..offset % ZEROS.len()], value]);
-        context.store.put(&key, &whole, None)?;
-    }
+    write_over(context, &key, found.as_ref(), offset, value)?;
+    context.notify(EventClass::String, "setrange", arguments[1]);
     context.reply.integer(integer(before_bytes.max(end)));
     Ok(())
+}
+
+/// Writes `value` at `offset` of a string that may not be there, with zeros between its end and there.
+pub(super) fn write_over(
+    context: &mut Context<'_>,
+    key: &Key<'_>,
+    found: Option<&Found>,
+    offset: usize,
+    value: &[u8],
+) -> Done {
+    if let Some(found) = found {
+        return write_at(context, key, found, offset, value);
+    }
+    if !context.store.is_offered(value) {
+        context.check_room(key.bytes.len() + offset + value.len())?;
+    }
+    let mut whole: Vec<&[u8]> = vec![&ZEROS; offset / ZEROS.len()];
+    whole.extend([&ZEROS[..offset % ZEROS.len()], value]);
+    Ok(context.store.put(key, &whole, None)?)
 }
 
 /// GETRANGE key start end

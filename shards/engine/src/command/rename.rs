@@ -3,9 +3,9 @@
 use super::context::{Context, is_word};
 use super::error::CommandError;
 use super::types::name_of;
-use hyperion_model::DatabaseId;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
+use hyperion_model::{DatabaseId, EventClass};
 use hyperion_store::{Found, Key, Write};
 
 type Done = Result<(), CommandError>;
@@ -24,6 +24,7 @@ pub(super) fn rename(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
     if source.bytes != target.bytes {
         move_value(context, [&source, &target], &found, arguments)?;
+        tell_moved(context, arguments);
     }
     context.reply.simple("OK");
     Ok(())
@@ -40,9 +41,15 @@ pub(super) fn renamenx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         // The second lookup may have removed an expired key: only now is the first one's place sure.
         let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
         move_value(context, [&source, &target], &found, arguments)?;
+        tell_moved(context, arguments);
     }
     context.reply.integer(i64::from(is_free));
     Ok(())
+}
+
+fn tell_moved(context: &mut Context<'_>, arguments: &[&[u8]]) {
+    context.notify(EventClass::Generic, "rename_from", arguments[1]);
+    context.notify(EventClass::Generic, "rename_to", arguments[2]);
 }
 
 fn move_value(
@@ -55,12 +62,11 @@ fn move_value(
     if let Some(result) = context.store.move_copy((source, found), target, expiry_ms) {
         return Ok(result?);
     }
-    let bytes = context.store.value(found).len();
-    context.check_room(arguments[1].len() + arguments[2].len() + bytes)?;
-    context.save(found);
+    let content = context.store.content(found);
+    context.check_room(arguments[1].len() + arguments[2].len() + content.bytes.len())?;
     let database = context.database;
     let writes = [
-        Write { database, key: arguments[2], value: Some(context.scratch), expiry_ms },
+        Write { database, key: arguments[2], value: Some(content.as_ref()), expiry_ms },
         Write { database, key: arguments[1], value: None, expiry_ms: None },
     ];
     context.store.write_all(context.transaction, &writes)?;
@@ -111,11 +117,11 @@ pub(super) fn copy(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if let Some(result) = context.store.put_copy(&found, &target, expiry_ms) {
         result?;
     } else {
-        let bytes = context.store.value(&found).len();
-        context.check_room(target.bytes.len() + bytes)?;
-        context.save(&found);
-        context.store.put(&target, &[context.scratch], expiry_ms)?;
+        let content = context.store.content(&found);
+        context.check_room(target.bytes.len() + content.bytes.len())?;
+        context.store.put_content(&target, content.as_ref(), expiry_ms)?;
     }
+    context.notify_in(database, EventClass::Generic, "copy_to", arguments[2]);
     context.reply.integer(1);
     Ok(())
 }

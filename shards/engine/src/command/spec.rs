@@ -291,6 +291,8 @@ pub enum Spread {
 /// Commands that the front carries out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrontCommand {
+    /// Users and what they may do.
+    Acl,
     /// Is anybody there?
     Ping,
     /// Says it back.

@@ -3,6 +3,7 @@
 use super::context::{Context, Kept, integer};
 use super::error::CommandError;
 use super::set_options::{Condition, Expiry, Options, Purpose, Unit, deadline_ms};
+use hyperion_model::EventClass;
 use hyperion_store::Key;
 
 type Done = Result<(), CommandError>;
@@ -32,6 +33,7 @@ pub(super) fn set(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     }
     let key = context.first_key(arguments)?;
     context.store.put(&key, &[arguments[2]], None)?;
+    context.notify(EventClass::String, "set", arguments[1]);
     context.reply.simple("OK");
     Ok(())
 }
@@ -68,7 +70,8 @@ fn set_with_options(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         return Ok(());
     }
     let old = found.filter(|_| options.gives_old).map(|found| context.keep(&found));
-    let written = write(context, &key, arguments[2], expiry_ms);
+    let tells_expiry = matches!(options.expiry, Expiry::At { .. });
+    let written = write(context, &key, arguments[2], expiry_ms, tells_expiry);
     match (written, old) {
         (Ok(()), None) if options.gives_old => context.reply.null(),
         (Ok(()), None) => context.reply.simple("OK"),
@@ -87,12 +90,26 @@ fn answer_old(context: &mut Context<'_>, old: Kept, changed: Done) -> Done {
     changed
 }
 
-/// Sets a value; one whose time is over already is as good as deleted.
-fn write(context: &mut Context<'_>, key: &Key<'_>, value: &[u8], expiry_ms: Option<u64>) -> Done {
-    if expiry_ms.is_some_and(|at_ms| at_ms <= context.store.now_ms()) {
+/// Sets a value; one whose time is over already is as good as deleted. A time that the key had before is told to nobody.
+fn write(
+    context: &mut Context<'_>,
+    key: &Key<'_>,
+    value: &[u8],
+    expiry_ms: Option<u64>,
+    tells_expiry: bool,
+) -> Done {
+    let is_over = expiry_ms.is_some_and(|at_ms| at_ms <= context.store.now_ms());
+    if is_over {
         context.store.delete(key)?;
     } else {
         context.store.put(key, &[value], expiry_ms)?;
+    }
+    context.notify(EventClass::String, "set", key.bytes);
+    if expiry_ms.is_some() && tells_expiry {
+        context.notify(EventClass::Generic, "expire", key.bytes);
+    }
+    if is_over {
+        context.notify(EventClass::Expired, "expired", key.bytes);
     }
     Ok(())
 }
@@ -103,6 +120,7 @@ pub(super) fn setnx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let is_absent = context.store.find(&key).is_none();
     if is_absent {
         context.store.put(&key, &[arguments[2]], None)?;
+        context.notify(EventClass::String, "set", arguments[1]);
     }
     context.reply.integer(i64::from(is_absent));
     Ok(())
@@ -127,6 +145,8 @@ fn set_for(
     let key = context.key(arguments[1])?;
     let at_ms = deadline_ms(unit, arguments[2], context.store.now_ms(), command)?;
     context.store.put(&key, &[arguments[3]], Some(at_ms))?;
+    context.notify(EventClass::String, "set", arguments[1]);
+    context.notify(EventClass::Generic, "expire", arguments[1]);
     context.reply.simple("OK");
     Ok(())
 }
@@ -136,6 +156,7 @@ pub(super) fn getset(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
     let old = context.find_string(&key)?.map(|found| context.keep(&found));
     let written = context.store.put(&key, &[arguments[2]], None).map_err(CommandError::from);
+    context.notify(EventClass::String, "set", arguments[1]);
     match old {
         Some(old) => return answer_old(context, old, written),
         None => written?,
@@ -153,6 +174,7 @@ pub(super) fn getdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     };
     let old = context.keep(&found);
     let deleted = context.store.delete(&key).map(drop).map_err(CommandError::from);
+    context.notify(EventClass::Generic, "del", arguments[1]);
     answer_old(context, old, deleted)
 }
 
@@ -174,10 +196,11 @@ pub(super) fn getex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
         }
     };
     let value = context.keep(&found);
-    let changed = if expiry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-        context.store.delete(&key).map(drop)
-    } else {
-        context.store.set_expiry(&key, &found, expiry_ms)
+    let (changed, event) = match expiry_ms {
+        Some(at_ms) if at_ms <= now_ms => (context.store.delete(&key).map(drop), "del"),
+        Some(_) => (context.store.set_expiry(&key, &found, expiry_ms), "expire"),
+        None => (context.store.set_expiry(&key, &found, None), "persist"),
     };
+    context.notify(EventClass::Generic, event, arguments[1]);
     answer_old(context, value, changed.map_err(CommandError::from))
 }

@@ -174,6 +174,7 @@ impl Engine {
             return;
         }
         let Some(position) = self.store.oldest_unapplied([group]) else { return };
+        self.events.lose_from(position);
         self.effects.push(Effect::CloseFrom { position });
         let is_lost = |waiting: &mut Waiting| {
             let is_behind = matches!(waiting.until, Until::Released(until) if until > position);

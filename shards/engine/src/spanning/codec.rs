@@ -1,13 +1,14 @@
 //! Owns the bytes of steps, and of the hidden records that are made of the same parts.
 //!
 //! A step: id (node u32, core u16, start u16, count u64), partition u16, kind u8, and what the kind has. Lists and byte strings begin with
-//! their length, u32; what may be absent begins with 0 or 1. Little endian.
+//! their length, u32; what may be absent begins with 0 or 1, a value with 0 (none) or its form, 1 to 3. Little endian.
 
 use super::mail::{SpanId, SpanMail, SpanStep};
 use crate::effect::{OwnedWrite, Want, Wanted};
 use crate::lock::LockKey;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, PartitionId};
+use hyperion_store::{Form, OwnedContent};
 
 /// Writes parts, one behind the other.
 #[derive(Default)]
@@ -26,6 +27,17 @@ impl Writer {
     fn count(&mut self, count: usize) {
         let count = u32::try_from(count).expect("what is sent is far below 4 GiB");
         self.0.extend_from_slice(&count.to_le_bytes());
+    }
+
+    /// None: 0; else its form, 1 to 3, and its bytes.
+    fn content(&mut self, content: Option<&OwnedContent>) {
+        let form = content.map_or(0, |content| match content.form {
+            Form::String => 1,
+            Form::Packed => 2,
+            Form::Chunked => 3,
+        });
+        self.byte(form);
+        content.iter().for_each(|content| self.bytes(&content.bytes));
     }
 
     fn expiry(&mut self, expiry_ms: Option<u64>) {
@@ -54,10 +66,7 @@ impl Writer {
         for write in writes {
             self.byte(write.database.0);
             self.bytes(&write.key);
-            self.byte(u8::from(write.value.is_some()));
-            if let Some(value) = &write.value {
-                self.bytes(value);
-            }
+            self.content(write.value.as_ref());
             self.expiry(write.expiry_ms);
         }
     }
@@ -98,6 +107,19 @@ impl<'a> Reader<'a> {
         Some(if self.flag()? { Some(u64::from_le_bytes(self.array()?)) } else { None })
     }
 
+    /// What is there may be no value of its form: see [`hyperion_store::Content::is_sound`].
+    fn content(&mut self) -> Option<Option<OwnedContent>> {
+        let form = match self.byte()? {
+            0 => return Some(None),
+            1 => Form::String,
+            2 => Form::Packed,
+            3 => Form::Chunked,
+            _ => return None,
+        };
+        let content = OwnedContent { form, bytes: self.bytes()? };
+        content.as_ref().is_sound(usize::MAX).then_some(Some(content))
+    }
+
     fn database(&mut self) -> Option<DatabaseId> {
         self.byte().filter(|&number| number < DATABASES).map(DatabaseId)
     }
@@ -124,7 +146,7 @@ impl<'a> Reader<'a> {
         let count = self.count()?;
         let mut write = || {
             let (database, key) = (self.database()?, self.bytes()?);
-            let value = if self.flag()? { Some(self.bytes()?) } else { None };
+            let value = self.content()?;
             Some(OwnedWrite { database, key, value, expiry_ms: self.expiry()? })
         };
         (0..count).map(|_| write()).collect()
@@ -138,10 +160,8 @@ impl<'a> Reader<'a> {
     fn found(&mut self) -> Option<Vec<Option<Wanted>>> {
         let count = self.count()?;
         let mut wanted = || {
-            if !self.flag()? {
-                return Some(None);
-            }
-            Some(Some(Wanted { value: self.bytes()?, expiry_ms: self.expiry()? }))
+            let Some(value) = self.content()? else { return Some(None) };
+            Some(Some(Wanted { value, expiry_ms: self.expiry()? }))
         };
         (0..count).map(|_| wanted()).collect()
     }
@@ -199,11 +219,8 @@ impl SpanMail {
                 writer.byte(10);
                 writer.count(found.len());
                 for wanted in found {
-                    writer.byte(u8::from(wanted.is_some()));
-                    if let Some(Wanted { value, expiry_ms }) = wanted {
-                        writer.bytes(value);
-                        writer.expiry(*expiry_ms);
-                    }
+                    writer.content(wanted.as_ref().map(|wanted| &wanted.value));
+                    wanted.iter().for_each(|wanted| writer.expiry(wanted.expiry_ms));
                 }
             }
             SpanStep::Done => writer.byte(11),

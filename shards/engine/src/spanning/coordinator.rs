@@ -4,6 +4,7 @@ use super::mail::{SpanId, SpanMail, SpanStep};
 use crate::command::Spread;
 use crate::effect::{Answer, Effect, OwnedWrite, Ticket};
 use crate::engine::Engine;
+use crate::events::{KeyEvent, of_spread};
 use crate::limits::{
     SPAN_ANSWER_NS, SPAN_BYTES_MAX, SPAN_DECISION_NS, SPAN_KEYS_MAX, SPAN_PATIENCE_NS,
     SPAN_PAUSE_NS,
@@ -73,6 +74,8 @@ pub(super) struct Coordinated {
     step_ns: u64,
     answer: Option<Answer>,
     decision: Option<Decision>,
+    /// What is told of it once it is decided.
+    events: Vec<KeyEvent>,
 }
 
 impl Engine {
@@ -144,6 +147,7 @@ impl Engine {
             step_ns,
             answer,
             decision,
+            events: Vec::new(),
         };
         self.spanning.coordinated.insert(id, coordinated);
         self.lock_part(id);
@@ -211,6 +215,7 @@ impl Engine {
             (SpanStep::Done, Stage::Decides { partition: other, .. }) if *other == partition => {
                 let it = self.spanning.coordinated.remove(&id).expect("looked at above");
                 let answer = it.answer.expect("it was worked out before the decision");
+                self.events.seal(0, it.events);
                 self.finish(it.asked.ticket, answer);
             }
             // Only who decides can say that it will not.
@@ -238,6 +243,9 @@ impl Engine {
             self.store.set_lookups(Lookups { hits: before + hits, misses: misses + more });
         }
         let Verdict { writes, answer } = it.shape.decide(&it.keys, &mut it.found);
+        if self.events.is_listening() {
+            it.events = of_spread(it.shape.spread(), &writes, |class| self.events.wants(class));
+        }
         let mut by_part: Vec<Vec<OwnedWrite>> = it.parts.iter().map(|_| Vec::new()).collect();
         for write in writes {
             let partition = self.map.partition_of(slot_of(&write.key));

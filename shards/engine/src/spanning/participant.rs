@@ -110,7 +110,7 @@ impl Engine {
             Ok(looked) => looked,
             Err(error) => return self.drop_and_refuse(to, id, partition, error),
         };
-        let bytes: usize = found.iter().flatten().map(|wanted| wanted.value.len()).sum();
+        let bytes: usize = found.iter().flatten().map(|wanted| wanted.value.bytes.len()).sum();
         if bytes > SPAN_BYTES_MAX {
             let error = format!(
                 "ERR the values of this command's keys have more than {SPAN_BYTES_MAX} bytes, which is the most for keys of several partitions; ask for fewer at a time"
@@ -178,14 +178,19 @@ impl Engine {
 
     /// Whether there is room and memory for writes. The error is what the coordinator is told.
     pub(super) fn may_write_span(&mut self, writes: &[OwnedWrite]) -> Result<(), Option<String>> {
-        let borrowed = borrowed(writes);
+        let chunk_bytes_max = self.store.chunk_bytes_max();
+        let mut values = writes.iter().filter_map(|write| write.value.as_ref());
+        // They may come from another node.
+        if !values.all(|value| value.as_ref().is_sound(chunk_bytes_max)) {
+            let error = "ERR a value of this command is not legible here; send it in parts";
+            return Err(Some(error.to_owned()));
+        }
+        let borrowed: Vec<Write<'_>> = writes.iter().map(OwnedWrite::borrowed).collect();
         if !self.store.fits_entry(&borrowed) {
             let error = "ERR this command writes too much for one entry; send it in parts";
             return Err(Some(error.to_owned()));
         }
-        let values = writes.iter().map(|write| write.value.as_ref().map_or(0, Vec::len));
-        let keys = writes.iter().map(|write| write.key.len() + RECORD_SLACK_BYTES);
-        let bytes: usize = values.chain(keys).sum();
+        let bytes: usize = writes.iter().map(|write| write.bytes() + RECORD_SLACK_BYTES).sum();
         let grows = writes.iter().any(|write| write.value.is_some());
         match if grows { self.make_memory(bytes) } else { Fit::Now } {
             Fit::Now => {}
@@ -202,10 +207,10 @@ impl Engine {
     /// Makes writes in the entry that is being made.
     pub(super) fn make_writes(&mut self, writes: &[OwnedWrite]) -> Result<(), StoreError> {
         let lookups = self.store.lookups();
-        let result = borrowed(writes).iter().try_for_each(|write| {
-            let key = self.store.key(write.database, write.key);
-            match write.value {
-                Some(value) => self.store.put(&key, &[value], write.expiry_ms),
+        let result = writes.iter().try_for_each(|write| {
+            let key = self.store.key(write.database, &write.key);
+            match &write.value {
+                Some(value) => self.store.put_content(&key, value.as_ref(), write.expiry_ms),
                 None => self.store.delete(&key).map(drop),
             }
         });
@@ -335,16 +340,4 @@ impl NoEntry {
             Self::Ever(error) => Some(format!("ERR {error}")),
         }
     }
-}
-
-fn borrowed(writes: &[OwnedWrite]) -> Vec<Write<'_>> {
-    writes
-        .iter()
-        .map(|write| Write {
-            database: write.database,
-            key: &write.key,
-            value: write.value.as_deref(),
-            expiry_ms: write.expiry_ms,
-        })
-        .collect()
 }

@@ -73,6 +73,7 @@ impl Machine {
             memory_bytes_max: 1 << 30,
             eviction: Policy::None,
             value_bytes_max: 32 << 20,
+            thresholds: crate::Thresholds::default(),
         };
         let engine = Engine::new(CoreId(0), map, store, settings, 1, 17);
         Self { engine, segments: 0, now_ms: 1_000_000, turn_bytes_max: 0, turns: 0 }

@@ -1,1 +1,6 @@
+//! Tests of the whole machine of one core.
 
+mod events;
+mod machine;
+mod slices;
+mod staging;

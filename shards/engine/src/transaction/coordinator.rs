@@ -5,6 +5,7 @@ use super::{Then, Until};
 use crate::command::{Gather, Part, Spread};
 use crate::effect::{Answer, Mail, OwnedWrite, Ticket, TransactionMail, Wanted};
 use crate::engine::Engine;
+use crate::events::{KeyEvent, of_spread};
 use crate::lock::LockKey;
 use hyperion_model::collections::Map;
 use hyperion_model::limits::TRANSACTIONS_MAX;
@@ -34,6 +35,8 @@ struct Transaction {
     answered: usize,
     answer: Option<Answer>,
     refused: Option<String>,
+    /// What is told of it once it is decided.
+    events: Vec<KeyEvent>,
 }
 
 struct Question {
@@ -111,6 +114,7 @@ impl Engine {
             answered: 0,
             answer: None,
             refused: None,
+            events: Vec::new(),
         };
         self.coordinator.transactions.insert(id, transaction);
         self.lock_next(id);
@@ -149,6 +153,10 @@ impl Engine {
         }
         let Verdict { writes, answer } =
             transaction.shape.decide(&transaction.keys, &mut transaction.found);
+        if self.events.is_listening() {
+            let wants = |class| self.events.wants(class);
+            transaction.events = of_spread(transaction.shape.spread(), &writes, wants);
+        }
         transaction.answered = 0;
         let mut steps: Vec<(CoreId, TransactionMail)> = Vec::new();
         for participant in &mut transaction.participants {
@@ -226,6 +234,8 @@ impl Engine {
         transaction.answered = 0;
         let (ticket, cores) = (transaction.ticket, transaction.cores());
         let answer = transaction.answer.take().expect("a transaction that writes has an answer");
+        let events = std::mem::take(&mut transaction.events);
+        self.events.seal(self.store.durable_position(), events);
         for core in cores {
             self.send(core, Mail::Transaction(TransactionMail::Commit { id }));
         }

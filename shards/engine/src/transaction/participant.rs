@@ -7,7 +7,7 @@ use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
 use crate::lock::LockRequest;
 use hyperion_model::{CoreId, TransactionId};
-use hyperion_store::{Room, StoreError, Write};
+use hyperion_store::{OwnedContent, Room, StoreError, Write};
 
 impl Engine {
     pub(crate) fn transaction_mail(&mut self, from: CoreId, mail: TransactionMail) {
@@ -67,11 +67,9 @@ impl Engine {
                 _ => self.store.find(&key),
             };
             let wanted = place.map(|place| {
-                let mut value = Vec::new();
-                if request.want == Want::Value {
-                    let whole = self.store.value(&place);
-                    whole.copy_range(0, whole.len(), &mut value);
-                }
+                let is_wanted = request.want == Want::Value;
+                let value =
+                    if is_wanted { self.store.content(&place) } else { OwnedContent::default() };
                 Wanted { value, expiry_ms: self.store.expiry_ms(&place) }
             });
             found.push(wanted);
@@ -84,22 +82,9 @@ impl Engine {
     fn prepare(&mut self, from: CoreId, id: TransactionId, writes: Vec<OwnedWrite>) {
         let grows = writes.iter().any(|write| write.value.is_some());
         let refuse = |error| Mail::Transaction(TransactionMail::Refused { id, error });
-        let borrowed: Vec<Write<'_>> = writes
-            .iter()
-            .map(|write| Write {
-                database: write.database,
-                key: &write.key,
-                value: write.value.as_deref(),
-                expiry_ms: write.expiry_ms,
-            })
-            .collect();
+        let borrowed: Vec<Write<'_>> = writes.iter().map(OwnedWrite::borrowed).collect();
         // Asked for as a whole: pieces of a long value that find no room are written in vain, and would be again and again.
-        let bytes: usize = writes
-            .iter()
-            .map(|write| {
-                write.key.len() + write.value.as_ref().map_or(0, Vec::len) + RECORD_SLACK_BYTES
-            })
-            .sum();
+        let bytes: usize = writes.iter().map(|write| write.bytes() + RECORD_SLACK_BYTES).sum();
         // Not parked until more was evicted: the keys are locked, and it may be they that would have to go.
         if grows && self.make_memory(bytes) == Fit::Never {
             return self.send(from, refuse(CommandError::OutOfMemory.to_string()));

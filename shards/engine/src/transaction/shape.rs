@@ -5,6 +5,7 @@ use crate::effect::{Answer, OwnedWrite, Want, Wanted};
 use crate::lock::LockKey;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::KEY_BYTES_MAX;
+use hyperion_store::{Form, OwnedContent};
 
 /// A command's keys and what it does with them.
 #[derive(Debug)]
@@ -68,6 +69,10 @@ impl Shape {
         Ok((shape, keys))
     }
 
+    pub(crate) fn spread(&self) -> Spread {
+        self.spread
+    }
+
     pub(crate) fn want(&self) -> Want {
         match self.spread {
             Spread::Mset => Want::Nothing,
@@ -105,7 +110,7 @@ impl Shape {
                 let set = |(key, value): (&LockKey, Option<Vec<u8>>)| OwnedWrite {
                     database: key.0,
                     key: key.1.clone(),
-                    value: Some(value.unwrap_or_default()),
+                    value: Some(OwnedContent::string(value.unwrap_or_default())),
                     expiry_ms: None,
                 };
                 let writes = keys.iter().zip(last).map(set).collect();
@@ -128,7 +133,11 @@ impl Shape {
                 Verdict { writes, answer }
             }
             Spread::Mget => {
-                let value = |&key: &usize| found[key].as_ref().map(|wanted| wanted.value.clone());
+                let string = |wanted: &Wanted| {
+                    let is_string = wanted.value.form == Form::String;
+                    is_string.then(|| wanted.value.bytes.clone())
+                };
+                let value = |&key: &usize| found[key].as_ref().and_then(string);
                 read_only(Answer::Values(self.named.iter().map(value).collect()))
             }
             Spread::Collect | Spread::Any => {

@@ -81,6 +81,7 @@ impl World {
             memory_bytes_max: u64::MAX,
             eviction: Eviction::None,
             value_bytes_max: 100_000,
+            thresholds: hyperion_engine::Thresholds::default(),
         };
         let commits = [CommitWay::Synced, CommitWay::Mixed, CommitWay::Direct, CommitWay::Direct];
         let commits = commits[usize::try_from(mix(self.seed) % 4).expect("below 4")];

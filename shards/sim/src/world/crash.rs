@@ -177,6 +177,7 @@ impl World {
             memory_bytes_max: self.memory_bytes_max,
             eviction: Eviction::None,
             value_bytes_max: 100_000,
+            thresholds: hyperion_engine::Thresholds::default(),
         };
         for core in opened {
             let random = self.random.number();

@@ -1,7 +1,7 @@
 //! Owns what an object's owner notes of its chunks, in memory alone: enough to find its way without looking into each.
 
-use super::{Object, Objects};
-use crate::database::Found;
+use super::{Chunks, Head, Object, Objects};
+use crate::database::{Found, Pieces};
 use crate::store::Store;
 
 /// Kinds of chunks that are counted apart.
@@ -27,6 +27,8 @@ pub struct Notes {
     pub chunks: Vec<Note>,
     /// Sums of the counts, by kind.
     pub totals: [u64; NOTE_KINDS],
+    /// Numbers of chunks, by kind.
+    pub numbers: [u32; NOTE_KINDS],
     /// The object's last change when they were made.
     at: u64,
 }
@@ -37,7 +39,27 @@ impl Notes {
     }
 }
 
+/// An object that a key has; valid as long as its key is not written or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectHandle(Head);
+
 impl Store {
+    /// The object of a key that was just found; `None` for what lies in one record.
+    #[must_use]
+    pub fn object_handle(&self, found: &Found) -> Option<ObjectHandle> {
+        self.object_head(found.location).map(ObjectHandle)
+    }
+
+    /// The chunks of an object, and the notes that are kept of them.
+    #[inline]
+    #[must_use]
+    pub fn object(&self, handle: ObjectHandle) -> (Pieces<'_>, Option<&Notes>) {
+        let object = self.objects.get(handle.0.id);
+        let notes = object.notes.as_deref().filter(|notes| notes.at == object.changed_at);
+        let chunks = Chunks { log: &self.log, object };
+        (Pieces { value_type: handle.0.value_type, chunks }, notes)
+    }
+
     /// The notes of an object; `None` when none are kept, or it has changed since.
     #[must_use]
     pub fn notes(&self, found: &Found) -> Option<&Notes> {

@@ -86,7 +86,7 @@ impl Store {
     }
 
     /// Sets a key to a string that is an object, however short.
-    fn put_text(
+    pub(super) fn put_text(
         &mut self,
         key: &Key<'_>,
         value: &[&[u8]],

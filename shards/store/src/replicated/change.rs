@@ -134,7 +134,7 @@ fn read_change(bytes: &[u8]) -> Option<(Change<'_>, usize)> {
 }
 
 /// Type and chunks of an object's value, at least one chunk.
-pub(super) fn read_chunks(value: &[u8]) -> Option<(u8, Vec<Vec<&[u8]>>)> {
+pub(crate) fn read_chunks(value: &[u8]) -> Option<(u8, Vec<Vec<&[u8]>>)> {
     let (&value_type, mut rest) = value.split_first()?;
     let mut chunks = Vec::new();
     while !rest.is_empty() {
@@ -147,7 +147,7 @@ pub(super) fn read_chunks(value: &[u8]) -> Option<(u8, Vec<Vec<&[u8]>>)> {
 }
 
 /// The value of an object change.
-pub(super) fn join_chunks<'a>(value_type: u8, chunks: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+pub(crate) fn join_chunks<'a>(value_type: u8, chunks: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut value = vec![value_type];
     for chunk in chunks {
         let length = u32::try_from(chunk.len()).expect("a chunk is below 64 KiB");

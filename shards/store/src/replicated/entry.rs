@@ -57,10 +57,7 @@ impl Store {
     /// Whether these changes, and a short one more, fit one entry.
     #[must_use]
     pub fn fits_entry(&self, writes: &[Write<'_>]) -> bool {
-        let inline_max = self.log.record_value_bytes_max();
-        let bytes_of = |write: &Write<'_>| {
-            write.key.len() + write.value.map_or(0, |value| value.len().min(inline_max))
-        };
+        let bytes_of = |write: &Write<'_>| write.key.len() + self.record_bytes_of(write.value);
         let bytes: usize = writes.iter().map(|write| bytes_of(write) + RECORD_BYTES).sum();
         self.part_bytes(&[], &[]) + bytes + 4 * RECORD_BYTES <= self.log.batch_bytes_max()
     }

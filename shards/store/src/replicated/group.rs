@@ -221,7 +221,7 @@ impl Store {
     }
 
     /// Whether a group has the key's partition.
-    pub(crate) fn is_replicated(&self, key: &[u8]) -> bool {
+    pub fn is_replicated(&self, key: &[u8]) -> bool {
         let local = self.local_of(slot_of(key));
         local.is_some_and(|local| self.replicated.has_partition(local))
     }

@@ -68,7 +68,7 @@ impl Store {
     /// An expired key of a replicated partition is deleted by an entry: the one that is being built, or else a later one.
     pub(crate) fn hide_expired(&mut self, key: &Key<'_>) {
         if self.is_building(key.local) && self.delete_in_entry(key).is_ok() {
-            self.count_expired();
+            self.count_expired(key);
         }
     }
 }

@@ -26,6 +26,7 @@ mod recover;
 mod scan;
 
 pub use change::{Change, ChangeKind, decode_changes, encode_changes};
+pub(crate) use change::{join_chunks, read_chunks};
 pub(crate) use format::read_flush_key;
 pub use group::GroupState;
 pub use recover::{RecoveredEntry, RecoveredGroup};

@@ -4,6 +4,7 @@
 //! Redis does. An evicted key gets a tombstone like a deleted one, so that a start does not bring it back.
 
 use super::Store;
+use super::gone::GoneWhy;
 use super::policy::{Order, Policy};
 use crate::index::{Entry, Index, Meaning, Spot};
 use crate::limits::{
@@ -189,6 +190,7 @@ impl Store {
         }
         self.access.evicted(candidate.entry.access());
         self.evictor.evicted += 1;
+        self.note_gone(GoneWhy::Evicted, database, bytes);
         Evicted::One
     }
 

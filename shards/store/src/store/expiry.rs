@@ -1,6 +1,7 @@
 //! Owns the end of keys that expire: on the way of a lookup, and by a sweep that takes a bounded part of the index a step.
 
 use super::Store;
+use super::gone::GoneWhy;
 use crate::database::{Found, Key};
 use crate::error::StoreError;
 use crate::index::{Cursor, Entry, Spot};
@@ -37,12 +38,13 @@ impl Store {
         if self.replicated.is_used && self.replicated.has_partition(key.local) {
             self.hide_expired(key);
         } else if self.bury(key, spot, entry).is_ok() {
-            self.expired += 1;
+            self.count_expired(key);
         }
     }
 
-    pub(crate) fn count_expired(&mut self) {
+    pub(crate) fn count_expired(&mut self, key: &Key<'_>) {
         self.expired += 1;
+        self.note_gone(GoneWhy::Expired, key.database, key.bytes);
     }
 
     /// Gives a key another expiry time, or none. The value stays.

@@ -5,6 +5,7 @@ mod detached;
 mod evict;
 mod expiry;
 mod files;
+mod gone;
 mod keyspace;
 mod lookups;
 mod memory;
@@ -31,6 +32,8 @@ pub use evict::Evicted;
 use evict::Evictor;
 use expiry::Sweep;
 pub use expiry::Swept;
+use gone::GoneKeys;
+pub use gone::{Gone, GoneWhy};
 use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
@@ -131,6 +134,7 @@ pub struct Store {
     pub(crate) access: Access,
     hand: Hand,
     evictor: Evictor,
+    gone: GoneKeys,
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
@@ -189,6 +193,7 @@ impl Store {
             access: Access::new(options.entropy),
             hand: Hand::default(),
             evictor: Evictor::default(),
+            gone: GoneKeys::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
             awaited: Awaited::default(),

@@ -1,7 +1,7 @@
 //! Tests of the cleaner: nothing that lives is lost, nothing that is gone comes back, and the log stays within its memory.
 
 use super::disk::{Contents, SEGMENT_BYTES, World, pattern};
-use crate::{Room, Write};
+use crate::{Content, Room, Write};
 use hyperion_model::{DatabaseId, TransactionId};
 
 /// Lets the cleaner work until it has nothing to do.
@@ -143,7 +143,7 @@ fn the_end_of_a_transaction_does_not_overtake_later_writes() {
         .map(|key| Write {
             database: DatabaseId(0),
             key,
-            value: Some(b"prepared"),
+            value: Some(Content::string(b"prepared")),
             expiry_ms: None,
         })
         .collect();
@@ -396,7 +396,7 @@ fn change(world: &mut World, model: &mut Contents, dice: &mut Dice, step: u64) {
                 Write {
                     database: DatabaseId(database),
                     key: &key,
-                    value: Some(&value),
+                    value: Some(Content::string(&value)),
                     expiry_ms: None,
                 },
                 Write { database: DatabaseId(database), key: &other, value: None, expiry_ms: None },

@@ -3,7 +3,7 @@
 use super::cuts::{Cuts, Dice, copies_in, role_of};
 use super::disk::{Contents, Disk, SEGMENT_BYTES, World, pattern};
 use crate::segment::{Header, HeaderState, Role};
-use crate::{Room, Store, Write};
+use crate::{Content, Room, Store, Write};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 
 fn limit(world: &mut World, segments: u64) {
@@ -29,7 +29,7 @@ fn change(world: &mut World, model: &mut Contents, dice: &mut Dice, step: u64) {
             let writes = [Write {
                 database: DatabaseId(0),
                 key: &key,
-                value: Some(&value),
+                value: Some(Content::string(&value)),
                 expiry_ms: None,
             }];
             world.retry(|store| store.prepare(id, &writes));
@@ -149,8 +149,12 @@ fn copies_may_be_missing_or_ahead() {
 fn what_a_transaction_wrote_waits_for_its_end() {
     let mut world = World::new();
     let id = TransactionId::new(1, CoreId(0), 1);
-    let writes =
-        [Write { database: DatabaseId(0), key: b"t", value: Some(b"new"), expiry_ms: None }];
+    let writes = [Write {
+        database: DatabaseId(0),
+        key: b"t",
+        value: Some(Content::string(b"new")),
+        expiry_ms: None,
+    }];
     world.retry(|store| store.prepare(id, &writes));
     fill(&mut world, 400);
     fill(&mut world, 400);

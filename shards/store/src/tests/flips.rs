@@ -5,7 +5,7 @@
 use super::disk::{Contents, SEGMENT_BYTES, World, pattern};
 use crate::manifest::{Manifest, ManifestError};
 use crate::segment::{HEADER_USED_BYTES, Header, HeaderState};
-use crate::{Damage, Edit, Recovered, Store, Write, mend};
+use crate::{Content, Damage, Edit, Recovered, Store, Write, mend};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +53,12 @@ fn step(world: &mut World, step: u64) {
         6 => {
             let value = pattern(step, 200);
             let writes = [
-                Write { database: DatabaseId(1), key: b"t", value: Some(&value), expiry_ms: None },
+                Write {
+                    database: DatabaseId(1),
+                    key: b"t",
+                    value: Some(Content::string(&value)),
+                    expiry_ms: None,
+                },
                 Write { database: DatabaseId(0), key: &key, value: None, expiry_ms: None },
             ];
             world.retry(|store| store.prepare(id(step), &writes));

@@ -1,9 +1,9 @@
 //! Tests that the bytes of a segment stay what they are: produced and read.
 
 use super::disk::{Disk, World, pattern};
-use crate::Write;
 use crate::manifest::{Manifest, ManifestError};
 use crate::segment::{Header, OTHER_VERSION, Role};
+use crate::{Content, Write};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 
 const GOLDEN: &[u8] = include_bytes!("../../testdata/segment-v1.bin");
@@ -60,7 +60,12 @@ fn sequence() -> World {
     assert!(world.delete(b"key"));
     world.sync();
     let id = |count| TransactionId::new(1, CoreId(0), count);
-    let write = [Write { database: DatabaseId(1), key: b"t", value: Some(b"x"), expiry_ms: None }];
+    let write = [Write {
+        database: DatabaseId(1),
+        key: b"t",
+        value: Some(Content::string(b"x")),
+        expiry_ms: None,
+    }];
     for (count, commits) in [(1, true), (2, false)] {
         world.retry(|store| store.prepare(id(count), &write));
         world.write();

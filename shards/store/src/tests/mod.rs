@@ -1,6 +1,7 @@
 //! Tests of the whole store, on files that are vectors of bytes.
 
 mod cleaning;
+mod contents;
 mod copies;
 mod cuts;
 mod damage;

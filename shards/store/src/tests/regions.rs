@@ -32,7 +32,7 @@ fn a_start_with_many_keys_gives_what_was_there() {
                 let writes = [crate::Write {
                     database: DatabaseId(database),
                     key: &key,
-                    value: Some(value.as_bytes()),
+                    value: Some(crate::Content::string(value.as_bytes())),
                     expiry_ms: None,
                 }];
                 world.retry(|store| {

@@ -1,7 +1,7 @@
 //! Tests of long strings that are written ahead of their command, a part a turn.
 
 use super::disk::{World, pattern};
-use crate::{Room, StagedAt, StagedText, Store, StoreError, Write};
+use crate::{Content, Room, StagedAt, StagedText, Store, StoreError, Write};
 use hyperion_model::{DatabaseId, TransactionId};
 
 const DATABASE: DatabaseId = DatabaseId(0);
@@ -249,7 +249,7 @@ fn the_values_of_one_command_are_staged_together() {
             .map(|(key, value)| Write {
                 database: DATABASE,
                 key: *key,
-                value: Some(value),
+                value: Some(Content::string(value)),
                 expiry_ms: None,
             })
             .collect();

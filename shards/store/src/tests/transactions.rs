@@ -1,7 +1,7 @@
 //! Tests of prepared writes over recovery at every point of their way.
 
 use super::disk::{World, pattern};
-use crate::Write;
+use crate::{Content, Write};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 
 fn id(count: u64) -> TransactionId {
@@ -9,7 +9,7 @@ fn id(count: u64) -> TransactionId {
 }
 
 fn write<'a>(key: &'a [u8], value: Option<&'a [u8]>) -> Write<'a> {
-    Write { database: DatabaseId(0), key, value, expiry_ms: None }
+    Write { database: DatabaseId(0), key, value: value.map(Content::string), expiry_ms: None }
 }
 
 fn prepare(world: &mut World, id: TransactionId, long: &[u8]) {

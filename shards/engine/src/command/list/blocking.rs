@@ -2,7 +2,7 @@
 
 use super::ends::Taken;
 use super::moving::{Pops, try_move};
-use super::{Done, end_of, find};
+use super::{Done, end_of, find, tell_popped};
 use crate::collection::End;
 use crate::command::block::{Nothing, Wait, timeout_ms};
 use crate::command::context::Context;
@@ -29,10 +29,11 @@ fn pop_or_wait(context: &mut Context<'_>, arguments: &[&[u8]], end: End) -> Done
         let Some(found) = find(context.store, &key)? else { continue };
         let Context { store, reply, scratch, .. } = context;
         let mut taken = Taken::new(scratch);
-        taken.take(store, (&key, &found), end, 1)?;
+        let is_gone = taken.take(store, (&key, &found), end, 1)?;
         reply.array(2);
         reply.bulk(bytes);
         taken.each(|element| reply.bulk(element));
+        tell_popped(context, end, bytes, is_gone);
         return Ok(());
     }
     context.block(wait(timeout_ms, Nothing::Array))

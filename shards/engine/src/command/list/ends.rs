@@ -1,6 +1,6 @@
 //! Owns the commands about the ends of one list: LPUSH, RPUSH, LPUSHX, RPUSHX, LPOP, RPOP.
 
-use super::{Done, ELEMENTS, edit, find, reply_count, size};
+use super::{Done, ELEMENTS, edit, find, reply_count, size, tell_popped, tell_pushed};
 use crate::collection::{End, Layout, View, ends};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
@@ -41,6 +41,7 @@ fn push_from(
         return Ok(());
     }
     let count = push(context.store, (&key, found.as_ref()), end, &arguments[2..])?;
+    tell_pushed(context, end, arguments[1]);
     reply_count(context, count);
     Ok(())
 }
@@ -94,10 +95,13 @@ fn pop_from(context: &mut Context<'_>, arguments: &[&[u8]], end: End, name: &'st
     };
     let Context { store, reply, scratch, .. } = context;
     let mut taken = Taken::new(scratch);
-    taken.take(store, (&key, &found), end, wanted.unwrap_or(1))?;
+    let is_gone = taken.take(store, (&key, &found), end, wanted.unwrap_or(1))?;
     match wanted {
         None => taken.each(|element| reply.bulk(element)),
         Some(_) => taken.write(*reply),
+    }
+    if wanted != Some(0) {
+        tell_popped(context, end, arguments[1], is_gone);
     }
     Ok(())
 }
@@ -116,20 +120,20 @@ impl<'a> Taken<'a> {
         Self { bytes, ends: Vec::new() }
     }
 
-    /// Takes up to `count` elements from an end, the outermost first.
+    /// Takes up to `count` elements from an end, the outermost first. `true`: those were all, and the key is gone.
     pub(super) fn take(
         &mut self,
         store: &mut Store,
         (key, found): (&Key<'_>, &Found),
         end: End,
         count: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if count == 0 {
-            return Ok(());
+            return Ok(false);
         }
         if count == 1 && ends::pop(store, (key, found), (ELEMENTS, end), self.bytes)? {
             self.ends.push(self.bytes.len());
-            return Ok(());
+            return Ok(false);
         }
         let view = View::new(store, found);
         let there = view.count(ELEMENTS);
@@ -150,7 +154,7 @@ impl<'a> Taken<'a> {
             self.bytes.clear();
             self.ends.clear();
         }
-        result
+        result.map(|()| count == there)
     }
 
     fn copy(&mut self, view: &View<'_>, first: u64, count: u64) {

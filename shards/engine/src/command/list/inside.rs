@@ -1,10 +1,13 @@
 //! Owns the commands that change a list anywhere: LSET, LINSERT, LREM, LTRIM.
 
-use super::{Done, ELEMENTS, edit, find, integer_of, place_of, range_of, reply_count, size};
+use super::{
+    Done, ELEMENTS, edit, find, integer_of, place_of, range_of, reply_count, size, tell_removed,
+};
 use crate::collection::{Cursor, Edit, End, Layout, View, ends};
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
 use crate::command::types::LIST;
+use hyperion_model::EventClass;
 use std::collections::VecDeque;
 
 /// A list of which more than this goes, and more than stays, is written anew.
@@ -24,6 +27,7 @@ pub(in crate::command) fn lset(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let cursor = edit.view().at(ELEMENTS, place).expect("it is there");
     edit.replace(ELEMENTS, cursor, arguments[3]);
     edit.commit()?;
+    context.notify(EventClass::List, "lset", arguments[1]);
     context.reply.simple("OK");
     Ok(())
 }
@@ -67,6 +71,7 @@ pub(in crate::command) fn linsert(context: &mut Context<'_>, arguments: &[&[u8]]
     }
     let count = edit.view().count(ELEMENTS);
     edit.commit()?;
+    context.notify(EventClass::List, "linsert", arguments[1]);
     reply_count(context, count);
     Ok(())
 }
@@ -84,7 +89,9 @@ pub(in crate::command) fn lrem(context: &mut Context<'_>, arguments: &[&[u8]]) -
     if !meant.is_empty() {
         // From behind: so the cursors before stay what they are.
         meant.iter().rev().for_each(|&cursor| edit.remove(ELEMENTS, cursor));
+        let is_gone = edit.view().count(ELEMENTS) == 0;
         edit.commit()?;
+        tell_removed(context, "lrem", arguments[1], is_gone);
     }
     context.reply.integer(i64::try_from(meant.len()).unwrap_or(i64::MAX));
     Ok(())
@@ -147,6 +154,7 @@ pub(in crate::command) fn ltrim(context: &mut Context<'_>, arguments: &[&[u8]]) 
             }
         }
     }
+    tell_removed(context, "ltrim", arguments[1], kept.is_none());
     context.reply.simple("OK");
     Ok(())
 }

@@ -20,6 +20,7 @@ use super::context::{Context, is_word};
 use super::error::CommandError;
 use super::types::LIST;
 use crate::collection::{Edit, End, Layout, Section, View};
+use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Key, Store};
 
@@ -76,6 +77,25 @@ fn range_of(start: i64, end: i64, count: u64) -> Option<(u64, u64)> {
     let start = from(start).unwrap_or(0);
     let end = from(end)?.min(count.checked_sub(1)?);
     (start <= end).then(|| (start, end - start + 1))
+}
+
+/// Tells of elements that were put at an end.
+fn tell_pushed(context: &mut Context<'_>, end: End, key: &[u8]) {
+    let event = if end == End::Front { "lpush" } else { "rpush" };
+    context.notify(EventClass::List, event, key);
+}
+
+/// Tells of elements that were taken from an end, and of the key when it went with the last.
+fn tell_popped(context: &mut Context<'_>, end: End, key: &[u8], is_gone: bool) {
+    let event = if end == End::Front { "lpop" } else { "rpop" };
+    tell_removed(context, event, key, is_gone);
+}
+
+fn tell_removed(context: &mut Context<'_>, event: &'static str, key: &[u8], is_gone: bool) {
+    context.notify(EventClass::List, event, key);
+    if is_gone {
+        context.notify(EventClass::Generic, "del", key);
+    }
 }
 
 fn reply_count(context: &mut Context<'_>, count: u64) {

@@ -1,7 +1,7 @@
 //! Owns the commands that take from one of several lists: LMPOP, and LMOVE and RPOPLPUSH, which put it into another.
 
 use super::ends::{Taken, push};
-use super::{Done, ELEMENTS, edit, end_of, find};
+use super::{Done, ELEMENTS, edit, end_of, find, tell_popped, tell_pushed};
 use crate::collection::{End, View};
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
@@ -42,17 +42,20 @@ pub(super) fn try_move(
     let cursor = if from == End::Front { view.first(ELEMENTS) } else { view.last(ELEMENTS) };
     let entry = cursor.and_then(|cursor| view.entry(cursor)).expect("a list has elements");
     let element = entry.value.into_owned();
-    if source.bytes == target.bytes {
+    let is_gone = if source.bytes == target.bytes {
         if from != to && view.count(ELEMENTS) > 1 {
             turn(context, &source, from, &element)?;
         }
+        false
     } else {
         make_room(context, [&source, &target], &element)?;
         let there = find(context.store, &target)?;
         push(context.store, (&target, there.as_ref()), to, &[&element])?;
         let found = find(context.store, &source)?.expect("it was there");
-        Taken::new(&mut Vec::new()).take(context.store, (&source, &found), from, 1)?;
-    }
+        Taken::new(&mut Vec::new()).take(context.store, (&source, &found), from, 1)?
+    };
+    tell_pushed(context, to, target.bytes);
+    tell_popped(context, from, source.bytes, is_gone);
     context.reply.bulk(&element);
     Ok(true)
 }
@@ -119,10 +122,11 @@ impl<'a> Pops<'a> {
             let Some(found) = find(context.store, &key)? else { continue };
             let Context { store, reply, scratch, .. } = context;
             let mut taken = Taken::new(scratch);
-            taken.take(store, (&key, &found), self.end, self.count)?;
+            let is_gone = taken.take(store, (&key, &found), self.end, self.count)?;
             reply.array(2);
             reply.bulk(bytes);
             taken.write(*reply);
+            tell_popped(context, self.end, bytes, is_gone);
             return Ok(true);
         }
         Ok(false)

@@ -1,8 +1,10 @@
 //! Owns the table of commands: the one place where the next one is added, a file a group.
 
+mod bits;
 mod cluster;
 mod connection;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
@@ -56,6 +58,8 @@ impl CommandSpec {
 #[rustfmt::skip]
 const GROUPS: &[&[CommandSpec]] = &[
     strings::ROWS,
+    bits::ROWS,
+    hyperloglog::ROWS,
     hashes::ROWS,
     sets::ROWS,
     lists::ROWS,

@@ -9,6 +9,8 @@ use crate::command::spec::{CommandSpec, FrontCommand};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[CommandSpec] = &[
+    row("acl", -2, OPERATE, NONE, Front(FrontCommand::Acl))
+        .about(Server, "6.0.0", "O(N) with the number of users", "Tells about users and changes what they may do."),
     row("bgsave", -1, OPERATE, NONE, Front(FrontCommand::Bgsave))
         .about(Server, "1.0.0", "O(1)", "Begins a snapshot; the node goes on serving."),
     row("command", -1, ANYTIME, NONE, Front(FrontCommand::Command))

@@ -1,6 +1,9 @@
 //! Tables of the commands on keys of any type.
 
 use super::stage::{Stage, play};
+use crate::command::types::{HASH, LIST};
+use hyperion_model::DatabaseId;
+use hyperion_store::Form;
 
 #[test]
 fn delete_and_count() {
@@ -172,4 +175,37 @@ fn unknown_commands_are_named_with_what_follows() {
     ] {
         assert_eq!(Stage::new().run(line), reply, "{line}");
     }
+}
+
+#[test]
+fn a_value_keeps_its_type_when_it_is_renamed_or_copied() {
+    let mut stage = Stage::new();
+    stage.run("SET seed 1");
+    let chunks = [vec![&[7; 3_000][..]], vec![&[8; 5_000][..]]];
+    let packed = stage.store.key(DatabaseId(0), b"packed");
+    stage.store.put_packed(&packed, HASH, &[b"fields"], None).expect("there is room");
+    let long = stage.store.key(DatabaseId(0), b"long");
+    stage.store.put_object(&long, LIST, &chunks, Some(u64::MAX)).expect("there is room");
+    for (line, reply) in [
+        ("COPY packed copy", ":1"),
+        ("RENAME long moved", "+OK"),
+        ("RENAMENX moved again", ":1"),
+        ("COPY again copy REPLACE DB 2", ":1"),
+        ("RENAME seed packed", "+OK"),
+        ("TYPE packed", "+string"),
+        ("TYPE copy", "+hash"),
+        ("TYPE again", "+list"),
+        ("TYPE long", "+none"),
+        ("select 2", "+OK"),
+        ("TYPE copy", "+list"),
+        ("GET copy", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+    ] {
+        assert_eq!(stage.run(line), reply, "{line}");
+    }
+    let copy = stage.store.key(DatabaseId(2), b"copy");
+    let found = stage.store.find(&copy).expect("it was copied");
+    let content = stage.store.content(&found);
+    assert_eq!(content.form, Form::Chunked);
+    assert_eq!(content.bytes.len(), 1 + 4 + 3_000 + 4 + 5_000, "two chunks, as they were");
+    assert_eq!(stage.store.expiry_ms(&found), Some(u64::MAX));
 }

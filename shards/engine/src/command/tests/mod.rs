@@ -1,5 +1,6 @@
 //! The tests of the commands, and what they run on.
 
+mod bits;
 mod collection;
 mod describe;
 mod expire;
@@ -8,6 +9,7 @@ mod gather;
 mod generic;
 mod glob;
 mod hashes;
+mod hyperloglog;
 mod limits;
 mod lists;
 mod lookup;

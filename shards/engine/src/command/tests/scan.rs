@@ -2,6 +2,7 @@
 
 use super::recorder::Recorder;
 use super::stage::{Stage, play};
+use crate::Events;
 use crate::command::{Context, parse_cursor, scan_part};
 use hyperion_model::{CoreId, TransactionId};
 use std::collections::BTreeSet;
@@ -22,11 +23,13 @@ fn scan_all(stage: &mut Stage, options: &str, own_core_only: bool) -> Vec<String
             reply: &mut recorder,
             scratch: &mut Vec::new(),
             value_bytes_max: 0,
+            thresholds: crate::Thresholds::default(),
             random: 0,
             transaction: TransactionId(1),
             slot: None,
             answer_bytes_max: usize::MAX,
             blocking: crate::command::Blocking::Never,
+            events: &mut Events::default(),
         };
         scan_part(&mut context, &words, own_core_only).unwrap();
         let text = recorder.text();

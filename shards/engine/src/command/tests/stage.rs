@@ -1,6 +1,7 @@
 //! Owns a core for tests: a store in memory that gets a segment whenever a command asks for room, and a clock.
 
 use super::recorder::Recorder;
+use crate::Events;
 use crate::command::{
     CommandError, CommandSpec, Context, Run, check, describe, find, merge, part, scan_part,
 };
@@ -129,11 +130,13 @@ impl Stage {
             reply,
             scratch: &mut scratch,
             value_bytes_max: self.value_bytes_max,
+            thresholds: crate::Thresholds::default(),
             random: self.random,
             transaction: TransactionId::new(1, CoreId(0), self.transactions),
             slot: None,
             answer_bytes_max: usize::MAX,
             blocking: crate::command::Blocking::Never,
+            events: &mut Events::default(),
         };
         match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => handler(&mut context, words),

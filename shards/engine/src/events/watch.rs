@@ -1,0 +1,111 @@
+//! Owns the watch over commands for those who listen: keys that come, are missed, or go by themselves, whatever command it was.
+
+use super::KeyEvent;
+use crate::command::{Flags, keys_of};
+use crate::engine::{Engine, Request};
+use hyperion_model::{EventClass, EventMask};
+use hyperion_store::GoneWhy;
+
+impl Engine {
+    /// Which keyspace events are told from now on.
+    pub fn set_events(&mut self, mask: EventMask) {
+        let mask = if mask.tells() { mask } else { EventMask::NONE };
+        self.events.listen(mask);
+        self.watch();
+    }
+
+    /// Whether commands are watched at all: the one question that a command pays for when nobody listens.
+    fn watch(&mut self) {
+        self.is_watched = self.events.is_listening();
+        self.store.keep_gone(self.is_watched);
+    }
+
+    /// A command is about to run: gives the places of those of its keys that are not there, where the coming of keys is told.
+    #[cold]
+    pub(crate) fn begin_watched(&mut self, request: &Request<'_>) -> Vec<usize> {
+        if !request.spec.flags.has(Flags::WRITE) || !self.events.wants(EventClass::New) {
+            return Vec::new();
+        }
+        let absent = |at: &usize| !self.is_there(request, *at);
+        keys_of(request.spec, request.arguments).filter(absent).collect()
+    }
+
+    /// A command has run: what happened to its keys is told once the log has released what it has appended.
+    #[cold]
+    pub(crate) fn end_watched(&mut self, request: &Request<'_>, absent: &[usize]) {
+        for &at in absent.iter().rev() {
+            if self.is_there(request, at) {
+                self.events.note_first("new", request.database, request.arguments[at]);
+            }
+        }
+        let is_read = request.spec.flags.has(Flags::READONLY) && request.spec.name != "object";
+        if is_read && self.events.wants(EventClass::KeyMiss) {
+            for at in keys_of(request.spec, request.arguments) {
+                if !self.is_there(request, at) {
+                    let (database, key) = (request.database, request.arguments[at]);
+                    self.events.note(EventClass::KeyMiss, "keymiss", database, key);
+                }
+            }
+        }
+        self.seal_gone();
+        self.events.seal_open(self.store.appended_position());
+    }
+
+    /// A command was refused: it has changed nothing. Where `is_undone`, nothing has gone by itself either.
+    #[cold]
+    pub(crate) fn drop_watched(&mut self, is_undone: bool) {
+        self.events.drop_open();
+        if is_undone {
+            let _ = self.store.take_gone();
+        } else {
+            self.seal_gone();
+        }
+    }
+
+    /// Takes the next event that may be told.
+    pub fn take_event(&mut self) -> Option<KeyEvent> {
+        if self.store.has_gone() {
+            self.seal_gone();
+        }
+        if !self.events.has_sealed() {
+            return None;
+        }
+        let released = self.released_position();
+        self.events.next(released)
+    }
+
+    /// Events that were dropped since the last call, because too many waited for the log.
+    pub fn take_dropped_events(&mut self) -> u64 {
+        self.events.take_dropped()
+    }
+
+    /// Keys that went by themselves.
+    pub(crate) fn seal_gone(&mut self) {
+        let (gone, dropped) = self.store.take_gone();
+        self.events.count_dropped(dropped);
+        let position = self.store.appended_position();
+        for gone in gone {
+            let (class, event) = match gone.why {
+                GoneWhy::Expired => (EventClass::Expired, "expired"),
+                GoneWhy::Evicted => (EventClass::Evicted, "evicted"),
+            };
+            if self.events.wants(class) {
+                let event = KeyEvent { event, database: gone.database, key: gone.key };
+                self.events.seal(position, [event]);
+            }
+        }
+    }
+
+    /// Whether the key at `at` of a request is there; that somebody looked is not counted.
+    fn is_there(&mut self, request: &Request<'_>, at: usize) -> bool {
+        let bytes = request.arguments[at];
+        if bytes.len() > hyperion_model::limits::KEY_BYTES_MAX {
+            return false;
+        }
+        let lookups = self.store.lookups();
+        let key = self.store.key(request.database, bytes);
+        let is_there = self.store.peek(&key).is_some();
+        self.store.set_lookups(lookups);
+        is_there
+    }
+}

@@ -1,0 +1,175 @@
+//! Tests of keyspace events: what each command tells, in which order, and when.
+
+use super::machine::{ANN, Machine};
+use crate::Eviction;
+use crate::engine::Outcome;
+use crate::settings::{Durability, Settings};
+use hyperion_model::EventMask;
+
+impl Machine {
+    /// Runs a line of words and gives the events that it told: `database:event:key`.
+    fn told(&mut self, line: &str) -> Vec<String> {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        self.run(ANN, &words);
+        self.take_told()
+    }
+
+    fn take_told(&mut self) -> Vec<String> {
+        let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let events = std::iter::from_fn(|| self.engine.take_event());
+        events
+            .map(|event| format!("{}:{}:{}", event.database.0, event.event, name(&event.key)))
+            .collect()
+    }
+}
+
+fn listening(letters: &str) -> Machine {
+    let mut machine = Machine::new();
+    machine.engine.set_events(EventMask::parse(letters.as_bytes()).expect(letters));
+    machine
+}
+
+#[test]
+fn each_command_tells_what_redis_tells() {
+    let mut machine = listening("KEAmn");
+    for (line, told) in [
+        ("set a 1", "0:new:a 0:set:a"),
+        ("set a 2", "0:set:a"),
+        ("set a 3 EX 100", "0:set:a 0:expire:a"),
+        ("set a 4 KEEPTTL", "0:set:a"),
+        ("set a 4 NX", ""),
+        ("set b 4 XX", ""),
+        ("setnx a 5", ""),
+        ("setnx b 5", "0:new:b 0:set:b"),
+        ("setex b 100 5", "0:set:b 0:expire:b"),
+        ("psetex b 100000 5", "0:set:b 0:expire:b"),
+        ("getset b 6", "0:set:b"),
+        ("incr b", "0:incrby:b"),
+        ("decrby b 2", "0:incrby:b"),
+        ("incrbyfloat b 1.5", "0:incrbyfloat:b"),
+        ("append b x", "0:append:b"),
+        ("incr b", ""),
+        ("append c x", "0:new:c 0:append:c"),
+        ("setrange c 3 y", "0:setrange:c"),
+        ("setrange d 3 y", "0:new:d 0:setrange:d"),
+        ("getdel d", "0:del:d"),
+        ("getdel d", ""),
+        ("getex c EX 100", "0:expire:c"),
+        ("getex c PERSIST", "0:persist:c"),
+        ("getex c", ""),
+        ("getex c PXAT 1", "0:del:c"),
+        ("mset c 1 d 2", "0:new:c 0:new:d 0:set:c 0:set:d"),
+        ("mset c 2", "0:set:c"),
+        ("msetnx c 1 e 2", ""),
+        ("msetnx e 1 f 2", "0:new:e 0:new:f 0:set:e 0:set:f"),
+        ("expire e 100", "0:expire:e"),
+        ("persist e", "0:persist:e"),
+        ("persist e", ""),
+        ("expire e -1", "0:del:e"),
+        ("expire e 1", ""),
+        ("rename c g", "0:new:g 0:rename_from:c 0:rename_to:g"),
+        ("rename g g", ""),
+        ("renamenx g d", ""),
+        ("renamenx g h", "0:new:h 0:rename_from:g 0:rename_to:h"),
+        ("copy h i", "0:new:i 0:copy_to:i"),
+        ("copy h i DB 3", "3:copy_to:i"),
+        ("copy h i", ""),
+        ("del a b zz", "0:del:a 0:del:b"),
+        ("unlink d", "0:del:d"),
+        ("get h", ""),
+        ("get zz", "0:keymiss:zz"),
+        ("mget h zz i yy", "0:keymiss:zz 0:keymiss:yy"),
+        ("flushall", ""),
+    ] {
+        assert_eq!(machine.told(line).join(" "), told, "{line}");
+    }
+}
+
+#[test]
+fn only_classes_that_are_listened_to_are_told() {
+    for (letters, told) in [
+        ("", ""),
+        ("A", ""),
+        ("KE", ""),
+        ("K$", "0:set:a"),
+        ("Eg", "0:expire:a"),
+        ("Ex", "0:expired:a"),
+        ("En", "0:new:a 0:new:a"),
+        ("Em", "0:keymiss:a"),
+        ("EA", "0:set:a 0:expire:a 0:expired:a"),
+    ] {
+        let mut machine = listening(letters);
+        let mut all = machine.told("psetex a 5 1");
+        machine.now_ms += 10;
+        all.extend(machine.told("get a"));
+        machine.engine.set_events(EventMask::NONE);
+        if letters == "En" {
+            machine.engine.set_events(EventMask::parse(b"En").expect("it is known"));
+            all.extend(machine.told("incr a"));
+        }
+        assert_eq!(all.join(" "), told, "{letters:?}");
+    }
+}
+
+#[test]
+fn a_key_that_expired_is_told_before_what_takes_its_place() {
+    let mut machine = listening("EAn");
+    machine.told("psetex a 5 1");
+    machine.now_ms += 10;
+    assert_eq!(machine.told("setnx a 2"), ["0:expired:a", "0:new:a", "0:set:a"]);
+    machine.told("psetex b 5 1");
+    machine.now_ms += 10;
+    machine.engine.begin_turn(machine.now_ms);
+    machine.engine.store_mut().sweep(100_000, 10);
+    machine.told("get a");
+    assert_eq!(machine.take_told(), [""; 0]);
+}
+
+#[test]
+fn an_event_waits_for_the_log_as_the_answer_does() {
+    let mut machine = listening("EA");
+    machine.told("set a 1");
+    let settings = machine.engine.settings().clone();
+    machine.engine.apply(Settings { durability: Durability::Always, ..settings });
+    let (outcome, _) = machine.turn(ANN, &[b"set", b"a", b"2"]);
+    assert!(matches!(outcome, Outcome::Done { .. }));
+    assert_eq!(machine.take_told(), [""; 0], "it is not on stable storage yet");
+    let ticket = machine.engine.store_mut().begin_sync().expect("something was written");
+    machine.engine.synced(&ticket);
+    assert_eq!(machine.take_told(), ["0:set:a"]);
+}
+
+#[test]
+fn what_is_evicted_is_told() {
+    let mut machine = listening("Ee");
+    let value = vec![b'v'; 100_000];
+    for number in 0..40_u32 {
+        machine.run(ANN, &[b"set", number.to_string().as_bytes(), &value]);
+    }
+    let settings = machine.engine.settings().clone();
+    let (memory_bytes_max, eviction) = (4 << 20, Eviction::AllkeysLru);
+    machine.engine.apply(Settings { memory_bytes_max, eviction, ..settings });
+    for number in 0..40_u32 {
+        machine.turn(ANN, &[b"set", number.to_string().as_bytes(), &value]);
+        machine.engine.evict_slice();
+    }
+    let told = machine.take_told();
+    let evicted = machine.engine.store().evicted();
+    assert!(evicted > 0 && told.len() as u64 == evicted, "{evicted} keys, {told:?}");
+    assert!(told.iter().all(|line| line.starts_with("0:evicted:")), "{told:?}");
+}
+
+#[test]
+fn a_command_in_slices_tells_each_key_when_it_takes_effect() {
+    let mut machine = listening("EA");
+    let words: Vec<String> = (0..6_000).map(|number| format!("k{number}")).collect();
+    let mut line: Vec<&[u8]> = vec![b"mset"];
+    line.extend(words.iter().flat_map(|key| [key.as_bytes(), &b"v"[..]]));
+    machine.begin(&line);
+    let mut reply = super::machine::Line::default();
+    while !machine.slice(&mut reply) {
+        assert_eq!(machine.take_told(), [""; 0]);
+    }
+    let told = machine.take_told();
+    assert_eq!((told.len(), told[0].as_str()), (6_000, "0:set:k0"));
+}
