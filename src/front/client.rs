@@ -8,6 +8,7 @@ use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
 
+use super::blocked::BlockedAt;
 use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
@@ -32,6 +33,8 @@ pub(crate) enum Hold {
     Output,
     /// The turn has run long enough: the next goes on with it.
     Turn,
+    /// Its command waits for what others write.
+    Blocked,
 }
 
 /// Which answers a client wants.
@@ -90,6 +93,8 @@ pub(crate) struct Client {
     pub(crate) has_ended: bool,
     /// Nothing of it runs any more; it is closed when its answers have left.
     pub(crate) is_closing: bool,
+    /// Where its command waits for what others write.
+    pub(crate) blocked: Option<BlockedAt>,
     /// Since when a command of it waits for who leads its partition.
     pub(crate) leaderless_since_ns: Option<u64>,
     /// What its answers of other nodes are put in order by.
@@ -200,6 +205,7 @@ impl Client {
             is_streaming: false,
             has_ended: false,
             is_closing: false,
+            blocked: None,
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
             exec: None,

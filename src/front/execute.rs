@@ -1,6 +1,6 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
-use hyperion_engine::command::{CommandError, CommandSpec, Flags, FrontCommand, Run};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
@@ -116,7 +116,9 @@ impl NodeCore {
             client: (self.index, client_word(client.connection)),
             slot,
             from_replica: client.session.reads_from_replicas && !spec.writes(),
+            blocking: Blocking::May,
         };
+        let may_wait = spec.flags.has(Flags::BLOCKING);
         let is_whole = matches!(spec.run, Run::Every(_) | Run::Scan);
         if is_whole
             && self.forwards_for(client)
@@ -127,6 +129,7 @@ impl NodeCore {
         let progress = match self.engine.route(&request) {
             Route::Here if self.engine.is_sliced(&request) => self.run_sliced(client, &request),
             Route::Here => self.run_here(io, client, &request),
+            Route::There(core) if may_wait => self.send_blocking(client, core.0, &request),
             Route::There(core) => self.send_there(client, core.0, &request),
             Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
                 client.hold = Hold::Drain;
@@ -154,6 +157,10 @@ impl NodeCore {
                 Progress::Ran
             }
             Route::Front => self.run_front(io, client, spec, arguments),
+            Route::Elsewhere { .. } if may_wait && self.forwards_for(client) => {
+                self.answer(client, |reply| reply.error(WAITS_ELSEWHERE));
+                Progress::Ran
+            }
             Route::Elsewhere { slot } if self.forwards_for(client) => {
                 self.forward(io, client, &request, slot)
             }
@@ -225,6 +232,10 @@ impl NodeCore {
                 buffer.truncate(before);
                 return self.run_front(io, client, request.spec, request.arguments);
             }
+            Outcome::Blocks(wait) => {
+                buffer.truncate(before);
+                return self.block_here(client, request, wait);
+            }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
                 buffer.truncate(before);
                 self.is_unfinished |= outcome == Outcome::Unfinished;
@@ -259,6 +270,7 @@ impl NodeCore {
         {
             self.note_slow(io, client, request.spec, request.arguments, took);
         }
+        self.serve_blocked();
         Progress::Ran
     }
 
@@ -300,7 +312,12 @@ impl NodeCore {
         self.clients.put_back(client);
     }
 
-    fn send_there(&mut self, client: &mut Client, core: u16, request: &Request<'_>) -> Progress {
+    pub(super) fn send_there(
+        &mut self,
+        client: &mut Client,
+        core: u16,
+        request: &Request<'_>,
+    ) -> Progress {
         let link = &mut self.links[usize::from(core)];
         if link.backlog.len() >= BACKLOG_BATCHES_MAX {
             self.hold_again(client);
@@ -472,6 +489,7 @@ pub(super) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
+const WAITS_ELSEWHERE: &str = "ERR a command that waits is not carried to another node; send it to the node that serves the key";
 pub(super) const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 

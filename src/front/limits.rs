@@ -63,5 +63,7 @@ pub(crate) const QUEUED_BYTES_MAX: usize = 128 << 20;
 pub(crate) const QUEUED_TOTAL_BYTES_MAX: usize = 1 << 30;
 /// Keys that one client watches.
 pub(crate) const WATCHED_KEYS_MAX: usize = 16_384;
+/// Commands that wait on one core for what others write.
+pub(crate) const BLOCKED_MAX: usize = 131_072;
 /// Commands about all keys of all nodes that one core has under way.
 pub(crate) const WHOLE_MAX: usize = 256;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use hyperion_engine::command::{CommandError, CommandSpec, Flags, FrontCommand, Run};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
 use hyperion_engine::{Answer, Queued, Recorded, Request, Route, Unit, WatchedKey, key_slot};
 use hyperion_model::DatabaseId;
 
@@ -133,6 +133,7 @@ impl NodeCore {
             client: (self.index, client_word(client.connection)),
             slot: key_slot(spec, arguments),
             from_replica: false,
+            blocking: Blocking::Never,
         };
         match self.engine.route(&request) {
             Route::Elsewhere { slot } if !self.forwards_for(client) => {

@@ -93,11 +93,13 @@ impl NodeCore {
         self.go_on_growing(io);
         self.hear_of_peers(io);
         self.drive_groups();
+        self.end_late_waits(io);
         self.hold(io);
         for _ in 0..ROUNDS {
             self.write_batch(io);
             self.drive_groups();
             self.engine.settle();
+            self.serve_blocked();
             self.carry_out(io);
             if self.engine.take_unlocked() {
                 self.retry_held(io);
@@ -111,6 +113,7 @@ impl NodeCore {
         self.write_batch(io);
         self.drive_groups();
         self.engine.settle();
+        self.serve_blocked();
         self.carry_out(io);
         self.send_shown(io);
         self.send_forwarded();

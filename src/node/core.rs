@@ -35,8 +35,9 @@ use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
 use crate::config::{Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
-    Amended, Client, CopyWait, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor,
-    Lines, Observer, ParkedCommands, Shown, Slow, Spent, StreamMail, Wake, Wholes,
+    Amended, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand, Forwarding,
+    FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Shown, Slow, Spent, StreamMail,
+    Wake, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
@@ -57,6 +58,8 @@ pub(crate) enum Mail {
     Part(Ticket, FrontPart),
     /// A step of a long string on its way to a client.
     Stream(StreamMail),
+    /// The wait of a command of this client of the sender's ends.
+    EndWait(ConnectionId, Ending),
     /// A peer has connected, and the receiver is to hear it.
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
@@ -225,6 +228,8 @@ pub(crate) struct NodeCore {
     /// Why no segment can be made, if so.
     pub(super) no_segments: Option<String>,
     pub(crate) parked: ParkedCommands,
+    /// Commands that wait for keys of this core.
+    pub(crate) blocked: BlockedCommands,
     pub(crate) links: Vec<Link>,
     /// What it has for clients of other nodes.
     pub(crate) foreign: Foreign,
@@ -343,6 +348,10 @@ impl Core for NodeCore {
         }
         let Some(mut client) = self.clients.take(connection) else { return };
         client.has_ended = true;
+        if self.end_wait(&mut client, Ending::Gone) {
+            self.clients.put_back(client);
+            return io.close(connection);
+        }
         self.run_kept(io, &mut client);
         self.clients.put_back(client);
     }
@@ -372,7 +381,11 @@ impl Core for NodeCore {
                 self.tell_time();
                 self.unpack(io, from, parcel);
             }
-            Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
+            Mail::Engine(mail) => {
+                self.engine.mail(CoreId(from), mail);
+                self.serve_blocked();
+            }
+            Mail::EndWait(connection, ending) => self.end_wait_of(from, connection, ending),
             Mail::Socket(socket) => self.open_client(io, socket, false),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
                 self.begin_copy_wait(io, from, ticket, wanted);

@@ -107,6 +107,8 @@ pub(crate) struct CoreFigures {
     /// What this core may use of the node's memory.
     pub(crate) memory_bytes: u64,
     pub(crate) clients: u64,
+    /// Commands that wait for keys of the core.
+    pub(crate) blocked: u64,
     pub(crate) input_bytes: u64,
     /// Keys and expiring keys of each database.
     pub(crate) databases: [(u64, u64); DATABASES as usize],

@@ -17,8 +17,8 @@ use super::figures::{Baseline, CoreFigures, Counters};
 use super::rates::{Rate, Rates};
 use crate::cluster::MOVE_BYTES_A_SECOND;
 use crate::config::{Durability as ConfigDurability, Resolved};
-use crate::front::Client;
 use crate::front::client::Hold;
+use crate::front::{Client, Ending};
 
 /// Ticks of the groups, of 10 ms, between those of everything else.
 pub(super) const GROUP_TICKS: u32 = 10;
@@ -211,6 +211,7 @@ impl NodeCore {
             runtime,
             rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
+            blocked: self.engine.parked() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),
@@ -305,6 +306,7 @@ impl NodeCore {
             self.stop_watching(connection);
             client.output.streams().for_each(|stream| self.end_stream(stream));
             self.drop_subscriptions(&mut client);
+            self.end_wait(&mut client, Ending::Gone);
             if let Hold::Answer(ticket) = client.hold {
                 self.tickets.remove(&ticket);
             }

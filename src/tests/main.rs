@@ -6,6 +6,7 @@ mod bad_input;
 mod bank;
 mod basics;
 mod beside_redis;
+mod blocking;
 mod client;
 mod cluster;
 mod cluster_bulk;

@@ -1,6 +1,7 @@
 //! Owns the machine of one core: where a command belongs, when it may run, and what it leaves to be done.
 
-use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
+use crate::blocking::Blocked;
+use crate::command::{self, Blocking, CommandError, CommandSpec, Context, Flags, Part, Run, Wait};
 use crate::effect::{Effect, Mail};
 use crate::events::Events;
 use crate::evict::{Fit, Memory};
@@ -47,6 +48,8 @@ pub struct Request<'a> {
     pub slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub from_replica: bool,
+    /// Whether it may wait for what others write.
+    pub blocking: Blocking,
 }
 
 /// What became of a command that was to run here.
@@ -67,6 +70,8 @@ pub enum Outcome {
     Sliced,
     /// It is for the front, which knows the node: nothing happened.
     Front,
+    /// It found nothing and waits: nothing happened, it is for [`Engine::park`].
+    Blocks(Wait),
     /// This node does not serve the slot any more: nothing happened.
     Elsewhere {
         /// The slot.
@@ -106,6 +111,8 @@ pub struct Engine {
     pub(crate) elsewhere: BTreeSet<PartitionId>,
     /// The partitions as Raft groups.
     pub(crate) replication: Option<Box<Replication>>,
+    /// Commands that wait for keys.
+    pub(crate) blocked: Blocked,
     /// What happened to keys, for those who listen; commands are watched for them.
     pub(crate) events: Events,
     pub(crate) is_watched: bool,
@@ -150,6 +157,7 @@ impl Engine {
             serving: None,
             elsewhere: BTreeSet::new(),
             replication: None,
+            blocked: Blocked::default(),
             events: Events::default(),
             is_watched: false,
             units: Units::default(),
@@ -387,6 +395,7 @@ impl Engine {
                 let mut context = self.context(request.database, reply, transaction, random);
                 context.slot = request.slot;
                 context.answer_bytes_max = answer_bytes_max;
+                context.blocking = request.blocking;
                 handler(&mut context, request.arguments)
             }
             Run::Scan => {
@@ -444,6 +453,7 @@ impl Engine {
             Ok(()) => {}
             Err(CommandError::TooMuch) => return Outcome::Sliced,
             Err(CommandError::AtFront) => return Outcome::Front,
+            Err(CommandError::Blocks(wait)) => return Outcome::Blocks(wait),
             Err(CommandError::Store(StoreError::NoRoom { .. })) => return self.no_room(reply),
             Err(error) => reply.error(&error.to_string()),
         }
@@ -477,6 +487,7 @@ impl Engine {
             transaction,
             slot: None,
             answer_bytes_max: usize::MAX,
+            blocking: Blocking::Never,
             events: &mut self.events,
         }
     }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod acl;
+mod blocking;
 pub mod collection;
 pub mod command;
 mod effect;
@@ -28,6 +29,7 @@ mod transaction;
 mod words;
 mod work;
 
+pub use blocking::Waiter;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
 pub use events::{Events, KeyEvent};

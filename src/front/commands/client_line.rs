@@ -78,7 +78,7 @@ pub(in crate::front) fn client_line(
 /// Letters as Redis gives them; `N` when there are no others.
 fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
     let letters: String = [
-        ('b', matches!(client.hold, Hold::Answer(_))),
+        ('b', matches!(client.hold, Hold::Answer(_) | Hold::Blocked)),
         ('c', client.is_closing),
         ('e', client.session.no_evict),
         ('x', client.session.multi.is_some()),

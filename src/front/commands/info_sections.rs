@@ -101,7 +101,7 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "connected_clients", facts.clients);
     line(text, "cluster_connections", 0);
     line(text, "maxclients", facts.config.settings().limits.clients);
-    line(text, "blocked_clients", 0);
+    line(text, "blocked_clients", facts.sum(|core| core.blocked));
     line(text, "tracking_clients", 0);
     line(text, "pubsub_clients", facts.sum(|core| core.pubsub.clients));
     line(text, "hyperion_unread_input_bytes", facts.sum(|core| core.input_bytes));

@@ -3,7 +3,7 @@
 use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
-use super::{SECTIONS_MAX, Section, notes};
+use super::{Layout, SECTIONS_MAX, Section, notes};
 use hyperion_store::{Edit as Change, Insert, Note, Notes, Room, StoreError};
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const MANY_CHUNKS: usize = 4 << 10;
 const VERY_MANY_CHUNKS: usize = 16 << 10;
 
 /// Chunks as they will be stored.
-type Chunks = Vec<Vec<u8>>;
+pub(super) type Chunks = Vec<Vec<u8>>;
 
 /// What becomes of one stored chunk, or of none where a section is new.
 struct Step {
@@ -89,12 +89,17 @@ impl Edit<'_, '_> {
         emptied >= EMPTIED_MIN && emptied * 2 > pieces.count()
     }
 
+    fn expiry_ms(&self) -> Option<u64> {
+        let found = self.found.as_ref();
+        found.and_then(|found| self.store.expiry_ms(found)).or(self.expiry_ms)
+    }
+
     fn put_packed(self, filled: Section) -> Result<(), StoreError> {
         let view = self.view();
         let chunk = view.chunks(filled).start;
         let entries = view.entries(chunk).into_owned();
         let head = head(filled, view.chunk_count(chunk));
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
         self.store.put_packed(self.key, self.value_type, &[&head, &entries], expiry_ms)
     }
 
@@ -127,7 +132,7 @@ impl Edit<'_, '_> {
                 self.cut(section, &filling, count, Bias::Middle, &mut chunks);
             }
         }
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
         let bytes: usize = chunks.iter().map(|chunk| chunk.len() + CHUNK_SLACK_BYTES).sum();
         if self.store.room(bytes) == Room::Later {
             return Err(StoreError::NoRoom { bytes });
@@ -238,52 +243,68 @@ impl Edit<'_, '_> {
     /// The most bytes of a chunk of several entries. Very large collections have larger ones: the order of their chunks is moved for each
     /// new one.
     pub(super) fn chunk_bytes_max(&self) -> usize {
-        let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
         let chunks = match self.view().source {
             Source::Object(_, notes) => notes.chunks.len(),
             _ => 0,
         };
-        let times = match chunks {
-            0..MANY_CHUNKS => 1,
-            MANY_CHUNKS..VERY_MANY_CHUNKS => 2,
-            _ => 4,
-        };
-        (self.layout.chunk_bytes_max * times).min(cap)
+        chunk_bytes_max(self.layout, chunks, self.store.chunk_bytes_max() - HEAD_BYTES)
     }
 
     /// Cuts entries into chunks. Long ones get chunks of their own.
     fn cut(&self, section: Section, entries: &[u8], count: usize, bias: Bias, chunks: &mut Chunks) {
         let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
-        let (most, long) = (self.chunk_bytes_max(), long_bytes(cap));
-        if entries.len() <= most {
-            chunks.push([&head(section, count), entries].concat());
-            return;
+        cut((self.chunk_bytes_max(), cap), section, (entries, count), bias, chunks);
+    }
+}
+
+/// The most bytes of a chunk of several entries, in a collection of so many chunks. Very large ones have larger chunks: their order is moved
+/// for each new one.
+pub(super) fn chunk_bytes_max(layout: &Layout, chunks: usize, cap: usize) -> usize {
+    let times = match chunks {
+        0..MANY_CHUNKS => 1,
+        MANY_CHUNKS..VERY_MANY_CHUNKS => 2,
+        _ => 4,
+    };
+    (layout.chunk_bytes_max * times).min(cap)
+}
+
+/// Cuts entries into chunks of `most` bytes at most. Long ones get chunks of their own, of `cap` bytes.
+pub(super) fn cut(
+    (most, cap): (usize, usize),
+    section: Section,
+    (entries, count): (&[u8], usize),
+    bias: Bias,
+    chunks: &mut Chunks,
+) {
+    let long = long_bytes(cap);
+    if entries.len() <= most {
+        chunks.push([&head(section, count), entries].concat());
+        return;
+    }
+    let full = most / 8 * 7;
+    let (first, each) = match bias {
+        Bias::Back => (full, full),
+        Bias::Front => (entries.len() % full, full),
+        Bias::Middle => {
+            let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
+            (even, even)
         }
-        let full = most / 8 * 7;
-        let (first, each) = match bias {
-            Bias::Back => (full, full),
-            Bias::Front => (entries.len() % full, full),
-            Bias::Middle => {
-                let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
-                (even, even)
-            }
-        };
-        let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
-        while let Some(span) = chunk::span(entries, at) {
-            let is_long = span.end - at > long;
-            if held > 0 && (is_long || span.end - begin > target.max(1)) {
-                chunks.push([&head(section, held), &entries[begin..at]].concat());
-                (begin, held, target) = (at, 0, each);
-            }
-            (at, held) = (span.end, held + 1);
-            if is_long {
-                push_long(section, &entries[begin..at], cap, chunks);
-                (begin, held) = (at, 0);
-            }
-        }
-        if held > 0 {
+    };
+    let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
+    while let Some(span) = chunk::span(entries, at) {
+        let is_long = span.end - at > long;
+        if held > 0 && (is_long || span.end - begin > target.max(1)) {
             chunks.push([&head(section, held), &entries[begin..at]].concat());
+            (begin, held, target) = (at, 0, each);
         }
+        (at, held) = (span.end, held + 1);
+        if is_long {
+            push_long(section, &entries[begin..at], cap, chunks);
+            (begin, held) = (at, 0);
+        }
+    }
+    if held > 0 {
+        chunks.push([&head(section, held), &entries[begin..at]].concat());
     }
 }
 

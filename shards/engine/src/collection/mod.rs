@@ -15,11 +15,13 @@ mod bulk;
 mod chunk;
 mod commit;
 mod edit;
+pub mod ends;
 mod notes;
 mod seek;
 mod view;
 
 pub use edit::Edit;
+pub use ends::End;
 pub use view::{Cursor, Entry, Iter, View};
 
 /// A section of a collection, below [`SECTIONS_MAX`].

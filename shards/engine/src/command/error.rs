@@ -1,5 +1,6 @@
 //! Owns what a command answers when it cannot do what was asked: the exact line, code first.
 
+use super::block::Wait;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
 use thiserror::Error;
@@ -151,6 +152,9 @@ pub enum CommandError {
         /// What the client called it.
         name: String,
     },
+    /// The command found nothing and waits; nobody is told that.
+    #[error("ERR the command waits")]
+    Blocks(Wait),
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]
     TooMuch,

@@ -291,6 +291,8 @@ pub enum Spread {
     Copy,
     /// Whatever its handler does with all its keys at hand.
     Collect,
+    /// Waits until one of its keys holds something, and needs no other then.
+    Any,
 }
 
 /// Commands that the front carries out.

@@ -51,7 +51,7 @@ impl Shape {
             Spread::Delete | Spread::Count | Spread::Touch | Spread::Mget => {
                 names.extend(arguments.drain(1..).map(|key| (database, key)));
             }
-            Spread::Collect => return Err(CommandError::OverCores),
+            Spread::Collect | Spread::Any => return Err(CommandError::OverCores),
             Spread::Rename | Spread::RenameNx | Spread::Copy => {
                 let mut target = database;
                 if spread == Spread::Copy {
@@ -82,7 +82,7 @@ impl Shape {
             Spread::Delete | Spread::Count => Want::Presence,
             Spread::Msetnx | Spread::Touch => Want::Use,
             Spread::Mget | Spread::Rename | Spread::RenameNx | Spread::Copy => Want::Value,
-            Spread::Collect => Want::Whole,
+            Spread::Collect | Spread::Any => Want::Whole,
         }
     }
 
@@ -139,7 +139,9 @@ impl Shape {
                 let value = |&key: &usize| found[key].as_ref().and_then(string);
                 read_only(Answer::Values(self.named.iter().map(value).collect()))
             }
-            Spread::Collect => read_only(Answer::Error(CommandError::OverCores.to_string())),
+            Spread::Collect | Spread::Any => {
+                read_only(Answer::Error(CommandError::OverCores.to_string()))
+            }
             Spread::Rename | Spread::RenameNx | Spread::Copy => {
                 let (source, target) = (self.named[0], self.named[1]);
                 let is_taken = found[target].is_some();

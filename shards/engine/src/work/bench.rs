@@ -2,7 +2,7 @@
 
 use super::lock_keys;
 use super::scratch::{SLACK_BYTES, Scratch};
-use crate::command::{CommandError, CommandSpec, Context, Run};
+use crate::command::{Blocking, CommandError, CommandSpec, Context, Run};
 use crate::events::Events;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
@@ -87,6 +87,7 @@ impl Bench<'_> {
                 transaction: TransactionId::new(0, CoreId(0), self.transactions),
                 slot: None,
                 answer_bytes_max: usize::MAX,
+                blocking: Blocking::Never,
             };
             match handler(&mut context, arguments) {
                 Ok(()) => {}

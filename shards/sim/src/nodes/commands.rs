@@ -104,6 +104,7 @@ impl World {
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {}
             Outcome::Front => return Err("a command of the front was asked for".into()),
+            Outcome::Blocks(_) => return Err("nobody may wait here".into()),
             Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
         }
         Ok(())
@@ -148,6 +149,7 @@ fn request<'a>(command: &Command, arguments: &'a [&'a [u8]]) -> Result<Request<'
         arguments,
         own_core_only: false,
         from_replica: command.from_replica,
+        blocking: hyperion_engine::command::Blocking::Never,
         slot: key_slot(spec, arguments),
         client: (u16::try_from(command.home).unwrap_or(0), command.attempt),
     })

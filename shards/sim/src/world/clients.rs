@@ -41,6 +41,7 @@ impl World {
             arguments: &arguments,
             own_core_only: false,
             from_replica: false,
+            blocking: hyperion_engine::command::Blocking::Never,
             slot,
             client: (0, client as u64),
         };

@@ -104,6 +104,7 @@ impl Store {
 
     /// The key of a record changes.
     pub(crate) fn touch_at(&mut self, location: Location) {
+        self.touch_awaited_at(location);
         if self.has_watches()
             && let Some(place) = self.replayed_key(&self.log.record(location)).map(|it| it.place())
         {
@@ -266,11 +267,13 @@ impl Object {
         for &index in &removed {
             self.drop_chunk(log, self.order[index]);
         }
-        let mut index = 0;
-        self.order.retain(|_| {
-            index += 1;
-            removed.binary_search(&(index - 1)).is_err()
-        });
+        if !removed.is_empty() {
+            let mut index = 0;
+            self.order.retain(|_| {
+                index += 1;
+                removed.binary_search(&(index - 1)).is_err()
+            });
+        }
         inserted.sort_unstable_by_key(|(after, _)| *after);
         for (after, numbers) in inserted.into_iter().rev() {
             let at = after + 1 - removed.partition_point(|&index| index < after);

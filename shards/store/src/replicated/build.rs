@@ -199,6 +199,9 @@ impl Store {
             building.payload.truncate(begin);
         } else if let Some(key) = key {
             building.keys.insert((key.hash, key.database.0));
+            self.touch_place(key.place());
+        } else {
+            self.awaited.touch_all((at.0 == ChangeKind::Flush).then_some(at.1));
         }
         self.replicated.building = Some(building);
         result

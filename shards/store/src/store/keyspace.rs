@@ -188,6 +188,7 @@ impl Store {
         let location = self.log.append_word(Kind::Flush, &extras, key)?;
         self.log.add_anchor(location);
         self.drop_keys(database, false);
+        self.awaited.touch_all(database);
         self.evictor.forget();
         self.observe(self.log.appended_position());
         Ok(())

@@ -1,5 +1,6 @@
 //! Owns one core's store: reads and changes by key, over the log and the indexes.
 
+mod awaited;
 mod detached;
 mod evict;
 mod expiry;
@@ -26,6 +27,8 @@ use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::replicated::Replicated;
 use crate::transaction::Transactions;
+use awaited::Awaited;
+pub use awaited::KeyMark;
 use detached::Detached;
 pub use evict::Evicted;
 use evict::Evictor;
@@ -141,6 +144,7 @@ pub struct Store {
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
     pub(crate) watches: Watches,
+    pub(crate) awaited: Awaited,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
@@ -200,6 +204,7 @@ impl Store {
             tombstone_bytes: 0,
             scratch: Vec::new(),
             watches: Watches::new(options.entropy),
+            awaited: Awaited::default(),
         }
     }
 
@@ -353,6 +358,7 @@ impl Store {
     #[inline]
     pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
         self.touch(key);
+        self.touch_place(key);
         self.log.add_live(location, size);
         let entry = Entry::new(location, expires, 0);
         let database = usize::from(key.database.0);
@@ -431,6 +437,7 @@ impl Store {
 
     pub(crate) fn unpoint_place(&mut self, key: Place, spot: Spot, entry: Entry) {
         self.touch(key);
+        self.touch_place(key);
         let database = usize::from(key.database.0);
         self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
         self.retire(database, entry, None);

@@ -6,6 +6,7 @@ mod connection;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod pubsub;
 mod server;
 mod sets;
@@ -65,6 +66,7 @@ const GROUPS: &[&[CommandSpec]] = &[
     hashes::ROWS,
     sets::ROWS,
     streams::ROWS,
+    lists::ROWS,
     keys::ROWS,
     transactions::ROWS,
     connection::ROWS,

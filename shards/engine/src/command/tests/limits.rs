@@ -2,7 +2,7 @@
 
 use super::recorder::Recorder;
 use super::stage::Stage;
-use super::{bits, hashes, hyperloglog, sets, streams};
+use super::{bits, hashes, hyperloglog, lists, sets, streams};
 use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
@@ -17,6 +17,7 @@ const SAMPLES: &[&[Sample]] = &[
     bits::SAMPLES,
     hyperloglog::SAMPLES,
     hashes::SAMPLES,
+    lists::SAMPLES,
     sets::SAMPLES,
     streams::SAMPLES,
 ];

@@ -11,6 +11,7 @@ mod glob;
 mod hashes;
 mod hyperloglog;
 mod limits;
+mod lists;
 mod lookup;
 mod model;
 mod recorder;
