@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::settings_check::{
     check_eviction, check_memory, check_password, check_peer_secret, check_settings, warnings,
 };
+use super::tls;
 use super::uuid::is_uuid;
 
 /// The node that asks, and what it knows.
@@ -89,6 +90,7 @@ fn walk(
     let nodes = nodes::check(config, here, problems);
     check_eviction(settings, evictions, problems);
     check_peer_secret(settings, problems);
+    tls::check(config, problems);
     check_settings(settings, problems);
     let (node_index, machine) = here?;
     let own = nodes.into_iter().nth(node_index)?;

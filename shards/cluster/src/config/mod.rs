@@ -22,6 +22,7 @@ mod settings_check;
 mod size;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 mod uuid;
 
 pub use addresses::Addresses;
@@ -43,4 +44,6 @@ pub use settings::{
     Settings, Snapshot, Storage,
 };
 pub use size::Size;
+pub(crate) use tls::check_step;
+pub use tls::{ClientAuth, PeerTls, Tls};
 pub use uuid::{from_random, is_uuid};

@@ -7,6 +7,7 @@ use super::limits::{
     SYNC_INTERVAL_MS_DEFAULT, VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
 };
 use super::size::Size;
+use super::tls::Tls;
 
 /// How the node keeps, answers and bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Settings {
     /// What is compressed on its way.
     #[serde(skip_serializing_if = "Compression::is_default")]
     pub compression: Compression,
+    /// How connections are secured.
+    #[serde(skip_serializing_if = "Tls::is_default")]
+    pub tls: Tls,
 }
 
 /// What is compressed on its way.
@@ -278,6 +282,7 @@ impl Default for Settings {
             resp: Resp::default(),
             moves: Move::default(),
             compression: Compression::default(),
+            tls: Tls::default(),
         }
     }
 }
