@@ -59,3 +59,5 @@ pub(crate) const LEADER_WAIT_NS: u64 = 3_000_000_000;
 pub(crate) const ANSWER_WAIT_NS: u64 = 10_000_000_000;
 /// Commands about all keys of all nodes that one core has under way.
 pub(crate) const WHOLE_MAX: usize = 256;
+/// How often the log of a core is told of a connection that ended because of TLS.
+pub(crate) const TLS_FAULT_EVERY_NS: u64 = 1_000_000_000;

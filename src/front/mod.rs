@@ -15,9 +15,10 @@ mod replies;
 mod spanning;
 mod spent;
 mod streams;
+pub(crate) mod tls;
 mod whole;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Arrival, Client};
 pub(crate) use commands::{CopyWait, FrontAsk, FrontPart};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;

@@ -38,7 +38,7 @@ pub trait Core: 'static {
         let _ = (io, connection);
     }
 
-    /// A connection ends because of TLS, for this reason; `closed` follows.
+    /// A connection ends because of TLS, for this reason; `closed` follows. The peer is told by who calls: do not close it.
     fn insecure(&mut self, io: &mut Io<Self::Mail>, connection: ConnectionId, why: &str) {
         let _ = (io, connection, why);
     }
