@@ -44,6 +44,10 @@ pub(crate) struct Resolved {
     pub(crate) events: EventMask,
     /// What clients have to show.
     pub(crate) password: Option<PasswordHash>,
+    /// The address for Redis clients that speak TLS.
+    pub(crate) resp_tls: Option<SocketAddr>,
+    /// The address for HTTP with TLS.
+    pub(crate) http_tls: Option<SocketAddr>,
     /// Who may do what.
     pub(crate) users: Users,
     /// Sentences about what is allowed but unwise.
@@ -63,7 +67,8 @@ impl Resolved {
     /// Whether a node that began with `other` listens and runs as this one says.
     pub(crate) fn listens_as(&self, other: &Self) -> bool {
         let places = |it: &Self| {
-            (it.resp, it.http, it.peer, it.cores.clone(), it.resp_cores.clone(), it.unix.clone())
+            let plain = (it.resp, it.http, it.peer, it.resp_cores.clone(), it.unix.clone());
+            (plain, it.cores.clone(), it.resp_tls, it.http_tls)
         };
         places(self) == places(other)
     }
@@ -106,6 +111,8 @@ pub(crate) fn resolve(
         peer: checked.addresses.peer,
         cores: checked.cores,
         resp_cores: checked.addresses.resp_cores,
+        resp_tls: checked.addresses.resp_tls,
+        http_tls: checked.addresses.http_tls,
         unix: config.nodes[checked.node_index].unix.as_ref().map(PathBuf::from),
         memory_bytes_max: checked.memory_bytes_max,
         eviction: Eviction::named(&settings.eviction).unwrap_or(Eviction::None),

@@ -296,7 +296,7 @@ impl NodeCore {
             }
             Outcome::Elsewhere { slot } => {
                 buffer.truncate(before);
-                let line = self.moved(slot);
+                let line = self.moved(slot, client.is_secured);
                 self.answer(&mut client, |reply| reply.error(&line));
                 Tried::Ran
             }

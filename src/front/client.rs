@@ -37,6 +37,17 @@ pub(crate) enum Hold {
     Blocked,
 }
 
+/// By which address a client has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The node's.
+    Plain,
+    /// The node's for TLS.
+    Secured,
+    /// The core's own.
+    OwnCore,
+}
+
 /// Which answers a client wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ReplyMode {
@@ -69,6 +80,8 @@ pub(crate) struct Client {
     /// The number that CLIENT ID gives.
     pub(crate) number: u64,
     pub(crate) own_core_only: bool,
+    /// It speaks TLS.
+    pub(crate) is_secured: bool,
     pub(crate) since_ms: u64,
     pub(crate) parser: Parser,
     /// What was received and has not run.
@@ -182,14 +195,15 @@ impl Client {
     pub(crate) fn new(
         connection: ConnectionId,
         number: u64,
-        own_core_only: bool,
+        arrival: Arrival,
         since_ms: u64,
         user: &Arc<User>,
     ) -> Self {
         Self {
             connection,
             number,
-            own_core_only,
+            own_core_only: arrival == Arrival::OwnCore,
+            is_secured: arrival == Arrival::Secured,
             since_ms,
             parser: Parser::new(),
             input: Vec::new(),

@@ -169,7 +169,7 @@ impl NodeCore {
                 Progress::Held
             }
             Route::Elsewhere { slot } => {
-                let line = self.moved(slot);
+                let line = self.moved(slot, client.is_secured);
                 self.answer(client, |reply| reply.error(&line));
                 Progress::Ran
             }
@@ -220,7 +220,7 @@ impl NodeCore {
                 if self.forwards_for(client) {
                     return self.forward(io, client, request, slot);
                 }
-                let line = self.moved(slot);
+                let line = self.moved(slot, client.is_secured);
                 self.answer(client, |reply| reply.error(&line));
                 return Progress::Ran;
             }
@@ -367,10 +367,10 @@ impl NodeCore {
     }
 
     /// The line that sends a client to the node that serves `slot`.
-    pub(super) fn moved(&self, slot: u16) -> String {
+    pub(super) fn moved(&self, slot: u16, is_secured: bool) -> String {
         self.view.as_ref().map_or_else(
             || format!("CLUSTERDOWN slot {slot} is served by nobody; try again"),
-            |view| view.moved(slot),
+            |view| view.moved(slot, is_secured),
         )
     }
 

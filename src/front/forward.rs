@@ -158,7 +158,7 @@ impl NodeCore {
             self.hold_again(client);
             return Progress::Held;
         }
-        let line = self.moved(slot);
+        let line = self.moved(slot, client.is_secured);
         self.answer(client, |reply| reply.error(&line));
         Progress::Ran
     }

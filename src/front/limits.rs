@@ -67,3 +67,5 @@ pub(crate) const WATCHED_KEYS_MAX: usize = 16_384;
 pub(crate) const BLOCKED_MAX: usize = 131_072;
 /// Commands about all keys of all nodes that one core has under way.
 pub(crate) const WHOLE_MAX: usize = 256;
+/// How often the log of a core is told of a connection that ended because of TLS.
+pub(crate) const TLS_FAULT_EVERY_NS: u64 = 1_000_000_000;

@@ -19,10 +19,11 @@ mod rights;
 mod spanning;
 mod spent;
 mod streams;
+pub(crate) mod tls;
 mod whole;
 
 pub(crate) use blocked::{BlockedCommands, Ending};
-pub(crate) use client::Client;
+pub(crate) use client::{Arrival, Client};
 pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Wake};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;

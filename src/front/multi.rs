@@ -137,7 +137,7 @@ impl NodeCore {
         };
         match self.engine.route(&request) {
             Route::Elsewhere { slot } if !self.forwards_for(client) => {
-                return Some(self.moved(slot));
+                return Some(self.moved(slot, client.is_secured));
             }
             Route::CrossSlot if !self.may_span(client) => return Some(CROSS_SLOT.to_owned()),
             _ => {}
@@ -270,7 +270,9 @@ impl NodeCore {
     /// What a client is told whose keys another node serves, or several do, if it has to ask there.
     fn redirection(&self, client: &Client, keys: &[(DatabaseId, Vec<u8>)]) -> Result<(), String> {
         match self.engine.route_keys(keys) {
-            Route::Elsewhere { slot } if !self.forwards_for(client) => Err(self.moved(slot)),
+            Route::Elsewhere { slot } if !self.forwards_for(client) => {
+                Err(self.moved(slot, client.is_secured))
+            }
             Route::CrossSlot if !self.may_span(client) => Err(CROSS_SLOT.to_owned()),
             _ => Ok(()),
         }

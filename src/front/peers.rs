@@ -180,7 +180,7 @@ impl NodeCore {
             }
             Outcome::Elsewhere { slot } => {
                 replies.bytes.truncate(before);
-                let line = self.moved(slot);
+                let line = self.moved(slot, false);
                 let replies = &mut self.links[usize::from(from)].open.replies;
                 Replies::new(&mut replies.bytes, head.protocol).error(&line);
                 let length = replies.bytes.len() - before;

@@ -34,10 +34,11 @@ use super::supply::{Supplied, Supply};
 use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
 use crate::config::{Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
+use crate::front::tls::TlsFaults;
 use crate::front::{
-    Amended, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand, Forwarding,
-    FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Shown, Slow, Spent, StreamMail,
-    Wake, Wholes,
+    Amended, Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand,
+    Forwarding, FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Shown, Slow, Spent,
+    StreamMail, Wake, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
@@ -51,7 +52,7 @@ pub(crate) enum Mail {
     /// A step between engines.
     Engine(EngineMail),
     /// A client that the receiver is to serve.
-    Socket(Socket),
+    Socket(Socket, Arrival),
     /// A question about clients.
     Ask(Ticket, FrontAsk),
     /// An answer to it.
@@ -172,8 +173,12 @@ pub(crate) enum Door {
     Resp,
     /// Redis clients of this core.
     OwnCore,
+    /// Those that speak TLS.
+    RespTls,
     /// HTTP.
     Http,
+    /// HTTP with TLS.
+    HttpTls,
     /// Other nodes.
     Peer,
 }
@@ -207,6 +212,8 @@ pub(crate) struct NodeCore {
     /// Ticks of the groups since the last one of everything.
     pub(super) ticks: u32,
     pub(crate) clients: Clients,
+    /// How often the log is told of TLS that came to nothing.
+    pub(super) tls_faults: TlsFaults,
     /// Clients with something to send.
     pub(crate) dirty: Vec<ConnectionId>,
     /// Clients whose commands wait for the next turn.
@@ -319,9 +326,11 @@ impl Core for NodeCore {
     fn accepted(&mut self, io: &mut Io, listener: ListenerId, socket: Socket) {
         let door = self.doors.iter().find(|(id, _)| *id == listener).map(|(_, door)| *door);
         match door {
-            Some(Door::Http) => self.open_http(io, socket),
-            Some(Door::OwnCore) => self.open_client(io, socket, true),
-            Some(Door::Resp) => self.spread_client(io, socket),
+            Some(Door::Http) => self.open_http(io, socket, false),
+            Some(Door::HttpTls) => self.open_http(io, socket, true),
+            Some(Door::OwnCore) => self.open_client(io, socket, Arrival::OwnCore),
+            Some(Door::Resp) => self.spread_client(io, socket, Arrival::Plain),
+            Some(Door::RespTls) => self.spread_client(io, socket, Arrival::Secured),
             Some(Door::Peer) => self.spread_peer(io, socket),
             None => drop(socket),
         }
@@ -335,6 +344,23 @@ impl Core for NodeCore {
             self.feed_peer(io, connection, bytes);
         } else {
             self.feed(io, connection, bytes);
+        }
+    }
+
+    fn secured(&mut self, io: &mut Io, connection: ConnectionId) {
+        if self.is_peer(connection) {
+            self.begin(io);
+            self.secured_peer(io, connection);
+        }
+    }
+
+    fn insecure(&mut self, io: &mut Io, connection: ConnectionId, why: &str) {
+        if self.is_peer(connection) {
+            self.begin(io);
+            return self.insecure_peer(io, connection, why);
+        }
+        if let Some(told) = self.tls_faults.tell(io.now_ns()) {
+            tracing::warn!("TLS with {} has ended: {why}{told}", io.peer(connection));
         }
     }
 
@@ -386,7 +412,7 @@ impl Core for NodeCore {
                 self.serve_blocked();
             }
             Mail::EndWait(connection, ending) => self.end_wait_of(from, connection, ending),
-            Mail::Socket(socket) => self.open_client(io, socket, false),
+            Mail::Socket(socket, arrival) => self.open_client(io, socket, arrival),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
                 self.begin_copy_wait(io, from, ticket, wanted);
             }

@@ -200,6 +200,7 @@ impl Maker {
             outgoing: Vec::new(),
             ticks: 0,
             clients: Clients::default(),
+            tls_faults: Default::default(),
             dirty: Vec::new(),
             held: Vec::new(),
             retried: Vec::new(),
@@ -371,6 +372,14 @@ impl Maker {
                 NodeError::Listen { address: path.display().to_string(), error }
             })?;
             made.doors.push((listener, Door::Resp));
+        }
+        if let Some(address) = self.config.resp_tls {
+            made.doors.push((tcp(io, address)?, Door::RespTls));
+            tracing::info!("Redis clients with TLS on {address}");
+        }
+        if let Some(address) = self.config.http_tls {
+            made.doors.push((tcp(io, address)?, Door::HttpTls));
+            tracing::info!("HTTP with TLS on {address}");
         }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
         self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;

@@ -253,6 +253,27 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         cores,
         |core| core.runtime.turns_cut,
     );
+    page.each(
+        "tls_handshakes_total",
+        counter,
+        "TLS handshakes that came through, of clients and peers.",
+        cores,
+        |core| core.runtime.tls_handshakes,
+    );
+    page.each(
+        "tls_resumed_total",
+        counter,
+        "Those of them that went on from an earlier session.",
+        cores,
+        |core| core.runtime.tls_resumed,
+    );
+    page.each(
+        "tls_failures_total",
+        counter,
+        "Connections that ended because of TLS.",
+        cores,
+        |core| core.runtime.tls_failures,
+    );
     page.each("doorbells_total", counter, "Sleeping cores woken.", cores, |core| {
         core.runtime.doorbells
     });

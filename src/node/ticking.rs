@@ -18,7 +18,8 @@ use super::rates::{Rate, Rates};
 use crate::cluster::MOVE_BYTES_A_SECOND;
 use crate::config::{Durability as ConfigDurability, Resolved};
 use crate::front::client::Hold;
-use crate::front::{Client, Ending};
+use crate::front::tls::NO_TLS_LINE;
+use crate::front::{Arrival, Client, Ending};
 
 /// Ticks of the groups, of 10 ms, between those of everything else.
 pub(super) const GROUP_TICKS: u32 = 10;
@@ -240,13 +241,13 @@ impl NodeCore {
     // ---- clients
 
     /// Gives a new client to the cores in turn.
-    pub(super) fn spread_client(&mut self, io: &mut Io, socket: Socket) {
+    pub(super) fn spread_client(&mut self, io: &mut Io, socket: Socket, arrival: Arrival) {
         let core = self.next_core;
         self.next_core = (self.next_core + 1) % io.cores();
         if core == usize::from(self.index) {
-            self.open_client(io, socket, false);
+            self.open_client(io, socket, arrival);
         } else {
-            self.links[core].backlog.push_back(Mail::Socket(socket));
+            self.links[core].backlog.push_back(Mail::Socket(socket, arrival));
         }
     }
 
@@ -266,7 +267,7 @@ impl NodeCore {
         self.peers.as_ref().is_some_and(|peers| peers.holds(connection))
     }
 
-    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, own_core_only: bool) {
+    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, arrival: Arrival) {
         let max = self.config.settings().limits.clients as usize;
         let shared = Arc::clone(&self.shared);
         if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
@@ -274,7 +275,11 @@ impl NodeCore {
             self.counters.connections_refused += 1;
             return io.refuse(socket, TOO_MANY_CLIENTS);
         }
-        match io.open(socket) {
+        let opened = match arrival {
+            Arrival::OwnCore | Arrival::Plain => io.open(socket),
+            Arrival::Secured => self.open_secured(io, socket, NO_TLS_LINE),
+        };
+        match opened {
             Ok(connection) => {
                 if let Some(closed) = self.clients.in_place_of(connection) {
                     self.forget_client(closed);
@@ -284,7 +289,7 @@ impl NodeCore {
                 self.clients.add(Client::new(
                     connection,
                     number,
-                    own_core_only,
+                    arrival,
                     io.now_unix_ms(),
                     self.config.users.default_user(),
                 ));

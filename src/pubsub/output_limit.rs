@@ -58,7 +58,7 @@ mod tests {
         let mut client = Client::new(
             connection,
             1,
-            false,
+            crate::front::Arrival::Plain,
             0,
             hyperion_engine::acl::Users::default().default_user(),
         );

@@ -166,7 +166,13 @@ fn client_list_filters_are_read_and_applied() {
 #[test]
 fn the_line_about_a_client_has_the_fields_that_tools_read() {
     let connection = ConnectionId { index: 0, generation: 0 };
-    let mut client = Client::new(connection, 7, false, 0, Users::default().default_user());
+    let mut client = Client::new(
+        connection,
+        7,
+        crate::front::Arrival::Plain,
+        0,
+        Users::default().default_user(),
+    );
     client.session.name = "n".to_owned();
     client.session.library_name = "lib".to_owned();
     let place =

@@ -14,6 +14,7 @@ use super::settings_check::{
     check_events, check_eviction, check_memory, check_password, check_peer_secret, check_settings,
     check_shown_back, warnings,
 };
+use super::tls;
 use super::users::check_users;
 use super::uuid::is_uuid;
 
@@ -92,6 +93,7 @@ fn walk(
     check_eviction(settings, evictions, problems);
     check_peer_secret(settings, problems);
     check_events(settings, problems);
+    tls::check(config, problems);
     check_settings(settings, problems);
     check_users(settings, problems);
     check_shown_back(settings, problems);

@@ -24,6 +24,7 @@ mod size;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thresholds;
+mod tls;
 mod users;
 mod uuid;
 
@@ -48,5 +49,7 @@ pub use settings::{
 };
 pub use size::Size;
 pub use thresholds::Thresholds;
+pub(crate) use tls::check_step;
+pub use tls::{ClientAuth, PeerTls, Tls};
 pub use users::user_pointer;
 pub use uuid::{from_random, is_uuid};

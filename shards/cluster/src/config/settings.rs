@@ -12,6 +12,7 @@ use super::limits::{
 use super::observe::Observe;
 use super::size::Size;
 use super::thresholds::Thresholds;
+use super::tls::Tls;
 
 /// How the node keeps, answers and bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,9 @@ pub struct Settings {
     /// Which keyspace events are told on channels, by Redis' letters; none by default.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub notify_keyspace_events: String,
+    /// How connections are secured.
+    #[serde(skip_serializing_if = "Tls::is_default")]
+    pub tls: Tls,
 }
 
 /// What is compressed on its way.
@@ -333,6 +337,7 @@ impl Default for Settings {
             thresholds: Thresholds::default(),
             redis: BTreeMap::new(),
             notify_keyspace_events: String::new(),
+            tls: Tls::default(),
         }
     }
 }
