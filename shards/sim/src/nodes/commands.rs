@@ -97,6 +97,7 @@ impl World {
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {}
             Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
+            Outcome::Front => return Err("a command of the front was asked for".into()),
         }
         Ok(())
     }
