@@ -57,7 +57,6 @@ impl NodeCore {
             return progress;
         }
         let Some(spec) = spec else {
-            self.counters.errors += 1;
             let error = if client.session.is_authenticated {
                 CommandError::unknown_command(arguments).to_string()
             } else {
@@ -69,12 +68,12 @@ impl NodeCore {
         if !client.session.is_free
             && let Some(refusal) = self.refusal(io, client, spec, arguments)
         {
-            self.counters.errors += 1;
+            self.counters.rejected[spec.index()] += 1;
             self.answer(client, |reply| reply.error(&refusal));
             return Progress::Ran;
         }
         if !spec.admits(arguments.len()) {
-            self.counters.errors += 1;
+            self.counters.rejected[spec.index()] += 1;
             let error = if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
                 self.refuse_exec(client)
             } else {
@@ -86,7 +85,7 @@ impl NodeCore {
         if client.only_listens()
             && let Err(error) = check_listening(spec, arguments)
         {
-            self.counters.errors += 1;
+            self.counters.rejected[spec.index()] += 1;
             self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }
@@ -95,7 +94,6 @@ impl NodeCore {
                 self.hold_again(client);
                 return Progress::Held;
             }
-            self.counters.errors += 1;
             let line = self.unsettled();
             self.answer(client, |reply| reply.error(&line));
             return Progress::Ran;
@@ -245,7 +243,8 @@ impl NodeCore {
         };
         let length = buffer.len() - before;
         if buffer.get(before) == Some(&b'-') {
-            self.counters.errors += 1;
+            self.counters.error(&buffer[before + 1..]);
+            self.counters.failed[request.spec.index()] += 1;
         }
         if is_in_order {
             if is_silent {
@@ -285,7 +284,6 @@ impl NodeCore {
         if let Err(error) = self.engine.begin_slices(ticket, request) {
             self.tickets.remove(&ticket);
             client.hold = Hold::None;
-            self.counters.errors += 1;
             self.answer(client, |reply| reply.error(&error.to_string()));
         }
         Progress::Ran
@@ -442,7 +440,12 @@ impl NodeCore {
         let (own, protocol, silent) = (self.index, client.session.protocol, client.is_silent());
         if client.output.is_in_order() {
             if !silent {
-                write(&mut Replies::new(client.output.buffer(), protocol));
+                let buffer = client.output.buffer();
+                let before = buffer.len();
+                write(&mut Replies::new(buffer, protocol));
+                if buffer.get(before) == Some(&b'-') {
+                    self.counters.error(&buffer[before + 1..]);
+                }
             }
             client.output.mark(observed, self.engine.released_position());
             return;
@@ -451,6 +454,9 @@ impl NodeCore {
         let before = buffer.len();
         write(&mut Replies::new(buffer, protocol));
         let length = buffer.len() - before;
+        if buffer.get(before) == Some(&b'-') {
+            self.counters.error(&buffer[before + 1..]);
+        }
         client.output.owe(own, silent);
         client.output.paid(own, length, observed);
     }

@@ -353,7 +353,7 @@ impl NodeCore {
     }
 
     fn refuse(&mut self, io: &mut Io, number: u64, sentence: &str) {
-        self.counters.errors += 1;
+        self.counters.error(sentence.as_bytes());
         let mut bytes = Vec::new();
         super::replies::Replies::new(&mut bytes, Protocol::Resp2).error(sentence);
         self.deliver(io, number, &bytes);

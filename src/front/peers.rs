@@ -152,6 +152,10 @@ impl NodeCore {
         match outcome {
             Outcome::Done { observed } => {
                 let length = replies.bytes.len() - before;
+                if replies.bytes.get(before) == Some(&b'-') {
+                    self.counters.error(&replies.bytes[before + 1..]);
+                    self.counters.failed[spec.index()] += 1;
+                }
                 if let Some(later) = later {
                     replies.later.push((replies.heads.len(), later));
                 }

@@ -71,6 +71,7 @@ impl NodeCore {
         mut refusal: Refusal,
     ) {
         refusal.client = client_line(&Whereabouts::of(io, client), client, command);
+        self.counters.denied[refusal.reason as usize] += 1;
         refusal.id = self.shared.notes.fetch_add(1, Ordering::Relaxed);
         let max = self.config.settings().observe.acl_log_len_max as usize;
         self.observer.refusals.note(refusal, max);

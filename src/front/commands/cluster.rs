@@ -45,9 +45,6 @@ impl NodeCore {
                 reply.error(error);
             }
         });
-        if carried.is_err() {
-            self.counters.errors += 1;
-        }
         Ok(Progress::Ran)
     }
 

@@ -32,6 +32,7 @@ impl NodeCore {
             started_ms: self.shared.started_ms,
             saves: self.shared.snapshots.facts(),
             clients: self.shared.clients.load(Ordering::Relaxed),
+            slow_commands: self.shared.slow_commands.load(Ordering::Relaxed),
             used_peak: self.shared.board.used_peak(),
         };
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
@@ -62,7 +63,8 @@ fn is_wanted(section: &Section, names: &[String]) -> bool {
         return by_default;
     }
     names.iter().any(|name| match name.as_str() {
-        "all" | "everything" => true,
+        "everything" => true,
+        "all" => section.when != When::Everything,
         "default" => by_default,
         name => section.title.eq_ignore_ascii_case(name),
     })

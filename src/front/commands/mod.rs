@@ -17,9 +17,12 @@ mod info_sections;
 mod instead;
 mod latency;
 mod limits;
+#[cfg(test)]
+mod listed;
 mod memory;
 mod monitor;
 mod parameters;
+mod parameters_redis;
 mod process;
 mod pubsub;
 mod run;

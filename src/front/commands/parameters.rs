@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hyperion_cluster::config::limits::SHOWN_BACK_BYTES_MAX;
 use hyperion_engine::Eviction;
 use hyperion_engine::acl::set_default_password;
 use hyperion_model::EventMask;
@@ -9,6 +10,7 @@ use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
 
 use super::limits::PASSWORD_BYTES_MAX;
+use super::parameters_redis::REDIS_PARAMETERS;
 use super::run::keyword;
 use crate::config::{
     Durability, LogLevel, PasswordHash, PubsubOutput, Resolved, Settings, Size, Storage,
@@ -25,21 +27,105 @@ pub(super) struct Parameter {
     pub(super) name: &'static str,
     /// The field of the config that it stands for, as a JSON pointer.
     pub(super) pointer: &'static str,
+    form: Form,
+}
+
+/// How a parameter is shown and set.
+#[derive(Clone, Copy)]
+enum Form {
+    /// It cannot change.
+    Fixed(Show),
+    /// It stands for a setting.
+    Live(Show, Read),
+    /// It means nothing here: it is shown back as it was set.
+    Kept(Kind, &'static str),
+}
+
+/// What a parameter that is only shown back may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Flag,
+    Number,
+    Bytes,
+    Text,
+}
+
+pub(super) const fn fixed(name: &'static str, show: Show) -> Parameter {
+    Parameter { name, pointer: "", form: Form::Fixed(show) }
+}
+
+pub(super) const fn live(
+    name: &'static str,
+    pointer: &'static str,
+    show: Show,
+    read: Read,
+) -> Parameter {
+    Parameter { name, pointer, form: Form::Live(show, read) }
+}
+
+/// Shown back as it was set, and in the beginning as Redis has it.
+pub(super) const fn kept(name: &'static str, kind: Kind, default: &'static str) -> Parameter {
+    Parameter { name, pointer: "/settings/redis", form: Form::Kept(kind, default) }
+}
+
+impl Parameter {
     /// Its value as text; the path is the folder of the data files.
-    pub(super) show: Show,
-    /// Reads a new value, or says what is wrong with it; `None` where it cannot change.
-    pub(super) read: Option<Read>,
+    pub(super) fn show(&self, config: &Resolved, data: &Path) -> String {
+        match self.form {
+            Form::Fixed(show) | Form::Live(show, _) => show(config, data),
+            Form::Kept(_, default) => {
+                let kept = config.settings().redis.get(self.name);
+                kept.map_or_else(|| default.to_owned(), String::clone)
+            }
+        }
+    }
+
+    /// Reads a new value.
+    ///
+    /// Errors: what is wrong with it.
+    pub(super) fn read(&'static self, text: &[u8]) -> Result<Setting, String> {
+        match self.form {
+            Form::Fixed(_) => Err("can't set immutable config".to_owned()),
+            Form::Live(_, read) => read(text),
+            Form::Kept(kind, default) => {
+                let text = kind.read(text)?;
+                Ok(Box::new(move |settings| {
+                    if text == default {
+                        settings.redis.remove(self.name);
+                    } else {
+                        settings.redis.insert(self.name.to_owned(), text);
+                    }
+                }))
+            }
+        }
+    }
 }
 
-const fn fixed(name: &'static str, show: Show) -> Parameter {
-    Parameter { name, pointer: "", show, read: None }
+impl Kind {
+    fn read(self, text: &[u8]) -> Result<String, String> {
+        match self {
+            Self::Flag => match keyword(text).as_str() {
+                word @ ("yes" | "no") => Ok(word.to_owned()),
+                _ => Err("argument must be 'yes' or 'no'".to_owned()),
+            },
+            Self::Number => parse_integer(text)
+                .map(|number| number.to_string())
+                .ok_or_else(|| "argument couldn't be parsed into an integer".to_owned()),
+            Self::Bytes => memory(text).map(|bytes| bytes.to_string()),
+            Self::Text => String::from_utf8(text.to_vec())
+                .ok()
+                .filter(|text| text.len() <= SHOWN_BACK_BYTES_MAX)
+                .ok_or_else(|| "argument must be a short text in UTF-8".to_owned()),
+        }
+    }
 }
 
-const fn live(name: &'static str, pointer: &'static str, show: Show, read: Read) -> Parameter {
-    Parameter { name, pointer, show, read: Some(read) }
+/// All parameters: those that stand for settings, and Redis' others.
+pub(super) fn all() -> impl Iterator<Item = &'static Parameter> {
+    PARAMETERS.iter().chain(REDIS_PARAMETERS)
 }
 
-/// All parameters, by name.
+/// Those that stand for what the node knows, by name.
 pub(super) static PARAMETERS: [Parameter; 28] = [
     live(
         "acllog-max-len",
@@ -64,7 +150,7 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         |config, _| output_limits(config),
         read_output_limits,
     ),
-    fixed("cluster-enabled", |_, _| yes_or_no(false)),
+    fixed("cluster-enabled", |config, _| yes_or_no(!config.is_alone())),
     fixed("databases", |_, _| DATABASES.to_string()),
     fixed("dir", |_, data| data.display().to_string()),
     live(
@@ -209,7 +295,7 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
 
 /// The parameter of this name, whatever its case.
 pub(super) fn find(name: &[u8]) -> Option<&'static Parameter> {
-    PARAMETERS.iter().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
+    all().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
 }
 
 fn unchanged() -> Setting {
@@ -304,7 +390,7 @@ fn read_password(text: &[u8]) -> Result<Setting, String> {
     Ok(Box::new(move |settings| set_default_password(&mut settings.auth, hash)))
 }
 
-fn whole(text: &[u8]) -> Result<u32, String> {
+pub(super) fn whole(text: &[u8]) -> Result<u32, String> {
     let number = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
     u32::try_from(number)
         .map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))

@@ -78,6 +78,9 @@ impl NodeCore {
             FrontCommand::Role => Ok(self.role(client)),
             FrontCommand::Shutdown => self.shutdown(io, client, &arguments[1..]),
         };
+        if carried.is_err() {
+            self.counters.failed[spec.index()] += 1;
+        }
         let progress = self.carried(client, carried);
         if progress == Progress::Ran
             && let Some(since) = timed
@@ -108,7 +111,6 @@ impl NodeCore {
 
     fn carried(&mut self, client: &mut Client, carried: Carried) -> Progress {
         carried.unwrap_or_else(|error| {
-            self.counters.errors += 1;
             self.answer(client, |reply| reply.error(&error));
             Progress::Ran
         })

@@ -31,9 +31,6 @@ impl NodeCore {
                 reply.error(&error.to_string());
             }
         });
-        if result.is_err() {
-            self.counters.errors += 1;
-        }
         Ok(Progress::Ran)
     }
 
