@@ -466,7 +466,7 @@ impl Engine {
         if self.map.owner(partition) != self.core {
             return None;
         }
-        command::debug_line(&mut self.store, database, key)
+        command::debug_line(&mut self.store, database, key, &self.settings.thresholds)
     }
 
     pub(crate) fn context<'a>(

@@ -8,6 +8,7 @@ mod chance;
 mod context;
 mod counter;
 mod describe;
+mod encoding;
 mod error;
 mod expire;
 mod extended;

@@ -1,15 +1,9 @@
 //! Owns OBJECT: what is known of a key beside its value.
 
 use super::context::{Context, is_word};
+use super::encoding::encoding_of;
 use super::error::{CommandError, repeat};
-use super::types::{LIST, STREAM};
-use hyperion_model::number::parse_integer;
-use hyperion_store::{Found, Store, Value};
-
-/// Longest string that Redis keeps in one piece with its head.
-const EMBEDDED_BYTES_MAX: usize = 44;
-/// Longest integer as text.
-const INTEGER_BYTES_MAX: usize = 20;
+use hyperion_store::Found;
 
 const HELP: [&str; 11] = [
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -62,25 +56,9 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
 }
 
 fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
-    let name = encoding_of(context.store, found);
+    let name = encoding_of(context.store, found, &context.thresholds);
     context.reply.bulk(name);
     Ok(())
-}
-
-/// The encoding that Redis would give the value.
-pub(super) fn encoding_of(store: &Store, found: &Found) -> &'static [u8] {
-    let value = store.value(found);
-    if store.value_type(found) == LIST {
-        return if matches!(value, Value::Whole(_)) { b"listpack" } else { b"quicklist" };
-    }
-    match value {
-        _ if store.value_type(found) == STREAM => b"stream",
-        Value::Whole(text) if text.len() <= INTEGER_BYTES_MAX && parse_integer(text).is_some() => {
-            b"int"
-        }
-        Value::Whole(text) if text.len() <= EMBEDDED_BYTES_MAX => b"embstr",
-        _ => b"raw",
-    }
 }
 
 fn frequency(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {

@@ -1,8 +1,9 @@
 //! Owns MEMORY USAGE and the line of DEBUG OBJECT: what a key takes.
 
 use super::context::{Context, check_key, is_word};
+use super::encoding::encoding_of;
 use super::error::CommandError;
-use super::object::encoding_of;
+use hyperion_cluster::config::Thresholds;
 use hyperion_model::DatabaseId;
 use hyperion_model::number::parse_integer;
 use hyperion_store::Store;
@@ -40,13 +41,18 @@ pub(super) fn memory(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
 }
 
 /// The line of DEBUG OBJECT; `None` when there is no such key.
-pub(crate) fn debug_line(store: &mut Store, database: DatabaseId, bytes: &[u8]) -> Option<String> {
+pub(crate) fn debug_line(
+    store: &mut Store,
+    database: DatabaseId,
+    bytes: &[u8],
+    thresholds: &Thresholds,
+) -> Option<String> {
     check_key(bytes).ok()?;
     let key = store.key(database, bytes);
     let found = store.peek(&key)?;
     let length = store.value(&found).len();
     let idle_s = store.idle_ms(&found) / 1_000;
-    let encoding = encoding_of(store, &found);
+    let encoding = encoding_of(store, &found, thresholds);
     let encoding = String::from_utf8_lossy(encoding);
     Some(format!(
         "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{length} lru:0 lru_seconds_idle:{idle_s}"
