@@ -14,6 +14,7 @@ mod pubsub;
 mod recover;
 mod remedy;
 mod resolve;
+mod scripts;
 mod snapshot;
 
 use std::process::ExitCode;

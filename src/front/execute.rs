@@ -402,7 +402,11 @@ impl NodeCore {
     /// A command over several cores is done: tells its client, and goes on with what that sent behind it.
     pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
         let Some(answer) = self.answer_question(ticket, answer) else { return };
-        let Some(mut client) = self.client_of(ticket) else { return };
+        let Some(mut client) = self.client_of(ticket) else {
+            self.scripts.forget(ticket);
+            return;
+        };
+        self.script_came(io, &mut client, ticket, &answer);
         if let Some(answer) = self.take_transaction_answer(&mut client, answer) {
             let random = self.draw();
             self.answer(&mut client, |reply| write_answer(answer, random, reply));

@@ -24,7 +24,7 @@ mod whole;
 
 pub(crate) use blocked::{BlockedCommands, Ending};
 pub(crate) use client::{Arrival, Client};
-pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Wake};
+pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Scripts, Wake};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;

@@ -268,7 +268,11 @@ impl NodeCore {
     }
 
     /// What a client is told whose keys another node serves, or several do, if it has to ask there.
-    fn redirection(&self, client: &Client, keys: &[(DatabaseId, Vec<u8>)]) -> Result<(), String> {
+    pub(super) fn redirection(
+        &self,
+        client: &Client,
+        keys: &[(DatabaseId, Vec<u8>)],
+    ) -> Result<(), String> {
         match self.engine.route_keys(keys) {
             Route::Elsewhere { slot } if !self.forwards_for(client) => {
                 Err(self.moved(slot, client.is_secured))

@@ -37,12 +37,13 @@ use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::tls::TlsFaults;
 use crate::front::{
     Amended, Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand,
-    Forwarding, FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Shown, Slow, Spent,
-    StreamMail, Wake, Wholes,
+    Forwarding, FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Scripts, Shown,
+    Slow, Spent, StreamMail, Wake, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
 use crate::pubsub::{Bundle, Pubsub};
+use crate::scripts::Texts;
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
@@ -137,6 +138,8 @@ pub(crate) struct Shared {
     /// Refusals and slow commands of all cores so far: each has a number of its own.
     pub(crate) notes: AtomicU64,
     pub(crate) slow_commands: AtomicU64,
+    /// The texts of scripts.
+    pub(crate) scripts: Texts,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
     /// By core: how often it was to be told that another core's client listens to something, or no more.
@@ -263,6 +266,8 @@ pub(crate) struct NodeCore {
     pub(crate) counters: Counters,
     /// What it notes for those who ask later.
     pub(crate) observer: Observer,
+    /// Its Lua machine, and scripts on their way.
+    pub(crate) scripts: Scripts,
     pub(super) baseline: Baseline,
     pub(super) rates: Rates,
     pub(crate) commands_run: u64,

@@ -31,7 +31,7 @@ use super::ticking::engine_settings;
 use crate::cluster::Setup;
 use crate::config::{Durability, Resolved};
 use crate::front::batch::SpareParcels;
-use crate::front::{Foreign, Forwarding, HttpDoor, Lines, Observer, Wholes};
+use crate::front::{Foreign, Forwarding, HttpDoor, Lines, Observer, Scripts, Wholes};
 use crate::http::HttpSide;
 use crate::peers::{Bulk, Peers};
 use crate::snapshot::CorePart;
@@ -240,6 +240,7 @@ impl Maker {
             snapshot: CorePart::new(lsn_first),
             counters: Counters::default(),
             observer: Observer::default(),
+            scripts: Scripts::default(),
             baseline: Default::default(),
             rates: Default::default(),
             commands_run: 0,

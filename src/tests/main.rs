@@ -42,6 +42,7 @@ mod long_values;
 mod multi;
 mod notifications;
 mod pubsub;
+mod scripts;
 mod slow;
 mod snapshot;
 mod tls;

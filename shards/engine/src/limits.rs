@@ -57,3 +57,5 @@ pub(crate) const SPAN_DECISION_NS: u64 = 5_000_000_000;
 /// Keyspace events that wait on one core for the log, and bytes of their keys; those beyond are counted and dropped.
 pub(crate) const EVENTS_MAX: usize = 1 << 18;
 pub(crate) const EVENT_BYTES_MAX: usize = 64 << 20;
+/// Bytes that work which runs on the store itself may write in one batch of the log.
+pub(crate) const WORK_BATCH_BYTES: usize = 64 << 10;

@@ -13,6 +13,8 @@ enum Word {
     NullArray,
     Array(usize),
     Map(usize),
+    Pairs(usize, bool),
+    Pair,
     Set(usize),
     Double(f64),
     Boolean(bool),
@@ -75,6 +77,8 @@ impl Recorded {
                 Word::NullArray => reply.null_array(),
                 Word::Array(count) => reply.array(*count),
                 Word::Map(count) => reply.map(*count),
+                Word::Pairs(count, are_pairs) => reply.pairs(*count, *are_pairs),
+                Word::Pair => reply.pair(),
                 Word::Set(count) => reply.set(*count),
                 Word::Double(value) => reply.double(*value),
                 Word::Boolean(value) => reply.boolean(*value),
@@ -130,6 +134,14 @@ impl ReplyWriter for Recorded {
 
     fn array(&mut self, count: usize) {
         self.words.push(Word::Array(count));
+    }
+
+    fn pairs(&mut self, count: usize, are_pairs: bool) {
+        self.words.push(Word::Pairs(count, are_pairs));
+    }
+
+    fn pair(&mut self) {
+        self.words.push(Word::Pair);
     }
 
     fn map(&mut self, count: usize) {

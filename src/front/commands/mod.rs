@@ -27,6 +27,7 @@ mod process;
 mod pubsub;
 mod run;
 mod save;
+mod scripting;
 mod server;
 mod slowlog;
 #[cfg(test)]
@@ -40,3 +41,4 @@ pub(crate) use copies::CopyWait;
 pub(crate) use debug::Wake;
 pub(super) use pubsub::check_listening;
 pub(super) use run::Carried;
+pub(crate) use scripting::Scripts;

@@ -8,6 +8,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod pubsub;
+mod scripting;
 mod server;
 mod sets;
 mod streams;
@@ -69,6 +70,7 @@ const GROUPS: &[&[CommandSpec]] = &[
     lists::ROWS,
     keys::ROWS,
     transactions::ROWS,
+    scripting::ROWS,
     connection::ROWS,
     pubsub::ROWS,
     cluster::ROWS,
