@@ -30,5 +30,6 @@ pub(crate) use resolve::Resolved;
 pub(crate) use stopped::{replace_file, write_file};
 
 pub(crate) use hyperion_cluster::config::{
-    Config, CoreChoice, Durability, LogLevel, PasswordHash, Problem, Settings, Size, Storage,
+    Config, CoreChoice, Durability, LogLevel, PasswordHash, Problem, PubsubOutput, Settings, Size,
+    Storage,
 };

@@ -9,6 +9,9 @@ use hyperion_cluster::config::{
 };
 use hyperion_engine::Eviction;
 use hyperion_engine::acl::Users;
+use hyperion_model::EventMask;
+
+use crate::pubsub::ListenerLimit;
 
 /// A config that has been checked, with its texts turned into values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub(crate) struct Resolved {
     pub(crate) output_bytes_max: u64,
     /// The largest value.
     pub(crate) value_bytes_max: u64,
+    /// What may wait for a client that listens.
+    pub(crate) listener_limit: ListenerLimit,
+    /// Which keyspace events are told.
+    pub(crate) events: EventMask,
     /// What clients have to show.
     pub(crate) password: Option<PasswordHash>,
     /// Who may do what.
@@ -105,6 +112,11 @@ pub(crate) fn resolve(
         segment_bytes: settings.segment_bytes.bytes(),
         output_bytes_max: settings.limits.output_bytes.bytes(),
         value_bytes_max: settings.limits.value_bytes.bytes(),
+        listener_limit: ListenerLimit::new(
+            &settings.limits.pubsub_output,
+            settings.limits.output_bytes.bytes(),
+        ),
+        events: EventMask::parse(settings.notify_keyspace_events.as_bytes()).unwrap_or_default(),
         password: checked.password,
         users,
         // What the nodes hold is not known here: `POST /config?dry_run=1` says whether it would fit.

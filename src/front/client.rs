@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use hyperion_engine::Ticket;
 use hyperion_engine::acl::{DEFAULT, User};
+use hyperion_engine::{Ticket, WatchedKey};
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
 
+use super::blocked::BlockedAt;
 use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
+use super::multi::{Exec, Multi};
 use super::output::Output;
+use crate::pubsub::Subscriptions;
 
 /// Why no command of a client runs at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(crate) enum Hold {
     Output,
     /// The turn has run long enough: the next goes on with it.
     Turn,
+    /// Its command waits for what others write.
+    Blocked,
 }
 
 /// Which answers a client wants.
@@ -88,10 +93,18 @@ pub(crate) struct Client {
     pub(crate) has_ended: bool,
     /// Nothing of it runs any more; it is closed when its answers have left.
     pub(crate) is_closing: bool,
+    /// Where its command waits for what others write.
+    pub(crate) blocked: Option<BlockedAt>,
     /// Since when a command of it waits for who leads its partition.
     pub(crate) leaderless_since_ns: Option<u64>,
     /// What its answers of other nodes are put in order by.
     pub(crate) forward_lanes: ForwardLanes,
+    /// The transaction that runs.
+    pub(crate) exec: Option<Box<Exec>>,
+    /// What it listens to, if it listens to anything.
+    pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
+    pub(crate) over_soft_since_ms: Option<u64>,
     pub(crate) session: Session,
 }
 
@@ -117,6 +130,9 @@ pub(crate) struct Session {
     /// READONLY: a replica may answer its reads.
     pub(crate) reads_from_replicas: bool,
     pub(crate) last_command: &'static str,
+    /// Commands since MULTI.
+    pub(crate) multi: Option<Box<Multi>>,
+    pub(crate) watched: Vec<WatchedKey>,
 }
 
 impl Session {
@@ -138,6 +154,8 @@ impl Session {
             is_monitor: false,
             reads_from_replicas: false,
             last_command: "NULL",
+            multi: None,
+            watched: Vec::new(),
         }
     }
 
@@ -187,8 +205,12 @@ impl Client {
             is_streaming: false,
             has_ended: false,
             is_closing: false,
+            blocked: None,
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
+            exec: None,
+            subscriptions: None,
+            over_soft_since_ms: None,
             session: Session::new(user),
         }
     }
@@ -202,6 +224,12 @@ impl Client {
     pub(crate) fn note_remote_answer(&mut self, length: usize) {
         let expected = self.remote_answer_bytes - self.remote_answer_bytes / 8;
         self.remote_answer_bytes = length.max(expected).max(REMOTE_ANSWER_BYTES_MIN);
+    }
+
+    /// Whether it takes messages alone: in RESP2 nothing else can be told from them.
+    #[inline]
+    pub(crate) fn only_listens(&self) -> bool {
+        self.subscriptions.is_some() && self.session.protocol == Protocol::Resp2
     }
 
     /// Whether answers are dropped.

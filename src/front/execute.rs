@@ -1,12 +1,13 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
-use hyperion_engine::command::{CommandError, CommandSpec, Flags, Run};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
 use super::client::{Client, Hold};
+use super::commands::check_listening;
 use super::limits::{BACKLOG_BATCHES_MAX, YOUNG_MS};
 use super::replies::Replies;
 use super::streams::Stream;
@@ -42,7 +43,7 @@ impl NodeCore {
     }
 
     #[inline]
-    fn run_or_refuse(
+    pub(super) fn run_or_refuse(
         &mut self,
         io: &mut Io,
         client: &mut Client,
@@ -50,6 +51,11 @@ impl NodeCore {
         slot: Option<u16>,
         arguments: &[&[u8]],
     ) -> Progress {
+        if client.session.multi.is_some()
+            && let Some(progress) = self.queue_line(io, client, spec, arguments)
+        {
+            return progress;
+        }
         let Some(spec) = spec else {
             let error = if client.session.is_authenticated {
                 CommandError::unknown_command(arguments).to_string()
@@ -68,9 +74,19 @@ impl NodeCore {
         }
         if !spec.admits(arguments.len()) {
             self.counters.rejected[spec.index()] += 1;
-            self.answer(client, |reply| {
-                reply.error(&CommandError::WrongArity(spec.name).to_string());
-            });
+            let error = if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
+                self.refuse_exec(client)
+            } else {
+                CommandError::WrongArity(spec.name).to_string()
+            };
+            self.answer(client, |reply| reply.error(&error));
+            return Progress::Ran;
+        }
+        if client.only_listens()
+            && let Err(error) = check_listening(spec, arguments)
+        {
+            self.counters.rejected[spec.index()] += 1;
+            self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }
         if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {
@@ -98,7 +114,9 @@ impl NodeCore {
             client: (self.index, client_word(client.connection)),
             slot,
             from_replica: client.session.reads_from_replicas && !spec.writes(),
+            blocking: Blocking::May,
         };
+        let may_wait = spec.flags.has(Flags::BLOCKING);
         let is_whole = matches!(spec.run, Run::Every(_) | Run::Scan);
         if is_whole
             && self.forwards_for(client)
@@ -109,6 +127,7 @@ impl NodeCore {
         let progress = match self.engine.route(&request) {
             Route::Here if self.engine.is_sliced(&request) => self.run_sliced(client, &request),
             Route::Here => self.run_here(io, client, &request),
+            Route::There(core) if may_wait => self.send_blocking(client, core.0, &request),
             Route::There(core) => self.send_there(client, core.0, &request),
             Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
                 client.hold = Hold::Drain;
@@ -116,9 +135,7 @@ impl NodeCore {
             }
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
-                if let Run::Keys { spread, .. } = spec.run {
-                    self.engine.begin_spread(ticket, spread, request.database, owned(arguments));
-                }
+                self.engine.begin_spread(ticket, spec, request.database, owned(arguments));
                 Progress::Ran
             }
             Route::Everywhere => {
@@ -138,6 +155,10 @@ impl NodeCore {
                 Progress::Ran
             }
             Route::Front => self.run_front(io, client, spec, arguments),
+            Route::Elsewhere { .. } if may_wait && self.forwards_for(client) => {
+                self.answer(client, |reply| reply.error(WAITS_ELSEWHERE));
+                Progress::Ran
+            }
             Route::Elsewhere { slot } if self.forwards_for(client) => {
                 self.forward(io, client, &request, slot)
             }
@@ -209,6 +230,10 @@ impl NodeCore {
                 buffer.truncate(before);
                 return self.run_front(io, client, request.spec, request.arguments);
             }
+            Outcome::Blocks(wait) => {
+                buffer.truncate(before);
+                return self.block_here(client, request, wait);
+            }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
                 buffer.truncate(before);
                 self.is_unfinished |= outcome == Outcome::Unfinished;
@@ -244,6 +269,7 @@ impl NodeCore {
         {
             self.note_slow(io, client, request.spec, request.arguments, took);
         }
+        self.serve_blocked();
         Progress::Ran
     }
 
@@ -284,7 +310,12 @@ impl NodeCore {
         self.clients.put_back(client);
     }
 
-    fn send_there(&mut self, client: &mut Client, core: u16, request: &Request<'_>) -> Progress {
+    pub(super) fn send_there(
+        &mut self,
+        client: &mut Client,
+        core: u16,
+        request: &Request<'_>,
+    ) -> Progress {
         let link = &mut self.links[usize::from(core)];
         if link.backlog.len() >= BACKLOG_BATCHES_MAX {
             self.hold_again(client);
@@ -314,13 +345,13 @@ impl NodeCore {
     }
 
     /// Whether the node has just started: it hears of the cluster and of who leads in a moment.
-    fn is_young(&self, io: &Io) -> bool {
+    pub(super) fn is_young(&self, io: &Io) -> bool {
         io.now_unix_ms().saturating_sub(self.shared.started_ms) < YOUNG_MS
     }
 
     /// The line for a client that wants data of a node that is not settled: it holds some, and may not say what.
     #[cold]
-    fn unsettled(&self) -> String {
+    pub(super) fn unsettled(&self) -> String {
         let standing = self.shared.member().map(|member| member.standing.get());
         match standing {
             Some(Status::Waits(sentence)) => format!("CLUSTERDOWN {sentence}"),
@@ -372,8 +403,10 @@ impl NodeCore {
     pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
         let Some(answer) = self.answer_question(ticket, answer) else { return };
         let Some(mut client) = self.client_of(ticket) else { return };
-        let random = self.draw();
-        self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        if let Some(answer) = self.take_transaction_answer(&mut client, answer) {
+            let random = self.draw();
+            self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        }
         self.go_on(io, client);
     }
 
@@ -444,6 +477,13 @@ pub(super) fn write_answer(answer: Answer, random: u64, reply: &mut dyn ReplyWri
             }
         }
         Answer::Error(error) => reply.error(&error),
+        Answer::Recorded(recorded) => recorded.write(reply),
+        Answer::Unit { replies: None, .. } => reply.null_array(),
+        Answer::Unit { replies: Some(replies), .. } => {
+            reply.array(replies.len());
+            replies.iter().for_each(|recorded| recorded.write(reply));
+        }
+        Answer::Watched(_) => reply.simple("OK"),
         Answer::Gathered { gather, parts } => {
             hyperion_engine::command::merge(gather, parts, random, reply);
         }
@@ -455,7 +495,8 @@ pub(super) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
-const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
+const WAITS_ELSEWHERE: &str = "ERR a command that waits is not carried to another node; send it to the node that serves the key";
+pub(super) const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 
 fn owned(arguments: &[&[u8]]) -> Vec<Vec<u8>> {

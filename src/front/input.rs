@@ -117,6 +117,12 @@ impl NodeCore {
         if client.hold != Hold::None || client.is_closing {
             return;
         }
+        if client.exec.is_some() {
+            self.go_on_exec(io, client);
+            if client.hold != Hold::None {
+                return;
+            }
+        }
         if !client.input.is_empty() {
             let input = std::mem::take(&mut client.input);
             let used = self.run_input(io, client, &input);

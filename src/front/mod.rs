@@ -1,6 +1,7 @@
 //! The door: what clients send becomes requests, and what engines answer becomes bytes in order.
 
 pub(crate) mod batch;
+mod blocked;
 pub(crate) mod client;
 mod commands;
 mod execute;
@@ -9,6 +10,7 @@ mod forward;
 mod http;
 mod input;
 pub(crate) mod limits;
+mod multi;
 mod observe;
 mod output;
 mod peers;
@@ -19,6 +21,7 @@ mod spent;
 mod streams;
 mod whole;
 
+pub(crate) use blocked::{BlockedCommands, Ending};
 pub(crate) use client::Client;
 pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Wake};
 pub(crate) use foreign::{Foreign, ForeignCommand};

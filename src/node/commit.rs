@@ -93,11 +93,13 @@ impl NodeCore {
         self.go_on_growing(io);
         self.hear_of_peers(io);
         self.drive_groups();
+        self.end_late_waits(io);
         self.hold(io);
         for _ in 0..ROUNDS {
             self.write_batch(io);
             self.drive_groups();
             self.engine.settle();
+            self.serve_blocked();
             self.carry_out(io);
             if self.engine.take_unlocked() {
                 self.retry_held(io);
@@ -111,12 +113,15 @@ impl NodeCore {
         self.write_batch(io);
         self.drive_groups();
         self.engine.settle();
+        self.serve_blocked();
         self.carry_out(io);
         self.send_shown(io);
         self.send_forwarded();
         self.send_foreign_answers();
         self.look_for_copies(io);
         self.take_own_answers(io);
+        self.tell_listeners(io);
+        self.publish_to_nodes();
         self.flush_peers(io);
         if std::mem::take(&mut self.commit.may_free) && self.engine.store().has_emptied() {
             self.free_segments(io);

@@ -35,11 +35,13 @@ use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
 use crate::config::{Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::{
-    Amended, Client, CopyWait, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor,
-    Lines, Observer, ParkedCommands, Shown, Slow, Spent, StreamMail, Wake, Wholes,
+    Amended, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand, Forwarding,
+    FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Shown, Slow, Spent, StreamMail,
+    Wake, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
+use crate::pubsub::{Bundle, Pubsub};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
@@ -56,6 +58,8 @@ pub(crate) enum Mail {
     Part(Ticket, FrontPart),
     /// A step of a long string on its way to a client.
     Stream(StreamMail),
+    /// The wait of a command of this client of the sender's ends.
+    EndWait(ConnectionId, Ending),
     /// A peer has connected, and the receiver is to hear it.
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
@@ -90,6 +94,8 @@ pub(crate) enum Mail {
     Unwatched,
     /// Other nodes' answers to commands of the receiver's clients.
     ForeignReplies(Vec<ForwardedReply<'static>>),
+    /// What the sender's clients listen to, and messages for the receiver's.
+    Channels(Box<Bundle>),
 }
 
 /// What other threads send a core.
@@ -132,6 +138,8 @@ pub(crate) struct Shared {
     pub(crate) slow_commands: AtomicU64,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
+    /// By core: how often it was to be told that another core's client listens to something, or no more.
+    pub(crate) listener_news: Vec<AtomicU64>,
     pub(crate) postboxes: Postboxes<Note>,
     /// The config in force.
     pub(crate) published: Arc<Published>,
@@ -220,12 +228,16 @@ pub(crate) struct NodeCore {
     /// Why no segment can be made, if so.
     pub(super) no_segments: Option<String>,
     pub(crate) parked: ParkedCommands,
+    /// Commands that wait for keys of this core.
+    pub(crate) blocked: BlockedCommands,
     pub(crate) links: Vec<Link>,
     /// What it has for clients of other nodes.
     pub(crate) foreign: Foreign,
     /// What other nodes are to do for its clients, and what it does in their place.
     pub(crate) forwarding: Forwarding,
     pub(crate) wholes: Wholes,
+    /// Who listens to which channel.
+    pub(crate) pubsub: Pubsub,
     /// Who waits for copies on other nodes.
     pub(crate) copy_waits: Vec<CopyWait>,
     pub(crate) own_answers: Vec<ForwardedReply<'static>>,
@@ -249,6 +261,8 @@ pub(crate) struct NodeCore {
     pub(crate) commands_run: u64,
     /// Unread input of all clients.
     pub(crate) input_bytes: usize,
+    /// Commands of all clients that wait for EXEC.
+    pub(crate) queued_bytes: usize,
     /// Long input buffers on their way back to the system.
     pub(crate) spent: Spent,
     /// Keys of this core, a tick old.
@@ -334,6 +348,10 @@ impl Core for NodeCore {
         }
         let Some(mut client) = self.clients.take(connection) else { return };
         client.has_ended = true;
+        if self.end_wait(&mut client, Ending::Gone) {
+            self.clients.put_back(client);
+            return io.close(connection);
+        }
         self.run_kept(io, &mut client);
         self.clients.put_back(client);
     }
@@ -363,7 +381,11 @@ impl Core for NodeCore {
                 self.tell_time();
                 self.unpack(io, from, parcel);
             }
-            Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
+            Mail::Engine(mail) => {
+                self.engine.mail(CoreId(from), mail);
+                self.serve_blocked();
+            }
+            Mail::EndWait(connection, ending) => self.end_wait_of(from, connection, ending),
             Mail::Socket(socket) => self.open_client(io, socket, false),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
                 self.begin_copy_wait(io, from, ticket, wanted);
@@ -392,6 +414,7 @@ impl Core for NodeCore {
             Mail::Leaving(node, valid_ms) => self.note_leave(node, valid_ms),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
+            Mail::Channels(bundle) => self.take_bundle(io, from, &bundle),
             Mail::Slow(connection, slow) => self.slow_elsewhere(io, connection, slow),
             Mail::Shown(shown) => self.take_shown(io, &shown),
             Mail::Unwatched => self.observer.watch.count(usize::from(from), false),

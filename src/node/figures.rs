@@ -10,6 +10,7 @@ use hyperion_store::StoreFigures;
 
 use super::rates::Rate;
 use crate::peers::BulkFigures;
+use crate::pubsub::PubsubFigures;
 
 /// Upper edges of the latency histogram, in microseconds.
 pub(crate) const LATENCY_EDGES_US: [u64; 14] =
@@ -150,6 +151,8 @@ pub(crate) struct CoreFigures {
     /// What this core may use of the node's memory.
     pub(crate) memory_bytes: u64,
     pub(crate) clients: u64,
+    /// Commands that wait for keys of the core.
+    pub(crate) blocked: u64,
     pub(crate) input_bytes: u64,
     /// Keys and expiring keys of each database.
     pub(crate) databases: [(u64, u64); DATABASES as usize],
@@ -162,6 +165,8 @@ pub(crate) struct CoreFigures {
     pub(crate) changes: u64,
     /// What is done in a second.
     pub(crate) rate: Rate,
+    /// What it says about channels.
+    pub(crate) pubsub: PubsubFigures,
     /// When this was taken, Unix ms.
     pub(crate) at_ms: u64,
 }

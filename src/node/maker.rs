@@ -163,6 +163,7 @@ impl Maker {
         let start = self.data.as_ref().map_or(1, |data| data.manifest.starts);
         let settings = engine_settings(&self.config);
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
+        engine.set_events(self.config.events);
         engine.begin_turn(unix_ms());
         let waiting = self.cluster.as_ref().map(|cluster| {
             // The partitions are groups, and nobody serves them before the node is settled.
@@ -209,11 +210,13 @@ impl Maker {
             is_unfinished: false,
             wakes: Vec::new(),
             no_segments: None,
+            blocked: crate::front::BlockedCommands::default(),
             parked: Default::default(),
             links: (0..cores).map(|_| Link::default()).collect(),
             foreign: Foreign::default(),
             forwarding: Forwarding::default(),
             wholes: Wholes::default(),
+            pubsub: Default::default(),
             copy_waits: Vec::new(),
             own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),
@@ -240,6 +243,7 @@ impl Maker {
             rates: Default::default(),
             commands_run: 0,
             input_bytes: 0,
+            queued_bytes: 0,
             spent: Default::default(),
             keys: 0,
             lines: Lines::default(),

@@ -40,6 +40,7 @@ pub(crate) use self::links::Link;
 pub(crate) use self::repair::check_data;
 pub(crate) use self::start::{random_bytes, serve};
 pub(crate) use self::supply::{core_folder, segment_path};
+pub(crate) use self::ticking::pending_bytes;
 
 /// What a core of ours asks its ring for.
 pub(crate) type Io = hyperion_runtime::Io<Mail>;

@@ -17,8 +17,8 @@ use super::figures::{Baseline, CoreFigures, Counters};
 use super::rates::{Rate, Rates};
 use crate::cluster::MOVE_BYTES_A_SECOND;
 use crate::config::{Durability as ConfigDurability, Resolved};
-use crate::front::Client;
 use crate::front::client::Hold;
+use crate::front::{Client, Ending};
 
 /// Ticks of the groups, of 10 ms, between those of everything else.
 pub(super) const GROUP_TICKS: u32 = 10;
@@ -46,6 +46,11 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
 pub(super) fn send_bytes_a_second(config: &Resolved) -> u64 {
     let told = config.settings().moves.bytes_a_second.as_ref().map(Size::bytes);
     told.unwrap_or(MOVE_BYTES_A_SECOND) / config.cores.len().max(1) as u64
+}
+
+/// Bytes that wait for a client, here and at the ring.
+pub(crate) fn pending_bytes(io: &Io, client: &Client) -> usize {
+    client.output.len() + io.unsent_bytes(client.connection)
 }
 
 impl NodeCore {
@@ -156,12 +161,18 @@ impl NodeCore {
         let idle_ns = u64::from(limits.idle_timeout_s) * 1_000_000_000;
         let unread_ns = u64::from(limits.write_timeout_s) * 1_000_000_000;
         let output_max = usize::try_from(self.config.output_bytes_max).unwrap_or(usize::MAX);
+        let (listener_limit, now_ms) = (self.config.listener_limit, io.now_unix_ms());
         let is_late = |client: &Client| {
             let since_ns =
                 now_ns.saturating_sub(io.last_progress_ns(client.connection).unwrap_or(now_ns));
             let is_unread = io.is_sending(client.connection) || client.hold == Hold::Output;
             is_unread && unread_ns > 0 && since_ns > unread_ns
-                || idle_ns > 0 && since_ns > idle_ns && client.hold == Hold::None
+                || idle_ns > 0
+                    && since_ns > idle_ns
+                    && client.hold == Hold::None
+                    && client.subscriptions.is_none()
+                || client.over_soft_since_ms.is_some()
+                    && listener_limit.is_overdue(client, pending_bytes(io, client), now_ms)
                 || client.output.len() > output_max && io.is_sending(client.connection)
         };
         let late: Vec<ConnectionId> = self
@@ -178,6 +189,7 @@ impl NodeCore {
     /// Begins to count anew, as CONFIG RESETSTAT has it.
     pub(crate) fn reset_statistics(&mut self, io: &Io) {
         self.counters = Counters::default();
+        self.pubsub.counters = Default::default();
         self.engine.store_mut().set_lookups(Lookups::default());
         self.baseline = Baseline { store: self.engine.store().figures(), runtime: *io.stats() };
         self.rates = Rates::default();
@@ -199,12 +211,14 @@ impl NodeCore {
             runtime,
             rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
+            blocked: self.engine.parked() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),
             bulk: self.bulk.figures(self.config.settings().compression.bulk),
             no_segments: self.no_segments.clone(),
             changes: self.snapshot.changes(store),
+            pubsub: self.pubsub_figures(),
             at_ms: io.now_unix_ms(),
         }
     }
@@ -212,6 +226,7 @@ impl NodeCore {
     /// Takes a config.
     pub(super) fn apply_config(&mut self, io: &mut Io, config: Arc<Resolved>) {
         self.engine.apply(engine_settings(&config));
+        self.engine.set_events(config.events);
         self.engine.set_send_bytes_a_second(send_bytes_a_second(&config));
         self.limits.bulk_bytes_max = config.value_bytes_max;
         self.observer.apply(config.settings());
@@ -285,10 +300,13 @@ impl NodeCore {
     pub(super) fn forget_client(&mut self, connection: ConnectionId) {
         if let Some(mut client) = self.clients.remove(connection) {
             self.input_bytes -= client.input.len();
+            self.forget_transaction(&mut client);
             self.drop_input(&mut client);
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.stop_watching(connection);
             client.output.streams().for_each(|stream| self.end_stream(stream));
+            self.drop_subscriptions(&mut client);
+            self.end_wait(&mut client, Ending::Gone);
             if let Hold::Answer(ticket) = client.hold {
                 self.tickets.remove(&ticket);
             }

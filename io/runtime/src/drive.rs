@@ -94,6 +94,9 @@ impl<C: Core> Driver<C> {
     fn turn(&mut self) {
         self.io.refresh_clock();
         let begin_ns = self.io.now_ns();
+        if self.io.wake_at_ns <= begin_ns {
+            self.io.wake_at_ns = u64::MAX;
+        }
         self.io.stats.turns += 1;
         self.io.stats.enters = self.io.ring.enters();
         self.clock.begin(begin_ns, thread_processor_ns);
@@ -282,6 +285,7 @@ impl<C: Core> Driver<C> {
             Some(accept_ns) => accept_ns.min(self.next_tick_ns),
             None => self.next_tick_ns,
         };
+        let due_ns = due_ns.min(self.io.wake_at_ns);
         Duration::from_nanos(due_ns.saturating_sub(self.io.elapsed_ns()))
     }
 

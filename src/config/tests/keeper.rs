@@ -32,6 +32,10 @@ fn whole() -> Config {
     config.settings.resp.cluster = ClientRouting::Transparent;
     config.settings.moves.bytes_a_second = Some(Size::from_bytes(64 << 20));
     config.settings.compression.bulk = BulkCompression::Never;
+    config.settings.notify_keyspace_events = "KEA".to_owned();
+    let output = &mut config.settings.limits.pubsub_output;
+    (output.hard_bytes, output.soft_bytes) = (Size::from_bytes(3), Size::from_bytes(2));
+    output.soft_s = 1;
     config.nodes[0].peer = Some("127.0.0.1:7381".to_owned());
     config
 }
@@ -107,7 +111,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 31] = [
+    let edits: [(&str, Edit); 35] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
@@ -134,6 +138,14 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/limits/output_bytes", |c| {
             c.settings.limits.output_bytes = Size::from_bytes(1 << 20);
         }),
+        ("/settings/limits/pubsub_output/hard_bytes", |c| {
+            c.settings.limits.pubsub_output.hard_bytes = Size::from_bytes(4);
+        }),
+        ("/settings/limits/pubsub_output/soft_bytes", |c| {
+            c.settings.limits.pubsub_output.soft_bytes = Size::from_bytes(4);
+        }),
+        ("/settings/limits/pubsub_output/soft_s", |c| c.settings.limits.pubsub_output.soft_s = 4),
+        ("/settings/notify_keyspace_events", |c| c.settings.notify_keyspace_events.clear()),
         ("/settings/limits/value_bytes", |c| {
             c.settings.limits.value_bytes = Size::from_bytes(1 << 20);
         }),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hyperion_model::{DatabaseId, ReplyWriter};
 use hyperion_runtime::ConnectionId;
 
+use super::super::blocked::Ending;
 use super::super::client::{Client, Hold};
 use super::super::execute::Progress;
 use super::super::limits::BACKLOG_BATCHES_MAX;
@@ -25,6 +26,8 @@ pub(crate) enum FrontAsk {
     ClientList(ClientFilter),
     /// Close these clients and count them.
     ClientKill(ClientFilter),
+    /// End the wait of the client with this number.
+    ClientUnblock(u64, Ending),
     /// Set the counters to zero.
     ResetStatistics,
     /// Tell what was refused.
@@ -216,12 +219,17 @@ impl NodeCore {
                     .map(|client| client.connection)
                     .collect();
                 for &connection in &meant {
-                    if let Some(client) = self.clients.get(connection) {
+                    if let Some(mut client) = self.clients.take(connection) {
                         client.is_closing = true;
+                        self.end_wait(&mut client, Ending::Gone);
+                        self.clients.put_back(client);
                     }
                     io.close(connection);
                 }
                 FrontPart::Count(meant.len() as u64)
+            }
+            FrontAsk::ClientUnblock(number, ending) => {
+                FrontPart::Count(u64::from(self.unblock_client(*number, *ending)))
             }
             FrontAsk::SlotCount(slot) => {
                 let mut count = 0;

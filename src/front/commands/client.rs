@@ -1,7 +1,6 @@
 //! Owns CLIENT: what a client asks and sets of itself, and what it asks of others.
 
-use hyperion_model::number::parse_integer;
-
+use super::super::blocked::Ending;
 use super::super::client::{Client, ReplyMode};
 use super::super::execute::Progress;
 use super::asks::{Asker, FrontAsk};
@@ -12,6 +11,7 @@ use super::run::{
     Carried, exactly, is_word, keyword, not_integer, shown, syntax, unknown_subcommand, wrong_arity,
 };
 use crate::node::{Io, NodeCore};
+use hyperion_model::number::parse_integer;
 
 const HELP: [&str; 49] = [
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -40,7 +40,7 @@ const HELP: [&str; 49] = [
     "    * SKIPME (YES|NO)",
     "      Skip killing current connection (default: yes).",
     "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-    "      Kill connections by type; all are NORMAL.",
+    "      Kill connections by type; those that listen to channels are PUBSUB, all others NORMAL.",
     "    * USER <username>",
     "      Kill connections authenticated by <username>.",
     "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",
@@ -122,7 +122,6 @@ impl NodeCore {
                 exactly(words, 0, "client|unpause")?;
                 return Ok(self.ask_all(io, client, &FrontAsk::Unpause, Asker::default()));
             }
-            "unblock" => self.unblock(client, words)?,
             "reply" => {
                 exactly(words, 1, "client|reply")?;
                 self.client_reply(client, words[0])?;
@@ -131,6 +130,7 @@ impl NodeCore {
                 exactly(words, 0, "client|getredir")?;
                 self.answer(client, |reply| reply.integer(-1));
             }
+            "unblock" => return self.client_unblock(io, client, words),
             "help" => {
                 exactly(words, 0, "client|help")?;
                 self.help(client, &HELP);
@@ -167,19 +167,18 @@ impl NodeCore {
         Ok(self.ask_all(io, client, &ask, Asker::default()))
     }
 
-    /// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`: whether there was a client that waits for what others write. None does yet.
-    fn unblock(&mut self, client: &mut Client, words: &[&[u8]]) -> Result<(), String> {
-        let (number, reason) = match words {
-            [number] => (number, None),
-            [number, reason] => (number, Some(reason)),
+    /// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`.
+    fn client_unblock(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+        let (number, ending) = match words {
+            [number] => (number, Ending::Timeout),
+            [number, word] if is_word(word, "timeout") => (number, Ending::Timeout),
+            [number, word] if is_word(word, "error") => (number, Ending::Error),
+            [_, _] => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".to_owned()),
             _ => return Err(wrong_arity("client|unblock")),
         };
-        if reason.is_some_and(|reason| !is_word(reason, "timeout") && !is_word(reason, "error")) {
-            return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".to_owned());
-        }
-        parse_integer(number).ok_or_else(not_integer)?;
-        self.answer(client, |reply| reply.integer(0));
-        Ok(())
+        let number = parse_integer(number).ok_or_else(not_integer)?;
+        let ask = FrontAsk::ClientUnblock(u64::try_from(number).unwrap_or(0), ending);
+        Ok(self.ask_all(io, client, &ask, Asker::default()))
     }
 
     fn client_reply(&mut self, client: &mut Client, mode: &[u8]) -> Result<(), String> {

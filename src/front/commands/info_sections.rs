@@ -10,6 +10,7 @@ use super::process::Process;
 use super::run::{REDIS_LEVEL, VERSION};
 use crate::config::{Resolved, Storage};
 use crate::node::{CoreFigures, Latency};
+use crate::pubsub::PubsubCounters;
 use crate::snapshot::SaveFacts;
 
 /// What the sections are written from.
@@ -114,9 +115,10 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "connected_clients", facts.clients);
     line(text, "cluster_connections", 0);
     line(text, "maxclients", facts.config.settings().limits.clients);
-    line(text, "blocked_clients", 0);
+    line(text, "blocked_clients", facts.sum(|core| core.blocked));
     line(text, "tracking_clients", 0);
     line(text, "clients_in_timeout_table", 0);
+    line(text, "pubsub_clients", facts.sum(|core| core.pubsub.clients));
     line(text, "hyperion_unread_input_bytes", facts.sum(|core| core.input_bytes));
 }
 
@@ -220,8 +222,16 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "evicted_keys", facts.sum(|core| core.store.evicted));
     line(text, "keyspace_hits", facts.sum(|core| core.store.lookups.hits));
     line(text, "keyspace_misses", facts.sum(|core| core.store.lookups.misses));
-    line(text, "pubsub_channels", 0);
-    line(text, "pubsub_patterns", 0);
+    // Every core knows all names of the node.
+    let most = |of: fn(&CoreFigures) -> u64| facts.cores.iter().map(of).max().unwrap_or(0);
+    line(text, "pubsub_channels", most(|core| core.pubsub.channels));
+    line(text, "pubsub_patterns", most(|core| core.pubsub.patterns));
+    line(text, "pubsubshard_channels", most(|core| core.pubsub.shards));
+    let counted = |of: fn(&PubsubCounters) -> u64| facts.sum(|core| of(&core.pubsub.counters));
+    line(text, "client_output_buffer_limit_disconnections", counted(|it| it.closed));
+    line(text, "hyperion_messages_published", counted(|it| it.published));
+    line(text, "hyperion_messages_delivered", counted(|it| it.delivered));
+    line(text, "hyperion_messages_dropped", counted(|it| it.dropped));
     line(text, "latest_fork_usec", 0);
     line(text, "total_forks", 0);
     line(text, "slave_expires_tracked_keys", 0);

@@ -5,13 +5,16 @@ use std::path::Path;
 use hyperion_cluster::config::limits::SHOWN_BACK_BYTES_MAX;
 use hyperion_engine::Eviction;
 use hyperion_engine::acl::set_default_password;
+use hyperion_model::EventMask;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
 
 use super::limits::PASSWORD_BYTES_MAX;
 use super::parameters_redis::REDIS_PARAMETERS;
 use super::run::keyword;
-use crate::config::{Durability, LogLevel, PasswordHash, Resolved, Settings, Size, Storage};
+use crate::config::{
+    Durability, LogLevel, PasswordHash, PubsubOutput, Resolved, Settings, Size, Storage,
+};
 
 /// A change of one setting.
 pub(super) type Setting = Box<dyn FnOnce(&mut Settings) + Send>;
@@ -123,7 +126,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Parameter> {
 }
 
 /// Those that stand for what the node knows, by name.
-pub(super) static PARAMETERS: [Parameter; 27] = [
+pub(super) static PARAMETERS: [Parameter; 28] = [
     live(
         "acllog-max-len",
         "/settings/observe/acl_log_len_max",
@@ -141,10 +144,12 @@ pub(super) static PARAMETERS: [Parameter; 27] = [
     ),
     fixed("appendonly", |config, _| yes_or_no(config.settings().storage == Storage::Disk)),
     fixed("bind", |config, _| config.resp.ip().to_string()),
-    fixed("client-output-buffer-limit", |config, _| {
-        let bytes = config.output_bytes_max;
-        format!("normal {bytes} 0 0 slave {bytes} 0 0 pubsub {bytes} 0 0")
-    }),
+    live(
+        "client-output-buffer-limit",
+        "/settings/limits/pubsub_output",
+        |config, _| output_limits(config),
+        read_output_limits,
+    ),
     fixed("cluster-enabled", |config, _| yes_or_no(!config.is_alone())),
     fixed("databases", |_, _| DATABASES.to_string()),
     fixed("dir", |_, data| data.display().to_string()),
@@ -194,6 +199,16 @@ pub(super) static PARAMETERS: [Parameter; 27] = [
         "/settings/eviction",
         |config, _| config.eviction.name().to_owned(),
         read_eviction,
+    ),
+    live(
+        "notify-keyspace-events",
+        "/settings/notify_keyspace_events",
+        |config, _| config.events.to_text(),
+        |text| {
+            let mask = EventMask::parse(text)
+                .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+            Ok(Box::new(move |settings| settings.notify_keyspace_events = mask.to_text()))
+        },
     ),
     fixed("port", |config, _| config.resp.port().to_string()),
     live(
@@ -379,6 +394,53 @@ pub(super) fn whole(text: &[u8]) -> Result<u32, String> {
     let number = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
     u32::try_from(number)
         .map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))
+}
+
+/// What may wait for a client, by its class, as Redis prints it: hard limit, soft limit, seconds of the soft limit.
+fn output_limits(config: &Resolved) -> String {
+    let (bytes, pubsub) = (config.output_bytes_max, &config.settings().limits.pubsub_output);
+    let (hard, soft) = (pubsub.hard_bytes.bytes(), pubsub.soft_bytes.bytes());
+    format!("normal {bytes} 0 0 slave {bytes} 0 0 pubsub {hard} {soft} {}", pubsub.soft_s)
+}
+
+/// Reads groups of a class and its three numbers. That of `pubsub` is a setting of its own; of `normal` the hard limit, which holds for
+/// `slave` too, where it is not 0.
+fn read_output_limits(text: &[u8]) -> Result<Setting, String> {
+    const NUMBERS: &str =
+        "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+    let words: Vec<&[u8]> =
+        text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+    let (groups, []) = words.as_chunks::<4>() else {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    };
+    if groups.is_empty() {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    }
+    let (mut normal, mut pubsub) = (None, None);
+    for &[class, hard, soft, seconds] in groups {
+        let number = |text| memory(text).map_err(|_| NUMBERS.to_owned());
+        let (hard_bytes, soft_bytes) = (number(hard)?, number(soft)?);
+        let soft_s = whole(seconds).map_err(|_| NUMBERS.to_owned())?;
+        match keyword(class).as_str() {
+            "normal" => normal = Some(hard_bytes).filter(|bytes| *bytes > 0),
+            "slave" | "replica" => {}
+            "pubsub" => {
+                let size = Size::from_bytes;
+                let (hard_bytes, soft_bytes) = (size(hard_bytes), size(soft_bytes));
+                pubsub = Some(PubsubOutput { hard_bytes, soft_bytes, soft_s });
+            }
+            _ => {
+                return Err(
+                    "Invalid client class specified in buffer limit configuration.".to_owned()
+                );
+            }
+        }
+    }
+    Ok(Box::new(move |settings| {
+        let limits = &mut settings.limits;
+        limits.output_bytes = normal.map_or(limits.output_bytes.clone(), Size::from_bytes);
+        limits.pubsub_output = pubsub.unwrap_or_else(|| limits.pubsub_output.clone());
+    }))
 }
 
 /// Reads `100`, `100k` (thousands), `100kb` (1,024s) and so on, in any case.

@@ -7,6 +7,7 @@ use super::super::client::Client;
 use super::super::execute::Progress;
 use super::limits::KEYWORD_BYTES_MAX;
 use crate::node::{Io, NodeCore};
+use crate::pubsub::Kind;
 
 /// The version of Redis whose commands and texts are met; clients choose what they send by it.
 pub(super) const REDIS_LEVEL: &str = "7.2.4";
@@ -14,7 +15,7 @@ pub(super) const REDIS_LEVEL: &str = "7.2.4";
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What became of a command, or the error line that answers it.
-pub(super) type Carried = Result<Progress, String>;
+pub(in crate::front) type Carried = Result<Progress, String>;
 
 impl NodeCore {
     /// Runs a command that concerns the connection or the node.
@@ -55,6 +56,20 @@ impl NodeCore {
             FrontCommand::Wait => self.wait_copies(io, client, arguments),
             FrontCommand::Waitaof => self.wait_durable(io, client, arguments),
             FrontCommand::Asking => self.asking(client),
+            FrontCommand::Multi => self.multi(client),
+            FrontCommand::Exec => self.exec(io, client),
+            FrontCommand::Discard => self.discard(client),
+            FrontCommand::Watch => self.watch(client, arguments),
+            FrontCommand::Unwatch => Ok(self.unwatch(client)),
+            FrontCommand::Subscribe => self.subscribe(client, Kind::Channel, arguments),
+            FrontCommand::Unsubscribe => self.unsubscribe(client, Kind::Channel, arguments),
+            FrontCommand::Psubscribe => self.subscribe(client, Kind::Pattern, arguments),
+            FrontCommand::Punsubscribe => self.unsubscribe(client, Kind::Pattern, arguments),
+            FrontCommand::Ssubscribe => self.subscribe(client, Kind::Shard, arguments),
+            FrontCommand::Sunsubscribe => self.unsubscribe(client, Kind::Shard, arguments),
+            FrontCommand::Publish => self.publish_command(io, client, false, arguments),
+            FrontCommand::Spublish => self.publish_command(io, client, true, arguments),
+            FrontCommand::Pubsub => self.pubsub_command(client, arguments),
             FrontCommand::Instead => self.refuse_command(client, spec.name, arguments),
             FrontCommand::Slowlog => self.slowlog(io, client, arguments),
             FrontCommand::Latency => self.latency(io, client, arguments),
@@ -102,7 +117,7 @@ impl NodeCore {
     }
 
     /// Answers OK.
-    pub(super) fn agree(&mut self, client: &mut Client) -> Progress {
+    pub(in crate::front) fn agree(&mut self, client: &mut Client) -> Progress {
         self.answer(client, |reply| reply.simple("OK"));
         Progress::Ran
     }

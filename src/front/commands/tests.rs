@@ -10,7 +10,7 @@ use super::super::client::Client;
 use super::amend::failure;
 use super::art::lolwut;
 use super::asks::{Asker, FrontPart, Whole, put_together};
-use super::client_filter::{Candidate, ClientFilter};
+use super::client_filter::{Candidate, ClientFilter, ClientKind};
 use super::client_line::{Whereabouts, client_line};
 use super::config::{chosen, parse_set};
 use super::connection::{Hello, attribute, client_name, database};
@@ -103,6 +103,7 @@ const CANDIDATE: Candidate<'_> = Candidate {
     local: "127.0.0.1:7379",
     age_s: 10,
     user: "default",
+    kind: ClientKind::Normal,
 };
 
 #[test]

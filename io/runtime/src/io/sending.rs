@@ -35,6 +35,13 @@ impl<M> Io<M> {
         self.memory.connections.view(id).is_some_and(|connection| connection.in_send)
     }
 
+    /// Bytes of `send` that have not left.
+    #[must_use]
+    pub fn unsent_bytes(&self, id: ConnectionId) -> usize {
+        let sending = self.memory.connections.view(id).filter(|connection| connection.in_send);
+        sending.map_or(0, |connection| connection.sending.len() - connection.sent_bytes)
+    }
+
     fn continue_send(&mut self, id: ConnectionId) {
         let Some(connection) = self.memory.connections.get(id) else { return };
         connection.in_send = true;

@@ -37,6 +37,8 @@ pub struct Io<M> {
     pub(crate) cross: CrossCore<M>,
     pub(crate) stats: Stats,
     pub(crate) again: bool,
+    /// When the next turn begins at the latest.
+    pub(crate) wake_at_ns: u64,
     /// Connections whose receive found no buffer.
     pub(crate) starved: Vec<ConnectionId>,
     /// Until when this part of the turn may go on.
@@ -82,6 +84,7 @@ impl<M> Io<M> {
             cross,
             stats: Stats::default(),
             again: false,
+            wake_at_ns: u64::MAX,
             starved: Vec::new(),
             part_until_ns: 0,
             stopping: false,
@@ -146,6 +149,11 @@ impl<M> Io<M> {
     /// Runs another turn without sleeping first.
     pub fn wake_again(&mut self) {
         self.again = true;
+    }
+
+    /// Begins a turn at this time of [`Io::now_ns`] at the latest. It holds until then.
+    pub fn wake_at(&mut self, at_ns: u64) {
+        self.wake_at_ns = self.wake_at_ns.min(at_ns);
     }
 
     /// Changes the time between two ticks of this core, from this turn on if its tick is still to come. Longer than zero.

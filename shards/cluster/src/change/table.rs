@@ -91,6 +91,9 @@ pub const FIELDS: &[Row] = &[
     row("/settings/limits/clients", LIVE, LIVE),
     row("/settings/limits/idle_timeout_s", LIVE, LIVE),
     row("/settings/limits/output_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/hard_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/soft_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/soft_s", LIVE, LIVE),
     row("/settings/limits/value_bytes", LIVE, LIVE),
     row("/settings/limits/write_timeout_s", LIVE, LIVE),
     row("/settings/log_level", LIVE, LIVE),
@@ -112,6 +115,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/thresholds/zset_listpack_entries", LIVE, LIVE),
     row("/settings/thresholds/zset_listpack_value", LIVE, LIVE),
     row("/settings/redis/*", LIVE, LIVE),
+    row("/settings/notify_keyspace_events", LIVE, LIVE),
 ];
 
 /// The changed fields, sorted by what their change does.

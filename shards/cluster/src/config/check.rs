@@ -11,7 +11,7 @@ use super::nodes::{self, check_count};
 use super::password::PasswordHash;
 use super::problem::Problem;
 use super::settings_check::{
-    check_eviction, check_memory, check_password, check_peer_secret, check_settings,
+    check_events, check_eviction, check_memory, check_password, check_peer_secret, check_settings,
     check_shown_back, warnings,
 };
 use super::users::check_users;
@@ -91,6 +91,7 @@ fn walk(
     let nodes = nodes::check(config, here, problems);
     check_eviction(settings, evictions, problems);
     check_peer_secret(settings, problems);
+    check_events(settings, problems);
     check_settings(settings, problems);
     check_users(settings, problems);
     check_shown_back(settings, problems);

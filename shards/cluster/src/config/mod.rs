@@ -43,8 +43,8 @@ pub use parse::{ParseError, parse};
 pub use password::PasswordHash;
 pub use problem::{Problem, push_step};
 pub use settings::{
-    Auth, BulkCompression, ClientRouting, Compression, Durability, Limits, LogLevel, Move, Resp,
-    Settings, Snapshot, Storage,
+    Auth, BulkCompression, ClientRouting, Compression, Durability, Limits, LogLevel, Move,
+    PubsubOutput, Resp, Settings, Snapshot, Storage,
 };
 pub use size::Size;
 pub use thresholds::Thresholds;

@@ -3,15 +3,27 @@
 use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
-use super::{SECTIONS_MAX, Section, notes};
-use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError};
+use super::{Layout, SECTIONS_MAX, Section, notes};
+use hyperion_store::{Edit as Change, Insert, Note, Notes, Room, StoreError};
 use std::collections::BTreeMap;
 
 /// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
 const SPLICES_PART: usize = 2;
 
+/// Bytes of a chunk's record beside the chunk, at most.
+const CHUNK_SLACK_BYTES: usize = 96;
+/// Chunks that are emptied by one commit, at least, for the rest to be written anew.
+const EMPTIED_MIN: usize = 16;
+
+/// Steps for which notes are moved one step after the other.
+const SPLICED_STEPS_MAX: usize = 8;
+
+/// Numbers of chunks from which on a collection has larger ones.
+const MANY_CHUNKS: usize = 4 << 10;
+const VERY_MANY_CHUNKS: usize = 16 << 10;
+
 /// Chunks as they will be stored.
-type Chunks = Vec<Vec<u8>>;
+pub(super) type Chunks = Vec<Vec<u8>>;
 
 /// What becomes of one stored chunk, or of none where a section is new.
 struct Step {
@@ -21,6 +33,15 @@ struct Step {
     parts: usize,
     /// In its place, the first one over it.
     chunks: Chunks,
+    /// It stays one chunk, and is changed by its splices: its note afterwards.
+    spliced: Option<Note>,
+}
+
+impl Step {
+    /// Stored chunks that it is about.
+    fn taken(&self) -> usize {
+        if self.is_new { 0 } else { 1 + self.parts }
+    }
 }
 
 impl Edit<'_, '_> {
@@ -48,7 +69,7 @@ impl Edit<'_, '_> {
             return self.store.delete(self.key).map(drop);
         }
         if let Source::Object(..) = view.source {
-            if self.store.is_written_whole(self.key) {
+            if self.store.is_written_whole(self.key) || self.is_mostly_removed() {
                 return self.put_whole();
             }
             return self.change();
@@ -61,12 +82,24 @@ impl Edit<'_, '_> {
         self.put_whole()
     }
 
+    /// Whether what is left is less to write than the changes.
+    fn is_mostly_removed(&self) -> bool {
+        let Source::Object(pieces, _) = self.view().source else { return false };
+        let emptied = self.dirty.values().filter(|dirty| dirty.count == 0).count();
+        emptied >= EMPTIED_MIN && emptied * 2 > pieces.count()
+    }
+
+    fn expiry_ms(&self) -> Option<u64> {
+        let found = self.found.as_ref();
+        found.and_then(|found| self.store.expiry_ms(found)).or(self.expiry_ms)
+    }
+
     fn put_packed(self, filled: Section) -> Result<(), StoreError> {
         let view = self.view();
         let chunk = view.chunks(filled).start;
         let entries = view.entries(chunk).into_owned();
         let head = head(filled, view.chunk_count(chunk));
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
         self.store.put_packed(self.key, self.value_type, &[&head, &entries], expiry_ms)
     }
 
@@ -99,7 +132,11 @@ impl Edit<'_, '_> {
                 self.cut(section, &filling, count, Bias::Middle, &mut chunks);
             }
         }
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
+        let bytes: usize = chunks.iter().map(|chunk| chunk.len() + CHUNK_SLACK_BYTES).sum();
+        if self.store.room(bytes) == Room::Later {
+            return Err(StoreError::NoRoom { bytes });
+        }
         let parts: Vec<Vec<&[u8]>> = chunks.iter().map(|chunk| vec![&chunk[..]]).collect();
         self.store.put_object(self.key, self.value_type, &parts, expiry_ms)
     }
@@ -112,7 +149,8 @@ impl Edit<'_, '_> {
             .filter(|step| !step.is_new)
             .flat_map(|step| {
                 let parts = step.chunk + 1..step.chunk + 1 + step.parts;
-                step.chunks.is_empty().then_some(step.chunk).into_iter().chain(parts)
+                let is_gone = step.chunks.is_empty() && step.spliced.is_none();
+                is_gone.then_some(step.chunk).into_iter().chain(parts)
             })
             .collect();
         let mut edits: Vec<Change<'_>> = Vec::new();
@@ -120,17 +158,21 @@ impl Edit<'_, '_> {
         let heads: Vec<[u8; HEAD_BYTES]> = steps
             .iter()
             .map(|step| {
-                let first = step.chunks.first();
-                first.map_or([0; HEAD_BYTES], |first| [first[0], first[1], first[2]])
+                step.spliced.map_or([0; HEAD_BYTES], |note| head(note.kind, note.count as usize))
             })
             .collect();
         for (step, head) in steps.iter().zip(&heads) {
             let mut rest = &step.chunks[..];
-            if !step.is_new
+            if step.spliced.is_some() {
+                push_splices(&mut edits, step.chunk, &self.dirty[&step.chunk], head);
+            } else if !step.is_new
                 && let Some((first, behind)) = step.chunks.split_first()
             {
                 rest = behind;
-                push_edits(&mut edits, &self.dirty[&step.chunk], step, first, head);
+                let dirty = &self.dirty[&step.chunk];
+                let stored = if step.parts == 0 { dirty.bytes_before } else { dirty.first_bytes };
+                let (chunk, removed) = (step.chunk, HEAD_BYTES + stored);
+                edits.push(Change::Splice { chunk, at: 0, removed, inserted: first });
             }
             if !rest.is_empty() {
                 let mut after = if step.is_new { step.chunk - 1 } else { step.chunk };
@@ -169,13 +211,19 @@ impl Edit<'_, '_> {
             .map(|(&chunk, dirty)| {
                 let is_new = chunk >= NEW_CHUNKS;
                 let mut chunks = Chunks::new();
-                if dirty.count > 0 {
+                let spliced = (!is_new && self.is_spliced(dirty)).then(|| Note {
+                    key: chunk::first_prefix(&dirty.entries),
+                    count: u32::try_from(dirty.count).expect("a chunk has fewer entries"),
+                    kind: dirty.section,
+                    flags: 0,
+                });
+                if dirty.count > 0 && spliced.is_none() {
                     self.cut(dirty.section, &dirty.entries, dirty.count, dirty.bias, &mut chunks);
                 }
                 let behind = |note: &Note| note.kind == HEAD || note.kind <= dirty.section;
                 let chunk = if is_new { notes.chunks.partition_point(behind) } else { chunk };
                 debug_assert!(chunk <= pieces.count(), "chunk {chunk} of {}", pieces.count());
-                Step { chunk, is_new, parts: dirty.parts, chunks }
+                Step { chunk, is_new, parts: dirty.parts, chunks, spliced }
             })
             .collect();
         // A new section comes before what stands at its place.
@@ -183,39 +231,80 @@ impl Edit<'_, '_> {
         steps
     }
 
+    /// Whether a chunk stays one, and little of it has changed.
+    fn is_spliced(&self, dirty: &Dirty) -> bool {
+        let changed: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
+        dirty.parts == 0
+            && dirty.count > 0
+            && dirty.entries.len() <= self.chunk_bytes_max()
+            && changed * SPLICES_PART <= dirty.entries.len()
+    }
+
+    /// The most bytes of a chunk of several entries. Very large collections have larger ones: the order of their chunks is moved for each
+    /// new one.
+    pub(super) fn chunk_bytes_max(&self) -> usize {
+        let chunks = match self.view().source {
+            Source::Object(_, notes) => notes.chunks.len(),
+            _ => 0,
+        };
+        chunk_bytes_max(self.layout, chunks, self.store.chunk_bytes_max() - HEAD_BYTES)
+    }
+
     /// Cuts entries into chunks. Long ones get chunks of their own.
     fn cut(&self, section: Section, entries: &[u8], count: usize, bias: Bias, chunks: &mut Chunks) {
         let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
-        let (most, long) = (self.layout.chunk_bytes_max.min(cap), long_bytes(cap));
-        if entries.len() <= most {
-            chunks.push([&head(section, count), entries].concat());
-            return;
+        cut((self.chunk_bytes_max(), cap), section, (entries, count), bias, chunks);
+    }
+}
+
+/// The most bytes of a chunk of several entries, in a collection of so many chunks. Very large ones have larger chunks: their order is moved
+/// for each new one.
+pub(super) fn chunk_bytes_max(layout: &Layout, chunks: usize, cap: usize) -> usize {
+    let times = match chunks {
+        0..MANY_CHUNKS => 1,
+        MANY_CHUNKS..VERY_MANY_CHUNKS => 2,
+        _ => 4,
+    };
+    (layout.chunk_bytes_max * times).min(cap)
+}
+
+/// Cuts entries into chunks of `most` bytes at most. Long ones get chunks of their own, of `cap` bytes.
+pub(super) fn cut(
+    (most, cap): (usize, usize),
+    section: Section,
+    (entries, count): (&[u8], usize),
+    bias: Bias,
+    chunks: &mut Chunks,
+) {
+    let long = long_bytes(cap);
+    if entries.len() <= most {
+        chunks.push([&head(section, count), entries].concat());
+        return;
+    }
+    let full = most / 8 * 7;
+    let (first, each) = match bias {
+        Bias::Back => (full, full),
+        Bias::Front => (entries.len() % full, full),
+        Bias::Middle => {
+            let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
+            (even, even)
         }
-        let full = most / 8 * 7;
-        let (first, each) = match bias {
-            Bias::Back => (full, full),
-            Bias::Front => (entries.len() % full, full),
-            Bias::Middle => {
-                let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
-                (even, even)
-            }
-        };
-        let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
-        while let Some(span) = chunk::span(entries, at) {
-            let is_long = span.end - at > long;
-            if held > 0 && (is_long || span.end - begin > target.max(1)) {
-                chunks.push([&head(section, held), &entries[begin..at]].concat());
-                (begin, held, target) = (at, 0, each);
-            }
-            (at, held) = (span.end, held + 1);
-            if is_long {
-                push_long(section, &entries[begin..at], cap, chunks);
-                (begin, held) = (at, 0);
-            }
-        }
-        if held > 0 {
+    };
+    let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
+    while let Some(span) = chunk::span(entries, at) {
+        let is_long = span.end - at > long;
+        if held > 0 && (is_long || span.end - begin > target.max(1)) {
             chunks.push([&head(section, held), &entries[begin..at]].concat());
+            (begin, held, target) = (at, 0, each);
         }
+        (at, held) = (span.end, held + 1);
+        if is_long {
+            push_long(section, &entries[begin..at], cap, chunks);
+            (begin, held) = (at, 0);
+        }
+    }
+    if held > 0 {
+        chunks.push([&head(section, held), &entries[begin..at]].concat());
     }
 }
 
@@ -239,51 +328,75 @@ fn push_long(section: Section, entry: &[u8], cap: usize, chunks: &mut Chunks) {
     }
 }
 
-/// The changes of a stored chunk that becomes `first`.
-fn push_edits<'a>(
+/// The splices of a chunk, and of the number in its head.
+fn push_splices<'a>(
     edits: &mut Vec<Change<'a>>,
+    chunk: usize,
     dirty: &'a Dirty,
-    step: &Step,
-    first: &'a [u8],
     head: &'a [u8; HEAD_BYTES],
 ) {
-    let chunk = step.chunk;
-    let spliced: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
-    let is_same = step.chunks.len() == 1
-        && step.parts == 0
-        && first.len() == HEAD_BYTES + dirty.entries.len();
-    if is_same && spliced * SPLICES_PART <= first.len() {
-        if dirty.count != dirty.count_before {
-            edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
-        }
-        edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
-            chunk,
-            at: HEAD_BYTES + splice.at,
-            removed: splice.removed,
-            inserted: &splice.inserted,
-        }));
-        return;
+    if dirty.count != dirty.count_before {
+        edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
     }
-    let stored = HEAD_BYTES + if step.parts == 0 { dirty.bytes_before } else { dirty.first_bytes };
-    edits.push(Change::Splice { chunk, at: 0, removed: stored, inserted: first });
+    edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
+        chunk,
+        at: HEAD_BYTES + splice.at,
+        removed: splice.removed,
+        inserted: &splice.inserted,
+    }));
 }
 
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
-    for step in steps.iter().rev() {
-        let mut made = Notes::default();
-        step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
-        let taken = if step.is_new { 0 } else { 1 + step.parts };
-        for note in &notes.chunks[step.chunk..step.chunk + taken] {
-            notes.totals[usize::from(note.kind)] -= u64::from(note.count);
-            notes.numbers[usize::from(note.kind)] -= 1;
-        }
-        for (total, more) in notes.totals.iter_mut().zip(made.totals) {
-            *total += more;
-        }
-        for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
-            *number += more;
-        }
-        notes.chunks.splice(step.chunk..step.chunk + taken, made.chunks);
+    if steps.len() > SPLICED_STEPS_MAX {
+        return note_many(notes, steps);
     }
+    for step in steps.iter().rev() {
+        if let Some(note) = step.spliced {
+            notes.chunks[step.chunk] = note_splice(notes, step.chunk, note);
+            continue;
+        }
+        let made = note_step(notes, step);
+        notes.chunks.splice(step.chunk..step.chunk + step.taken(), made);
+    }
+}
+
+/// As [`note_steps`], in one pass over all notes.
+fn note_many(notes: &mut Notes, steps: &[Step]) {
+    let mut chunks = Vec::with_capacity(notes.chunks.len());
+    let mut at = 0;
+    for step in steps {
+        chunks.extend_from_slice(&notes.chunks[at..step.chunk]);
+        match step.spliced {
+            Some(note) => chunks.push(note_splice(notes, step.chunk, note)),
+            None => chunks.extend(note_step(notes, step)),
+        }
+        at = step.chunk + step.taken();
+    }
+    chunks.extend_from_slice(&notes.chunks[at..]);
+    notes.chunks = chunks;
+}
+
+/// The note of a chunk that stays one; the total is brought up to date.
+fn note_splice(notes: &mut Notes, chunk: usize, note: Note) -> Note {
+    let total = &mut notes.totals[usize::from(note.kind)];
+    *total = *total + u64::from(note.count) - u64::from(notes.chunks[chunk].count);
+    note
+}
+
+/// The notes of a step's chunks; totals and numbers are brought up to date.
+fn note_step(notes: &mut Notes, step: &Step) -> Vec<Note> {
+    let mut made = Notes::default();
+    step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
+    for note in &notes.chunks[step.chunk..step.chunk + step.taken()] {
+        notes.totals[usize::from(note.kind)] -= u64::from(note.count);
+        notes.numbers[usize::from(note.kind)] -= 1;
+    }
+    for (total, more) in notes.totals.iter_mut().zip(made.totals) {
+        *total += more;
+    }
+    for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
+        *number += more;
+    }
+    made.chunks
 }

@@ -57,8 +57,26 @@ pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cur
 
 /// Sets the value of a name. `true`: the name is new.
 pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value: &[u8]) -> bool {
+    put_or_keep(edit, section, name, value, true)
+}
+
+/// Puts a name without a value in. `true`: it is new.
+pub(super) fn add(edit: &mut Edit<'_, '_>, section: Section, name: &[u8]) -> bool {
+    put_or_keep(edit, section, name, &[], false)
+}
+
+fn put_or_keep(
+    edit: &mut Edit<'_, '_>,
+    section: Section,
+    name: &[u8],
+    value: &[u8],
+    replaces: bool,
+) -> bool {
     if edit.is_packed() {
         let found = edit.view().find_linear(section, name);
+        if found.is_some() && !replaces {
+            return false;
+        }
         if !edit.outgrows(section, name.len() + value.len()) {
             match found {
                 Some(cursor) => edit.replace(section, cursor, value),
@@ -75,14 +93,17 @@ pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value:
     }
     let mut key = Vec::with_capacity(HASH_BYTES + name.len());
     hashed(name, &mut key);
-    let place = edit.view().seek(section, &key);
-    match place {
-        Ok(cursor) => edit.replace(section, cursor, value),
+    match edit.view().seek(section, &key) {
+        Ok(cursor) if replaces => {
+            edit.replace(section, cursor, value);
+            false
+        }
+        Ok(_) => false,
         Err(at) => {
             edit.insert(section, at, &key, value);
+            true
         }
     }
-    place.is_err()
 }
 
 /// Places of entries by chance: `count` different ones, all if there are not more; `-count` with repeats where it is negative.

@@ -2,6 +2,7 @@
 
 mod big;
 mod bits;
+mod block;
 mod category;
 mod chance;
 mod context;
@@ -18,6 +19,8 @@ mod gather;
 mod glob;
 mod hash;
 mod hyperloglog;
+mod lcs;
+mod list;
 mod lookup;
 mod multiple;
 mod object;
@@ -28,6 +31,7 @@ mod scan;
 mod set;
 mod set_options;
 mod spec;
+mod stream;
 mod string;
 mod subcommands;
 mod table;
@@ -38,6 +42,7 @@ mod usage;
 mod tests;
 
 pub use bits::staged_growth;
+pub use block::{Blocking, Nothing, Wait};
 pub use category::{CATEGORIES, category, is_in, is_subcommand_in, members};
 pub use context::{Context, reply_value};
 pub use describe::describe;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, is_word};
 use super::error::{CommandError, repeat};
+use super::types::{LIST, STREAM};
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Store, Value};
 
@@ -68,7 +69,12 @@ fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError
 
 /// The encoding that Redis would give the value.
 pub(super) fn encoding_of(store: &Store, found: &Found) -> &'static [u8] {
-    match store.value(found) {
+    let value = store.value(found);
+    if store.value_type(found) == LIST {
+        return if matches!(value, Value::Whole(_)) { b"listpack" } else { b"quicklist" };
+    }
+    match value {
+        _ if store.value_type(found) == STREAM => b"stream",
         Value::Whole(text) if text.len() <= INTEGER_BYTES_MAX && parse_integer(text).is_some() => {
             b"int"
         }

@@ -1,5 +1,6 @@
 //! Owns one core's store: reads and changes by key, over the log and the indexes.
 
+mod awaited;
 mod detached;
 mod evict;
 mod expiry;
@@ -13,6 +14,7 @@ mod policy;
 mod prefetching;
 mod read;
 mod usage;
+mod watch;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Found, Key, Place};
@@ -25,6 +27,8 @@ use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::replicated::Replicated;
 use crate::transaction::Transactions;
+use awaited::Awaited;
+pub use awaited::KeyMark;
 use detached::Detached;
 pub use evict::Evicted;
 use evict::Evictor;
@@ -39,6 +43,7 @@ pub use keyspace::ScanCursor;
 pub use lookups::Lookups;
 pub use moving::Held;
 pub use policy::Policy;
+use watch::Watches;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What a store is made with.
@@ -138,6 +143,8 @@ pub struct Store {
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
+    pub(crate) watches: Watches,
+    pub(crate) awaited: Awaited,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
@@ -196,6 +203,8 @@ impl Store {
             gone: GoneKeys::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
+            watches: Watches::new(options.entropy),
+            awaited: Awaited::default(),
         }
     }
 
@@ -348,6 +357,8 @@ impl Store {
     /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
     #[inline]
     pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
+        self.touch(key);
+        self.touch_place(key);
         self.log.add_live(location, size);
         let entry = Entry::new(location, expires, 0);
         let database = usize::from(key.database.0);
@@ -425,6 +436,8 @@ impl Store {
     }
 
     pub(crate) fn unpoint_place(&mut self, key: Place, spot: Spot, entry: Entry) {
+        self.touch(key);
+        self.touch_place(key);
         let database = usize::from(key.database.0);
         self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
         self.retire(database, entry, None);

@@ -44,9 +44,5 @@ fn find(view: &View<'_>, member: &[u8]) -> Option<Cursor> {
 
 /// Adds a member that may be there. `true`: it was not.
 fn add(edit: &mut Edit<'_, '_>, member: &[u8]) -> bool {
-    let is_new = find(&edit.view(), member).is_none();
-    if is_new {
-        fields::put(edit, MEMBERS, member, &[]);
-    }
-    is_new
+    fields::add(edit, MEMBERS, member)
 }
