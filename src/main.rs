@@ -15,6 +15,7 @@ mod recover;
 mod remedy;
 mod resolve;
 mod snapshot;
+mod tracking;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ use super::limits::{
 };
 use super::output::Output;
 use crate::pubsub::Subscriptions;
+use crate::tracking::Tracking;
 
 /// Why no command of a client runs at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +93,8 @@ pub(crate) struct Client {
     pub(crate) forward_lanes: ForwardLanes,
     /// What it listens to, if it listens to anything.
     pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// That it keeps copies of what it reads, if it does.
+    pub(crate) tracking: Option<Box<Tracking>>,
     /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
     pub(crate) over_soft_since_ms: Option<u64>,
     pub(crate) session: Session,
@@ -160,6 +163,7 @@ impl Client {
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
             subscriptions: None,
+            tracking: None,
             over_soft_since_ms: None,
             session: Session::new(is_open),
         }

@@ -40,6 +40,11 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) -> Progress {
         let progress = self.run_or_refuse(io, client, spec, slot, arguments);
+        if progress == Progress::Ran
+            && let Some(tracking) = &mut client.tracking
+        {
+            tracking.caching &= spec.is_some_and(|spec| spec.name == "client");
+        }
         // An answer that comes later is silenced by the mode that holds now.
         if progress == Progress::Ran && !matches!(client.hold, Hold::Answer(_)) {
             client.session.reply_mode = client.session.reply_mode.next();
@@ -125,6 +130,7 @@ impl NodeCore {
             }
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
+                self.begin_read(client, spec, arguments);
                 if let Run::Keys { spread, .. } = spec.run {
                     self.engine.begin_spread(ticket, spread, request.database, owned(arguments));
                 }
@@ -234,6 +240,9 @@ impl NodeCore {
         } else if !is_in_order {
             client.output.paid(own, length, observed);
         }
+        if client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()) {
+            self.note_read(own, client.connection, request.spec, request.arguments);
+        }
         if let Some(since) = timed {
             self.counters.sampled[request.spec.index()].add(since.elapsed());
         }
@@ -248,7 +257,9 @@ impl NodeCore {
             return Progress::Held;
         }
         let ticket = self.fresh_ticket(client);
+        self.begin_read(client, request.spec, request.arguments);
         if let Err(error) = self.engine.begin_slices(ticket, request) {
+            self.end_read(client);
             self.tickets.remove(&ticket);
             client.hold = Hold::None;
             self.counters.errors += 1;
@@ -270,6 +281,7 @@ impl NodeCore {
         let Some(mut client) = self.client_of(ticket) else { return };
         self.answer_observing(&mut client, observed, |reply| told.write(reply));
         if is_last {
+            self.end_read(&mut client);
             return self.go_on(io, client);
         }
         self.tickets.insert(ticket, connection);
@@ -299,6 +311,7 @@ impl NodeCore {
             arguments,
             slot: request.slot,
             from_replica: request.from_replica,
+            tracks: client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()),
         };
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
@@ -367,6 +380,7 @@ impl NodeCore {
         let Some(mut client) = self.client_of(ticket) else { return };
         let random = self.draw();
         self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        self.end_read(&mut client);
         self.go_on(io, client);
     }
 

@@ -36,3 +36,4 @@ mod notifications;
 mod pubsub;
 mod snapshot;
 mod tour;
+mod tracking;

@@ -2,7 +2,7 @@
 
 use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
 use crate::effect::{Effect, Mail};
-use crate::events::Events;
+use crate::events::{Changes, Events};
 use crate::evict::{Fit, Memory};
 use crate::lock::Locks;
 use crate::replication::{Around, Replication};
@@ -103,6 +103,7 @@ pub struct Engine {
     pub(crate) replication: Option<Box<Replication>>,
     /// What happened to keys, for those who listen; commands are watched for them.
     pub(crate) events: Events,
+    pub(crate) changes: Changes,
     pub(crate) is_watched: bool,
 }
 
@@ -142,6 +143,7 @@ impl Engine {
             elsewhere: BTreeSet::new(),
             replication: None,
             events: Events::default(),
+            changes: Changes::default(),
             is_watched: false,
         };
         engine.settings_came();
@@ -358,6 +360,7 @@ impl Engine {
         };
         // What a write looks up is no read.
         let lookups = self.store.lookups();
+        let appended = self.store.appended_position();
         let absent = if self.is_watched { self.begin_watched(request) } else { Vec::new() };
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
@@ -414,7 +417,7 @@ impl Engine {
         if self.is_watched {
             let has_entry = matches!(around, Around::Entry(_));
             if matches!(ended, Ok(true)) && result.is_ok() {
-                self.end_watched(request, &absent);
+                self.end_watched(request, &absent, appended);
             } else {
                 self.drop_watched(has_entry);
             }
@@ -467,7 +470,11 @@ impl Engine {
             return Ok(Part::Done);
         }
         let random = self.draw();
-        command::part(gather, &mut self.store, database, arguments, random)
+        let part = command::part(gather, &mut self.store, database, arguments, random)?;
+        if gather == command::Gather::Flush && self.changes.is_on {
+            self.changes.note_all(self.store.appended_position());
+        }
+        Ok(part)
     }
 
     fn touches_locked(&self, request: &Request<'_>) -> bool {

@@ -26,7 +26,7 @@ mod words;
 
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
-pub use events::{Events, KeyEvent};
+pub use events::{Change, Events, KeyEvent};
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,

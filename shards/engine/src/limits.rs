@@ -49,3 +49,6 @@ pub(crate) const SPAN_DECISION_NS: u64 = 5_000_000_000;
 /// Keyspace events that wait on one core for the log, and bytes of their keys; those beyond are counted and dropped.
 pub(crate) const EVENTS_MAX: usize = 1 << 18;
 pub(crate) const EVENT_BYTES_MAX: usize = 64 << 20;
+/// Names of changed keys that wait on one core for the log, and their bytes; beyond that, all keys are said to have changed.
+pub(crate) const CHANGES_MAX: usize = 1 << 18;
+pub(crate) const CHANGE_BYTES_MAX: usize = 64 << 20;

@@ -10,6 +10,7 @@ use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::copies::CopiesWanted;
 use crate::node::{Io, Mail, NodeCore};
+use crate::tracking::{Options, Target};
 use hyperion_engine::Ticket;
 
 /// A question to every core.
@@ -27,6 +28,8 @@ pub(crate) enum FrontAsk {
     SlotCount(u16),
     /// Tell keys of a slot, so many at most.
     SlotKeys(u16, usize),
+    /// Say where the client of this number is.
+    Find(u64),
     /// Say when other nodes have what this core has written.
     Copies(CopiesWanted),
 }
@@ -42,6 +45,8 @@ pub(crate) enum FrontPart {
     Keys(Vec<Vec<u8>>),
     /// Other nodes that have what this core wrote (none when it leads nothing), and whether it is on stable storage here.
     Copies(Option<u32>, bool),
+    /// Where a client is, if it is one of this core's.
+    Place(Option<Target>),
     /// It is done.
     Done,
     /// Not an answer: what the asking core keeps for the end.
@@ -57,6 +62,8 @@ pub(crate) struct Asker {
     pub(super) closes: bool,
     /// WAITAOF is answered by two counts.
     pub(super) wants_pair: bool,
+    /// The choices of a client whose invalidations go to the one that is looked for.
+    pub(super) tracking: Option<Box<Options>>,
     /// The sections that INFO is to show.
     pub(super) sections: Option<Vec<Vec<u8>>>,
 }
@@ -71,6 +78,8 @@ pub(super) enum Whole {
     Copies(Option<u32>, bool),
     /// On stable storage here, and on so many other nodes.
     Pair(bool, u32),
+    /// Where the client is.
+    Place(Option<Target>),
     /// Whether the older form of CLIENT KILL found anybody.
     Found(bool),
     Done,
@@ -105,6 +114,9 @@ impl NodeCore {
             (FrontAsk::ClientKill(filter), FrontPart::Count(count)) => {
                 asker.closes = filter.fits(Whereabouts::of(io, client).candidate(client));
                 *count += u64::from(asker.closes);
+            }
+            (FrontAsk::Find(number), FrontPart::Place(place)) if *number == client.number => {
+                *place = Some(self.place_of(client));
             }
             _ => {}
         }
@@ -151,6 +163,10 @@ impl NodeCore {
                 }
                 FrontPart::Count(meant.len() as u64)
             }
+            FrontAsk::Find(number) => {
+                let found = self.clients.iter().find(|client| client.number == *number);
+                FrontPart::Place(found.map(|client| self.place_of(client)))
+            }
             FrontAsk::SlotCount(slot) => {
                 let mut count = 0;
                 self.visit_slot(*slot, |_| {
@@ -181,6 +197,10 @@ impl NodeCore {
         }
     }
 
+    fn place_of(&self, client: &Client) -> Target {
+        Target { number: client.number, core: self.index, connection: client.connection }
+    }
+
     /// A part came: when all are there, answers the client that asked.
     pub(crate) fn ask_part(&mut self, io: &mut Io, ticket: Ticket, part: FrontPart) {
         let Some((missing, parts)) = self.asks.get_mut(&ticket) else { return };
@@ -200,9 +220,10 @@ impl NodeCore {
 
     fn tell(&mut self, io: &Io, client: &mut Client, parts: Vec<FrontPart>) {
         let (whole, asker) = put_together(parts);
-        match asker.sections {
-            Some(sections) => self.tell_info(io, client, &sections),
-            None => self.answer(client, |reply| whole.write(reply)),
+        match (asker.sections, asker.tracking, whole) {
+            (Some(sections), _, _) => self.tell_info(io, client, &sections),
+            (_, Some(options), Whole::Place(place)) => self.begin_tracking(client, *options, place),
+            (_, _, whole) => self.answer(client, |reply| whole.write(reply)),
         }
         if asker.closes {
             client.is_closing = true;
@@ -241,6 +262,10 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
                 let fewest = before.0.into_iter().chain(others).min();
                 whole = Whole::Copies(fewest, before.1 && is_durable);
             }
+            FrontPart::Place(place) => {
+                let before = if let Whole::Place(before) = whole { before } else { None };
+                whole = Whole::Place(before.or(place));
+            }
             FrontPart::Done => {}
         }
     }
@@ -273,7 +298,7 @@ impl Whole {
                 reply.integer(i64::from(*is_durable));
                 reply.integer(i64::from(*others));
             }
-            Self::Found(true) | Self::Done => reply.simple("OK"),
+            Self::Place(_) | Self::Found(true) | Self::Done => reply.simple("OK"),
             Self::Found(false) => reply.error("ERR No such client"),
         }
     }

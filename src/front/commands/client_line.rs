@@ -5,6 +5,7 @@ use hyperion_wire::Protocol;
 use super::super::client::{Client, Hold};
 use super::client_filter::{Candidate, ClientKind};
 use super::connection::USER;
+use super::tracking::redirection;
 use crate::node::Io;
 use crate::pubsub::Kind;
 
@@ -52,7 +53,7 @@ pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &st
         "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \
          sub={} psub={} ssub={} multi=-1 qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem=0 \
          rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={USER} \
-         redir=-1 resp={} lib-name={} lib-ver={}\n",
+         redir={} resp={} lib-name={} lib-ver={}\n",
         client.number,
         session.name,
         flags(place, client),
@@ -62,6 +63,7 @@ pub(super) fn client_line(place: &Whereabouts<'_>, client: &Client, command: &st
         names(Kind::Shard),
         size_of::<Client>() + input + input_free + output,
         if output > 0 { "rw" } else { "r" },
+        redirection(client),
         if session.protocol == Protocol::Resp3 { 3 } else { 2 },
         session.library_name,
         session.library_version,
@@ -75,6 +77,9 @@ fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
         ('c', client.is_closing),
         ('e', client.session.no_evict),
         ('P', client.subscriptions.is_some()),
+        ('t', client.tracking.is_some()),
+        ('B', client.tracking.as_ref().is_some_and(|tracking| tracking.options.is_broadcast)),
+        ('R', client.tracking.as_ref().is_some_and(|tracking| tracking.is_broken)),
         ('U', place.local.ends_with(":0")),
     ]
     .into_iter()

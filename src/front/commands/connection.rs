@@ -102,6 +102,7 @@ impl NodeCore {
     /// Takes back what the client has set; what it said of its library stays, as in Redis.
     pub(super) fn reset(&mut self, client: &mut Client) -> Progress {
         self.drop_subscriptions(client);
+        self.set_tracking(client, None);
         let fresh = Session::new(self.config.password.is_none());
         let old = std::mem::replace(&mut client.session, fresh);
         client.session.library_name = old.library_name;

@@ -20,6 +20,7 @@ mod save;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
 pub(crate) use asks::{FrontAsk, FrontPart};
 pub(crate) use copies::CopyWait;
