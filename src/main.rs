@@ -16,6 +16,7 @@ mod remedy;
 mod resolve;
 mod scripts;
 mod snapshot;
+mod tracking;
 
 use std::process::ExitCode;
 

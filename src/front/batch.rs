@@ -9,6 +9,7 @@ use hyperion_wire::Protocol;
 
 use super::limits::{PARCEL_KEEP_BYTES, PARCEL_KEEP_COMMANDS, PARCELS_SPARE_MAX};
 use super::replies::Later;
+use crate::tracking::Invalid;
 
 /// One command in a batch.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct CommandHead {
     pub(crate) from_replica: bool,
     /// What it reads does not count as used.
     pub(crate) no_touch: bool,
+    /// Its client keeps copies of what it reads.
+    pub(crate) tracks: bool,
 }
 
 /// The commands that one core has for another in one turn.
@@ -84,8 +87,16 @@ pub(crate) struct ReplyBatch {
     pub(crate) later: Vec<(usize, Later)>,
     /// Commands of other nodes' clients that another node serves: the answer's place among the heads, and the slot.
     pub(crate) elsewhere: Vec<(usize, u16)>,
+    /// What the receiver's clients have read, in these answers or in earlier ones, and has changed.
+    pub(crate) invalid: Vec<Invalid>,
     /// What they observed may never take effect: the clients' connections are to end.
     pub(crate) is_lost: bool,
+}
+
+impl ReplyBatch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heads.is_empty() && self.invalid.is_empty()
+    }
 }
 
 /// What one core has for another's clients and about its own, in one turn.
@@ -100,7 +111,7 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     pub(crate) fn is_empty(&self) -> bool {
-        self.commands.heads.is_empty() && self.replies.heads.is_empty()
+        self.commands.heads.is_empty() && self.replies.is_empty()
     }
 
     /// Empties it; what grew beyond what a turn mostly needs is given back.
@@ -121,6 +132,7 @@ impl Parcel {
         replies.is_lost = false;
         replies.later.clear();
         replies.elsewhere.clear();
+        replies.invalid.clear();
     }
 }
 

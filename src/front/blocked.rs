@@ -113,6 +113,7 @@ impl NodeCore {
             slot: request.slot,
             from_replica: request.from_replica,
             no_touch: client.session.no_touch,
+            tracks: client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()),
         };
         match self.keep_blocked(self.index, head, request.arguments, wait) {
             Some(waiter) => {

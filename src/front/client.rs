@@ -16,6 +16,7 @@ use super::limits::{
 use super::multi::{Exec, Multi};
 use super::output::Output;
 use crate::pubsub::Subscriptions;
+use crate::tracking::Tracking;
 
 /// Why no command of a client runs at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,6 +117,8 @@ pub(crate) struct Client {
     pub(crate) exec: Option<Box<Exec>>,
     /// What it listens to, if it listens to anything.
     pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// That it keeps copies of what it reads, if it does.
+    pub(crate) tracking: Option<Box<Tracking>>,
     /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
     pub(crate) over_soft_since_ms: Option<u64>,
     pub(crate) session: Session,
@@ -224,6 +227,7 @@ impl Client {
             forward_lanes: ForwardLanes::default(),
             exec: None,
             subscriptions: None,
+            tracking: None,
             over_soft_since_ms: None,
             session: Session::new(user),
         }

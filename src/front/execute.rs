@@ -35,6 +35,11 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) -> Progress {
         let progress = self.run_or_refuse(io, client, spec, slot, arguments);
+        if progress == Progress::Ran
+            && let Some(tracking) = &mut client.tracking
+        {
+            tracking.caching &= spec.is_some_and(|spec| spec.name == "client");
+        }
         // An answer that comes later is silenced by the mode that holds now.
         if progress == Progress::Ran && !matches!(client.hold, Hold::Answer(_)) {
             client.session.reply_mode = client.session.reply_mode.next();
@@ -135,6 +140,7 @@ impl NodeCore {
             }
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
+                self.begin_read(client, spec, arguments);
                 self.engine.begin_spread(ticket, spec, request.database, owned(arguments));
                 Progress::Ran
             }
@@ -264,6 +270,9 @@ impl NodeCore {
         } else if !is_in_order {
             client.output.paid(own, length, observed);
         }
+        if client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()) {
+            self.note_read(own, client.connection, request.spec, request.arguments);
+        }
         if let Some(since) = timed
             && let Some(took) = self.took(request.spec, since)
         {
@@ -281,7 +290,9 @@ impl NodeCore {
             return Progress::Held;
         }
         let ticket = self.fresh_ticket(client);
+        self.begin_read(client, request.spec, request.arguments);
         if let Err(error) = self.engine.begin_slices(ticket, request) {
+            self.end_read(client);
             self.tickets.remove(&ticket);
             client.hold = Hold::None;
             self.answer(client, |reply| reply.error(&error.to_string()));
@@ -302,6 +313,7 @@ impl NodeCore {
         let Some(mut client) = self.client_of(ticket) else { return };
         self.answer_observing(&mut client, observed, |reply| told.write(reply));
         if is_last {
+            self.end_read(&mut client);
             return self.go_on(io, client);
         }
         self.tickets.insert(ticket, connection);
@@ -337,6 +349,7 @@ impl NodeCore {
             slot: request.slot,
             from_replica: request.from_replica,
             no_touch: client.session.no_touch,
+            tracks: client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()),
         };
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
@@ -411,6 +424,7 @@ impl NodeCore {
             let random = self.draw();
             self.answer(&mut client, |reply| write_answer(answer, random, reply));
         }
+        self.end_read(&mut client);
         self.go_on(io, client);
     }
 

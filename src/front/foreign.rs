@@ -183,6 +183,7 @@ impl NodeCore {
             slot: key_slot(spec, words),
             from_replica: false,
             no_touch: false,
+            tracks: false,
         };
         Ok((map.owner(partition).0, head))
     }

@@ -161,6 +161,9 @@ impl NodeCore {
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
+                if head.tracks {
+                    self.note_read(from, head.connection, spec, arguments);
+                }
                 if let Some(since) = timed
                     && let Some(took) = self.took(spec, since)
                 {
@@ -330,6 +333,9 @@ impl NodeCore {
                 }
             }
             gone.into_iter().for_each(|stream| self.end_stream(stream));
+        }
+        if !batch.invalid.is_empty() {
+            self.take_invalid(io, &batch.invalid);
         }
     }
 }

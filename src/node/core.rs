@@ -45,6 +45,7 @@ use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
 use crate::pubsub::{Bundle, Pubsub};
 use crate::scripts::Texts;
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
+use crate::tracking::{Invalid, RedirectMail, Track, Trackers};
 
 /// What cores send each other.
 pub(crate) enum Mail {
@@ -96,6 +97,10 @@ pub(crate) enum Mail {
     Unwatched,
     /// Other nodes' answers to commands of the receiver's clients.
     ForeignReplies(Vec<ForwardedReply<'static>>),
+    /// Keys of the receiver that a client of the sender reads.
+    Track(Box<Track>),
+    /// What a client of the receiver is told in the place of one of the sender's, or that it has gone.
+    Redirect(Box<RedirectMail>),
     /// What the sender's clients listen to, and messages for the receiver's.
     Channels(Box<Bundle>),
 }
@@ -248,6 +253,9 @@ pub(crate) struct NodeCore {
     pub(crate) wholes: Wholes,
     /// Who listens to which channel.
     pub(crate) pubsub: Pubsub,
+    /// Who has read which key, and what this core's clients are to be told of changes.
+    pub(crate) trackers: Trackers,
+    pub(crate) invalid: Vec<Invalid>,
     /// Who waits for copies on other nodes.
     pub(crate) copy_waits: Vec<CopyWait>,
     pub(crate) own_answers: Vec<ForwardedReply<'static>>,
@@ -445,6 +453,8 @@ impl Core for NodeCore {
             Mail::Leaving(node, valid_ms) => self.note_leave(node, valid_ms),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
+            Mail::Track(track) => self.take_track(from, &track),
+            Mail::Redirect(mail) => self.take_redirect(io, from, *mail),
             Mail::Channels(bundle) => self.take_bundle(io, from, &bundle),
             Mail::Slow(connection, slow) => self.slow_elsewhere(io, connection, slow),
             Mail::Shown(shown) => self.take_shown(io, &shown),

@@ -218,6 +218,8 @@ impl Maker {
             forwarding: Forwarding::default(),
             wholes: Wholes::default(),
             pubsub: Default::default(),
+            trackers: Default::default(),
+            invalid: Vec::new(),
             copy_waits: Vec::new(),
             own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),

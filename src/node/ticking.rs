@@ -98,6 +98,7 @@ impl NodeCore {
         self.tick_http(io);
         self.wake_sleepers(io);
         self.close_idle(io);
+        self.tick_tracking(io);
         self.send_gathered();
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
@@ -220,6 +221,7 @@ impl NodeCore {
             no_segments: self.no_segments.clone(),
             changes: self.snapshot.changes(store),
             pubsub: self.pubsub_figures(),
+            tracking: self.tracking_figures(),
             at_ms: io.now_unix_ms(),
         }
     }
@@ -312,6 +314,7 @@ impl NodeCore {
             client.output.streams().for_each(|stream| self.end_stream(stream));
             self.drop_subscriptions(&mut client);
             self.end_wait(&mut client, Ending::Gone);
+            self.set_tracking(&mut client, None);
             if let Hold::Answer(ticket) = client.hold {
                 self.tickets.remove(&ticket);
             }

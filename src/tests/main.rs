@@ -49,4 +49,5 @@ mod tls;
 mod tls_reload;
 mod tls_tools;
 mod tour;
+mod tracking;
 mod watching;

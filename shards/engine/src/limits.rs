@@ -59,3 +59,6 @@ pub(crate) const EVENTS_MAX: usize = 1 << 18;
 pub(crate) const EVENT_BYTES_MAX: usize = 64 << 20;
 /// Bytes that work which runs on the store itself may write in one batch of the log.
 pub(crate) const WORK_BATCH_BYTES: usize = 64 << 10;
+/// Names of changed keys that wait on one core for the log, and their bytes; beyond that, all keys are said to have changed.
+pub(crate) const CHANGES_MAX: usize = 1 << 18;
+pub(crate) const CHANGE_BYTES_MAX: usize = 64 << 20;

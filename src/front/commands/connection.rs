@@ -114,6 +114,7 @@ impl NodeCore {
     pub(super) fn reset(&mut self, client: &mut Client) -> Progress {
         self.forget_transaction(client);
         self.drop_subscriptions(client);
+        self.set_tracking(client, None);
         let fresh = Session::new(self.config.users.default_user());
         let old = std::mem::replace(&mut client.session, fresh);
         self.stop_watching(client.connection);

@@ -32,6 +32,7 @@ mod server;
 mod slowlog;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
 pub(crate) use amend::Amended;
 pub(crate) use asks::{FrontAsk, FrontPart};
