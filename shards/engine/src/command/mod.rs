@@ -28,6 +28,7 @@ mod rename;
 mod scan;
 mod set;
 mod set_options;
+mod sort;
 mod spec;
 mod string;
 mod subcommands;
