@@ -2,11 +2,13 @@
 
 use std::mem;
 
-use hyperion_engine::command::CommandSpec;
+use hyperion_engine::Request;
+use hyperion_engine::command::{CommandSpec, Wait};
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
+use super::client::Client;
 use super::limits::{PARCEL_KEEP_BYTES, PARCEL_KEEP_COMMANDS, PARCELS_SPARE_MAX};
 use super::replies::Later;
 
@@ -25,6 +27,26 @@ pub(crate) struct CommandHead {
     pub(crate) slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub(crate) from_replica: bool,
+    /// It waits for any of several keys, and is run for those of the core that it comes to.
+    pub(crate) is_part: bool,
+}
+
+impl CommandHead {
+    /// The head of a client's command.
+    pub(crate) fn of(client: &Client, request: &Request<'_>) -> Self {
+        let arguments = request.arguments.len() - 1;
+        Self {
+            connection: client.connection,
+            is_silent: client.is_silent(),
+            spec: request.spec,
+            database: request.database,
+            protocol: client.session.protocol,
+            arguments: u32::try_from(arguments).expect("arguments are counted in 32 bits"),
+            slot: request.slot,
+            from_replica: request.from_replica,
+            is_part: false,
+        }
+    }
 }
 
 /// The commands that one core has for another in one turn.
@@ -82,6 +104,8 @@ pub(crate) struct ReplyBatch {
     pub(crate) later: Vec<(usize, Later)>,
     /// Commands of other nodes' clients that another node serves: the answer's place among the heads, and the slot.
     pub(crate) elsewhere: Vec<(usize, u16)>,
+    /// Commands that found nothing and wait on: the answer's place among the heads, and for what.
+    pub(crate) still: Vec<(usize, Wait)>,
     /// What they observed may never take effect: the clients' connections are to end.
     pub(crate) is_lost: bool,
 }
@@ -119,6 +143,7 @@ impl Parcel {
         replies.is_lost = false;
         replies.later.clear();
         replies.elsewhere.clear();
+        replies.still.clear();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, Run};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, Run, Spread};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
@@ -120,6 +120,7 @@ impl NodeCore {
                 client.hold = Hold::Drain;
                 Progress::Held
             }
+            Route::Spread if is_any(spec) => self.begin_scattered(client, &request),
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
                 if let Run::Keys { spread, .. } = spec.run {
@@ -299,18 +300,7 @@ impl NodeCore {
             client.hold = Hold::Drain;
             return Progress::Held;
         }
-        let arguments =
-            u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");
-        let head = CommandHead {
-            connection: client.connection,
-            is_silent: client.is_silent(),
-            spec: request.spec,
-            database: request.database,
-            protocol: client.session.protocol,
-            arguments,
-            slot: request.slot,
-            from_replica: request.from_replica,
-        };
+        let head = CommandHead::of(client, request);
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
@@ -444,6 +434,11 @@ pub(super) fn write_answer(answer: Answer, random: u64, reply: &mut dyn ReplyWri
             hyperion_engine::command::merge(gather, parts, random, reply);
         }
     }
+}
+
+/// Whether a command waits for any of its keys.
+fn is_any(spec: &CommandSpec) -> bool {
+    matches!(spec.run, Run::Keys { spread: Spread::Any, .. })
 }
 
 /// A connection as the engine names it.

@@ -15,6 +15,7 @@ mod output;
 mod peers;
 mod replies;
 mod rights;
+mod scattered;
 mod spanning;
 mod spent;
 mod streams;
@@ -31,6 +32,7 @@ pub(crate) use observe::Observer;
 pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;
+pub(crate) use scattered::ScatteredCommands;
 pub(crate) use spent::Spent;
 pub(crate) use streams::StreamMail;
 pub(crate) use whole::Wholes;
