@@ -27,6 +27,8 @@ pub(crate) struct CommandHead {
     pub(crate) slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub(crate) from_replica: bool,
+    /// What it reads does not count as used.
+    pub(crate) no_touch: bool,
     /// It waits for any of several keys, and is run for those of the core that it comes to.
     pub(crate) is_part: bool,
 }
@@ -44,6 +46,7 @@ impl CommandHead {
             arguments: u32::try_from(arguments).expect("arguments are counted in 32 bits"),
             slot: request.slot,
             from_replica: request.from_replica,
+            no_touch: client.session.no_touch,
             is_part: false,
         }
     }

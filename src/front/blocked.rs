@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hyperion_engine::command::{Blocking, CommandSpec, Wait};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Wait};
 use hyperion_engine::{Outcome, Request, Waiter};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
@@ -346,13 +346,19 @@ impl NodeCore {
             }
             Outcome::Elsewhere { slot } => {
                 buffer.truncate(before);
-                let line = self.moved(slot);
+                let line = self.moved(slot, client.is_secured);
                 self.answer(client, |reply| reply.error(&line));
                 Tried::Ran
             }
             Outcome::Blocks(wait) => {
                 buffer.truncate(before);
                 Tried::Blocks(wait)
+            }
+            Outcome::Front => {
+                buffer.truncate(before);
+                let line = CommandError::AtFront.to_string();
+                self.answer(client, |reply| reply.error(&line));
+                Tried::Ran
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished | Outcome::Sliced => {
                 buffer.truncate(before);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use hyperion_engine::command::{Blocking, Flags};
+use hyperion_engine::command::{Blocking, CommandError, Flags};
 use hyperion_engine::{Key, Outcome, Request};
 use hyperion_model::ReplyWriter;
 use hyperion_model::limits::WAITING_COMMANDS_MAX;
@@ -133,6 +133,11 @@ impl NodeCore {
         };
         let cores = self.links.len();
         let is_foreign = usize::from(from) >= cores;
+        self.commands_run += 1;
+        let timed = self.time_command(spec, arguments.len());
+        if head.no_touch {
+            self.engine.store_mut().set_quiet(true);
+        }
         let link = match usize::from(from).checked_sub(cores) {
             None => &mut self.links[usize::from(from)],
             Some(place) => self.foreign.link(place),
@@ -146,14 +151,26 @@ impl NodeCore {
         };
         let outcome = self.engine.execute(&request, &mut writer);
         let later = writer.later;
+        if head.no_touch {
+            self.engine.store_mut().set_quiet(false);
+        }
         match outcome {
             Outcome::Done { observed } => {
                 let length = replies.bytes.len() - before;
+                if replies.bytes.get(before) == Some(&b'-') {
+                    self.counters.error(&replies.bytes[before + 1..]);
+                    self.counters.failed[spec.index()] += 1;
+                }
                 if let Some(later) = later {
                     replies.later.push((replies.heads.len(), later));
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
+                if let Some(since) = timed
+                    && let Some(took) = self.took(spec, since)
+                {
+                    self.note_slow_for(from, head.connection, spec, arguments, took);
+                }
                 Tried::Ran
             }
             _ if later.is_some() => {
@@ -172,7 +189,7 @@ impl NodeCore {
             }
             Outcome::Elsewhere { slot } => {
                 replies.bytes.truncate(before);
-                let line = self.moved(slot);
+                let line = self.moved(slot, false);
                 let replies = &mut self.links[usize::from(from)].open.replies;
                 Replies::new(&mut replies.bytes, head.protocol).error(&line);
                 let length = replies.bytes.len() - before;
@@ -182,6 +199,14 @@ impl NodeCore {
             Outcome::Blocks(wait) => {
                 replies.bytes.truncate(before);
                 Tried::Blocks(wait)
+            }
+            Outcome::Front => {
+                replies.bytes.truncate(before);
+                let error = CommandError::AtFront.to_string();
+                Replies::new(&mut replies.bytes, head.protocol).error(&error);
+                let length = replies.bytes.len() - before;
+                replies.heads.push(ReplyHead { connection: head.connection, length });
+                Tried::Ran
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished | Outcome::Sliced => {
                 self.is_unfinished |= outcome == Outcome::Unfinished;

@@ -148,6 +148,8 @@ fn a_key_may_come_in_any_way() {
         let (mut waiting, mut other) = (node.client(), node.client());
         for key in ["{a}", "{b}", "{c}", "{d}"] {
             for line in [
+                format!("RENAME {key}1 {key}"),
+                format!("COPY {key}1 {key}"),
                 format!("LMOVE {key}1 {key} LEFT LEFT"),
                 format!("RPOPLPUSH {key}1 {key}"),
                 format!("RPUSH {key} x"),

@@ -23,8 +23,8 @@ use crate::{
 /// One core, its `Io`, and what the loop remembers between turns.
 pub(crate) struct Driver<C: Core> {
     // Before `io`: a core may hold sockets, never the other way round.
-    core: C,
-    io: Io<C::Mail>,
+    pub(crate) core: C,
+    pub(crate) io: Io<C::Mail>,
     postbox: Postbox<C::Note>,
     /// What the ring brought and the core was not given yet: more than a turn may take goes on in the next.
     batch: VecDeque<Completion>,
@@ -104,6 +104,7 @@ impl<C: Core> Driver<C> {
         self.io.begin_part();
         let is_cut = self.give_completions() | self.give_mail();
         self.io.stats.turns_cut += u64::from(is_cut);
+        self.give_handshakes();
         self.give_accepted();
         self.give_notes();
         while let Some((token, result)) = self.io.commit_completed() {
@@ -189,6 +190,7 @@ impl<C: Core> Driver<C> {
         let seen = self.io.receive_completed(id, result, more);
         match usize::try_from(result) {
             _ if !seen => {}
+            Ok(0) if self.io.may_be_secured(id) => self.ended_secured(id),
             Ok(0) => {
                 if self.io.receive_ended(id) {
                     self.core.ended(&mut self.io, id);
@@ -198,10 +200,10 @@ impl<C: Core> Driver<C> {
                 self.io.stats.receives += 1;
                 self.io.stats.bytes_in += bytes as u64;
                 if let Some(lent) = &lent {
-                    self.core.received(&mut self.io, id, lent);
+                    self.give_received(id, lent);
                 } else {
                     let buffer = self.io.take_buffer(id);
-                    self.core.received(&mut self.io, id, &buffer[..bytes]);
+                    self.give_received(id, &buffer[..bytes]);
                     self.io.put_buffer(id, buffer);
                 }
             }
@@ -216,6 +218,14 @@ impl<C: Core> Driver<C> {
             },
         }
         self.io.arm_receive(id);
+    }
+
+    fn give_received(&mut self, id: ConnectionId, bytes: &[u8]) {
+        if self.io.may_be_secured(id) {
+            self.received_secured(id, bytes);
+        } else {
+            self.core.received(&mut self.io, id, bytes);
+        }
     }
 
     fn give_accepted(&mut self) {
@@ -270,6 +280,7 @@ impl<C: Core> Driver<C> {
             || !self.io.closed.is_empty()
             || !self.io.file_results.is_empty()
             || !self.io.accepted.is_empty()
+            || !self.io.securing.waiting.is_empty()
             || self.inbox_full()
     }
 

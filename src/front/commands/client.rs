@@ -13,7 +13,7 @@ use super::run::{
 use crate::node::{Io, NodeCore};
 use hyperion_model::number::parse_integer;
 
-const HELP: [&str; 45] = [
+const HELP: [&str; 49] = [
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "GETNAME",
     "    Return the name of the current connection.",
@@ -40,15 +40,17 @@ const HELP: [&str; 45] = [
     "    * SKIPME (YES|NO)",
     "      Skip killing current connection (default: yes).",
     "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-    "      Kill connections by type; all are NORMAL.",
+    "      Kill connections by type; those that listen to channels are PUBSUB, all others NORMAL.",
     "    * USER <username>",
     "      Kill connections authenticated by <username>.",
     "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",
     "    Return information about client connections.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction; no client is ever evicted.",
-    "NO-TOUCH OFF",
-    "    Accepted; ON is not supported, a read always counts as a use of the key.",
+    "NO-TOUCH (ON|OFF)",
+    "    Will not touch LRU/LFU stats when this mode is on.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds. CLIENT goes on.",
     "REPLY (ON|OFF|SKIP)",
     "    Control the replies sent to the current connection.",
     "SETINFO <option> <value>",
@@ -59,6 +61,8 @@ const HELP: [&str; 45] = [
     "    Assign the name <name> to the current connection.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    Unblock the specified blocked client.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
 ];
 
 impl NodeCore {
@@ -110,11 +114,13 @@ impl NodeCore {
             }
             "no-touch" => {
                 exactly(words, 1, "client|no-touch")?;
-                if on_or_off(words[0])? {
-                    return Err("ERR CLIENT NO-TOUCH ON is not supported; a read always counts as a use of the key"
-                        .to_owned());
-                }
+                client.session.no_touch = on_or_off(words[0])?;
                 self.agree(client);
+            }
+            "pause" => return self.pause_clients(io, client, words),
+            "unpause" => {
+                exactly(words, 0, "client|unpause")?;
+                return Ok(self.ask_all(io, client, &FrontAsk::Unpause, Asker::default()));
             }
             "reply" => {
                 exactly(words, 1, "client|reply")?;
@@ -144,7 +150,24 @@ impl NodeCore {
         Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), asker))
     }
 
-    /// CLIENT UNBLOCK number [TIMEOUT|ERROR].
+    /// `CLIENT PAUSE ms [WRITE | ALL]`: commands of this node's clients wait.
+    fn pause_clients(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+        let (timeout, only_writes) = match words {
+            [timeout] => (timeout, false),
+            [timeout, mode] if is_word(mode, "write") => (timeout, true),
+            [timeout, mode] if is_word(mode, "all") => (timeout, false),
+            [_, _] => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".to_owned()),
+            _ => return Err(wrong_arity("client|pause")),
+        };
+        let timeout_ms =
+            parse_integer(timeout).ok_or("ERR timeout is not an integer or out of range")?;
+        let timeout_ms = u64::try_from(timeout_ms).map_err(|_| "ERR timeout is negative")?;
+        let until_ms = io.now_unix_ms().saturating_add(timeout_ms);
+        let ask = FrontAsk::Pause(until_ms, only_writes);
+        Ok(self.ask_all(io, client, &ask, Asker::default()))
+    }
+
+    /// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`.
     fn client_unblock(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
         let (number, ending) = match words {
             [number] => (number, Ending::Timeout),

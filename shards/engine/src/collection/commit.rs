@@ -4,11 +4,19 @@ use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
 use super::{Layout, SECTIONS_MAX, Section, notes};
-use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError};
+use hyperion_store::{Edit as Change, Insert, Note, Notes, Room, StoreError};
 use std::collections::BTreeMap;
 
 /// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
 const SPLICES_PART: usize = 2;
+
+/// Bytes of a chunk's record beside the chunk, at most.
+const CHUNK_SLACK_BYTES: usize = 96;
+/// Chunks that are emptied by one commit, at least, for the rest to be written anew.
+const EMPTIED_MIN: usize = 16;
+
+/// Steps for which notes are moved one step after the other.
+const SPLICED_STEPS_MAX: usize = 8;
 
 /// Numbers of chunks from which on a collection has larger ones.
 const MANY_CHUNKS: usize = 4 << 10;
@@ -27,6 +35,13 @@ struct Step {
     chunks: Chunks,
     /// It stays one chunk, and is changed by its splices: its note afterwards.
     spliced: Option<Note>,
+}
+
+impl Step {
+    /// Stored chunks that it is about.
+    fn taken(&self) -> usize {
+        if self.is_new { 0 } else { 1 + self.parts }
+    }
 }
 
 impl Edit<'_, '_> {
@@ -54,7 +69,7 @@ impl Edit<'_, '_> {
             return self.store.delete(self.key).map(drop);
         }
         if let Source::Object(..) = view.source {
-            if self.store.is_written_whole(self.key) {
+            if self.store.is_written_whole(self.key) || self.is_mostly_removed() {
                 return self.put_whole();
             }
             return self.change();
@@ -65,6 +80,13 @@ impl Edit<'_, '_> {
             return self.put_packed(filled);
         }
         self.put_whole()
+    }
+
+    /// Whether what is left is less to write than the changes.
+    fn is_mostly_removed(&self) -> bool {
+        let Source::Object(pieces, _) = self.view().source else { return false };
+        let emptied = self.dirty.values().filter(|dirty| dirty.count == 0).count();
+        emptied >= EMPTIED_MIN && emptied * 2 > pieces.count()
     }
 
     fn expiry_ms(&self) -> Option<u64> {
@@ -111,6 +133,10 @@ impl Edit<'_, '_> {
             }
         }
         let expiry_ms = self.expiry_ms();
+        let bytes: usize = chunks.iter().map(|chunk| chunk.len() + CHUNK_SLACK_BYTES).sum();
+        if self.store.room(bytes) == Room::Later {
+            return Err(StoreError::NoRoom { bytes });
+        }
         let parts: Vec<Vec<&[u8]>> = chunks.iter().map(|chunk| vec![&chunk[..]]).collect();
         self.store.put_object(self.key, self.value_type, &parts, expiry_ms)
     }
@@ -214,8 +240,9 @@ impl Edit<'_, '_> {
             && changed * SPLICES_PART <= dirty.entries.len()
     }
 
-    /// The most bytes of a chunk of several entries.
-    fn chunk_bytes_max(&self) -> usize {
+    /// The most bytes of a chunk of several entries. Very large collections have larger ones: the order of their chunks is moved for each
+    /// new one.
+    pub(super) fn chunk_bytes_max(&self) -> usize {
         let chunks = match self.view().source {
             Source::Object(_, notes) => notes.chunks.len(),
             _ => 0,
@@ -321,26 +348,55 @@ fn push_splices<'a>(
 
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
+    if steps.len() > SPLICED_STEPS_MAX {
+        return note_many(notes, steps);
+    }
     for step in steps.iter().rev() {
         if let Some(note) = step.spliced {
-            let before = std::mem::replace(&mut notes.chunks[step.chunk], note);
-            let total = &mut notes.totals[usize::from(note.kind)];
-            *total = *total + u64::from(note.count) - u64::from(before.count);
+            notes.chunks[step.chunk] = note_splice(notes, step.chunk, note);
             continue;
         }
-        let mut made = Notes::default();
-        step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
-        let taken = if step.is_new { 0 } else { 1 + step.parts };
-        for note in &notes.chunks[step.chunk..step.chunk + taken] {
-            notes.totals[usize::from(note.kind)] -= u64::from(note.count);
-            notes.numbers[usize::from(note.kind)] -= 1;
-        }
-        for (total, more) in notes.totals.iter_mut().zip(made.totals) {
-            *total += more;
-        }
-        for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
-            *number += more;
-        }
-        notes.chunks.splice(step.chunk..step.chunk + taken, made.chunks);
+        let made = note_step(notes, step);
+        notes.chunks.splice(step.chunk..step.chunk + step.taken(), made);
     }
+}
+
+/// As [`note_steps`], in one pass over all notes.
+fn note_many(notes: &mut Notes, steps: &[Step]) {
+    let mut chunks = Vec::with_capacity(notes.chunks.len());
+    let mut at = 0;
+    for step in steps {
+        chunks.extend_from_slice(&notes.chunks[at..step.chunk]);
+        match step.spliced {
+            Some(note) => chunks.push(note_splice(notes, step.chunk, note)),
+            None => chunks.extend(note_step(notes, step)),
+        }
+        at = step.chunk + step.taken();
+    }
+    chunks.extend_from_slice(&notes.chunks[at..]);
+    notes.chunks = chunks;
+}
+
+/// The note of a chunk that stays one; the total is brought up to date.
+fn note_splice(notes: &mut Notes, chunk: usize, note: Note) -> Note {
+    let total = &mut notes.totals[usize::from(note.kind)];
+    *total = *total + u64::from(note.count) - u64::from(notes.chunks[chunk].count);
+    note
+}
+
+/// The notes of a step's chunks; totals and numbers are brought up to date.
+fn note_step(notes: &mut Notes, step: &Step) -> Vec<Note> {
+    let mut made = Notes::default();
+    step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
+    for note in &notes.chunks[step.chunk..step.chunk + step.taken()] {
+        notes.totals[usize::from(note.kind)] -= u64::from(note.count);
+        notes.numbers[usize::from(note.kind)] -= 1;
+    }
+    for (total, more) in notes.totals.iter_mut().zip(made.totals) {
+        *total += more;
+    }
+    for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
+        *number += more;
+    }
+    made.chunks
 }

@@ -49,7 +49,7 @@ pub(super) struct Dirty {
 }
 
 impl Dirty {
-    fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
+    pub(super) fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
         let (before, tail) = (self.entries.len(), at + removed);
         let after = before - removed + inserted.len();
         self.entries.resize(before.max(after), 0);
@@ -282,21 +282,14 @@ impl<'s, 'k> Edit<'s, 'k> {
         dirty.count += values.len();
     }
 
-    /// Takes `count` entries out, from the one with `index` others before it on.
-    pub fn remove_run(&mut self, section: Section, index: u64, count: u64) {
-        let mut left = count;
-        while left > 0 {
-            let Some(Cursor { chunk, at }) = self.view().at(section, index) else { return };
-            let dirty = self.dirty(chunk, section);
-            let (mut end, mut taken) = (at, 0);
-            while (taken as u64) < left
-                && let Some(span) = span(&dirty.entries, end)
-            {
-                (end, taken) = (span.end, taken + 1);
-            }
-            dirty.splice(at, end - at, Vec::new());
-            dirty.count -= taken;
-            left -= taken as u64;
+    /// Takes `count` entries out, or what there is of them, from the one with `index` others before it on.
+    pub fn remove_from(&mut self, section: Section, index: u64, count: u64) {
+        let view = self.view();
+        let count = count.min(view.count(section).saturating_sub(index));
+        if count > 0
+            && let Some(cursor) = view.at(section, index)
+        {
+            self.remove_run(section, cursor, count);
         }
     }
 
@@ -327,7 +320,7 @@ impl<'s, 'k> Edit<'s, 'k> {
         dirty.count -= 1;
     }
 
-    fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
+    pub(super) fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
         if !self.dirty.contains_key(&chunk) {
             let view = self.view();
             let (entries, count) = if chunk >= NEW_CHUNKS {
@@ -338,13 +331,7 @@ impl<'s, 'k> Edit<'s, 'k> {
                 entries.extend_from_slice(&stored);
                 (entries, view.chunk_count(chunk))
             };
-            let (parts, first_bytes) = match view.source {
-                Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
-                    let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
-                    (view.parts_behind(notes, chunk).len(), first_bytes)
-                }
-                _ => (0, 0),
-            };
+            let (parts, first_bytes) = view.stored_parts(chunk);
             let dirty = Dirty {
                 section,
                 bytes_before: entries.len(),
@@ -359,6 +346,19 @@ impl<'s, 'k> Edit<'s, 'k> {
             self.dirty.insert(chunk, dirty);
         }
         self.dirty.get_mut(&chunk).expect("it was made")
+    }
+}
+
+impl View<'_> {
+    /// Chunks behind one that hold parts of its entry, and the bytes that it has itself.
+    pub(super) fn stored_parts(&self, chunk: usize) -> (usize, usize) {
+        match self.source {
+            Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
+                let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
+                (self.parts_behind(notes, chunk).len(), first_bytes)
+            }
+            _ => (0, 0),
+        }
     }
 }
 

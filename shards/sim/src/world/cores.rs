@@ -64,6 +64,7 @@ impl World {
                 }
             }
             Outcome::Elsewhere { .. } => return Err("a node that is alone serves all".into()),
+            Outcome::Front => return Err("a command of the front was asked for".into()),
             Outcome::Blocks(_) => return Err("nobody may wait here".into()),
             Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
             Outcome::Locked | Outcome::NoRoom => core.held.push(command),

@@ -102,6 +102,16 @@ impl Store {
         self.log.make_room(bytes)
     }
 
+    /// The key of a record changes.
+    pub(crate) fn touch_at(&mut self, location: Location) {
+        self.touch_awaited_at(location);
+        if self.has_watches()
+            && let Some(place) = self.replayed_key(&self.log.record(location)).map(|it| it.place())
+        {
+            self.touch(place);
+        }
+    }
+
     #[inline]
     pub(crate) fn object_head(&self, location: Location) -> Option<Head> {
         if !is_object(self.log.bytes_at(location)) {
@@ -216,8 +226,10 @@ impl Object {
                     push_splice(&mut touch.splices, at, removed, inserted);
                 }
                 Edit::Remove { chunk } => {
-                    let before = (0..chunk).rev().find(|index| !is_removed(index));
-                    let _ = touch(&mut touches, before.expect("the first chunk stays"));
+                    // Of removed chunks one behind the other, the first one has the neighbour that stays.
+                    if !is_removed(&(chunk - 1)) {
+                        let _ = touch(&mut touches, chunk - 1);
+                    }
                 }
             }
         }

@@ -116,7 +116,7 @@ impl Store {
     }
 
     /// As [`Store::touch_place`], for the key whose record lies at `location`.
-    pub(crate) fn touch_at(&mut self, location: crate::log::Location) {
+    pub(crate) fn touch_awaited_at(&mut self, location: crate::log::Location) {
         if !self.awaited.is_empty() {
             let record = self.log.record(location);
             let database = DatabaseId(u8::try_from(record.namespace).unwrap_or(u8::MAX));

@@ -199,6 +199,7 @@ impl Store {
         let chosen = database.map_or(0..self.databases.len(), |database| {
             usize::from(database.0)..usize::from(database.0) + 1
         });
+        self.touch_flushed(database.map(|database| database.0), None);
         let others_are_empty = self
             .databases
             .iter()

@@ -147,7 +147,7 @@ impl<'a> Taken<'a> {
             store.delete(key).map(drop)
         } else {
             let mut edit = edit(store, key).expect("its type was looked at");
-            edit.remove_run(ELEMENTS, first, count);
+            edit.remove_from(ELEMENTS, first, count);
             edit.commit()
         };
         if result.is_err() {

@@ -148,8 +148,8 @@ pub(in crate::command) fn ltrim(context: &mut Context<'_>, arguments: &[&[u8]]) 
             let is_one = removed == 1;
             if !(is_one && ends::pop(store, (&key, &found), (ELEMENTS, end), scratch)?) {
                 let mut edit = edit(store, &key)?;
-                edit.remove_run(ELEMENTS, first + kept, count - first - kept);
-                edit.remove_run(ELEMENTS, 0, first);
+                edit.remove_from(ELEMENTS, first + kept, count - first - kept);
+                edit.remove_from(ELEMENTS, 0, first);
                 edit.commit()?;
             }
         }

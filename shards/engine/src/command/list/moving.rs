@@ -65,7 +65,7 @@ fn turn(context: &mut Context<'_>, key: &Key<'_>, from: End, element: &[u8]) -> 
     let mut edit = edit(context.store, key)?;
     let last = edit.view().count(ELEMENTS) - 1;
     let (place, to) = if from == End::Front { (0, End::Back) } else { (last, End::Front) };
-    edit.remove_run(ELEMENTS, place, 1);
+    edit.remove_from(ELEMENTS, place, 1);
     edit.extend(ELEMENTS, to, &[element]);
     Ok(edit.commit()?)
 }

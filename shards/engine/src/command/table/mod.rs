@@ -7,9 +7,12 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod pubsub;
 mod server;
 mod sets;
+mod streams;
 mod strings;
+mod transactions;
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
@@ -62,9 +65,12 @@ const GROUPS: &[&[CommandSpec]] = &[
     hyperloglog::ROWS,
     hashes::ROWS,
     sets::ROWS,
+    streams::ROWS,
     lists::ROWS,
     keys::ROWS,
+    transactions::ROWS,
     connection::ROWS,
+    pubsub::ROWS,
     cluster::ROWS,
     server::ROWS,
 ];
