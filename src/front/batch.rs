@@ -2,11 +2,13 @@
 
 use std::mem;
 
-use hyperion_engine::command::CommandSpec;
+use hyperion_engine::Request;
+use hyperion_engine::command::{CommandSpec, Wait};
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
+use super::client::Client;
 use super::limits::{PARCEL_KEEP_BYTES, PARCEL_KEEP_COMMANDS, PARCELS_SPARE_MAX};
 use super::replies::Later;
 use crate::tracking::Invalid;
@@ -30,6 +32,28 @@ pub(crate) struct CommandHead {
     pub(crate) no_touch: bool,
     /// Its client keeps copies of what it reads.
     pub(crate) tracks: bool,
+    /// It waits for any of several keys, and is run for those of the core that it comes to.
+    pub(crate) is_part: bool,
+}
+
+impl CommandHead {
+    /// The head of a client's command.
+    pub(crate) fn of(client: &Client, request: &Request<'_>) -> Self {
+        let arguments = request.arguments.len() - 1;
+        Self {
+            connection: client.connection,
+            is_silent: client.is_silent(),
+            spec: request.spec,
+            database: request.database,
+            protocol: client.session.protocol,
+            arguments: u32::try_from(arguments).expect("arguments are counted in 32 bits"),
+            slot: request.slot,
+            from_replica: request.from_replica,
+            no_touch: client.session.no_touch,
+            tracks: client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()),
+            is_part: false,
+        }
+    }
 }
 
 /// The commands that one core has for another in one turn.
@@ -89,6 +113,8 @@ pub(crate) struct ReplyBatch {
     pub(crate) elsewhere: Vec<(usize, u16)>,
     /// What the receiver's clients have read, in these answers or in earlier ones, and has changed.
     pub(crate) invalid: Vec<Invalid>,
+    /// Commands that found nothing and wait on: the answer's place among the heads, and for what.
+    pub(crate) still: Vec<(usize, Wait)>,
     /// What they observed may never take effect: the clients' connections are to end.
     pub(crate) is_lost: bool,
 }
@@ -133,6 +159,7 @@ impl Parcel {
         replies.later.clear();
         replies.elsewhere.clear();
         replies.invalid.clear();
+        replies.still.clear();
     }
 }
 

@@ -1,6 +1,8 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
-use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
+use hyperion_engine::command::{
+    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, Spread,
+};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
@@ -137,6 +139,11 @@ impl NodeCore {
             Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
                 client.hold = Hold::Drain;
                 Progress::Held
+            }
+            Route::Spread if is_any(spec) => self.begin_scattered(client, &request),
+            Route::Spread | Route::CrossSlot if may_wait => {
+                self.answer(client, |reply| reply.error(&CommandError::OverCores.to_string()));
+                Progress::Ran
             }
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
@@ -337,20 +344,7 @@ impl NodeCore {
             client.hold = Hold::Drain;
             return Progress::Held;
         }
-        let arguments =
-            u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");
-        let head = CommandHead {
-            connection: client.connection,
-            is_silent: client.is_silent(),
-            spec: request.spec,
-            database: request.database,
-            protocol: client.session.protocol,
-            arguments,
-            slot: request.slot,
-            from_replica: request.from_replica,
-            no_touch: client.session.no_touch,
-            tracks: client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()),
-        };
+        let head = CommandHead::of(client, request);
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
@@ -506,6 +500,11 @@ pub(super) fn write_answer(answer: Answer, random: u64, reply: &mut dyn ReplyWri
             hyperion_engine::command::merge(gather, parts, random, reply);
         }
     }
+}
+
+/// Whether a command waits for any of its keys.
+fn is_any(spec: &CommandSpec) -> bool {
+    matches!(spec.run, Run::Keys { spread: Spread::Any, .. })
 }
 
 /// A connection as the engine names it.

@@ -184,6 +184,7 @@ impl NodeCore {
             from_replica: false,
             no_touch: false,
             tracks: false,
+            is_part: false,
         };
         Ok((map.owner(partition).0, head))
     }

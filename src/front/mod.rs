@@ -16,6 +16,7 @@ mod output;
 mod peers;
 mod replies;
 mod rights;
+mod scattered;
 mod spanning;
 mod spent;
 mod streams;
@@ -33,6 +34,7 @@ pub(crate) use observe::{Observer, Shown, Slow};
 pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;
+pub(crate) use scattered::ScatteredCommands;
 pub(crate) use spent::Spent;
 pub(crate) use streams::StreamMail;
 pub(crate) use whole::Wholes;

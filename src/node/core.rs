@@ -63,6 +63,8 @@ pub(crate) enum Mail {
     Stream(StreamMail),
     /// The wait of a command of this client of the sender's ends.
     EndWait(ConnectionId, Ending),
+    /// The sender may find something for the command of this client of the receiver, which waits on several cores.
+    Offer(ConnectionId),
     /// A peer has connected, and the receiver is to hear it.
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
@@ -245,6 +247,8 @@ pub(crate) struct NodeCore {
     pub(crate) parked: ParkedCommands,
     /// Commands that wait for keys of this core.
     pub(crate) blocked: BlockedCommands,
+    /// Commands of its clients that wait on several cores.
+    pub(crate) scattered: crate::front::ScatteredCommands,
     pub(crate) links: Vec<Link>,
     /// What it has for clients of other nodes.
     pub(crate) foreign: Foreign,
@@ -424,6 +428,7 @@ impl Core for NodeCore {
                 self.engine.mail(CoreId(from), mail);
                 self.serve_blocked();
             }
+            Mail::Offer(connection) => self.scattered_offer(connection, from),
             Mail::EndWait(connection, ending) => self.end_wait_of(from, connection, ending),
             Mail::Socket(socket, arrival) => self.open_client(io, socket, arrival),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {

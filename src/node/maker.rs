@@ -212,6 +212,7 @@ impl Maker {
             wakes: Vec::new(),
             no_segments: None,
             blocked: crate::front::BlockedCommands::default(),
+            scattered: crate::front::ScatteredCommands::default(),
             parked: Default::default(),
             links: (0..cores).map(|_| Link::default()).collect(),
             foreign: Foreign::default(),

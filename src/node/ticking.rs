@@ -213,7 +213,7 @@ impl NodeCore {
             runtime,
             rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
-            blocked: self.engine.parked() as u64,
+            blocked: self.blocked_clients() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),

@@ -31,6 +31,7 @@ mod rename;
 mod scan;
 mod set;
 mod set_options;
+mod sort;
 mod spec;
 mod stream;
 mod string;
