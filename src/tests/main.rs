@@ -35,4 +35,5 @@ mod levels;
 mod live_settings;
 mod long_values;
 mod snapshot;
+mod streams;
 mod tour;

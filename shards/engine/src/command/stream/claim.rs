@@ -232,7 +232,8 @@ fn taker(
     now_ms: u64,
 ) -> Result<(Consumer, bool), CommandError> {
     let found = Consumer::find_or_new(&stream.edit.view(), group.number, name, now_ms);
-    let (mut consumer, is_new) = found.ok_or(StreamError::Said("the group has too many consumers"))?;
+    let (mut consumer, is_new) =
+        found.ok_or(StreamError::Said("the group has too many consumers"))?;
     consumer.seen_ms = now_ms;
     Ok((consumer, is_new))
 }
