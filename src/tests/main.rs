@@ -45,6 +45,7 @@ mod pubsub;
 mod scripts;
 mod slow;
 mod snapshot;
+mod streams;
 mod tls;
 mod tls_reload;
 mod tls_tools;

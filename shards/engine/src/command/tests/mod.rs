@@ -20,4 +20,5 @@ mod scan;
 mod sets;
 mod stage;
 mod streams;
+mod streams_model;
 mod strings;
