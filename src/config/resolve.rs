@@ -25,6 +25,8 @@ pub(crate) struct Resolved {
     pub(crate) resp_cores: Vec<SocketAddr>,
     /// The Unix socket for Redis clients.
     pub(crate) unix: Option<PathBuf>,
+    /// The address for clients of memcached.
+    pub(crate) memcached: Option<SocketAddr>,
     /// The memory for data on the whole node.
     pub(crate) memory_bytes_max: u64,
     /// Which keys go when that is full.
@@ -56,7 +58,8 @@ impl Resolved {
     /// Whether a node that began with `other` listens and runs as this one says.
     pub(crate) fn listens_as(&self, other: &Self) -> bool {
         let places = |it: &Self| {
-            (it.resp, it.http, it.peer, it.cores.clone(), it.resp_cores.clone(), it.unix.clone())
+            let ports = (it.resp, it.http, it.peer, it.memcached);
+            (ports, it.cores.clone(), it.resp_cores.clone(), it.unix.clone())
         };
         places(self) == places(other)
     }
@@ -100,6 +103,7 @@ pub(crate) fn resolve(
         cores: checked.cores,
         resp_cores: checked.addresses.resp_cores,
         unix: config.nodes[checked.node_index].unix.as_ref().map(PathBuf::from),
+        memcached: checked.addresses.memcached,
         memory_bytes_max: checked.memory_bytes_max,
         eviction: Eviction::named(&settings.eviction).unwrap_or(Eviction::None),
         segment_bytes: settings.segment_bytes.bytes(),

@@ -12,6 +12,7 @@ use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
+use super::memcached::MemcachedState;
 use super::output::Output;
 
 /// Why no command of a client runs at the moment.
@@ -92,6 +93,7 @@ pub(crate) struct Client {
     pub(crate) leaderless_since_ns: Option<u64>,
     /// What its answers of other nodes are put in order by.
     pub(crate) forward_lanes: ForwardLanes,
+    pub(crate) memcached: MemcachedState,
     pub(crate) session: Session,
 }
 
@@ -178,6 +180,7 @@ impl Client {
             is_closing: false,
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
+            memcached: MemcachedState::default(),
             session: Session::new(user),
         }
     }

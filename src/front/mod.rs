@@ -9,6 +9,7 @@ mod forward;
 mod http;
 mod input;
 pub(crate) mod limits;
+mod memcached;
 mod observe;
 mod output;
 mod peers;

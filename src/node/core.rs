@@ -50,6 +50,8 @@ pub(crate) enum Mail {
     Engine(EngineMail),
     /// A client that the receiver is to serve.
     Socket(Socket),
+    /// A client of memcached that the receiver is to serve.
+    MemcachedSocket(Socket),
     /// A question about clients.
     Ask(Ticket, FrontAsk),
     /// An answer to it.
@@ -157,6 +159,8 @@ pub(crate) enum Door {
     Resp,
     /// Redis clients of this core.
     OwnCore,
+    /// Clients of memcached.
+    Memcached,
     /// HTTP.
     Http,
     /// Other nodes.
@@ -230,7 +234,7 @@ pub(crate) struct NodeCore {
     pub(crate) http: HttpDoor,
     pub(crate) http_late: Vec<(ConnectionId, Vec<u8>)>,
     pub(super) doors: Vec<(ListenerId, Door)>,
-    pub(super) next_core: usize,
+    pub(crate) next_core: usize,
     pub(super) commit: Commit,
     pub(super) supply: Supply,
     pub(crate) snapshot: CorePart,
@@ -299,8 +303,11 @@ impl Core for NodeCore {
         let door = self.doors.iter().find(|(id, _)| *id == listener).map(|(_, door)| *door);
         match door {
             Some(Door::Http) => self.open_http(io, socket),
-            Some(Door::OwnCore) => self.open_client(io, socket, true),
+            Some(Door::OwnCore) => {
+                self.open_client(io, socket, true);
+            }
             Some(Door::Resp) => self.spread_client(io, socket),
+            Some(Door::Memcached) => self.spread_memcached(io, socket),
             Some(Door::Peer) => self.spread_peer(io, socket),
             None => drop(socket),
         }
@@ -357,7 +364,10 @@ impl Core for NodeCore {
                 self.unpack(io, from, parcel);
             }
             Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
-            Mail::Socket(socket) => self.open_client(io, socket, false),
+            Mail::Socket(socket) => {
+                self.open_client(io, socket, false);
+            }
+            Mail::MemcachedSocket(socket) => self.open_memcached(io, socket),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
                 self.begin_copy_wait(io, from, ticket, wanted);
             }

@@ -368,6 +368,9 @@ impl Maker {
             })?;
             made.doors.push((listener, Door::Resp));
         }
+        if let Some(address) = self.config.memcached {
+            made.doors.push((tcp(io, address)?, Door::Memcached));
+        }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
         self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;
         tracing::info!(

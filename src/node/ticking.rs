@@ -237,13 +237,20 @@ impl NodeCore {
         self.peers.as_ref().is_some_and(|peers| peers.holds(connection))
     }
 
-    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, own_core_only: bool) {
+    /// Takes a client in, unless there are too many.
+    pub(crate) fn open_client(
+        &mut self,
+        io: &mut Io,
+        socket: Socket,
+        own_core_only: bool,
+    ) -> Option<ConnectionId> {
         let max = self.config.settings().limits.clients as usize;
         let shared = Arc::clone(&self.shared);
         if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
             shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.counters.connections_refused += 1;
-            return io.refuse(socket, TOO_MANY_CLIENTS);
+            io.refuse(socket, TOO_MANY_CLIENTS);
+            return None;
         }
         match io.open(socket) {
             Ok(connection) => {
@@ -259,11 +266,13 @@ impl NodeCore {
                     io.now_unix_ms(),
                     self.config.users.default_user(),
                 ));
+                Some(connection)
             }
             Err(socket) => {
                 shared.clients.fetch_sub(1, Ordering::Relaxed);
                 self.counters.connections_refused += 1;
                 io.refuse(socket, TOO_MANY_CLIENTS);
+                None
             }
         }
     }

@@ -34,5 +34,6 @@ mod http_call;
 mod levels;
 mod live_settings;
 mod long_values;
+mod memcached;
 mod snapshot;
 mod tour;

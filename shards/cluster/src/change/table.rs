@@ -74,6 +74,7 @@ pub const FIELDS: &[Row] = &[
     row("/nodes/*/cores", EDIT, ANNOUNCE),
     row("/nodes/*/resp_cores", EDIT, ANNOUNCE),
     row("/nodes/*/unix", EDIT, ANNOUNCE),
+    row("/nodes/*/memcached", EDIT, ANNOUNCE),
     row("/nodes/*/rack", LIVE, MOVES),
     row("/nodes/*/role", ONE_NODE, IDENTITY),
     row("/nodes/*/leaving", ONE_NODE, MOVES),

@@ -24,6 +24,8 @@ pub struct Addresses {
     pub peer: SocketAddr,
     /// For Redis clients of one core each, in the order of the cores; empty for none.
     pub resp_cores: Vec<SocketAddr>,
+    /// For clients of memcached.
+    pub memcached: Option<SocketAddr>,
 }
 
 /// What the addresses of a node are held against.
@@ -46,7 +48,9 @@ pub(super) fn check(
     let resp = parse(&at("resp"), &node.resp, problems);
     let http = parse(&at("http"), &node.http, problems);
     let peer = parse(&at("peer"), node.peer(), problems);
-    for (pointer, address) in [(at("resp"), resp), (at("http"), http)] {
+    let memcached = node.memcached.as_ref().map(|text| parse(&at("memcached"), text, problems));
+    let opens = [(at("resp"), resp), (at("http"), http), (at("memcached"), memcached.flatten())];
+    for (pointer, address) in opens {
         if let Some(address) = address {
             check_open(&pointer, address, measure.auth, problems);
         }
@@ -62,7 +66,10 @@ pub(super) fn check(
     let pointer = at("resp_cores");
     let resp_cores = resp
         .map(|resp| core_addresses(&pointer, node.resp_cores, resp, measure.core_count, problems));
-    let addresses = Addresses { resp: resp?, http: http?, peer: peer?, resp_cores: resp_cores? };
+    // One that does not parse is no address.
+    let memcached = memcached.map_or(Some(None), |address| address.map(Some))?;
+    let (resp, http, peer, resp_cores) = (resp?, http?, peer?, resp_cores?);
+    let addresses = Addresses { resp, http, peer, resp_cores, memcached };
     // A single node that says nothing of other nodes listens to none.
     let with_peer = measure.in_cluster || node.peer.is_some();
     check_distinct(&listeners(place, &addresses, with_peer), problems);
@@ -76,6 +83,7 @@ pub(super) fn listeners(place: &str, addresses: &Addresses, with_peer: bool) -> 
     if with_peer {
         listeners.push(listener("peer", addresses.peer));
     }
+    listeners.extend(addresses.memcached.map(|address| listener("memcached", address)));
     listeners.extend(addresses.resp_cores.iter().map(|address| listener("resp_cores", *address)));
     listeners
 }

@@ -67,6 +67,9 @@ pub struct Node {
     /// A Unix socket for Redis clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unix: Option<String>,
+    /// The address for clients of memcached; without it there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memcached: Option<String>,
     /// Where the node stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
@@ -122,6 +125,7 @@ impl Node {
             cores: cores(),
             resp_cores: resp_cores(),
             unix: None,
+            memcached: None,
             rack: None,
             role: Role::Data,
             leaving: None,

@@ -6,9 +6,12 @@ mod connection;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod memcached;
 mod server;
 mod sets;
 mod strings;
+
+pub use memcached::{MEMCACHED_CHANGE, MEMCACHED_READ, MEMCACHED_STORE, find_memcached};
 
 use super::flags::Flags;
 use super::spec::Group::Generic;

@@ -12,6 +12,7 @@ mod hashes;
 mod hyperloglog;
 mod limits;
 mod lookup;
+mod memcached;
 mod model;
 mod recorder;
 mod scan;
