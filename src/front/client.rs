@@ -13,6 +13,7 @@ use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
+use super::memcached::MemcachedState;
 use super::multi::{Exec, Multi};
 use super::output::Output;
 use crate::pubsub::Subscriptions;
@@ -121,6 +122,7 @@ pub(crate) struct Client {
     pub(crate) tracking: Option<Box<Tracking>>,
     /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
     pub(crate) over_soft_since_ms: Option<u64>,
+    pub(crate) memcached: MemcachedState,
     pub(crate) session: Session,
 }
 
@@ -229,6 +231,7 @@ impl Client {
             subscriptions: None,
             tracking: None,
             over_soft_since_ms: None,
+            memcached: MemcachedState::default(),
             session: Session::new(user),
         }
     }

@@ -10,6 +10,7 @@ mod forward;
 mod http;
 mod input;
 pub(crate) mod limits;
+mod memcached;
 mod multi;
 mod observe;
 mod output;

@@ -55,6 +55,8 @@ pub(crate) enum Mail {
     Engine(EngineMail),
     /// A client that the receiver is to serve.
     Socket(Socket, Arrival),
+    /// A client of memcached that the receiver is to serve.
+    MemcachedSocket(Socket),
     /// A question about clients.
     Ask(Ticket, FrontAsk),
     /// An answer to it.
@@ -185,6 +187,8 @@ pub(crate) enum Door {
     OwnCore,
     /// Those that speak TLS.
     RespTls,
+    /// Clients of memcached.
+    Memcached,
     /// HTTP.
     Http,
     /// HTTP with TLS.
@@ -271,7 +275,7 @@ pub(crate) struct NodeCore {
     pub(crate) http: HttpDoor,
     pub(crate) http_late: Vec<(ConnectionId, Vec<u8>)>,
     pub(super) doors: Vec<(ListenerId, Door)>,
-    pub(super) next_core: usize,
+    pub(crate) next_core: usize,
     pub(super) commit: Commit,
     pub(super) supply: Supply,
     pub(crate) snapshot: CorePart,
@@ -345,9 +349,12 @@ impl Core for NodeCore {
         match door {
             Some(Door::Http) => self.open_http(io, socket, false),
             Some(Door::HttpTls) => self.open_http(io, socket, true),
-            Some(Door::OwnCore) => self.open_client(io, socket, Arrival::OwnCore),
+            Some(Door::OwnCore) => {
+                self.open_client(io, socket, Arrival::OwnCore);
+            }
             Some(Door::Resp) => self.spread_client(io, socket, Arrival::Plain),
             Some(Door::RespTls) => self.spread_client(io, socket, Arrival::Secured),
+            Some(Door::Memcached) => self.spread_memcached(io, socket),
             Some(Door::Peer) => self.spread_peer(io, socket),
             None => drop(socket),
         }
@@ -430,7 +437,10 @@ impl Core for NodeCore {
             }
             Mail::Offer(connection) => self.scattered_offer(connection, from),
             Mail::EndWait(connection, ending) => self.end_wait_of(from, connection, ending),
-            Mail::Socket(socket, arrival) => self.open_client(io, socket, arrival),
+            Mail::Socket(socket, arrival) => {
+                self.open_client(io, socket, arrival);
+            }
+            Mail::MemcachedSocket(socket) => self.open_memcached(io, socket),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
                 self.begin_copy_wait(io, from, ticket, wanted);
             }

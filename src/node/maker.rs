@@ -385,6 +385,9 @@ impl Maker {
             made.doors.push((tcp(io, address)?, Door::HttpTls));
             tracing::info!("HTTP with TLS on {address}");
         }
+        if let Some(address) = self.config.memcached {
+            made.doors.push((tcp(io, address)?, Door::Memcached));
+        }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
         self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;
         tracing::info!(

@@ -269,13 +269,20 @@ impl NodeCore {
         self.peers.as_ref().is_some_and(|peers| peers.holds(connection))
     }
 
-    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, arrival: Arrival) {
+    /// Takes a client in, unless there are too many.
+    pub(crate) fn open_client(
+        &mut self,
+        io: &mut Io,
+        socket: Socket,
+        arrival: Arrival,
+    ) -> Option<ConnectionId> {
         let max = self.config.settings().limits.clients as usize;
         let shared = Arc::clone(&self.shared);
         if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
             shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.counters.connections_refused += 1;
-            return io.refuse(socket, TOO_MANY_CLIENTS);
+            io.refuse(socket, TOO_MANY_CLIENTS);
+            return None;
         }
         let opened = match arrival {
             Arrival::OwnCore | Arrival::Plain => io.open(socket),
@@ -295,11 +302,13 @@ impl NodeCore {
                     io.now_unix_ms(),
                     self.config.users.default_user(),
                 ));
+                Some(connection)
             }
             Err(socket) => {
                 shared.clients.fetch_sub(1, Ordering::Relaxed);
                 self.counters.connections_refused += 1;
                 io.refuse(socket, TOO_MANY_CLIENTS);
+                None
             }
         }
     }

@@ -39,6 +39,7 @@ mod http_call;
 mod levels;
 mod live_settings;
 mod long_values;
+mod memcached;
 mod multi;
 mod notifications;
 mod pubsub;

@@ -311,7 +311,7 @@ impl NodeCore {
                 self.push(io, target, None, |protocol| {
                     frames.of(protocol, |encoder| match protocol {
                         Protocol::Resp3 => invalidated(encoder, keys.as_deref()),
-                        Protocol::Resp2 => {
+                        Protocol::Resp2 | Protocol::Memcached => {
                             encoder.array(3);
                             encoder.bulk(b"message");
                             encoder.bulk(CHANNEL);

@@ -79,7 +79,7 @@ impl NodeCore {
     }
 
     /// Lets a client in. Where a user needs no password any will do, as in Redis.
-    fn admit(
+    pub(in crate::front) fn admit(
         &mut self,
         io: &Io,
         client: &mut Client,

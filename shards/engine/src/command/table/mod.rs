@@ -7,6 +7,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod memcached;
 mod pubsub;
 mod scripting;
 mod server;
@@ -14,6 +15,8 @@ mod sets;
 mod streams;
 mod strings;
 mod transactions;
+
+pub use memcached::{MEMCACHED_CHANGE, MEMCACHED_READ, MEMCACHED_STORE, find_memcached};
 
 use super::flags::Flags;
 use super::spec::Group::Generic;

@@ -13,6 +13,7 @@ mod hyperloglog;
 mod limits;
 mod lists;
 mod lookup;
+mod memcached;
 mod model;
 mod recorder;
 mod relocate;
