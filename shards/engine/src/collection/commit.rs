@@ -45,7 +45,7 @@ impl Edit<'_, '_> {
                 let changes = self.dirty.values();
                 let more: u64 = changes.clone().map(|dirty| dirty.count as u64).sum();
                 let less: u64 = changes.map(|dirty| dirty.count_before as u64).sum();
-                notes.totals.iter().sum::<u64>() + more - less
+                notes.sum() + more - less
             }
             _ => (0..SECTIONS_MAX).map(|at| view.count(section(at))).sum(),
         };
@@ -189,8 +189,8 @@ impl Edit<'_, '_> {
                 if dirty.count > 0 && spliced.is_none() {
                     self.cut(dirty.section, &dirty.entries, dirty.count, dirty.bias, &mut chunks);
                 }
-                let behind = |note: &Note| note.kind == HEAD || note.kind <= dirty.section;
-                let chunk = if is_new { notes.chunks.partition_point(behind) } else { chunk };
+                let before = (0..=dirty.section).map(|section| notes.chunks_of(section));
+                let chunk = if is_new { 1 + before.sum::<usize>() } else { chunk };
                 debug_assert!(chunk <= pieces.count(), "chunk {chunk} of {}", pieces.count());
                 Step { chunk, is_new, parts: dirty.parts, chunks, spliced }
             })
@@ -214,7 +214,7 @@ impl Edit<'_, '_> {
     fn chunk_bytes_max(&self) -> usize {
         let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
         let chunks = match self.view().source {
-            Source::Object(_, notes) => notes.chunks.len(),
+            Source::Object(_, notes) => notes.len(),
             _ => 0,
         };
         let times = match chunks {
@@ -302,25 +302,14 @@ fn push_splices<'a>(
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
     for step in steps.iter().rev() {
+        let taken = if step.is_new { 0 } else { 1 + step.parts };
+        let range = step.chunk..step.chunk + taken;
         if let Some(note) = step.spliced {
-            let before = std::mem::replace(&mut notes.chunks[step.chunk], note);
-            let total = &mut notes.totals[usize::from(note.kind)];
-            *total = *total + u64::from(note.count) - u64::from(before.count);
+            notes.splice(range, &[note]);
             continue;
         }
-        let mut made = Notes::default();
-        step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
-        let taken = if step.is_new { 0 } else { 1 + step.parts };
-        for note in &notes.chunks[step.chunk..step.chunk + taken] {
-            notes.totals[usize::from(note.kind)] -= u64::from(note.count);
-            notes.numbers[usize::from(note.kind)] -= 1;
-        }
-        for (total, more) in notes.totals.iter_mut().zip(made.totals) {
-            *total += more;
-        }
-        for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
-            *number += more;
-        }
-        notes.chunks.splice(step.chunk..step.chunk + taken, made.chunks);
+        let mut key = 0;
+        let made = step.chunks.iter().map(|chunk| notes::under(note_of(chunk), &mut key));
+        notes.splice(range, &made.collect::<Vec<_>>());
     }
 }

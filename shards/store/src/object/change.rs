@@ -254,11 +254,13 @@ impl Object {
         for &index in &removed {
             self.drop_chunk(log, self.order[index]);
         }
-        let mut index = 0;
-        self.order.retain(|_| {
-            index += 1;
-            removed.binary_search(&(index - 1)).is_err()
-        });
+        if !removed.is_empty() {
+            let mut index = 0;
+            self.order.retain(|_| {
+                index += 1;
+                removed.binary_search(&(index - 1)).is_err()
+            });
+        }
         inserted.sort_unstable_by_key(|(after, _)| *after);
         for (after, numbers) in inserted.into_iter().rev() {
             let at = after + 1 - removed.partition_point(|&index| index < after);
