@@ -82,6 +82,7 @@ impl NodeCore {
 
     pub(super) fn tick_all(&mut self, io: &mut Io) {
         self.sweep_expired();
+        self.engine.cool();
         self.tick_memory();
         self.snapshot.tick();
         self.free_segments(io);
