@@ -136,6 +136,12 @@ pub enum CommandError {
         /// What the client called it.
         name: String,
     },
+    /// As [`CommandError::Says`], with words of the client.
+    #[error("{0}")]
+    Explains(String),
+    /// ZUNION and its like need a key.
+    #[error("ERR at least 1 input key is needed for '{0}' command")]
+    NoInputKey(&'static str),
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]
     TooMuch,

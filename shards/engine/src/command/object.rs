@@ -2,6 +2,8 @@
 
 use super::context::{Context, is_word};
 use super::error::{CommandError, repeat};
+use super::sorted_set;
+use super::types::SORTED_SET;
 use hyperion_model::number::parse_integer;
 use hyperion_store::{Found, Value};
 
@@ -61,6 +63,11 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
 }
 
 fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
+    if context.store.value_type(found) == SORTED_SET {
+        let name = sorted_set::encoding(context.store, found);
+        context.reply.bulk(name.as_bytes());
+        return Ok(());
+    }
     let name: &[u8] = match context.store.value(found) {
         Value::Whole(text) if text.len() <= INTEGER_BYTES_MAX && parse_integer(text).is_some() => {
             b"int"

@@ -3,11 +3,13 @@
 mod bits;
 mod cluster;
 mod connection;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
 mod server;
 mod sets;
+mod sorted_sets;
 mod strings;
 
 use super::flags::Flags;
@@ -61,6 +63,8 @@ const GROUPS: &[&[CommandSpec]] = &[
     hyperloglog::ROWS,
     hashes::ROWS,
     sets::ROWS,
+    sorted_sets::ROWS,
+    geo::ROWS,
     keys::ROWS,
     connection::ROWS,
     cluster::ROWS,

@@ -2,7 +2,7 @@
 
 use super::recorder::Recorder;
 use super::stage::Stage;
-use super::{bits, hashes, hyperloglog, sets};
+use super::{bits, hashes, hyperloglog, places, sets, sorted_sets};
 use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
@@ -12,8 +12,14 @@ use hyperion_store::StoreError;
 pub(super) type Sample = (&'static str, &'static str, &'static str);
 
 /// Each group's file has its own.
-const SAMPLES: &[&[Sample]] =
-    &[bits::SAMPLES, hyperloglog::SAMPLES, hashes::SAMPLES, sets::SAMPLES];
+const SAMPLES: &[&[Sample]] = &[
+    bits::SAMPLES,
+    hyperloglog::SAMPLES,
+    hashes::SAMPLES,
+    sets::SAMPLES,
+    sorted_sets::SAMPLES,
+    places::SAMPLES,
+];
 
 fn sample(spec: &CommandSpec) -> Option<&'static Sample> {
     if matches!(spec.group, Group::String | Group::Generic | Group::Server) {
