@@ -10,6 +10,7 @@ mod log;
 mod node;
 mod packing;
 mod peers;
+mod pubsub;
 mod recover;
 mod remedy;
 mod resolve;

@@ -144,7 +144,8 @@ impl ClusterView {
             let map = PartitionMap::spread(partitions, cores);
             let (id, uuid) = (node.id.0, node.uuid.clone());
             let is_log_only = node.role == Role::Voter;
-            Ok(ViewNode { id, uuid, addresses, map, is_up: false, is_log_only })
+            let secured = node.resp_tls.as_deref().map(parse).transpose()?;
+            Ok(ViewNode { id, uuid, addresses, secured, map, is_up: false, is_log_only })
         };
         let view_nodes = nodes.iter().map(view_node).collect::<Result<Vec<_>, String>>()?;
         let index =

@@ -16,6 +16,8 @@ pub(crate) struct ViewNode {
     pub(crate) uuid: String,
     /// The address of each core, or one for the whole node.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// For clients that speak TLS, all cores together.
+    pub(crate) secured: Option<SocketAddr>,
     /// Which core holds which partition there.
     pub(crate) map: PartitionMap,
     /// Whether it is heard of.
@@ -130,12 +132,25 @@ impl ClusterView {
         runs
     }
 
-    /// The line that sends a client to who serves `slot`, or says that nobody does.
-    pub(crate) fn moved(&self, slot: u16) -> String {
+    /// The view of a client that speaks TLS: it is told where nodes do, as far as they do.
+    pub(crate) fn of_secured(&self) -> Self {
+        let mut view = self.clone();
+        for node in &mut view.nodes {
+            if let Some(address) = node.secured {
+                node.addresses = vec![address];
+            }
+        }
+        view
+    }
+
+    /// The line that sends a client to who serves `slot`, or says that nobody does; `is_secured`: the client speaks TLS.
+    pub(crate) fn moved(&self, slot: u16, is_secured: bool) -> String {
         let partition = usize::from(self.partition_of(slot).0);
         match self.partitions[partition].leader {
             Some(leader) if leader != self.own => {
-                let address = self.address(self.endpoint(leader, partition));
+                let plain = self.address(self.endpoint(leader, partition));
+                let secured = self.nodes[leader].secured.filter(|_| is_secured);
+                let address = secured.unwrap_or(plain);
                 format!("MOVED {slot} {}:{}", address.ip(), address.port())
             }
             Some(_) => format!("TRYAGAIN slot {slot} is about to be served here; send it again"),

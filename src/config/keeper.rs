@@ -16,6 +16,7 @@ use super::look::{By, Looked};
 use super::overrides::Overrides;
 use super::published::{Current, Published};
 use super::resolve::{Resolved, resolve};
+use super::tls::NodeTls;
 use crate::cluster::Member;
 
 /// Holds the current config and its file. It reads and writes that file and knows no socket and no
@@ -92,10 +93,11 @@ impl Keeper {
     ) -> Result<Self, Vec<Problem>> {
         let uuid = uuid_named(&config, overrides.node.as_deref());
         let resolved = Arc::new(resolve(&overrides.over(&config), &machine, uuid.as_deref())?);
+        let tls = NodeTls::read(&resolved.settings().tls, None).map_err(|problem| vec![problem])?;
         let hash = config::hash(&config);
         let mut history = earlier_hashes(path, config.epoch);
         history.push_back((config.epoch, hash.clone()));
-        let published = Arc::new(Published::new(Current { config, hash, resolved }));
+        let published = Arc::new(Published::new(Current { config, hash, resolved }, tls));
         Ok(Self { path: path.to_owned(), machine, overrides, published, history, member: None })
     }
 
@@ -142,7 +144,7 @@ impl Keeper {
             parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
         let current = self.current();
         match compare(&current.config, &current.hash, &proposed) {
-            Compared::Same => return Ok(self.unchanged()),
+            Compared::Same => return self.reload(),
             Compared::Stale(Stale { epoch, hash, diff }) => {
                 return Err(Refused::Stale { epoch, hash, diff });
             }
@@ -286,7 +288,7 @@ impl Keeper {
         proposed: Config,
         looked: Looked,
     ) -> Result<Accepted, Refused> {
-        let Looked { resolved, overrides, changed_live, needs_restart } = looked;
+        let Looked { resolved, tls, overrides, changed_live, needs_restart } = looked;
         self.written(file::write_atomically(&self.path, proposed.to_text().as_bytes()))?;
         let hash = config::hash(&proposed);
         let resolved = Arc::new(resolved);
@@ -295,6 +297,7 @@ impl Keeper {
         while self.history.len() > EARLIER_CONFIGS_MAX + 1 {
             self.history.pop_front();
         }
+        self.published.set_tls(tls);
         self.published.set(Current {
             config: proposed.clone(),
             hash: hash.clone(),

@@ -1,5 +1,7 @@
 //! Owns what is asked of a config before it is taken: the rules of a change, unless the cluster has agreed on it, and this machine.
 
+use std::sync::Arc;
+
 use hyperion_cluster::change::table::{Column, sort};
 use hyperion_cluster::change::{Author, Refusal, Stale, check_change};
 use hyperion_cluster::config::{Config, Mode, Problem, Usage, between};
@@ -9,6 +11,7 @@ use hyperion_engine::Eviction;
 use super::keeper::{Keeper, Refused};
 use super::overrides::Overrides;
 use super::resolve::{Resolved, resolve, validate};
+use super::tls::NodeTls;
 
 /// Whose word a config is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,7 @@ pub(super) enum By {
 /// A config that was found right for this machine.
 pub(super) struct Looked {
     pub(super) resolved: Resolved,
+    pub(super) tls: Option<Arc<NodeTls>>,
     pub(super) overrides: Overrides,
     pub(super) changed_live: Vec<String>,
     pub(super) needs_restart: Vec<String>,
@@ -63,7 +67,12 @@ impl Keeper {
         let mut in_file = validate(proposed, &self.machine, uuid);
         in_file.retain(|problem| !known.contains(problem));
         add(in_file);
-        let (Some(resolved), true) = (resolved, problems.is_empty()) else {
+        let tls = if problems.is_empty() {
+            self.look_at_tls(&effective.settings, by).map_err(|problem| problems.push(problem))
+        } else {
+            Ok(None)
+        };
+        let (Some(resolved), Ok(tls), true) = (resolved, tls, problems.is_empty()) else {
             return Err(Refused::Invalid(problems));
         };
         let mut changed_live = sort(column, None, &between(&before, &effective)).live;
@@ -76,7 +85,7 @@ impl Keeper {
         }
         changed_live.sort_unstable();
         changed_live.dedup();
-        Ok(Looked { resolved, overrides, changed_live, needs_restart: sorted.needs_restart })
+        Ok(Looked { resolved, tls, overrides, changed_live, needs_restart: sorted.needs_restart })
     }
 
     /// All that is wrong with a change that a person makes; `refused` is what is wrong where the node is alone.

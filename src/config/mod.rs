@@ -13,10 +13,12 @@ mod machine;
 mod overrides;
 mod password;
 mod published;
+mod reload;
 mod resolve;
 mod stopped;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 mod uuid;
 
 pub(crate) use error::ConfigError;
@@ -28,7 +30,9 @@ pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
 pub(crate) use stopped::{replace_file, write_file};
+pub(crate) use tls::NodeTls;
 
 pub(crate) use hyperion_cluster::config::{
-    Config, CoreChoice, Durability, LogLevel, PasswordHash, Problem, Settings, Size, Storage,
+    Config, CoreChoice, Durability, LogLevel, PasswordHash, Problem, PubsubOutput, Settings, Size,
+    Storage,
 };

@@ -9,6 +9,9 @@ use hyperion_cluster::config::{
 };
 use hyperion_engine::Eviction;
 use hyperion_engine::acl::Users;
+use hyperion_model::EventMask;
+
+use crate::pubsub::ListenerLimit;
 
 /// A config that has been checked, with its texts turned into values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +38,16 @@ pub(crate) struct Resolved {
     pub(crate) output_bytes_max: u64,
     /// The largest value.
     pub(crate) value_bytes_max: u64,
+    /// What may wait for a client that listens.
+    pub(crate) listener_limit: ListenerLimit,
+    /// Which keyspace events are told.
+    pub(crate) events: EventMask,
     /// What clients have to show.
     pub(crate) password: Option<PasswordHash>,
+    /// The address for Redis clients that speak TLS.
+    pub(crate) resp_tls: Option<SocketAddr>,
+    /// The address for HTTP with TLS.
+    pub(crate) http_tls: Option<SocketAddr>,
     /// Who may do what.
     pub(crate) users: Users,
     /// Sentences about what is allowed but unwise.
@@ -56,7 +67,8 @@ impl Resolved {
     /// Whether a node that began with `other` listens and runs as this one says.
     pub(crate) fn listens_as(&self, other: &Self) -> bool {
         let places = |it: &Self| {
-            (it.resp, it.http, it.peer, it.cores.clone(), it.resp_cores.clone(), it.unix.clone())
+            let plain = (it.resp, it.http, it.peer, it.resp_cores.clone(), it.unix.clone());
+            (plain, it.cores.clone(), it.resp_tls, it.http_tls)
         };
         places(self) == places(other)
     }
@@ -99,12 +111,19 @@ pub(crate) fn resolve(
         peer: checked.addresses.peer,
         cores: checked.cores,
         resp_cores: checked.addresses.resp_cores,
+        resp_tls: checked.addresses.resp_tls,
+        http_tls: checked.addresses.http_tls,
         unix: config.nodes[checked.node_index].unix.as_ref().map(PathBuf::from),
         memory_bytes_max: checked.memory_bytes_max,
         eviction: Eviction::named(&settings.eviction).unwrap_or(Eviction::None),
         segment_bytes: settings.segment_bytes.bytes(),
         output_bytes_max: settings.limits.output_bytes.bytes(),
         value_bytes_max: settings.limits.value_bytes.bytes(),
+        listener_limit: ListenerLimit::new(
+            &settings.limits.pubsub_output,
+            settings.limits.output_bytes.bytes(),
+        ),
+        events: EventMask::parse(settings.notify_keyspace_events.as_bytes()).unwrap_or_default(),
         password: checked.password,
         users,
         // What the nodes hold is not known here: `POST /config?dry_run=1` says whether it would fit.

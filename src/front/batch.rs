@@ -25,6 +25,8 @@ pub(crate) struct CommandHead {
     pub(crate) slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub(crate) from_replica: bool,
+    /// What it reads does not count as used.
+    pub(crate) no_touch: bool,
 }
 
 /// The commands that one core has for another in one turn.

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use hyperion_engine::Ticket;
 use hyperion_engine::acl::{DEFAULT, User};
+use hyperion_engine::{Ticket, WatchedKey};
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
 
+use super::blocked::BlockedAt;
 use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
+use super::multi::{Exec, Multi};
 use super::output::Output;
+use crate::pubsub::Subscriptions;
 
 /// Why no command of a client runs at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,19 @@ pub(crate) enum Hold {
     Output,
     /// The turn has run long enough: the next goes on with it.
     Turn,
+    /// Its command waits for what others write.
+    Blocked,
+}
+
+/// By which address a client has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The node's.
+    Plain,
+    /// The node's for TLS.
+    Secured,
+    /// The core's own.
+    OwnCore,
 }
 
 /// Which answers a client wants.
@@ -64,6 +80,8 @@ pub(crate) struct Client {
     /// The number that CLIENT ID gives.
     pub(crate) number: u64,
     pub(crate) own_core_only: bool,
+    /// It speaks TLS.
+    pub(crate) is_secured: bool,
     pub(crate) since_ms: u64,
     pub(crate) parser: Parser,
     /// What was received and has not run.
@@ -88,10 +106,18 @@ pub(crate) struct Client {
     pub(crate) has_ended: bool,
     /// Nothing of it runs any more; it is closed when its answers have left.
     pub(crate) is_closing: bool,
+    /// Where its command waits for what others write.
+    pub(crate) blocked: Option<BlockedAt>,
     /// Since when a command of it waits for who leads its partition.
     pub(crate) leaderless_since_ns: Option<u64>,
     /// What its answers of other nodes are put in order by.
     pub(crate) forward_lanes: ForwardLanes,
+    /// The transaction that runs.
+    pub(crate) exec: Option<Box<Exec>>,
+    /// What it listens to, if it listens to anything.
+    pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
+    pub(crate) over_soft_since_ms: Option<u64>,
     pub(crate) session: Session,
 }
 
@@ -103,16 +129,23 @@ pub(crate) struct Session {
     pub(crate) is_authenticated: bool,
     /// Whose rights it has.
     pub(crate) user: Arc<User>,
-    /// It may do everything: nobody asks before a command.
+    /// It may do everything, and does not watch: nobody asks before a command.
     pub(crate) is_free: bool,
     pub(crate) name: String,
     pub(crate) library_name: String,
     pub(crate) library_version: String,
     pub(crate) reply_mode: ReplyMode,
     pub(crate) no_evict: bool,
+    /// What it reads does not count as used.
+    pub(crate) no_touch: bool,
+    /// It is shown what others do.
+    pub(crate) is_monitor: bool,
     /// READONLY: a replica may answer its reads.
     pub(crate) reads_from_replicas: bool,
     pub(crate) last_command: &'static str,
+    /// Commands since MULTI.
+    pub(crate) multi: Option<Box<Multi>>,
+    pub(crate) watched: Vec<WatchedKey>,
 }
 
 impl Session {
@@ -130,8 +163,12 @@ impl Session {
             library_version: String::new(),
             reply_mode: ReplyMode::On,
             no_evict: false,
+            no_touch: false,
+            is_monitor: false,
             reads_from_replicas: false,
             last_command: "NULL",
+            multi: None,
+            watched: Vec::new(),
         }
     }
 
@@ -141,11 +178,16 @@ impl Session {
         self.follow(user);
     }
 
+    /// Works out whether anybody has to ask before its commands.
+    pub(crate) fn set_free(&mut self) {
+        self.is_free = self.is_authenticated && self.user.may_all() && !self.is_monitor;
+    }
+
     /// The user of the client is this now. Without a password clients of the default user are in.
     pub(crate) fn follow(&mut self, user: &Arc<User>) {
         self.is_authenticated |= user.name == DEFAULT && user.is_open();
-        self.is_free = self.is_authenticated && user.may_all();
         self.user = Arc::clone(user);
+        self.set_free();
     }
 }
 
@@ -153,14 +195,15 @@ impl Client {
     pub(crate) fn new(
         connection: ConnectionId,
         number: u64,
-        own_core_only: bool,
+        arrival: Arrival,
         since_ms: u64,
         user: &Arc<User>,
     ) -> Self {
         Self {
             connection,
             number,
-            own_core_only,
+            own_core_only: arrival == Arrival::OwnCore,
+            is_secured: arrival == Arrival::Secured,
             since_ms,
             parser: Parser::new(),
             input: Vec::new(),
@@ -176,8 +219,12 @@ impl Client {
             is_streaming: false,
             has_ended: false,
             is_closing: false,
+            blocked: None,
             leaderless_since_ns: None,
             forward_lanes: ForwardLanes::default(),
+            exec: None,
+            subscriptions: None,
+            over_soft_since_ms: None,
             session: Session::new(user),
         }
     }
@@ -191,6 +238,12 @@ impl Client {
     pub(crate) fn note_remote_answer(&mut self, length: usize) {
         let expected = self.remote_answer_bytes - self.remote_answer_bytes / 8;
         self.remote_answer_bytes = length.max(expected).max(REMOTE_ANSWER_BYTES_MIN);
+    }
+
+    /// Whether it takes messages alone: in RESP2 nothing else can be told from them.
+    #[inline]
+    pub(crate) fn only_listens(&self) -> bool {
+        self.subscriptions.is_some() && self.session.protocol == Protocol::Resp2
     }
 
     /// Whether answers are dropped.

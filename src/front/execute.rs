@@ -1,14 +1,13 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
-use std::time::Instant;
-
-use hyperion_engine::command::{CommandError, CommandSpec, Flags, Run};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
 use super::client::{Client, Hold};
+use super::commands::check_listening;
 use super::limits::{BACKLOG_BATCHES_MAX, YOUNG_MS};
 use super::replies::Replies;
 use super::streams::Stream;
@@ -23,9 +22,6 @@ pub(crate) enum Progress {
     /// Nothing happened: the same command runs later.
     Held,
 }
-
-/// One in so many commands is timed.
-const SAMPLE: u64 = 64;
 
 impl NodeCore {
     /// Runs one command of a client, or sends it where it belongs.
@@ -47,7 +43,7 @@ impl NodeCore {
     }
 
     #[inline]
-    fn run_or_refuse(
+    pub(super) fn run_or_refuse(
         &mut self,
         io: &mut Io,
         client: &mut Client,
@@ -55,8 +51,12 @@ impl NodeCore {
         slot: Option<u16>,
         arguments: &[&[u8]],
     ) -> Progress {
+        if client.session.multi.is_some()
+            && let Some(progress) = self.queue_line(io, client, spec, arguments)
+        {
+            return progress;
+        }
         let Some(spec) = spec else {
-            self.counters.errors += 1;
             let error = if client.session.is_authenticated {
                 CommandError::unknown_command(arguments).to_string()
             } else {
@@ -68,15 +68,25 @@ impl NodeCore {
         if !client.session.is_free
             && let Some(refusal) = self.refusal(io, client, spec, arguments)
         {
-            self.counters.errors += 1;
+            self.counters.rejected[spec.index()] += 1;
             self.answer(client, |reply| reply.error(&refusal));
             return Progress::Ran;
         }
         if !spec.admits(arguments.len()) {
-            self.counters.errors += 1;
-            self.answer(client, |reply| {
-                reply.error(&CommandError::WrongArity(spec.name).to_string());
-            });
+            self.counters.rejected[spec.index()] += 1;
+            let error = if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
+                self.refuse_exec(client)
+            } else {
+                CommandError::WrongArity(spec.name).to_string()
+            };
+            self.answer(client, |reply| reply.error(&error));
+            return Progress::Ran;
+        }
+        if client.only_listens()
+            && let Err(error) = check_listening(spec, arguments)
+        {
+            self.counters.rejected[spec.index()] += 1;
+            self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }
         if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {
@@ -84,10 +94,13 @@ impl NodeCore {
                 self.hold_again(client);
                 return Progress::Held;
             }
-            self.counters.errors += 1;
             let line = self.unsettled();
             self.answer(client, |reply| reply.error(&line));
             return Progress::Ran;
+        }
+        if self.observer.is_paused && self.waits_for_pause(io, spec) {
+            self.hold_again(client);
+            return Progress::Held;
         }
         if self.growing.is_some() && !matches!(spec.run, Run::Front(_)) {
             self.hold_again(client);
@@ -101,7 +114,9 @@ impl NodeCore {
             client: (self.index, client_word(client.connection)),
             slot,
             from_replica: client.session.reads_from_replicas && !spec.writes(),
+            blocking: Blocking::May,
         };
+        let may_wait = spec.flags.has(Flags::BLOCKING);
         let is_whole = matches!(spec.run, Run::Every(_) | Run::Scan);
         if is_whole
             && self.forwards_for(client)
@@ -112,6 +127,7 @@ impl NodeCore {
         let progress = match self.engine.route(&request) {
             Route::Here if self.engine.is_sliced(&request) => self.run_sliced(client, &request),
             Route::Here => self.run_here(io, client, &request),
+            Route::There(core) if may_wait => self.send_blocking(client, core.0, &request),
             Route::There(core) => self.send_there(client, core.0, &request),
             Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
                 client.hold = Hold::Drain;
@@ -119,9 +135,7 @@ impl NodeCore {
             }
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
-                if let Run::Keys { spread, .. } = spec.run {
-                    self.engine.begin_spread(ticket, spread, request.database, owned(arguments));
-                }
+                self.engine.begin_spread(ticket, spec, request.database, owned(arguments));
                 Progress::Ran
             }
             Route::Everywhere => {
@@ -141,6 +155,10 @@ impl NodeCore {
                 Progress::Ran
             }
             Route::Front => self.run_front(io, client, spec, arguments),
+            Route::Elsewhere { .. } if may_wait && self.forwards_for(client) => {
+                self.answer(client, |reply| reply.error(WAITS_ELSEWHERE));
+                Progress::Ran
+            }
             Route::Elsewhere { slot } if self.forwards_for(client) => {
                 self.forward(io, client, &request, slot)
             }
@@ -149,7 +167,7 @@ impl NodeCore {
                 Progress::Held
             }
             Route::Elsewhere { slot } => {
-                let line = self.moved(slot);
+                let line = self.moved(slot, client.is_secured);
                 self.answer(client, |reply| reply.error(&line));
                 Progress::Ran
             }
@@ -162,14 +180,20 @@ impl NodeCore {
         if progress == Progress::Ran {
             self.counters.commands[spec.index()] += 1;
             client.session.last_command = spec.name;
+            if self.observer.watch.is_on {
+                self.show_command(io, client, spec, arguments);
+            }
         }
         progress
     }
 
     #[inline]
-    fn run_here(&mut self, io: &Io, client: &mut Client, request: &Request<'_>) -> Progress {
+    fn run_here(&mut self, io: &mut Io, client: &mut Client, request: &Request<'_>) -> Progress {
         self.commands_run += 1;
-        let timed = self.commands_run.is_multiple_of(SAMPLE).then(Instant::now);
+        let timed = self.time_command(request.spec, request.arguments.len());
+        if client.session.no_touch {
+            self.engine.store_mut().set_quiet(true);
+        }
         let (own, protocol) = (self.index, client.session.protocol);
         let (is_in_order, is_silent) = (client.output.is_in_order(), client.is_silent());
         let buffer =
@@ -177,6 +201,9 @@ impl NodeCore {
         let before = buffer.len();
         let mut replies = Replies::streaming(buffer, protocol);
         let outcome = self.engine.execute(request, &mut replies);
+        if client.session.no_touch {
+            self.engine.store_mut().set_quiet(false);
+        }
         // What is silenced, or is not answered after all, is not brought.
         let is_wanted = !is_silent && matches!(outcome, Outcome::Done { .. });
         let unwanted = replies.later.take_if(|_| !is_wanted);
@@ -191,13 +218,21 @@ impl NodeCore {
                 if self.forwards_for(client) {
                     return self.forward(io, client, request, slot);
                 }
-                let line = self.moved(slot);
+                let line = self.moved(slot, client.is_secured);
                 self.answer(client, |reply| reply.error(&line));
                 return Progress::Ran;
             }
             Outcome::Sliced => {
                 buffer.truncate(before);
                 return self.run_sliced(client, request);
+            }
+            Outcome::Front => {
+                buffer.truncate(before);
+                return self.run_front(io, client, request.spec, request.arguments);
+            }
+            Outcome::Blocks(wait) => {
+                buffer.truncate(before);
+                return self.block_here(client, request, wait);
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {
                 buffer.truncate(before);
@@ -208,7 +243,8 @@ impl NodeCore {
         };
         let length = buffer.len() - before;
         if buffer.get(before) == Some(&b'-') {
-            self.counters.errors += 1;
+            self.counters.error(&buffer[before + 1..]);
+            self.counters.failed[request.spec.index()] += 1;
         }
         if is_in_order {
             if is_silent {
@@ -228,9 +264,12 @@ impl NodeCore {
         } else if !is_in_order {
             client.output.paid(own, length, observed);
         }
-        if let Some(since) = timed {
-            self.counters.sampled[request.spec.index()].add(since.elapsed());
+        if let Some(since) = timed
+            && let Some(took) = self.took(request.spec, since)
+        {
+            self.note_slow(io, client, request.spec, request.arguments, took);
         }
+        self.serve_blocked();
         Progress::Ran
     }
 
@@ -245,7 +284,6 @@ impl NodeCore {
         if let Err(error) = self.engine.begin_slices(ticket, request) {
             self.tickets.remove(&ticket);
             client.hold = Hold::None;
-            self.counters.errors += 1;
             self.answer(client, |reply| reply.error(&error.to_string()));
         }
         Progress::Ran
@@ -272,7 +310,12 @@ impl NodeCore {
         self.clients.put_back(client);
     }
 
-    fn send_there(&mut self, client: &mut Client, core: u16, request: &Request<'_>) -> Progress {
+    pub(super) fn send_there(
+        &mut self,
+        client: &mut Client,
+        core: u16,
+        request: &Request<'_>,
+    ) -> Progress {
         let link = &mut self.links[usize::from(core)];
         if link.backlog.len() >= BACKLOG_BATCHES_MAX {
             self.hold_again(client);
@@ -293,6 +336,7 @@ impl NodeCore {
             arguments,
             slot: request.slot,
             from_replica: request.from_replica,
+            no_touch: client.session.no_touch,
         };
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
@@ -301,13 +345,13 @@ impl NodeCore {
     }
 
     /// Whether the node has just started: it hears of the cluster and of who leads in a moment.
-    fn is_young(&self, io: &Io) -> bool {
+    pub(super) fn is_young(&self, io: &Io) -> bool {
         io.now_unix_ms().saturating_sub(self.shared.started_ms) < YOUNG_MS
     }
 
     /// The line for a client that wants data of a node that is not settled: it holds some, and may not say what.
     #[cold]
-    fn unsettled(&self) -> String {
+    pub(super) fn unsettled(&self) -> String {
         let standing = self.shared.member().map(|member| member.standing.get());
         match standing {
             Some(Status::Waits(sentence)) => format!("CLUSTERDOWN {sentence}"),
@@ -321,10 +365,10 @@ impl NodeCore {
     }
 
     /// The line that sends a client to the node that serves `slot`.
-    pub(super) fn moved(&self, slot: u16) -> String {
+    pub(super) fn moved(&self, slot: u16, is_secured: bool) -> String {
         self.view.as_ref().map_or_else(
             || format!("CLUSTERDOWN slot {slot} is served by nobody; try again"),
-            |view| view.moved(slot),
+            |view| view.moved(slot, is_secured),
         )
     }
 
@@ -359,8 +403,10 @@ impl NodeCore {
     pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
         let Some(answer) = self.answer_question(ticket, answer) else { return };
         let Some(mut client) = self.client_of(ticket) else { return };
-        let random = self.draw();
-        self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        if let Some(answer) = self.take_transaction_answer(&mut client, answer) {
+            let random = self.draw();
+            self.answer(&mut client, |reply| write_answer(answer, random, reply));
+        }
         self.go_on(io, client);
     }
 
@@ -394,7 +440,12 @@ impl NodeCore {
         let (own, protocol, silent) = (self.index, client.session.protocol, client.is_silent());
         if client.output.is_in_order() {
             if !silent {
-                write(&mut Replies::new(client.output.buffer(), protocol));
+                let buffer = client.output.buffer();
+                let before = buffer.len();
+                write(&mut Replies::new(buffer, protocol));
+                if buffer.get(before) == Some(&b'-') {
+                    self.counters.error(&buffer[before + 1..]);
+                }
             }
             client.output.mark(observed, self.engine.released_position());
             return;
@@ -403,6 +454,9 @@ impl NodeCore {
         let before = buffer.len();
         write(&mut Replies::new(buffer, protocol));
         let length = buffer.len() - before;
+        if buffer.get(before) == Some(&b'-') {
+            self.counters.error(&buffer[before + 1..]);
+        }
         client.output.owe(own, silent);
         client.output.paid(own, length, observed);
     }
@@ -423,6 +477,13 @@ pub(super) fn write_answer(answer: Answer, random: u64, reply: &mut dyn ReplyWri
             }
         }
         Answer::Error(error) => reply.error(&error),
+        Answer::Recorded(recorded) => recorded.write(reply),
+        Answer::Unit { replies: None, .. } => reply.null_array(),
+        Answer::Unit { replies: Some(replies), .. } => {
+            reply.array(replies.len());
+            replies.iter().for_each(|recorded| recorded.write(reply));
+        }
+        Answer::Watched(_) => reply.simple("OK"),
         Answer::Gathered { gather, parts } => {
             hyperion_engine::command::merge(gather, parts, random, reply);
         }
@@ -434,7 +495,8 @@ pub(super) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
-const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
+const WAITS_ELSEWHERE: &str = "ERR a command that waits is not carried to another node; send it to the node that serves the key";
+pub(super) const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 
 fn owned(arguments: &[&[u8]]) -> Vec<Vec<u8>> {

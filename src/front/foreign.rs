@@ -182,6 +182,7 @@ impl NodeCore {
             arguments,
             slot: key_slot(spec, words),
             from_replica: false,
+            no_touch: false,
         };
         Ok((map.owner(partition).0, head))
     }

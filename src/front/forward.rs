@@ -158,7 +158,7 @@ impl NodeCore {
             self.hold_again(client);
             return Progress::Held;
         }
-        let line = self.moved(slot);
+        let line = self.moved(slot, client.is_secured);
         self.answer(client, |reply| reply.error(&line));
         Progress::Ran
     }
@@ -353,7 +353,7 @@ impl NodeCore {
     }
 
     fn refuse(&mut self, io: &mut Io, number: u64, sentence: &str) {
-        self.counters.errors += 1;
+        self.counters.error(sentence.as_bytes());
         let mut bytes = Vec::new();
         super::replies::Replies::new(&mut bytes, Protocol::Resp2).error(sentence);
         self.deliver(io, number, &bytes);

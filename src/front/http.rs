@@ -11,6 +11,8 @@ use crate::http::{
 };
 use crate::node::{Io, NodeCore};
 
+use super::tls::NO_TLS_HTTP;
+
 /// One HTTP connection.
 #[derive(Debug)]
 struct Caller {
@@ -40,12 +42,20 @@ impl HttpDoor {
 }
 
 impl NodeCore {
-    pub(crate) fn open_http(&mut self, io: &mut Io, socket: Socket) {
+    pub(crate) fn open_http(&mut self, io: &mut Io, socket: Socket, is_secured: bool) {
+        if is_secured && self.http.callers.len() >= HTTP_CONNECTIONS_MAX {
+            return drop(socket);
+        }
         if self.http.callers.len() >= HTTP_CONNECTIONS_MAX {
             io.refuse(socket, &refusal(503, "too many connections to the HTTP port; try again"));
             return;
         }
-        let Ok(connection) = io.open(socket) else { return };
+        let opened = if is_secured {
+            self.open_secured(io, socket, &refusal(400, NO_TLS_HTTP))
+        } else {
+            io.open(socket)
+        };
+        let Ok(connection) = opened else { return };
         self.http.next_number += 1;
         let number = self.http.next_number;
         let since_ns = io.now_ns();

@@ -12,6 +12,7 @@ use super::limits::{
     ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_LATE_BYTES, INPUT_MOVED_BYTES_MAX, INPUT_PAUSE_BYTES,
     INPUT_ROOM_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
 };
+use super::tls::is_tls;
 use crate::node::{Io, NodeCore};
 
 /// One command, read and not yet run.
@@ -84,6 +85,10 @@ impl NodeCore {
             return;
         }
         if client.input.is_empty() && client.hold == Hold::None {
+            if is_tls(bytes) && !client.is_secured {
+                self.refuse_tls(&mut client);
+                return self.clients.put_back(client);
+            }
             let used = self.run_input(io, &mut client, bytes);
             client.input.extend_from_slice(&bytes[used..]);
             self.input_bytes += bytes.len() - used;
@@ -116,6 +121,12 @@ impl NodeCore {
     pub(crate) fn run_kept(&mut self, io: &mut Io, client: &mut Client) {
         if client.hold != Hold::None || client.is_closing {
             return;
+        }
+        if client.exec.is_some() {
+            self.go_on_exec(io, client);
+            if client.hold != Hold::None {
+                return;
+            }
         }
         if !client.input.is_empty() {
             let input = std::mem::take(&mut client.input);

@@ -57,5 +57,15 @@ pub(crate) const YOUNG_MS: u64 = 2_000;
 /// How long a command waits for a leader of its partition, and for an answer of the node that was asked.
 pub(crate) const LEADER_WAIT_NS: u64 = 3_000_000_000;
 pub(crate) const ANSWER_WAIT_NS: u64 = 10_000_000_000;
+/// Commands of one client that wait for EXEC, and their bytes; bytes of those of all clients of one core.
+pub(crate) const QUEUED_COMMANDS_MAX: usize = 1 << 20;
+pub(crate) const QUEUED_BYTES_MAX: usize = 128 << 20;
+pub(crate) const QUEUED_TOTAL_BYTES_MAX: usize = 1 << 30;
+/// Keys that one client watches.
+pub(crate) const WATCHED_KEYS_MAX: usize = 16_384;
+/// Commands that wait on one core for what others write.
+pub(crate) const BLOCKED_MAX: usize = 131_072;
 /// Commands about all keys of all nodes that one core has under way.
 pub(crate) const WHOLE_MAX: usize = 256;
+/// How often the log of a core is told of a connection that ended because of TLS.
+pub(crate) const TLS_FAULT_EVERY_NS: u64 = 1_000_000_000;

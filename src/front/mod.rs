@@ -1,6 +1,7 @@
 //! The door: what clients send becomes requests, and what engines answer becomes bytes in order.
 
 pub(crate) mod batch;
+mod blocked;
 pub(crate) mod client;
 mod commands;
 mod execute;
@@ -9,6 +10,7 @@ mod forward;
 mod http;
 mod input;
 pub(crate) mod limits;
+mod multi;
 mod observe;
 mod output;
 mod peers;
@@ -17,15 +19,17 @@ mod rights;
 mod spanning;
 mod spent;
 mod streams;
+pub(crate) mod tls;
 mod whole;
 
-pub(crate) use client::Client;
-pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart};
+pub(crate) use blocked::{BlockedCommands, Ending};
+pub(crate) use client::{Arrival, Client};
+pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Wake};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;
 pub(crate) use input::Lines;
-pub(crate) use observe::Observer;
+pub(crate) use observe::{Observer, Shown, Slow};
 pub(crate) use peers::ParkedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;

@@ -134,6 +134,18 @@ impl Output {
         self.lane(core).answers.push_back(paid);
     }
 
+    /// Bytes that nobody asked for: they leave behind all that is owed by now.
+    pub(crate) fn push(&mut self, own: u16, released: u64, bytes: &[u8]) {
+        if self.is_in_order() {
+            self.bytes.extend_from_slice(bytes);
+            self.mark(0, released);
+            return;
+        }
+        self.lane_buffer(own).extend_from_slice(bytes);
+        self.owe(own, false);
+        self.paid(own, bytes.len(), 0);
+    }
+
     // ---- long strings
 
     /// The string that is on its way.
@@ -302,6 +314,28 @@ mod tests {
         assert!(output.is_in_order());
         assert_eq!(taken(&mut output, 6), b"", "one buffer, one mark at its end");
         assert_eq!(taken(&mut output, 7), b"oneowntwolast");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_leaves_behind_what_was_owed_before() {
+        let mut output = Output::default();
+        output.buffer().extend_from_slice(b"a");
+        output.mark(10, 0);
+        output.push(0, 0, b"1");
+        assert_eq!(taken(&mut output, 9), b"", "it does not overtake what waits for the log");
+        assert_eq!(taken(&mut output, 10), b"a1");
+        output.owe(1, false);
+        output.push(0, 10, b"2");
+        output.owe(1, false);
+        output.push(0, 10, b"3");
+        assert_eq!(taken(&mut output, 10), b"", "nor what another core owes");
+        output.arrived(1, b"b", 10);
+        output.merge(10);
+        assert_eq!(taken(&mut output, 10), b"b2");
+        output.arrived(1, b"c", 10);
+        output.merge(10);
+        assert_eq!(taken(&mut output, 10), b"c3");
+        assert!(output.is_in_order());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use hyperion_engine::command::{Blocking, CommandError, Flags};
 use hyperion_engine::{Key, Outcome, Request};
 use hyperion_model::ReplyWriter;
 use hyperion_model::limits::WAITING_COMMANDS_MAX;
@@ -9,6 +10,7 @@ use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandBatch, CommandHead, Parcel, ReplyBatch, ReplyHead};
 
+use super::blocked::Tried;
 use super::client::Hold;
 use super::execute::client_word;
 use super::limits::{ARGUMENTS_INLINE, LINES_AHEAD, PREFETCH_KEYS_MIN};
@@ -84,8 +86,11 @@ impl NodeCore {
     pub(super) fn run_or_park(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) {
         let waits = !self.parked.is_empty()
             && self.parked.origins.contains(&self.origin(from, head.connection));
-        if waits || !self.run_for(from, head, arguments) {
-            self.park(from, head, arguments);
+        let tried = if waits { Tried::Waits } else { self.run_for(from, head, arguments) };
+        match tried {
+            Tried::Ran => self.serve_blocked(),
+            Tried::Waits => self.park(from, head, arguments),
+            Tried::Blocks(wait) => self.block_for(from, head, arguments, wait),
         }
     }
 
@@ -98,17 +103,17 @@ impl NodeCore {
     }
 
     /// Where answers to another core, or to another node, are put.
-    fn replies_to(&mut self, from: u16) -> &mut Parcel {
+    pub(super) fn replies_to(&mut self, from: u16) -> &mut Parcel {
         match usize::from(from).checked_sub(self.links.len()) {
             None => &mut self.links[usize::from(from)].open,
             Some(place) => &mut self.foreign.link(place).open,
         }
     }
 
-    /// Runs one command of another core's client; `false`: it must wait.
-    fn run_for(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) -> bool {
+    /// Runs one command of another core's or node's client.
+    pub(super) fn run_for(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) -> Tried {
         if self.growing.is_some() {
-            return false;
+            return Tried::Waits;
         }
         let CommandHead { spec, database, slot, .. } = head;
         let request = Request {
@@ -119,9 +124,15 @@ impl NodeCore {
             slot,
             from_replica: head.from_replica,
             client: (from, client_word(head.connection)),
+            blocking: Blocking::May,
         };
         let cores = self.links.len();
         let is_foreign = usize::from(from) >= cores;
+        self.commands_run += 1;
+        let timed = self.time_command(spec, arguments.len());
+        if head.no_touch {
+            self.engine.store_mut().set_quiet(true);
+        }
         let link = match usize::from(from).checked_sub(cores) {
             None => &mut self.links[usize::from(from)],
             Some(place) => self.foreign.link(place),
@@ -135,15 +146,27 @@ impl NodeCore {
         };
         let outcome = self.engine.execute(&request, &mut writer);
         let later = writer.later;
+        if head.no_touch {
+            self.engine.store_mut().set_quiet(false);
+        }
         match outcome {
             Outcome::Done { observed } => {
                 let length = replies.bytes.len() - before;
+                if replies.bytes.get(before) == Some(&b'-') {
+                    self.counters.error(&replies.bytes[before + 1..]);
+                    self.counters.failed[spec.index()] += 1;
+                }
                 if let Some(later) = later {
                     replies.later.push((replies.heads.len(), later));
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
-                true
+                if let Some(since) = timed
+                    && let Some(took) = self.took(spec, since)
+                {
+                    self.note_slow_for(from, head.connection, spec, arguments, took);
+                }
+                Tried::Ran
             }
             _ if later.is_some() => {
                 // It was answered, and is not to be.
@@ -151,27 +174,39 @@ impl NodeCore {
                 later
                     .into_iter()
                     .for_each(|later| self.engine.store_mut().unpin_value(later.handle));
-                false
+                Tried::Waits
             }
             Outcome::Elsewhere { slot } if is_foreign => {
                 replies.bytes.truncate(before);
                 replies.elsewhere.push((replies.heads.len(), slot));
                 replies.heads.push(ReplyHead { connection: head.connection, length: 0 });
-                true
+                Tried::Ran
             }
             Outcome::Elsewhere { slot } => {
                 replies.bytes.truncate(before);
-                let line = self.moved(slot);
+                let line = self.moved(slot, false);
                 let replies = &mut self.links[usize::from(from)].open.replies;
                 Replies::new(&mut replies.bytes, head.protocol).error(&line);
                 let length = replies.bytes.len() - before;
                 replies.heads.push(ReplyHead { connection: head.connection, length });
-                true
+                Tried::Ran
+            }
+            Outcome::Blocks(wait) => {
+                replies.bytes.truncate(before);
+                Tried::Blocks(wait)
+            }
+            Outcome::Front => {
+                replies.bytes.truncate(before);
+                let error = CommandError::AtFront.to_string();
+                Replies::new(&mut replies.bytes, head.protocol).error(&error);
+                let length = replies.bytes.len() - before;
+                replies.heads.push(ReplyHead { connection: head.connection, length });
+                Tried::Ran
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished | Outcome::Sliced => {
                 self.is_unfinished |= outcome == Outcome::Unfinished;
                 replies.bytes.truncate(before);
-                false
+                Tried::Waits
             }
         }
     }
@@ -196,15 +231,26 @@ impl NodeCore {
         self.parked.commands.push_back(Parked { from, head, arguments });
     }
 
+    /// The client of a parked command that may wait has gone: the command is not run any more.
+    pub(super) fn forget_parked(&mut self, from: u16, connection: ConnectionId) {
+        let is_it = |parked: &Parked| {
+            (parked.from, parked.head.connection) == (from, connection)
+                && parked.head.spec.flags.has(Flags::BLOCKING)
+        };
+        self.parked.commands.retain(|parked| !is_it(parked));
+    }
+
     /// Something changed: tries again what waits, other cores' clients and our own.
     pub(crate) fn retry_held(&mut self, io: &mut Io) {
         let commands = std::mem::take(&mut self.parked);
         for Parked { from, head, arguments } in commands.commands {
             let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let waits = self.parked.origins.contains(&self.origin(from, head.connection));
-            let runs = !waits && self.run_for(from, head, &slices);
-            if !runs {
-                self.park_owned(from, head, arguments);
+            let tried = if waits { Tried::Waits } else { self.run_for(from, head, &slices) };
+            match tried {
+                Tried::Ran => self.serve_blocked(),
+                Tried::Waits => self.park_owned(from, head, arguments),
+                Tried::Blocks(wait) => self.block_for(from, head, &slices, wait),
             }
         }
         self.retried.append(&mut self.held);
@@ -277,8 +323,10 @@ impl NodeCore {
                     client.is_dirty = true;
                     self.dirty.push(connection);
                 }
-                if client.hold == Hold::Drain && client.output.is_in_order() {
-                    self.unhold(io, connection, Hold::Drain);
+                let hold = client.hold;
+                if matches!(hold, Hold::Drain | Hold::Blocked) && client.output.is_in_order() {
+                    client.blocked = None;
+                    self.unhold(io, connection, hold);
                 }
             }
             gone.into_iter().for_each(|stream| self.end_stream(stream));

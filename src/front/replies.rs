@@ -101,6 +101,10 @@ impl ReplyWriter for Replies<'_> {
         self.encoder.map(count);
     }
 
+    fn has_maps(&self) -> bool {
+        self.encoder.protocol == Protocol::Resp3
+    }
+
     fn set(&mut self, count: usize) {
         self.encoder.set(count);
     }

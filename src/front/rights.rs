@@ -4,19 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hyperion_engine::acl::{Denied, User, What};
-use hyperion_engine::command::{CommandSpec, Flags, SUBCOMMANDS, find_subcommand};
+use hyperion_engine::command::{CommandSpec, Flags};
 
 use super::client::Client;
 use super::commands::{Whereabouts, client_line};
 use super::execute::NO_AUTH;
-use super::observe::{Reason, Refusal};
+use super::observe::{Reason, Refusal, full_name};
 use crate::node::{Io, NodeCore};
-
-/// The command and subcommand that a line begins with, `|` between them.
-pub(super) fn full_name(spec: &CommandSpec, arguments: &[&[u8]]) -> &'static str {
-    let sub = arguments.get(1).and_then(|word| find_subcommand(spec, word));
-    sub.map_or(spec.name, |at| SUBCOMMANDS[at].full_name)
-}
 
 /// What a line is refused for, as a sentence for the client; `is_told` names keys and channels.
 pub(super) fn sentence(
@@ -49,6 +43,9 @@ impl NodeCore {
         if !spec.admits(arguments.len()) {
             return None;
         }
+        if client.session.is_monitor && (spec.writes() || spec.flags.has(Flags::READONLY)) {
+            return Some("ERR Replica can't interact with the keyspace".to_owned());
+        }
         let user = Arc::clone(&client.session.user);
         let denied = user.check(spec, arguments).err()?;
         let (reason, object) = match denied.what {
@@ -74,6 +71,7 @@ impl NodeCore {
         mut refusal: Refusal,
     ) {
         refusal.client = client_line(&Whereabouts::of(io, client), client, command);
+        self.counters.denied[refusal.reason as usize] += 1;
         refusal.id = self.shared.notes.fetch_add(1, Ordering::Relaxed);
         let max = self.config.settings().observe.acl_log_len_max as usize;
         self.observer.refusals.note(refusal, max);

@@ -1,6 +1,5 @@
 //! Owns commands whose keys lie in several partitions, for clients that do not know the cluster: the way of their steps between nodes.
 
-use hyperion_engine::command::Run;
 use hyperion_engine::{Mail as EngineMail, Request, SpanMail, SpanStep, Ticket};
 use hyperion_wire::peer::{Body, Forwarded, ForwardedCommand, Kind};
 
@@ -27,11 +26,9 @@ impl NodeCore {
             client.hold = Hold::Drain;
             return Progress::Held;
         }
-        if let Run::Keys { spread, .. } = request.spec.run {
-            let ticket = self.fresh_ticket(client);
-            let arguments = request.arguments.iter().map(|argument| argument.to_vec()).collect();
-            self.engine.begin_spanning(ticket, spread, request.database, arguments);
-        }
+        let ticket = self.fresh_ticket(client);
+        let arguments = request.arguments.iter().map(|argument| argument.to_vec()).collect();
+        self.engine.begin_spanning(ticket, request.spec, request.database, arguments);
         Progress::Ran
     }
 

@@ -153,7 +153,10 @@ impl Changer {
                     let _ = request.respond(answer.into_response());
                 }
                 Job::Propose { body, request, came } if self.is_member() => {
-                    let checked = self.keeper().check(&body);
+                    let mut checked = self.keeper().check(&body);
+                    if matches!(checked, Ok(Checked::Same(_))) {
+                        checked = self.reload().map(Checked::Same);
+                    }
                     self.ask_cluster(checked, Asker::Http(request), came);
                 }
                 Job::Amend { change, reply } if self.is_member() => {
@@ -181,6 +184,17 @@ impl Changer {
 
     fn keeper(&self) -> MutexGuard<'_, Keeper> {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the files of TLS again, and has the links to other nodes follow. The config itself is in force already.
+    fn reload(&self) -> Result<Accepted, Refused> {
+        let accepted = self.keeper().reload()?;
+        if !accepted.changed_live.is_empty()
+            && let Err(sentence) = (self.view.apply)(&accepted.resolved)
+        {
+            tracing::error!("{sentence}");
+        }
+        Ok(accepted)
     }
 
     /// Whether the node belongs to a cluster, which agrees on each config.

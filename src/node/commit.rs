@@ -93,11 +93,13 @@ impl NodeCore {
         self.go_on_growing(io);
         self.hear_of_peers(io);
         self.drive_groups();
+        self.end_late_waits(io);
         self.hold(io);
         for _ in 0..ROUNDS {
             self.write_batch(io);
             self.drive_groups();
             self.engine.settle();
+            self.serve_blocked();
             self.carry_out(io);
             if self.engine.take_unlocked() {
                 self.retry_held(io);
@@ -111,11 +113,15 @@ impl NodeCore {
         self.write_batch(io);
         self.drive_groups();
         self.engine.settle();
+        self.serve_blocked();
         self.carry_out(io);
+        self.send_shown(io);
         self.send_forwarded();
         self.send_foreign_answers();
         self.look_for_copies(io);
         self.take_own_answers(io);
+        self.tell_listeners(io);
+        self.publish_to_nodes();
         self.flush_peers(io);
         if std::mem::take(&mut self.commit.may_free) && self.engine.store().has_emptied() {
             self.free_segments(io);
@@ -150,7 +156,13 @@ impl NodeCore {
 
     fn clean(&mut self) -> bool {
         let engine = &mut self.engine;
-        engine.store().wants_cleaning() && self.turn.cleaning(|| engine.clean())
+        if !engine.store().wants_cleaning() {
+            return false;
+        }
+        let since = self.observer.latencies.is_on().then(Instant::now);
+        let goes_on = self.turn.cleaning(|| engine.clean());
+        self.note_latency("cleaning", since);
+        goes_on
     }
 
     /// Lets a small batch wait while the kernel has more commands already: the disk is asked less often, for more at once.
@@ -201,6 +213,7 @@ impl NodeCore {
             self.counters.writes.add(timed.elapsed());
             self.counters.bytes_logged += bytes.len() as u64;
             self.engine.written(append);
+            self.note_latency("aof-write", Some(timed));
         }
         appends.clear();
         self.commit.appends = appends;
@@ -232,6 +245,7 @@ impl NodeCore {
         }
         if let Some(since) = self.commit.direct_since.take() {
             self.counters.syncs.add(since.elapsed());
+            self.note_latency("aof-fsync", Some(since));
         }
         self.commit.may_free = true;
         for append in self.commit.direct.drain(..) {
@@ -326,6 +340,7 @@ impl NodeCore {
         self.commit.may_free = true;
         if let Some((ticket, _, since)) = self.commit.sync.take() {
             self.counters.syncs.add(since.elapsed());
+            self.note_latency("aof-fsync", Some(since));
             self.engine.synced(&ticket);
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
@@ -34,12 +34,15 @@ use super::supply::{Supplied, Supply};
 use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
 use crate::config::{Published, Resolved};
 use crate::front::batch::{Parcel, SpareParcels};
+use crate::front::tls::TlsFaults;
 use crate::front::{
-    Amended, Client, CopyWait, Foreign, ForeignCommand, Forwarding, FrontAsk, FrontPart, HttpDoor,
-    Lines, Observer, ParkedCommands, Spent, StreamMail, Wholes,
+    Amended, Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand,
+    Forwarding, FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Shown, Slow, Spent,
+    StreamMail, Wake, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
+use crate::pubsub::{Bundle, Pubsub};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 
 /// What cores send each other.
@@ -49,13 +52,15 @@ pub(crate) enum Mail {
     /// A step between engines.
     Engine(EngineMail),
     /// A client that the receiver is to serve.
-    Socket(Socket),
+    Socket(Socket, Arrival),
     /// A question about clients.
     Ask(Ticket, FrontAsk),
     /// An answer to it.
     Part(Ticket, FrontPart),
     /// A step of a long string on its way to a client.
     Stream(StreamMail),
+    /// The wait of a command of this client of the sender's ends.
+    EndWait(ConnectionId, Ending),
     /// A peer has connected, and the receiver is to hear it.
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
@@ -82,8 +87,16 @@ pub(crate) enum Mail {
     Leader(PartitionId, Leader),
     /// Commands of another node's clients for the receiver's partitions.
     Foreign(u32, Vec<ForeignCommand>),
+    /// A command of the receiver's client took long.
+    Slow(ConnectionId, Slow),
+    /// What clients of the sender did, for those who watch at the receiver.
+    Shown(Shown),
+    /// One less watches at the sender.
+    Unwatched,
     /// Other nodes' answers to commands of the receiver's clients.
     ForeignReplies(Vec<ForwardedReply<'static>>),
+    /// What the sender's clients listen to, and messages for the receiver's.
+    Channels(Box<Bundle>),
 }
 
 /// What other threads send a core.
@@ -121,10 +134,13 @@ pub(crate) struct Shared {
     pub(crate) board: Arc<Board>,
     /// Clients of the node: a limit of all cores together needs one count.
     pub(crate) clients: AtomicUsize,
-    /// Notes of all cores so far: each has a number of its own.
+    /// Refusals and slow commands of all cores so far: each has a number of its own.
     pub(crate) notes: AtomicU64,
+    pub(crate) slow_commands: AtomicU64,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
+    /// By core: how often it was to be told that another core's client listens to something, or no more.
+    pub(crate) listener_news: Vec<AtomicU64>,
     pub(crate) postboxes: Postboxes<Note>,
     /// The config in force.
     pub(crate) published: Arc<Published>,
@@ -157,8 +173,12 @@ pub(crate) enum Door {
     Resp,
     /// Redis clients of this core.
     OwnCore,
+    /// Those that speak TLS.
+    RespTls,
     /// HTTP.
     Http,
+    /// HTTP with TLS.
+    HttpTls,
     /// Other nodes.
     Peer,
 }
@@ -192,6 +212,8 @@ pub(crate) struct NodeCore {
     /// Ticks of the groups since the last one of everything.
     pub(super) ticks: u32,
     pub(crate) clients: Clients,
+    /// How often the log is told of TLS that came to nothing.
+    pub(super) tls_faults: TlsFaults,
     /// Clients with something to send.
     pub(crate) dirty: Vec<ConnectionId>,
     /// Clients whose commands wait for the next turn.
@@ -209,16 +231,20 @@ pub(crate) struct NodeCore {
     /// A command has written a part of a long string, and goes on in the next turn.
     pub(crate) is_unfinished: bool,
     /// Clients that wait for a time of the core's clock.
-    pub(crate) wakes: Vec<(u64, Ticket)>,
+    pub(crate) wakes: Vec<Wake>,
     /// Why no segment can be made, if so.
     pub(super) no_segments: Option<String>,
     pub(crate) parked: ParkedCommands,
+    /// Commands that wait for keys of this core.
+    pub(crate) blocked: BlockedCommands,
     pub(crate) links: Vec<Link>,
     /// What it has for clients of other nodes.
     pub(crate) foreign: Foreign,
     /// What other nodes are to do for its clients, and what it does in their place.
     pub(crate) forwarding: Forwarding,
     pub(crate) wholes: Wholes,
+    /// Who listens to which channel.
+    pub(crate) pubsub: Pubsub,
     /// Who waits for copies on other nodes.
     pub(crate) copy_waits: Vec<CopyWait>,
     pub(crate) own_answers: Vec<ForwardedReply<'static>>,
@@ -242,6 +268,8 @@ pub(crate) struct NodeCore {
     pub(crate) commands_run: u64,
     /// Unread input of all clients.
     pub(crate) input_bytes: usize,
+    /// Commands of all clients that wait for EXEC.
+    pub(crate) queued_bytes: usize,
     /// Long input buffers on their way back to the system.
     pub(crate) spent: Spent,
     /// Keys of this core, a tick old.
@@ -298,9 +326,11 @@ impl Core for NodeCore {
     fn accepted(&mut self, io: &mut Io, listener: ListenerId, socket: Socket) {
         let door = self.doors.iter().find(|(id, _)| *id == listener).map(|(_, door)| *door);
         match door {
-            Some(Door::Http) => self.open_http(io, socket),
-            Some(Door::OwnCore) => self.open_client(io, socket, true),
-            Some(Door::Resp) => self.spread_client(io, socket),
+            Some(Door::Http) => self.open_http(io, socket, false),
+            Some(Door::HttpTls) => self.open_http(io, socket, true),
+            Some(Door::OwnCore) => self.open_client(io, socket, Arrival::OwnCore),
+            Some(Door::Resp) => self.spread_client(io, socket, Arrival::Plain),
+            Some(Door::RespTls) => self.spread_client(io, socket, Arrival::Secured),
             Some(Door::Peer) => self.spread_peer(io, socket),
             None => drop(socket),
         }
@@ -317,6 +347,23 @@ impl Core for NodeCore {
         }
     }
 
+    fn secured(&mut self, io: &mut Io, connection: ConnectionId) {
+        if self.is_peer(connection) {
+            self.begin(io);
+            self.secured_peer(io, connection);
+        }
+    }
+
+    fn insecure(&mut self, io: &mut Io, connection: ConnectionId, why: &str) {
+        if self.is_peer(connection) {
+            self.begin(io);
+            return self.insecure_peer(io, connection, why);
+        }
+        if let Some(told) = self.tls_faults.tell(io.now_ns()) {
+            tracing::warn!("TLS with {} has ended: {why}{told}", io.peer(connection));
+        }
+    }
+
     fn ended(&mut self, io: &mut Io, connection: ConnectionId) {
         self.begin(io);
         if self.http.holds(connection) {
@@ -327,6 +374,10 @@ impl Core for NodeCore {
         }
         let Some(mut client) = self.clients.take(connection) else { return };
         client.has_ended = true;
+        if self.end_wait(&mut client, Ending::Gone) {
+            self.clients.put_back(client);
+            return io.close(connection);
+        }
         self.run_kept(io, &mut client);
         self.clients.put_back(client);
     }
@@ -356,8 +407,12 @@ impl Core for NodeCore {
                 self.tell_time();
                 self.unpack(io, from, parcel);
             }
-            Mail::Engine(mail) => self.engine.mail(CoreId(from), mail),
-            Mail::Socket(socket) => self.open_client(io, socket, false),
+            Mail::Engine(mail) => {
+                self.engine.mail(CoreId(from), mail);
+                self.serve_blocked();
+            }
+            Mail::EndWait(connection, ending) => self.end_wait_of(from, connection, ending),
+            Mail::Socket(socket, arrival) => self.open_client(io, socket, arrival),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
                 self.begin_copy_wait(io, from, ticket, wanted);
             }
@@ -385,6 +440,10 @@ impl Core for NodeCore {
             Mail::Leaving(node, valid_ms) => self.note_leave(node, valid_ms),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
+            Mail::Channels(bundle) => self.take_bundle(io, from, &bundle),
+            Mail::Slow(connection, slow) => self.slow_elsewhere(io, connection, slow),
+            Mail::Shown(shown) => self.take_shown(io, &shown),
+            Mail::Unwatched => self.observer.watch.count(usize::from(from), false),
             Mail::ForeignReplies(replies) => self.take_foreign_replies(io, Replies { replies }),
         }
     }
@@ -439,5 +498,7 @@ impl Core for NodeCore {
             self.counters.writes.sum_ns,
         );
         tracing::warn!("core {}: {causes}", self.index);
+        let now_ms = self.engine.store().now_ms();
+        self.observer.latencies.note("turn", Duration::from_nanos(wall_ns), now_ms);
     }
 }

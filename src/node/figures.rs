@@ -1,5 +1,6 @@
 //! Owns what one core counts, as it is shown by INFO, `/status` and `/metrics`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyperion_engine::command::COMMANDS;
@@ -9,6 +10,7 @@ use hyperion_store::StoreFigures;
 
 use super::rates::Rate;
 use crate::peers::BulkFigures;
+use crate::pubsub::PubsubFigures;
 
 /// Upper edges of the latency histogram, in microseconds.
 pub(crate) const LATENCY_EDGES_US: [u64; 14] =
@@ -34,6 +36,20 @@ impl Latency {
         self.max_ns = self.max_ns.max(ns);
     }
 
+    /// The time in microseconds that so many of a thousand calls did not pass, as far as the histogram tells.
+    pub(crate) fn percentile_us(&self, per_mille: u64) -> f64 {
+        let wanted = (self.count * per_mille).div_ceil(1_000).max(1);
+        let mut below = 0;
+        for (at, count) in self.counts.iter().enumerate() {
+            below += count;
+            if below >= wanted {
+                let edge_ns = LATENCY_EDGES_US.get(at).map_or(self.max_ns, |edge| edge * 1_000);
+                return edge_ns.min(self.max_ns) as f64 / 1_000.0;
+            }
+        }
+        0.0
+    }
+
     pub(crate) fn join(&mut self, other: &Self) {
         self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
         self.count += other.count;
@@ -50,6 +66,13 @@ pub(crate) struct Counters {
     /// Times of one in 64 commands, by the command's place in the table.
     pub(crate) sampled: Vec<Latency>,
     pub(crate) errors: u64,
+    /// By the word that an error line begins with.
+    pub(crate) errors_by_code: BTreeMap<String, u64>,
+    /// Commands that were refused before they ran, and that ended with an error, by their place in the table.
+    pub(crate) rejected: Vec<u64>,
+    pub(crate) failed: Vec<u64>,
+    /// Refusals by what was wrong: the password, the command, a key, a channel.
+    pub(crate) denied: [u64; 4],
     pub(crate) protocol_errors: u64,
     pub(crate) hops: u64,
     pub(crate) forwarded: u64,
@@ -66,6 +89,10 @@ impl Default for Counters {
             commands: vec![0; COMMANDS.len()],
             sampled: vec![Latency::default(); COMMANDS.len()],
             errors: 0,
+            errors_by_code: BTreeMap::new(),
+            rejected: vec![0; COMMANDS.len()],
+            failed: vec![0; COMMANDS.len()],
+            denied: [0; 4],
             protocol_errors: 0,
             hops: 0,
             forwarded: 0,
@@ -77,6 +104,24 @@ impl Default for Counters {
         }
     }
 }
+
+impl Counters {
+    /// Counts an error line, without its minus.
+    #[cold]
+    pub(crate) fn error(&mut self, line: &[u8]) {
+        self.errors += 1;
+        let code =
+            line.iter().take(ERROR_CODE_BYTES_MAX).take_while(|byte| byte.is_ascii_graphic());
+        let code: String = code.map(|&byte| char::from(byte)).collect();
+        if self.errors_by_code.len() < ERROR_CODES_MAX || self.errors_by_code.contains_key(&code) {
+            *self.errors_by_code.entry(code).or_default() += 1;
+        }
+    }
+}
+
+/// Kinds of errors that are counted by their code, and the longest code.
+const ERROR_CODES_MAX: usize = 128;
+const ERROR_CODE_BYTES_MAX: usize = 32;
 
 /// Counts of others when CONFIG RESETSTAT was last called: they are shown from there on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,6 +151,8 @@ pub(crate) struct CoreFigures {
     /// What this core may use of the node's memory.
     pub(crate) memory_bytes: u64,
     pub(crate) clients: u64,
+    /// Commands that wait for keys of the core.
+    pub(crate) blocked: u64,
     pub(crate) input_bytes: u64,
     /// Keys and expiring keys of each database.
     pub(crate) databases: [(u64, u64); DATABASES as usize],
@@ -118,6 +165,8 @@ pub(crate) struct CoreFigures {
     pub(crate) changes: u64,
     /// What is done in a second.
     pub(crate) rate: Rate,
+    /// What it says about channels.
+    pub(crate) pubsub: PubsubFigures,
     /// When this was taken, Unix ms.
     pub(crate) at_ms: u64,
 }

@@ -6,6 +6,7 @@ use std::mem;
 use super::Io;
 use super::core::{Mail, NodeCore};
 use crate::front::batch::{Parcel, SpareParcels};
+use crate::front::limits::BACKLOG_BATCHES_MAX;
 
 /// The way to one other core.
 #[derive(Default)]
@@ -19,6 +20,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// Whether more than what must be sent may be put into it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.backlog.len() < BACKLOG_BATCHES_MAX
+    }
+
     /// Answers that observed more than `position` are not given: whose they are is told.
     pub(crate) fn lose_from(&mut self, position: u64) {
         for parcel in self.held.iter_mut().chain([&mut self.open]) {
@@ -54,6 +60,7 @@ impl Link {
 impl NodeCore {
     /// Closes the parcels of this turn and posts what may go.
     pub(super) fn post_mail(&mut self, io: &mut Io) {
+        self.send_bundles();
         let released = self.engine.released_position();
         for (core, link) in self.links.iter_mut().enumerate() {
             if core == usize::from(self.index) {

@@ -163,6 +163,7 @@ impl Maker {
         let start = self.data.as_ref().map_or(1, |data| data.manifest.starts);
         let settings = engine_settings(&self.config);
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
+        engine.set_events(self.config.events);
         engine.begin_turn(unix_ms());
         let waiting = self.cluster.as_ref().map(|cluster| {
             // The partitions are groups, and nobody serves them before the node is settled.
@@ -199,6 +200,7 @@ impl Maker {
             outgoing: Vec::new(),
             ticks: 0,
             clients: Clients::default(),
+            tls_faults: Default::default(),
             dirty: Vec::new(),
             held: Vec::new(),
             retried: Vec::new(),
@@ -209,11 +211,13 @@ impl Maker {
             is_unfinished: false,
             wakes: Vec::new(),
             no_segments: None,
+            blocked: crate::front::BlockedCommands::default(),
             parked: Default::default(),
             links: (0..cores).map(|_| Link::default()).collect(),
             foreign: Foreign::default(),
             forwarding: Forwarding::default(),
             wholes: Wholes::default(),
+            pubsub: Default::default(),
             copy_waits: Vec::new(),
             own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),
@@ -240,6 +244,7 @@ impl Maker {
             rates: Default::default(),
             commands_run: 0,
             input_bytes: 0,
+            queued_bytes: 0,
             spent: Default::default(),
             keys: 0,
             lines: Lines::default(),
@@ -367,6 +372,14 @@ impl Maker {
                 NodeError::Listen { address: path.display().to_string(), error }
             })?;
             made.doors.push((listener, Door::Resp));
+        }
+        if let Some(address) = self.config.resp_tls {
+            made.doors.push((tcp(io, address)?, Door::RespTls));
+            tracing::info!("Redis clients with TLS on {address}");
+        }
+        if let Some(address) = self.config.http_tls {
+            made.doors.push((tcp(io, address)?, Door::HttpTls));
+            tracing::info!("HTTP with TLS on {address}");
         }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
         self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;

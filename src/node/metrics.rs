@@ -149,6 +149,40 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         core.counters.bytes_logged
     });
     page.each("clients", gauge, "Connected Redis clients.", cores, |core| core.clients);
+    page.each("subscribers", gauge, "Clients that listen to channels.", cores, |core| {
+        core.pubsub.clients
+    });
+    page.each("subscriptions", gauge, "Channels and patterns of these clients.", cores, |core| {
+        core.pubsub.subscriptions
+    });
+    page.each(
+        "messages_published_total",
+        counter,
+        "Messages of clients, and keyspace events that somebody may hear.",
+        cores,
+        |core| core.pubsub.counters.published,
+    );
+    page.each(
+        "messages_delivered_total",
+        counter,
+        "Messages put into the output of a client.",
+        cores,
+        |core| core.pubsub.counters.delivered,
+    );
+    page.each(
+        "messages_dropped_total",
+        counter,
+        "Messages and events that did not go on because too many waited, or that were too long for another node.",
+        cores,
+        |core| core.pubsub.counters.dropped,
+    );
+    page.each(
+        "listeners_closed_total",
+        counter,
+        "Clients closed because they did not read what they listen to.",
+        cores,
+        |core| core.pubsub.counters.closed,
+    );
     page.each("connections_total", counter, "Redis clients accepted.", cores, |core| {
         core.counters.connections
     });
@@ -218,6 +252,27 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         "Turns that left input for the next because their time was up.",
         cores,
         |core| core.runtime.turns_cut,
+    );
+    page.each(
+        "tls_handshakes_total",
+        counter,
+        "TLS handshakes that came through, of clients and peers.",
+        cores,
+        |core| core.runtime.tls_handshakes,
+    );
+    page.each(
+        "tls_resumed_total",
+        counter,
+        "Those of them that went on from an earlier session.",
+        cores,
+        |core| core.runtime.tls_resumed,
+    );
+    page.each(
+        "tls_failures_total",
+        counter,
+        "Connections that ended because of TLS.",
+        cores,
+        |core| core.runtime.tls_failures,
     );
     page.each("doorbells_total", counter, "Sleeping cores woken.", cores, |core| {
         core.runtime.doorbells

@@ -35,11 +35,12 @@ mod ticking;
 pub(crate) use self::alone::{Copy, GroupFacts, Stopped};
 pub(crate) use self::core::{Mail, NodeCore, Note};
 pub(crate) use self::error::NodeError;
-pub(crate) use self::figures::{CoreFigures, Latency};
+pub(crate) use self::figures::{CoreFigures, LATENCY_EDGES_US, Latency};
 pub(crate) use self::links::Link;
 pub(crate) use self::repair::check_data;
 pub(crate) use self::start::{random_bytes, serve};
 pub(crate) use self::supply::{core_folder, segment_path};
+pub(crate) use self::ticking::pending_bytes;
 
 /// What a core of ours asks its ring for.
 pub(crate) type Io = hyperion_runtime::Io<Mail>;

@@ -59,6 +59,7 @@ impl NodeCore {
             Message::GroupReports(it) => return self.take_reports(it),
             Message::Heartbeats(it) => return self.hear_leaders(from, &it),
             Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
+            Message::Published(it) => return self.take_published(&it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
             Message::ClusterCut(it) => return self.shared.snapshots.hear(from, &it),

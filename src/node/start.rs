@@ -113,6 +113,8 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         clients: AtomicUsize::new(0),
         client_numbers: AtomicU64::new(0),
         notes: AtomicU64::new(0),
+        listener_news: resolved.cores.iter().map(|_| AtomicU64::new(0)).collect(),
+        slow_commands: AtomicU64::new(0),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
         leave: Default::default(),

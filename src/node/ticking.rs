@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use hyperion_cluster::config::Size;
 use hyperion_engine::{Durability, Settings};
@@ -16,8 +17,9 @@ use super::figures::{Baseline, CoreFigures, Counters};
 use super::rates::{Rate, Rates};
 use crate::cluster::MOVE_BYTES_A_SECOND;
 use crate::config::{Durability as ConfigDurability, Resolved};
-use crate::front::Client;
 use crate::front::client::Hold;
+use crate::front::tls::NO_TLS_LINE;
+use crate::front::{Arrival, Client, Ending};
 
 /// Ticks of the groups, of 10 ms, between those of everything else.
 pub(super) const GROUP_TICKS: u32 = 10;
@@ -45,6 +47,11 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
 pub(super) fn send_bytes_a_second(config: &Resolved) -> u64 {
     let told = config.settings().moves.bytes_a_second.as_ref().map(Size::bytes);
     told.unwrap_or(MOVE_BYTES_A_SECOND) / config.cores.len().max(1) as u64
+}
+
+/// Bytes that wait for a client, here and at the ring.
+pub(crate) fn pending_bytes(io: &Io, client: &Client) -> usize {
+    client.output.len() + io.unsent_bytes(client.connection)
 }
 
 impl NodeCore {
@@ -83,7 +90,9 @@ impl NodeCore {
     pub(super) fn tick_all(&mut self, io: &mut Io) {
         self.sweep_expired();
         self.engine.cool();
+        let since = self.observer.latencies.is_on().then(Instant::now);
         self.tick_memory();
+        self.note_latency("eviction-cycle", since);
         self.snapshot.tick();
         self.free_segments(io);
         self.tick_supply(io);
@@ -108,13 +117,23 @@ impl NodeCore {
     /// Looks through a part of the index for expired keys. Where it finds many it goes on in the next turn, and in all that follow
     /// until it finds few: a little each turn, so that a million keys that expire at once delay nobody.
     pub(super) fn sweep_expired(&mut self) -> bool {
-        if self.engine.is_applying() {
+        if self.engine.is_applying() || self.observer.keeps_expired {
             return false;
         }
+        let since = self.observer.latencies.is_on().then(Instant::now);
         let swept = self.engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
         self.engine.bury_expired();
+        self.note_latency("expire-cycle", since);
         self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;
         self.finds_expired
+    }
+
+    /// Notes how long something took that began then, if anybody asked for it.
+    pub(super) fn note_latency(&mut self, event: &'static str, since: Option<Instant>) {
+        if let Some(since) = since {
+            let now_ms = self.engine.store().now_ms();
+            self.observer.latencies.note(event, since.elapsed(), now_ms);
+        }
     }
 
     /// Lets answers leave that have waited for other cores' since the last tick.
@@ -132,9 +151,9 @@ impl NodeCore {
 
     fn wake_sleepers(&mut self, io: &mut Io) {
         let now_ns = io.now_ns();
-        let due: Vec<_> = self.wakes.extract_if(.., |(at_ns, _)| *at_ns <= now_ns).collect();
-        for (_, ticket) in due {
-            self.finish_with(io, ticket, |reply| reply.simple("OK"));
+        let due: Vec<_> = self.wakes.extract_if(.., |wake| wake.at_ns <= now_ns).collect();
+        for wake in due {
+            self.wake(io, &wake);
         }
     }
 
@@ -144,12 +163,18 @@ impl NodeCore {
         let idle_ns = u64::from(limits.idle_timeout_s) * 1_000_000_000;
         let unread_ns = u64::from(limits.write_timeout_s) * 1_000_000_000;
         let output_max = usize::try_from(self.config.output_bytes_max).unwrap_or(usize::MAX);
+        let (listener_limit, now_ms) = (self.config.listener_limit, io.now_unix_ms());
         let is_late = |client: &Client| {
             let since_ns =
                 now_ns.saturating_sub(io.last_progress_ns(client.connection).unwrap_or(now_ns));
             let is_unread = io.is_sending(client.connection) || client.hold == Hold::Output;
             is_unread && unread_ns > 0 && since_ns > unread_ns
-                || idle_ns > 0 && since_ns > idle_ns && client.hold == Hold::None
+                || idle_ns > 0
+                    && since_ns > idle_ns
+                    && client.hold == Hold::None
+                    && client.subscriptions.is_none()
+                || client.over_soft_since_ms.is_some()
+                    && listener_limit.is_overdue(client, pending_bytes(io, client), now_ms)
                 || client.output.len() > output_max && io.is_sending(client.connection)
         };
         let late: Vec<ConnectionId> = self
@@ -166,6 +191,7 @@ impl NodeCore {
     /// Begins to count anew, as CONFIG RESETSTAT has it.
     pub(crate) fn reset_statistics(&mut self, io: &Io) {
         self.counters = Counters::default();
+        self.pubsub.counters = Default::default();
         self.engine.store_mut().set_lookups(Lookups::default());
         self.baseline = Baseline { store: self.engine.store().figures(), runtime: *io.stats() };
         self.rates = Rates::default();
@@ -187,12 +213,14 @@ impl NodeCore {
             runtime,
             rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
+            blocked: self.engine.parked() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),
             bulk: self.bulk.figures(self.config.settings().compression.bulk),
             no_segments: self.no_segments.clone(),
             changes: self.snapshot.changes(store),
+            pubsub: self.pubsub_figures(),
             at_ms: io.now_unix_ms(),
         }
     }
@@ -200,8 +228,10 @@ impl NodeCore {
     /// Takes a config.
     pub(super) fn apply_config(&mut self, io: &mut Io, config: Arc<Resolved>) {
         self.engine.apply(engine_settings(&config));
+        self.engine.set_events(config.events);
         self.engine.set_send_bytes_a_second(send_bytes_a_second(&config));
         self.limits.bulk_bytes_max = config.value_bytes_max;
+        self.observer.apply(config.settings());
         let has_new_users = self.config.users != config.users;
         self.config = config;
         if has_new_users {
@@ -212,13 +242,13 @@ impl NodeCore {
     // ---- clients
 
     /// Gives a new client to the cores in turn.
-    pub(super) fn spread_client(&mut self, io: &mut Io, socket: Socket) {
+    pub(super) fn spread_client(&mut self, io: &mut Io, socket: Socket, arrival: Arrival) {
         let core = self.next_core;
         self.next_core = (self.next_core + 1) % io.cores();
         if core == usize::from(self.index) {
-            self.open_client(io, socket, false);
+            self.open_client(io, socket, arrival);
         } else {
-            self.links[core].backlog.push_back(Mail::Socket(socket));
+            self.links[core].backlog.push_back(Mail::Socket(socket, arrival));
         }
     }
 
@@ -238,7 +268,7 @@ impl NodeCore {
         self.peers.as_ref().is_some_and(|peers| peers.holds(connection))
     }
 
-    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, own_core_only: bool) {
+    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, arrival: Arrival) {
         let max = self.config.settings().limits.clients as usize;
         let shared = Arc::clone(&self.shared);
         if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
@@ -246,7 +276,11 @@ impl NodeCore {
             self.counters.connections_refused += 1;
             return io.refuse(socket, TOO_MANY_CLIENTS);
         }
-        match io.open(socket) {
+        let opened = match arrival {
+            Arrival::OwnCore | Arrival::Plain => io.open(socket),
+            Arrival::Secured => self.open_secured(io, socket, NO_TLS_LINE),
+        };
+        match opened {
             Ok(connection) => {
                 if let Some(closed) = self.clients.in_place_of(connection) {
                     self.forget_client(closed);
@@ -256,7 +290,7 @@ impl NodeCore {
                 self.clients.add(Client::new(
                     connection,
                     number,
-                    own_core_only,
+                    arrival,
                     io.now_unix_ms(),
                     self.config.users.default_user(),
                 ));
@@ -272,9 +306,13 @@ impl NodeCore {
     pub(super) fn forget_client(&mut self, connection: ConnectionId) {
         if let Some(mut client) = self.clients.remove(connection) {
             self.input_bytes -= client.input.len();
+            self.forget_transaction(&mut client);
             self.drop_input(&mut client);
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+            self.stop_watching(connection);
             client.output.streams().for_each(|stream| self.end_stream(stream));
+            self.drop_subscriptions(&mut client);
+            self.end_wait(&mut client, Ending::Gone);
             if let Hold::Answer(ticket) = client.hold {
                 self.tickets.remove(&ticket);
             }

@@ -18,7 +18,9 @@ impl Peers {
         };
         for (id, link) in self.out.extract_if(.., |id, link| !stays(id, link.uuid, link.address)) {
             match link.state {
-                State::Up { connection } | State::Opening { connection, .. } => {
+                State::Up { connection }
+                | State::Securing { connection, .. }
+                | State::Opening { connection, .. } => {
                     ended.push(connection);
                 }
                 State::Down { .. } | State::Dialing => {}

@@ -4,10 +4,18 @@ use hyperion_wire::peer::{Established, Handshake, Identity, PartsReader, Progres
 
 use super::limits::HANDSHAKE_NS;
 
+/// How far a link is.
+#[derive(Debug)]
+enum Stage {
+    New([u8; 32]),
+    Shaking(Box<Handshake>),
+    Open,
+}
+
 /// A link of a peer: its frames come in on it.
 #[derive(Debug)]
 pub(super) struct InLink {
-    handshake: Option<Box<Handshake>>,
+    stage: Stage,
     deadline_ns: u64,
     /// Who is there, once it is proved.
     pub(super) peer: Option<Established>,
@@ -18,14 +26,26 @@ pub(super) struct InLink {
 }
 
 impl InLink {
-    pub(super) fn new(identity: &Identity, secret: &Secret, nonce: [u8; 32], now_ns: u64) -> Self {
-        let handshake = Handshake::listener(identity, secret, nonce);
+    /// A link on which nothing has come yet; the nonce is for its handshake.
+    pub(super) fn new(nonce: [u8; 32], now_ns: u64) -> Self {
         Self {
-            handshake: Some(Box::new(handshake)),
+            stage: Stage::New(nonce),
             deadline_ns: now_ns + HANDSHAKE_NS,
             peer: None,
             input: Vec::new(),
             parts: PartsReader::new(),
+        }
+    }
+
+    /// Whether nothing has come on it yet.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self.stage, Stage::New(_))
+    }
+
+    /// The first bytes have come.
+    pub(super) fn begin(&mut self, identity: &Identity, secret: &Secret) {
+        if let Stage::New(nonce) = self.stage {
+            self.stage = Stage::Shaking(Box::new(Handshake::listener(identity, secret, nonce)));
         }
     }
 
@@ -34,13 +54,13 @@ impl InLink {
     ///
     /// Errors: why the link comes to nothing.
     pub(super) fn shake(&mut self, out: &mut Vec<u8>) -> Result<Option<Established>, String> {
-        while let Some(handshake) = &mut self.handshake {
+        while let Stage::Shaking(handshake) = &mut self.stage {
             match handshake.receive(&self.input, out).map_err(|error| error.to_string())? {
                 Progress::Incomplete { .. } => return Ok(None),
                 Progress::Continue { consumed } => drop(self.input.drain(..consumed)),
                 Progress::Established { consumed, peer } => {
                     drop(self.input.drain(..consumed));
-                    self.handshake = None;
+                    self.stage = Stage::Open;
                     self.peer = Some(peer);
                     return Ok(Some(peer));
                 }

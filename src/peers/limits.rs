@@ -24,6 +24,8 @@ pub(super) const TRIAL_BYTES: u64 = 4 << 20;
 pub(super) const TRIAL_PAYS_PERCENT: u64 = 110;
 /// After which time it is measured anew.
 pub(super) const TRIAL_AGAIN: Duration = Duration::from_secs(600);
+/// How long links that others have dialed may go on as they were after the config says otherwise whether they speak TLS.
+pub(super) const PLAIN_STAYS_NS: u64 = 5_000_000_000;
 /// How long the handshake may take.
 pub(super) const HANDSHAKE_NS: u64 = 2_000_000_000;
 /// The first wait before a peer is dialed again, and the longest: it doubles.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use hyperion_cluster::config::PeerTls;
 use hyperion_runtime::{CloseReason, ConnectionId, Socket};
 use hyperion_wire::peer::{
     Body, FrameParser, Framed, HandshakeError, Identity, Kind, Message, PartsReader, Ping, Pong,
@@ -13,6 +14,7 @@ use super::dial::{Dialed, dial};
 use super::in_link::InLink;
 use super::limits::{BUFFER_KEEP_BYTES, INCOMING_MAX, SILENCE_NS, STRANGER_SILENCE_NS};
 use super::out_link::{LinkId, OutLink, State};
+use super::secure::Dial;
 use crate::node::{Io, NodeCore};
 
 /// Another node of the config.
@@ -69,6 +71,9 @@ pub(crate) struct Peers {
     spare: Vec<u8>,
     /// Whether this core dials.
     pub(super) dials: bool,
+    /// What the config says of TLS between nodes, and since when.
+    pub(super) tls_mode: PeerTls,
+    pub(super) tls_since_ns: u64,
 }
 
 impl Peers {
@@ -86,6 +91,8 @@ impl Peers {
             heard_ns: BTreeMap::new(),
             words: Vec::new(),
             spare: Vec::new(),
+            tls_mode: PeerTls::Off,
+            tls_since_ns: 0,
         }
     }
 
@@ -204,7 +211,7 @@ impl NodeCore {
     /// A peer has connected to this core.
     pub(crate) fn open_peer(&mut self, io: &mut Io, socket: Socket) {
         let nonce = self.nonce();
-        let Some(peers) = &mut self.peers else { return };
+        let Some(peers) = &self.peers else { return };
         if peers.incoming.len() >= INCOMING_MAX {
             let mut bytes = Vec::new();
             let refused = Refused::new(RefusalCode::Busy, "too many links of peers; try again");
@@ -213,9 +220,9 @@ impl NodeCore {
             }
             return;
         }
-        let Ok(connection) = io.open(socket) else { return };
-        let PeerSetup { identity, secret, .. } = &peers.setup;
-        peers.incoming.insert(connection, InLink::new(identity, secret, nonce, io.now_ns()));
+        let Some(connection) = self.open_incoming(io, socket) else { return };
+        let Some(peers) = &mut self.peers else { return };
+        peers.incoming.insert(connection, InLink::new(nonce, io.now_ns()));
         peers.heard_ns.insert(connection, (io.now_ns(), false));
     }
 
@@ -229,17 +236,27 @@ impl NodeCore {
             Ok(socket) => socket,
             Err(error) => return peers.link_failed(id, error.to_string(), now_ns),
         };
+        let (mode, tls) = (self.config.settings().tls.peers, self.shared.published.tls());
+        let way = peers.way(id, mode, tls.as_ref());
         let Some(link) = peers.out.get_mut(&id) else { return };
         if !matches!(link.state, State::Dialing) {
             return;
         }
-        let Ok(connection) = io.open(socket) else {
+        let opened = match &way {
+            Dial::Plain => io.open(socket),
+            Dial::Secured(client) => io.open_secured_to(socket, client),
+            Dial::Not(why) => return peers.link_failed(id, (*why).to_owned(), now_ns),
+        };
+        let Ok(connection) = opened else {
             return peers.link_failed(id, "this node has too many connections".to_owned(), now_ns);
         };
-        let PeerSetup { identity, secret, .. } = &peers.setup;
-        let mut hello = link.open(connection, identity, secret, nonce, now_ns);
         peers.dialed.insert(connection, id);
         peers.heard_ns.insert(connection, (now_ns, false));
+        if matches!(way, Dial::Secured(_)) {
+            return link.secure(connection, nonce, now_ns);
+        }
+        let PeerSetup { identity, secret, .. } = &peers.setup;
+        let mut hello = link.open(connection, identity, secret, nonce, now_ns);
         io.send(connection, &mut hello);
     }
 
@@ -264,9 +281,17 @@ impl NodeCore {
             }
             shaken.map(drop).map_err(|error| error.to_string())
         } else {
+            let secret = peers.secret_of_new(io, connection);
             let Some(link) = peers.incoming.get_mut(&connection) else { return };
             link.input.extend_from_slice(bytes);
-            let shaken = link.shake(&mut out);
+            let begun = match secret {
+                Some(secret) => {
+                    link.begin(&peers.setup.identity, &secret);
+                    Self::refuse_tls_of_peer(io, connection, bytes)
+                }
+                None => Ok(()),
+            };
+            let shaken = begun.and_then(|()| link.shake(&mut out));
             shaken.and_then(|peer| peer.map_or(Ok(()), |peer| peers.admit(&peer, &mut out)))
         };
         if !out.is_empty() {
@@ -386,6 +411,12 @@ impl NodeCore {
 
     /// Ends a link; one that this core has dialed is dialed again after a while.
     pub(super) fn end_peer(&mut self, io: &mut Io, connection: ConnectionId, why: &str) {
+        self.forget_peer(io, connection, why);
+        io.close_after_send(connection);
+    }
+
+    /// A link is none any more; its connection is ended by the caller.
+    pub(super) fn forget_peer(&mut self, io: &Io, connection: ConnectionId, why: &str) {
         let Some(peers) = &mut self.peers else { return };
         if let Some(&id) = peers.dialed.get(&connection) {
             peers.link_failed(id, why.to_owned(), io.now_ns());
@@ -393,7 +424,6 @@ impl NodeCore {
             tracing::warn!("a link of a peer was closed: {why}");
         }
         peers.forget(connection);
-        io.close_after_send(connection);
     }
 
     /// A connection of a link is gone.
@@ -402,7 +432,9 @@ impl NodeCore {
         if let Some(id) = peers.dialed.get(&connection).copied() {
             let why = match why {
                 CloseReason::Failed(error) => std::io::Error::from_raw_os_error(error).to_string(),
-                CloseReason::Peer | CloseReason::Core => "the connection was closed".to_owned(),
+                CloseReason::Peer | CloseReason::Core | CloseReason::Tls => {
+                    "the connection was closed".to_owned()
+                }
             };
             peers.link_failed(id, why, io.now_ns());
         }
@@ -490,6 +522,7 @@ impl NodeCore {
         for (connection, why) in ended {
             self.end_peer(io, connection, why);
         }
+        self.end_links_against_config(io);
     }
 
     /// 32 bytes that nobody can guess and that were never used: the handshake's.

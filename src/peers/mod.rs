@@ -9,6 +9,7 @@ mod limits;
 mod links;
 mod long;
 mod out_link;
+mod secure;
 mod strangers;
 
 pub(crate) use bulk::{Bulk, BulkFigures, Packed, Unpacked};

@@ -23,6 +23,13 @@ pub(super) enum State {
         dial_at_ns: u64,
     },
     Dialing,
+    /// The handshake of TLS is under way.
+    Securing {
+        connection: ConnectionId,
+        /// For the handshake inside.
+        nonce: [u8; 32],
+        deadline_ns: u64,
+    },
     Opening {
         connection: ConnectionId,
         handshake: Box<Handshake>,
@@ -52,6 +59,8 @@ pub(super) struct OutLink {
     long: LongMessages,
     /// Frames that found no place.
     pub(super) dropped: u64,
+    /// Where peers may speak TLS, it is dialed so the next time.
+    pub(super) dials_secured: bool,
     failures: u32,
     /// The last reason that was told: a peer that is down is told once, not every second.
     said: Option<String>,
@@ -70,6 +79,7 @@ impl OutLink {
             urgent: Vec::new(),
             long: LongMessages::default(),
             dropped: 0,
+            dials_secured: false,
             failures: 0,
             said: None,
         }
@@ -93,6 +103,13 @@ impl OutLink {
             self.state = State::Dialing;
         }
         due
+    }
+
+    /// A connection was made, and TLS is spoken on it first.
+    pub(super) fn secure(&mut self, connection: ConnectionId, nonce: [u8; 32], now_ns: u64) {
+        let deadline_ns = now_ns + HANDSHAKE_NS;
+        self.state = State::Securing { connection, nonce, deadline_ns };
+        self.input.clear();
     }
 
     /// A connection was made: gives what is to be sent on it first.
@@ -140,6 +157,9 @@ impl OutLink {
     /// The link is down: it is dialed again after a while. Gives the reason if it is to be told.
     pub(super) fn fail(&mut self, why: String, now_ns: u64) -> Option<String> {
         self.failures = self.failures.saturating_add(1);
+        if matches!(self.state, State::Securing { .. } | State::Opening { .. }) {
+            self.dials_secured = !self.dials_secured;
+        }
         let wait_ns = (BACK_OFF_MIN_NS << (self.failures - 1).min(10)).min(BACK_OFF_MAX_NS);
         self.state = State::Down { dial_at_ns: now_ns + wait_ns };
         self.input.clear();
@@ -154,7 +174,11 @@ impl OutLink {
 
     /// Whether the handshake takes too long.
     pub(super) fn is_late(&self, now_ns: u64) -> bool {
-        matches!(self.state, State::Opening { deadline_ns, .. } if now_ns > deadline_ns)
+        matches!(
+            self.state,
+            State::Opening { deadline_ns, .. } | State::Securing { deadline_ns, .. }
+                if now_ns > deadline_ns
+        )
     }
 
     /// Lets `write` append a frame, if the link is up and has room; bulk waits for its link.

@@ -25,19 +25,19 @@ fn names(number: u64) -> [String; 2] {
 }
 
 /// What many clients do until they are told to end or the connection breaks; each counts its rounds.
-struct Crowd {
+pub(super) struct Crowd {
     is_over: Arc<AtomicBool>,
     rounds: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Crowd {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { is_over: Arc::default(), rounds: Arc::default(), threads: Vec::new() }
     }
 
     /// Adds a client that does `work` again and again; an error of it is the end of the connection.
-    fn add(
+    pub(super) fn add(
         &mut self,
         address: SocketAddr,
         seed: u64,
@@ -52,7 +52,7 @@ impl Crowd {
         }));
     }
 
-    fn wait(&self, rounds: u64) {
+    pub(super) fn wait(&self, rounds: u64) {
         let until = self.rounds.load(Ordering::Relaxed) + rounds;
         wait_for("rounds, or a client has panicked", || {
             self.rounds.load(Ordering::Relaxed) >= until
@@ -60,7 +60,7 @@ impl Crowd {
         });
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         self.is_over.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.join().expect("what a client saw is right");

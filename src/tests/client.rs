@@ -4,18 +4,35 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use hyperion_wire::reply::{Decoder, Reply};
 
 use super::harness::{PATIENCE, wait_for};
+
+/// Connects with TLS; the handshake is made with the first bytes.
+pub(crate) fn tls_stream(address: SocketAddr, config: &Arc<ClientConfig>) -> TlsStream {
+    let socket = TcpStream::connect_timeout(&address, PATIENCE).expect("the node listens there");
+    socket.set_nodelay(true).expect("it is a socket");
+    socket.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+    socket.set_write_timeout(Some(PATIENCE)).expect("it is a socket");
+    let name = "localhost".try_into().expect("it is a name");
+    StreamOwned::new(ClientConnection::new(Arc::clone(config), name).expect("random bits"), socket)
+}
 
 const READ_BYTES: usize = 64 << 10;
 
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsStream>),
 }
+
+/// A connection with TLS.
+pub(crate) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// One connection.
 pub(crate) struct Client {
@@ -51,6 +68,19 @@ impl Client {
         Self::new(Stream::Unix(stream))
     }
 
+    /// Connects with TLS to `localhost`, as the node's certificate says.
+    pub(crate) fn tls(address: SocketAddr, config: &Arc<ClientConfig>) -> Self {
+        Self::new(Stream::Tls(Box::new(tls_stream(address, config))))
+    }
+
+    /// The connection of TLS.
+    pub(crate) fn tls_connection(&self) -> Option<&ClientConnection> {
+        match &self.stream {
+            Stream::Tls(stream) => Some(&stream.conn),
+            _ => None,
+        }
+    }
+
     fn new(stream: Stream) -> Self {
         Self { stream, decoder: Decoder::new(), received: Vec::new(), taken: 0 }
     }
@@ -59,6 +89,7 @@ impl Client {
         match &mut self.stream {
             Stream::Tcp(stream) => stream.write_all(bytes),
             Stream::Unix(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
         }
     }
 
@@ -85,15 +116,20 @@ impl Client {
         match &self.stream {
             Stream::Tcp(stream) => stream.set_read_timeout(Some(patience)),
             Stream::Unix(stream) => stream.set_read_timeout(Some(patience)),
+            Stream::Tls(stream) => stream.sock.set_read_timeout(Some(patience)),
         }
         .expect("it is a socket");
     }
 
     /// Says that nothing more will be sent.
     pub(crate) fn end(&mut self) {
-        match &self.stream {
+        match &mut self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
         }
         .expect("the connection is open");
     }
@@ -122,6 +158,7 @@ impl Client {
         let count = match &mut self.stream {
             Stream::Tcp(stream) => stream.read(&mut self.received[length..]),
             Stream::Unix(stream) => stream.read(&mut self.received[length..]),
+            Stream::Tls(stream) => stream.read(&mut self.received[length..]),
         };
         self.received.truncate(length + count.as_ref().unwrap_or(&0));
         count

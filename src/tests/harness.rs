@@ -108,7 +108,14 @@ impl Setup {
     /// The folder and the config, without a process.
     pub(crate) fn prepare(self) -> Node {
         let folder = Folder::new();
-        let node = Node { setup: self, folder, child: None, ports: [0; 3], starts: 0 };
+        let node = Node {
+            setup: self,
+            folder,
+            child: None,
+            ports: [0; 3],
+            secured_ports: [0; 3],
+            starts: 0,
+        };
         fs::create_dir(node.data()).expect("the folder is new");
         node.write_config(&node.setup.config);
         node
@@ -122,6 +129,8 @@ pub(crate) struct Node {
     child: Option<Child>,
     /// For Redis clients, for HTTP, for the first core's own clients (the second core has the next).
     ports: [u16; 3],
+    /// For Redis clients and for HTTP with TLS, where the config asks for them.
+    secured_ports: [u16; 3],
     starts: u32,
 }
 
@@ -147,6 +156,7 @@ impl Node {
         assert!(self.child.is_none(), "the node runs already");
         if self.ports[0] == 0 {
             self.ports = free_ports();
+            self.secured_ports = free_ports();
         }
         self.write_ports();
         self.starts += 1;
@@ -306,6 +316,16 @@ impl Node {
         address(self.ports[1])
     }
 
+    /// For Redis clients that speak TLS; the config must ask for it.
+    pub(crate) fn resp_tls(&self) -> SocketAddr {
+        address(self.secured_ports[0])
+    }
+
+    /// For HTTP with TLS; the config must ask for it.
+    pub(crate) fn http_tls(&self) -> SocketAddr {
+        address(self.secured_ports[1])
+    }
+
     /// The own address of a core; the config must ask for it.
     pub(crate) fn resp_core(&self, core: u16) -> SocketAddr {
         address(self.ports[2] + core)
@@ -382,6 +402,11 @@ impl Node {
             .unwrap_or("127.0.0.1");
         node.insert("resp".to_owned(), json!(format!("{ip}:{}", self.ports[0])));
         node.insert("http".to_owned(), json!(self.http().to_string()));
+        for (field, at) in [("resp_tls", self.resp_tls()), ("http_tls", self.http_tls())] {
+            if node.contains_key(field) {
+                node.insert(field.to_owned(), json!(at.to_string()));
+            }
+        }
         if node.get("resp_cores").is_some_and(|port| *port != json!(0)) {
             node.insert("resp_cores".to_owned(), json!(self.ports[2]));
         }

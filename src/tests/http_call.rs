@@ -49,8 +49,13 @@ pub(crate) fn try_post(address: SocketAddr, path: &str, body: &str) -> Option<An
     exchange(stream, [head.as_bytes(), body.as_bytes()].concat().as_slice()).ok()
 }
 
-fn exchange(mut stream: TcpStream, bytes: &[u8]) -> Result<Answer, String> {
+fn exchange(stream: TcpStream, bytes: &[u8]) -> Result<Answer, String> {
     stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+    exchange_on(stream, bytes)
+}
+
+/// Asks on a connection that is there, and reads until the node closes.
+pub(crate) fn exchange_on(mut stream: impl Read + Write, bytes: &[u8]) -> Result<Answer, String> {
     // The node may answer and close before it has read all.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();

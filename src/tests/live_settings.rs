@@ -196,3 +196,59 @@ fn settings_hold_for_both_cores() {
         )]);
     }
 }
+
+#[test]
+fn parameters_of_redis_that_mean_nothing_here_are_shown_back() {
+    let mut node = Setup::new().start();
+    let mut client = node.client();
+    client.expect(&[
+        ("CONFIG GET list-max-listpack-size", "[list-max-listpack-size -2]"),
+        ("CONFIG SET list-max-ziplist-size -1 hash-max-ziplist-entries 7 hz 100", "OK"),
+        ("CONFIG GET list-max-listpack-size hash-max-listpack-entries hz", "[hash-max-listpack-entries 7 hz 100 list-max-listpack-size -1]"),
+        ("CONFIG SET activedefrag maybe", "-ERR CONFIG SET failed (possibly related to argument 'activedefrag') - argument must be 'yes' or 'no'"),
+        ("CONFIG SET protected-mode no", "-ERR CONFIG SET failed (possibly related to argument 'protected-mode') - can't set immutable config"),
+        ("CONFIG REWRITE", "OK"),
+    ]);
+    node.kill_and_start();
+    let mut client = node.client();
+    client.expect(&[
+        ("CONFIG GET hz", "[hz 100]"),
+        ("CONFIG GET hash-max-ziplist-entries", "[hash-max-ziplist-entries 7]"),
+        ("CONFIG SET hz 10", "OK"),
+    ]);
+    assert_eq!(node.config()["settings"]["redis"], json!(null));
+    assert_eq!(node.config()["settings"]["thresholds"]["list_listpack_size"], json!("-1"));
+}
+
+#[test]
+fn errors_are_counted_by_their_code_and_command() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    client.expect(&[
+        ("SET a x", "OK"),
+        ("INCR a", "-ERR value is not an integer or out of range"),
+        ("GET", "-ERR wrong number of arguments for 'get' command"),
+        ("ACL SETUSER bob on nopass -@all", "OK"),
+        ("AUTH bob x", "OK"),
+        ("GET a", "-NOPERM User bob has no permissions to run the 'get' command"),
+        ("AUTH default x", "OK"),
+        ("AUTH bob2 x", "-WRONGPASS invalid username-password pair or user is disabled."),
+    ]);
+    let text = client.ask("INFO everything");
+    for part in [
+        "errorstat_ERR:count=2\r\n",
+        "errorstat_NOPERM:count=1\r\n",
+        "errorstat_WRONGPASS:count=1\r\n",
+        "acl_access_denied_cmd:1\r\n",
+        "acl_access_denied_auth:1\r\n",
+        "total_error_replies:4\r\n",
+        "# Modules\r\n",
+        "latency_percentiles_usec_set:p50=",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let incr = text.lines().find(|line| line.starts_with("cmdstat_incr:")).expect("it ran");
+    assert!(incr.ends_with("rejected_calls=0,failed_calls=1"), "{incr}");
+    client.expect(&[("CONFIG RESETSTAT", "OK")]);
+    assert!(!client.ask("INFO errorstats").contains("errorstat_ERR"));
+}

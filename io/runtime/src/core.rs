@@ -13,6 +13,8 @@ pub enum CloseReason {
     Failed(i32),
     /// The core asked for it.
     Core,
+    /// TLS did: `Core::insecure` was told why.
+    Tls,
 }
 
 /// What one core does with what its ring brings. All calls come from the core's one thread.
@@ -30,6 +32,16 @@ pub trait Core: 'static {
 
     /// A peer sent `bytes`, 1 to `receive_buffer_bytes` of them. They are gone after the call.
     fn received(&mut self, io: &mut Io<Self::Mail>, connection: ConnectionId, bytes: &[u8]);
+
+    /// The TLS handshake of a connection is through: what comes and goes from now on is secured. Not called for those without TLS.
+    fn secured(&mut self, io: &mut Io<Self::Mail>, connection: ConnectionId) {
+        let _ = (io, connection);
+    }
+
+    /// A connection ends because of TLS, for this reason; `closed` follows. The peer is told by who calls: do not close it.
+    fn insecure(&mut self, io: &mut Io<Self::Mail>, connection: ConnectionId, why: &str) {
+        let _ = (io, connection, why);
+    }
 
     /// The peer will send nothing more (it may still read). Unless overridden the connection closes
     /// as soon as the bytes in flight have left; override it when the core holds replies back, and

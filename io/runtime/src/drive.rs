@@ -23,8 +23,8 @@ use crate::{
 /// One core, its `Io`, and what the loop remembers between turns.
 pub(crate) struct Driver<C: Core> {
     // Before `io`: a core may hold sockets, never the other way round.
-    core: C,
-    io: Io<C::Mail>,
+    pub(crate) core: C,
+    pub(crate) io: Io<C::Mail>,
     postbox: Postbox<C::Note>,
     /// What the ring brought and the core was not given yet: more than a turn may take goes on in the next.
     batch: VecDeque<Completion>,
@@ -94,6 +94,9 @@ impl<C: Core> Driver<C> {
     fn turn(&mut self) {
         self.io.refresh_clock();
         let begin_ns = self.io.now_ns();
+        if self.io.wake_at_ns <= begin_ns {
+            self.io.wake_at_ns = u64::MAX;
+        }
         self.io.stats.turns += 1;
         self.io.stats.enters = self.io.ring.enters();
         self.clock.begin(begin_ns, thread_processor_ns);
@@ -101,6 +104,7 @@ impl<C: Core> Driver<C> {
         self.io.begin_part();
         let is_cut = self.give_completions() | self.give_mail();
         self.io.stats.turns_cut += u64::from(is_cut);
+        self.give_handshakes();
         self.give_accepted();
         self.give_notes();
         while let Some((token, result)) = self.io.commit_completed() {
@@ -186,6 +190,7 @@ impl<C: Core> Driver<C> {
         let seen = self.io.receive_completed(id, result, more);
         match usize::try_from(result) {
             _ if !seen => {}
+            Ok(0) if self.io.may_be_secured(id) => self.ended_secured(id),
             Ok(0) => {
                 if self.io.receive_ended(id) {
                     self.core.ended(&mut self.io, id);
@@ -195,10 +200,10 @@ impl<C: Core> Driver<C> {
                 self.io.stats.receives += 1;
                 self.io.stats.bytes_in += bytes as u64;
                 if let Some(lent) = &lent {
-                    self.core.received(&mut self.io, id, lent);
+                    self.give_received(id, lent);
                 } else {
                     let buffer = self.io.take_buffer(id);
-                    self.core.received(&mut self.io, id, &buffer[..bytes]);
+                    self.give_received(id, &buffer[..bytes]);
                     self.io.put_buffer(id, buffer);
                 }
             }
@@ -213,6 +218,14 @@ impl<C: Core> Driver<C> {
             },
         }
         self.io.arm_receive(id);
+    }
+
+    fn give_received(&mut self, id: ConnectionId, bytes: &[u8]) {
+        if self.io.may_be_secured(id) {
+            self.received_secured(id, bytes);
+        } else {
+            self.core.received(&mut self.io, id, bytes);
+        }
     }
 
     fn give_accepted(&mut self) {
@@ -267,6 +280,7 @@ impl<C: Core> Driver<C> {
             || !self.io.closed.is_empty()
             || !self.io.file_results.is_empty()
             || !self.io.accepted.is_empty()
+            || !self.io.securing.waiting.is_empty()
             || self.inbox_full()
     }
 
@@ -282,6 +296,7 @@ impl<C: Core> Driver<C> {
             Some(accept_ns) => accept_ns.min(self.next_tick_ns),
             None => self.next_tick_ns,
         };
+        let due_ns = due_ns.min(self.io.wake_at_ns);
         Duration::from_nanos(due_ns.saturating_sub(self.io.elapsed_ns()))
     }
 

@@ -47,10 +47,14 @@ mod ring;
 #[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
+mod secure;
+#[cfg(not(loom))]
 mod stats;
 #[cfg(not(loom))]
 #[cfg(test)]
 mod tests;
+#[cfg(not(loom))]
+pub mod tls;
 #[cfg(not(loom))]
 mod turn_clock;
 

@@ -65,6 +65,19 @@ pub(crate) const BACKGROUND_SLICE_NS: u64 = 100_000;
 pub const KEEPER_JOBS: usize = 64;
 /// Locked memory that glommio refuses to start below.
 pub const LOCKED_MEMORY_BYTES_MIN: u64 = 512 * 1024;
+/// How long a TLS handshake may take, from the socket's opening.
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// A turn that has given TLS handshakes so long begins no other step of one: about one full handshake with an RSA key, three with an
+/// elliptic one. At least one step is made a turn.
+pub const TLS_HANDSHAKES_A_TURN: Duration = Duration::from_micros(500);
+/// Bytes received from one peer whose handshake waits for its turn, after which nothing more is received from it.
+pub const TLS_HELD_BYTES_MAX: usize = 64 << 10;
+/// Bytes out of records after which they are given to the core before the next records are opened.
+pub const TLS_CLEAR_BYTES: usize = 32 << 10;
+/// Bytes of the core that are made into records at once; the rest of its buffer follows when those have left.
+pub const TLS_SEALED_BYTES: usize = 128 << 10;
+/// The longest file of certificates, or of a key.
+pub const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
 
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two(), "the kernel masks buffer indexes");
 const _: () = assert!(MAILBOX_CAPACITY.is_power_of_two(), "slots are found by a mask");

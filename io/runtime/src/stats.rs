@@ -49,4 +49,10 @@ pub struct Stats {
     pub notes: u64,
     /// Sleeping cores that were woken.
     pub doorbells: u64,
+    /// TLS handshakes that came through.
+    pub tls_handshakes: u64,
+    /// Those of them that went on from an earlier session.
+    pub tls_resumed: u64,
+    /// Connections that ended because of TLS: handshakes that came to nothing, and damaged records.
+    pub tls_failures: u64,
 }

@@ -48,6 +48,8 @@ pub const RAFT_CONTEXT_BYTES_MAX: usize = 64 * 1024;
 pub const HEARTBEATS_MAX: usize = 262_144;
 /// Most commands or replies in one frame.
 pub const FORWARDED_MAX: usize = 65_536;
+/// Most messages of channels in one frame.
+pub const PUBLISHED_MAX: usize = 262_144;
 /// Most earlier configs named in one frame.
 pub const CONFIG_HISTORY_MAX: usize = 65_536;
 /// Longest sentence that a node tells another, in bytes.

@@ -1,9 +1,12 @@
 //! Owns what goes in and out of an engine beside requests: mail between cores, and answers that come later.
 
 use crate::command::{Gather, Part};
+use crate::lock::LockKey;
+use crate::recorded::Recorded;
 use crate::serving::Leader;
 use crate::spanning::SpanMail;
 use crate::told::Told;
+use crate::work::{UnitMail, WatchedKey};
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId};
 use hyperion_store::{OwnedContent, Write};
@@ -96,6 +99,17 @@ pub enum Answer {
     Values(Vec<Option<Vec<u8>>>),
     /// An error line, its code first.
     Error(String),
+    /// What a command has answered.
+    Recorded(Recorded),
+    /// What the commands of a unit have answered.
+    Unit {
+        /// By command; none: a key that was watched has changed, and nothing was done.
+        replies: Option<Vec<Recorded>>,
+        /// It may leave once the log has released this position.
+        observed: u64,
+    },
+    /// The keys are watched from now on.
+    Watched(Vec<WatchedKey>),
     /// The parts of all cores, to be put together by [`crate::command::merge`].
     Gathered {
         /// What was asked.
@@ -110,6 +124,13 @@ pub enum Answer {
 pub enum Mail {
     /// A step of a transaction.
     Transaction(TransactionMail),
+    /// About commands that run as one.
+    Unit(Box<UnitMail>),
+    /// These keys are not watched any more, once each.
+    Unwatch {
+        /// The keys.
+        keys: Vec<LockKey>,
+    },
     /// Do your part of this and send it back.
     Ask {
         /// Names the question to the asker.
@@ -148,6 +169,10 @@ pub enum Want {
     Use,
     /// Its value and when it expires.
     Value,
+    /// As that, and what tells it from a later one where it is watched; no more bytes than are brought to one core.
+    Whole,
+    /// What tells it from a later one: it is watched from now on.
+    Watch,
 }
 
 /// What was found of a key.
@@ -224,13 +249,15 @@ pub enum TransactionMail {
         id: TransactionId,
         /// For each key what was found.
         found: Vec<Option<Wanted>>,
+        /// For each key what tells it from a later one; empty: none is watched.
+        versions: Vec<u64>,
     },
     /// The changes are on stable storage.
     Prepared {
         /// The transaction.
         id: TransactionId,
     },
-    /// The changes cannot be made.
+    /// The keys are not locked, or the changes cannot be made.
     Refused {
         /// The transaction.
         id: TransactionId,

@@ -1,6 +1,7 @@
 //! Owns the machine of one core: where a command belongs, when it may run, and what it leaves to be done.
 
-use crate::command::{self, CommandError, CommandSpec, Context, Flags, Part, Run};
+use crate::blocking::Blocked;
+use crate::command::{self, Blocking, CommandError, CommandSpec, Context, Flags, Part, Run, Wait};
 use crate::effect::{Effect, Mail};
 use crate::events::Events;
 use crate::evict::{Fit, Memory};
@@ -13,7 +14,10 @@ use crate::slices::Sliced;
 use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
-use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId};
+use crate::work::{Scratch, Units};
+use hyperion_model::{
+    CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId, slot_of,
+};
 use hyperion_store::{Append, Key, Room, Store, StoreError, SyncTicket};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -44,6 +48,8 @@ pub struct Request<'a> {
     pub slot: Option<u16>,
     /// It reads, and its client takes what a replica says.
     pub from_replica: bool,
+    /// Whether it may wait for what others write.
+    pub blocking: Blocking,
 }
 
 /// What became of a command that was to run here.
@@ -62,6 +68,10 @@ pub enum Outcome {
     Unfinished,
     /// The answer is too long for one turn: nothing happened, it is for [`Engine::begin_slices`].
     Sliced,
+    /// It is for the front, which knows the node: nothing happened.
+    Front,
+    /// It found nothing and waits: nothing happened, it is for [`Engine::park`].
+    Blocks(Wait),
     /// This node does not serve the slot any more: nothing happened.
     Elsewhere {
         /// The slot.
@@ -101,9 +111,15 @@ pub struct Engine {
     pub(crate) elsewhere: BTreeSet<PartitionId>,
     /// The partitions as Raft groups.
     pub(crate) replication: Option<Box<Replication>>,
+    /// Commands that wait for keys.
+    pub(crate) blocked: Blocked,
     /// What happened to keys, for those who listen; commands are watched for them.
     pub(crate) events: Events,
     pub(crate) is_watched: bool,
+    /// Commands that run as one, on their way.
+    pub(crate) units: Units,
+    /// Where commands run on copies.
+    pub(crate) bench: Scratch,
 }
 
 impl Engine {
@@ -141,8 +157,11 @@ impl Engine {
             serving: None,
             elsewhere: BTreeSet::new(),
             replication: None,
+            blocked: Blocked::default(),
             events: Events::default(),
             is_watched: false,
+            units: Units::default(),
+            bench: Scratch::default(),
         };
         engine.settings_came();
         engine
@@ -203,6 +222,10 @@ impl Engine {
         self.store.set_memory(self.memory_bytes());
         self.begin_evictions();
         self.drop_stale_staging();
+        if !self.units.is_idle() {
+            self.retry_units();
+            self.settle();
+        }
     }
 
     /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.
@@ -237,6 +260,7 @@ impl Engine {
             && self.coordinator.is_idle()
             && !self.is_slicing()
             && self.spanning.is_idle()
+            && self.units.is_idle()
     }
 
     /// Moves the work that was asked for into `effects`.
@@ -271,6 +295,7 @@ impl Engine {
     pub fn room_came(&mut self) {
         self.retry_parked();
         self.retry_decisions();
+        self.retry_units();
         self.settle();
     }
 
@@ -377,6 +402,7 @@ impl Engine {
                 let mut context = self.context(request.database, reply, transaction, random);
                 context.slot = request.slot;
                 context.answer_bytes_max = answer_bytes_max;
+                context.blocking = request.blocking;
                 handler(&mut context, request.arguments)
             }
             Run::Scan => {
@@ -433,13 +459,24 @@ impl Engine {
         match result {
             Ok(()) => {}
             Err(CommandError::TooMuch) => return Outcome::Sliced,
+            Err(CommandError::AtFront) => return Outcome::Front,
+            Err(CommandError::Blocks(wait)) => return Outcome::Blocks(wait),
             Err(CommandError::Store(StoreError::NoRoom { .. })) => return self.no_room(reply),
             Err(error) => reply.error(&error.to_string()),
         }
         Outcome::Done { observed: self.store.observed_position() }
     }
 
-    fn context<'a>(
+    /// The line of DEBUG OBJECT about a key of this core; `None` when it has none of that name.
+    pub fn debug_object(&mut self, database: DatabaseId, key: &[u8]) -> Option<String> {
+        let partition = self.map.partition_of(slot_of(key));
+        if self.map.owner(partition) != self.core {
+            return None;
+        }
+        command::debug_line(&mut self.store, database, key, &self.settings.thresholds)
+    }
+
+    pub(crate) fn context<'a>(
         &'a mut self,
         database: DatabaseId,
         reply: &'a mut dyn ReplyWriter,
@@ -457,6 +494,7 @@ impl Engine {
             transaction,
             slot: None,
             answer_bytes_max: usize::MAX,
+            blocking: Blocking::Never,
             events: &mut self.events,
         }
     }
@@ -490,8 +528,12 @@ impl Engine {
         }
     }
 
-    /// COPY may name a key of another database.
+    /// COPY and MOVE may be about a key of another database.
     fn target_is_locked(&self, request: &Request<'_>) -> bool {
+        if request.spec.name == "move" {
+            return command::move_target(request.arguments)
+                .is_ok_and(|target| self.locks.holds(target, request.arguments[1]));
+        }
         let is_copy = matches!(request.spec.run, Run::Keys { spread: command::Spread::Copy, .. });
         is_copy
             && command::copy_options(request.arguments, request.database)

@@ -61,7 +61,8 @@ impl Engine {
     }
 
     /// Why a command that grows the data is refused now, whatever its size.
-    pub(crate) fn write_refusal(&self) -> Option<String> {
+    #[must_use]
+    pub fn write_refusal(&self) -> Option<String> {
         let is_full = self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max);
         let is_refused = is_full && self.store.policy() == Policy::None;
         is_refused.then(|| CommandError::OutOfMemory.to_string())
@@ -118,6 +119,9 @@ impl Engine {
 
     /// Evicts a bounded number of keys while memory is short, and tries again what waited for it. To be called every tick.
     pub fn evict_slice(&mut self) {
+        if self.store.has_watches() {
+            self.store.drop_old_watches();
+        }
         let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
         if self.store.policy() != Policy::None
             && !self.is_applying()

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod acl;
+mod blocking;
 pub mod collection;
 pub mod command;
 mod effect;
@@ -13,6 +14,7 @@ mod evict;
 mod limits;
 mod lock;
 mod mail;
+mod recorded;
 mod replication;
 mod route;
 mod serving;
@@ -25,12 +27,15 @@ mod tests;
 mod told;
 mod transaction;
 mod words;
+mod work;
 
+pub use blocking::Waiter;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
 pub use events::{Events, KeyEvent};
 pub use hyperion_cluster::config::Thresholds;
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
+pub use recorded::Recorded;
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
     SnapshotMail, SnapshotStep, groups_of, recovered,
@@ -40,3 +45,4 @@ pub use serving::Leader;
 pub use settings::{Durability, Settings};
 pub use spanning::{SpanId, SpanMail, SpanStep};
 pub use told::Told;
+pub use work::{Bench, Halt, Queued, Unit, WatchedKey, Work};

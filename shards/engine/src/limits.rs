@@ -22,6 +22,14 @@ pub(crate) const EVICTIONS_FREE: usize = 2;
 pub(crate) const EVICTIONS_A_TICK: usize = 512;
 /// A write goes on while evictions lag behind by less than one part in this many of the limit.
 pub(crate) const MEMORY_LAG_PART: u64 = 64;
+/// Bytes of values that are brought to one core for a command whose keys lie on several, and keys that it names at most.
+pub(crate) const COLLECT_BYTES_MAX: usize = 32 << 20;
+pub(crate) const COLLECT_KEYS_MAX: usize = 16_384;
+/// Bytes of the store that such a command runs on, and of its segments at most.
+pub(crate) const SCRATCH_BYTES_MAX: usize = 96 << 20;
+pub(crate) const SCRATCH_SEGMENT_BYTES: usize = 8 << 20;
+/// How often work begins anew because it has met keys that it did not name.
+pub(crate) const WORK_ROUNDS_MAX: usize = 64;
 /// Bytes and keys of one command whose keys lie in several replicated partitions, and bytes that it reads of one of them.
 pub(crate) const SPAN_BYTES_MAX: usize = 16 << 20;
 pub(crate) const SPAN_KEYS_MAX: usize = 16_384;

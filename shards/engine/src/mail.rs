@@ -45,6 +45,8 @@ impl Engine {
                     }
                 }
             }
+            Mail::Unit(mail) => self.unit_mail(from, *mail),
+            Mail::Unwatch { keys } => self.take_unwatch(&keys),
             Mail::Span { from, mail } => self.take_span(from, *mail),
             Mail::Part { id, part } => self.part_came(id, part),
         }

@@ -3,7 +3,7 @@
 use crate::command::{self, CommandSpec, Run};
 use crate::engine::{Engine, Request};
 use crate::serving::Serving;
-use hyperion_model::{CoreId, slot_of};
+use hyperion_model::{CoreId, DatabaseId, slot_of};
 use hyperion_store::ScanCursor;
 
 /// The slot of a command's key, if it has one key and that is its first argument: the same for routing, prefetching and running.
@@ -41,6 +41,9 @@ impl Engine {
     #[must_use]
     pub fn route(&self, request: &Request<'_>) -> Route {
         let spec = request.spec;
+        if matches!(spec.run, Run::Front(_)) {
+            return Route::Front;
+        }
         if let Some(serving) = &self.serving
             && let Some(elsewhere) = self.route_to_node(serving, request)
         {
@@ -78,6 +81,20 @@ impl Engine {
                 partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
             }
         }
+    }
+
+    /// Whether keys are served together, and by whom: [`Route::Here`] stands for this node.
+    #[must_use]
+    pub fn route_keys(&self, keys: &[(DatabaseId, Vec<u8>)]) -> Route {
+        let Some(serving) = &self.serving else { return Route::Here };
+        let mut slots = keys.iter().map(|(_, key)| slot_of(key));
+        let Some(slot) = slots.next() else { return Route::Here };
+        let partition = self.map.partition_of(slot);
+        if slots.any(|other| self.map.partition_of(other) != partition) {
+            return Route::CrossSlot;
+        }
+        let is_here = serving.serves(partition, false) || serving.awaits(partition);
+        if is_here { Route::Here } else { Route::Elsewhere { slot } }
     }
 
     /// Where a command goes that this node must not run.

@@ -85,8 +85,8 @@ impl Engine {
     /// Whether a command can be worked in slices: entries of replicated partitions are whole.
     pub(crate) fn may_slice(&self, request: &Request<'_>) -> bool {
         let is_shape = |spread| {
-            use Spread::{Collect, Copy, Rename, RenameNx};
-            !matches!(spread, Rename | RenameNx | Copy | Collect)
+            use Spread::{Any, Collect, Copy, Rename, RenameNx};
+            !matches!(spread, Rename | RenameNx | Copy | Collect | Any)
         };
         let is_own = request.client.0 == self.core.0 && self.replication.is_none();
         is_own && matches!(request.spec.run, Run::Keys { spread, .. } if is_shape(spread))

@@ -35,6 +35,10 @@ pub trait ReplyWriter {
     fn pair(&mut self) {}
     /// The head of a map of `count` pairs that follow.
     fn map(&mut self, count: usize);
+    /// Whether maps are told from arrays: for answers of another shape where they are not.
+    fn has_maps(&self) -> bool {
+        false
+    }
     /// The head of a set of `count` replies that follow.
     fn set(&mut self, count: usize);
     /// A floating point number.

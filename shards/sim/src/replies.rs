@@ -101,6 +101,12 @@ pub(crate) fn words_of(answer: EngineAnswer, random: u64) -> Vec<Word> {
             }
         }
         EngineAnswer::Error(error) => reply.error(&error),
+        EngineAnswer::Recorded(recorded) => recorded.write(&mut reply),
+        // Units are of one command here, whose answer is theirs.
+        EngineAnswer::Unit { replies, .. } => {
+            replies.iter().flatten().for_each(|recorded| recorded.write(&mut reply));
+        }
+        EngineAnswer::Watched(_) => reply.simple("OK"),
         EngineAnswer::Gathered { gather, parts } => merge(gather, parts, random, &mut reply),
     }
     reply.words

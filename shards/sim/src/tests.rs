@@ -70,7 +70,7 @@ fn what_is_done_wrong_is_found_out() {
     use CommitWay::{Direct, Synced};
     for (wrong, schedule, commits, least) in [
         (Wrong::LiesAboutSync, Schedule::Any, Synced, 15),
-        (Wrong::LiesAboutDirectWrites, Schedule::Any, Direct, 5),
+        (Wrong::LiesAboutDirectWrites, Schedule::Any, Direct, 4),
         (Wrong::ReleasesEarly, Schedule::Any, Synced, 5),
         (Wrong::SkipsResolve, Schedule::SlowMail, Synced, 8),
     ] {

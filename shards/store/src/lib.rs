@@ -52,6 +52,7 @@ pub use segment::{
 };
 pub use snapshot::{BatchCheck, SegmentInUse, Whole};
 pub use store::{
-    Evicted, Gone, GoneWhy, Held, Lookups, Options, Policy, ScanCursor, Store, StoreFigures, Swept,
+    Evicted, Gone, GoneWhy, Held, KeyMark, Lookups, Options, Policy, ScanCursor, Store,
+    StoreFigures, Swept,
 };
 pub use transaction::Write;

@@ -93,6 +93,9 @@ pub(crate) const REPLAY_REGION_BITS_MAX: u32 = 6;
 pub(crate) const PRESIZE_BYTES_MIN: usize = 4 << 20;
 /// One key of so many is counted to know how large the indexes will be. A power of two.
 pub(crate) const PRESIZE_SAMPLE: u64 = 64;
+/// Keys of one core that clients watch, and how long each is kept for who says nothing more.
+pub(crate) const WATCHED_KEYS_MAX: usize = 1 << 20;
+pub(crate) const WATCH_KEPT_MS: u64 = 3_600_000;
 /// Keys of one hole that are named.
 pub(crate) const HOLE_KEYS_MAX: usize = 1_000;
 /// Bytes that are checked in search of the keys of one hole.

@@ -14,6 +14,7 @@ fn view() -> ClusterView {
             format!("10.0.0.{id}:7400").parse().unwrap(),
             format!("10.0.0.{id}:7401").parse().unwrap(),
         ],
+        secured: (id == 2).then(|| "10.0.0.2:7500".parse().unwrap()),
         map: PartitionMap::spread(4, 2),
         is_up: id != 3,
         is_log_only: false,
@@ -87,11 +88,11 @@ fn a_partition_without_a_leader_is_told() {
     for fact in ["cluster_state:fail", "cluster_slots_assigned:12288", "cluster_known_nodes:6"] {
         assert!(text.contains(fact), "{fact} in {text}");
     }
-    assert!(view().moved(16_383).starts_with("CLUSTERDOWN"));
-    assert!(view().moved(0).starts_with("TRYAGAIN"), "this node leads it");
+    assert!(view().moved(16_383, false).starts_with("CLUSTERDOWN"));
+    assert!(view().moved(0, false).starts_with("TRYAGAIN"), "this node leads it");
     let map = PartitionMap::spread(4, 2);
     let port = 7400 + map.owner(hyperion_model::PartitionId(1)).0;
-    assert_eq!(view().moved(5000), format!("MOVED 5000 10.0.0.2:{port}"));
+    assert_eq!(view().moved(5000, false), format!("MOVED 5000 10.0.0.2:{port}"));
 }
 
 #[test]
@@ -99,4 +100,18 @@ fn what_the_config_decides_is_refused_with_the_way_to_do_it() {
     assert!(answer(&view(), "meet", &[]).unwrap_err().contains("POST /config"));
     assert!(answer(&view(), "dance", &[]).unwrap_err().starts_with("ERR "));
     assert_eq!(answer(&view(), "keyslot", &[b"foo"]).unwrap(), ":12182\r\n");
+}
+
+/// Clients that speak TLS are sent to where a node does.
+#[test]
+fn who_speaks_tls_is_told_of_it() {
+    assert_eq!(view().moved(5000, true), "MOVED 5000 10.0.0.2:7500");
+    let secured = view().of_secured();
+    assert_eq!(
+        secured.endpoints().count(),
+        view().endpoints().count() - 1,
+        "it stands for both cores"
+    );
+    let slots = answer(&secured, "slots", &[]).expect("it is there");
+    assert!(slots.contains(":7500\r\n") && slots.contains(":7400\r\n"), "{slots}");
 }

@@ -1,12 +1,15 @@
 //! Tests of the keeper: compare-and-set, the table of live changes, and the file.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use hyperion_cluster::change::table::{Change, Column, FIELDS, change_of};
 use hyperion_cluster::config::{
-    BulkCompression, ClientRouting, Compression, Leaving, Move, Resp, Role, leaves,
+    BulkCompression, ClientAuth, ClientRouting, Compression, Leaving, Move, PeerTls, Resp, Role,
+    Tls, leaves,
 };
 
+use super::certificates::Authority;
 use super::{Folder, config, keeper_at, machine};
 use crate::config::file;
 use crate::config::keeper::{Keeper, Refused};
@@ -32,8 +35,34 @@ fn whole() -> Config {
     config.settings.resp.cluster = ClientRouting::Transparent;
     config.settings.moves.bytes_a_second = Some(Size::from_bytes(64 << 20));
     config.settings.compression.bulk = BulkCompression::Never;
+    config.settings.notify_keyspace_events = "KEA".to_owned();
+    let output = &mut config.settings.limits.pubsub_output;
+    (output.hard_bytes, output.soft_bytes) = (Size::from_bytes(3), Size::from_bytes(2));
+    output.soft_s = 1;
     config.nodes[0].peer = Some("127.0.0.1:7381".to_owned());
+    config.nodes[0].resp_tls = Some("127.0.0.1:7389".to_owned());
+    config.nodes[0].http_tls = Some("127.0.0.1:7390".to_owned());
+    let [cert_file, key_file, ca_file] = tls_files().clone().map(Some);
+    let (client_auth, peers) = (ClientAuth::Required, PeerTls::Required);
+    config.settings.tls = Tls { cert_file, key_file, ca_file, client_auth, peers };
     config
+}
+
+/// Certificate, key and authority, the same for all tests of this process; they stay until its folder is emptied.
+fn tls_files() -> &'static [String; 3] {
+    static FILES: OnceLock<(Folder, [String; 3])> = OnceLock::new();
+    let (_, files) = FILES.get_or_init(|| {
+        let folder = Folder::new();
+        let files = Authority::new("keeper").write(folder.path());
+        (folder, [files.cert, files.key, files.ca].map(|path| path.display().to_string()))
+    });
+    files
+}
+
+/// The same file by another path.
+fn by_another_path(path: &mut Option<String>) {
+    let known = path.as_mut().expect("it is there");
+    *known = known.replacen("/tmp", "/tmp/.", 1);
 }
 
 /// The pointer with `*` for the only node.
@@ -107,7 +136,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 31] = [
+    let edits: [(&str, Edit); 42] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
@@ -117,6 +146,13 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/nodes/0/peer", |c| c.nodes[0].peer = None),
         ("/nodes/0/cores", |c| c.nodes[0].cores = "0".to_owned()),
         ("/nodes/0/resp_cores", |c| c.nodes[0].resp_cores = 0),
+        ("/nodes/0/resp_tls", |c| c.nodes[0].resp_tls = None),
+        ("/nodes/0/http_tls", |c| c.nodes[0].http_tls = None),
+        ("/settings/tls/cert_file", |c| by_another_path(&mut c.settings.tls.cert_file)),
+        ("/settings/tls/key_file", |c| by_another_path(&mut c.settings.tls.key_file)),
+        ("/settings/tls/ca_file", |c| by_another_path(&mut c.settings.tls.ca_file)),
+        ("/settings/tls/client_auth", |c| c.settings.tls.client_auth = ClientAuth::Optional),
+        ("/settings/tls/peers", |c| c.settings.tls.peers = PeerTls::Off),
         ("/nodes/0/unix", |c| c.nodes[0].unix = None),
         ("/nodes/0/rack", |c| c.nodes[0].rack = None),
         ("/settings/storage", |c| c.settings.storage = Storage::Memory),
@@ -134,6 +170,14 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/limits/output_bytes", |c| {
             c.settings.limits.output_bytes = Size::from_bytes(1 << 20);
         }),
+        ("/settings/limits/pubsub_output/hard_bytes", |c| {
+            c.settings.limits.pubsub_output.hard_bytes = Size::from_bytes(4);
+        }),
+        ("/settings/limits/pubsub_output/soft_bytes", |c| {
+            c.settings.limits.pubsub_output.soft_bytes = Size::from_bytes(4);
+        }),
+        ("/settings/limits/pubsub_output/soft_s", |c| c.settings.limits.pubsub_output.soft_s = 4),
+        ("/settings/notify_keyspace_events", |c| c.settings.notify_keyspace_events.clear()),
         ("/settings/limits/value_bytes", |c| {
             c.settings.limits.value_bytes = Size::from_bytes(1 << 20);
         }),

@@ -2,6 +2,9 @@
 
 mod agreed;
 mod asked;
+#[expect(dead_code, reason = "the tests of the whole node use the rest")]
+#[path = "../../tests/certificates.rs"]
+mod certificates;
 mod folder;
 mod keeper;
 mod load;

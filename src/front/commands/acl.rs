@@ -13,7 +13,7 @@ use super::super::client::Client;
 use super::super::execute::Progress;
 use super::super::rights::sentence;
 use super::amend::{Amended, failure};
-use super::asks::{Asker, FrontAsk};
+use super::asks::{After, Asker, FrontAsk};
 use super::limits::{GENPASS_BITS, GENPASS_BITS_MAX};
 use super::run::{
     Carried, exactly, is_word, keyword, not_integer, shown, unknown_subcommand, wrong_arity,
@@ -220,7 +220,8 @@ impl NodeCore {
             [word] if !is_word(word, "reset") => parse_integer(word).ok_or_else(not_integer)?,
             _ => 10,
         };
-        let asker = Asker { count: usize::try_from(count).unwrap_or(0), ..Asker::default() };
+        let after = After::Newest(usize::try_from(count).unwrap_or(0));
+        let asker = Asker { after, ..Asker::default() };
         Ok(self.ask_all(io, client, &ask, asker))
     }
 }

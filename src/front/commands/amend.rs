@@ -63,9 +63,6 @@ impl NodeCore {
         ticket: Ticket,
         result: Result<Amended, String>,
     ) {
-        if result.is_err() {
-            self.counters.errors += 1;
-        }
         self.finish_with(io, ticket, |reply| match result {
             Ok(Amended::Ok) => reply.simple("OK"),
             Ok(Amended::Count(count)) => reply.integer(count),

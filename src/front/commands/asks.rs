@@ -1,15 +1,21 @@
 //! Owns questions about all clients of the node: each core answers its part, the asking core puts them together.
 
-use hyperion_model::ReplyWriter;
+use std::collections::BTreeSet;
+
+use hyperion_model::{DatabaseId, ReplyWriter};
 use hyperion_runtime::ConnectionId;
 
+use super::super::blocked::Ending;
 use super::super::client::{Client, Hold};
 use super::super::execute::Progress;
 use super::super::limits::BACKLOG_BATCHES_MAX;
-use super::super::observe::{Refusal, merge_refusals, write_refusals};
+use super::super::observe::{
+    Events, Pause, Refusal, Slow, join_events, merge_refusals, write_refusals, write_slow,
+};
 use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::copies::CopiesWanted;
+use super::latency::Look;
 use crate::node::{Io, Mail, NodeCore};
 use hyperion_engine::Ticket;
 
@@ -20,12 +26,31 @@ pub(crate) enum FrontAsk {
     ClientList(ClientFilter),
     /// Close these clients and count them.
     ClientKill(ClientFilter),
+    /// End the wait of the client with this number.
+    ClientUnblock(u64, Ending),
     /// Set the counters to zero.
     ResetStatistics,
     /// Tell what was refused.
     Refusals,
     /// Forget it.
     ForgetRefusals,
+    /// The newest slow commands, so many at most; how many there are; forget them.
+    Slow(usize),
+    SlowCount,
+    ForgetSlow,
+    /// What took long; forget these of it, or all.
+    Events,
+    ForgetEvents(Vec<String>),
+    /// A client of this core watches.
+    Watch(u16),
+    /// Commands wait until then, Unix ms; those that write or all.
+    Pause(u64, bool),
+    /// They wait no more.
+    Unpause,
+    /// Expired keys go by themselves, or when somebody looks.
+    ExpireActively(bool),
+    /// The line about a key of a database.
+    DebugObject(DatabaseId, Vec<u8>),
     /// Put the figures of now on the board.
     ShowFigures,
     /// Count the keys of a slot.
@@ -49,6 +74,12 @@ pub(crate) enum FrontPart {
     Copies(Option<u32>, bool),
     /// What was refused.
     Refusals(Vec<Refusal>),
+    /// Slow commands.
+    Slow(Vec<Slow>),
+    /// What took long.
+    Events(Events),
+    /// Names of what was forgotten.
+    Names(Vec<&'static str>),
     /// It is done.
     Done,
     /// Not an answer: what the asking core keeps for the end.
@@ -64,10 +95,35 @@ pub(crate) struct Asker {
     pub(super) closes: bool,
     /// WAITAOF is answered by two counts.
     pub(super) wants_pair: bool,
-    /// Entries that are wanted of a list.
-    pub(super) count: usize,
-    /// The sections that INFO is to show.
-    pub(super) sections: Option<Vec<Vec<u8>>>,
+    /// What is to be made of the parts.
+    pub(super) after: After,
+}
+
+/// What is to be made of the parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The answer as it is.
+    #[default]
+    Write,
+    /// The newest so many of a list.
+    Newest(usize),
+    /// A count, or this if it is more.
+    AtMost(u64),
+    /// The number of different names.
+    Distinct,
+    /// OK when all is on stable storage.
+    WhenDurable,
+    /// The line about a key, or that there is none.
+    KeyLine,
+    /// These sections of INFO, out of the figures.
+    Info(Vec<Vec<u8>>),
+    /// The histograms of these commands, out of the figures.
+    Histogram(Vec<String>),
+    /// MEMORY STATS and DOCTOR, out of the figures.
+    MemoryStats,
+    MemoryDoctor,
+    /// Something of what took long.
+    Look(Look),
 }
 
 /// All parts together.
@@ -84,6 +140,14 @@ pub(super) enum Whole {
     Found(bool),
     /// What was refused, the newest first.
     Refusals(Vec<Refusal>),
+    /// So many of the slow commands.
+    Slow(Vec<Slow>, usize),
+    /// What took long.
+    Events(Events),
+    /// A line, if there is one.
+    Line(Option<String>),
+    /// Not all is on stable storage.
+    NotDurable,
     Done,
 }
 
@@ -155,12 +219,17 @@ impl NodeCore {
                     .map(|client| client.connection)
                     .collect();
                 for &connection in &meant {
-                    if let Some(client) = self.clients.get(connection) {
+                    if let Some(mut client) = self.clients.take(connection) {
                         client.is_closing = true;
+                        self.end_wait(&mut client, Ending::Gone);
+                        self.clients.put_back(client);
                     }
                     io.close(connection);
                 }
                 FrontPart::Count(meant.len() as u64)
+            }
+            FrontAsk::ClientUnblock(number, ending) => {
+                FrontPart::Count(u64::from(self.unblock_client(*number, *ending)))
             }
             FrontAsk::SlotCount(slot) => {
                 let mut count = 0;
@@ -184,6 +253,41 @@ impl NodeCore {
             FrontAsk::ForgetRefusals => {
                 self.observer.refusals.clear();
                 FrontPart::Done
+            }
+            FrontAsk::Slow(count) => FrontPart::Slow(self.observer.slow.newest(*count)),
+            FrontAsk::SlowCount => FrontPart::Count(self.observer.slow.len() as u64),
+            FrontAsk::ForgetSlow => {
+                self.observer.slow.clear();
+                FrontPart::Done
+            }
+            FrontAsk::Events => FrontPart::Events(self.observer.latencies.all()),
+            FrontAsk::ForgetEvents(names) => {
+                FrontPart::Names(self.observer.latencies.forget(names))
+            }
+            FrontAsk::Watch(core) => {
+                self.observer.watch.count(usize::from(*core), true);
+                FrontPart::Done
+            }
+            FrontAsk::Pause(until_ms, only_writes) => {
+                self.observer.pause.begin(*until_ms, *only_writes);
+                self.observer.is_paused = true;
+                FrontPart::Done
+            }
+            FrontAsk::Unpause => {
+                self.observer.pause = Pause::default();
+                self.observer.is_paused = false;
+                // They try again in the next turn.
+                self.retried.append(&mut self.held);
+                io.wake_again();
+                FrontPart::Done
+            }
+            FrontAsk::ExpireActively(does) => {
+                self.observer.keeps_expired = !does;
+                FrontPart::Done
+            }
+            FrontAsk::DebugObject(database, key) => {
+                let line = self.engine.debug_object(*database, key);
+                FrontPart::Lines(line.into_iter().map(|line| (0, line)).collect())
             }
             FrontAsk::Copies(_) => panic!("it is answered when they are there"),
             FrontAsk::ResetStatistics | FrontAsk::ShowFigures => {
@@ -216,9 +320,15 @@ impl NodeCore {
 
     fn tell(&mut self, io: &Io, client: &mut Client, parts: Vec<FrontPart>) {
         let (whole, asker) = put_together(parts);
-        match asker.sections {
-            Some(sections) => self.tell_info(io, client, &sections),
-            None => {
+        match (asker.after, whole) {
+            (After::Info(sections), _) => self.tell_info(io, client, &sections),
+            (After::Histogram(names), _) => self.tell_histogram(client, &names),
+            (After::MemoryStats, _) => self.tell_memory_stats(client),
+            (After::MemoryDoctor, _) => self.tell_memory_doctor(client),
+            (After::Look(look), Whole::Events(events)) => {
+                self.tell_events(io, client, &look, &events);
+            }
+            (_, whole) => {
                 let now_ms = io.now_unix_ms();
                 self.answer(client, |reply| whole.write(now_ms, reply));
             }
@@ -234,7 +344,8 @@ impl NodeCore {
 pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
     let mut asker = Asker::default();
     let mut whole = Whole::Done;
-    let mut all_lines = Vec::new();
+    let mut all_lines: Vec<(u64, String)> = Vec::new();
+    let mut names: BTreeSet<&'static str> = BTreeSet::new();
     for part in parts {
         match part {
             FrontPart::Asker(kept) => asker = kept,
@@ -266,18 +377,40 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
                 before.extend(more);
                 whole = Whole::Refusals(before);
             }
+            FrontPart::Slow(more) => {
+                let mut before =
+                    if let Whole::Slow(before, _) = whole { before } else { Vec::new() };
+                before.extend(more);
+                whole = Whole::Slow(before, usize::MAX);
+            }
+            FrontPart::Events(more) => {
+                let mut before =
+                    if let Whole::Events(before) = whole { before } else { Events::new() };
+                join_events(&mut before, more);
+                whole = Whole::Events(before);
+            }
+            FrontPart::Names(more) => names.extend(more),
             FrontPart::Done => {}
         }
     }
+    let whole = match (&asker.after, whole) {
+        (After::Newest(count), Whole::Refusals(all)) => {
+            let mut all = merge_refusals(all);
+            all.truncate(*count);
+            Whole::Refusals(all)
+        }
+        (After::Newest(count), Whole::Slow(all, _)) => Whole::Slow(all, *count),
+        (After::AtMost(max), Whole::Count(count)) => Whole::Count(count.min(*max)),
+        (After::Distinct, _) => Whole::Count(names.len() as u64),
+        (After::WhenDurable, Whole::Copies(_, true)) => Whole::Done,
+        (After::WhenDurable, _) => Whole::NotDurable,
+        (After::KeyLine, _) => Whole::Line(all_lines.first().map(|(_, line)| line.clone())),
+        (_, whole) => whole,
+    };
     let whole = match whole {
         Whole::Text(_) => {
             all_lines.sort_unstable_by_key(|(number, _)| *number);
             Whole::Text(all_lines.into_iter().map(|(_, line)| line).collect())
-        }
-        Whole::Refusals(all) => {
-            let mut all = merge_refusals(all);
-            all.truncate(asker.count);
-            Whole::Refusals(all)
         }
         Whole::Copies(others, is_durable) if asker.wants_pair => {
             Whole::Pair(is_durable, others.unwrap_or(0))
@@ -298,6 +431,12 @@ impl Whole {
                 keys.iter().for_each(|key| reply.bulk(key));
             }
             Self::Refusals(all) => write_refusals(all, now_ms, reply),
+            Self::Slow(all, count) => write_slow(all.clone(), *count, reply),
+            Self::Events(_) | Self::Line(None) => reply.error("ERR no such key"),
+            Self::Line(Some(line)) => reply.simple(line),
+            Self::NotDurable => {
+                reply.error("ERR not all that was written is on stable storage yet; try again");
+            }
             Self::Copies(others, _) => reply.integer(i64::from(others.unwrap_or(0))),
             Self::Pair(is_durable, others) => {
                 reply.array(2);

@@ -1,5 +1,6 @@
 //! Owns CLIENT: what a client asks and sets of itself, and what it asks of others.
 
+use super::super::blocked::Ending;
 use super::super::client::{Client, ReplyMode};
 use super::super::execute::Progress;
 use super::asks::{Asker, FrontAsk};
@@ -7,11 +8,12 @@ use super::client_filter::ClientFilter;
 use super::client_line::{Whereabouts, client_line};
 use super::connection::{attribute, client_name};
 use super::run::{
-    Carried, exactly, is_word, keyword, shown, syntax, unknown_subcommand, wrong_arity,
+    Carried, exactly, is_word, keyword, not_integer, shown, syntax, unknown_subcommand, wrong_arity,
 };
 use crate::node::{Io, NodeCore};
+use hyperion_model::number::parse_integer;
 
-const HELP: [&str; 43] = [
+const HELP: [&str; 49] = [
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "GETNAME",
     "    Return the name of the current connection.",
@@ -38,15 +40,17 @@ const HELP: [&str; 43] = [
     "    * SKIPME (YES|NO)",
     "      Skip killing current connection (default: yes).",
     "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-    "      Kill connections by type; all are NORMAL.",
+    "      Kill connections by type; those that listen to channels are PUBSUB, all others NORMAL.",
     "    * USER <username>",
     "      Kill connections authenticated by <username>.",
     "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> [<client-id> ...]]",
     "    Return information about client connections.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction; no client is ever evicted.",
-    "NO-TOUCH OFF",
-    "    Accepted; ON is not supported, a read always counts as a use of the key.",
+    "NO-TOUCH (ON|OFF)",
+    "    Will not touch LRU/LFU stats when this mode is on.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds. CLIENT goes on.",
     "REPLY (ON|OFF|SKIP)",
     "    Control the replies sent to the current connection.",
     "SETINFO <option> <value>",
@@ -55,6 +59,10 @@ const HELP: [&str; 43] = [
     "    * LIB-VER: the client lib version.",
     "SETNAME <name>",
     "    Assign the name <name> to the current connection.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
 ];
 
 impl NodeCore {
@@ -106,11 +114,13 @@ impl NodeCore {
             }
             "no-touch" => {
                 exactly(words, 1, "client|no-touch")?;
-                if on_or_off(words[0])? {
-                    return Err("ERR CLIENT NO-TOUCH ON is not supported; a read always counts as a use of the key"
-                        .to_owned());
-                }
+                client.session.no_touch = on_or_off(words[0])?;
                 self.agree(client);
+            }
+            "pause" => return self.pause_clients(io, client, words),
+            "unpause" => {
+                exactly(words, 0, "client|unpause")?;
+                return Ok(self.ask_all(io, client, &FrontAsk::Unpause, Asker::default()));
             }
             "reply" => {
                 exactly(words, 1, "client|reply")?;
@@ -120,6 +130,7 @@ impl NodeCore {
                 exactly(words, 0, "client|getredir")?;
                 self.answer(client, |reply| reply.integer(-1));
             }
+            "unblock" => return self.client_unblock(io, client, words),
             "help" => {
                 exactly(words, 0, "client|help")?;
                 self.help(client, &HELP);
@@ -137,6 +148,37 @@ impl NodeCore {
         };
         let asker = Asker { wants_word, ..Asker::default() };
         Ok(self.ask_all(io, client, &FrontAsk::ClientKill(filter), asker))
+    }
+
+    /// `CLIENT PAUSE ms [WRITE | ALL]`: commands of this node's clients wait.
+    fn pause_clients(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+        let (timeout, only_writes) = match words {
+            [timeout] => (timeout, false),
+            [timeout, mode] if is_word(mode, "write") => (timeout, true),
+            [timeout, mode] if is_word(mode, "all") => (timeout, false),
+            [_, _] => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".to_owned()),
+            _ => return Err(wrong_arity("client|pause")),
+        };
+        let timeout_ms =
+            parse_integer(timeout).ok_or("ERR timeout is not an integer or out of range")?;
+        let timeout_ms = u64::try_from(timeout_ms).map_err(|_| "ERR timeout is negative")?;
+        let until_ms = io.now_unix_ms().saturating_add(timeout_ms);
+        let ask = FrontAsk::Pause(until_ms, only_writes);
+        Ok(self.ask_all(io, client, &ask, Asker::default()))
+    }
+
+    /// `CLIENT UNBLOCK id [TIMEOUT | ERROR]`.
+    fn client_unblock(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+        let (number, ending) = match words {
+            [number] => (number, Ending::Timeout),
+            [number, word] if is_word(word, "timeout") => (number, Ending::Timeout),
+            [number, word] if is_word(word, "error") => (number, Ending::Error),
+            [_, _] => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".to_owned()),
+            _ => return Err(wrong_arity("client|unblock")),
+        };
+        let number = parse_integer(number).ok_or_else(not_integer)?;
+        let ask = FrontAsk::ClientUnblock(u64::try_from(number).unwrap_or(0), ending);
+        Ok(self.ask_all(io, client, &ask, Asker::default()))
     }
 
     fn client_reply(&mut self, client: &mut Client, mode: &[u8]) -> Result<(), String> {

@@ -23,10 +23,12 @@ pub(crate) struct ClientFilter {
     pub(super) except: Option<u64>,
 }
 
-/// What a client is; ours are all [`ClientKind::Normal`].
+/// What a client is; nobody is [`ClientKind::Other`] here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientKind {
     Normal,
+    /// It listens to channels.
+    Pubsub,
     Other,
 }
 
@@ -38,6 +40,7 @@ pub(super) struct Candidate<'a> {
     pub(super) local: &'a str,
     pub(super) age_s: u64,
     pub(super) user: &'a str,
+    pub(super) kind: ClientKind,
 }
 
 impl ClientFilter {
@@ -46,7 +49,7 @@ impl ClientFilter {
         self.numbers.as_ref().is_none_or(|numbers| numbers.contains(&candidate.number))
             && self.peer.as_ref().is_none_or(|peer| peer == candidate.peer)
             && self.local.as_ref().is_none_or(|local| local == candidate.local)
-            && self.kind.is_none_or(|kind| kind == ClientKind::Normal)
+            && self.kind.is_none_or(|kind| kind == candidate.kind)
             && self.user.as_ref().is_none_or(|user| user == candidate.user)
             && candidate.age_s >= self.age_s_min
             && self.except != Some(candidate.number)
@@ -125,7 +128,8 @@ fn parse_number(text: &[u8]) -> Option<u64> {
 fn parse_kind(text: &[u8]) -> Result<ClientKind, String> {
     match keyword(text).as_str() {
         "normal" => Ok(ClientKind::Normal),
-        "master" | "replica" | "slave" | "pubsub" => Ok(ClientKind::Other),
+        "pubsub" => Ok(ClientKind::Pubsub),
+        "master" | "replica" | "slave" => Ok(ClientKind::Other),
         _ => Err(format!("ERR Unknown client type '{}'", shown(text))),
     }
 }

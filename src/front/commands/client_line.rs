@@ -3,8 +3,9 @@
 use hyperion_wire::Protocol;
 
 use super::super::client::{Client, Hold};
-use super::client_filter::Candidate;
+use super::client_filter::{Candidate, ClientKind};
 use crate::node::Io;
+use crate::pubsub::Kind;
 
 /// Where a client is, and since when, as the ring knows it.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,10 @@ impl<'a> Whereabouts<'a> {
     /// What a filter looks at.
     pub(super) fn candidate<'c>(&'c self, client: &'c Client) -> Candidate<'c> {
         let Self { peer, local, age_s, .. } = *self;
-        Candidate { number: client.number, peer, local, age_s, user: &client.session.user.name }
+        let listens = client.subscriptions.is_some();
+        let kind = if listens { ClientKind::Pubsub } else { ClientKind::Normal };
+        let user = &client.session.user.name;
+        Candidate { number: client.number, peer, local, age_s, user, kind }
     }
 }
 
@@ -47,15 +51,21 @@ pub(in crate::front) fn client_line(
     let Whereabouts { peer, local, fd, age_s, idle_s } = place;
     let (input, input_free) = (client.input.len(), client.input.capacity() - client.input.len());
     let output = client.output.len();
+    let multi = session.multi.as_ref().map_or_else(|| "-1".to_owned(), |it| it.len().to_string());
+    let names = |kind| client.subscriptions.as_ref().map_or(0, |names| names.count(kind));
     format!(
         "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \
-         sub=0 psub=0 ssub=0 multi=-1 qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem=0 \
+         sub={} psub={} ssub={} multi={multi} qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem={} \
          rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={} \
          redir=-1 resp={} lib-name={} lib-ver={}\n",
         client.number,
         session.name,
         flags(place, client),
         session.database.0,
+        names(Kind::Channel),
+        names(Kind::Pattern),
+        names(Kind::Shard),
+        session.multi.as_ref().map_or(0, |multi| multi.bytes()),
         size_of::<Client>() + input + input_free + output,
         if output > 0 { "rw" } else { "r" },
         session.user.name,
@@ -68,9 +78,13 @@ pub(in crate::front) fn client_line(
 /// Letters as Redis gives them; `N` when there are no others.
 fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
     let letters: String = [
-        ('b', matches!(client.hold, Hold::Answer(_))),
+        ('b', matches!(client.hold, Hold::Answer(_) | Hold::Blocked)),
         ('c', client.is_closing),
         ('e', client.session.no_evict),
+        ('x', client.session.multi.is_some()),
+        ('P', client.subscriptions.is_some()),
+        ('T', client.session.no_touch),
+        ('O', client.session.is_monitor),
         ('U', place.local.ends_with(":0")),
     ]
     .into_iter()

@@ -6,7 +6,7 @@ use super::super::client::Client;
 use super::super::execute::Progress;
 use super::amend::{Amended, failed, failure};
 use super::asks::{Asker, FrontAsk};
-use super::parameters::{PARAMETERS, Parameter, Setting, find};
+use super::parameters::{Parameter, Setting, all, find};
 use super::run::{Carried, exactly, keyword, shown, syntax, unknown_subcommand, wrong_arity};
 use crate::config::Settings;
 use crate::node::{Io, NodeCore};
@@ -55,7 +55,7 @@ impl NodeCore {
 
     fn config_get(&mut self, client: &mut Client, patterns: &[&[u8]]) -> Progress {
         let found: Vec<(&str, String)> = chosen(patterns)
-            .map(|parameter| (parameter.name, (parameter.show)(&self.config, &self.shared.data)))
+            .map(|parameter| (parameter.name, parameter.show(&self.config, &self.shared.data)))
             .collect();
         self.answer(client, |reply| {
             reply.map(found.len());
@@ -84,7 +84,7 @@ impl NodeCore {
 pub(super) fn chosen(patterns: &[&[u8]]) -> impl Iterator<Item = &'static Parameter> {
     let patterns: Vec<Vec<u8>> =
         patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
-    PARAMETERS.iter().filter(move |parameter| {
+    all().filter(move |parameter| {
         patterns.iter().any(|pattern| matches(pattern, parameter.name.as_bytes()))
     })
 }
@@ -108,10 +108,7 @@ pub(super) fn parse_set(words: &[&[u8]]) -> Result<Vec<(&'static Parameter, Sett
         if settings.iter().any(|(other, _)| other.name == parameter.name) {
             return Err(failed(parameter, "duplicate parameter"));
         }
-        let Some(read) = parameter.read else {
-            return Err(failed(parameter, "can't set immutable config"));
-        };
-        let setting = read(value).map_err(|problem| failed(parameter, &problem))?;
+        let setting = parameter.read(value).map_err(|problem| failed(parameter, &problem))?;
         settings.push((parameter, setting));
     }
     Ok(settings)

@@ -23,6 +23,14 @@ const HELLO_NO_AUTH: &str = "NOAUTH HELLO must be called with the client already
 impl NodeCore {
     pub(super) fn ping(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         match arguments {
+            [_] | [_, _] if client.only_listens() => {
+                let text = arguments.get(1).copied().unwrap_or_default();
+                self.answer(client, |reply| {
+                    reply.array(2);
+                    reply.bulk(b"pong");
+                    reply.bulk(text);
+                });
+            }
             [_] => self.answer(client, |reply| reply.simple("PONG")),
             [_, text] => self.answer(client, |reply| reply.bulk(text)),
             _ => return Err(wrong_arity("ping")),
@@ -104,8 +112,11 @@ impl NodeCore {
 
     /// Takes back what the client has set; what it said of its library stays, as in Redis.
     pub(super) fn reset(&mut self, client: &mut Client) -> Progress {
+        self.forget_transaction(client);
+        self.drop_subscriptions(client);
         let fresh = Session::new(self.config.users.default_user());
         let old = std::mem::replace(&mut client.session, fresh);
+        self.stop_watching(client.connection);
         client.session.library_name = old.library_name;
         client.session.library_version = old.library_version;
         self.answer(client, |reply| reply.simple("RESET"));
@@ -114,7 +125,7 @@ impl NodeCore {
 }
 
 /// Reads the number of a database.
-pub(super) fn database(text: &[u8]) -> Result<DatabaseId, String> {
+pub(in crate::front) fn database(text: &[u8]) -> Result<DatabaseId, String> {
     let number = parse_integer(text).ok_or_else(not_integer)?;
     let number = i32::try_from(number).map_err(|_| CommandError::OutOfRange.to_string())?;
     u8::try_from(number)

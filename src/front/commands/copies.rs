@@ -7,8 +7,8 @@ use hyperion_model::number::parse_integer;
 use super::super::client::{Client, Hold};
 use super::super::execute::Progress;
 use super::super::limits::BACKLOG_BATCHES_MAX;
-use super::asks::{Asker, FrontAsk, FrontPart};
-use super::limits::{COPY_WAIT_MS_MAX, COPY_WAITS_MAX};
+use super::asks::{After, Asker, FrontAsk, FrontPart};
+use super::limits::{COPY_WAIT_MS_MAX, COPY_WAITS_MAX, DURABLE_WAIT_MS};
 use super::run::{Carried, not_integer};
 use crate::config::Durability;
 use crate::node::{Io, Mail, NodeCore};
@@ -51,7 +51,7 @@ impl NodeCore {
     ) -> Carried {
         let others = count(words[1])?;
         let wanted = CopiesWanted { others, durable: None, timeout_ms: timeout(words[2])? };
-        self.ask_copies(io, client, wanted)
+        self.ask_copies(io, client, wanted, Asker::default())
     }
 
     /// WAITAOF 0|1 nodes timeout.
@@ -69,10 +69,25 @@ impl NodeCore {
         let others = count(words[2])?;
         let durable = Some(Durable { here });
         let wanted = CopiesWanted { others, durable, timeout_ms: timeout(words[3])? };
-        self.ask_copies(io, client, wanted)
+        let asker = Asker { wants_pair: true, ..Asker::default() };
+        self.ask_copies(io, client, wanted, asker)
     }
 
-    fn ask_copies(&mut self, io: &mut Io, client: &mut Client, wanted: CopiesWanted) -> Carried {
+    /// OK when all that was written before is on stable storage here.
+    pub(super) fn agree_when_durable(&mut self, io: &mut Io, client: &mut Client) -> Carried {
+        let durable = Some(Durable { here: true });
+        let wanted = CopiesWanted { others: 0, durable, timeout_ms: DURABLE_WAIT_MS };
+        let asker = Asker { after: After::WhenDurable, ..Asker::default() };
+        self.ask_copies(io, client, wanted, asker)
+    }
+
+    fn ask_copies(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        wanted: CopiesWanted,
+        asker: Asker,
+    ) -> Carried {
         // What was written before must have been executed before.
         if !client.output.is_in_order() {
             client.hold = Hold::Drain;
@@ -88,7 +103,6 @@ impl NodeCore {
             ));
         }
         let ticket = self.fresh_ticket(client);
-        let asker = Asker { wants_pair: wanted.durable.is_some(), ..Asker::default() };
         self.asks.insert(ticket, (self.links.len(), vec![FrontPart::Asker(asker)]));
         let own = usize::from(self.index);
         for (core, link) in self.links.iter_mut().enumerate() {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::client::Client;
 use super::super::execute::Progress;
-use super::asks::{Asker, FrontAsk};
+use super::asks::{After, Asker, FrontAsk};
 use super::info_sections::{Facts, SECTIONS, Section, When};
 use super::process::Process;
 use super::run::keyword;
@@ -13,8 +13,8 @@ use crate::node::{Io, NodeCore};
 impl NodeCore {
     /// `INFO [section ...]`. Every core shows its figures of now first.
     pub(super) fn info(&mut self, io: &mut Io, client: &mut Client, names: &[&[u8]]) -> Progress {
-        let sections = Some(names.iter().map(|name| name.to_vec()).collect());
-        let asker = Asker { sections, ..Asker::default() };
+        let after = After::Info(names.iter().map(|name| name.to_vec()).collect());
+        let asker = Asker { after, ..Asker::default() };
         self.ask_all(io, client, &FrontAsk::ShowFigures, asker)
     }
 
@@ -32,6 +32,7 @@ impl NodeCore {
             started_ms: self.shared.started_ms,
             saves: self.shared.snapshots.facts(),
             clients: self.shared.clients.load(Ordering::Relaxed),
+            slow_commands: self.shared.slow_commands.load(Ordering::Relaxed),
             used_peak: self.shared.board.used_peak(),
         };
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
@@ -62,7 +63,8 @@ fn is_wanted(section: &Section, names: &[String]) -> bool {
         return by_default;
     }
     names.iter().any(|name| match name.as_str() {
-        "all" | "everything" => true,
+        "everything" => true,
+        "all" => section.when != When::Everything,
         "default" => by_default,
         name => section.title.eq_ignore_ascii_case(name),
     })

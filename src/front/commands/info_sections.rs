@@ -1,5 +1,6 @@
 //! Owns the sections of INFO. What is not counted is left out, for a zero there would be a lie.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use super::process::Process;
 use super::run::{REDIS_LEVEL, VERSION};
 use crate::config::{Resolved, Storage};
 use crate::node::{CoreFigures, Latency};
+use crate::pubsub::PubsubCounters;
 use crate::snapshot::SaveFacts;
 
 /// What the sections are written from.
@@ -24,6 +26,8 @@ pub(super) struct Facts<'a> {
     pub(super) saves: SaveFacts,
     /// Clients of the whole node.
     pub(super) clients: usize,
+    /// Slow commands that were noted since the start.
+    pub(super) slow_commands: u64,
     /// The most memory that the data took.
     pub(super) used_peak: u64,
 }
@@ -35,6 +39,8 @@ pub(super) enum When {
     Default,
     /// By its name, `all` or `everything`.
     Asked,
+    /// By its name or `everything`.
+    Everything,
 }
 
 /// One section.
@@ -45,7 +51,7 @@ pub(super) struct Section {
 }
 
 /// All sections in their order.
-pub(super) static SECTIONS: [Section; 12] = [
+pub(super) static SECTIONS: [Section; 14] = [
     Section { title: "Server", when: When::Default, write: server },
     Section { title: "Clients", when: When::Default, write: clients },
     Section { title: "Memory", when: When::Default, write: memory },
@@ -53,8 +59,10 @@ pub(super) static SECTIONS: [Section; 12] = [
     Section { title: "Stats", when: When::Default, write: statistics },
     Section { title: "Replication", when: When::Default, write: replication },
     Section { title: "CPU", when: When::Default, write: processor },
+    Section { title: "Modules", when: When::Everything, write: |_, _| {} },
     Section { title: "Commandstats", when: When::Asked, write: command_statistics },
     Section { title: "Errorstats", when: When::Default, write: error_statistics },
+    Section { title: "Latencystats", when: When::Asked, write: latency_statistics },
     Section { title: "Cluster", when: When::Default, write: cluster },
     Section { title: "Keyspace", when: When::Default, write: keyspace },
     Section { title: "Hyperion", when: When::Asked, write: hyperion },
@@ -78,12 +86,17 @@ fn line(text: &mut String, name: &str, value: impl Display) {
 fn server(facts: &Facts<'_>, text: &mut String) {
     let uptime_s = facts.now_ms.saturating_sub(facts.started_ms) / 1_000;
     line(text, "redis_version", REDIS_LEVEL);
+    line(text, "redis_git_sha1", "00000000");
+    line(text, "redis_git_dirty", 0);
+    line(text, "redis_build_id", VERSION);
     line(text, "hyperion_version", VERSION);
     let mode = if facts.config.is_alone() { "standalone" } else { "cluster" };
     line(text, "redis_mode", mode);
     line(text, "os", &facts.process.system);
     line(text, "arch_bits", usize::BITS);
+    line(text, "monotonic_clock", "POSIX clock_gettime");
     line(text, "multiplexing_api", "io_uring");
+    line(text, "process_supervised", "no");
     line(text, "process_id", facts.process_id);
     line(text, "run_id", facts.run_id);
     line(text, "tcp_port", facts.config.resp.port());
@@ -92,6 +105,8 @@ fn server(facts: &Facts<'_>, text: &mut String) {
     line(text, "uptime_in_days", uptime_s / 86_400);
     line(text, "hz", 10);
     line(text, "configured_hz", 10);
+    line(text, "lru_clock", (facts.now_ms / 1_000) & 0x00ff_ffff);
+    line(text, "io_threads_active", u8::from(facts.cores.len() > 1));
     line(text, "executable", &facts.process.executable);
     line(text, "config_file", facts.config_path.display());
 }
@@ -100,8 +115,10 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "connected_clients", facts.clients);
     line(text, "cluster_connections", 0);
     line(text, "maxclients", facts.config.settings().limits.clients);
-    line(text, "blocked_clients", 0);
+    line(text, "blocked_clients", facts.sum(|core| core.blocked));
     line(text, "tracking_clients", 0);
+    line(text, "clients_in_timeout_table", 0);
+    line(text, "pubsub_clients", facts.sum(|core| core.pubsub.clients));
     line(text, "hyperion_unread_input_bytes", facts.sum(|core| core.input_bytes));
 }
 
@@ -122,14 +139,28 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
         facts.sum(|core| core.store.index_bytes + core.store.filter_bytes),
     );
     let live = facts.sum(|core| core.store.live_bytes);
+    line(text, "used_memory_startup", 0);
     line(text, "used_memory_dataset", live);
     line(text, "used_memory_dataset_perc", format_args!("{:.2}%", 100.0 * ratio(live, used)));
+    line(text, "total_system_memory", facts.process.machine_bytes);
+    line(text, "total_system_memory_human", human(facts.process.machine_bytes));
+    line(text, "allocator_allocated", used);
+    line(text, "allocator_active", facts.sum(|core| core.store.held_bytes));
+    line(text, "allocator_resident", resident);
     line(text, "maxmemory", facts.config.memory_bytes_max);
     line(text, "maxmemory_human", human(facts.config.memory_bytes_max));
     line(text, "maxmemory_policy", facts.config.eviction.name());
     line(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
     line(text, "mem_fragmentation_bytes", i128::from(resident) - i128::from(used));
     line(text, "mem_not_counted_for_evict", 0);
+    line(text, "mem_replication_backlog", 0);
+    line(text, "mem_clients_slaves", 0);
+    line(text, "mem_clients_normal", facts.sum(|core| core.input_bytes));
+    line(text, "mem_aof_buffer", 0);
+    // What is removed goes at once, and segments are cleaned instead of defragmented.
+    line(text, "active_defrag_running", 0);
+    line(text, "lazyfree_pending_objects", 0);
+    line(text, "lazyfreed_objects", 0);
     line(text, "mem_allocator", "mimalloc");
     line(text, "hyperion_records_bytes", facts.sum(|core| core.store.held_bytes));
 }
@@ -184,14 +215,37 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "instantaneous_input_kbps", kilobytes(facts.sum(|core| core.rate.bytes_in)));
     line(text, "instantaneous_output_kbps", kilobytes(facts.sum(|core| core.rate.bytes_out)));
     line(text, "rejected_connections", facts.sum(|core| core.counters.connections_refused));
+    for name in ["sync_full", "sync_partial_ok", "sync_partial_err", "evicted_clients"] {
+        line(text, name, 0);
+    }
     line(text, "expired_keys", facts.sum(|core| core.store.expired));
     line(text, "evicted_keys", facts.sum(|core| core.store.evicted));
     line(text, "keyspace_hits", facts.sum(|core| core.store.lookups.hits));
     line(text, "keyspace_misses", facts.sum(|core| core.store.lookups.misses));
-    line(text, "pubsub_channels", 0);
-    line(text, "pubsub_patterns", 0);
+    // Every core knows all names of the node.
+    let most = |of: fn(&CoreFigures) -> u64| facts.cores.iter().map(of).max().unwrap_or(0);
+    line(text, "pubsub_channels", most(|core| core.pubsub.channels));
+    line(text, "pubsub_patterns", most(|core| core.pubsub.patterns));
+    line(text, "pubsubshard_channels", most(|core| core.pubsub.shards));
+    let counted = |of: fn(&PubsubCounters) -> u64| facts.sum(|core| of(&core.pubsub.counters));
+    line(text, "client_output_buffer_limit_disconnections", counted(|it| it.closed));
+    line(text, "hyperion_messages_published", counted(|it| it.published));
+    line(text, "hyperion_messages_delivered", counted(|it| it.delivered));
+    line(text, "hyperion_messages_dropped", counted(|it| it.dropped));
     line(text, "latest_fork_usec", 0);
     line(text, "total_forks", 0);
+    line(text, "slave_expires_tracked_keys", 0);
+    line(text, "active_defrag_hits", 0);
+    line(text, "active_defrag_misses", 0);
+    let denied = ["auth", "cmd", "key", "channel"];
+    for (at, name) in denied.into_iter().enumerate() {
+        line(
+            text,
+            &format!("acl_access_denied_{name}"),
+            facts.sum(|core| core.counters.denied[at]),
+        );
+    }
+    line(text, "slowlog_logged_commands", facts.slow_commands);
     line(text, "total_error_replies", facts.sum(|core| core.counters.errors));
     line(text, "total_reads_processed", facts.sum(|core| core.runtime.receives));
     line(text, "total_writes_processed", facts.sum(|core| core.runtime.sends));
@@ -206,6 +260,9 @@ fn replication(facts: &Facts<'_>, text: &mut String) {
     line(text, "master_repl_offset", 0);
     line(text, "second_repl_offset", -1);
     line(text, "repl_backlog_active", 0);
+    line(text, "repl_backlog_size", 0);
+    line(text, "repl_backlog_first_byte_offset", 0);
+    line(text, "repl_backlog_histlen", 0);
 }
 
 fn processor(facts: &Facts<'_>, text: &mut String) {
@@ -230,19 +287,38 @@ fn command_statistics(facts: &Facts<'_>, text: &mut String) {
         let mut sampled = Latency::default();
         facts.cores.iter().for_each(|core| sampled.join(&core.counters.sampled[spec.index()]));
         let us_per_call = ratio(sampled.sum_ns, sampled.count) / 1_000.0;
+        let rejected = facts.sum(|core| core.counters.rejected[spec.index()]);
+        let failed = facts.sum(|core| core.counters.failed[spec.index()]);
         text.push_str(&format!(
-            "cmdstat_{}:calls={calls},usec={:.0},usec_per_call={us_per_call:.2},rejected_calls=0,failed_calls=0\r\n",
+            "cmdstat_{}:calls={calls},usec={:.0},usec_per_call={us_per_call:.2},rejected_calls={rejected},failed_calls={failed}\r\n",
             spec.name,
             us_per_call * calls as f64,
         ));
     }
 }
 
-/// Errors are counted together, whatever their code.
 fn error_statistics(facts: &Facts<'_>, text: &mut String) {
-    let errors = facts.sum(|core| core.counters.errors);
-    if errors > 0 {
-        text.push_str(&format!("errorstat_ANY:count={errors}\r\n"));
+    let mut all: BTreeMap<&str, u64> = BTreeMap::new();
+    for (code, count) in facts.cores.iter().flat_map(|core| &core.counters.errors_by_code) {
+        *all.entry(code).or_default() += count;
+    }
+    for (code, count) in all {
+        text.push_str(&format!("errorstat_{code}:count={count}\r\n"));
+    }
+}
+
+/// Out of the calls that were timed.
+fn latency_statistics(facts: &Facts<'_>, text: &mut String) {
+    for spec in &COMMANDS {
+        let mut times = Latency::default();
+        facts.cores.iter().for_each(|core| times.join(&core.counters.sampled[spec.index()]));
+        if times.count > 0 {
+            let [p50, p99, p999] = [500, 990, 999].map(|part| times.percentile_us(part));
+            text.push_str(&format!(
+                "latency_percentiles_usec_{}:p50={p50:.3},p99={p99:.3},p99.9={p999:.3}\r\n",
+                spec.name
+            ));
+        }
     }
 }
 

@@ -16,3 +16,7 @@ pub(super) const AMENDED_PAUSE_MS: u64 = 10;
 pub(super) const COPY_WAITS_MAX: usize = 1_024;
 /// How long they wait at most.
 pub(super) const COPY_WAIT_MS_MAX: u64 = 3_600_000;
+/// How long DEBUG RELOAD waits for stable storage.
+pub(super) const DURABLE_WAIT_MS: u64 = 30_000;
+/// The longest text of DEBUG STRINGMATCH-LEN.
+pub(super) const STRING_MATCH_BYTES_MAX: usize = 1 << 20;

@@ -11,18 +11,32 @@ mod cluster;
 mod config;
 mod connection;
 mod copies;
+mod debug;
 mod info;
 mod info_sections;
+mod instead;
+mod latency;
 mod limits;
+#[cfg(test)]
+mod listed;
+mod memory;
+mod monitor;
 mod parameters;
+mod parameters_redis;
 mod process;
+mod pubsub;
 mod run;
 mod save;
 mod server;
+mod slowlog;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use amend::Amended;
 pub(crate) use asks::{FrontAsk, FrontPart};
 pub(super) use client_line::{Whereabouts, client_line};
+pub(super) use connection::database;
 pub(crate) use copies::CopyWait;
+pub(crate) use debug::Wake;
+pub(super) use pubsub::check_listening;
+pub(super) use run::Carried;

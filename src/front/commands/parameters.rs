@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
+use hyperion_cluster::config::limits::SHOWN_BACK_BYTES_MAX;
 use hyperion_engine::Eviction;
 use hyperion_engine::acl::set_default_password;
+use hyperion_model::EventMask;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
 
 use super::limits::PASSWORD_BYTES_MAX;
+use super::parameters_redis::REDIS_PARAMETERS;
 use super::run::keyword;
-use crate::config::{Durability, LogLevel, PasswordHash, Resolved, Settings, Size, Storage};
+use crate::config::{
+    Durability, LogLevel, PasswordHash, PubsubOutput, Resolved, Settings, Size, Storage,
+};
 
 /// A change of one setting.
 pub(super) type Setting = Box<dyn FnOnce(&mut Settings) + Send>;
@@ -22,22 +27,106 @@ pub(super) struct Parameter {
     pub(super) name: &'static str,
     /// The field of the config that it stands for, as a JSON pointer.
     pub(super) pointer: &'static str,
+    form: Form,
+}
+
+/// How a parameter is shown and set.
+#[derive(Clone, Copy)]
+enum Form {
+    /// It cannot change.
+    Fixed(Show),
+    /// It stands for a setting.
+    Live(Show, Read),
+    /// It means nothing here: it is shown back as it was set.
+    Kept(Kind, &'static str),
+}
+
+/// What a parameter that is only shown back may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Flag,
+    Number,
+    Bytes,
+    Text,
+}
+
+pub(super) const fn fixed(name: &'static str, show: Show) -> Parameter {
+    Parameter { name, pointer: "", form: Form::Fixed(show) }
+}
+
+pub(super) const fn live(
+    name: &'static str,
+    pointer: &'static str,
+    show: Show,
+    read: Read,
+) -> Parameter {
+    Parameter { name, pointer, form: Form::Live(show, read) }
+}
+
+/// Shown back as it was set, and in the beginning as Redis has it.
+pub(super) const fn kept(name: &'static str, kind: Kind, default: &'static str) -> Parameter {
+    Parameter { name, pointer: "/settings/redis", form: Form::Kept(kind, default) }
+}
+
+impl Parameter {
     /// Its value as text; the path is the folder of the data files.
-    pub(super) show: Show,
-    /// Reads a new value, or says what is wrong with it; `None` where it cannot change.
-    pub(super) read: Option<Read>,
+    pub(super) fn show(&self, config: &Resolved, data: &Path) -> String {
+        match self.form {
+            Form::Fixed(show) | Form::Live(show, _) => show(config, data),
+            Form::Kept(_, default) => {
+                let kept = config.settings().redis.get(self.name);
+                kept.map_or_else(|| default.to_owned(), String::clone)
+            }
+        }
+    }
+
+    /// Reads a new value.
+    ///
+    /// Errors: what is wrong with it.
+    pub(super) fn read(&'static self, text: &[u8]) -> Result<Setting, String> {
+        match self.form {
+            Form::Fixed(_) => Err("can't set immutable config".to_owned()),
+            Form::Live(_, read) => read(text),
+            Form::Kept(kind, default) => {
+                let text = kind.read(text)?;
+                Ok(Box::new(move |settings| {
+                    if text == default {
+                        settings.redis.remove(self.name);
+                    } else {
+                        settings.redis.insert(self.name.to_owned(), text);
+                    }
+                }))
+            }
+        }
+    }
 }
 
-const fn fixed(name: &'static str, show: Show) -> Parameter {
-    Parameter { name, pointer: "", show, read: None }
+impl Kind {
+    fn read(self, text: &[u8]) -> Result<String, String> {
+        match self {
+            Self::Flag => match keyword(text).as_str() {
+                word @ ("yes" | "no") => Ok(word.to_owned()),
+                _ => Err("argument must be 'yes' or 'no'".to_owned()),
+            },
+            Self::Number => parse_integer(text)
+                .map(|number| number.to_string())
+                .ok_or_else(|| "argument couldn't be parsed into an integer".to_owned()),
+            Self::Bytes => memory(text).map(|bytes| bytes.to_string()),
+            Self::Text => String::from_utf8(text.to_vec())
+                .ok()
+                .filter(|text| text.len() <= SHOWN_BACK_BYTES_MAX)
+                .ok_or_else(|| "argument must be a short text in UTF-8".to_owned()),
+        }
+    }
 }
 
-const fn live(name: &'static str, pointer: &'static str, show: Show, read: Read) -> Parameter {
-    Parameter { name, pointer, show, read: Some(read) }
+/// All parameters: those that stand for settings, and Redis' others.
+pub(super) fn all() -> impl Iterator<Item = &'static Parameter> {
+    PARAMETERS.iter().chain(REDIS_PARAMETERS)
 }
 
-/// All parameters, by name.
-pub(super) static PARAMETERS: [Parameter; 24] = [
+/// Those that stand for what the node knows, by name.
+pub(super) static PARAMETERS: [Parameter; 28] = [
     live(
         "acllog-max-len",
         "/settings/observe/acl_log_len_max",
@@ -55,11 +144,13 @@ pub(super) static PARAMETERS: [Parameter; 24] = [
     ),
     fixed("appendonly", |config, _| yes_or_no(config.settings().storage == Storage::Disk)),
     fixed("bind", |config, _| config.resp.ip().to_string()),
-    fixed("client-output-buffer-limit", |config, _| {
-        let bytes = config.output_bytes_max;
-        format!("normal {bytes} 0 0 slave {bytes} 0 0 pubsub {bytes} 0 0")
-    }),
-    fixed("cluster-enabled", |_, _| yes_or_no(false)),
+    live(
+        "client-output-buffer-limit",
+        "/settings/limits/pubsub_output",
+        |config, _| output_limits(config),
+        read_output_limits,
+    ),
+    fixed("cluster-enabled", |config, _| yes_or_no(!config.is_alone())),
     fixed("databases", |_, _| DATABASES.to_string()),
     fixed("dir", |_, data| data.display().to_string()),
     live(
@@ -69,6 +160,15 @@ pub(super) static PARAMETERS: [Parameter; 24] = [
         read_durability,
     ),
     fixed("io-threads", |config, _| config.cores.len().to_string()),
+    live(
+        "latency-monitor-threshold",
+        "/settings/observe/latency_threshold_ms",
+        |config, _| config.settings().observe.latency_threshold_ms.to_string(),
+        |text| {
+            let threshold_ms = whole(text)?;
+            Ok(Box::new(move |settings| settings.observe.latency_threshold_ms = threshold_ms))
+        },
+    ),
     live(
         "loglevel",
         "/settings/log_level",
@@ -100,6 +200,16 @@ pub(super) static PARAMETERS: [Parameter; 24] = [
         |config, _| config.eviction.name().to_owned(),
         read_eviction,
     ),
+    live(
+        "notify-keyspace-events",
+        "/settings/notify_keyspace_events",
+        |config, _| config.events.to_text(),
+        |text| {
+            let mask = EventMask::parse(text)
+                .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+            Ok(Box::new(move |settings| settings.notify_keyspace_events = mask.to_text()))
+        },
+    ),
     fixed("port", |config, _| config.resp.port().to_string()),
     live(
         "proto-max-bulk-len",
@@ -128,6 +238,28 @@ pub(super) static PARAMETERS: [Parameter; 24] = [
         },
     ),
     fixed("segment-bytes", |config, _| config.segment_bytes.to_string()),
+    live(
+        "slowlog-log-slower-than",
+        "/settings/observe/slowlog_slower_than_us",
+        |config, _| {
+            let us = config.settings().observe.slowlog_slower_than_us;
+            us.map_or_else(|| "-1".to_owned(), |us| us.to_string())
+        },
+        |text| {
+            let us = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
+            let us = u64::try_from(us).ok();
+            Ok(Box::new(move |settings| settings.observe.slowlog_slower_than_us = us))
+        },
+    ),
+    live(
+        "slowlog-max-len",
+        "/settings/observe/slowlog_len_max",
+        |config, _| config.settings().observe.slowlog_len_max.to_string(),
+        |text| {
+            let count = whole(text)?;
+            Ok(Box::new(move |settings| settings.observe.slowlog_len_max = count))
+        },
+    ),
     fixed("storage", |config, _| config.settings().storage.as_str().to_owned()),
     live(
         "sync-interval-ms",
@@ -163,7 +295,7 @@ pub(super) static PARAMETERS: [Parameter; 24] = [
 
 /// The parameter of this name, whatever its case.
 pub(super) fn find(name: &[u8]) -> Option<&'static Parameter> {
-    PARAMETERS.iter().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
+    all().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
 }
 
 fn unchanged() -> Setting {
@@ -258,10 +390,57 @@ fn read_password(text: &[u8]) -> Result<Setting, String> {
     Ok(Box::new(move |settings| set_default_password(&mut settings.auth, hash)))
 }
 
-fn whole(text: &[u8]) -> Result<u32, String> {
+pub(super) fn whole(text: &[u8]) -> Result<u32, String> {
     let number = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
     u32::try_from(number)
         .map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))
+}
+
+/// What may wait for a client, by its class, as Redis prints it: hard limit, soft limit, seconds of the soft limit.
+fn output_limits(config: &Resolved) -> String {
+    let (bytes, pubsub) = (config.output_bytes_max, &config.settings().limits.pubsub_output);
+    let (hard, soft) = (pubsub.hard_bytes.bytes(), pubsub.soft_bytes.bytes());
+    format!("normal {bytes} 0 0 slave {bytes} 0 0 pubsub {hard} {soft} {}", pubsub.soft_s)
+}
+
+/// Reads groups of a class and its three numbers. That of `pubsub` is a setting of its own; of `normal` the hard limit, which holds for
+/// `slave` too, where it is not 0.
+fn read_output_limits(text: &[u8]) -> Result<Setting, String> {
+    const NUMBERS: &str =
+        "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+    let words: Vec<&[u8]> =
+        text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+    let (groups, []) = words.as_chunks::<4>() else {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    };
+    if groups.is_empty() {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    }
+    let (mut normal, mut pubsub) = (None, None);
+    for &[class, hard, soft, seconds] in groups {
+        let number = |text| memory(text).map_err(|_| NUMBERS.to_owned());
+        let (hard_bytes, soft_bytes) = (number(hard)?, number(soft)?);
+        let soft_s = whole(seconds).map_err(|_| NUMBERS.to_owned())?;
+        match keyword(class).as_str() {
+            "normal" => normal = Some(hard_bytes).filter(|bytes| *bytes > 0),
+            "slave" | "replica" => {}
+            "pubsub" => {
+                let size = Size::from_bytes;
+                let (hard_bytes, soft_bytes) = (size(hard_bytes), size(soft_bytes));
+                pubsub = Some(PubsubOutput { hard_bytes, soft_bytes, soft_s });
+            }
+            _ => {
+                return Err(
+                    "Invalid client class specified in buffer limit configuration.".to_owned()
+                );
+            }
+        }
+    }
+    Ok(Box::new(move |settings| {
+        let limits = &mut settings.limits;
+        limits.output_bytes = normal.map_or(limits.output_bytes.clone(), Size::from_bytes);
+        limits.pubsub_output = pubsub.unwrap_or_else(|| limits.pubsub_output.clone());
+    }))
 }
 
 /// Reads `100`, `100k` (thousands), `100kb` (1,024s) and so on, in any case.

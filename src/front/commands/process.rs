@@ -9,6 +9,8 @@ const TICKS_A_SECOND: u64 = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) resident_bytes: u64,
+    /// The memory of the machine.
+    pub(super) machine_bytes: u64,
     pub(super) times: ProcessorTimes,
     /// Name and release of the kernel, and the machine.
     pub(super) system: String,
@@ -32,6 +34,7 @@ impl Process {
         let [name, release] = system.each_ref().map(|text| text.trim());
         Self {
             resident_bytes: resident_bytes(&text("/proc/self/status")),
+            machine_bytes: bytes_of(&text("/proc/meminfo"), "MemTotal:"),
             times: processor_times(&text("/proc/self/stat")),
             system: format!("{name} {release} {}", std::env::consts::ARCH),
             executable: std::env::current_exe()
@@ -42,7 +45,12 @@ impl Process {
 
 /// Reads `VmRSS` of `/proc/self/status`, which needs no page size.
 pub(super) fn resident_bytes(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    bytes_of(status, "VmRSS:")
+}
+
+/// A figure in kibibytes by the name in front of it.
+fn bytes_of(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes: Option<u64> =
         line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse().ok());
     kibibytes.unwrap_or(0) * 1024

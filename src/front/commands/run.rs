@@ -7,6 +7,7 @@ use super::super::client::Client;
 use super::super::execute::Progress;
 use super::limits::KEYWORD_BYTES_MAX;
 use crate::node::{Io, NodeCore};
+use crate::pubsub::Kind;
 
 /// The version of Redis whose commands and texts are met; clients choose what they send by it.
 pub(super) const REDIS_LEVEL: &str = "7.2.4";
@@ -14,12 +15,12 @@ pub(super) const REDIS_LEVEL: &str = "7.2.4";
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What became of a command, or the error line that answers it.
-pub(super) type Carried = Result<Progress, String>;
+pub(in crate::front) type Carried = Result<Progress, String>;
 
 impl NodeCore {
     /// Runs a command that concerns the connection or the node.
     ///
-    /// Panics: for a command that does not run at the front.
+    /// Panics: for a command of which nothing runs at the front.
     pub(in crate::front) fn run_front(
         &mut self,
         io: &mut Io,
@@ -28,8 +29,9 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) -> Progress {
         let Run::Front(command) = spec.run else {
-            panic!("{} does not run at the front", spec.name)
+            return self.run_rest(io, client, spec, arguments);
         };
+        let timed = self.time_command(spec, arguments.len());
         let carried = match command {
             FrontCommand::Acl => self.acl_command(io, client, arguments),
             FrontCommand::Ping => self.ping(client, arguments),
@@ -54,17 +56,68 @@ impl NodeCore {
             FrontCommand::Wait => self.wait_copies(io, client, arguments),
             FrontCommand::Waitaof => self.wait_durable(io, client, arguments),
             FrontCommand::Asking => self.asking(client),
-            FrontCommand::Save => Err("ERR SAVE would let everybody wait; use BGSAVE".to_owned()),
+            FrontCommand::Multi => self.multi(client),
+            FrontCommand::Exec => self.exec(io, client),
+            FrontCommand::Discard => self.discard(client),
+            FrontCommand::Watch => self.watch(client, arguments),
+            FrontCommand::Unwatch => Ok(self.unwatch(client)),
+            FrontCommand::Subscribe => self.subscribe(client, Kind::Channel, arguments),
+            FrontCommand::Unsubscribe => self.unsubscribe(client, Kind::Channel, arguments),
+            FrontCommand::Psubscribe => self.subscribe(client, Kind::Pattern, arguments),
+            FrontCommand::Punsubscribe => self.unsubscribe(client, Kind::Pattern, arguments),
+            FrontCommand::Ssubscribe => self.subscribe(client, Kind::Shard, arguments),
+            FrontCommand::Sunsubscribe => self.unsubscribe(client, Kind::Shard, arguments),
+            FrontCommand::Publish => self.publish_command(io, client, false, arguments),
+            FrontCommand::Spublish => self.publish_command(io, client, true, arguments),
+            FrontCommand::Pubsub => self.pubsub_command(client, arguments),
+            FrontCommand::Instead => self.refuse_command(client, spec.name, arguments),
+            FrontCommand::Slowlog => self.slowlog(io, client, arguments),
+            FrontCommand::Latency => self.latency(io, client, arguments),
+            FrontCommand::Monitor => self.monitor(io, client),
+            FrontCommand::Module => self.module(client, arguments),
+            FrontCommand::Role => Ok(self.role(client)),
+            FrontCommand::Shutdown => self.shutdown(io, client, &arguments[1..]),
         };
+        if carried.is_err() {
+            self.counters.failed[spec.index()] += 1;
+        }
+        let progress = self.carried(client, carried);
+        if progress == Progress::Ran
+            && let Some(since) = timed
+            && let Some(took) = self.took(spec, since)
+        {
+            self.note_slow(io, client, spec, arguments, took);
+        }
+        progress
+    }
+
+    /// Runs what the core left to the front of a command about keys.
+    ///
+    /// Panics: for a command of which it leaves nothing.
+    #[cold]
+    fn run_rest(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        spec: &'static CommandSpec,
+        arguments: &[&[u8]],
+    ) -> Progress {
+        let carried = match spec.name {
+            "memory" => self.memory_command(io, client, arguments),
+            name => panic!("{name} does not run at the front"),
+        };
+        self.carried(client, carried)
+    }
+
+    fn carried(&mut self, client: &mut Client, carried: Carried) -> Progress {
         carried.unwrap_or_else(|error| {
-            self.counters.errors += 1;
             self.answer(client, |reply| reply.error(&error));
             Progress::Ran
         })
     }
 
     /// Answers OK.
-    pub(super) fn agree(&mut self, client: &mut Client) -> Progress {
+    pub(in crate::front) fn agree(&mut self, client: &mut Client) -> Progress {
         self.answer(client, |reply| reply.simple("OK"));
         Progress::Ran
     }

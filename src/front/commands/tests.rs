@@ -10,15 +10,16 @@ use super::super::client::Client;
 use super::amend::failure;
 use super::art::lolwut;
 use super::asks::{Asker, FrontPart, Whole, put_together};
-use super::client_filter::{Candidate, ClientFilter};
+use super::client_filter::{Candidate, ClientFilter, ClientKind};
 use super::client_line::{Whereabouts, client_line};
 use super::config::{chosen, parse_set};
 use super::connection::{Hello, attribute, client_name, database};
+use super::debug::sleep_time;
 use super::info::info_text;
 use super::info_sections::{Facts, human};
 use super::parameters::{PARAMETERS, memory};
+use super::parameters_redis::REDIS_PARAMETERS;
 use super::process::{Process, ProcessorTimes, processor_times, resident_bytes};
-use super::server::sleep_time;
 use crate::config::{Durability, LogLevel, Problem, Refused, Resolved, Settings};
 use crate::http::ChangeError;
 use crate::node::CoreFigures;
@@ -102,6 +103,7 @@ const CANDIDATE: Candidate<'_> = Candidate {
     local: "127.0.0.1:7379",
     age_s: 10,
     user: "default",
+    kind: ClientKind::Normal,
 };
 
 #[test]
@@ -165,7 +167,13 @@ fn client_list_filters_are_read_and_applied() {
 #[test]
 fn the_line_about_a_client_has_the_fields_that_tools_read() {
     let connection = ConnectionId { index: 0, generation: 0 };
-    let mut client = Client::new(connection, 7, false, 0, Users::default().default_user());
+    let mut client = Client::new(
+        connection,
+        7,
+        crate::front::Arrival::Plain,
+        0,
+        Users::default().default_user(),
+    );
     client.session.name = "n".to_owned();
     client.session.library_name = "lib".to_owned();
     let place =
@@ -224,7 +232,10 @@ fn parts_of_all_cores_become_one_answer() {
 
 #[test]
 fn every_parameter_is_there_once_in_order_and_shows_a_value() {
-    assert!(PARAMETERS.windows(2).all(|pair| pair[0].name < pair[1].name));
+    for list in [&PARAMETERS[..], REDIS_PARAMETERS] {
+        assert!(list.windows(2).all(|pair| pair[0].name < pair[1].name));
+    }
+    assert!(PARAMETERS.iter().all(|one| REDIS_PARAMETERS.iter().all(|it| it.name != one.name)));
     let config = resolved();
     for (name, expected) in [
         ("appendfsync", "always"),
@@ -241,16 +252,16 @@ fn every_parameter_is_there_once_in_order_and_shows_a_value() {
         ("proto-max-bulk-len", "536870912"),
     ] {
         let found: Vec<String> = chosen(&[name.as_bytes()])
-            .map(|parameter| (parameter.show)(&config, Path::new("/data")))
+            .map(|parameter| parameter.show(&config, Path::new("/data")))
             .collect();
         assert_eq!(found, [expected], "parameter {name}");
     }
     let names = |patterns: &[&[u8]]| chosen(patterns).map(|found| found.name).collect::<Vec<_>>();
     assert_eq!(
-        names(&[b"MAXM*", b"maxmemory", b"*port"]),
+        names(&[b"MAXMEMORY", b"maxmemory", b"maxmemory-policy", b"port"]),
         ["maxmemory", "maxmemory-policy", "port"]
     );
-    assert_eq!(names(&[b"*"]).len(), PARAMETERS.len());
+    assert_eq!(names(&[b"*"]).len(), PARAMETERS.len() + REDIS_PARAMETERS.len());
     assert_eq!(names(&[b"nothing"]), Vec::<&str>::new());
 }
 
@@ -381,6 +392,7 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         now_ms: 100_000_000,
         started_ms: 10_000_000,
         clients: 3,
+        slow_commands: 0,
         used_peak: 4_000,
         saves: SaveFacts { last_save_s: 10_000, last_is_ok: true, ..SaveFacts::default() },
     }
@@ -393,6 +405,9 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
     let get = hyperion_engine::command::find(b"get").expect("GET is there").index();
     one.counters.commands[get] = 64;
     one.counters.sampled[get].add(std::time::Duration::from_micros(2));
+    one.counters.error(b"ERR no");
+    one.counters.error(b"ERR");
+    one.counters.error(b"OOM command not allowed");
     one.databases[0] = (5, 1);
     one.store.held_bytes = 1_000;
     one.store.index_bytes = 548;
@@ -421,7 +436,12 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
     let titles = |line: &str| text(line).matches("# ").count();
     assert_eq!(
         (titles(""), titles("default"), titles("all"), titles("everything")),
-        (10, 10, 12, 12)
+        (10, 10, 13, 14)
+    );
+    assert!(text("errorstats").ends_with("errorstat_ERR:count=4\r\nerrorstat_OOM:count=2\r\n"));
+    assert_eq!(
+        text("latencystats"),
+        "# Latencystats\r\nlatency_percentiles_usec_get:p50=2.000,p99=2.000,p99.9=2.000\r\n"
     );
     for row in text("all").split("\r\n").filter(|row| !row.is_empty() && !row.starts_with("# ")) {
         assert!(row.split_once(':').is_some_and(|(name, _)| !name.is_empty()), "row {row}");

@@ -1,12 +1,17 @@
-//! What a core notes of the work it does: refusals now, and for those who ask later.
+//! What a core notes of the work it does, for those who ask later and for those who watch.
 
+mod latency;
+pub(crate) mod limits;
+mod noting;
+mod pause;
 mod refusals;
+mod slow;
+mod told;
+mod watch;
 
-pub(crate) use refusals::{Reason, Refusal, Refusals, merge_refusals, write_refusals};
-
-/// All that one core notes.
-#[derive(Debug, Default)]
-pub(crate) struct Observer {
-    /// Commands and passwords that were refused.
-    pub(crate) refusals: Refusals,
-}
+pub(crate) use latency::{Event, Events, Sample, join_events};
+pub(crate) use noting::{Observer, full_name};
+pub(crate) use pause::Pause;
+pub(crate) use refusals::{Reason, Refusal, merge_refusals, write_refusals};
+pub(crate) use slow::{Slow, write_slow};
+pub(crate) use watch::Shown;

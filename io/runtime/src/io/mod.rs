@@ -6,10 +6,12 @@ mod cross_core;
 mod disk;
 mod file_table;
 mod receiving;
+mod securing;
 mod sending;
 mod state;
 
 pub(crate) use committer::{Committer, write_durable};
 pub(crate) use cross_core::CrossCore;
 pub(crate) use file_table::Source;
+pub(crate) use securing::{Intake, Securing};
 pub use state::Io;

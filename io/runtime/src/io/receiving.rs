@@ -55,6 +55,13 @@ impl<M> Io<M> {
         connection.close_after_send = true;
         if connection.in_send {
             self.pause_receive(id);
+        } else if connection.secured.as_ref().is_some_and(|secured| !secured.is_shaking()) {
+            // The word that no more follows leaves first.
+            self.pause_receive(id);
+            self.send_records(id);
+            if !self.memory.connections.view(id).is_some_and(|connection| connection.in_send) {
+                self.close(id);
+            }
         } else {
             self.close(id);
         }
@@ -111,6 +118,9 @@ impl<M> Io<M> {
 
     /// Receives if that is wanted and not under way.
     pub(crate) fn arm_receive(&mut self, id: ConnectionId) {
+        if self.is_held(id) {
+            return self.cancel_receive(id);
+        }
         let Some(connection) = self.memory.connections.get(id) else { return };
         if connection.in_receive
             || connection.paused

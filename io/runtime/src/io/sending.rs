@@ -15,6 +15,16 @@ impl<M> Io<M> {
     pub fn send(&mut self, id: ConnectionId, bytes: &mut Vec<u8>) -> bool {
         let now_ns = self.now_ns();
         let Some(connection) = self.memory.connections.get(id) else { return false };
+        if let Some(secured) = &mut connection.secured {
+            if connection.close_after_send || secured.is_core_sending {
+                return false;
+            }
+            if !bytes.is_empty() && secured.take_plain(bytes) {
+                connection.progress_ns = now_ns;
+                self.send_records(id);
+            }
+            return true;
+        }
         if connection.in_send || connection.close_after_send {
             return false;
         }
@@ -32,10 +42,20 @@ impl<M> Io<M> {
     /// Whether bytes of `send` are in flight.
     #[must_use]
     pub fn is_sending(&self, id: ConnectionId) -> bool {
-        self.memory.connections.view(id).is_some_and(|connection| connection.in_send)
+        self.memory.connections.view(id).is_some_and(|connection| match &connection.secured {
+            None => connection.in_send,
+            Some(secured) => secured.is_core_sending,
+        })
     }
 
-    fn continue_send(&mut self, id: ConnectionId) {
+    /// Bytes of `send` that have not left.
+    #[must_use]
+    pub fn unsent_bytes(&self, id: ConnectionId) -> usize {
+        let sending = self.memory.connections.view(id).filter(|connection| connection.in_send);
+        sending.map_or(0, |connection| connection.sending.len() - connection.sent_bytes)
+    }
+
+    pub(super) fn continue_send(&mut self, id: ConnectionId) {
         let Some(connection) = self.memory.connections.get(id) else { return };
         connection.in_send = true;
         let token = Token::new(Operation::Send, id.index, id.generation);
@@ -73,10 +93,22 @@ impl<M> Io<M> {
             return false;
         }
         connection.sending.clear();
+        if connection.secured.is_some() && connection.seal_next() {
+            self.continue_send(id);
+            return false;
+        }
         if connection.close_after_send {
             self.close(id);
             return false;
         }
-        true
+        match &mut connection.secured {
+            None => true,
+            // The core is not told of what was TLS' own.
+            Some(secured) => {
+                let is_through = secured.is_core_sending && secured.is_sealed();
+                secured.is_core_sending &= !is_through;
+                is_through
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Committer, CrossCore, file_table::FileTable};
+use super::{Committer, CrossCore, Securing, file_table::FileTable};
 use crate::{
     CloseReason, ConnectionId, ListenerId, RingLevel, RuntimeError, RuntimeOptions, Socket, Stats,
     limits,
@@ -37,8 +37,12 @@ pub struct Io<M> {
     pub(crate) cross: CrossCore<M>,
     pub(crate) stats: Stats,
     pub(crate) again: bool,
+    /// When the next turn begins at the latest.
+    pub(crate) wake_at_ns: u64,
     /// Connections whose receive found no buffer.
     pub(crate) starved: Vec<ConnectionId>,
+    /// TLS handshakes that are under way.
+    pub(crate) securing: Securing,
     /// Until when this part of the turn may go on.
     part_until_ns: u64,
     pub(crate) stopping: bool,
@@ -82,7 +86,9 @@ impl<M> Io<M> {
             cross,
             stats: Stats::default(),
             again: false,
+            wake_at_ns: u64::MAX,
             starved: Vec::new(),
+            securing: Securing::default(),
             part_until_ns: 0,
             stopping: false,
             now_unix_ms: 0,
@@ -133,7 +139,12 @@ impl<M> Io<M> {
 
     /// A part of the turn begins that is bounded by `limits::INPUT_A_TURN`: given input, mail, or what the core retries.
     pub fn begin_part(&mut self) {
-        let part_ns = u64::try_from(limits::INPUT_A_TURN.as_nanos()).unwrap_or(u64::MAX);
+        self.begin_part_of(limits::INPUT_A_TURN);
+    }
+
+    /// The same with another bound.
+    pub(crate) fn begin_part_of(&mut self, time: Duration) {
+        let part_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.part_until_ns = self.elapsed_ns().saturating_add(part_ns);
     }
 
@@ -146,6 +157,11 @@ impl<M> Io<M> {
     /// Runs another turn without sleeping first.
     pub fn wake_again(&mut self) {
         self.again = true;
+    }
+
+    /// Begins a turn at this time of [`Io::now_ns`] at the latest. It holds until then.
+    pub fn wake_at(&mut self, at_ns: u64) {
+        self.wake_at_ns = self.wake_at_ns.min(at_ns);
     }
 
     /// Changes the time between two ticks of this core, from this turn on if its tick is still to come. Longer than zero.

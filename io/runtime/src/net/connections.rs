@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::Socket;
-use crate::{CloseReason, ConnectionId};
+use crate::{CloseReason, ConnectionId, tls::Secured};
 
 /// One connection. Its slot is used again only when nothing of it is in flight any more.
 #[derive(Debug)]
@@ -28,11 +28,24 @@ pub(crate) struct Connection {
     /// The core sees it no more.
     pub(crate) closed: bool,
     pub(crate) progress_ns: u64,
+    /// TLS, where the connection has it.
+    pub(crate) secured: Option<Box<Secured>>,
 }
 
 impl Connection {
     pub(crate) fn local(&self) -> &str {
         self.local.get_or_init(|| self.socket.local())
+    }
+
+    /// Makes the next records into the bytes in flight; false when there are none. Nothing may be in flight.
+    pub(crate) fn seal_next(&mut self) -> bool {
+        assert!(!self.in_send, "records are made while others are in flight");
+        self.sending.clear();
+        self.sent_bytes = 0;
+        if let Some(secured) = &mut self.secured {
+            secured.seal(self.close_after_send, &mut self.sending);
+        }
+        !self.sending.is_empty()
     }
 
     /// Why it ends when the core lets it end.
@@ -94,6 +107,7 @@ impl Connections {
             close_after_send: false,
             closed: false,
             progress_ns: now_ns,
+            secured: None,
         }));
         self.open += 1;
         Ok(ConnectionId { index, generation: slot.generation })

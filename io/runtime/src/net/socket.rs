@@ -88,6 +88,11 @@ impl Socket {
     /// Says `bytes` as far as the socket takes them at once, and closes. The peer may be gone:
     /// nobody is told.
     pub(crate) fn refuse(self, bytes: &[u8]) {
+        self.say_last(bytes);
+    }
+
+    /// Says `bytes` as far as the socket takes them at once. It must be about to end: it waits for nothing from then on.
+    pub(crate) fn say_last(&self, bytes: &[u8]) {
         let _ = match &self.stream {
             Stream::Tcp(stream) => {
                 stream.set_nonblocking(true).and_then(|()| (&mut &*stream).write(bytes))

@@ -99,6 +99,24 @@ fn wake_again_runs_another_turn() {
     assert!(echoes.ask(0, |_, io| io.stats().turns) >= before + 10);
 }
 
+#[test]
+fn a_turn_begins_when_it_was_asked_for() {
+    let mut options = options(LEVELS[0], 1);
+    options.tick_interval = Duration::from_secs(3600);
+    let echoes = start(&options).unwrap();
+    let (before, at_ns) = echoes.ask(0, |_, io| {
+        let at_ns = io.now_ns() + 20_000_000;
+        io.wake_at(at_ns + 3_600_000_000_000);
+        io.wake_at(at_ns);
+        (io.stats().turns, at_ns)
+    });
+    // Nothing else happens on the core: the turn after the one that slept is the one that was asked for.
+    std::thread::sleep(Duration::from_millis(200));
+    let (turns, wake_at_ns) = echoes.ask(0, |_, io| (io.stats().turns, io.wake_at_ns));
+    assert!(turns >= before + 2, "{turns} turns, {before} before {at_ns}");
+    assert_eq!(wake_at_ns, u64::MAX);
+}
+
 /// A guest on a glommio timer and a busy network both get on, and the core can sleep in its ring
 /// again after.
 #[test]

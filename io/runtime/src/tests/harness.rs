@@ -11,6 +11,7 @@ use std::{
 use crate::{
     CloseReason, ConnectionId, Core, CoreError, Handles, Io, ListenerId, Postboxes, RingLevel,
     RuntimeError, RuntimeOptions, Socket, available_cpus, run,
+    tls::{TlsServer, Unsecured},
 };
 
 /// Long enough for a slow machine; no test waits it out when all is well.
@@ -43,6 +44,11 @@ pub(super) struct Echo {
     pub(super) last_words: Option<&'static [u8]>,
     /// Each input and each mail takes all the time that a turn has for such.
     pub(super) slow: bool,
+    /// Speak TLS with who connects.
+    pub(super) tls: Option<(TlsServer, Unsecured)>,
+    pub(super) secured: Vec<ConnectionId>,
+    /// Why TLS ended connections.
+    pub(super) faults: Vec<String>,
 }
 
 impl Core for Echo {
@@ -50,7 +56,11 @@ impl Core for Echo {
     type Note = Note;
 
     fn accepted(&mut self, io: &mut Io<u64>, _: ListenerId, socket: Socket) {
-        match io.open(socket) {
+        let opened = match &self.tls {
+            Some((server, otherwise)) => io.open_secured(socket, server, otherwise.clone()),
+            None => io.open(socket),
+        };
+        match opened {
             Ok(id) => assert!(self.held.insert(id, Held::default()).is_none(), "{id:?} twice"),
             Err(socket) => io.refuse(socket, self.refuse_with.unwrap_or(b"full")),
         }
@@ -65,6 +75,16 @@ impl Core for Echo {
         if held.bytes.len() > HELD_BYTES_MAX {
             io.pause_receive(connection);
         }
+    }
+
+    fn secured(&mut self, io: &mut Io<u64>, connection: ConnectionId) {
+        assert!(io.is_secured(connection) && self.held[&connection].bytes.is_empty());
+        self.secured.push(connection);
+    }
+
+    fn insecure(&mut self, _: &mut Io<u64>, connection: ConnectionId, why: &str) {
+        assert!(self.held.contains_key(&connection), "{connection:?} was closed before");
+        self.faults.push(why.to_owned());
     }
 
     fn ended(&mut self, _: &mut Io<u64>, connection: ConnectionId) {

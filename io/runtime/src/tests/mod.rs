@@ -6,4 +6,7 @@ mod descriptors;
 mod disk;
 mod echo;
 mod harness;
+mod tls;
+mod tls_harness;
+mod tls_refused;
 mod unix;

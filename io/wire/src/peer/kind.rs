@@ -28,6 +28,8 @@ pub enum Kind {
     Forwarded = 32,
     /// Replies to such commands.
     Replies = 33,
+    /// Messages of channels.
+    Published = 34,
     /// A config for the leader of the metadata group.
     ConfigPropose = 48,
     /// What came of a proposed config.
@@ -62,7 +64,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -73,6 +75,7 @@ impl Kind {
         Self::HeartbeatAnswers,
         Self::Forwarded,
         Self::Replies,
+        Self::Published,
         Self::ConfigPropose,
         Self::ConfigProposed,
         Self::ConfigFetch,
@@ -124,7 +127,7 @@ impl Kind {
     #[must_use]
     pub const fn protocol(self) -> u16 {
         match self {
-            Self::Leaving => 2,
+            Self::Leaving | Self::Published => 2,
             _ => 1,
         }
     }

@@ -12,6 +12,7 @@ use super::kind::Kind;
 use super::leaving::Leaving;
 use super::part::Part;
 use super::ping::{Ping, Pong};
+use super::published::Published;
 use super::raft::RaftMessages;
 use super::refusal::Refused;
 use super::report::GroupReports;
@@ -80,6 +81,7 @@ messages! {
     HeartbeatAnswers(HeartbeatAnswers),
     Forwarded(Forwarded<'a>),
     Replies(Replies<'a>),
+    Published(Published<'a>),
     ConfigPropose(ConfigPropose<'a>),
     ConfigProposed(ConfigProposed<'a>),
     ConfigFetch(ConfigFetch),

@@ -34,6 +34,16 @@ impl Secret {
         let keyed = Hmac::new_from_slice(bytes).expect("HMAC takes a key of any length");
         Ok(Self(keyed))
     }
+
+    /// The secret for one connection, of which both ends know `key` and nobody else does: a proof made with it is none on another.
+    #[must_use]
+    pub fn bound_to(&self, key: &[u8; 32]) -> Self {
+        let mut keyed = self.0.clone();
+        keyed.update(b"hyperion peer secret of a connection 1");
+        keyed.update(key);
+        let bound = keyed.finalize().into_bytes();
+        Self(Hmac::new_from_slice(&bound).expect("HMAC takes a key of any length"))
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::NodeId;
-use crate::config::{Config, Difference, Mode, Problem, Usage, between, lints, problems};
+use crate::config::{
+    Config, Difference, Mode, Problem, Usage, between, check_step, lints, problems,
+};
 use crate::placement::Placement;
 
 use super::announce::check_announced;
@@ -85,6 +87,7 @@ pub fn check_change(
         Author::Node(uuid) => proposed.nodes.iter().position(|node| node.uuid == uuid),
         Author::Person | Author::Alone => None,
     };
+    found.extend(check_step(standing.config, proposed));
     let column = column(standing.config, proposed);
     let differences = between(standing.config, proposed);
     let sorted = if author == Author::Alone {

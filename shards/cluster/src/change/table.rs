@@ -73,6 +73,8 @@ pub const FIELDS: &[Row] = &[
     row("/nodes/*/peer", EDIT, ANNOUNCE),
     row("/nodes/*/cores", EDIT, ANNOUNCE),
     row("/nodes/*/resp_cores", EDIT, ANNOUNCE),
+    row("/nodes/*/resp_tls", EDIT, ANNOUNCE),
+    row("/nodes/*/http_tls", EDIT, ANNOUNCE),
     row("/nodes/*/unix", EDIT, ANNOUNCE),
     row("/nodes/*/rack", LIVE, MOVES),
     row("/nodes/*/role", ONE_NODE, IDENTITY),
@@ -91,6 +93,9 @@ pub const FIELDS: &[Row] = &[
     row("/settings/limits/clients", LIVE, LIVE),
     row("/settings/limits/idle_timeout_s", LIVE, LIVE),
     row("/settings/limits/output_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/hard_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/soft_bytes", LIVE, LIVE),
+    row("/settings/limits/pubsub_output/soft_s", LIVE, LIVE),
     row("/settings/limits/value_bytes", LIVE, LIVE),
     row("/settings/limits/write_timeout_s", LIVE, LIVE),
     row("/settings/log_level", LIVE, LIVE),
@@ -112,6 +117,12 @@ pub const FIELDS: &[Row] = &[
     row("/settings/thresholds/zset_listpack_entries", LIVE, LIVE),
     row("/settings/thresholds/zset_listpack_value", LIVE, LIVE),
     row("/settings/redis/*", LIVE, LIVE),
+    row("/settings/notify_keyspace_events", LIVE, LIVE),
+    row("/settings/tls/cert_file", LIVE, LIVE),
+    row("/settings/tls/key_file", LIVE, LIVE),
+    row("/settings/tls/ca_file", LIVE, LIVE),
+    row("/settings/tls/client_auth", LIVE, LIVE),
+    row("/settings/tls/peers", LIVE, LIVE),
 ];
 
 /// The changed fields, sorted by what their change does.

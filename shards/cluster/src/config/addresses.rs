@@ -24,6 +24,10 @@ pub struct Addresses {
     pub peer: SocketAddr,
     /// For Redis clients of one core each, in the order of the cores; empty for none.
     pub resp_cores: Vec<SocketAddr>,
+    /// For Redis clients that speak TLS.
+    pub resp_tls: Option<SocketAddr>,
+    /// For HTTP with TLS.
+    pub http_tls: Option<SocketAddr>,
 }
 
 /// What the addresses of a node are held against.
@@ -31,6 +35,8 @@ pub struct Addresses {
 pub(super) struct Measure<'a> {
     pub(super) core_count: usize,
     pub(super) auth: &'a Auth,
+    /// Whether clients without a certificate are kept out where TLS is spoken.
+    pub(super) keeps_strangers_out: bool,
     /// Whether other nodes and their clients have to reach this one.
     pub(super) in_cluster: bool,
 }
@@ -51,18 +57,41 @@ pub(super) fn check(
             check_open(&pointer, address, measure.auth, problems);
         }
     }
+    let mut secured = |field: &str, text: &Option<String>| {
+        let address = parse(&at(field), text.as_deref()?, problems)?;
+        if !measure.keeps_strangers_out {
+            check_open(&at(field), address, measure.auth, problems);
+        }
+        Some(address)
+    };
+    let resp_tls = secured("resp_tls", &node.resp_tls);
+    let http_tls = secured("http_tls", &node.http_tls);
     if let Some(peer) = peer {
         check_peer_open(&at("peer"), peer, measure.auth, problems);
     }
     if measure.in_cluster {
-        for (pointer, address) in [(at("resp"), resp), (at("peer"), peer)] {
+        for (pointer, address) in
+            [(at("resp"), resp), (at("peer"), peer), (at("resp_tls"), resp_tls)]
+        {
             check_reachable(&pointer, address, problems);
         }
     }
     let pointer = at("resp_cores");
     let resp_cores = resp
         .map(|resp| core_addresses(&pointer, node.resp_cores, resp, measure.core_count, problems));
-    let addresses = Addresses { resp: resp?, http: http?, peer: peer?, resp_cores: resp_cores? };
+    if resp_tls.is_some() != node.resp_tls.is_some()
+        || http_tls.is_some() != node.http_tls.is_some()
+    {
+        return None;
+    }
+    let addresses = Addresses {
+        resp: resp?,
+        http: http?,
+        peer: peer?,
+        resp_cores: resp_cores?,
+        resp_tls,
+        http_tls,
+    };
     // A single node that says nothing of other nodes listens to none.
     let with_peer = measure.in_cluster || node.peer.is_some();
     check_distinct(&listeners(place, &addresses, with_peer), problems);
@@ -76,6 +105,8 @@ pub(super) fn listeners(place: &str, addresses: &Addresses, with_peer: bool) -> 
     if with_peer {
         listeners.push(listener("peer", addresses.peer));
     }
+    let secured = [("resp_tls", addresses.resp_tls), ("http_tls", addresses.http_tls)];
+    listeners.extend(secured.into_iter().filter_map(|(field, at)| Some(listener(field, at?))));
     listeners.extend(addresses.resp_cores.iter().map(|address| listener("resp_cores", *address)));
     listeners
 }

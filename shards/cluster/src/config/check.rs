@@ -11,9 +11,10 @@ use super::nodes::{self, check_count};
 use super::password::PasswordHash;
 use super::problem::Problem;
 use super::settings_check::{
-    check_eviction, check_memory, check_password, check_peer_secret, check_settings,
+    check_events, check_eviction, check_memory, check_password, check_peer_secret, check_settings,
     check_shown_back, warnings,
 };
+use super::tls;
 use super::users::check_users;
 use super::uuid::is_uuid;
 
@@ -91,6 +92,8 @@ fn walk(
     let nodes = nodes::check(config, here, problems);
     check_eviction(settings, evictions, problems);
     check_peer_secret(settings, problems);
+    check_events(settings, problems);
+    tls::check(config, problems);
     check_settings(settings, problems);
     check_users(settings, problems);
     check_shown_back(settings, problems);

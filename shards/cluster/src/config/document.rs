@@ -64,6 +64,12 @@ pub struct Node {
     /// The port of the first core's own listener, the next core has the next port; 0 for none.
     #[serde(default = "resp_cores")]
     pub resp_cores: u16,
+    /// The address for Redis clients that speak TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resp_tls: Option<String>,
+    /// The address for HTTP with TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_tls: Option<String>,
     /// A Unix socket for Redis clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unix: Option<String>,
@@ -121,6 +127,8 @@ impl Node {
             peer: None,
             cores: cores(),
             resp_cores: resp_cores(),
+            resp_tls: None,
+            http_tls: None,
             unix: None,
             rack: None,
             role: Role::Data,

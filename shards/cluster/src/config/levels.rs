@@ -3,7 +3,11 @@
 use super::document::Config;
 
 /// The fields that nodes of an older level do not know, with the level that does. Fields that are not here are known to all.
-const LEVELS: &[(&str, u16)] = &[("/settings/compression", 2)];
+const LEVELS: &[(&str, u16)] = &[
+    ("/settings/compression", 2),
+    ("/settings/limits/pubsub_output", 2),
+    ("/settings/notify_keyspace_events", 2),
+];
 
 /// The fields that `next` has, `now` has not, and a node of `level` does not know.
 ///

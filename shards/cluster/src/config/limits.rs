@@ -46,6 +46,14 @@ pub const IDLE_TIMEOUT_S_MAX: u32 = 31_536_000;
 pub const OUTPUT_BYTES_MIN: u64 = 64 << 10;
 /// The bound on the output that waits for one client, in bytes, when the config does not say.
 pub const OUTPUT_BYTES_DEFAULT: u64 = 256 << 20;
+/// What may wait for a client that listens to channels, in bytes, at once and for a time, when the config does not say.
+pub const PUBSUB_HARD_BYTES_DEFAULT: u64 = 32 << 20;
+/// See above.
+pub const PUBSUB_SOFT_BYTES_DEFAULT: u64 = 8 << 20;
+/// That time, in seconds, when the config does not say.
+pub const PUBSUB_SOFT_S_DEFAULT: u32 = 60;
+/// The longest such time.
+pub const PUBSUB_SOFT_S_MAX: u32 = 86_400;
 /// The largest value, in bytes.
 pub const VALUE_BYTES_MAX: u64 = 512 << 20;
 /// The longest wait for a client that does not read, in seconds.

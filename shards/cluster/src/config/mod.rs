@@ -24,6 +24,7 @@ mod size;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thresholds;
+mod tls;
 mod users;
 mod uuid;
 
@@ -43,10 +44,12 @@ pub use parse::{ParseError, parse};
 pub use password::PasswordHash;
 pub use problem::{Problem, push_step};
 pub use settings::{
-    Auth, BulkCompression, ClientRouting, Compression, Durability, Limits, LogLevel, Move, Resp,
-    Settings, Snapshot, Storage,
+    Auth, BulkCompression, ClientRouting, Compression, Durability, Limits, LogLevel, Move,
+    PubsubOutput, Resp, Settings, Snapshot, Storage,
 };
 pub use size::Size;
 pub use thresholds::Thresholds;
+pub(crate) use tls::check_step;
+pub use tls::{ClientAuth, PeerTls, Tls};
 pub use users::user_pointer;
 pub use uuid::{from_random, is_uuid};

@@ -89,6 +89,7 @@ fn check_one(
     let measure = Measure {
         core_count: cores.len(),
         auth: &config.settings.auth,
+        keeps_strangers_out: config.settings.tls.keeps_strangers_out(),
         in_cluster: Mode::of(config).is_some_and(|mode| mode != Mode::Single),
     };
     let addresses = addresses::check(place, node, measure, problems);

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
-    CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SNAPSHOTS_KEPT_DEFAULT,
-    SYNC_INTERVAL_MS_DEFAULT, VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
+    CLIENTS_DEFAULT, OUTPUT_BYTES_DEFAULT, PUBSUB_HARD_BYTES_DEFAULT, PUBSUB_SOFT_BYTES_DEFAULT,
+    PUBSUB_SOFT_S_DEFAULT, SEGMENT_BYTES_MAX, SNAPSHOTS_KEPT_DEFAULT, SYNC_INTERVAL_MS_DEFAULT,
+    VALUE_BYTES_MAX, WRITE_TIMEOUT_S_DEFAULT,
 };
 use super::observe::Observe;
 use super::size::Size;
 use super::thresholds::Thresholds;
+use super::tls::Tls;
 
 /// How the node keeps, answers and bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,12 @@ pub struct Settings {
     /// Parameters of Redis that mean nothing here, as they were set: they are shown back.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub redis: BTreeMap<String, String>,
+    /// Which keyspace events are told on channels, by Redis' letters; none by default.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub notify_keyspace_events: String,
+    /// How connections are secured.
+    #[serde(skip_serializing_if = "Tls::is_default")]
+    pub tls: Tls,
 }
 
 /// What is compressed on its way.
@@ -172,10 +180,41 @@ pub struct Limits {
     pub idle_timeout_s: u32,
     /// Output that may wait for one client.
     pub output_bytes: Size,
+    /// What may wait for one client that listens to channels.
+    #[serde(skip_serializing_if = "PubsubOutput::is_default")]
+    pub pubsub_output: PubsubOutput,
     /// The largest value.
     pub value_bytes: Size,
     /// How long a client may leave its output unread, in seconds.
     pub write_timeout_s: u32,
+}
+
+/// What may wait for one client that listens to channels: what is published does not wait for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PubsubOutput {
+    /// Output above which it is closed at once; 0 for what any client may have.
+    pub hard_bytes: Size,
+    /// Output above which it is closed after a time; 0 for none.
+    pub soft_bytes: Size,
+    /// That time, in seconds.
+    pub soft_s: u32,
+}
+
+impl PubsubOutput {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for PubsubOutput {
+    fn default() -> Self {
+        Self {
+            hard_bytes: Size::from_bytes(PUBSUB_HARD_BYTES_DEFAULT),
+            soft_bytes: Size::from_bytes(PUBSUB_SOFT_BYTES_DEFAULT),
+            soft_s: PUBSUB_SOFT_S_DEFAULT,
+        }
+    }
 }
 
 /// Whether data is in segment files too.
@@ -297,6 +336,8 @@ impl Default for Settings {
             observe: Observe::default(),
             thresholds: Thresholds::default(),
             redis: BTreeMap::new(),
+            notify_keyspace_events: String::new(),
+            tls: Tls::default(),
         }
     }
 }
@@ -313,6 +354,7 @@ impl Default for Limits {
             clients: CLIENTS_DEFAULT,
             idle_timeout_s: 0,
             output_bytes: Size::from_bytes(OUTPUT_BYTES_DEFAULT),
+            pubsub_output: PubsubOutput::default(),
             value_bytes: Size::from_bytes(VALUE_BYTES_MAX),
             write_timeout_s: WRITE_TIMEOUT_S_DEFAULT,
         }

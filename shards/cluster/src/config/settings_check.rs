@@ -1,12 +1,14 @@
 //! Owns the rules of the settings, and what of them hangs on the machine.
 
 use super::document::Config;
+use hyperion_model::EventMask;
+
 use super::limits::{
     CLIENTS_MAX, EPOCH_MAX, IDLE_TIMEOUT_S_MAX, LOG_LEN_MAX, MEMORY_BYTES_MAX,
-    MOVE_BYTES_A_SECOND_MIN, OUTPUT_BYTES_MIN, PEER_SECRET_PATH_BYTES_MAX, SEGMENT_BYTES_MAX,
-    SEGMENT_BYTES_MIN, SEGMENTS_A_CORE_MIN, SHOWN_BACK_BYTES_MAX, SHOWN_BACK_MAX,
-    SNAPSHOT_BYTES_A_SECOND_MIN, SNAPSHOTS_KEPT_MAX, SYNC_INTERVAL_MS_MAX, VALUE_BYTES_MAX,
-    WRITE_TIMEOUT_S_MAX,
+    MOVE_BYTES_A_SECOND_MIN, OUTPUT_BYTES_MIN, PEER_SECRET_PATH_BYTES_MAX, PUBSUB_SOFT_S_MAX,
+    SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE_MIN, SHOWN_BACK_BYTES_MAX,
+    SHOWN_BACK_MAX, SNAPSHOT_BYTES_A_SECOND_MIN, SNAPSHOTS_KEPT_MAX, SYNC_INTERVAL_MS_MAX,
+    VALUE_BYTES_MAX, WRITE_TIMEOUT_S_MAX,
 };
 use super::machine::Machine;
 use super::password::PasswordHash;
@@ -59,6 +61,16 @@ pub(super) fn check_eviction(settings: &Settings, evictions: &[&str], problems: 
     problems.push(Problem::at("/settings/eviction", text, hint));
 }
 
+/// Whether the letters of keyspace events are known.
+pub(super) fn check_events(settings: &Settings, problems: &mut Vec<Problem>) {
+    let letters = settings.notify_keyspace_events.as_str();
+    if EventMask::parse(letters.as_bytes()).is_none() {
+        let text = format!("{letters:?} has a letter that stands for no event");
+        let hint = "give letters of \"Ag$lshzxeKEtmdn\": K or E for the channels, and a letter a class, A for most";
+        problems.push(Problem::at("/settings/notify_keyspace_events", text, hint));
+    }
+}
+
 pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
     let limits = &settings.limits;
     let segment_bytes = settings.segment_bytes.bytes();
@@ -90,6 +102,24 @@ pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
             limits.output_bytes.bytes(),
             OUTPUT_BYTES_MIN,
             MEMORY_BYTES_MAX,
+        ),
+        (
+            "/settings/limits/pubsub_output/hard_bytes",
+            limits.pubsub_output.hard_bytes.bytes(),
+            0,
+            MEMORY_BYTES_MAX,
+        ),
+        (
+            "/settings/limits/pubsub_output/soft_bytes",
+            limits.pubsub_output.soft_bytes.bytes(),
+            0,
+            MEMORY_BYTES_MAX,
+        ),
+        (
+            "/settings/limits/pubsub_output/soft_s",
+            second(limits.pubsub_output.soft_s),
+            0,
+            second(PUBSUB_SOFT_S_MAX),
         ),
         ("/settings/limits/value_bytes", limits.value_bytes.bytes(), 1, VALUE_BYTES_MAX),
         (

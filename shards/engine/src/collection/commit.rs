@@ -1,21 +1,29 @@
 //! Owns bringing the changes of a collection into the store: as a packed record, as changes of chunks, or written anew as a whole.
 
-use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
+use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
-use super::{SECTIONS_MAX, Section, notes};
-use hyperion_store::{Edit as Change, Insert, Note, Notes, StoreError};
+use super::{Layout, SECTIONS_MAX, Section, notes};
+use hyperion_store::{Edit as Change, Insert, Note, Notes, Room, StoreError};
 use std::collections::BTreeMap;
 
 /// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
 const SPLICES_PART: usize = 2;
+
+/// Bytes of a chunk's record beside the chunk, at most.
+const CHUNK_SLACK_BYTES: usize = 96;
+/// Chunks that are emptied by one commit, at least, for the rest to be written anew.
+const EMPTIED_MIN: usize = 16;
+
+/// Steps for which notes are moved one step after the other.
+const SPLICED_STEPS_MAX: usize = 8;
 
 /// Numbers of chunks from which on a collection has larger ones.
 const MANY_CHUNKS: usize = 4 << 10;
 const VERY_MANY_CHUNKS: usize = 16 << 10;
 
 /// Chunks as they will be stored.
-type Chunks = Vec<Vec<u8>>;
+pub(super) type Chunks = Vec<Vec<u8>>;
 
 /// What becomes of one stored chunk, or of none where a section is new.
 struct Step {
@@ -27,6 +35,13 @@ struct Step {
     chunks: Chunks,
     /// It stays one chunk, and is changed by its splices: its note afterwards.
     spliced: Option<Note>,
+}
+
+impl Step {
+    /// Stored chunks that it is about.
+    fn taken(&self) -> usize {
+        if self.is_new { 0 } else { 1 + self.parts }
+    }
 }
 
 impl Edit<'_, '_> {
@@ -54,7 +69,7 @@ impl Edit<'_, '_> {
             return self.store.delete(self.key).map(drop);
         }
         if let Source::Object(..) = view.source {
-            if self.store.is_written_whole(self.key) {
+            if self.store.is_written_whole(self.key) || self.is_mostly_removed() {
                 return self.put_whole();
             }
             return self.change();
@@ -67,12 +82,24 @@ impl Edit<'_, '_> {
         self.put_whole()
     }
 
+    /// Whether what is left is less to write than the changes.
+    fn is_mostly_removed(&self) -> bool {
+        let Source::Object(pieces, _) = self.view().source else { return false };
+        let emptied = self.dirty.values().filter(|dirty| dirty.count == 0).count();
+        emptied >= EMPTIED_MIN && emptied * 2 > pieces.count()
+    }
+
+    fn expiry_ms(&self) -> Option<u64> {
+        let found = self.found.as_ref();
+        found.and_then(|found| self.store.expiry_ms(found)).or(self.expiry_ms)
+    }
+
     fn put_packed(self, filled: Section) -> Result<(), StoreError> {
         let view = self.view();
         let chunk = view.chunks(filled).start;
         let entries = view.entries(chunk).into_owned();
         let head = head(filled, view.chunk_count(chunk));
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
         self.store.put_packed(self.key, self.value_type, &[&head, &entries], expiry_ms)
     }
 
@@ -105,7 +132,11 @@ impl Edit<'_, '_> {
                 self.cut(section, &filling, count, Bias::Middle, &mut chunks);
             }
         }
-        let expiry_ms = self.found.as_ref().and_then(|found| self.store.expiry_ms(found));
+        let expiry_ms = self.expiry_ms();
+        let bytes: usize = chunks.iter().map(|chunk| chunk.len() + CHUNK_SLACK_BYTES).sum();
+        if self.store.room(bytes) == Room::Later {
+            return Err(StoreError::NoRoom { bytes });
+        }
         let parts: Vec<Vec<&[u8]>> = chunks.iter().map(|chunk| vec![&chunk[..]]).collect();
         self.store.put_object(self.key, self.value_type, &parts, expiry_ms)
     }
@@ -211,53 +242,69 @@ impl Edit<'_, '_> {
 
     /// The most bytes of a chunk of several entries. Very large collections have larger ones: the order of their chunks is moved for each
     /// new one.
-    fn chunk_bytes_max(&self) -> usize {
-        let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
+    pub(super) fn chunk_bytes_max(&self) -> usize {
         let chunks = match self.view().source {
             Source::Object(_, notes) => notes.len(),
             _ => 0,
         };
-        let times = match chunks {
-            0..MANY_CHUNKS => 1,
-            MANY_CHUNKS..VERY_MANY_CHUNKS => 2,
-            _ => 4,
-        };
-        (self.layout.chunk_bytes_max * times).min(cap)
+        chunk_bytes_max(self.layout, chunks, self.store.chunk_bytes_max() - HEAD_BYTES)
     }
 
     /// Cuts entries into chunks. Long ones get chunks of their own.
     fn cut(&self, section: Section, entries: &[u8], count: usize, bias: Bias, chunks: &mut Chunks) {
         let cap = self.store.chunk_bytes_max() - HEAD_BYTES;
-        let (most, long) = (self.chunk_bytes_max(), long_bytes(cap));
-        if entries.len() <= most {
-            chunks.push([&head(section, count), entries].concat());
-            return;
+        cut((self.chunk_bytes_max(), cap), section, (entries, count), bias, chunks);
+    }
+}
+
+/// The most bytes of a chunk of several entries, in a collection of so many chunks. Very large ones have larger chunks: their order is moved
+/// for each new one.
+pub(super) fn chunk_bytes_max(layout: &Layout, chunks: usize, cap: usize) -> usize {
+    let times = match chunks {
+        0..MANY_CHUNKS => 1,
+        MANY_CHUNKS..VERY_MANY_CHUNKS => 2,
+        _ => 4,
+    };
+    (layout.chunk_bytes_max * times).min(cap)
+}
+
+/// Cuts entries into chunks of `most` bytes at most. Long ones get chunks of their own, of `cap` bytes.
+pub(super) fn cut(
+    (most, cap): (usize, usize),
+    section: Section,
+    (entries, count): (&[u8], usize),
+    bias: Bias,
+    chunks: &mut Chunks,
+) {
+    let long = long_bytes(cap);
+    if entries.len() <= most {
+        chunks.push([&head(section, count), entries].concat());
+        return;
+    }
+    let full = most / 8 * 7;
+    let (first, each) = match bias {
+        Bias::Back => (full, full),
+        Bias::Front => (entries.len() % full, full),
+        Bias::Middle => {
+            let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
+            (even, even)
         }
-        let full = most / 8 * 7;
-        let (first, each) = match bias {
-            Bias::Back => (full, full),
-            Bias::Front => (entries.len() % full, full),
-            Bias::Middle => {
-                let even = entries.len() / entries.len().div_ceil(most / 4 * 3) + 1;
-                (even, even)
-            }
-        };
-        let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
-        while let Some(span) = chunk::span(entries, at) {
-            let is_long = span.end - at > long;
-            if held > 0 && (is_long || span.end - begin > target.max(1)) {
-                chunks.push([&head(section, held), &entries[begin..at]].concat());
-                (begin, held, target) = (at, 0, each);
-            }
-            (at, held) = (span.end, held + 1);
-            if is_long {
-                push_long(section, &entries[begin..at], cap, chunks);
-                (begin, held) = (at, 0);
-            }
-        }
-        if held > 0 {
+    };
+    let (mut begin, mut at, mut held, mut target) = (0, 0, 0, first);
+    while let Some(span) = chunk::span(entries, at) {
+        let is_long = span.end - at > long;
+        if held > 0 && (is_long || span.end - begin > target.max(1)) {
             chunks.push([&head(section, held), &entries[begin..at]].concat());
+            (begin, held, target) = (at, 0, each);
         }
+        (at, held) = (span.end, held + 1);
+        if is_long {
+            push_long(section, &entries[begin..at], cap, chunks);
+            (begin, held) = (at, 0);
+        }
+    }
+    if held > 0 {
+        chunks.push([&head(section, held), &entries[begin..at]].concat());
     }
 }
 
@@ -301,15 +348,33 @@ fn push_splices<'a>(
 
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
-    for step in steps.iter().rev() {
-        let taken = if step.is_new { 0 } else { 1 + step.parts };
-        let range = step.chunk..step.chunk + taken;
-        if let Some(note) = step.spliced {
-            notes.splice(range, &[note]);
-            continue;
-        }
-        let mut key = 0;
-        let made = step.chunks.iter().map(|chunk| notes::under(note_of(chunk), &mut key));
-        notes.splice(range, &made.collect::<Vec<_>>());
+    if steps.len() > SPLICED_STEPS_MAX {
+        return note_many(notes, steps);
     }
+    for step in steps.iter().rev() {
+        let range = step.chunk..step.chunk + step.taken();
+        match step.spliced {
+            Some(note) => notes.splice(range, &[note]),
+            None => notes.splice(range, &notes::of_chunks(&step.chunks)),
+        }
+    }
+}
+
+/// As [`note_steps`], in one pass over all notes.
+fn note_many(notes: &mut Notes, steps: &[Step]) {
+    let mut made = Notes::default();
+    let mut at = 0;
+    let copy = |made: &mut Notes, range: std::ops::Range<usize>| {
+        range.filter_map(|index| notes.get(index)).for_each(|note| made.push(*note));
+    };
+    for step in steps {
+        copy(&mut made, at..step.chunk);
+        match step.spliced {
+            Some(note) => made.push(note),
+            None => notes::of_chunks(&step.chunks).into_iter().for_each(|note| made.push(note)),
+        }
+        at = step.chunk + step.taken();
+    }
+    copy(&mut made, at..notes.len());
+    *notes = made;
 }

@@ -2,13 +2,16 @@
 
 use super::chunk::{self, Span, span};
 use super::view::{Cursor, Source, View};
-use super::{Layout, Section};
+use super::{End, Layout, Section};
 use crate::command::CommandError;
 use hyperion_store::{Found, Key, ObjectHandle, Store, ValueType};
 use std::collections::BTreeMap;
 
 /// Chunks that no stored one stands for are numbered from here on, by section.
 pub(super) const NEW_CHUNKS: usize = usize::MAX / 2;
+
+/// Bytes of a short entry beside its key and value, about.
+const ENTRY_HEAD_BYTES: usize = 12;
 
 /// Bytes that a chunk mostly grows by, at most, in one edit.
 const CHUNK_GROWS_BYTES: usize = 128;
@@ -46,7 +49,7 @@ pub(super) struct Dirty {
 }
 
 impl Dirty {
-    fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
+    pub(super) fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
         let (before, tail) = (self.entries.len(), at + removed);
         let after = before - removed + inserted.len();
         self.entries.resize(before.max(after), 0);
@@ -70,6 +73,8 @@ pub struct Edit<'s, 'k> {
     /// What is stored is not looked at any more: it is written anew, as an object.
     pub(super) is_unpacked: bool,
     pub(super) meta: Option<Vec<u8>>,
+    /// When the key expires, for one that takes the place of another.
+    pub(super) expiry_ms: Option<u64>,
 }
 
 impl<'s, 'k> Edit<'s, 'k> {
@@ -103,6 +108,11 @@ impl<'s, 'k> Edit<'s, 'k> {
         Self::new(store, key, value_type, layout, None)
     }
 
+    /// For [`Edit::replacing`]: when the key expires.
+    pub fn set_expiry(&mut self, expiry_ms: Option<u64>) {
+        self.expiry_ms = expiry_ms;
+    }
+
     fn new(
         store: &'s mut Store,
         key: &'k Key<'k>,
@@ -113,7 +123,18 @@ impl<'s, 'k> Edit<'s, 'k> {
         let is_unpacked = found.is_none() && layout.packed_bytes_max == 0;
         let object = found.as_ref().and_then(|found| store.object_handle(found));
         let dirty = BTreeMap::new();
-        Self { store, key, value_type, layout, found, object, dirty, is_unpacked, meta: None }
+        Self {
+            store,
+            key,
+            value_type,
+            layout,
+            found,
+            object,
+            dirty,
+            is_unpacked,
+            meta: None,
+            expiry_ms: None,
+        }
     }
 
     /// Whether the key was there when the edit began.
@@ -225,6 +246,53 @@ impl<'s, 'k> Edit<'s, 'k> {
         self.insert(section, at, key, value);
     }
 
+    /// Puts entries without keys at an end of their section, the last of `values` outermost. A packed collection of one section becomes
+    /// an object when it gets too large.
+    pub fn extend(&mut self, section: Section, end: End, values: &[&[u8]]) {
+        let bytes = values.iter().map(|value| value.len() + ENTRY_HEAD_BYTES).sum();
+        let is_full = |edit: &Self| {
+            let count = edit.view().count(section) + values.len() as u64;
+            edit.outgrows(section, bytes) || count > edit.layout.packed_entries_max as u64
+        };
+        if self.is_packed() && is_full(self) {
+            let entries = self.unpack(section);
+            let before: Vec<&[u8]> = entries.iter().map(|(_, value)| &value[..]).collect();
+            self.put_at_end(section, End::Back, &before);
+        }
+        self.put_at_end(section, end, values);
+    }
+
+    fn put_at_end(&mut self, section: Section, end: End, values: &[&[u8]]) {
+        if values.is_empty() {
+            return;
+        }
+        let view = self.view();
+        let chunks = view.chunks(section);
+        let place = match end {
+            End::Front => (!chunks.is_empty()).then_some((chunks.start, 0)),
+            End::Back => {
+                let last = chunks.rev().find(|&chunk| !view.is_part(chunk));
+                last.map(|chunk| (chunk, view.entries(chunk).len()))
+            }
+        };
+        let (chunk, at) = place.unwrap_or((NEW_CHUNKS + usize::from(section), 0));
+        let dirty = self.dirty(chunk, section);
+        dirty.bias = if end == End::Front { Bias::Front } else { Bias::Back };
+        dirty.splice(at, 0, end.entries_of(values));
+        dirty.count += values.len();
+    }
+
+    /// Takes `count` entries out, or what there is of them, from the one with `index` others before it on.
+    pub fn remove_from(&mut self, section: Section, index: u64, count: u64) {
+        let view = self.view();
+        let count = count.min(view.count(section).saturating_sub(index));
+        if count > 0
+            && let Some(cursor) = view.at(section, index)
+        {
+            self.remove_run(section, cursor, count);
+        }
+    }
+
     /// Replaces the value of the entry at a cursor.
     ///
     /// # Panics
@@ -252,7 +320,7 @@ impl<'s, 'k> Edit<'s, 'k> {
         dirty.count -= 1;
     }
 
-    fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
+    pub(super) fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
         if !self.dirty.contains_key(&chunk) {
             let view = self.view();
             let (entries, count) = if chunk >= NEW_CHUNKS {
@@ -263,13 +331,7 @@ impl<'s, 'k> Edit<'s, 'k> {
                 entries.extend_from_slice(&stored);
                 (entries, view.chunk_count(chunk))
             };
-            let (parts, first_bytes) = match view.source {
-                Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
-                    let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
-                    (view.parts_behind(notes, chunk).len(), first_bytes)
-                }
-                _ => (0, 0),
-            };
+            let (parts, first_bytes) = view.stored_parts(chunk);
             let dirty = Dirty {
                 section,
                 bytes_before: entries.len(),
@@ -284,6 +346,19 @@ impl<'s, 'k> Edit<'s, 'k> {
             self.dirty.insert(chunk, dirty);
         }
         self.dirty.get_mut(&chunk).expect("it was made")
+    }
+}
+
+impl View<'_> {
+    /// Chunks behind one that hold parts of its entry, and the bytes that it has itself.
+    pub(super) fn stored_parts(&self, chunk: usize) -> (usize, usize) {
+        match self.source {
+            Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
+                let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
+                (self.parts_behind(notes, chunk).len(), first_bytes)
+            }
+            _ => (0, 0),
+        }
     }
 }
 

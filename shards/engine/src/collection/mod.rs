@@ -10,14 +10,18 @@
 //! entry   length of the key, length of the value (both LEB128), key, value, length of these four backwards
 //! ```
 
+mod append;
+mod bulk;
 mod chunk;
 mod commit;
 mod edit;
+pub mod ends;
 mod notes;
 mod seek;
 mod view;
 
 pub use edit::Edit;
+pub use ends::End;
 pub use view::{Cursor, Entry, Iter, View};
 
 /// A section of a collection, below [`SECTIONS_MAX`].
@@ -44,6 +48,9 @@ impl Layout {
     /// For entries that are taken from the ends.
     pub const LISTED: Self =
         Self { packed_bytes_max: 1024, packed_entries_max: 128, chunk_bytes_max: 4096 };
+    /// For entries that come at one end and are kept beside others; always an object.
+    pub const STREAMED: Self =
+        Self { packed_bytes_max: 0, packed_entries_max: 0, chunk_bytes_max: 4096 };
 }
 
 /// The first eight bytes of a key as a number in the order of the keys; a shorter key ends in zeros.

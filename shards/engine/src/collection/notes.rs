@@ -22,3 +22,9 @@ pub(super) fn under(mut note: Note, key: &mut u64) -> Note {
     *key = note.key;
     note
 }
+
+/// The notes of chunks that follow each other.
+pub(super) fn of_chunks(chunks: &[Vec<u8>]) -> Vec<Note> {
+    let mut key = 0;
+    chunks.iter().map(|chunk| under(note_of(chunk), &mut key)).collect()
+}

@@ -1,5 +1,6 @@
 //! Owns what a handler works with, and the ways in which it answers values.
 
+use super::block::Blocking;
 use super::error::CommandError;
 use crate::events::Events;
 use hyperion_cluster::config::Thresholds;
@@ -43,6 +44,8 @@ pub struct Context<'a> {
     pub slot: Option<u16>,
     /// Bytes of values above which a command about several keys is not answered in one turn.
     pub answer_bytes_max: usize,
+    /// Whether it may wait for what others write.
+    pub blocking: Blocking,
     /// Takes what happens to keys: [`Context::notify`].
     pub events: &'a mut Events,
 }

@@ -1,5 +1,6 @@
 //! Owns what a command answers when it cannot do what was asked: the exact line, code first.
 
+use super::block::Wait;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
 use thiserror::Error;
@@ -81,6 +82,18 @@ pub enum CommandError {
         "CROSSSLOT the keys of this command lie on several cores; give them one hash tag, as in {{tag}}key"
     )]
     OverCores,
+    /// A command that does not run beside others on one store.
+    #[error("ERR '{0}' cannot run together with commands about keys of several cores")]
+    NotAmongKeys(&'static str),
+    /// LCS was asked for two answers.
+    #[error("ERR If you want both the length and indexes, please just use IDX.")]
+    LcsBoth,
+    /// LCS of another type.
+    #[error("ERR The specified keys must contain string values")]
+    LcsNotStrings,
+    /// LCS of strings whose table would be longer than the limit on values.
+    #[error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")]
+    LcsTooLong,
     /// A database that does not exist.
     #[error("ERR DB index is out of range")]
     DatabaseOutOfRange,
@@ -127,6 +140,9 @@ pub enum CommandError {
         /// The command, in capitals.
         command: &'static str,
     },
+    /// The subcommand is the front's, which knows the node; nobody is told that.
+    #[error("ERR the subcommand is answered by the node that the client asked")]
+    AtFront,
     /// What one command alone says, code first.
     #[error("{0}")]
     Says(&'static str),
@@ -142,6 +158,9 @@ pub enum CommandError {
     /// ZUNION and its like need a key.
     #[error("ERR at least 1 input key is needed for '{0}' command")]
     NoInputKey(&'static str),
+    /// The command found nothing and waits; nobody is told that.
+    #[error("ERR the command waits")]
+    Blocks(Wait),
     /// The answer is too long for one turn; nobody is told that: it is told in parts.
     #[error("ERR the answer is too long")]
     TooMuch,
@@ -159,6 +178,9 @@ pub enum CommandError {
     /// COMMAND GETKEYS about a command without keys.
     #[error("ERR The command has no key arguments")]
     NoKeyArguments,
+    /// About streams.
+    #[error(transparent)]
+    Stream(#[from] super::stream::StreamError),
     /// What the store refused; [`StoreError::NoRoom`] means: the same again, later.
     #[error("ERR {0}")]
     Store(#[from] StoreError),

@@ -2,11 +2,13 @@
 
 mod big;
 mod bits;
+mod block;
 mod category;
 mod chance;
 mod context;
 mod counter;
 mod describe;
+mod encoding;
 mod error;
 mod expire;
 mod extended;
@@ -19,25 +21,31 @@ mod geo;
 mod glob;
 mod hash;
 mod hyperloglog;
+mod lcs;
+mod list;
 mod lookup;
 mod multiple;
 mod object;
 mod range;
+mod relocate;
 mod rename;
 mod scan;
 mod set;
 mod set_options;
 mod sorted_set;
 mod spec;
+mod stream;
 mod string;
 mod subcommands;
 mod table;
 pub mod types;
+mod usage;
 
 #[cfg(test)]
 mod tests;
 
 pub use bits::staged_growth;
+pub use block::{Blocking, Nothing, Wait};
 pub use category::{CATEGORIES, category, is_in, is_subcommand_in, members};
 pub use context::{Context, reply_value};
 pub use describe::describe;
@@ -46,8 +54,10 @@ pub use flags::Flags;
 pub use gather::{Gather, Part, check, merge, part};
 pub use glob::matches;
 pub use lookup::find;
+pub use relocate::move_target;
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_part};
 pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
 pub use subcommands::{SUBCOMMANDS, Subcommand, find_subcommand, subcommands_of};
 pub use table::COMMANDS;
+pub(crate) use usage::debug_line;

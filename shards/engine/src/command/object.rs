@@ -1,16 +1,9 @@
 //! Owns OBJECT: what is known of a key beside its value.
 
 use super::context::{Context, is_word};
+use super::encoding::encoding_of;
 use super::error::{CommandError, repeat};
-use super::sorted_set;
-use super::types::SORTED_SET;
-use hyperion_model::number::parse_integer;
-use hyperion_store::{Found, Value};
-
-/// Longest string that Redis keeps in one piece with its head.
-const EMBEDDED_BYTES_MAX: usize = 44;
-/// Longest integer as text.
-const INTEGER_BYTES_MAX: usize = 20;
+use hyperion_store::Found;
 
 const HELP: [&str; 11] = [
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -63,18 +56,7 @@ pub(super) fn object(context: &mut Context<'_>, arguments: &[&[u8]]) -> Result<(
 }
 
 fn encoding(context: &mut Context<'_>, found: &Found) -> Result<(), CommandError> {
-    if context.store.value_type(found) == SORTED_SET {
-        let name = sorted_set::encoding(context.store, found);
-        context.reply.bulk(name.as_bytes());
-        return Ok(());
-    }
-    let name: &[u8] = match context.store.value(found) {
-        Value::Whole(text) if text.len() <= INTEGER_BYTES_MAX && parse_integer(text).is_some() => {
-            b"int"
-        }
-        Value::Whole(text) if text.len() <= EMBEDDED_BYTES_MAX => b"embstr",
-        _ => b"raw",
-    };
+    let name = encoding_of(context.store, found, &context.thresholds);
     context.reply.bulk(name);
     Ok(())
 }

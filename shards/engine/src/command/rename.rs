@@ -23,7 +23,7 @@ pub(super) fn rename(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let [source, target] = [context.key(arguments[1])?, context.key(arguments[2])?];
     let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
     if source.bytes != target.bytes {
-        move_value(context, [&source, &target], &found, arguments)?;
+        move_value(context, [&source, &target], &found, context.database)?;
         tell_moved(context, arguments);
     }
     context.reply.simple("OK");
@@ -40,7 +40,7 @@ pub(super) fn renamenx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if is_free {
         // The second lookup may have removed an expired key: only now is the first one's place sure.
         let found = context.store.find(&source).ok_or(CommandError::NoSuchKey)?;
-        move_value(context, [&source, &target], &found, arguments)?;
+        move_value(context, [&source, &target], &found, context.database)?;
         tell_moved(context, arguments);
     }
     context.reply.integer(i64::from(is_free));
@@ -52,22 +52,27 @@ fn tell_moved(context: &mut Context<'_>, arguments: &[&[u8]]) {
     context.notify(EventClass::Generic, "rename_to", arguments[2]);
 }
 
-fn move_value(
+pub(super) fn move_value(
     context: &mut Context<'_>,
     [source, target]: [&Key<'_>; 2],
     found: &Found,
-    arguments: &[&[u8]],
+    target_database: DatabaseId,
 ) -> Done {
     let expiry_ms = context.store.expiry_ms(found);
     if let Some(result) = context.store.move_copy((source, found), target, expiry_ms) {
         return Ok(result?);
     }
     let content = context.store.content(found);
-    context.check_room(arguments[1].len() + arguments[2].len() + content.bytes.len())?;
+    context.check_room(source.bytes.len() + target.bytes.len() + content.bytes.len())?;
     let database = context.database;
     let writes = [
-        Write { database, key: arguments[2], value: Some(content.as_ref()), expiry_ms },
-        Write { database, key: arguments[1], value: None, expiry_ms: None },
+        Write {
+            database: target_database,
+            key: target.bytes,
+            value: Some(content.as_ref()),
+            expiry_ms,
+        },
+        Write { database, key: source.bytes, value: None, expiry_ms: None },
     ];
     context.store.write_all(context.transaction, &writes)?;
     Ok(())

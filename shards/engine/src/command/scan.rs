@@ -3,6 +3,7 @@
 use super::context::{Context, is_word};
 use super::error::CommandError;
 use super::glob::matches;
+use super::types::name_of;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::{PARTITIONS_MAX, SCAN_COUNT_MAX};
 use hyperion_model::number::parse_integer;
@@ -31,13 +32,13 @@ pub fn parse_cursor(text: &[u8]) -> Option<ScanCursor> {
 struct Options<'a> {
     pattern: Option<&'a [u8]>,
     count: u64,
-    /// A type was named that no key has.
-    wants_none: bool,
+    /// The name of the type that is asked for.
+    type_name: Option<&'a [u8]>,
 }
 
 impl<'a> Options<'a> {
     fn parse(words: &[&'a [u8]]) -> Result<Self, CommandError> {
-        let mut options = Self { pattern: None, count: COUNT_DEFAULT, wants_none: false };
+        let mut options = Self { pattern: None, count: COUNT_DEFAULT, type_name: None };
         let (pairs, rest) = words.as_chunks::<2>();
         for &[word, value] in pairs {
             if is_word(word, "match") {
@@ -47,7 +48,7 @@ impl<'a> Options<'a> {
                 let count = u64::try_from(count).ok().filter(|&count| count > 0);
                 options.count = count.ok_or(CommandError::Syntax)?.min(SCAN_COUNT_MAX);
             } else if is_word(word, "type") {
-                options.wants_none = !is_word(value, "string");
+                options.type_name = Some(value);
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -73,7 +74,7 @@ pub fn scan_part(
     scratch.clear();
     let mut found = 0;
     let mut take = |key: &[u8]| {
-        if options.wants_none || options.pattern.is_some_and(|pattern| !matches(pattern, key)) {
+        if options.pattern.is_some_and(|pattern| !matches(pattern, key)) {
             return;
         }
         let bytes = u32::try_from(key.len()).expect("keys are below KEY_BYTES_MAX");
@@ -89,16 +90,41 @@ pub fn scan_part(
     } else {
         cursor = store.scan(*database, cursor, options.count, &mut take);
     }
+    if let Some(name) = options.type_name {
+        found = keep_type(store, *database, scratch, name);
+    }
     reply.array(2);
     reply.bulk(cursor.0.to_string().as_bytes());
     reply.array(found);
-    let mut rest = &scratch[..];
+    each_word(scratch, |key| reply.bulk(key));
+    Ok(())
+}
+
+/// The words of a list in which each stands behind its length.
+fn each_word(mut rest: &[u8], mut take: impl FnMut(&[u8])) {
     while let Some((bytes, behind)) = rest.split_first_chunk::<4>() {
         let (key, behind) = behind.split_at(u32::from_le_bytes(*bytes) as usize);
-        reply.bulk(key);
+        take(key);
         rest = behind;
     }
-    Ok(())
+}
+
+/// Leaves the keys of one type in a list of keys, and counts them.
+fn keep_type(store: &mut Store, database: DatabaseId, keys: &mut Vec<u8>, name: &[u8]) -> usize {
+    let (all, mut count) = (std::mem::take(keys), 0);
+    let lookups = store.lookups();
+    each_word(&all, |bytes| {
+        let key = store.key(database, bytes);
+        let found = store.peek(&key);
+        if found.is_some_and(|found| is_word(name, name_of(store.value_type(&found)))) {
+            let length = u32::try_from(bytes.len()).expect("keys are below KEY_BYTES_MAX");
+            keys.extend_from_slice(&length.to_le_bytes());
+            keys.extend_from_slice(bytes);
+            count += 1;
+        }
+    });
+    store.set_lookups(lookups);
+    count
 }
 
 /// A step that goes on over the partitions of other cores, which hold nothing here, to the next of this core.

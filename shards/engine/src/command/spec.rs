@@ -165,10 +165,17 @@ impl More {
                 first.min(end)..end
             }
             Self::Streams => {
-                let Some(word) = (1..arguments.len()).find(|&at| is(at, "streams")) else {
-                    return 0..0;
-                };
-                word + 1..word + 1 + (arguments.len() - word - 1) / 2
+                let mut word = 1;
+                while word < arguments.len() && !is(word, "streams") {
+                    // What follows an option is a name or a number, even if it reads STREAMS.
+                    word += match word {
+                        at if is(at, "block") || is(at, "count") => 2,
+                        at if is(at, "group") => 3,
+                        _ => 1,
+                    };
+                }
+                let keys = arguments.len().saturating_sub(word + 1) / 2;
+                if keys == 0 { 0..0 } else { word + 1..word + 1 + keys }
             }
             Self::Store => {
                 let mut words = (2..arguments.len().saturating_sub(1)).rev();
@@ -284,6 +291,8 @@ pub enum Spread {
     Copy,
     /// Whatever its handler does with all its keys at hand.
     Collect,
+    /// Waits until one of its keys holds something, and needs no other then.
+    Any,
 }
 
 /// Commands that the front carries out.
@@ -323,8 +332,20 @@ pub enum FrontCommand {
     Bgsave,
     /// When the newest snapshot was made.
     Lastsave,
-    /// What Redis does while everybody waits.
-    Save,
+    /// Refused with what to use instead.
+    Instead,
+    /// Slow commands.
+    Slowlog,
+    /// What took long.
+    Latency,
+    /// Shows commands as they run.
+    Monitor,
+    /// Modules, of which there are none.
+    Module,
+    /// What the node is to others.
+    Role,
+    /// Ends the node.
+    Shutdown,
     /// Who serves which slots.
     Cluster,
     /// Reads from replicas are fine from now on.
@@ -337,4 +358,32 @@ pub enum FrontCommand {
     Waitaof,
     /// The next command may be about a slot that is on its way here.
     Asking,
+    /// The commands that follow wait.
+    Multi,
+    /// They run.
+    Exec,
+    /// They never will.
+    Discard,
+    /// They run only if keys have not changed.
+    Watch,
+    /// Or whatever has changed.
+    Unwatch,
+    /// Listens to channels.
+    Subscribe,
+    /// And no more.
+    Unsubscribe,
+    /// Listens to channels whose names fit patterns.
+    Psubscribe,
+    /// And no more.
+    Punsubscribe,
+    /// Listens to shard channels.
+    Ssubscribe,
+    /// And no more.
+    Sunsubscribe,
+    /// Says something on a channel.
+    Publish,
+    /// On a shard channel.
+    Spublish,
+    /// Tells who listens.
+    Pubsub,
 }

@@ -62,6 +62,13 @@ impl Engine {
         }
     }
 
+    /// Whether events wait.
+    #[inline]
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.events.has_sealed() || self.store.has_gone()
+    }
+
     /// Takes the next event that may be told.
     pub fn take_event(&mut self) -> Option<KeyEvent> {
         if self.store.has_gone() {

@@ -61,6 +61,14 @@ impl Writer {
         partitions.for_each(|partition| self.partition(partition));
     }
 
+    fn keys(&mut self, keys: &[LockKey]) {
+        self.count(keys.len());
+        for (database, key) in keys {
+            self.byte(database.0);
+            self.bytes(key);
+        }
+    }
+
     pub(super) fn writes(&mut self, writes: &[OwnedWrite]) {
         self.count(writes.len());
         for write in writes {
@@ -167,7 +175,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-const WANTS: [Want; 4] = [Want::Nothing, Want::Presence, Want::Use, Want::Value];
+impl Reader<'_> {
+    fn versions(&mut self) -> Option<Vec<u64>> {
+        let count = self.count()?;
+        (0..count).map(|_| self.array().map(u64::from_le_bytes)).collect()
+    }
+}
+
+const WANTS: [Want; 6] =
+    [Want::Nothing, Want::Presence, Want::Use, Want::Value, Want::Whole, Want::Watch];
 
 impl SpanMail {
     /// Its bytes.
@@ -184,11 +200,7 @@ impl SpanMail {
                 let want = WANTS.iter().position(|one| one == want).expect("all are listed");
                 writer.byte(1);
                 writer.byte(u8::try_from(want).expect("a few"));
-                writer.count(keys.len());
-                for (database, key) in keys {
-                    writer.byte(database.0);
-                    writer.bytes(key);
-                }
+                writer.keys(keys);
             }
             SpanStep::Check => writer.byte(2),
             SpanStep::Prepare { decision, writes } => {
@@ -215,12 +227,16 @@ impl SpanMail {
                 writer.partition(*asker);
             }
             SpanStep::Aborted => writer.byte(9),
-            SpanStep::Locked { found } => {
-                writer.byte(10);
+            SpanStep::Locked { found, versions } => {
+                writer.byte(if versions.is_empty() { 10 } else { 14 });
                 writer.count(found.len());
                 for wanted in found {
                     writer.content(wanted.as_ref().map(|wanted| &wanted.value));
                     wanted.iter().for_each(|wanted| writer.expiry(wanted.expiry_ms));
+                }
+                if !versions.is_empty() {
+                    writer.count(versions.len());
+                    versions.iter().for_each(|it| writer.0.extend_from_slice(&it.to_le_bytes()));
                 }
             }
             SpanStep::Done => writer.byte(11),
@@ -232,6 +248,10 @@ impl SpanMail {
                 }
             }
             SpanStep::Lost => writer.byte(13),
+            SpanStep::Unwatch { keys } => {
+                writer.byte(15);
+                writer.keys(keys);
+            }
         }
         writer.0
     }
@@ -254,7 +274,8 @@ impl SpanMail {
             7 => SpanStep::Committed { by: reader.partition()? },
             8 => SpanStep::Ask { asker: reader.partition()? },
             9 => SpanStep::Aborted,
-            10 => SpanStep::Locked { found: reader.found()? },
+            10 => SpanStep::Locked { found: reader.found()?, versions: Vec::new() },
+            14 => SpanStep::Locked { found: reader.found()?, versions: reader.versions()? },
             11 => SpanStep::Done,
             12 => {
                 let error = if reader.flag()? { Some(reader.bytes()?) } else { None };
@@ -262,6 +283,7 @@ impl SpanMail {
                 SpanStep::Refused { error }
             }
             13 => SpanStep::Lost,
+            15 => SpanStep::Unwatch { keys: reader.keys()? },
             _ => return None,
         };
         reader.0.is_empty().then_some(Self { id, partition, step })

@@ -1,19 +1,19 @@
 //! Owns the coordinator's side: from a client's command to its answer. Nothing of it outlives the process, and nothing of it must.
 
 use super::mail::{SpanId, SpanMail, SpanStep};
-use crate::command::Spread;
+use crate::command::CommandSpec;
 use crate::effect::{Answer, Effect, OwnedWrite, Ticket};
 use crate::engine::Engine;
-use crate::events::{KeyEvent, of_spread};
+use crate::events::KeyEvent;
 use crate::limits::{
     SPAN_ANSWER_NS, SPAN_BYTES_MAX, SPAN_DECISION_NS, SPAN_KEYS_MAX, SPAN_PATIENCE_NS,
-    SPAN_PAUSE_NS,
+    SPAN_PAUSE_NS, WORK_ROUNDS_MAX,
 };
 use crate::lock::LockKey;
-use crate::transaction::{Shape, Verdict};
+use crate::transaction::Verdict;
+use crate::work::{Judged, Plan};
 use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{DatabaseId, PartitionId, slot_of};
-use hyperion_store::Lookups;
 
 /// Why a client is to send its command again.
 const TRY_AGAIN: &str = "TRYAGAIN the keys of this command lie in several partitions, and one of them is locked by another command or changes its leader; send it again";
@@ -22,10 +22,19 @@ const TRY_AGAIN: &str = "TRYAGAIN the keys of this command lie in several partit
 #[derive(Debug)]
 struct Asked {
     ticket: Ticket,
-    spread: Spread,
-    database: DatabaseId,
-    arguments: Vec<Vec<u8>>,
+    what: What,
     began_ns: u64,
+    /// How often it has begun anew because it met other keys.
+    rounds: usize,
+}
+
+/// What is asked.
+#[derive(Debug)]
+enum What {
+    /// A command, which is taken apart for each try.
+    Command { spec: &'static CommandSpec, database: DatabaseId, arguments: Vec<Vec<u8>> },
+    /// A plan that can be tried again as it is, when it is not under way.
+    Plan(Option<Plan>, Vec<LockKey>),
 }
 
 /// The keys of one partition: where they lie in `Coordinated::order`.
@@ -63,10 +72,12 @@ struct Decision {
 #[derive(Debug)]
 pub(super) struct Coordinated {
     asked: Asked,
-    shape: Shape,
+    plan: Plan,
     keys: Vec<LockKey>,
     /// By key.
     found: Vec<Option<crate::Wanted>>,
+    /// By key; 0: it is not watched.
+    versions: Vec<u64>,
     /// Places in `keys`, ordered by partition.
     order: Vec<usize>,
     parts: Vec<Part>,
@@ -84,11 +95,30 @@ impl Engine {
     pub fn begin_spanning(
         &mut self,
         ticket: Ticket,
-        spread: Spread,
+        spec: &'static CommandSpec,
         database: DatabaseId,
         arguments: Vec<Vec<u8>>,
     ) {
         let bytes: usize = arguments.iter().map(Vec::len).sum();
+        self.begin_span(ticket, What::Command { spec, database, arguments }, bytes);
+        self.settle();
+    }
+
+    /// Begins a plan over the keys of several replicated partitions, or of one. The keys are in order.
+    pub(crate) fn begin_plan_over_groups(
+        &mut self,
+        ticket: Ticket,
+        plan: Plan,
+        keys: Vec<LockKey>,
+    ) {
+        let bytes = match &plan {
+            Plan::Unit(unit) => unit.bytes(),
+            _ => 0,
+        };
+        self.begin_span(ticket, What::Plan(Some(plan), keys), bytes);
+    }
+
+    fn begin_span(&mut self, ticket: Ticket, what: What, bytes: usize) {
         let refusal = if self.spanning.coordinated.len() >= TRANSACTIONS_MAX {
             Some(format!(
                 "TRYAGAIN {TRANSACTIONS_MAX} commands over several partitions are under way; send it again"
@@ -104,16 +134,26 @@ impl Engine {
             return self.finish(ticket, Answer::Error(error));
         }
         let began_ns = self.now_ns();
-        self.try_spanning(Asked { ticket, spread, database, arguments, began_ns });
-        self.settle();
+        self.try_spanning(Asked { ticket, what, began_ns, rounds: 0 });
     }
 
-    fn try_spanning(&mut self, asked: Asked) {
-        let (shape, keys) = match Shape::new(asked.spread, asked.database, asked.arguments.clone())
-        {
+    fn try_spanning(&mut self, mut asked: Asked) {
+        let made = match &mut asked.what {
+            What::Command { spec, database, arguments } => {
+                Plan::of(spec, *database, arguments.clone())
+            }
+            What::Plan(plan, keys) => Ok((plan.take().expect("it is not under way"), keys.clone())),
+        };
+        let (plan, keys) = match made {
             Ok(taken_apart) => taken_apart,
             Err(error) => return self.finish(asked.ticket, Answer::Error(error.to_string())),
         };
+        if asked.rounds > WORK_ROUNDS_MAX {
+            let error = format!(
+                "ERR this command has met keys that it did not name {WORK_ROUNDS_MAX} times; name them"
+            );
+            return self.finish(asked.ticket, Answer::Error(error));
+        }
         if keys.len() > SPAN_KEYS_MAX {
             let error = format!(
                 "ERR this command names {} keys, and one whose keys lie in several partitions may name {SPAN_KEYS_MAX}; send it in parts",
@@ -133,14 +173,15 @@ impl Engine {
             }
         }
         let id = self.fresh_span();
-        let found = vec![None; keys.len()];
+        let (found, versions) = (vec![None; keys.len()], vec![0; keys.len()]);
         let (stage, step_ns) = (Stage::Locks { part: 0 }, self.now_ns());
         let (answer, decision) = (None, None);
         let coordinated = Coordinated {
             asked,
-            shape,
+            plan,
             keys,
             found,
+            versions,
             order,
             parts,
             stage,
@@ -175,7 +216,7 @@ impl Engine {
         let part = &mut it.parts[number];
         (part.node, it.step_ns) = (Some(node), now_ns);
         let keys = it.order[part.first..part.end].iter().map(|&key| it.keys[key].clone());
-        let step = SpanStep::Lock { keys: keys.collect(), want: it.shape.want() };
+        let step = SpanStep::Lock { keys: keys.collect(), want: it.plan.want() };
         self.send_span(node, SpanMail { id, partition, step });
     }
 
@@ -195,13 +236,16 @@ impl Engine {
             return;
         };
         match (step, &mut it.stage) {
-            (SpanStep::Locked { found }, Stage::Locks { part: number }) => {
+            (SpanStep::Locked { found, versions }, Stage::Locks { part: number }) => {
                 let part = &it.parts[*number];
                 if part.partition != partition || found.len() != part.end - part.first {
                     return;
                 }
                 for (place, found) in (part.first..part.end).zip(found) {
                     it.found[it.order[place]] = found;
+                }
+                for (place, version) in (part.first..part.end).zip(versions) {
+                    it.versions[it.order[place]] = version;
                 }
                 *number += 1;
                 self.lock_part(id);
@@ -235,17 +279,15 @@ impl Engine {
     /// All keys are locked and known: what is to be done is worked out.
     fn judge(&mut self, id: SpanId) {
         let now_ns = self.now_ns();
-        let Some(it) = self.spanning.coordinated.get_mut(&id) else { return };
-        if !it.shape.may_write() {
-            let hits = it.found.iter().filter(|found| found.is_some()).count() as u64;
-            let Lookups { hits: before, misses } = self.store.lookups();
-            let more = it.found.len() as u64 - hits;
-            self.store.set_lookups(Lookups { hits: before + hits, misses: misses + more });
-        }
-        let Verdict { writes, answer } = it.shape.decide(&it.keys, &mut it.found);
-        if self.events.is_listening() {
-            it.events = of_spread(it.shape.spread(), &writes, |class| self.events.wants(class));
-        }
+        let Some(mut it) = self.spanning.coordinated.remove(&id) else { return };
+        let judged = self.judge_plan(&mut it.plan, &it.keys, &mut it.found, &it.versions);
+        let Verdict { writes, answer, events } = match judged {
+            Judged::Verdict(verdict) => verdict,
+            Judged::More(more) => return self.span_again_with(id, it, more),
+        };
+        it.events = events;
+        self.spanning.coordinated.insert(id, it);
+        let it = self.spanning.coordinated.get_mut(&id).expect("it was just put there");
         let mut by_part: Vec<Vec<OwnedWrite>> = it.parts.iter().map(|_| Vec::new()).collect();
         for write in writes {
             let partition = self.map.partition_of(slot_of(&write.key));
@@ -280,6 +322,26 @@ impl Engine {
         steps.into_iter().for_each(|(node, mail)| self.send_span(node, mail));
     }
 
+    /// It has met other keys: lets go what it has, and begins anew with them.
+    fn span_again_with(&mut self, id: SpanId, it: Coordinated, more: Vec<LockKey>) {
+        self.abort_parts(id, &it.parts);
+        let Coordinated { mut asked, plan, mut keys, .. } = it;
+        keys.extend(more);
+        keys.sort_unstable();
+        keys.dedup();
+        asked.rounds += 1;
+        asked.what = What::Plan(Some(plan), keys);
+        self.try_spanning(asked);
+    }
+
+    fn abort_parts(&mut self, id: SpanId, parts: &[Part]) {
+        for part in parts {
+            let Some(node) = part.node else { continue };
+            let partition = part.partition;
+            self.send_span(node, SpanMail { id, partition, step: SpanStep::Abort });
+        }
+    }
+
     /// All others have prepared, or were only read: the lowest one decides. Where none writes it is done.
     fn decide_span(&mut self, id: SpanId) {
         let now_ns = self.now_ns();
@@ -298,11 +360,7 @@ impl Engine {
     /// It is not decided and never will be: all that was asked is told so. It begins anew after a pause, or is answered.
     fn give_up_span(&mut self, id: SpanId, error: Option<String>) {
         let Some(it) = self.spanning.coordinated.remove(&id) else { return };
-        for part in &it.parts {
-            let Some(node) = part.node else { continue };
-            let partition = part.partition;
-            self.send_span(node, SpanMail { id, partition, step: SpanStep::Abort });
-        }
+        self.abort_parts(id, &it.parts);
         let now_ns = self.now_ns();
         let is_late = now_ns.saturating_sub(it.asked.began_ns) > SPAN_PATIENCE_NS;
         let error = error.or_else(|| is_late.then(|| TRY_AGAIN.to_owned()));
@@ -332,7 +390,11 @@ impl Engine {
             match it.stage {
                 Stage::Pauses { until_ns } if now_ns >= until_ns => {
                     let it = self.spanning.coordinated.remove(&id).expect("looked at above");
-                    self.try_spanning(it.asked);
+                    let Coordinated { mut asked, plan, .. } = it;
+                    if let What::Plan(place, _) = &mut asked.what {
+                        *place = Some(plan);
+                    }
+                    self.try_spanning(asked);
                 }
                 Stage::Locks { part } if it.parts[part].node.is_none() => {
                     if now_ns.saturating_sub(it.asked.began_ns) > SPAN_PATIENCE_NS {

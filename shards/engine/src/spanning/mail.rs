@@ -77,6 +77,8 @@ pub enum SpanStep {
     Locked {
         /// For each key what was found.
         found: Vec<Option<Wanted>>,
+        /// For each key what tells it from a later one; empty: none is watched.
+        versions: Vec<u64>,
     },
     /// To the coordinator: what it asked for last is done.
     Done,
@@ -87,6 +89,11 @@ pub enum SpanStep {
     },
     /// To the coordinator: whether it is decided is not known.
     Lost,
+    /// To a leader: these keys of the partition are not watched any more, once each.
+    Unwatch {
+        /// The keys.
+        keys: Vec<LockKey>,
+    },
 }
 
 impl SpanMail {

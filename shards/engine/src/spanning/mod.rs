@@ -75,7 +75,7 @@ impl Engine {
     }
 
     /// The node that leads a partition, as far as known.
-    fn node_that_leads(&self, partition: PartitionId) -> Option<u32> {
+    pub(crate) fn node_that_leads(&self, partition: PartitionId) -> Option<u32> {
         match self.serving.as_ref()?.leader(partition) {
             Leader::Own => Some(self.own_node()),
             Leader::Node(node) => Some(node),
@@ -162,6 +162,7 @@ impl Engine {
             SpanStep::Abort | SpanStep::Aborted => self.take_abort(id, partition),
             SpanStep::Ask { asker } => self.take_ask(from, id, partition, asker),
             SpanStep::Committed { by } => self.take_committed(id, partition, by),
+            SpanStep::Unwatch { keys } => self.take_unwatch(&keys),
             SpanStep::Locked { .. }
             | SpanStep::Done
             | SpanStep::Refused { .. }

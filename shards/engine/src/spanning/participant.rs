@@ -4,12 +4,12 @@ use super::NoEntry;
 use super::mail::{SpanId, SpanMail, SpanStep};
 use super::records::Record;
 use crate::command::CommandError;
-use crate::effect::{OwnedWrite, Want, Wanted};
+use crate::effect::{OwnedWrite, Want};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
 use crate::limits::{SPAN_BYTES_MAX, SPAN_HELD_MAX};
 use crate::lock::{LockKey, LockRequest};
-use crate::transaction::{Then, Until};
+use crate::transaction::{Looked, Then, Until};
 use hyperion_model::{PartitionId, TransactionId, slot_of};
 use hyperion_store::{Room, StoreError, Write};
 
@@ -106,7 +106,7 @@ impl Engine {
         let Some(held) = self.spanning.held.get_mut(&(partition, id)) else { return };
         (held.state, held.since_ns) = (HeldState::Locked, now_ns);
         let to = held.node;
-        let (found, observed) = match self.look_at(partition, request) {
+        let ((found, versions), observed) = match self.look_at(partition, request) {
             Ok(looked) => looked,
             Err(error) => return self.drop_and_refuse(to, id, partition, error),
         };
@@ -117,7 +117,7 @@ impl Engine {
             );
             return self.drop_and_refuse(to, id, partition, Some(error));
         }
-        let mail = SpanMail { id, partition, step: SpanStep::Locked { found } };
+        let mail = SpanMail { id, partition, step: SpanStep::Locked { found, versions } };
         self.wait(Until::Released(observed), Then::Span { to, mail });
     }
 
@@ -126,14 +126,16 @@ impl Engine {
         &mut self,
         partition: PartitionId,
         request: &LockRequest,
-    ) -> Result<(Vec<Option<Wanted>>, u64), Option<String>> {
+    ) -> Result<(Looked, u64), Option<String>> {
         if request.want == Want::Nothing {
             let found = vec![None; request.keys.len()];
-            return if self.leads_alone(partition) { Ok((found, 0)) } else { Err(None) };
+            let looked = (found, Vec::new());
+            return if self.leads_alone(partition) { Ok((looked, 0)) } else { Err(None) };
         }
         // A key that has expired is deleted by who meets it.
         let looked = self.span_entry(partition, |engine| Ok(engine.wanted(request)));
-        looked.map_err(|no_entry| no_entry.sentence())
+        let (wanted, observed) = looked.map_err(|no_entry| no_entry.sentence())?;
+        Ok((wanted.map_err(Some)?, observed))
     }
 
     pub(super) fn take_check(&mut self, from: u32, id: SpanId, partition: PartitionId) {

@@ -92,6 +92,7 @@ impl Machine {
             client,
             slot: None,
             from_replica: false,
+            blocking: crate::command::Blocking::Never,
         };
         let mut line = Line::default();
         let outcome = self.engine.execute(&request, &mut line);
@@ -128,6 +129,7 @@ impl Machine {
             client: ANN,
             slot: None,
             from_replica: false,
+            blocking: crate::command::Blocking::Never,
         };
         self.engine.begin_slices(Ticket(1), &request).expect("its words are right");
     }

@@ -1,16 +1,17 @@
 //! Owns the coordinator's side of transactions, and of questions to all cores.
 
-use super::shape::{Shape, Verdict};
+use super::shape::Verdict;
 use super::{Then, Until};
-use crate::command::{Gather, Part, Spread};
-use crate::effect::{Answer, Mail, OwnedWrite, Ticket, TransactionMail, Wanted};
+use crate::command::{CommandSpec, Gather, Part};
+use crate::effect::{Answer, Mail, OwnedWrite, Ticket, TransactionMail, Want, Wanted};
 use crate::engine::Engine;
-use crate::events::{KeyEvent, of_spread};
+use crate::events::KeyEvent;
+use crate::limits::{COLLECT_KEYS_MAX, WORK_ROUNDS_MAX};
 use crate::lock::LockKey;
+use crate::work::{Judged, Plan};
 use hyperion_model::collections::Map;
 use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{CoreId, DatabaseId, TransactionId, slot_of};
-use hyperion_store::Lookups;
 
 /// A core's share of the keys: where they begin in `Transaction::keys`, which is ordered by core.
 #[derive(Debug)]
@@ -24,10 +25,12 @@ struct Participant {
 #[derive(Debug)]
 struct Transaction {
     ticket: Ticket,
-    shape: Shape,
+    plan: Plan,
     keys: Vec<LockKey>,
-    /// By key, in the order of the shape's keys.
+    /// By key.
     found: Vec<Option<Wanted>>,
+    /// By key; 0: it is not watched.
+    versions: Vec<u64>,
     /// Places in `keys`, ordered by core.
     by_core: Vec<usize>,
     participants: Vec<Participant>,
@@ -37,6 +40,10 @@ struct Transaction {
     refused: Option<String>,
     /// What is told of it once it is decided.
     events: Vec<KeyEvent>,
+    /// Not all keys are locked yet.
+    is_locking: bool,
+    /// How often it has begun anew.
+    rounds: usize,
 }
 
 struct Question {
@@ -66,24 +73,38 @@ impl Engine {
     pub fn begin_spread(
         &mut self,
         ticket: Ticket,
-        spread: Spread,
+        spec: &'static CommandSpec,
         database: DatabaseId,
         arguments: Vec<Vec<u8>>,
     ) {
+        match Plan::of(spec, database, arguments) {
+            Ok((plan, keys)) => self.begin_plan_over_cores(ticket, plan, keys),
+            Err(error) => self.finish(ticket, Answer::Error(error.to_string())),
+        }
+        self.settle();
+    }
+
+    /// Begins a plan over the keys of several cores, or of one. The keys are in order.
+    pub(crate) fn begin_plan_over_cores(&mut self, ticket: Ticket, plan: Plan, keys: Vec<LockKey>) {
         if self.coordinator.transactions.len() >= TRANSACTIONS_MAX {
             let error = format!(
                 "ERR {TRANSACTIONS_MAX} commands over several cores are under way; try again"
             );
             return self.finish(ticket, Answer::Error(error));
         }
-        let (shape, keys) = match Shape::new(spread, database, arguments) {
-            Ok(taken_apart) => taken_apart,
-            Err(error) => return self.finish(ticket, Answer::Error(error.to_string())),
-        };
-        if shape.may_write()
-            && spread != Spread::Delete
+        if plan.may_grow()
             && let Some(error) = self.write_refusal()
         {
+            return self.finish(ticket, Answer::Error(error));
+        }
+        self.lock_for_plan(ticket, plan, keys, 0);
+    }
+
+    fn lock_for_plan(&mut self, ticket: Ticket, plan: Plan, keys: Vec<LockKey>, rounds: usize) {
+        if plan.want() == Want::Whole && keys.len() > COLLECT_KEYS_MAX || rounds > WORK_ROUNDS_MAX {
+            let error = format!(
+                "ERR this command is about more than {COLLECT_KEYS_MAX} keys of several cores, or has met new ones {WORK_ROUNDS_MAX} times; send it in parts"
+            );
             return self.finish(ticket, Answer::Error(error));
         }
         let core_of = |key: &LockKey| self.map.owner(self.map.partition_of(slot_of(&key.1)));
@@ -103,22 +124,24 @@ impl Engine {
             }
         }
         let id = self.fresh_transaction();
-        let found = vec![None; keys.len()];
+        let (found, versions) = (vec![None; keys.len()], vec![0; keys.len()]);
         let transaction = Transaction {
             ticket,
-            shape,
+            plan,
             keys,
             found,
+            versions,
             by_core,
             participants,
             answered: 0,
             answer: None,
             refused: None,
             events: Vec::new(),
+            is_locking: true,
+            rounds,
         };
         self.coordinator.transactions.insert(id, transaction);
         self.lock_next(id);
-        self.settle();
     }
 
     /// Asks the next participant for its locks, or decides when all have answered.
@@ -129,34 +152,63 @@ impl Engine {
         };
         let places = &transaction.by_core[participant.first..participant.end];
         let keys = places.iter().map(|&key| transaction.keys[key].clone()).collect();
-        let want = transaction.shape.want();
+        let want = transaction.plan.want();
         self.send(participant.core, Mail::Transaction(TransactionMail::Lock { id, keys, want }));
     }
 
-    pub(super) fn locked(&mut self, id: TransactionId, found: Vec<Option<Wanted>>) {
+    pub(super) fn locked(
+        &mut self,
+        id: TransactionId,
+        found: Vec<Option<Wanted>>,
+        versions: Vec<u64>,
+    ) {
         let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
         let participant = &transaction.participants[transaction.answered];
-        for (place, found) in (participant.first..participant.end).zip(found) {
-            transaction.found[transaction.by_core[place]] = found;
+        let places = &transaction.by_core[participant.first..participant.end];
+        for (&place, found) in places.iter().zip(found) {
+            transaction.found[place] = found;
+        }
+        for (&place, version) in places.iter().zip(versions) {
+            transaction.versions[place] = version;
         }
         transaction.answered += 1;
         self.lock_next(id);
     }
 
+    /// A participant has not locked its keys, or has not prepared.
+    pub(super) fn refused(&mut self, id: TransactionId, error: String) {
+        let is_locking = |it: &Transaction| it.is_locking;
+        if !self.coordinator.transactions.get(&id).is_some_and(is_locking) {
+            return self.prepared(id, Some(error));
+        }
+        let Some(transaction) = self.coordinator.transactions.remove(&id) else { return };
+        self.release_all(id, &transaction.participants[..transaction.answered]);
+        self.finish(transaction.ticket, Answer::Error(error));
+    }
+
+    fn release_all(&mut self, id: TransactionId, participants: &[Participant]) {
+        for participant in participants {
+            self.send(participant.core, Mail::Transaction(TransactionMail::Release { id }));
+        }
+    }
+
     fn decide(&mut self, id: TransactionId) {
-        let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
-        if !transaction.shape.may_write() {
-            let hits = transaction.found.iter().filter(|found| found.is_some()).count() as u64;
-            let Lookups { hits: before, misses } = self.store.lookups();
-            let more = transaction.found.len() as u64 - hits;
-            self.store.set_lookups(Lookups { hits: before + hits, misses: misses + more });
-        }
-        let Verdict { writes, answer } =
-            transaction.shape.decide(&transaction.keys, &mut transaction.found);
-        if self.events.is_listening() {
-            let wants = |class| self.events.wants(class);
-            transaction.events = of_spread(transaction.shape.spread(), &writes, wants);
-        }
+        let Some(mut transaction) = self.coordinator.transactions.remove(&id) else { return };
+        transaction.is_locking = false;
+        let Transaction { plan, keys, found, versions, .. } = &mut transaction;
+        let Verdict { writes, answer, events } = match self.judge_plan(plan, keys, found, versions)
+        {
+            Judged::Verdict(verdict) => verdict,
+            Judged::More(more) => {
+                self.release_all(id, &transaction.participants);
+                let Transaction { ticket, plan, mut keys, rounds, .. } = transaction;
+                keys.extend(more);
+                keys.sort_unstable();
+                keys.dedup();
+                return self.lock_for_plan(ticket, plan, keys, rounds + 1);
+            }
+        };
+        transaction.events = events;
         transaction.answered = 0;
         let mut steps: Vec<(CoreId, TransactionMail)> = Vec::new();
         for participant in &mut transaction.participants {
@@ -176,12 +228,11 @@ impl Engine {
             steps.push((participant.core, step));
         }
         if writes.is_empty() {
-            let ticket = transaction.ticket;
-            self.coordinator.transactions.remove(&id);
-            self.finish(ticket, answer);
+            self.finish(transaction.ticket, answer);
         } else {
             transaction.participants.retain(|participant| participant.writes);
             transaction.answer = Some(answer);
+            self.coordinator.transactions.insert(id, transaction);
         }
         for (core, step) in steps {
             self.send(core, Mail::Transaction(step));

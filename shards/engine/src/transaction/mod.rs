@@ -10,5 +10,6 @@ mod shape;
 mod waiting;
 
 pub(crate) use coordinator::Coordinator;
+pub(crate) use participant::Looked;
 pub(crate) use shape::{Shape, Verdict};
 pub(crate) use waiting::{Then, Until, Waiting};

@@ -5,9 +5,17 @@ use crate::command::CommandError;
 use crate::effect::{Mail, OwnedWrite, TransactionMail, Want, Wanted};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
+use crate::limits::COLLECT_BYTES_MAX;
 use crate::lock::LockRequest;
+use crate::work::too_many_bytes;
 use hyperion_model::{CoreId, TransactionId};
 use hyperion_store::{OwnedContent, Room, StoreError, Write};
+
+/// By key what was found, and what tells it from a later one.
+pub(crate) type Looked = (Vec<Option<Wanted>>, Vec<u64>);
+
+/// What a client is told whose keys cannot be watched.
+const TOO_MANY_WATCHED: &str = "ERR too many keys are watched on this core; try again";
 
 impl Engine {
     pub(crate) fn transaction_mail(&mut self, from: CoreId, mail: TransactionMail) {
@@ -32,9 +40,9 @@ impl Engine {
                 Ok(()) => self.unlock(id),
                 Err(_) => self.parked.push_back((from, Mail::Transaction(mail))),
             },
-            TransactionMail::Locked { id, found } => self.locked(id, found),
+            TransactionMail::Locked { id, found, versions } => self.locked(id, found, versions),
             TransactionMail::Prepared { id } => self.prepared(id, None),
-            TransactionMail::Refused { id, error } => self.prepared(id, Some(error)),
+            TransactionMail::Refused { id, error } => self.refused(id, error),
             TransactionMail::Committed { id } => self.committed(id),
         }
     }
@@ -45,29 +53,54 @@ impl Engine {
             return self.span_granted(request);
         }
         self.store.begin_observing();
-        let found = self.wanted(request);
-        let to = request.id.coordinator();
-        let mail = Mail::Transaction(TransactionMail::Locked { id: request.id, found });
+        let (to, id) = (request.id.coordinator(), request.id);
+        let (found, versions) = match self.wanted(request) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                self.locks.release(id);
+                return self.send(to, Mail::Transaction(TransactionMail::Refused { id, error }));
+            }
+        };
+        let mail = Mail::Transaction(TransactionMail::Locked { id, found, versions });
         let until = Until::Released(self.store.observed_position());
         self.wait(until, Then::Mail { to, mail });
     }
 
-    /// What is wanted of the keys of a request.
-    pub(crate) fn wanted(&mut self, request: &LockRequest) -> Vec<Option<Wanted>> {
+    /// What is wanted of the keys of a request, and of each what tells it from a later one; none where no key is watched.
+    ///
+    /// # Errors
+    /// The coordinator's answer, where it is too much.
+    pub(crate) fn wanted(&mut self, request: &LockRequest) -> Result<Looked, String> {
         let lookups = self.store.lookups();
-        let mut found = Vec::with_capacity(request.keys.len());
-        for (database, bytes) in &request.keys {
+        let (mut found, mut versions) = (Vec::with_capacity(request.keys.len()), Vec::new());
+        let (mut bytes, mut refused) = (0, None);
+        for (database, bytes_of_key) in &request.keys {
             if request.want == Want::Nothing {
                 found.push(None);
                 continue;
             }
-            let key = self.store.key(*database, bytes);
+            let key = self.store.key(*database, bytes_of_key);
             let place = match request.want {
-                Want::Presence => self.store.peek(&key),
+                Want::Presence | Want::Watch => self.store.peek(&key),
                 _ => self.store.find(&key),
             };
+            if request.want == Want::Watch {
+                match self.store.watch(&key) {
+                    Some(version) => versions.push(version),
+                    None => refused = Some(TOO_MANY_WATCHED.to_owned()),
+                }
+            } else if request.want == Want::Whole && self.store.has_watches() {
+                versions.push(self.store.watched_version(&key));
+            }
+            if request.want == Want::Whole {
+                bytes += place.map_or(0, |place| self.store.value(&place).len());
+                if bytes > COLLECT_BYTES_MAX {
+                    refused = Some(too_many_bytes());
+                    break;
+                }
+            }
             let wanted = place.map(|place| {
-                let is_wanted = request.want == Want::Value;
+                let is_wanted = matches!(request.want, Want::Value | Want::Whole);
                 let value =
                     if is_wanted { self.store.content(&place) } else { OwnedContent::default() };
                 Wanted { value, expiry_ms: self.store.expiry_ms(&place) }
@@ -76,7 +109,7 @@ impl Engine {
         }
         // Counted by the coordinator, who knows whether it is a read.
         self.store.set_lookups(lookups);
-        found
+        refused.map_or(Ok((found, versions)), Err)
     }
 
     fn prepare(&mut self, from: CoreId, id: TransactionId, writes: Vec<OwnedWrite>) {
@@ -132,6 +165,9 @@ impl Engine {
         }
         while let Some(request) = self.locks.next_granted() {
             self.granted(&request);
+        }
+        if !self.units.is_idle() {
+            self.retry_units();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::command::{CommandError, Spread, copy_options};
 use crate::effect::{Answer, OwnedWrite, Want, Wanted};
+use crate::events::KeyEvent;
 use crate::lock::LockKey;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::KEY_BYTES_MAX;
@@ -23,6 +24,8 @@ pub(crate) struct Shape {
 pub(crate) struct Verdict {
     pub(crate) writes: Vec<OwnedWrite>,
     pub(crate) answer: Answer,
+    /// What is told of it once it is decided.
+    pub(crate) events: Vec<KeyEvent>,
 }
 
 impl Shape {
@@ -48,7 +51,7 @@ impl Shape {
             Spread::Delete | Spread::Count | Spread::Touch | Spread::Mget => {
                 names.extend(arguments.drain(1..).map(|key| (database, key)));
             }
-            Spread::Collect => return Err(CommandError::OverCores),
+            Spread::Collect | Spread::Any => return Err(CommandError::OverCores),
             Spread::Rename | Spread::RenameNx | Spread::Copy => {
                 let mut target = database;
                 if spread == Spread::Copy {
@@ -78,9 +81,8 @@ impl Shape {
             Spread::Mset => Want::Nothing,
             Spread::Delete | Spread::Count => Want::Presence,
             Spread::Msetnx | Spread::Touch => Want::Use,
-            Spread::Mget | Spread::Rename | Spread::RenameNx | Spread::Copy | Spread::Collect => {
-                Want::Value
-            }
+            Spread::Mget | Spread::Rename | Spread::RenameNx | Spread::Copy => Want::Value,
+            Spread::Collect | Spread::Any => Want::Whole,
         }
     }
 
@@ -90,7 +92,7 @@ impl Shape {
 
     /// Decides, all keys locked. `found` is by key.
     pub(crate) fn decide(&mut self, keys: &[LockKey], found: &mut [Option<Wanted>]) -> Verdict {
-        let read_only = |answer| Verdict { writes: Vec::new(), answer };
+        let read_only = |answer| Verdict { writes: Vec::new(), answer, events: Vec::new() };
         let gone = |key: &LockKey| OwnedWrite {
             database: key.0,
             key: key.1.clone(),
@@ -113,7 +115,7 @@ impl Shape {
                 let writes = keys.iter().zip(last).map(set).collect();
                 let answer =
                     if self.spread == Spread::Mset { Answer::Ok } else { Answer::Integer(1) };
-                Verdict { writes, answer }
+                Verdict { writes, answer, events: Vec::new() }
             }
             Spread::Count | Spread::Touch => {
                 let count = self.named.iter().filter(|&&key| found[key].is_some()).count();
@@ -127,7 +129,7 @@ impl Shape {
                     .map(|(key, _)| gone(key))
                     .collect();
                 let answer = Answer::Integer(i64::try_from(writes.len()).unwrap_or(i64::MAX));
-                Verdict { writes, answer }
+                Verdict { writes, answer, events: Vec::new() }
             }
             Spread::Mget => {
                 let string = |wanted: &Wanted| {
@@ -137,7 +139,9 @@ impl Shape {
                 let value = |&key: &usize| found[key].as_ref().and_then(string);
                 read_only(Answer::Values(self.named.iter().map(value).collect()))
             }
-            Spread::Collect => read_only(Answer::Error(CommandError::OverCores.to_string())),
+            Spread::Collect | Spread::Any => {
+                read_only(Answer::Error(CommandError::OverCores.to_string()))
+            }
             Spread::Rename | Spread::RenameNx | Spread::Copy => {
                 let (source, target) = (self.named[0], self.named[1]);
                 let is_taken = found[target].is_some();
@@ -166,7 +170,7 @@ impl Shape {
                 }
                 let answer =
                     if self.spread == Spread::Rename { Answer::Ok } else { Answer::Integer(1) };
-                Verdict { writes, answer }
+                Verdict { writes, answer, events: Vec::new() }
             }
         }
     }

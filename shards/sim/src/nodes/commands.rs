@@ -6,8 +6,8 @@ use super::peers::place_of;
 use super::world::{Event, World};
 use super::{Violation, Wrong};
 use crate::replies::{Word, Words};
-use hyperion_engine::command::{Run, find};
-use hyperion_engine::{Leader, Outcome, Request, Route, Ticket, key_slot};
+use hyperion_engine::command::find;
+use hyperion_engine::{Leader, Outcome, Queued, Request, Route, Ticket, Unit, key_slot};
 use hyperion_model::{DatabaseId, PartitionId, ReplyWriter, slot_of};
 
 /// A command on its way.
@@ -55,10 +55,17 @@ impl World {
                 let moved = self.moved(at, slot);
                 self.tell(at, command.attempt, moved);
             }
-            Route::CrossSlot if let Run::Keys { spread, .. } = request.spec.run => {
+            Route::CrossSlot => {
                 let ticket = Ticket(command.attempt);
+                let (spec, database) = (request.spec, request.database);
                 let engine = &mut self.nodes[at.node].cores[at.core].engine;
-                engine.begin_spanning(ticket, spread, request.database, command.words);
+                // Every other one as a transaction of a client, which runs it on copies.
+                if ticket.0.is_multiple_of(2) {
+                    engine.begin_spanning(ticket, spec, database, command.words);
+                } else {
+                    let commands = vec![Queued { spec, database, arguments: command.words }];
+                    engine.begin_unit(ticket, Unit { commands, ..Unit::default() });
+                }
             }
             route => return Err(format!("{route:?} is no way for {:?}", command.words)),
         }
@@ -96,6 +103,8 @@ impl World {
                 self.nodes[at.node].cores[at.core].ready.push(ready);
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished => {}
+            Outcome::Front => return Err("a command of the front was asked for".into()),
+            Outcome::Blocks(_) => return Err("nobody may wait here".into()),
             Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
         }
         Ok(())
@@ -140,6 +149,7 @@ fn request<'a>(command: &Command, arguments: &'a [&'a [u8]]) -> Result<Request<'
         arguments,
         own_core_only: false,
         from_replica: command.from_replica,
+        blocking: hyperion_engine::command::Blocking::Never,
         slot: key_slot(spec, arguments),
         client: (u16::try_from(command.home).unwrap_or(0), command.attempt),
     })

@@ -5,7 +5,7 @@ use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
 use crate::replies::{self, Word};
 use hyperion_engine::command::{Run, find};
-use hyperion_engine::{Request, Route, Ticket, key_slot};
+use hyperion_engine::{Queued, Request, Route, Ticket, Unit, key_slot};
 use hyperion_model::DatabaseId;
 
 impl World {
@@ -41,6 +41,7 @@ impl World {
             arguments: &arguments,
             own_core_only: false,
             from_replica: false,
+            blocking: hyperion_engine::command::Blocking::Never,
             slot,
             client: (0, client as u64),
         };
@@ -67,10 +68,17 @@ impl World {
                 self.post(home, usize::from(core.0), command);
                 return Ok(());
             }
-            (Route::Spread, Run::Keys { spread, .. }) => {
+            (Route::Spread, _) => {
                 self.spreads.push(SpreadWrite { keys, pairs, is_acknowledged: false });
                 self.cores[home].engine.begin_turn(self.now_ms);
-                self.cores[home].engine.begin_spread(ticket, spread, database, words);
+                let engine = &mut self.cores[home].engine;
+                // Every other one as a transaction of a client, which runs it on copies.
+                if ticket.0.is_multiple_of(2) {
+                    engine.begin_spread(ticket, spec, database, words);
+                } else {
+                    let commands = vec![Queued { spec, database, arguments: words }];
+                    engine.begin_unit(ticket, Unit { commands, ..Unit::default() });
+                }
             }
             (Route::Everywhere, Run::Every(gather)) => {
                 self.cores[home].engine.begin_turn(self.now_ms);

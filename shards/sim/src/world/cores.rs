@@ -49,6 +49,7 @@ impl World {
             arguments: &arguments,
             own_core_only: false,
             from_replica: false,
+            blocking: hyperion_engine::command::Blocking::Never,
             client: (0, command.client as u64),
             slot: None,
         };
@@ -63,6 +64,8 @@ impl World {
                 }
             }
             Outcome::Elsewhere { .. } => return Err("a node that is alone serves all".into()),
+            Outcome::Front => return Err("a command of the front was asked for".into()),
+            Outcome::Blocks(_) => return Err("nobody may wait here".into()),
             Outcome::Sliced => return Err("an answer of a mebibyte was asked for".into()),
             Outcome::Locked | Outcome::NoRoom => core.held.push(command),
             Outcome::Unfinished => {

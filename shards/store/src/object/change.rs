@@ -82,6 +82,7 @@ impl Store {
             "values of replicated partitions are written whole"
         );
         self.objects.change(&mut self.log, head.id, edits, inserts)?;
+        self.touch_at(found.location);
         self.observe(self.log.appended_position());
         Ok(())
     }
@@ -99,6 +100,16 @@ impl Store {
     /// When there is no room, or one batch never holds as much.
     pub fn reserve(&mut self, bytes: usize) -> Result<(), StoreError> {
         self.log.make_room(bytes)
+    }
+
+    /// The key of a record changes.
+    pub(crate) fn touch_at(&mut self, location: Location) {
+        self.touch_awaited_at(location);
+        if self.has_watches()
+            && let Some(place) = self.replayed_key(&self.log.record(location)).map(|it| it.place())
+        {
+            self.touch(place);
+        }
     }
 
     #[inline]
@@ -218,8 +229,10 @@ impl Object {
                     push_splice(&mut touch.splices, at, removed, inserted);
                 }
                 Edit::Remove { chunk } => {
-                    let before = (0..chunk).rev().find(|index| !is_removed(index));
-                    let _ = touch(&mut touches, before.expect("the first chunk stays"));
+                    // Of removed chunks one behind the other, the first one has the neighbour that stays.
+                    if !is_removed(&(chunk - 1)) {
+                        let _ = touch(&mut touches, chunk - 1);
+                    }
                 }
             }
         }

@@ -134,6 +134,11 @@ impl Object {
         self.bytes
     }
 
+    /// Bytes of its live records, but the head, and of the heap.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.log_bytes + self.heap_bytes as u64
+    }
+
     pub(crate) fn changed_at(&self) -> u64 {
         self.changed_at
     }

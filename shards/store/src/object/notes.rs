@@ -154,6 +154,15 @@ impl Notes {
         }
     }
 
+    /// Changes how much a chunk holds.
+    ///
+    /// # Panics
+    /// When there is none at `index`.
+    pub fn set_count(&mut self, index: usize, count: u32) {
+        let note = *self.get(index).expect("there is a chunk");
+        self.set(index, Note { count, ..note });
+    }
+
     fn set(&mut self, index: usize, note: Note) {
         let block = self.block_of(index).expect("there is a chunk");
         let at = index - self.starts[block];

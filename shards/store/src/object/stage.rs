@@ -264,6 +264,7 @@ impl Store {
                 let result = self.objects.link_ahead(&mut self.log, id, &fit, &edges);
                 if result.is_ok() {
                     self.staged.swap_remove(at);
+                    self.touch(key.place());
                     self.observe(self.log.appended_position());
                 }
                 Some(result)

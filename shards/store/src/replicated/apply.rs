@@ -31,6 +31,7 @@ impl Store {
         let term = kept.entries[due - 1].term;
         self.tell_applied(group, (index, term))?;
         let local = self.group_local(group);
+        self.watches.is_applying = true;
         for _ in 0..due {
             let entry = self.replicated.group(group).entries.pop_front().expect("counted above");
             if local.is_some() && self.replicated.log_only {
@@ -45,6 +46,7 @@ impl Store {
                 self.log.unpin(part.opening);
             }
         }
+        self.watches.is_applying = false;
         self.release_held();
         Ok(())
     }

@@ -182,6 +182,14 @@ impl Store {
             (ChangeKind::Put, Some(_)) => self.take_staged(value),
             _ => None,
         };
+        match key {
+            Some(key) => self.touch(key.place()),
+            None if self.has_watches() => {
+                let local = self.replicated.building.as_ref().map(|building| building.local);
+                self.touch_flushed((at.0 == ChangeKind::Flush).then_some(at.1.0), local);
+            }
+            None => {}
+        }
         let mut building = self.replicated.building.take().expect("an entry is being built");
         let begin = building.payload.len();
         let bytes = key.map_or(&[][..], |key| key.bytes);
@@ -191,6 +199,9 @@ impl Store {
             building.payload.truncate(begin);
         } else if let Some(key) = key {
             building.keys.insert((key.hash, key.database.0));
+            self.touch_place(key.place());
+        } else {
+            self.awaited.touch_all((at.0 == ChangeKind::Flush).then_some(at.1));
         }
         self.replicated.building = Some(building);
         result

@@ -47,11 +47,27 @@ impl Store {
         if index <= last || kept.must_cut {
             self.cut_from(group, index)?;
         }
+        if self.has_watches() {
+            self.touch_changes(group, &changes);
+        }
         let heads = vec![None; changes.len()];
         let first = self.write_part(&run, &changes, heads, opaque)?;
         let entry = Entry { term, first, more: Vec::new() };
         self.replicated.group(group).entries.push_back(entry);
         Ok(())
+    }
+
+    /// Another leader changes keys: whoever watched them here hears of it.
+    fn touch_changes(&mut self, group: GroupId, changes: &[Change<'_>]) {
+        for change in changes {
+            if change.kind.is_flush() {
+                let database = (change.kind == ChangeKind::Flush).then_some(change.database.0);
+                self.touch_flushed(database, self.group_local(group));
+            } else {
+                let place = self.key(change.database, change.key).place();
+                self.touch(place);
+            }
+        }
     }
 
     /// Whether these changes, and a short one more, fit one entry.

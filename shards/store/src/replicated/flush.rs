@@ -6,6 +6,7 @@ use crate::store::Store;
 impl Store {
     /// Empties the indexes of a partition.
     pub(crate) fn drop_partition(&mut self, local: u16, database: Option<u8>) {
+        self.touch_flushed(database, Some(local));
         for at in 0..self.databases.len() {
             let is_meant = database.is_none_or(|database| usize::from(database) == at);
             if !is_meant || self.databases[at].is_empty() {

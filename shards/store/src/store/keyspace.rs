@@ -188,6 +188,7 @@ impl Store {
         let location = self.log.append_word(Kind::Flush, &extras, key)?;
         self.log.add_anchor(location);
         self.drop_keys(database, false);
+        self.awaited.touch_all(database);
         self.evictor.forget();
         self.observe(self.log.appended_position());
         Ok(())
@@ -198,6 +199,7 @@ impl Store {
         let chosen = database.map_or(0..self.databases.len(), |database| {
             usize::from(database.0)..usize::from(database.0) + 1
         });
+        self.touch_flushed(database.map(|database| database.0), None);
         let others_are_empty = self
             .databases
             .iter()

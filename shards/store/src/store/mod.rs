@@ -1,5 +1,6 @@
 //! Owns one core's store: reads and changes by key, over the log and the indexes.
 
+mod awaited;
 mod detached;
 mod evict;
 mod expiry;
@@ -12,6 +13,8 @@ mod moving;
 mod policy;
 mod prefetching;
 mod read;
+mod usage;
+mod watch;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Found, Key, Place};
@@ -24,6 +27,8 @@ use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::replicated::Replicated;
 use crate::transaction::Transactions;
+use awaited::Awaited;
+pub use awaited::KeyMark;
 use detached::Detached;
 pub use evict::Evicted;
 use evict::Evictor;
@@ -38,6 +43,7 @@ pub use keyspace::ScanCursor;
 pub use lookups::Lookups;
 pub use moving::Held;
 pub use policy::Policy;
+use watch::Watches;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What a store is made with.
@@ -100,6 +106,8 @@ pub struct StoreFigures {
 
 /// One core's data.
 pub struct Store {
+    /// Lookups do not count as uses.
+    pub(crate) is_quiet: bool,
     pub(crate) log: Log,
     pub(crate) pool: IndexPool,
     /// Per database; empty until its first key. `[owned partitions]` each.
@@ -135,6 +143,8 @@ pub struct Store {
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
+    pub(crate) watches: Watches,
+    pub(crate) awaited: Awaited,
 }
 
 const NOT_OWNED: u16 = u16::MAX;
@@ -158,6 +168,7 @@ impl Store {
             locals[usize::from(partition)] = local;
         }
         Self {
+            is_quiet: false,
             log: Log::new(
                 options.core.0,
                 options.instance,
@@ -192,6 +203,8 @@ impl Store {
             gone: GoneKeys::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
+            watches: Watches::new(options.entropy),
+            awaited: Awaited::default(),
         }
     }
 
@@ -344,6 +357,8 @@ impl Store {
     /// Lets the index point at a record that was written for `key`; what it pointed at before dies.
     #[inline]
     pub(crate) fn point(&mut self, key: Place, location: Location, size: usize, expires: bool) {
+        self.touch(key);
+        self.touch_place(key);
         self.log.add_live(location, size);
         let entry = Entry::new(location, expires, 0);
         let database = usize::from(key.database.0);
@@ -421,6 +436,8 @@ impl Store {
     }
 
     pub(crate) fn unpoint_place(&mut self, key: Place, spot: Spot, entry: Entry) {
+        self.touch(key);
+        self.touch_place(key);
         let database = usize::from(key.database.0);
         self.databases[database][usize::from(key.local)].remove(&mut self.pool, spot);
         self.retire(database, entry, None);

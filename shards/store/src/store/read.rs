@@ -36,6 +36,11 @@ impl Store {
         self.look_up::<false>(key)
     }
 
+    /// From now on lookups count as uses, or do not.
+    pub fn set_quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
     #[inline]
     fn look_up<const USES: bool>(&mut self, key: &Key<'_>) -> Option<Found> {
         if self.replicated.is_used
@@ -59,7 +64,8 @@ impl Store {
         if record::is_object(self.log.bytes_at(entry.location())) {
             self.observe_object(entry.location());
         }
-        let access = if USES { self.access.used(entry.access()) } else { entry.access() };
+        let access =
+            if USES && !self.is_quiet { self.access.used(entry.access()) } else { entry.access() };
         if access != entry.access() {
             let touched = entry.with_access(access);
             self.databases[usize::from(key.database.0)][usize::from(key.local)].replace(

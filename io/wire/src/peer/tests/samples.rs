@@ -4,9 +4,9 @@ use crate::peer::{
     Accepted, Answer, Challenge, ClusterCut, ConfState, ConfigCurrent, ConfigFetch, ConfigPast,
     ConfigPropose, ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, GroupReport,
     GroupReports, Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Leaving,
-    Message, Part, Ping, Pong, Proof, Purpose, RaftEntry, RaftMessage, RaftMessages, RaftSnapshot,
-    RefusalCode, Refused, Replies, SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk,
-    SnapshotEnd,
+    Message, Part, Ping, Pong, Proof, Published, PublishedMessage, Purpose, RaftEntry, RaftMessage,
+    RaftMessages, RaftSnapshot, RefusalCode, Refused, Replies, SnapshotAbort, SnapshotAck,
+    SnapshotBegin, SnapshotChunk, SnapshotEnd,
 };
 
 pub(super) fn hello() -> Hello {
@@ -81,7 +81,17 @@ fn forwarded() -> Vec<Message<'static>> {
         reply(2, Answer::Moved { slot: 16_383, node: 3, core: 1 }),
         reply(3, Answer::Refused { sentence: "CLUSTERDOWN no leader is known".into() }),
     ];
-    vec![Message::Forwarded(Forwarded { commands }), Message::Replies(Replies { replies })]
+    let message = |is_shard, payload: &'static [u8]| PublishedMessage {
+        is_shard,
+        channel: b"news"[..].into(),
+        payload: payload.into(),
+    };
+    let messages = vec![message(false, b"it rains"), message(true, b"")];
+    vec![
+        Message::Forwarded(Forwarded { commands }),
+        Message::Replies(Replies { replies }),
+        Message::Published(Published { messages }),
+    ]
 }
 
 fn config() -> Vec<Message<'static>> {

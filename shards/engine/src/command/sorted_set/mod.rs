@@ -7,6 +7,7 @@
 mod add;
 mod algebra;
 mod algebra_options;
+mod blocking;
 mod build;
 mod choose;
 mod members;
@@ -22,6 +23,7 @@ mod select;
 
 pub(super) use add::{Options as AddOptions, add, zadd, zincrby};
 pub(super) use algebra::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
+pub(super) use blocking::{bzmpop, bzpopmax, bzpopmin};
 pub(super) use build::put_new;
 pub(super) use choose::{zrandmember, zscan};
 pub(super) use members::score;
@@ -40,17 +42,13 @@ use super::context::Context;
 use super::error::CommandError;
 use super::types::SORTED_SET;
 use crate::collection::{Edit, Entry, Layout, Section, View};
-use hyperion_store::{Found, Key, Store};
+use hyperion_store::{Key, Store};
 use score::word;
 
 /// Members with their scores, found by the member.
 const MEMBERS: Section = 0;
 /// Members in order.
 const RANKS: Section = 1;
-
-/// Members and their bytes up to which Redis keeps a sorted set in one piece.
-const LISTPACK_MEMBERS_MAX: u64 = 128;
-const LISTPACK_BYTES_MAX: usize = 64;
 
 /// The sorted set under a key, if there is one.
 pub(super) fn view<'s>(
@@ -88,12 +86,4 @@ pub(super) fn from_score<'v>(
 /// A number of members as a reply's integer.
 pub(super) fn told(count: u64) -> i64 {
     i64::try_from(count).expect("members are fewer than i64::MAX")
-}
-
-/// How Redis would keep the sorted set that was found.
-pub(super) fn encoding(store: &mut Store, found: &Found) -> &'static str {
-    let view = View::new(store, found);
-    let is_small = card(&view) <= LISTPACK_MEMBERS_MAX
-        && view.all(RANKS).all(|(_, entry)| member_of(&entry.key).len() <= LISTPACK_BYTES_MAX);
-    if is_small { "listpack" } else { "skiplist" }
 }

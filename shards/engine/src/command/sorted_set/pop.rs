@@ -105,8 +105,7 @@ impl<'w, 'a> MultiplePop<'w, 'a> {
 
     /// Takes members out of the first sorted set that has some and answers with them. `false`: none has, and nothing was answered.
     pub(in crate::command) fn run(&self, context: &mut Context<'_>) -> Result<bool, CommandError> {
-        let keys: Vec<Key<'_>> =
-            self.keys.iter().map(|key| context.key(key)).collect::<Result<_, _>>()?;
+        let keys = own_keys(context, self.keys)?;
         for key in &keys {
             let popped = pop(context, key, self.which, self.count)?;
             if popped.is_empty() {
@@ -129,13 +128,12 @@ impl<'w, 'a> MultiplePop<'w, 'a> {
 
 /// Takes the first or last members of the first key that has some out, one of them, and answers with key, member and score, as BZPOPMIN
 /// does. `false`: no key has any, and nothing was answered.
-#[expect(dead_code, reason = "the commands that block are rows that are not there yet")]
 pub(in crate::command) fn pop_first(
     context: &mut Context<'_>,
     keys: &[&[u8]],
     which: Which,
 ) -> Result<bool, CommandError> {
-    let keys: Vec<Key<'_>> = keys.iter().map(|key| context.key(key)).collect::<Result<_, _>>()?;
+    let keys = own_keys(context, keys)?;
     for key in &keys {
         if let Some(Scored { score, member }) = pop(context, key, which, 1)?.pop() {
             context.reply.array(3);
@@ -146,6 +144,12 @@ pub(in crate::command) fn pop_first(
         }
     }
     Ok(false)
+}
+
+/// Those of the keys that the command is run for.
+fn own_keys<'k>(context: &Context<'_>, keys: &[&'k [u8]]) -> Result<Vec<Key<'k>>, CommandError> {
+    let own = keys.iter().filter(|key| !context.passes_over(key));
+    own.map(|key| context.key(key)).collect()
 }
 
 fn pop(

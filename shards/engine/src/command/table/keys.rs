@@ -6,7 +6,7 @@ use crate::command::gather::Gather;
 use crate::command::spec::Group::Generic;
 use crate::command::spec::Run::{self, Every, Key, Keys};
 use crate::command::spec::{CommandSpec, Spread};
-use crate::command::{expire, multiple, object, rename};
+use crate::command::{expire, multiple, object, relocate, rename};
 
 const DELETE: Run = Keys { local: multiple::delete, spread: Spread::Delete };
 const COUNT: Run = Keys { local: multiple::count, spread: Spread::Count };
@@ -31,6 +31,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Generic, "7.0.0", "O(1)", "Gives the Unix time in seconds at which a key expires."),
     row("keys", 2, READ.and(Flags::DANGEROUS), NONE, Every(Gather::Keys))
         .about(Generic, "1.0.0", "O(N) with the number of keys in the database", "Gives the names of all keys that fit a pattern."),
+    row("move", 3, WRITE_FAST.and(Flags::WRITES_MORE), ONE, Keys { local: relocate::move_key, spread: Spread::Collect })
+        .about(Generic, "1.0.0", "O(1), O(N) with the length of a long value", "Moves a key to another database."),
     row("object", -2, READ, SECOND, Key(object::object))
         .about(Generic, "2.2.3", "O(1)", "Tells what is known of a key beside its value."),
     row("persist", 2, WRITE_FAST, ONE, Key(expire::persist))

@@ -7,10 +7,14 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod lists;
+mod pubsub;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
+mod transactions;
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
@@ -36,6 +40,11 @@ const SECOND: KeySpec = KeySpec::each(2, 2, 1);
 const fn row(name: &'static str, arity: i16, flags: Flags, keys: KeySpec, run: Run) -> CommandSpec {
     let (group, since, summary, complexity) = (Generic, "", "", "");
     CommandSpec { name, arity, flags, keys, group, since, summary, complexity, run, index: 0 }
+}
+
+/// Waits for any of its keys.
+const fn any(local: Handler) -> Run {
+    Run::Keys { local, spread: Spread::Any }
 }
 
 /// A command about several keys, which runs with all of them at hand.
@@ -65,8 +74,12 @@ const GROUPS: &[&[CommandSpec]] = &[
     sets::ROWS,
     sorted_sets::ROWS,
     geo::ROWS,
+    streams::ROWS,
+    lists::ROWS,
     keys::ROWS,
+    transactions::ROWS,
     connection::ROWS,
+    pubsub::ROWS,
     cluster::ROWS,
     server::ROWS,
 ];

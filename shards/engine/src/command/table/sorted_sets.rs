@@ -1,6 +1,6 @@
 //! Owns the rows of sorted sets.
 
-use super::{GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, many, row};
+use super::{GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, any, many, row};
 use crate::command::flags::Flags;
 use crate::command::sorted_set as zset;
 use crate::command::spec::Group::SortedSet;
@@ -10,11 +10,18 @@ use crate::command::spec::{CommandSpec, KeySpec, More};
 const COUNTED: KeySpec = KeySpec::counted(1);
 const INTO: KeySpec = KeySpec::ONE.with(More::Counted { at: 2 });
 const READ_COUNTED: Flags = READ.and(Flags::MOVABLE_KEYS);
+const WAITS: Flags = WRITE.and(Flags::BLOCKING);
 const STORE: Flags = GROW.and(Flags::WRITES_MORE);
 const STORE_COUNTED: Flags = STORE.and(Flags::MOVABLE_KEYS);
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[CommandSpec] = &[
+    row("bzmpop", -5, WAITS.and(Flags::MOVABLE_KEYS), KeySpec::counted(2), any(zset::bzmpop))
+        .about(SortedSet, "7.0.0", "O(K) + O(M*log(N)) with the number of keys and of members", "Takes members out of the first sorted set that has some; waits until there are some."),
+    row("bzpopmax", -3, WAITS.and(Flags::FAST), KeySpec::each(1, -2, 1), any(zset::bzpopmax))
+        .about(SortedSet, "5.0.0", "O(log(N))", "Takes the member with the highest score out; waits until there is one."),
+    row("bzpopmin", -3, WAITS.and(Flags::FAST), KeySpec::each(1, -2, 1), any(zset::bzpopmin))
+        .about(SortedSet, "5.0.0", "O(log(N))", "Takes the member with the lowest score out; waits until there is one."),
     row("zadd", -4, GROW_FAST, ONE, Key(zset::zadd))
         .about(SortedSet, "1.2.0", "O(log(N)) for each member", "Adds members to a sorted set, or changes their scores."),
     row("zcard", 2, READ_FAST, ONE, Key(zset::zcard))

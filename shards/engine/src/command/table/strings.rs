@@ -1,14 +1,15 @@
 //! Owns the rows of strings.
 
-use super::{ALL, GROW, GROW_FAST, ONE, PAIRS, READ, READ_FAST, WRITE_FAST, row};
+use super::{ALL, GROW, GROW_FAST, ONE, PAIRS, READ, READ_FAST, TWO, WRITE_FAST, row};
 use crate::command::flags::Flags;
 use crate::command::spec::Group::String;
 use crate::command::spec::Run::{self, Key, Keys};
 use crate::command::spec::{CommandSpec, Spread};
-use crate::command::{counter, multiple, range, string};
+use crate::command::{counter, lcs, multiple, range, string};
 
 const MSET: Run = Keys { local: multiple::mset, spread: Spread::Mset };
 const MSETNX: Run = Keys { local: multiple::msetnx, spread: Spread::Msetnx };
+const LCS: Run = Keys { local: lcs::lcs, spread: Spread::Collect };
 const MGET: Run = Keys { local: multiple::mget, spread: Spread::Mget };
 
 #[rustfmt::skip]
@@ -35,6 +36,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(String, "1.0.0", "O(1)", "Adds an amount to the number under a key; an absent key counts as 0."),
     row("incrbyfloat", 3, GROW_FAST, ONE, Key(counter::incrbyfloat))
         .about(String, "2.6.0", "O(1)", "Adds a decimal amount to the number under a key; an absent key counts as 0."),
+    row("lcs", -3, READ, TWO, LCS)
+        .about(String, "7.0.0", "O(N*M) with the lengths of the strings", "Finds the longest common subsequence of two strings."),
     row("mget", -2, READ_FAST, ALL, MGET)
         .about(String, "1.0.0", "O(N) with the number of keys", "Gives the values of several keys, as of one moment."),
     row("mset", -3, GROW, PAIRS, MSET)

@@ -49,7 +49,7 @@ fn all_commands_are_listed() {
         ("COMMAND LIST", format!("*{count} $")),
         ("COMMAND DOCS", format!("*{} $", count * 2)),
         ("COMMAND HELP", "*15 +COMMAND".to_owned()),
-        ("COMMAND LIST FILTERBY ACLCAT string", "*21 $append".to_owned()),
+        ("COMMAND LIST FILTERBY ACLCAT string", "*22 $append".to_owned()),
     ] {
         let reply = Stage::new().run(line);
         assert!(reply.starts_with(&beginning), "{line}: {}", &reply[..40]);

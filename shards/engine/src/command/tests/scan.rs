@@ -28,6 +28,7 @@ fn scan_all(stage: &mut Stage, options: &str, own_core_only: bool) -> Vec<String
             transaction: TransactionId(1),
             slot: None,
             answer_bytes_max: usize::MAX,
+            blocking: crate::command::Blocking::Never,
             events: &mut Events::default(),
         };
         scan_part(&mut context, &words, own_core_only).unwrap();

@@ -121,3 +121,28 @@ fn a_member_named_twice_counts_once() {
     assert_eq!(stage.run(&format!("SADD s {}", members.join(" "))), ":200");
     assert_eq!(stage.run("SCARD s"), ":200");
 }
+
+#[test]
+fn encodings_and_types_are_told() {
+    play(&[
+        ("SADD ints 1 2 3", ":3"),
+        ("OBJECT ENCODING ints", "$intset"),
+        ("SADD ints a", ":1"),
+        ("OBJECT ENCODING ints", "$listpack"),
+        ("HSET h a 1", ":1"),
+        ("OBJECT ENCODING h", "$listpack"),
+        ("HSET h b xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", ":1"),
+        ("OBJECT ENCODING h", "$hashtable"),
+        ("SET t 1", "+OK"),
+        ("OBJECT ENCODING t", "$int"),
+        ("SCAN 0 COUNT 100 TYPE set", "*2 $0 *1 $ints"),
+        ("SCAN 0 COUNT 100 TYPE HASH", "*2 $0 *1 $h"),
+        ("SCAN 0 COUNT 100 TYPE string", "*2 $0 *1 $t"),
+        ("SCAN 0 COUNT 100 TYPE zset", "*2 $0 *0"),
+    ]);
+    let mut stage = Stage::new();
+    for member in 0..600 {
+        stage.run(&format!("SADD s {member}"));
+    }
+    assert_eq!(stage.run("OBJECT ENCODING s"), "$hashtable");
+}

@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const MADE: &str = "ZADD z 1 a 2 b 3 c";
 
 pub(super) const SAMPLES: &[Sample] = &[
+    ("bzmpop", MADE, "BZMPOP 0 1 z MIN"),
+    ("bzpopmax", MADE, "BZPOPMAX z 0"),
+    ("bzpopmin", MADE, "BZPOPMIN z 0"),
     ("zadd", MADE, "ZADD z 9 d"),
     ("zcard", MADE, "ZCARD z"),
     ("zcount", MADE, "ZCOUNT z 1 2"),
@@ -157,6 +160,9 @@ fn members_are_popped_and_drawn() {
         ("ZRANDMEMBER none", "$-1"),
         ("ZRANDMEMBER none 3", "*0"),
         ("ZSCAN z 0", "*2 $0 *2 $b $2"),
+        ("ZADD y 7 q 8 r", ":2"),
+        ("BZPOPMIN none y 0", "*3 $y $q $7"),
+        ("BZMPOP 0 1 y MAX", "*2 $y *1 *2 $r $8"),
         ("ZMPOP 1 z MIN COUNT 9", "*2 $z *1 *2 $b $2"),
         ("EXISTS z", ":0"),
     ]);

@@ -135,6 +135,7 @@ impl Stage {
             transaction: TransactionId::new(1, CoreId(0), self.transactions),
             slot: None,
             answer_bytes_max: usize::MAX,
+            blocking: crate::command::Blocking::Never,
             events: &mut Events::default(),
         };
         match spec.run {

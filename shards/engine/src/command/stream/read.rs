@@ -1,0 +1,190 @@
+//! Owns XREAD and XREADGROUP.
+//!
+//! Both give what there is at once. Where there is nothing, a client that would wait (BLOCK) is answered as when its time is over: the
+//! answers [`nothing`] and the ids that [`behind`] resolves are where waiting begins.
+
+use super::deliver::{Given, Reader, Wanted};
+use super::entry::reply_entry;
+use super::error::StreamError;
+use super::group::Group;
+use super::id::{StreamId, parse_strict};
+use super::meta::{Meta, last_entry_id};
+use super::range::reply_range;
+use super::read_options::ReadOptions;
+use super::{ENTRIES, Stream, view};
+use crate::collection::View;
+use crate::command::context::Context;
+use crate::command::error::CommandError;
+use hyperion_model::{EventClass, ReplyWriter};
+
+type Done = Result<(), CommandError>;
+
+/// XREAD [COUNT count] [BLOCK ms] STREAMS key [key ...] id [id ...],
+/// XREADGROUP GROUP group consumer [COUNT count] [BLOCK ms] [NOACK] STREAMS key [key ...] id [id ...]
+pub(in crate::command) fn xread(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let options = ReadOptions::parse(arguments)?;
+    match options.group {
+        Some(group) => read_group(context, &options, group),
+        None => read(context, &options),
+    }
+}
+
+fn read(context: &mut Context<'_>, options: &ReadOptions<'_>) -> Done {
+    let mut told = Vec::new();
+    for (bytes, word) in options.keys.iter().zip(options.ids) {
+        let key = context.key(bytes)?;
+        let view = view(context.store, &key)?;
+        let after = behind(view.as_ref(), word)?;
+        let has_more = view.is_some_and(|view| last_entry_id(&view) > after);
+        if let Some(start) = after.next().filter(|_| has_more) {
+            told.push((*bytes, start));
+        }
+    }
+    if told.is_empty() {
+        nothing(context, options);
+        return Ok(());
+    }
+    begin(context.reply, told.len());
+    for (bytes, start) in told {
+        let key = context.key(bytes)?;
+        let Context { store, reply, .. } = context;
+        name(*reply, bytes);
+        let view = view(store, &key)?.unwrap_or_else(View::empty);
+        reply_range(*reply, &view, (start, StreamId::MAX), options.most);
+    }
+    Ok(())
+}
+
+/// The id behind which a client wants to read.
+fn behind(view: Option<&View<'_>>, word: &[u8]) -> Result<StreamId, StreamError> {
+    let last_id = || view.map_or(StreamId::ZERO, |view| Meta::of(view).last_id);
+    match word {
+        b"$" => Ok(last_id()),
+        // The last entry, if there is one.
+        b"+" => {
+            let last = view.map_or(StreamId::ZERO, last_entry_id);
+            Ok(last.previous().unwrap_or_else(last_id))
+        }
+        b">" => Err(StreamError::Said(
+            "The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+        )),
+        _ => parse_strict(word, 0),
+    }
+}
+
+fn read_group(
+    context: &mut Context<'_>,
+    options: &ReadOptions<'_>,
+    (group, consumer): (&[u8], &[u8]),
+) -> Done {
+    let wanted = wanted(context, options, group)?;
+    let now_ms = context.store.now_ms();
+    let is_acknowledged = options.is_acknowledged;
+    let reader = Reader { group, consumer, most: options.most, is_acknowledged, now_ms };
+    let mut told: Vec<(&[u8], Given)> = Vec::new();
+    for (bytes, wanted) in options.keys.iter().zip(wanted) {
+        let key = context.key(bytes)?;
+        let given =
+            Stream::open(context.store, &key).and_then(|stream| stream.give(&reader, wanted));
+        match given {
+            Ok(None) => return Err(StreamError::no_group_read(bytes, group).into()),
+            Ok(Some((given, is_new))) => {
+                if is_new {
+                    context.notify(EventClass::Stream, "xgroup-createconsumer", bytes);
+                }
+                if !matches!(given, Given::Nothing) {
+                    told.push((bytes, given));
+                }
+            }
+            Err(error) if told.is_empty() => return Err(error),
+            // What was given is told; the rest is there for the next call.
+            Err(_) => break,
+        }
+    }
+    if told.is_empty() {
+        nothing(context, options);
+        return Ok(());
+    }
+    begin(context.reply, told.len());
+    for (bytes, given) in told {
+        let key = context.key(bytes)?;
+        let Context { store, reply, .. } = context;
+        name(*reply, bytes);
+        let view = view(store, &key)?.unwrap_or_else(View::empty);
+        match given {
+            Given::Nothing => reply.array(0),
+            Given::Run(start, count) => {
+                reply_range(*reply, &view, (start, StreamId::MAX), count);
+            }
+            Given::Each(ids) => reply_each(*reply, &view, &ids),
+        }
+    }
+    Ok(())
+}
+
+/// What the consumer wants of each stream; all of them must be there, with the group.
+fn wanted(
+    context: &mut Context<'_>,
+    options: &ReadOptions<'_>,
+    group: &[u8],
+) -> Result<Vec<Wanted>, CommandError> {
+    let mut wanted = Vec::with_capacity(options.ids.len());
+    for (bytes, word) in options.keys.iter().zip(options.ids) {
+        let key = context.key(bytes)?;
+        let view = view(context.store, &key)?;
+        if view.and_then(|view| Group::find(&view, group)).is_none() {
+            return Err(StreamError::no_group_read(bytes, group).into());
+        }
+        wanted.push(match *word {
+            b">" => Wanted::New,
+            b"$" => {
+                return Err(StreamError::Said(
+                    "The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by \
+                     specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+                )
+                .into());
+            }
+            word => Wanted::Again(parse_strict(word, 0)?),
+        });
+    }
+    Ok(wanted)
+}
+
+/// There is nothing to tell.
+fn nothing(context: &mut Context<'_>, options: &ReadOptions<'_>) {
+    let _ = options.block_ms;
+    context.reply.null_array();
+}
+
+/// The head of an answer about so many streams.
+fn begin(reply: &mut dyn ReplyWriter, count: usize) {
+    if reply.has_maps() {
+        reply.map(count);
+    } else {
+        reply.array(count);
+    }
+}
+
+/// The name of a stream, before its entries.
+fn name(reply: &mut dyn ReplyWriter, bytes: &[u8]) {
+    if !reply.has_maps() {
+        reply.array(2);
+    }
+    reply.bulk(bytes);
+}
+
+/// Entries by their ids; of those that are gone the id alone.
+fn reply_each(reply: &mut dyn ReplyWriter, view: &View<'_>, ids: &[StreamId]) {
+    reply.array(ids.len());
+    for id in ids {
+        let cursor = view.seek(ENTRIES, &id.key()).ok();
+        match cursor.and_then(|cursor| view.entry(cursor)) {
+            Some(entry) => reply_entry(reply, *id, &entry.value),
+            None => {
+                reply.array(2);
+                reply.bulk(id.text().bytes());
+                reply.null_array();
+            }
+        }
+    }
+}
