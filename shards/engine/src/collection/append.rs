@@ -47,8 +47,7 @@ impl Edit<'_, '_> {
             Change::Splice { chunk, at: bytes, removed: 0, inserted: &entry },
         ];
         self.store.change(found, &edits, &[])?;
-        let note = Note { count: note.count + 1, ..note };
-        self.store.update_notes(found, |notes| notes.splice(chunk..chunk + 1, &[note]));
+        self.store.update_notes(found, |notes| notes.set_count(chunk, note.count + 1));
         Ok(true)
     }
 }
