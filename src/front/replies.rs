@@ -2,6 +2,7 @@
 
 use hyperion_engine::Handle;
 use hyperion_model::ReplyWriter;
+use hyperion_model::number::{DOUBLE_BYTES_MAX, print_double};
 use hyperion_wire::{Encoder, Protocol, memcached};
 
 /// The end of an answer that comes later: a part of a string, which is pinned for it in the store of the core that answers.
@@ -131,7 +132,11 @@ impl ReplyWriter for Replies<'_> {
     }
 
     fn double(&mut self, value: f64) {
-        self.encoder.double(value);
+        self.encoder.decimal(print_double(value, &mut [0; DOUBLE_BYTES_MAX]));
+    }
+
+    fn decimal(&mut self, text: &str) {
+        self.encoder.decimal(text);
     }
 
     fn boolean(&mut self, value: bool) {

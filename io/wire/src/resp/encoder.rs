@@ -144,6 +144,15 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// A double that is printed already; RESP2 has a bulk string.
+    #[inline]
+    pub fn decimal(&mut self, text: &str) {
+        match self.protocol {
+            Protocol::Resp2 | Protocol::Memcached => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => self.line(b',', text.as_bytes()),
+        }
+    }
+
     /// True or false; RESP2 has 1 or 0.
     #[inline]
     pub fn boolean(&mut self, value: bool) {

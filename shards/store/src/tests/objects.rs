@@ -497,3 +497,43 @@ fn a_value_that_is_read_in_parts_stays_as_it_was() {
         assert!(again.contents().is_empty(), "fate {fate}");
     }
 }
+
+fn cool(world: &mut World) {
+    while world.store.room(10_000) == Room::Later {
+        world.turn();
+        world.supply();
+    }
+    world.store.cool();
+}
+
+/// What rests lies in the log alone after two looks, and is the same; what is changed in between stays on the heap.
+#[test]
+fn chunks_that_rest_are_cooled() {
+    let mut world = World::new();
+    put_object(&mut world, b"list", &[pattern(1, 4_000), pattern(2, 4_000)]);
+    let cold = world.store.bytes_beside();
+    let edit = |chunk| [Edit::Splice { chunk, at: 10, removed: 2, inserted: b"three" }];
+    change(&mut world, b"list", &edit(0), &[]);
+    change(&mut world, b"list", &edit(1), &[]);
+    let expected = chunks_of(&mut world, b"list");
+    assert!(world.store.bytes_beside() > cold + 8_000, "both are hot");
+    cool(&mut world);
+    change(&mut world, b"list", &edit(1), &[]);
+    cool(&mut world);
+    let beside = world.store.bytes_beside();
+    assert!(beside < cold + 5_000 && beside > cold + 4_000, "one is hot: {cold} {beside}");
+    cool(&mut world);
+    assert!(world.store.bytes_beside() < cold + 500, "none is hot");
+    let after = chunks_of(&mut world, b"list");
+    assert_eq!(after[0], expected[0]);
+    world.turn();
+    let mut world = world.reopen().expect("no damage");
+    assert_eq!(chunks_of(&mut world, b"list"), after, "after a start");
+    change(&mut world, b"list", &edit(0), &[]);
+    world.turn();
+    let mut world = world.reopen().expect("no damage");
+    let hot = world.store.bytes_beside();
+    cool(&mut world);
+    cool(&mut world);
+    assert!(world.store.bytes_beside() + 4_000 < hot, "what a start has made hot is cooled too");
+}

@@ -1,20 +1,15 @@
 //! Owns the rows of lists, and of SORT.
 
-use super::{GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, many, row};
+use super::{GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, any, many, row};
 use crate::command::flags::Flags;
 use crate::command::list;
 use crate::command::sort;
 use crate::command::spec::Group::{Generic, List};
 use crate::command::spec::Run::Key;
-use crate::command::spec::{CommandSpec, Handler, KeySpec, More, Run, Spread};
+use crate::command::spec::{CommandSpec, KeySpec, More};
 
 const MOVABLE: Flags = WRITE.and(Flags::MOVABLE_KEYS);
 const WAITS: Flags = WRITE.and(Flags::BLOCKING);
-
-/// Waits for any of its keys.
-const fn any(local: Handler) -> Run {
-    Run::Keys { local, spread: Spread::Any }
-}
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[CommandSpec] = &[

@@ -3,6 +3,7 @@
 mod bits;
 mod cluster;
 mod connection;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
@@ -12,6 +13,7 @@ mod pubsub;
 mod scripting;
 mod server;
 mod sets;
+mod sorted_sets;
 mod streams;
 mod strings;
 mod transactions;
@@ -44,6 +46,11 @@ const fn row(name: &'static str, arity: i16, flags: Flags, keys: KeySpec, run: R
     CommandSpec { name, arity, flags, keys, group, since, summary, complexity, run, index: 0 }
 }
 
+/// Waits for any of its keys.
+const fn any(local: Handler) -> Run {
+    Run::Keys { local, spread: Spread::Any }
+}
+
 /// A command about several keys, which runs with all of them at hand.
 const fn many(local: Handler) -> Run {
     Run::Keys { local, spread: Spread::Collect }
@@ -69,6 +76,8 @@ const GROUPS: &[&[CommandSpec]] = &[
     hyperloglog::ROWS,
     hashes::ROWS,
     sets::ROWS,
+    sorted_sets::ROWS,
+    geo::ROWS,
     streams::ROWS,
     lists::ROWS,
     keys::ROWS,

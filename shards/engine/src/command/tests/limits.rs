@@ -2,7 +2,7 @@
 
 use super::recorder::Recorder;
 use super::stage::Stage;
-use super::{bits, hashes, hyperloglog, lists, sets, streams};
+use super::{bits, hashes, hyperloglog, lists, places, sets, sorted_sets, streams};
 use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
@@ -19,6 +19,8 @@ const SAMPLES: &[&[Sample]] = &[
     hashes::SAMPLES,
     lists::SAMPLES,
     sets::SAMPLES,
+    sorted_sets::SAMPLES,
+    places::SAMPLES,
     streams::SAMPLES,
 ];
 
