@@ -204,6 +204,18 @@ impl ReplyWriter for Builder<'_> {
         self.put(table);
     }
 
+    fn has_maps(&self) -> bool {
+        self.is_resp3
+    }
+
+    fn decimal(&mut self, text: &str) {
+        if self.is_resp3 {
+            self.double(text.parse().unwrap_or(f64::NAN));
+        } else {
+            self.string(text.as_bytes());
+        }
+    }
+
     fn boolean(&mut self, value: bool) {
         if self.is_resp3 {
             self.put(Ok(Value::Boolean(value)));

@@ -235,13 +235,6 @@ impl Engine {
         !self.slices_hold_cleaner() && self.store.wants_cleaning() && self.store.clean()
     }
 
-    /// Brings what was changed and rests back to the log alone, a bounded part of it. To be called every tick.
-    pub fn cool(&mut self) {
-        if !self.slices_hold_cleaner() {
-            self.store.cool();
-        }
-    }
-
     /// Ends a turn: gives what is to be written.
     pub fn end_turn(&mut self, appends: &mut Vec<Append>) {
         self.store.take_appends(appends);

@@ -17,6 +17,7 @@ enum Word {
     Pair,
     Set(usize),
     Double(f64),
+    Decimal(usize),
     Boolean(bool),
     Verbatim(String, usize),
 }
@@ -81,6 +82,7 @@ impl Recorded {
                 Word::Pair => reply.pair(),
                 Word::Set(count) => reply.set(*count),
                 Word::Double(value) => reply.double(*value),
+                Word::Decimal(bytes) => reply.decimal(text(take(*bytes))),
                 Word::Boolean(value) => reply.boolean(*value),
                 Word::Verbatim(format, bytes) => reply.verbatim(format, take(*bytes)),
             }
@@ -154,6 +156,11 @@ impl ReplyWriter for Recorded {
 
     fn double(&mut self, value: f64) {
         self.words.push(Word::Double(value));
+    }
+
+    fn decimal(&mut self, text: &str) {
+        let bytes = self.keep(text.as_bytes());
+        self.words.push(Word::Decimal(bytes));
     }
 
     fn boolean(&mut self, value: bool) {

@@ -52,9 +52,6 @@ pub(crate) const OBJECT_CHUNKS_MAX: usize = 1 << 20;
 pub(crate) const DELTA_BYTES_MIN: usize = 1 << 10;
 /// Chunks and deltas of values that are gone, counted as dead in one slice.
 pub(crate) const DYING_CHUNKS_A_SLICE: usize = 512;
-/// Changed chunks that are looked at in a tick, and bytes of those that are written anew because they rest.
-pub(crate) const COOLED_LOOKS_A_TICK: usize = 2_048;
-pub(crate) const COOLED_BYTES_A_TICK: usize = 256 << 10;
 /// Deepest directory of one index: 2^20 segments, 300 million keys in a partition.
 pub(crate) const DEPTH_MAX: u8 = 20;
 /// The most that live records may take of the memory for segments, in percent: the rest is what the cleaner works with.

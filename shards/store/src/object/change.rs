@@ -133,9 +133,6 @@ impl Objects {
         let before = object.heap_bytes;
         let result = object.change(log, id, edits, inserts);
         self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
-        if !object.warmed.is_empty() {
-            self.watch_warmed(id);
-        }
         result
     }
 
@@ -305,7 +302,6 @@ impl Object {
         });
         let fits = apply(&touch.splices, &mut hot.bytes);
         assert!(fits && hot.bytes.len() == touch.bytes, "splices outside of a chunk");
-        let was_watched = chunk.is_watched;
         if touch.is_rebased {
             let base = chunk.base;
             self.bytes -= bytes_before;
@@ -315,9 +311,6 @@ impl Object {
             self.write_base(log, id, touch.number, (generation, touch.next), &[&hot.bytes])
                 .expect(there);
             std::iter::once(base).chain(hot.deltas).for_each(|old| self.discount(log, old));
-            if let Some(chunk) = self.chunks.get_mut(&touch.number) {
-                chunk.is_watched = was_watched;
-            }
             return;
         }
         let delta = Delta {
@@ -334,12 +327,8 @@ impl Object {
         chunk.next = touch.next;
         chunk.bytes = u32::try_from(touch.bytes).expect("a chunk is below 64 KiB");
         chunk.hot = Some(hot);
-        chunk.is_watched = true;
         self.heap_bytes = self.heap_bytes - heap_before + chunk.heap_bytes();
         self.bytes = self.bytes - bytes_before + touch.bytes;
-        if !was_watched {
-            self.warmed.push(touch.number);
-        }
         self.count(log, location, log.last_size);
     }
 }

@@ -9,7 +9,6 @@
 
 mod ahead;
 mod change;
-mod cool;
 mod copy;
 mod create;
 mod format;
@@ -33,7 +32,6 @@ use crate::limits::DYING_CHUNKS_A_SLICE;
 use crate::log::{Location, Log};
 use format::read_chunk;
 use hyperion_model::collections::Map;
-use std::collections::VecDeque;
 
 /// What a value is. Strings are [`ValueType::STRING`]; the others are their owners' to name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,15 +60,13 @@ struct Chunk {
     generation: u32,
     /// Number of the chunk behind it.
     next: u32,
-    /// It is among those that are looked at to be cooled.
-    is_watched: bool,
     hot: Option<Box<Hot>>,
 }
 
 impl Chunk {
     fn cold(base: Location, bytes: usize, generation: u32, next: u32) -> Self {
         let bytes = u32::try_from(bytes).expect("a chunk is below 64 KiB");
-        Self { base, bytes, generation, next, is_watched: false, hot: None }
+        Self { base, bytes, generation, next, hot: None }
     }
 
     fn content<'a>(&'a self, log: &'a Log) -> &'a [u8] {
@@ -89,8 +85,7 @@ impl Chunk {
     /// Bytes beside the log.
     fn heap_bytes(&self) -> usize {
         let hot = self.hot.as_ref().map_or(0, |hot| {
-            let beside = hot.bytes.capacity() + hot.deltas.capacity() * size_of::<Location>();
-            size_of::<Hot>() + size_of::<cool::Warm>() + beside
+            size_of::<Hot>() + hot.bytes.capacity() + hot.deltas.capacity() * size_of::<Location>()
         });
         CHUNK_HEAP_BYTES + hot
     }
@@ -123,8 +118,6 @@ pub(crate) struct Object {
     pins: u32,
     /// No key has it any more: it goes when nobody reads it.
     is_gone: bool,
-    /// Chunks that have become hot, until somebody watches them.
-    warmed: Vec<u32>,
     /// What its owner keeps of its chunks.
     notes: Option<Box<Notes>>,
 }
@@ -175,8 +168,6 @@ pub(crate) struct Objects {
     dying: Vec<Object>,
     dying_bytes: u64,
     heap_bytes: usize,
-    /// Chunks that are looked at to be cooled.
-    warm: VecDeque<cool::Warm>,
     /// A head was read from the log, whether its object was or not.
     has_heads: bool,
 }

@@ -79,14 +79,6 @@ impl Objects {
             let size = log.record(location).size;
             object.count(log, location, size);
         }
-        for &number in &object.order {
-            let Some(chunk) = object.chunks.get_mut(&number) else { continue };
-            if chunk.hot.is_some() && !chunk.is_watched {
-                chunk.is_watched = true;
-                object.warmed.push(number);
-            }
-        }
-        self.watch_warmed(id);
     }
 
     /// Keeps only the objects for which `keep` holds; what the others are made of was never counted.
