@@ -211,28 +211,28 @@ fn each_row_of_the_table_does_what_it_says() {
         }),
         ("/settings/observe/acl_log_len_max", |c| c.settings.observe.acl_log_len_max = 5),
         ("/settings/thresholds/hash_listpack_entries", |c| {
-            c.settings.thresholds.hash_listpack_entries = 5
+            c.settings.thresholds.hash_listpack_entries = 5;
         }),
         ("/settings/thresholds/hash_listpack_value", |c| {
-            c.settings.thresholds.hash_listpack_value = 5
+            c.settings.thresholds.hash_listpack_value = 5;
         }),
         ("/settings/thresholds/list_listpack_size", |c| {
-            c.settings.thresholds.list_listpack_size = 5
+            c.settings.thresholds.list_listpack_size = 5;
         }),
         ("/settings/thresholds/set_intset_entries", |c| {
-            c.settings.thresholds.set_intset_entries = 5
+            c.settings.thresholds.set_intset_entries = 5;
         }),
         ("/settings/thresholds/set_listpack_entries", |c| {
-            c.settings.thresholds.set_listpack_entries = 5
+            c.settings.thresholds.set_listpack_entries = 5;
         }),
         ("/settings/thresholds/set_listpack_value", |c| {
-            c.settings.thresholds.set_listpack_value = 5
+            c.settings.thresholds.set_listpack_value = 5;
         }),
         ("/settings/thresholds/zset_listpack_entries", |c| {
-            c.settings.thresholds.zset_listpack_entries = 5
+            c.settings.thresholds.zset_listpack_entries = 5;
         }),
         ("/settings/thresholds/zset_listpack_value", |c| {
-            c.settings.thresholds.zset_listpack_value = 5
+            c.settings.thresholds.zset_listpack_value = 5;
         }),
         ("/settings/redis/list-compress-depth", |c| {
             c.settings.redis.insert("list-compress-depth".to_owned(), "2".to_owned());
