@@ -53,6 +53,18 @@ impl<'a> Step<'a> {
         tells_values: bool,
         reply: &mut dyn ReplyWriter,
     ) {
+        self.run_where(view, section, tells_values, &|_| true, reply);
+    }
+
+    /// As [`Step::run`], without the entries whose keys `is_told` refuses.
+    pub(super) fn run_where(
+        &self,
+        view: Option<&View<'_>>,
+        section: Section,
+        tells_values: bool,
+        is_told: &dyn Fn(&[u8]) -> bool,
+        reply: &mut dyn ReplyWriter,
+    ) {
         let (mut told, mut next): (Vec<Entry<'_>>, u64) = (Vec::new(), 0);
         if let Some(view) = view {
             let from = if view.is_packed() {
@@ -73,7 +85,8 @@ impl<'a> Step<'a> {
                     last = Some(hash);
                 }
                 met += 1;
-                if self.pattern.is_none_or(|pattern| matches(pattern, name_of(view, &entry.key))) {
+                let fits = |pattern| matches(pattern, name_of(view, &entry.key));
+                if self.pattern.is_none_or(fits) && is_told(&entry.key) {
                     told.push(entry);
                 }
             }
