@@ -150,6 +150,35 @@ fn fields_that_expired_are_told_by_the_next_change() {
 }
 
 #[test]
+fn the_sweep_takes_out_fields_that_expired() {
+    let mut machine = listening("KEA");
+    for number in 0..500 {
+        machine.told(&format!("set k{number} v"));
+    }
+    machine.told("hset h a 1 b 2");
+    machine.told("hset lasting a 1 b 2");
+    machine.told("hpexpire h 5 fields 2 a b");
+    machine.told("hpexpire lasting 5 fields 1 a");
+    machine.told("hpexpire lasting 100000 fields 1 b");
+    // The first to expire is another by now: that is no reason to tell anything.
+    machine.told("hset later a 1 b 2");
+    machine.told("hpexpire later 5 fields 1 a");
+    machine.told("hpexpire later 100000 fields 1 a");
+    machine.now_ms += 10;
+    let mut told = Vec::new();
+    for _ in 0..200 {
+        machine.turn(ANN, &[b"get", b"k1"]);
+        machine.engine.sweep_fields();
+        told.extend(machine.take_told());
+    }
+    told.sort();
+    assert_eq!(told, ["0:del:h", "0:hexpired:h", "0:hexpired:lasting"]);
+    assert_eq!(machine.engine.store().count(hyperion_model::DatabaseId(0)), 502);
+    assert_eq!(machine.run(ANN, &[b"hlen", b"lasting"]), ":1");
+    assert_eq!(machine.run(ANN, &[b"hlen", b"later"]), ":2");
+}
+
+#[test]
 fn only_classes_that_are_listened_to_are_told() {
     for (letters, told) in [
         ("", ""),

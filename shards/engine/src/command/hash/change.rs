@@ -16,6 +16,8 @@ use hyperion_store::Key;
 pub(super) struct Change<'s, 'k> {
     edit: Edit<'s, 'k>,
     has_expired: bool,
+    /// Something was taken out, or it is known again which field expires first.
+    is_purged: bool,
 }
 
 /// What a change has done beside what it was told: the events are told after it.
@@ -33,7 +35,7 @@ impl<'c, 'k> Change<'c, 'k> {
         key: &'k Key<'k>,
     ) -> Result<Self, CommandError> {
         let edit = Edit::open(context.store, key, HASH, &Layout::KEYED)?;
-        let mut change = Self { edit, has_expired: false };
+        let mut change = Self { edit, has_expired: false, is_purged: false };
         if change.edit.view().count(EXPIRIES) > 0 {
             change.purge();
         }
@@ -49,6 +51,7 @@ impl<'c, 'k> Change<'c, 'k> {
         let gone: Vec<Vec<u8>> =
             expired(view, now_ms).map(|entry| entry.key.into_owned()).collect();
         self.has_expired = !gone.is_empty();
+        self.is_purged = true;
         for key in &gone {
             for section in [FIELDS, EXPIRIES] {
                 if let Ok(cursor) = self.edit.view().seek(section, key) {
@@ -148,8 +151,8 @@ impl<'c, 'k> Change<'c, 'k> {
     /// Lets all of it take effect, if there is anything: `is_changed` tells whether the command has changed something. A hash without
     /// fields goes with its key.
     pub(super) fn commit(self, is_changed: bool) -> Result<Changed, CommandError> {
-        let Self { edit, has_expired } = self;
-        if !is_changed && !has_expired {
+        let Self { edit, has_expired, is_purged } = self;
+        if !is_changed && !is_purged {
             return Ok(Changed { has_expired, is_gone: false });
         }
         let is_gone = edit.view().count(FIELDS) == 0;

@@ -3,12 +3,12 @@
 //! Reads change nothing: what has expired is taken out by the next command that changes the hash ([`super::change`]).
 
 use super::{EXPIRIES, FIELDS};
-use crate::collection::{Cursor, Entry, View};
+use crate::collection::{Cursor, Entry, View, meta_of};
 use crate::command::chance::Chance;
 use crate::command::error::CommandError;
 use crate::command::fields;
 use crate::command::types::HASH;
-use hyperion_store::{Key, Store};
+use hyperion_store::{Found, Key, Store};
 
 /// A hash as it is now.
 #[derive(Clone, Copy)]
@@ -130,4 +130,12 @@ pub(super) fn expiry(view: &View<'_>, key: &[u8]) -> Option<u64> {
 
 pub(super) fn time_of(value: &[u8]) -> u64 {
     value.try_into().map_or(0, u64::from_be_bytes)
+}
+
+/// Whether fields of the value that was just found seem to have expired, as its own bytes tell.
+pub(crate) fn field_expired(store: &Store, found: &Found) -> bool {
+    store.value_type(found) == HASH
+        && meta_of(store, found)
+            .try_into()
+            .is_ok_and(|at_ms| u64::from_be_bytes(at_ms) <= store.now_ms())
 }

@@ -23,6 +23,7 @@ pub(super) use expire::{
     hexpire, hexpireat, hexpiretime, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, httl,
 };
 pub(super) use extended::{hgetdel, hgetex, hsetex};
+pub(crate) use live::field_expired;
 pub(super) use read::{hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals};
 pub(super) use write::{hdel, hset, hsetnx};
 
