@@ -54,7 +54,7 @@ class Commands:
 
     def nonsense(self):
         return self.dice.choice(["", "abc", "1.5", "-1", "0", "99999999999999999999", " 1", "-", "1-", "-1-1", "1-1-1", "(", "(1", "$", ">",
-                                 "01-1", "1-+2", "1\x00-5", "x" * 200, "18446744073709551615-18446744073709551615"])
+                                 "01-1", "1-+2", "1\x00-5", "x" * 126, "18446744073709551615-18446744073709551615"])
 
     def id(self):
         dice = self.dice
@@ -123,7 +123,8 @@ class Commands:
             options += ["ENTRIESADDED", dice.choice([0, 5, 100, 1000, -1])]
         if dice.random() < 0.4:
             options += ["MAXDELETEDID", self.id()]
-        return "XSETID", self.key(), dice.choice([self.id(), f"{dice.randint(200, 400)}-{dice.randint(0, 5)}"]), *options
+        # Below the greatest deleted id older servers go on.
+        return "XSETID", self.key(), f"{dice.randint(301, 400)}-{dice.randint(0, 5)}", *options
 
     def info(self):
         dice = self.dice
@@ -179,7 +180,7 @@ class Commands:
 
     def keyspace(self):
         dice = self.dice
-        return dice.choice([("DEL", self.key()), ("SET", "text", "1"),
+        return dice.choice([("DEL", self.key()), ("RENAME", self.key(), self.key()), ("COPY", self.key(), self.key(), "REPLACE"), ("SET", "text", "1"),
                             ("OBJECT", "ENCODING", self.key()), ("EXPIRE", self.key(), 100_000), ("PERSIST", self.key())])
 
     MIX = {

@@ -14,7 +14,9 @@ mod pubsub;
 mod recover;
 mod remedy;
 mod resolve;
+mod scripts;
 mod snapshot;
+mod tracking;
 
 use std::process::ExitCode;
 

@@ -28,6 +28,8 @@ pub(crate) struct Resolved {
     pub(crate) resp_cores: Vec<SocketAddr>,
     /// The Unix socket for Redis clients.
     pub(crate) unix: Option<PathBuf>,
+    /// The address for clients of memcached.
+    pub(crate) memcached: Option<SocketAddr>,
     /// The memory for data on the whole node.
     pub(crate) memory_bytes_max: u64,
     /// Which keys go when that is full.
@@ -68,7 +70,7 @@ impl Resolved {
     pub(crate) fn listens_as(&self, other: &Self) -> bool {
         let places = |it: &Self| {
             let plain = (it.resp, it.http, it.peer, it.resp_cores.clone(), it.unix.clone());
-            (plain, it.cores.clone(), it.resp_tls, it.http_tls)
+            (plain, it.cores.clone(), it.resp_tls, it.http_tls, it.memcached)
         };
         places(self) == places(other)
     }
@@ -114,6 +116,7 @@ pub(crate) fn resolve(
         resp_tls: checked.addresses.resp_tls,
         http_tls: checked.addresses.http_tls,
         unix: config.nodes[checked.node_index].unix.as_ref().map(PathBuf::from),
+        memcached: checked.addresses.memcached,
         memory_bytes_max: checked.memory_bytes_max,
         eviction: Eviction::named(&settings.eviction).unwrap_or(Eviction::None),
         segment_bytes: settings.segment_bytes.bytes(),

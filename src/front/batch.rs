@@ -2,13 +2,16 @@
 
 use std::mem;
 
-use hyperion_engine::command::CommandSpec;
+use hyperion_engine::Request;
+use hyperion_engine::command::{CommandSpec, Wait};
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
+use super::client::Client;
 use super::limits::{PARCEL_KEEP_BYTES, PARCEL_KEEP_COMMANDS, PARCELS_SPARE_MAX};
 use super::replies::Later;
+use crate::tracking::Invalid;
 
 /// One command in a batch.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,30 @@ pub(crate) struct CommandHead {
     pub(crate) from_replica: bool,
     /// What it reads does not count as used.
     pub(crate) no_touch: bool,
+    /// Its client keeps copies of what it reads.
+    pub(crate) tracks: bool,
+    /// It waits for any of several keys, and is run for those of the core that it comes to.
+    pub(crate) is_part: bool,
+}
+
+impl CommandHead {
+    /// The head of a client's command.
+    pub(crate) fn of(client: &Client, request: &Request<'_>) -> Self {
+        let arguments = request.arguments.len() - 1;
+        Self {
+            connection: client.connection,
+            is_silent: client.is_silent(),
+            spec: request.spec,
+            database: request.database,
+            protocol: client.session.protocol,
+            arguments: u32::try_from(arguments).expect("arguments are counted in 32 bits"),
+            slot: request.slot,
+            from_replica: request.from_replica,
+            no_touch: client.session.no_touch,
+            tracks: client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()),
+            is_part: false,
+        }
+    }
 }
 
 /// The commands that one core has for another in one turn.
@@ -84,8 +111,18 @@ pub(crate) struct ReplyBatch {
     pub(crate) later: Vec<(usize, Later)>,
     /// Commands of other nodes' clients that another node serves: the answer's place among the heads, and the slot.
     pub(crate) elsewhere: Vec<(usize, u16)>,
+    /// What the receiver's clients have read, in these answers or in earlier ones, and has changed.
+    pub(crate) invalid: Vec<Invalid>,
+    /// Commands that found nothing and wait on: the answer's place among the heads, and for what.
+    pub(crate) still: Vec<(usize, Wait)>,
     /// What they observed may never take effect: the clients' connections are to end.
     pub(crate) is_lost: bool,
+}
+
+impl ReplyBatch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heads.is_empty() && self.invalid.is_empty()
+    }
 }
 
 /// What one core has for another's clients and about its own, in one turn.
@@ -100,7 +137,7 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     pub(crate) fn is_empty(&self) -> bool {
-        self.commands.heads.is_empty() && self.replies.heads.is_empty()
+        self.commands.heads.is_empty() && self.replies.is_empty()
     }
 
     /// Empties it; what grew beyond what a turn mostly needs is given back.
@@ -121,6 +158,8 @@ impl Parcel {
         replies.is_lost = false;
         replies.later.clear();
         replies.elsewhere.clear();
+        replies.invalid.clear();
+        replies.still.clear();
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Nothing, Wait};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Wait};
 use hyperion_engine::{Outcome, Request, Waiter};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
@@ -26,6 +26,8 @@ pub(crate) enum BlockedAt {
     Here(Waiter),
     /// On that core of the node, which answers when it has waited long enough.
     There(u16),
+    /// On several cores.
+    Scattered,
 }
 
 /// How a wait ends without what was waited for.
@@ -48,7 +50,6 @@ struct BlockedCommand {
     arguments: Vec<Vec<u8>>,
     /// When it has waited long enough, Unix ms.
     until_ms: Option<u64>,
-    nothing: Nothing,
 }
 
 /// The commands that wait on this core.
@@ -58,18 +59,22 @@ pub(crate) struct BlockedCommands {
     /// Whose they are: one a client.
     origins: BTreeMap<(u16, ConnectionId), Waiter>,
     ends: BTreeSet<(u64, Waiter)>,
+    /// How many are parts of commands that wait on several cores.
+    parts: usize,
 }
 
 impl BlockedCommands {
     fn add(&mut self, waiter: Waiter, command: BlockedCommand) {
         self.ends.extend(command.until_ms.map(|until_ms| (until_ms, waiter)));
         self.origins.insert((command.from, command.head.connection), waiter);
+        self.parts += usize::from(command.head.is_part);
         self.commands.insert(waiter, command);
     }
 
     fn remove(&mut self, waiter: Waiter) -> Option<BlockedCommand> {
         let command = self.commands.remove(&waiter)?;
         self.origins.remove(&(command.from, command.head.connection));
+        self.parts -= usize::from(command.head.is_part);
         if let Some(until_ms) = command.until_ms {
             self.ends.remove(&(until_ms, waiter));
         }
@@ -89,6 +94,11 @@ pub(super) enum Tried {
 }
 
 impl NodeCore {
+    /// How many clients wait, each counted on one core.
+    pub(crate) fn blocked_clients(&self) -> usize {
+        self.blocked.commands.len() - self.blocked.parts + self.scattered.len()
+    }
+
     // ---- a client's own side
 
     /// A client's command found nothing on this core: it waits, and nothing behind it runs.
@@ -103,17 +113,7 @@ impl NodeCore {
             client.hold = Hold::Drain;
             return Progress::Held;
         }
-        let head = CommandHead {
-            connection: client.connection,
-            is_silent: client.is_silent(),
-            spec: request.spec,
-            database: request.database,
-            protocol: client.session.protocol,
-            arguments: u32::try_from(request.arguments.len() - 1).expect("counted in 32 bits"),
-            slot: request.slot,
-            from_replica: request.from_replica,
-            no_touch: client.session.no_touch,
-        };
+        let head = CommandHead::of(client, request);
         match self.keep_blocked(self.index, head, request.arguments, wait) {
             Some(waiter) => {
                 client.hold = Hold::Blocked;
@@ -152,17 +152,12 @@ impl NodeCore {
                 let Some(command) = self.blocked.remove(waiter) else { return false };
                 self.engine.unpark(waiter);
                 if ending != Ending::Gone {
-                    self.tell_ending(Some(client), &command, ending);
+                    self.tell_own(client, &command.head, ending);
                     return true;
                 }
             }
-            BlockedAt::There(core) => {
-                let released = self.engine.released_position();
-                let link = &mut self.links[usize::from(core)];
-                // Behind the command itself.
-                link.close(released, &mut self.spare_parcels);
-                link.backlog.push_back(Mail::EndWait(connection, ending));
-            }
+            BlockedAt::There(core) => self.send_ending(core, connection, ending),
+            BlockedAt::Scattered => self.end_scattered_wait(client, ending),
         }
         if ending == Ending::Gone {
             client.blocked = None;
@@ -170,8 +165,16 @@ impl NodeCore {
         true
     }
 
+    pub(super) fn send_ending(&mut self, core: u16, connection: ConnectionId, ending: Ending) {
+        let released = self.engine.released_position();
+        let link = &mut self.links[usize::from(core)];
+        // Behind the command itself.
+        link.close(released, &mut self.spare_parcels);
+        link.backlog.push_back(Mail::EndWait(connection, ending));
+    }
+
     /// The client is answered: what it sent behind runs in the next turn.
-    fn unblock(&mut self, client: &mut Client) {
+    pub(super) fn unblock(&mut self, client: &mut Client) {
         client.blocked = None;
         client.hold = Hold::None;
         if !client.input.is_empty() || client.is_paused || client.has_ended {
@@ -208,10 +211,10 @@ impl NodeCore {
         }
         let waiter = self.engine.park(&request_of(from, &head, arguments), wait);
         let now_ms = self.engine.store().now_ms();
-        let until_ms = (wait.timeout_ms > 0).then(|| now_ms.saturating_add(wait.timeout_ms));
+        let is_timed = wait.timeout_ms > 0 && !head.is_part;
+        let until_ms = is_timed.then(|| now_ms.saturating_add(wait.timeout_ms));
         let arguments = arguments.iter().map(|argument| argument.to_vec()).collect();
-        let nothing = wait.nothing;
-        self.blocked.add(waiter, BlockedCommand { from, head, arguments, until_ms, nothing });
+        self.blocked.add(waiter, BlockedCommand { from, head, arguments, until_ms });
         Some(waiter)
     }
 
@@ -223,8 +226,31 @@ impl NodeCore {
         arguments: &[&[u8]],
         wait: Wait,
     ) {
-        if self.keep_blocked(from, head, arguments, wait).is_none() {
-            self.tell_other(from, &head, |reply| reply.error(TOO_MANY));
+        if !head.is_part {
+            if self.keep_blocked(from, head, arguments, wait).is_none() {
+                self.tell_other(from, &head, |reply| reply.error(TOO_MANY));
+            }
+            return;
+        }
+        // Its core waits for the others too: without a place here it is not offered what comes.
+        match self.blocked.origins.get(&(from, head.connection)) {
+            Some(&waiter) => self.engine.refuse_offer(waiter),
+            None => drop(self.keep_blocked(from, head, arguments, wait)),
+        }
+        if from != self.index {
+            let replies = &mut self.replies_to(from).replies;
+            replies.still.push((replies.heads.len(), wait));
+            replies.heads.push(ReplyHead { connection: head.connection, length: 0 });
+        }
+    }
+
+    /// A command of another core's or node's client ran: one that waited here for some of its keys waits no more.
+    pub(super) fn settle_part(&mut self, from: u16, head: &CommandHead) {
+        if head.is_part
+            && let Some(&waiter) = self.blocked.origins.get(&(from, head.connection))
+        {
+            self.blocked.remove(waiter);
+            self.engine.unpark(waiter);
         }
     }
 
@@ -253,6 +279,15 @@ impl NodeCore {
             return true;
         };
         let (from, head) = (command.from, command.head);
+        if head.is_part {
+            self.engine.offer(waiter);
+            if from == self.index {
+                self.scattered_offer(head.connection, from);
+            } else {
+                self.links[usize::from(from)].backlog.push_back(Mail::Offer(head.connection));
+            }
+            return true;
+        }
         let arguments = std::mem::take(&mut command.arguments);
         let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
         let tried = if from == self.index {
@@ -281,11 +316,26 @@ impl NodeCore {
             self.clients.put_back(client);
             return Tried::Ran;
         }
+        let tried = self.try_for(&mut client, head, words);
+        if tried == Tried::Ran {
+            self.unblock(&mut client);
+        }
+        self.clients.put_back(client);
+        tried
+    }
+
+    /// As [`NodeCore::try_own`], for a client that is at hand.
+    pub(super) fn try_for(
+        &mut self,
+        client: &mut Client,
+        head: &CommandHead,
+        words: &[&[u8]],
+    ) -> Tried {
         let buffer = client.output.buffer();
         let before = buffer.len();
         let mut replies = Replies::new(buffer, head.protocol);
         let outcome = self.engine.execute(&request_of(self.index, head, words), &mut replies);
-        let tried = match outcome {
+        match outcome {
             Outcome::Done { observed } => {
                 self.counters.errors += u64::from(buffer.get(before) == Some(&b'-'));
                 if head.is_silent {
@@ -297,7 +347,7 @@ impl NodeCore {
             Outcome::Elsewhere { slot } => {
                 buffer.truncate(before);
                 let line = self.moved(slot, client.is_secured);
-                self.answer(&mut client, |reply| reply.error(&line));
+                self.answer(client, |reply| reply.error(&line));
                 Tried::Ran
             }
             Outcome::Blocks(wait) => {
@@ -307,7 +357,7 @@ impl NodeCore {
             Outcome::Front => {
                 buffer.truncate(before);
                 let line = CommandError::AtFront.to_string();
-                self.answer(&mut client, |reply| reply.error(&line));
+                self.answer(client, |reply| reply.error(&line));
                 Tried::Ran
             }
             Outcome::Locked | Outcome::NoRoom | Outcome::Unfinished | Outcome::Sliced => {
@@ -315,12 +365,7 @@ impl NodeCore {
                 self.is_unfinished |= outcome == Outcome::Unfinished;
                 Tried::Waits
             }
-        };
-        if tried == Tried::Ran {
-            self.unblock(&mut client);
         }
-        self.clients.put_back(client);
-        tried
     }
 
     /// Ends the wait of a command of another core's or node's client.
@@ -328,7 +373,7 @@ impl NodeCore {
         if let Some(&waiter) = self.blocked.origins.get(&(from, connection)) {
             if let Some(command) = self.blocked.remove(waiter) {
                 self.engine.unpark(waiter);
-                self.tell_ending(None, &command, ending);
+                self.tell_ending(&command, ending);
             }
         } else if ending == Ending::Gone {
             // It may wait for a lock or for room.
@@ -339,46 +384,44 @@ impl NodeCore {
     /// Ends the waits whose time is up, and sees to it that the next turn begins in time for the others.
     pub(crate) fn end_late_waits(&mut self, io: &mut Io) {
         let now_ms = self.engine.store().now_ms();
-        while let Some(&(until_ms, waiter)) = self.blocked.ends.first() {
-            if until_ms > now_ms {
-                let left_ns = (until_ms - now_ms).saturating_mul(1_000_000);
-                io.wake_at(io.now_ns().saturating_add(left_ns));
-                return;
-            }
+        while let Some(end) = self.scattered.next_end().filter(|end| end.0 <= now_ms) {
+            self.end_late_scattered(end);
+        }
+        while let Some(&(_, waiter)) = self.blocked.ends.first().filter(|end| end.0 <= now_ms) {
             let Some(command) = self.blocked.remove(waiter) else { return };
             self.engine.unpark(waiter);
-            if command.from != self.index {
-                self.tell_ending(None, &command, Ending::Timeout);
-            } else if let Some(mut client) = self.clients.take(command.head.connection) {
-                self.tell_ending(Some(&mut client), &command, Ending::Timeout);
-                self.clients.put_back(client);
-            }
+            self.tell_ending(&command, Ending::Timeout);
+        }
+        let next = self.blocked.ends.first().map(|end| end.0);
+        if let Some(until_ms) =
+            next.into_iter().chain(self.scattered.next_end().map(|it| it.0)).min()
+        {
+            let left_ns = (until_ms - now_ms).saturating_mul(1_000_000);
+            io.wake_at(io.now_ns().saturating_add(left_ns));
         }
     }
 
-    /// Tells a client that its wait has ended: `client` is given where it is this core's.
-    fn tell_ending(
-        &mut self,
-        client: Option<&mut Client>,
-        command: &BlockedCommand,
-        ending: Ending,
-    ) {
-        let write = |reply: &mut dyn ReplyWriter| match ending {
-            Ending::Timeout => command.nothing.write(reply),
-            Ending::Error => reply.error(UNBLOCKED),
-            Ending::Gone => {}
-        };
-        match client {
-            _ if ending == Ending::Gone => {}
-            None => self.tell_other(command.from, &command.head, write),
-            Some(client) => {
-                if !command.head.is_silent {
-                    write(&mut Replies::new(client.output.buffer(), command.head.protocol));
-                    client.output.mark(0, self.engine.released_position());
-                }
-                self.unblock(client);
-            }
+    /// Tells whose command it was that its wait has ended.
+    fn tell_ending(&mut self, command: &BlockedCommand, ending: Ending) {
+        let BlockedCommand { from, head, .. } = command;
+        if ending == Ending::Gone {
+            return;
         }
+        if *from != self.index {
+            self.tell_other(*from, head, |reply| write_ending(ending, reply));
+        } else if let Some(mut client) = self.clients.take(head.connection) {
+            self.tell_own(&mut client, head, ending);
+            self.clients.put_back(client);
+        }
+    }
+
+    /// Tells a client of this core that its wait has ended.
+    pub(super) fn tell_own(&mut self, client: &mut Client, head: &CommandHead, ending: Ending) {
+        if !head.is_silent {
+            write_ending(ending, &mut Replies::new(client.output.buffer(), head.protocol));
+            client.output.mark(0, self.engine.released_position());
+        }
+        self.unblock(client);
     }
 
     /// Answers a command of another core's or node's client.
@@ -396,6 +439,15 @@ impl NodeCore {
     }
 }
 
+/// What the end of a wait is told by.
+fn write_ending(ending: Ending, reply: &mut dyn ReplyWriter) {
+    match ending {
+        Ending::Timeout => reply.null_array(),
+        Ending::Error => reply.error(UNBLOCKED),
+        Ending::Gone => {}
+    }
+}
+
 /// A command as the engine runs it.
 fn request_of<'a>(from: u16, head: &CommandHead, arguments: &'a [&'a [u8]]) -> Request<'a> {
     let spec: &'static CommandSpec = head.spec;
@@ -407,6 +459,6 @@ fn request_of<'a>(from: u16, head: &CommandHead, arguments: &'a [&'a [u8]]) -> R
         client: (from, client_word(head.connection)),
         slot: head.slot,
         from_replica: head.from_replica,
-        blocking: Blocking::May,
+        blocking: if head.is_part { Blocking::Part } else { Blocking::May },
     }
 }

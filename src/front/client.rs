@@ -13,9 +13,11 @@ use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
+use super::memcached::MemcachedState;
 use super::multi::{Exec, Multi};
 use super::output::Output;
 use crate::pubsub::Subscriptions;
+use crate::tracking::Tracking;
 
 /// Why no command of a client runs at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,8 +118,11 @@ pub(crate) struct Client {
     pub(crate) exec: Option<Box<Exec>>,
     /// What it listens to, if it listens to anything.
     pub(crate) subscriptions: Option<Box<Subscriptions>>,
+    /// That it keeps copies of what it reads, if it does.
+    pub(crate) tracking: Option<Box<Tracking>>,
     /// Since when, Unix ms, more waits for it than a listener may leave unread for long.
     pub(crate) over_soft_since_ms: Option<u64>,
+    pub(crate) memcached: MemcachedState,
     pub(crate) session: Session,
 }
 
@@ -224,7 +229,9 @@ impl Client {
             forward_lanes: ForwardLanes::default(),
             exec: None,
             subscriptions: None,
+            tracking: None,
             over_soft_since_ms: None,
+            memcached: MemcachedState::default(),
             session: Session::new(user),
         }
     }

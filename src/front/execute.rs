@@ -1,6 +1,8 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
-use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
+use hyperion_engine::command::{
+    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, Spread,
+};
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
@@ -35,6 +37,11 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) -> Progress {
         let progress = self.run_or_refuse(io, client, spec, slot, arguments);
+        if progress == Progress::Ran
+            && let Some(tracking) = &mut client.tracking
+        {
+            tracking.caching &= spec.is_some_and(|spec| spec.name == "client");
+        }
         // An answer that comes later is silenced by the mode that holds now.
         if progress == Progress::Ran && !matches!(client.hold, Hold::Answer(_)) {
             client.session.reply_mode = client.session.reply_mode.next();
@@ -133,8 +140,14 @@ impl NodeCore {
                 client.hold = Hold::Drain;
                 Progress::Held
             }
+            Route::Spread if is_any(spec) => self.begin_scattered(client, &request),
+            Route::Spread | Route::CrossSlot if may_wait => {
+                self.answer(client, |reply| reply.error(&CommandError::OverCores.to_string()));
+                Progress::Ran
+            }
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
+                self.begin_read(client, spec, arguments);
                 self.engine.begin_spread(ticket, spec, request.database, owned(arguments));
                 Progress::Ran
             }
@@ -264,6 +277,9 @@ impl NodeCore {
         } else if !is_in_order {
             client.output.paid(own, length, observed);
         }
+        if client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()) {
+            self.note_read(own, client.connection, request.spec, request.arguments);
+        }
         if let Some(since) = timed
             && let Some(took) = self.took(request.spec, since)
         {
@@ -281,7 +297,9 @@ impl NodeCore {
             return Progress::Held;
         }
         let ticket = self.fresh_ticket(client);
+        self.begin_read(client, request.spec, request.arguments);
         if let Err(error) = self.engine.begin_slices(ticket, request) {
+            self.end_read(client);
             self.tickets.remove(&ticket);
             client.hold = Hold::None;
             self.answer(client, |reply| reply.error(&error.to_string()));
@@ -302,6 +320,7 @@ impl NodeCore {
         let Some(mut client) = self.client_of(ticket) else { return };
         self.answer_observing(&mut client, observed, |reply| told.write(reply));
         if is_last {
+            self.end_read(&mut client);
             return self.go_on(io, client);
         }
         self.tickets.insert(ticket, connection);
@@ -325,19 +344,7 @@ impl NodeCore {
             client.hold = Hold::Drain;
             return Progress::Held;
         }
-        let arguments =
-            u32::try_from(request.arguments.len() - 1).expect("arguments are counted in 32 bits");
-        let head = CommandHead {
-            connection: client.connection,
-            is_silent: client.is_silent(),
-            spec: request.spec,
-            database: request.database,
-            protocol: client.session.protocol,
-            arguments,
-            slot: request.slot,
-            from_replica: request.from_replica,
-            no_touch: client.session.no_touch,
-        };
+        let head = CommandHead::of(client, request);
         link.open.commands.push(head, request.arguments);
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
@@ -402,11 +409,16 @@ impl NodeCore {
     /// A command over several cores is done: tells its client, and goes on with what that sent behind it.
     pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
         let Some(answer) = self.answer_question(ticket, answer) else { return };
-        let Some(mut client) = self.client_of(ticket) else { return };
+        let Some(mut client) = self.client_of(ticket) else {
+            self.scripts.forget(ticket);
+            return;
+        };
+        self.script_came(io, &mut client, ticket, &answer);
         if let Some(answer) = self.take_transaction_answer(&mut client, answer) {
             let random = self.draw();
             self.answer(&mut client, |reply| write_answer(answer, random, reply));
         }
+        self.end_read(&mut client);
         self.go_on(io, client);
     }
 
@@ -488,6 +500,11 @@ pub(super) fn write_answer(answer: Answer, random: u64, reply: &mut dyn ReplyWri
             hyperion_engine::command::merge(gather, parts, random, reply);
         }
     }
+}
+
+/// Whether a command waits for any of its keys.
+fn is_any(spec: &CommandSpec) -> bool {
+    matches!(spec.run, Run::Keys { spread: Spread::Any, .. })
 }
 
 /// A connection as the engine names it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hyperion_engine::command::{Run, find, keys_of, parse_cursor};
+use hyperion_engine::command::{Run, find, find_memcached, keys_of, parse_cursor};
 use hyperion_engine::{Answer as Gathered, Ticket, key_slot};
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, slot_of};
@@ -16,6 +16,7 @@ use hyperion_wire::peer::{
 use super::batch::{CommandHead, ReplyBatch};
 use super::execute::write_answer;
 use super::limits::{FORWARDED_BYTES_MAX, FRAME_BYTES, LONG_FRAME_BYTES};
+use super::memcached::is_memcached;
 use super::spanning::SPAN;
 use crate::node::{Link, Mail, NodeCore};
 use crate::peers::Peers;
@@ -106,7 +107,7 @@ impl NodeCore {
 
     /// A command about all that this node leads: its answer comes when all cores have given their part.
     fn begin_question(&mut self, node: u32, command: &ForwardedCommand<'_>, words: &[&[u8]]) {
-        let spec = words.first().and_then(|name| find(name));
+        let spec = words.first().and_then(|name| find(name).or_else(|| find_memcached(name)));
         let gather = spec.filter(|spec| spec.admits(words.len())).and_then(|spec| match spec.run {
             Run::Every(gather) => Some(gather),
             _ => None,
@@ -178,11 +179,17 @@ impl NodeCore {
             is_silent: false,
             spec,
             database: DatabaseId(command.database),
-            protocol: if command.protocol == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
+            protocol: match command.protocol {
+                _ if is_memcached(spec) => Protocol::Memcached,
+                3 => Protocol::Resp3,
+                _ => Protocol::Resp2,
+            },
             arguments,
             slot: key_slot(spec, words),
             from_replica: false,
             no_touch: false,
+            tracks: false,
+            is_part: false,
         };
         Ok((map.owner(partition).0, head))
     }

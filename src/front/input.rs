@@ -4,7 +4,7 @@ use hyperion_engine::command::{CommandSpec, Run, find};
 use hyperion_engine::{Key, key_slot};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
-use hyperion_wire::{Limits, Parsed, Span};
+use hyperion_wire::{Limits, Parsed, Protocol, Span};
 
 use super::client::{Client, Hold};
 use super::execute::Progress;
@@ -157,6 +157,11 @@ impl NodeCore {
 
     /// Runs the commands in `input`, as far as they are whole and may run. Gives the bytes that are done with.
     fn run_input(&mut self, io: &mut Io, client: &mut Client, input: &[u8]) -> usize {
+        if client.session.protocol == Protocol::Memcached {
+            let used = self.run_requests(io, client, input);
+            self.dirty(client);
+            return used;
+        }
         let mut lines = std::mem::take(&mut self.lines);
         let used = self.run_lines(io, client, input, &mut lines);
         self.lines = lines;

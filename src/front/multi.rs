@@ -78,6 +78,11 @@ impl NodeCore {
             }
             return Some(self.refuse_queued(client, &error));
         }
+        if !client.session.is_free
+            && let Some(refusal) = self.refusal(io, client, spec, arguments)
+        {
+            return Some(self.refuse_queued(client, &refusal));
+        }
         if let Run::Front(
             FrontCommand::Exec
             | FrontCommand::Discard
@@ -168,7 +173,6 @@ impl NodeCore {
             multi.commands = Vec::new();
             self.queued_bytes -= std::mem::take(&mut multi.bytes);
         }
-        self.counters.errors += 1;
         self.answer(client, |reply| reply.error(error));
         Progress::Ran
     }
@@ -268,7 +272,11 @@ impl NodeCore {
     }
 
     /// What a client is told whose keys another node serves, or several do, if it has to ask there.
-    fn redirection(&self, client: &Client, keys: &[(DatabaseId, Vec<u8>)]) -> Result<(), String> {
+    pub(super) fn redirection(
+        &self,
+        client: &Client,
+        keys: &[(DatabaseId, Vec<u8>)],
+    ) -> Result<(), String> {
         match self.engine.route_keys(keys) {
             Route::Elsewhere { slot } if !self.forwards_for(client) => {
                 Err(self.moved(slot, client.is_secured))
@@ -399,7 +407,6 @@ impl NodeCore {
                 false
             }
             Answer::Error(error) => {
-                self.counters.errors += 1;
                 let error = abort_line(&error);
                 self.answer(client, |reply| reply.error(&error));
                 true

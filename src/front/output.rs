@@ -109,6 +109,11 @@ impl Output {
         self.owed.push_back(Owed { core, silent });
     }
 
+    /// The one answer that is owed will not come.
+    pub(crate) fn disown(&mut self) {
+        self.owed.pop_back();
+    }
+
     /// The buffer of `core`'s lane; [`Output::paid`] must follow with the length of what was added.
     pub(crate) fn lane_buffer(&mut self, core: u16) -> &mut Vec<u8> {
         &mut self.lane(core).bytes

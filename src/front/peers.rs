@@ -10,7 +10,7 @@ use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandBatch, CommandHead, Parcel, ReplyBatch, ReplyHead};
 
-use super::blocked::Tried;
+use super::blocked::{BlockedAt, Tried};
 use super::client::Hold;
 use super::execute::client_word;
 use super::limits::{ARGUMENTS_INLINE, LINES_AHEAD, PREFETCH_KEYS_MIN};
@@ -88,7 +88,7 @@ impl NodeCore {
             && self.parked.origins.contains(&self.origin(from, head.connection));
         let tried = if waits { Tried::Waits } else { self.run_for(from, head, arguments) };
         match tried {
-            Tried::Ran => self.serve_blocked(),
+            Tried::Ran => self.ran_for(from, &head),
             Tried::Waits => self.park(from, head, arguments),
             Tried::Blocks(wait) => self.block_for(from, head, arguments, wait),
         }
@@ -100,6 +100,11 @@ impl NodeCore {
             return (from, connection);
         }
         (from, ConnectionId { generation: 0, ..connection })
+    }
+
+    fn ran_for(&mut self, from: u16, head: &CommandHead) {
+        self.settle_part(from, head);
+        self.serve_blocked();
     }
 
     /// Where answers to another core, or to another node, are put.
@@ -124,7 +129,7 @@ impl NodeCore {
             slot,
             from_replica: head.from_replica,
             client: (from, client_word(head.connection)),
-            blocking: Blocking::May,
+            blocking: if head.is_part { Blocking::Part } else { Blocking::May },
         };
         let cores = self.links.len();
         let is_foreign = usize::from(from) >= cores;
@@ -161,6 +166,9 @@ impl NodeCore {
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
+                if head.tracks {
+                    self.note_read(from, head.connection, spec, arguments);
+                }
                 if let Some(since) = timed
                     && let Some(took) = self.took(spec, since)
                 {
@@ -248,7 +256,7 @@ impl NodeCore {
             let waits = self.parked.origins.contains(&self.origin(from, head.connection));
             let tried = if waits { Tried::Waits } else { self.run_for(from, head, &slices) };
             match tried {
-                Tried::Ran => self.serve_blocked(),
+                Tried::Ran => self.ran_for(from, &head),
                 Tried::Waits => self.park_owned(from, head, arguments),
                 Tried::Blocks(wait) => self.block_for(from, head, &slices, wait),
             }
@@ -267,6 +275,7 @@ impl NodeCore {
                 return;
             }
             self.unhold(io, connection, Hold::Again);
+            self.retry_scattered(connection);
         }
     }
 
@@ -293,16 +302,23 @@ impl NodeCore {
         let (mut number, mut rest) = (0, batch.bytes.as_slice());
         let released = self.engine.released_position();
         let mut later = batch.later.iter().peekable();
+        let mut still = batch.still.iter().peekable();
         for heads in batch.heads.chunk_by(|one, next| one.connection == next.connection) {
             let connection = heads[0].connection;
             let mut client = self.clients.get(connection);
             let mut gone: Vec<Stream> = Vec::new();
+            // It is the last of a client's, which sends nothing while it waits.
+            let mut waits_on = None;
             for head in heads {
                 let bytes =
                     rest.split_off(..head.length).expect("a batch holds what its heads name");
                 let stream = later.next_if(|(of, _)| *of == number);
                 let stream = stream.map(|&(_, later)| Stream::new(from, later));
+                waits_on = still.next_if(|(of, _)| *of == number).map(|(_, wait)| *wait);
                 number += 1;
+                if waits_on.is_some() {
+                    continue;
+                }
                 let Some(client) = &mut client else {
                     gone.extend(stream);
                     continue;
@@ -317,7 +333,9 @@ impl NodeCore {
                 }
                 client.note_remote_answer(head.length);
             }
-            if let Some(client) = client {
+            if let Some(wait) = waits_on {
+                self.scattered_still(connection, wait);
+            } else if let Some(client) = client {
                 client.output.merge(released);
                 if !client.is_dirty {
                     client.is_dirty = true;
@@ -325,11 +343,18 @@ impl NodeCore {
                 }
                 let hold = client.hold;
                 if matches!(hold, Hold::Drain | Hold::Blocked) && client.output.is_in_order() {
-                    client.blocked = None;
+                    let is_scattered = client.blocked.take() == Some(BlockedAt::Scattered);
+                    if is_scattered && let Some(client) = self.clients.take(connection) {
+                        self.end_scattered(&client, Some(from));
+                        self.clients.put_back(client);
+                    }
                     self.unhold(io, connection, hold);
                 }
             }
             gone.into_iter().for_each(|stream| self.end_stream(stream));
+        }
+        if !batch.invalid.is_empty() {
+            self.take_invalid(io, &batch.invalid);
         }
     }
 }

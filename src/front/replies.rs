@@ -2,7 +2,8 @@
 
 use hyperion_engine::Handle;
 use hyperion_model::ReplyWriter;
-use hyperion_wire::{Encoder, Protocol};
+use hyperion_model::number::{DOUBLE_BYTES_MAX, print_double};
+use hyperion_wire::{Encoder, Protocol, memcached};
 
 /// The end of an answer that comes later: a part of a string, which is pinned for it in the store of the core that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +34,28 @@ impl<'a> Replies<'a> {
     }
 }
 
+impl Replies<'_> {
+    /// The lines of memcached, for a client that speaks it.
+    #[inline]
+    fn lines(&mut self) -> Option<memcached::Encoder<'_>> {
+        let speaks = self.encoder.protocol == Protocol::Memcached;
+        speaks.then_some(memcached::Encoder { out: self.encoder.out })
+    }
+}
+
 impl ReplyWriter for Replies<'_> {
     #[inline]
     fn simple(&mut self, text: &str) {
+        if let Some(mut lines) = self.lines() {
+            return lines.line(text.as_bytes());
+        }
         self.encoder.simple(text);
     }
 
     fn error(&mut self, text: &str) {
+        if let Some(mut lines) = self.lines() {
+            return lines.error(text);
+        }
         self.encoder.error(text);
     }
 
@@ -50,11 +66,16 @@ impl ReplyWriter for Replies<'_> {
 
     #[inline]
     fn bulk(&mut self, bytes: &[u8]) {
+        if let Some(mut lines) = self.lines() {
+            return lines.line(bytes);
+        }
         self.encoder.bulk(bytes);
     }
 
     fn bulk_begin(&mut self, length_bytes: u64) {
-        self.encoder.bulk_header(length_bytes);
+        if self.lines().is_none() {
+            self.encoder.bulk_header(length_bytes);
+        }
     }
 
     fn bulk_piece(&mut self, bytes: &[u8], last: bool) {
@@ -66,7 +87,7 @@ impl ReplyWriter for Replies<'_> {
 
     fn bulk_later(&mut self, length_bytes: u64, handle: u64, from: u64) -> bool {
         if self.may_stream {
-            self.encoder.bulk_header(length_bytes);
+            self.bulk_begin(length_bytes);
             self.later = Some(Later { handle: Handle(handle), at: from, bytes: length_bytes });
         }
         self.may_stream
@@ -74,7 +95,9 @@ impl ReplyWriter for Replies<'_> {
 
     #[inline]
     fn null(&mut self) {
-        self.encoder.null();
+        if self.lines().is_none() {
+            self.encoder.null();
+        }
     }
 
     fn null_array(&mut self) {
@@ -109,7 +132,11 @@ impl ReplyWriter for Replies<'_> {
     }
 
     fn double(&mut self, value: f64) {
-        self.encoder.double(value);
+        self.encoder.decimal(print_double(value, &mut [0; DOUBLE_BYTES_MAX]));
+    }
+
+    fn decimal(&mut self, text: &str) {
+        self.encoder.decimal(text);
     }
 
     fn boolean(&mut self, value: bool) {

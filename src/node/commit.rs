@@ -120,6 +120,9 @@ impl NodeCore {
         self.send_foreign_answers();
         self.look_for_copies(io);
         self.take_own_answers(io);
+        if self.engine.has_changes() || !self.invalid.is_empty() {
+            self.invalidate(io);
+        }
         self.tell_listeners(io);
         self.publish_to_nodes();
         self.flush_peers(io);

@@ -37,13 +37,15 @@ use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::tls::TlsFaults;
 use crate::front::{
     Amended, Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand,
-    Forwarding, FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Shown, Slow, Spent,
-    StreamMail, Wake, Wholes,
+    Forwarding, FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Scripts, Shown,
+    Slow, Spent, StreamMail, Wake, Wholes,
 };
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
 use crate::pubsub::{Bundle, Pubsub};
+use crate::scripts::Texts;
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
+use crate::tracking::{Invalid, RedirectMail, Track, Trackers};
 
 /// What cores send each other.
 pub(crate) enum Mail {
@@ -53,6 +55,8 @@ pub(crate) enum Mail {
     Engine(EngineMail),
     /// A client that the receiver is to serve.
     Socket(Socket, Arrival),
+    /// A client of memcached that the receiver is to serve.
+    MemcachedSocket(Socket),
     /// A question about clients.
     Ask(Ticket, FrontAsk),
     /// An answer to it.
@@ -61,6 +65,8 @@ pub(crate) enum Mail {
     Stream(StreamMail),
     /// The wait of a command of this client of the sender's ends.
     EndWait(ConnectionId, Ending),
+    /// The sender may find something for the command of this client of the receiver, which waits on several cores.
+    Offer(ConnectionId),
     /// A peer has connected, and the receiver is to hear it.
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
@@ -95,6 +101,10 @@ pub(crate) enum Mail {
     Unwatched,
     /// Other nodes' answers to commands of the receiver's clients.
     ForeignReplies(Vec<ForwardedReply<'static>>),
+    /// Keys of the receiver that a client of the sender reads.
+    Track(Box<Track>),
+    /// What a client of the receiver is told in the place of one of the sender's, or that it has gone.
+    Redirect(Box<RedirectMail>),
     /// What the sender's clients listen to, and messages for the receiver's.
     Channels(Box<Bundle>),
 }
@@ -137,6 +147,8 @@ pub(crate) struct Shared {
     /// Refusals and slow commands of all cores so far: each has a number of its own.
     pub(crate) notes: AtomicU64,
     pub(crate) slow_commands: AtomicU64,
+    /// The texts of scripts.
+    pub(crate) scripts: Texts,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
     /// By core: how often it was to be told that another core's client listens to something, or no more.
@@ -175,6 +187,8 @@ pub(crate) enum Door {
     OwnCore,
     /// Those that speak TLS.
     RespTls,
+    /// Clients of memcached.
+    Memcached,
     /// HTTP.
     Http,
     /// HTTP with TLS.
@@ -237,6 +251,8 @@ pub(crate) struct NodeCore {
     pub(crate) parked: ParkedCommands,
     /// Commands that wait for keys of this core.
     pub(crate) blocked: BlockedCommands,
+    /// Commands of its clients that wait on several cores.
+    pub(crate) scattered: crate::front::ScatteredCommands,
     pub(crate) links: Vec<Link>,
     /// What it has for clients of other nodes.
     pub(crate) foreign: Foreign,
@@ -245,6 +261,9 @@ pub(crate) struct NodeCore {
     pub(crate) wholes: Wholes,
     /// Who listens to which channel.
     pub(crate) pubsub: Pubsub,
+    /// Who has read which key, and what this core's clients are to be told of changes.
+    pub(crate) trackers: Trackers,
+    pub(crate) invalid: Vec<Invalid>,
     /// Who waits for copies on other nodes.
     pub(crate) copy_waits: Vec<CopyWait>,
     pub(crate) own_answers: Vec<ForwardedReply<'static>>,
@@ -256,13 +275,15 @@ pub(crate) struct NodeCore {
     pub(crate) http: HttpDoor,
     pub(crate) http_late: Vec<(ConnectionId, Vec<u8>)>,
     pub(super) doors: Vec<(ListenerId, Door)>,
-    pub(super) next_core: usize,
+    pub(crate) next_core: usize,
     pub(super) commit: Commit,
     pub(super) supply: Supply,
     pub(crate) snapshot: CorePart,
     pub(crate) counters: Counters,
     /// What it notes for those who ask later.
     pub(crate) observer: Observer,
+    /// Its Lua machine, and scripts on their way.
+    pub(crate) scripts: Scripts,
     pub(super) baseline: Baseline,
     pub(super) rates: Rates,
     pub(crate) commands_run: u64,
@@ -328,9 +349,12 @@ impl Core for NodeCore {
         match door {
             Some(Door::Http) => self.open_http(io, socket, false),
             Some(Door::HttpTls) => self.open_http(io, socket, true),
-            Some(Door::OwnCore) => self.open_client(io, socket, Arrival::OwnCore),
+            Some(Door::OwnCore) => {
+                self.open_client(io, socket, Arrival::OwnCore);
+            }
             Some(Door::Resp) => self.spread_client(io, socket, Arrival::Plain),
             Some(Door::RespTls) => self.spread_client(io, socket, Arrival::Secured),
+            Some(Door::Memcached) => self.spread_memcached(io, socket),
             Some(Door::Peer) => self.spread_peer(io, socket),
             None => drop(socket),
         }
@@ -411,8 +435,12 @@ impl Core for NodeCore {
                 self.engine.mail(CoreId(from), mail);
                 self.serve_blocked();
             }
+            Mail::Offer(connection) => self.scattered_offer(connection, from),
             Mail::EndWait(connection, ending) => self.end_wait_of(from, connection, ending),
-            Mail::Socket(socket, arrival) => self.open_client(io, socket, arrival),
+            Mail::Socket(socket, arrival) => {
+                self.open_client(io, socket, arrival);
+            }
+            Mail::MemcachedSocket(socket) => self.open_memcached(io, socket),
             Mail::Ask(ticket, FrontAsk::Copies(wanted)) => {
                 self.begin_copy_wait(io, from, ticket, wanted);
             }
@@ -440,6 +468,8 @@ impl Core for NodeCore {
             Mail::Leaving(node, valid_ms) => self.note_leave(node, valid_ms),
             Mail::Leader(partition, leader) => self.note_leader(partition, leader),
             Mail::Foreign(node, commands) => self.take_foreign(node, commands),
+            Mail::Track(track) => self.take_track(from, &track),
+            Mail::Redirect(mail) => self.take_redirect(io, from, *mail),
             Mail::Channels(bundle) => self.take_bundle(io, from, &bundle),
             Mail::Slow(connection, slow) => self.slow_elsewhere(io, connection, slow),
             Mail::Shown(shown) => self.take_shown(io, &shown),

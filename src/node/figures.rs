@@ -11,6 +11,7 @@ use hyperion_store::StoreFigures;
 use super::rates::Rate;
 use crate::peers::BulkFigures;
 use crate::pubsub::PubsubFigures;
+use crate::tracking::TrackingFigures;
 
 /// Upper edges of the latency histogram, in microseconds.
 pub(crate) const LATENCY_EDGES_US: [u64; 14] =
@@ -167,6 +168,8 @@ pub(crate) struct CoreFigures {
     pub(crate) rate: Rate,
     /// What it says about channels.
     pub(crate) pubsub: PubsubFigures,
+    /// What it remembers of readers.
+    pub(crate) tracking: TrackingFigures,
     /// When this was taken, Unix ms.
     pub(crate) at_ms: u64,
 }

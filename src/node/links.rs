@@ -46,7 +46,7 @@ impl Link {
             return;
         }
         let waits = !self.held.is_empty() || self.open.replies.observed > released;
-        if waits && !self.open.replies.heads.is_empty() {
+        if waits && !self.open.replies.is_empty() {
             let mut answers = spare.take();
             mem::swap(&mut answers.replies, &mut self.open.replies);
             self.held.push_back(answers);

@@ -31,7 +31,7 @@ use super::ticking::engine_settings;
 use crate::cluster::Setup;
 use crate::config::{Durability, Resolved};
 use crate::front::batch::SpareParcels;
-use crate::front::{Foreign, Forwarding, HttpDoor, Lines, Observer, Wholes};
+use crate::front::{Foreign, Forwarding, HttpDoor, Lines, Observer, Scripts, Wholes};
 use crate::http::HttpSide;
 use crate::peers::{Bulk, Peers};
 use crate::snapshot::CorePart;
@@ -212,12 +212,15 @@ impl Maker {
             wakes: Vec::new(),
             no_segments: None,
             blocked: crate::front::BlockedCommands::default(),
+            scattered: crate::front::ScatteredCommands::default(),
             parked: Default::default(),
             links: (0..cores).map(|_| Link::default()).collect(),
             foreign: Foreign::default(),
             forwarding: Forwarding::default(),
             wholes: Wholes::default(),
             pubsub: Default::default(),
+            trackers: Default::default(),
+            invalid: Vec::new(),
             copy_waits: Vec::new(),
             own_answers: Vec::new(),
             spare_parcels: SpareParcels::default(),
@@ -240,6 +243,7 @@ impl Maker {
             snapshot: CorePart::new(lsn_first),
             counters: Counters::default(),
             observer: Observer::default(),
+            scripts: Scripts::default(),
             baseline: Default::default(),
             rates: Default::default(),
             commands_run: 0,
@@ -380,6 +384,9 @@ impl Maker {
         if let Some(address) = self.config.http_tls {
             made.doors.push((tcp(io, address)?, Door::HttpTls));
             tracing::info!("HTTP with TLS on {address}");
+        }
+        if let Some(address) = self.config.memcached {
+            made.doors.push((tcp(io, address)?, Door::Memcached));
         }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
         self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;

@@ -183,6 +183,15 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         cores,
         |core| core.pubsub.counters.closed,
     );
+    page.each("tracking_clients", gauge, "Clients that keep copies of values.", cores, |core| {
+        core.tracking.clients
+    });
+    page.each("tracked_keys", gauge, "Keys whose readers are remembered.", cores, |core| {
+        core.tracking.keys
+    });
+    page.each("invalidations_total", counter, "Changes told to such clients.", cores, |core| {
+        core.tracking.told
+    });
     page.each("connections_total", counter, "Redis clients accepted.", cores, |core| {
         core.counters.connections
     });

@@ -27,6 +27,7 @@ use crate::config::{self, Resolved, Storage};
 use crate::flags::Flags;
 use crate::http::{Bridge, HttpSide, NodeView, ToCluster};
 use crate::log::LogControl;
+use crate::scripts::Texts;
 use crate::snapshot::Snapshots;
 
 /// How long a core may take to take a config.
@@ -115,6 +116,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         notes: AtomicU64::new(0),
         listener_news: resolved.cores.iter().map(|_| AtomicU64::new(0)).collect(),
         slow_commands: AtomicU64::new(0),
+        scripts: Texts::default(),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
         leave: Default::default(),

@@ -98,6 +98,7 @@ impl NodeCore {
         self.tick_http(io);
         self.wake_sleepers(io);
         self.close_idle(io);
+        self.tick_tracking(io);
         self.send_gathered();
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
@@ -213,7 +214,7 @@ impl NodeCore {
             runtime,
             rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
-            blocked: self.engine.parked() as u64,
+            blocked: self.blocked_clients() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),
@@ -221,6 +222,7 @@ impl NodeCore {
             no_segments: self.no_segments.clone(),
             changes: self.snapshot.changes(store),
             pubsub: self.pubsub_figures(),
+            tracking: self.tracking_figures(),
             at_ms: io.now_unix_ms(),
         }
     }
@@ -268,13 +270,20 @@ impl NodeCore {
         self.peers.as_ref().is_some_and(|peers| peers.holds(connection))
     }
 
-    pub(super) fn open_client(&mut self, io: &mut Io, socket: Socket, arrival: Arrival) {
+    /// Takes a client in, unless there are too many.
+    pub(crate) fn open_client(
+        &mut self,
+        io: &mut Io,
+        socket: Socket,
+        arrival: Arrival,
+    ) -> Option<ConnectionId> {
         let max = self.config.settings().limits.clients as usize;
         let shared = Arc::clone(&self.shared);
         if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
             shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.counters.connections_refused += 1;
-            return io.refuse(socket, TOO_MANY_CLIENTS);
+            io.refuse(socket, TOO_MANY_CLIENTS);
+            return None;
         }
         let opened = match arrival {
             Arrival::OwnCore | Arrival::Plain => io.open(socket),
@@ -294,11 +303,13 @@ impl NodeCore {
                     io.now_unix_ms(),
                     self.config.users.default_user(),
                 ));
+                Some(connection)
             }
             Err(socket) => {
                 shared.clients.fetch_sub(1, Ordering::Relaxed);
                 self.counters.connections_refused += 1;
                 io.refuse(socket, TOO_MANY_CLIENTS);
+                None
             }
         }
     }
@@ -313,6 +324,7 @@ impl NodeCore {
             client.output.streams().for_each(|stream| self.end_stream(stream));
             self.drop_subscriptions(&mut client);
             self.end_wait(&mut client, Ending::Gone);
+            self.set_tracking(&mut client, None);
             if let Hold::Answer(ticket) = client.hold {
                 self.tickets.remove(&ticket);
             }

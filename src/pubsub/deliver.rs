@@ -270,6 +270,9 @@ impl NodeCore {
     pub(crate) fn take_bundle(&mut self, io: &mut Io, from: u16, bundle: &Bundle) {
         for News { kind, name, comes } in &bundle.news {
             self.pubsub.registry.note(from, *kind, name, *comes);
+            if *kind == Kind::Prefix && *comes {
+                self.engine.tell_changes(true);
+            }
         }
         self.pubsub.taken += bundle.news.len() as u64;
         for (is_shard, channel, payload) in bundle.messages.messages() {

@@ -13,7 +13,8 @@ impl Frames {
     /// The bytes of a message in one protocol; `write` writes it.
     pub(crate) fn of(&mut self, protocol: Protocol, write: impl FnOnce(&mut Encoder<'_>)) -> &[u8] {
         let bytes = match protocol {
-            Protocol::Resp2 => &mut self.resp2,
+            // Clients of memcached listen to nothing.
+            Protocol::Resp2 | Protocol::Memcached => &mut self.resp2,
             Protocol::Resp3 => &mut self.resp3,
         };
         if bytes.is_empty() {

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Pattern,
     /// A shard channel, which no pattern meets: SSUBSCRIBE.
     Shard,
+    /// A prefix of keys whose changes are told: CLIENT TRACKING with BCAST. No messages come by it.
+    Prefix,
 }
 
 /// Those who listen to a name.
@@ -45,6 +47,7 @@ pub(crate) struct Registry {
     channels: Names,
     patterns: Names,
     shards: Names,
+    prefixes: Names,
     /// Subscriptions of this core's clients.
     own: usize,
 }
@@ -64,6 +67,7 @@ impl Registry {
             Kind::Channel => &self.channels,
             Kind::Pattern => &self.patterns,
             Kind::Shard => &self.shards,
+            Kind::Prefix => &self.prefixes,
         }
     }
 
@@ -72,6 +76,7 @@ impl Registry {
             Kind::Channel => &mut self.channels,
             Kind::Pattern => &mut self.patterns,
             Kind::Shard => &mut self.shards,
+            Kind::Prefix => &mut self.prefixes,
         }
     }
 
@@ -87,7 +92,7 @@ impl Registry {
             Some(listeners) => listeners.own.insert(client),
             None => self.names_mut(kind).entry(name.into()).or_default().own.insert(client),
         };
-        self.own += usize::from(is_new);
+        self.own += usize::from(is_new && kind != Kind::Prefix);
     }
 
     /// A client of this core listens no more.
@@ -98,7 +103,7 @@ impl Registry {
         if listeners.is_empty() {
             names.remove(name);
         }
-        self.own -= usize::from(was_there);
+        self.own -= usize::from(was_there && kind != Kind::Prefix);
     }
 
     /// One more or one fewer client of another core listens.
@@ -160,6 +165,22 @@ impl Registry {
             .iter()
             .filter(|(pattern, listeners)| !listeners.own.is_empty() && matches(pattern, channel));
         fits.map(|(pattern, listeners)| (&**pattern, listeners.own.iter().copied()))
+    }
+
+    /// The cores with clients that have chosen a prefix of a key; `own` is this one.
+    pub(crate) fn prefix_cores(&self, key: &[u8], own: u16) -> BTreeSet<u16> {
+        let mut cores = BTreeSet::new();
+        for (_, listeners) in self.prefixes.iter().filter(|(prefix, _)| key.starts_with(prefix)) {
+            cores.extend(listeners.others.iter().map(|(core, _)| *core));
+            cores.extend((!listeners.own.is_empty()).then_some(own));
+        }
+        cores
+    }
+
+    /// This core's clients that have chosen a prefix of a key.
+    pub(crate) fn own_prefixes(&self, key: &[u8]) -> BTreeSet<ConnectionId> {
+        let fits = self.prefixes.iter().filter(|(prefix, _)| key.starts_with(prefix));
+        fits.flat_map(|(_, listeners)| listeners.own.iter().copied()).collect()
     }
 
     // ---- what PUBSUB tells of the node

@@ -19,7 +19,7 @@ impl Subscriptions {
         match kind {
             Kind::Channel => &self.channels,
             Kind::Pattern => &self.patterns,
-            Kind::Shard => &self.shards,
+            Kind::Shard | Kind::Prefix => &self.shards,
         }
     }
 
@@ -27,7 +27,7 @@ impl Subscriptions {
         match kind {
             Kind::Channel => &mut self.channels,
             Kind::Pattern => &mut self.patterns,
-            Kind::Shard => &mut self.shards,
+            Kind::Shard | Kind::Prefix => &mut self.shards,
         }
     }
 
@@ -60,7 +60,7 @@ impl Subscriptions {
     /// The number that is told with each name that comes or goes: shard channels are counted apart.
     pub(crate) fn told_count(&self, kind: Kind) -> usize {
         match kind {
-            Kind::Shard => self.shards.len(),
+            Kind::Shard | Kind::Prefix => self.shards.len(),
             Kind::Channel | Kind::Pattern => self.channels.len() + self.patterns.len(),
         }
     }

@@ -236,3 +236,23 @@ fn a_cluster_has_one_list_of_users() {
         elsewhere.ask("GET a1").starts_with("-NOPERM")
     });
 }
+
+#[test]
+fn what_is_queued_is_checked_too() {
+    let node = Setup::new().start();
+    node.client().expect(&[("ACL SETUSER alice on >x ~a* +@all -flushall", "OK")]);
+    let mut alice = as_user(&node, "alice");
+    alice.expect(&[
+        ("MULTI", "OK"),
+        ("SET a 1", "QUEUED"),
+        ("SET b 1", "-NOPERM No permissions to access a key"),
+        ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+        ("MULTI", "OK"),
+        ("FLUSHALL", "-NOPERM User alice has no permissions to run the 'flushall' command"),
+        ("DISCARD", "OK"),
+        ("WATCH b", "-NOPERM No permissions to access a key"),
+        ("SUBSCRIBE news", "-NOPERM No permissions to access a channel"),
+        ("PUBLISH news x", "-NOPERM No permissions to access a channel"),
+        ("EXISTS a", "0"),
+    ]);
+}

@@ -50,6 +50,55 @@ fn who_waits_is_served_in_order() {
     }
 }
 
+/// One of two cores has some of the keys, whichever core the client is on.
+#[test]
+fn keys_of_several_cores_are_waited_for_together() {
+    for (_, node) in nodes() {
+        let mut clients = [node.client(), node.client()];
+        let mut other = node.client();
+        let keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let all = keys.join(" ");
+        for client in &mut clients {
+            for key in keys {
+                // What is there is given at once, and what comes when it comes.
+                other.ask(&format!("RPUSH {key} x"));
+                assert_eq!(client.ask(&format!("BLPOP {all} 0")), format!("[{key} x]"));
+                client.send(&pipeline([
+                    format!("BLMPOP 0 8 {all} LEFT COUNT 3"),
+                    "ECHO behind".into(),
+                ]));
+                wait_for(key, || other.ask("CLIENT LIST").contains("cmd=blmpop"));
+                wait_for_blocked(&mut other, 1);
+                other.send(&pipeline([format!("RPUSH {key} y z"), format!("EXISTS {all}")]));
+                assert_eq!(other.shown(), "2");
+                assert_eq!(
+                    [client.shown(), client.shown()],
+                    [format!("[{key} [y z]]"), "behind".into()]
+                );
+                other.shown();
+                wait_for_blocked(&mut other, 0);
+                assert_eq!(other.ask(&format!("EXISTS {all}")), "0");
+            }
+            let number = number_of(client);
+            client.expect(&[
+                (&format!("BLPOP {all} 0.02"), "nil"),
+                (&format!("BLPOP {all} x"), "-ERR timeout is not a float or out of range"),
+            ]);
+            client.send(&words(&format!("BRPOP {all} 0")));
+            wait_for_blocked(&mut other, 1);
+            assert_eq!(other.ask(&format!("CLIENT UNBLOCK {number} ERROR")), "1");
+            assert!(client.shown().starts_with("-UNBLOCKED"));
+            wait_for_blocked(&mut other, 0);
+        }
+        let mut gone = node.client();
+        gone.send(&words(&format!("BRPOP {all} 0")));
+        wait_for_blocked(&mut other, 1);
+        drop(gone);
+        wait_for_blocked(&mut other, 0);
+        other.expect(&[("RPUSH a 1", "1"), ("RPUSH b 1", "1"), ("LLEN a", "1"), ("LLEN b", "1")]);
+    }
+}
+
 #[test]
 fn a_wait_ends_in_time() {
     for (_, node) in nodes() {
@@ -99,6 +148,8 @@ fn a_key_may_come_in_any_way() {
         let (mut waiting, mut other) = (node.client(), node.client());
         for key in ["{a}", "{b}", "{c}", "{d}"] {
             for line in [
+                format!("RENAME {key}1 {key}"),
+                format!("COPY {key}1 {key}"),
                 format!("LMOVE {key}1 {key} LEFT LEFT"),
                 format!("RPOPLPUSH {key}1 {key}"),
                 format!("RPUSH {key} x"),

@@ -3,7 +3,7 @@
 use crate::blocking::Blocked;
 use crate::command::{self, Blocking, CommandError, CommandSpec, Context, Flags, Part, Run, Wait};
 use crate::effect::{Effect, Mail};
-use crate::events::Events;
+use crate::events::{Changes, Events};
 use crate::evict::{Fit, Memory};
 use crate::field_sweep::FieldSweep;
 use crate::lock::Locks;
@@ -116,6 +116,7 @@ pub struct Engine {
     pub(crate) blocked: Blocked,
     /// What happened to keys, for those who listen; commands are watched for them.
     pub(crate) events: Events,
+    pub(crate) changes: Changes,
     pub(crate) is_watched: bool,
     /// Commands that run as one, on their way.
     pub(crate) units: Units,
@@ -162,6 +163,7 @@ impl Engine {
             replication: None,
             blocked: Blocked::default(),
             events: Events::default(),
+            changes: Changes::default(),
             is_watched: false,
             units: Units::default(),
             bench: Scratch::default(),
@@ -387,6 +389,7 @@ impl Engine {
         };
         // What a write looks up is no read.
         let lookups = self.store.lookups();
+        let appended = self.store.appended_position();
         let absent = if self.is_watched { self.begin_watched(request) } else { Vec::new() };
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
@@ -444,7 +447,7 @@ impl Engine {
         if self.is_watched {
             let has_entry = matches!(around, Around::Entry(_));
             if matches!(ended, Ok(true)) && result.is_ok() {
-                self.end_watched(request, &absent);
+                self.end_watched(request, &absent, appended);
             } else {
                 self.drop_watched(has_entry);
             }
@@ -510,7 +513,11 @@ impl Engine {
             return Ok(Part::Done);
         }
         let random = self.draw();
-        command::part(gather, &mut self.store, database, arguments, random)
+        let part = command::part(gather, &mut self.store, database, arguments, random)?;
+        if gather == command::Gather::Flush && self.changes.is_on {
+            self.changes.note_all(self.store.appended_position());
+        }
+        Ok(part)
     }
 
     fn touches_locked(&self, request: &Request<'_>) -> bool {

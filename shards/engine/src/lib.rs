@@ -33,7 +33,7 @@ mod work;
 pub use blocking::Waiter;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
 pub use engine::{Engine, Outcome, Request};
-pub use events::{Events, KeyEvent};
+pub use events::{Change, Events, KeyEvent};
 pub use hyperion_cluster::config::Thresholds;
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use recorded::Recorded;

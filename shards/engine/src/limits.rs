@@ -57,6 +57,11 @@ pub(crate) const SPAN_DECISION_NS: u64 = 5_000_000_000;
 /// Keyspace events that wait on one core for the log, and bytes of their keys; those beyond are counted and dropped.
 pub(crate) const EVENTS_MAX: usize = 1 << 18;
 pub(crate) const EVENT_BYTES_MAX: usize = 64 << 20;
+/// Bytes that work which runs on the store itself may write in one batch of the log.
+pub(crate) const WORK_BATCH_BYTES: usize = 64 << 10;
+/// Names of changed keys that wait on one core for the log, and their bytes; beyond that, all keys are said to have changed.
+pub(crate) const CHANGES_MAX: usize = 1 << 18;
+pub(crate) const CHANGE_BYTES_MAX: usize = 64 << 20;
 /// Keys that a tick looks at for fields that have expired, about; and while it finds some.
 pub(crate) const FIELD_SWEEP_KEYS: u64 = 32;
 pub(crate) const FIELD_SWEEP_KEYS_BUSY: u64 = 256;

@@ -13,8 +13,11 @@ enum Word {
     NullArray,
     Array(usize),
     Map(usize),
+    Pairs(usize, bool),
+    Pair,
     Set(usize),
     Double(f64),
+    Decimal(usize),
     Boolean(bool),
     Verbatim(String, usize),
 }
@@ -75,8 +78,11 @@ impl Recorded {
                 Word::NullArray => reply.null_array(),
                 Word::Array(count) => reply.array(*count),
                 Word::Map(count) => reply.map(*count),
+                Word::Pairs(count, are_pairs) => reply.pairs(*count, *are_pairs),
+                Word::Pair => reply.pair(),
                 Word::Set(count) => reply.set(*count),
                 Word::Double(value) => reply.double(*value),
+                Word::Decimal(bytes) => reply.decimal(text(take(*bytes))),
                 Word::Boolean(value) => reply.boolean(*value),
                 Word::Verbatim(format, bytes) => reply.verbatim(format, take(*bytes)),
             }
@@ -132,6 +138,14 @@ impl ReplyWriter for Recorded {
         self.words.push(Word::Array(count));
     }
 
+    fn pairs(&mut self, count: usize, are_pairs: bool) {
+        self.words.push(Word::Pairs(count, are_pairs));
+    }
+
+    fn pair(&mut self) {
+        self.words.push(Word::Pair);
+    }
+
     fn map(&mut self, count: usize) {
         self.words.push(Word::Map(count));
     }
@@ -142,6 +156,11 @@ impl ReplyWriter for Recorded {
 
     fn double(&mut self, value: f64) {
         self.words.push(Word::Double(value));
+    }
+
+    fn decimal(&mut self, text: &str) {
+        let bytes = self.keep(text.as_bytes());
+        self.words.push(Word::Decimal(bytes));
     }
 
     fn boolean(&mut self, value: bool) {

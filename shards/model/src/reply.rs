@@ -43,6 +43,10 @@ pub trait ReplyWriter {
     fn set(&mut self, count: usize);
     /// A floating point number.
     fn double(&mut self, value: f64);
+    /// A number that is printed already: a string in RESP2, a floating point number in RESP3.
+    fn decimal(&mut self, text: &str) {
+        self.bulk(text.as_bytes());
+    }
     /// A truth value.
     fn boolean(&mut self, value: bool);
     /// Text for people, three letters of format (`txt`, `mkd`) and the bytes.

@@ -3,7 +3,7 @@
 use crate::index::Spot;
 use crate::log::Location;
 use crate::object::{Chunks, ValueType};
-use crate::record::Extras;
+use crate::record::{Attributes, Extras};
 use hyperion_model::DatabaseId;
 
 /// A key, its place in the key space already worked out.
@@ -16,6 +16,8 @@ pub struct Key<'a> {
     /// Index of its partition among those of this core.
     pub(crate) local: u16,
     pub(crate) hash: u64,
+    /// What is written with a value that it gets.
+    pub(crate) attributes: Option<Attributes>,
 }
 
 /// The place of a key without its bytes: those stand in its record.
@@ -28,7 +30,18 @@ pub(crate) struct Place {
 
 impl Key<'_> {
     pub(crate) fn extras(&self, expiry_ms: Option<u64>) -> Extras {
-        Extras { expiry_ms, namespace: u16::from(self.database.0), ..Extras::default() }
+        Extras {
+            expiry_ms,
+            namespace: u16::from(self.database.0),
+            attributes: self.attributes,
+            moved_lsn: None,
+        }
+    }
+
+    /// The key, for a value that has these attributes.
+    #[must_use]
+    pub fn with_attributes(self, attributes: Option<Attributes>) -> Self {
+        Self { attributes, ..self }
     }
 
     #[inline(always)]

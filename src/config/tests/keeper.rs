@@ -27,6 +27,7 @@ fn bytes(config: &Config) -> Vec<u8> {
 fn whole() -> Config {
     let mut config = config();
     config.nodes[0].unix = Some("/run/a.sock".to_owned());
+    config.nodes[0].memcached = Some("127.0.0.1:9011".to_owned());
     config.nodes[0].rack = Some("r1".to_owned());
     config.settings.memory_bytes_max = Some(Size::from_bytes(4 << 30));
     config.settings.snapshot.bytes_a_second = Some(Size::from_bytes(64 << 20));
@@ -136,7 +137,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 42] = [
+    let edits: [(&str, Edit); 43] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
@@ -154,6 +155,7 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/tls/client_auth", |c| c.settings.tls.client_auth = ClientAuth::Optional),
         ("/settings/tls/peers", |c| c.settings.tls.peers = PeerTls::Off),
         ("/nodes/0/unix", |c| c.nodes[0].unix = None),
+        ("/nodes/0/memcached", |c| c.nodes[0].memcached = None),
         ("/nodes/0/rack", |c| c.nodes[0].rack = None),
         ("/settings/storage", |c| c.settings.storage = Storage::Memory),
         ("/settings/durability", |c| c.settings.durability = Durability::Interval),

@@ -17,6 +17,7 @@ use super::client_line::{Whereabouts, client_line};
 use super::copies::CopiesWanted;
 use super::latency::Look;
 use crate::node::{Io, Mail, NodeCore};
+use crate::tracking::{Options, Target};
 use hyperion_engine::Ticket;
 
 /// A question to every core.
@@ -57,6 +58,8 @@ pub(crate) enum FrontAsk {
     SlotCount(u16),
     /// Tell keys of a slot, so many at most.
     SlotKeys(u16, usize),
+    /// Say where the client of this number is.
+    Find(u64),
     /// Say when other nodes have what this core has written.
     Copies(CopiesWanted),
 }
@@ -80,6 +83,8 @@ pub(crate) enum FrontPart {
     Events(Events),
     /// Names of what was forgotten.
     Names(Vec<&'static str>),
+    /// Where a client is, if it is one of this core's.
+    Place(Option<Target>),
     /// It is done.
     Done,
     /// Not an answer: what the asking core keeps for the end.
@@ -124,6 +129,8 @@ pub(crate) enum After {
     MemoryDoctor,
     /// Something of what took long.
     Look(Look),
+    /// The choices of a client whose invalidations go to the one that is looked for.
+    Track(Box<Options>),
 }
 
 /// All parts together.
@@ -136,6 +143,8 @@ pub(super) enum Whole {
     Copies(Option<u32>, bool),
     /// On stable storage here, and on so many other nodes.
     Pair(bool, u32),
+    /// Where the client is.
+    Place(Option<Target>),
     /// Whether the older form of CLIENT KILL found anybody.
     Found(bool),
     /// What was refused, the newest first.
@@ -180,6 +189,9 @@ impl NodeCore {
             (FrontAsk::ClientKill(filter), FrontPart::Count(count)) => {
                 asker.closes = filter.fits(Whereabouts::of(io, client).candidate(client));
                 *count += u64::from(asker.closes);
+            }
+            (FrontAsk::Find(number), FrontPart::Place(place)) if *number == client.number => {
+                *place = Some(self.place_of(client));
             }
             _ => {}
         }
@@ -230,6 +242,10 @@ impl NodeCore {
             }
             FrontAsk::ClientUnblock(number, ending) => {
                 FrontPart::Count(u64::from(self.unblock_client(*number, *ending)))
+            }
+            FrontAsk::Find(number) => {
+                let found = self.clients.iter().find(|client| client.number == *number);
+                FrontPart::Place(found.map(|client| self.place_of(client)))
             }
             FrontAsk::SlotCount(slot) => {
                 let mut count = 0;
@@ -301,6 +317,10 @@ impl NodeCore {
         }
     }
 
+    fn place_of(&self, client: &Client) -> Target {
+        Target { number: client.number, core: self.index, connection: client.connection }
+    }
+
     /// A part came: when all are there, answers the client that asked.
     pub(crate) fn ask_part(&mut self, io: &mut Io, ticket: Ticket, part: FrontPart) {
         let Some((missing, parts)) = self.asks.get_mut(&ticket) else { return };
@@ -327,6 +347,9 @@ impl NodeCore {
             (After::MemoryDoctor, _) => self.tell_memory_doctor(client),
             (After::Look(look), Whole::Events(events)) => {
                 self.tell_events(io, client, &look, &events);
+            }
+            (After::Track(options), Whole::Place(place)) => {
+                self.begin_tracking(client, *options, place);
             }
             (_, whole) => {
                 let now_ms = io.now_unix_ms();
@@ -390,6 +413,10 @@ pub(super) fn put_together(parts: Vec<FrontPart>) -> (Whole, Asker) {
                 whole = Whole::Events(before);
             }
             FrontPart::Names(more) => names.extend(more),
+            FrontPart::Place(place) => {
+                let before = if let Whole::Place(before) = whole { before } else { None };
+                whole = Whole::Place(before.or(place));
+            }
             FrontPart::Done => {}
         }
     }
@@ -443,7 +470,7 @@ impl Whole {
                 reply.integer(i64::from(*is_durable));
                 reply.integer(i64::from(*others));
             }
-            Self::Found(true) | Self::Done => reply.simple("OK"),
+            Self::Place(_) | Self::Found(true) | Self::Done => reply.simple("OK"),
             Self::Found(false) => reply.error("ERR No such client"),
         }
     }

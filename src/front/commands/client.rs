@@ -10,15 +10,19 @@ use super::connection::{attribute, client_name};
 use super::run::{
     Carried, exactly, is_word, keyword, not_integer, shown, syntax, unknown_subcommand, wrong_arity,
 };
+use super::tracking::redirection;
 use crate::node::{Io, NodeCore};
+use crate::tracking::set_caching;
 use hyperion_model::number::parse_integer;
 
-const HELP: [&str; 49] = [
+const HELP: [&str; 56] = [
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
     "GETNAME",
     "    Return the name of the current connection.",
     "GETREDIR",
-    "    Return -1: there is no tracking of keys to redirect.",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
     "HELP",
     "    Prints this help.",
     "ID",
@@ -59,6 +63,11 @@ const HELP: [&str; 49] = [
     "    * LIB-VER: the client lib version.",
     "SETNAME <name>",
     "    Assign the name <name> to the current connection.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching; not in a cluster of several nodes.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    Unblock the specified blocked client.",
     "UNPAUSE",
@@ -128,7 +137,18 @@ impl NodeCore {
             }
             "getredir" => {
                 exactly(words, 0, "client|getredir")?;
-                self.answer(client, |reply| reply.integer(-1));
+                let number = redirection(client);
+                self.answer(client, |reply| reply.integer(number));
+            }
+            "tracking" => return self.client_tracking(io, client, words),
+            "caching" => {
+                exactly(words, 1, "client|caching")?;
+                set_caching(client.tracking.as_deref_mut(), words[0])?;
+                self.agree(client);
+            }
+            "trackinginfo" => {
+                exactly(words, 0, "client|trackinginfo")?;
+                self.tracking_info(client);
             }
             "unblock" => return self.client_unblock(io, client, words),
             "help" => {
@@ -207,7 +227,7 @@ fn set_info(client: &mut Client, option: &[u8], value: &[u8]) -> Result<(), Stri
     Ok(())
 }
 
-fn on_or_off(word: &[u8]) -> Result<bool, String> {
+pub(super) fn on_or_off(word: &[u8]) -> Result<bool, String> {
     if is_word(word, "on") {
         Ok(true)
     } else if is_word(word, "off") {

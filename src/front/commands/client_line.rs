@@ -4,6 +4,7 @@ use hyperion_wire::Protocol;
 
 use super::super::client::{Client, Hold};
 use super::client_filter::{Candidate, ClientKind};
+use super::tracking::redirection;
 use crate::node::Io;
 use crate::pubsub::Kind;
 
@@ -57,7 +58,7 @@ pub(in crate::front) fn client_line(
         "id={} addr={peer} laddr={local} fd={fd} name={} age={age_s} idle={idle_s} flags={} db={} \
          sub={} psub={} ssub={} multi={multi} qbuf={input} qbuf-free={input_free} argv-mem=0 multi-mem={} \
          rbs=0 rbp=0 obl={output} oll=0 omem=0 tot-mem={} events={} cmd={command} user={} \
-         redir=-1 resp={} lib-name={} lib-ver={}\n",
+         redir={} resp={} lib-name={} lib-ver={}\n",
         client.number,
         session.name,
         flags(place, client),
@@ -69,6 +70,7 @@ pub(in crate::front) fn client_line(
         size_of::<Client>() + input + input_free + output,
         if output > 0 { "rw" } else { "r" },
         session.user.name,
+        redirection(client),
         if session.protocol == Protocol::Resp3 { 3 } else { 2 },
         session.library_name,
         session.library_version,
@@ -85,6 +87,9 @@ fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
         ('P', client.subscriptions.is_some()),
         ('T', client.session.no_touch),
         ('O', client.session.is_monitor),
+        ('t', client.tracking.is_some()),
+        ('B', client.tracking.as_ref().is_some_and(|tracking| tracking.options.is_broadcast)),
+        ('R', client.tracking.as_ref().is_some_and(|tracking| tracking.is_broken)),
         ('U', place.local.ends_with(":0")),
     ]
     .into_iter()

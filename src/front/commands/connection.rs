@@ -79,7 +79,7 @@ impl NodeCore {
     }
 
     /// Lets a client in. Where a user needs no password any will do, as in Redis.
-    fn admit(
+    pub(in crate::front) fn admit(
         &mut self,
         io: &Io,
         client: &mut Client,
@@ -114,6 +114,7 @@ impl NodeCore {
     pub(super) fn reset(&mut self, client: &mut Client) -> Progress {
         self.forget_transaction(client);
         self.drop_subscriptions(client);
+        self.set_tracking(client, None);
         let fresh = Session::new(self.config.users.default_user());
         let old = std::mem::replace(&mut client.session, fresh);
         self.stop_watching(client.connection);

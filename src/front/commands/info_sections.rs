@@ -116,7 +116,7 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "cluster_connections", 0);
     line(text, "maxclients", facts.config.settings().limits.clients);
     line(text, "blocked_clients", facts.sum(|core| core.blocked));
-    line(text, "tracking_clients", 0);
+    line(text, "tracking_clients", facts.sum(|core| core.tracking.clients));
     line(text, "clients_in_timeout_table", 0);
     line(text, "pubsub_clients", facts.sum(|core| core.pubsub.clients));
     line(text, "hyperion_unread_input_bytes", facts.sum(|core| core.input_bytes));
@@ -227,6 +227,9 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "pubsub_channels", most(|core| core.pubsub.channels));
     line(text, "pubsub_patterns", most(|core| core.pubsub.patterns));
     line(text, "pubsubshard_channels", most(|core| core.pubsub.shards));
+    line(text, "tracking_total_keys", facts.sum(|core| core.tracking.keys));
+    line(text, "tracking_total_items", facts.sum(|core| core.tracking.items));
+    line(text, "tracking_total_prefixes", most(|core| core.tracking.prefixes));
     let counted = |of: fn(&PubsubCounters) -> u64| facts.sum(|core| of(&core.pubsub.counters));
     line(text, "client_output_buffer_limit_disconnections", counted(|it| it.closed));
     line(text, "hyperion_messages_published", counted(|it| it.published));

@@ -27,10 +27,12 @@ mod process;
 mod pubsub;
 mod run;
 mod save;
+mod scripting;
 mod server;
 mod slowlog;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
 pub(crate) use amend::Amended;
 pub(crate) use asks::{FrontAsk, FrontPart};
@@ -40,3 +42,4 @@ pub(crate) use copies::CopyWait;
 pub(crate) use debug::Wake;
 pub(super) use pubsub::check_listening;
 pub(super) use run::Carried;
+pub(crate) use scripting::Scripts;

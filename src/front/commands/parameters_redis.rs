@@ -40,6 +40,7 @@ macro_rules! list_threshold {
 #[rustfmt::skip]
 pub(super) static REDIS_PARAMETERS: &[Parameter] = &[
     fixed("acl-pubsub-default", |_, _| "resetchannels".to_owned()),
+    fixed("aclfile", |_, _| String::new()),
     kept("active-defrag-cycle-max", Kind::Number, "25"),
     kept("active-defrag-cycle-min", Kind::Number, "1"),
     kept("active-defrag-ignore-bytes", Kind::Bytes, "104857600"),
@@ -49,7 +50,6 @@ pub(super) static REDIS_PARAMETERS: &[Parameter] = &[
     kept("active-expire-effort", Kind::Number, "1"),
     kept("activedefrag", Kind::Flag, "no"),
     kept("activerehashing", Kind::Flag, "yes"),
-    fixed("aclfile", |_, _| String::new()),
     kept("always-show-logo", Kind::Flag, "no"),
     kept("aof-load-truncated", Kind::Flag, "yes"),
     kept("aof-rewrite-incremental-fsync", Kind::Flag, "yes"),
@@ -108,10 +108,10 @@ pub(super) static REDIS_PARAMETERS: &[Parameter] = &[
     kept("rdbcompression", Kind::Flag, "yes"),
     kept("repl-backlog-size", Kind::Bytes, "1048576"),
     kept("repl-backlog-ttl", Kind::Number, "3600"),
+    kept("repl-disable-tcp-nodelay", Kind::Flag, "no"),
     kept("repl-diskless-load", Kind::Text, "disabled"),
     kept("repl-diskless-sync", Kind::Flag, "yes"),
     kept("repl-diskless-sync-delay", Kind::Number, "5"),
-    kept("repl-disable-tcp-nodelay", Kind::Flag, "no"),
     kept("repl-ping-replica-period", Kind::Number, "10"),
     kept("repl-timeout", Kind::Number, "60"),
     kept("replica-lazy-flush", Kind::Flag, "no"),

@@ -60,7 +60,7 @@ fn words(kind: Kind) -> [&'static str; 2] {
     match kind {
         Kind::Channel => ["subscribe", "unsubscribe"],
         Kind::Pattern => ["psubscribe", "punsubscribe"],
-        Kind::Shard => ["ssubscribe", "sunsubscribe"],
+        Kind::Shard | Kind::Prefix => ["ssubscribe", "sunsubscribe"],
     }
 }
 

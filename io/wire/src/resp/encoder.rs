@@ -10,6 +10,8 @@ pub enum Protocol {
     Resp2,
     /// The version after `HELLO 3`.
     Resp3,
+    /// Memcached's text protocol, which [`crate::memcached::Encoder`] writes.
+    Memcached,
 }
 
 /// Appends replies to `out`. Nothing is checked against limits: the caller bounds its output.
@@ -85,7 +87,7 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub fn null(&mut self) {
         self.out.extend_from_slice(match self.protocol {
-            Protocol::Resp2 => b"$-1\r\n",
+            Protocol::Resp2 | Protocol::Memcached => b"$-1\r\n",
             Protocol::Resp3 => b"_\r\n",
         });
     }
@@ -94,7 +96,7 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub fn null_array(&mut self) {
         self.out.extend_from_slice(match self.protocol {
-            Protocol::Resp2 => b"*-1\r\n",
+            Protocol::Resp2 | Protocol::Memcached => b"*-1\r\n",
             Protocol::Resp3 => b"_\r\n",
         });
     }
@@ -109,7 +111,7 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub fn map(&mut self, count: usize) {
         match self.protocol {
-            Protocol::Resp2 => self.count_line(b'*', count as u64 * 2),
+            Protocol::Resp2 | Protocol::Memcached => self.count_line(b'*', count as u64 * 2),
             Protocol::Resp3 => self.count_line(b'%', count as u64),
         }
     }
@@ -129,7 +131,7 @@ impl<'a> Encoder<'a> {
     /// A double in the fewest digits that read back the same; RESP2 has a bulk string.
     pub fn double(&mut self, value: f64) {
         match self.protocol {
-            Protocol::Resp2 => {
+            Protocol::Resp2 | Protocol::Memcached => {
                 let mut text = Vec::with_capacity(32);
                 write_f64(&mut text, value);
                 self.bulk(&text);
@@ -142,12 +144,21 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// A double that is printed already; RESP2 has a bulk string.
+    #[inline]
+    pub fn decimal(&mut self, text: &str) {
+        match self.protocol {
+            Protocol::Resp2 | Protocol::Memcached => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => self.line(b',', text.as_bytes()),
+        }
+    }
+
     /// True or false; RESP2 has 1 or 0.
     #[inline]
     pub fn boolean(&mut self, value: bool) {
         self.out.extend_from_slice(match (self.protocol, value) {
-            (Protocol::Resp2, false) => b":0\r\n",
-            (Protocol::Resp2, true) => b":1\r\n",
+            (Protocol::Resp2 | Protocol::Memcached, false) => b":0\r\n",
+            (Protocol::Resp2 | Protocol::Memcached, true) => b":1\r\n",
             (Protocol::Resp3, false) => b"#f\r\n",
             (Protocol::Resp3, true) => b"#t\r\n",
         });
@@ -160,7 +171,7 @@ impl<'a> Encoder<'a> {
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {
         assert!(format.len() == 3, "verbatim format {format:?} is not three letters");
         match self.protocol {
-            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp2 | Protocol::Memcached => self.bulk(text),
             Protocol::Resp3 => {
                 self.count_line(b'=', text.len() as u64 + 4);
                 self.raw(format.as_bytes());
@@ -174,7 +185,7 @@ impl<'a> Encoder<'a> {
     /// An integer of any size, in decimal; RESP2 has a bulk string.
     pub fn big_number(&mut self, digits: &str) {
         match self.protocol {
-            Protocol::Resp2 => self.bulk(digits.as_bytes()),
+            Protocol::Resp2 | Protocol::Memcached => self.bulk(digits.as_bytes()),
             Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
         }
     }
@@ -182,7 +193,7 @@ impl<'a> Encoder<'a> {
     #[inline]
     fn aggregate(&mut self, marker: u8, count: usize) {
         let marker = match self.protocol {
-            Protocol::Resp2 => b'*',
+            Protocol::Resp2 | Protocol::Memcached => b'*',
             Protocol::Resp3 => marker,
         };
         self.count_line(marker, count as u64);

@@ -76,6 +76,7 @@ pub const FIELDS: &[Row] = &[
     row("/nodes/*/resp_tls", EDIT, ANNOUNCE),
     row("/nodes/*/http_tls", EDIT, ANNOUNCE),
     row("/nodes/*/unix", EDIT, ANNOUNCE),
+    row("/nodes/*/memcached", EDIT, ANNOUNCE),
     row("/nodes/*/rack", LIVE, MOVES),
     row("/nodes/*/role", ONE_NODE, IDENTITY),
     row("/nodes/*/leaving", ONE_NODE, MOVES),

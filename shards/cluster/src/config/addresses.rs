@@ -28,6 +28,8 @@ pub struct Addresses {
     pub resp_tls: Option<SocketAddr>,
     /// For HTTP with TLS.
     pub http_tls: Option<SocketAddr>,
+    /// For clients of memcached.
+    pub memcached: Option<SocketAddr>,
 }
 
 /// What the addresses of a node are held against.
@@ -52,7 +54,9 @@ pub(super) fn check(
     let resp = parse(&at("resp"), &node.resp, problems);
     let http = parse(&at("http"), &node.http, problems);
     let peer = parse(&at("peer"), node.peer(), problems);
-    for (pointer, address) in [(at("resp"), resp), (at("http"), http)] {
+    let memcached = node.memcached.as_ref().map(|text| parse(&at("memcached"), text, problems));
+    let opens = [(at("resp"), resp), (at("http"), http), (at("memcached"), memcached.flatten())];
+    for (pointer, address) in opens {
         if let Some(address) = address {
             check_open(&pointer, address, measure.auth, problems);
         }
@@ -84,6 +88,8 @@ pub(super) fn check(
     {
         return None;
     }
+    // One that does not parse is no address.
+    let memcached = memcached.map_or(Some(None), |address| address.map(Some))?;
     let addresses = Addresses {
         resp: resp?,
         http: http?,
@@ -91,6 +97,7 @@ pub(super) fn check(
         resp_cores: resp_cores?,
         resp_tls,
         http_tls,
+        memcached,
     };
     // A single node that says nothing of other nodes listens to none.
     let with_peer = measure.in_cluster || node.peer.is_some();
@@ -107,6 +114,7 @@ pub(super) fn listeners(place: &str, addresses: &Addresses, with_peer: bool) -> 
     }
     let secured = [("resp_tls", addresses.resp_tls), ("http_tls", addresses.http_tls)];
     listeners.extend(secured.into_iter().filter_map(|(field, at)| Some(listener(field, at?))));
+    listeners.extend(addresses.memcached.map(|address| listener("memcached", address)));
     listeners.extend(addresses.resp_cores.iter().map(|address| listener("resp_cores", *address)));
     listeners
 }

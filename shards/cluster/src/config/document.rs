@@ -73,6 +73,9 @@ pub struct Node {
     /// A Unix socket for Redis clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unix: Option<String>,
+    /// The address for clients of memcached; without it there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memcached: Option<String>,
     /// Where the node stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
@@ -130,6 +133,7 @@ impl Node {
             resp_tls: None,
             http_tls: None,
             unix: None,
+            memcached: None,
             rack: None,
             role: Role::Data,
             leaving: None,

@@ -7,6 +7,7 @@ const LEVELS: &[(&str, u16)] = &[
     ("/settings/compression", 2),
     ("/settings/limits/pubsub_output", 2),
     ("/settings/notify_keyspace_events", 2),
+    ("/settings/tls", 2),
 ];
 
 /// The fields that `next` has, `now` has not, and a node of `level` does not know.

@@ -29,7 +29,8 @@ impl Edit<'_, '_> {
         let view = self.view();
         let Source::Object(pieces, notes) = view.source else { return Ok(false) };
         let Some(chunk) = view.chunks(section).next_back() else { return Ok(false) };
-        let (note, bytes) = (notes.chunks[chunk], pieces.chunk(chunk).len());
+        let Some(&note) = notes.get(chunk) else { return Ok(false) };
+        let bytes = pieces.chunk(chunk).len();
         let bytes_max = self.chunk_bytes_max();
         let room = (bytes_max + HEAD_BYTES).saturating_sub(bytes);
         if note.flags != 0 || note.count >= CHUNK_COUNT_MAX || key.len() + value.len() > room {
@@ -46,10 +47,7 @@ impl Edit<'_, '_> {
             Change::Splice { chunk, at: bytes, removed: 0, inserted: &entry },
         ];
         self.store.change(found, &edits, &[])?;
-        self.store.update_notes(found, |notes| {
-            notes.chunks[chunk].count += 1;
-            notes.totals[usize::from(section)] += 1;
-        });
+        self.store.update_notes(found, |notes| notes.set_count(chunk, note.count + 1));
         Ok(true)
     }
 }

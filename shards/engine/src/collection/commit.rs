@@ -1,6 +1,6 @@
 //! Owns bringing the changes of a collection into the store: as a packed record, as changes of chunks, or written anew as a whole.
 
-use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head, note_of};
+use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head};
 use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
 use super::view::Source;
 use super::{Layout, SECTIONS_MAX, Section, notes};
@@ -60,7 +60,7 @@ impl Edit<'_, '_> {
                 let changes = self.dirty.values();
                 let more: u64 = changes.clone().map(|dirty| dirty.count as u64).sum();
                 let less: u64 = changes.map(|dirty| dirty.count_before as u64).sum();
-                notes.totals.iter().sum::<u64>() + more - less
+                notes.sum() + more - less
             }
             _ => (0..SECTIONS_MAX).map(|at| view.count(section(at))).sum(),
         };
@@ -220,8 +220,8 @@ impl Edit<'_, '_> {
                 if dirty.count > 0 && spliced.is_none() {
                     self.cut(dirty.section, &dirty.entries, dirty.count, dirty.bias, &mut chunks);
                 }
-                let behind = |note: &Note| note.kind == HEAD || note.kind <= dirty.section;
-                let chunk = if is_new { notes.chunks.partition_point(behind) } else { chunk };
+                let before = (0..=dirty.section).map(|section| notes.chunks_of(section));
+                let chunk = if is_new { 1 + before.sum::<usize>() } else { chunk };
                 debug_assert!(chunk <= pieces.count(), "chunk {chunk} of {}", pieces.count());
                 Step { chunk, is_new, parts: dirty.parts, chunks, spliced }
             })
@@ -244,7 +244,7 @@ impl Edit<'_, '_> {
     /// new one.
     pub(super) fn chunk_bytes_max(&self) -> usize {
         let chunks = match self.view().source {
-            Source::Object(_, notes) => notes.chunks.len(),
+            Source::Object(_, notes) => notes.len(),
             _ => 0,
         };
         chunk_bytes_max(self.layout, chunks, self.store.chunk_bytes_max() - HEAD_BYTES)
@@ -352,51 +352,29 @@ fn note_steps(notes: &mut Notes, steps: &[Step]) {
         return note_many(notes, steps);
     }
     for step in steps.iter().rev() {
-        if let Some(note) = step.spliced {
-            notes.chunks[step.chunk] = note_splice(notes, step.chunk, note);
-            continue;
+        let range = step.chunk..step.chunk + step.taken();
+        match step.spliced {
+            Some(note) => notes.splice(range, &[note]),
+            None => notes.splice(range, &notes::of_chunks(&step.chunks)),
         }
-        let made = note_step(notes, step);
-        notes.chunks.splice(step.chunk..step.chunk + step.taken(), made);
     }
 }
 
 /// As [`note_steps`], in one pass over all notes.
 fn note_many(notes: &mut Notes, steps: &[Step]) {
-    let mut chunks = Vec::with_capacity(notes.chunks.len());
+    let mut made = Notes::default();
     let mut at = 0;
+    let copy = |made: &mut Notes, range: std::ops::Range<usize>| {
+        range.filter_map(|index| notes.get(index)).for_each(|note| made.push(*note));
+    };
     for step in steps {
-        chunks.extend_from_slice(&notes.chunks[at..step.chunk]);
+        copy(&mut made, at..step.chunk);
         match step.spliced {
-            Some(note) => chunks.push(note_splice(notes, step.chunk, note)),
-            None => chunks.extend(note_step(notes, step)),
+            Some(note) => made.push(note),
+            None => notes::of_chunks(&step.chunks).into_iter().for_each(|note| made.push(note)),
         }
         at = step.chunk + step.taken();
     }
-    chunks.extend_from_slice(&notes.chunks[at..]);
-    notes.chunks = chunks;
-}
-
-/// The note of a chunk that stays one; the total is brought up to date.
-fn note_splice(notes: &mut Notes, chunk: usize, note: Note) -> Note {
-    let total = &mut notes.totals[usize::from(note.kind)];
-    *total = *total + u64::from(note.count) - u64::from(notes.chunks[chunk].count);
-    note
-}
-
-/// The notes of a step's chunks; totals and numbers are brought up to date.
-fn note_step(notes: &mut Notes, step: &Step) -> Vec<Note> {
-    let mut made = Notes::default();
-    step.chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
-    for note in &notes.chunks[step.chunk..step.chunk + step.taken()] {
-        notes.totals[usize::from(note.kind)] -= u64::from(note.count);
-        notes.numbers[usize::from(note.kind)] -= 1;
-    }
-    for (total, more) in notes.totals.iter_mut().zip(made.totals) {
-        *total += more;
-    }
-    for (number, more) in notes.numbers.iter_mut().zip(made.numbers) {
-        *number += more;
-    }
-    made.chunks
+    copy(&mut made, at..notes.len());
+    *notes = made;
 }

@@ -153,7 +153,7 @@ impl<'s, 'k> Edit<'s, 'k> {
     #[must_use]
     pub fn view(&self) -> View<'_> {
         let mut view = match (&self.found, self.object) {
-            _ if self.is_unpacked => View::empty(),
+            _ if self.is_unpacked => View::unwritten(),
             (_, Some(object)) => View::of_object(self.store, object),
             (Some(found), None) => View::again(self.store, found),
             (None, None) => View::empty(),

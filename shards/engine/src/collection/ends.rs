@@ -1,12 +1,12 @@
 //! Owns the ends of a section of entries without keys, of an object: what is put there or taken away writes that alone, and looks at no other
 //! chunk.
 
-use super::chunk::{self, HEAD_BYTES, begin_of, head, note_of, span};
+use super::chunk::{self, HEAD_BYTES, begin_of, head, span};
 use super::commit::{Chunks, chunk_bytes_max, cut};
 use super::edit::Bias;
 use super::view::Source;
 use super::{Layout, Section, View, notes};
-use hyperion_store::{Edit as Change, Found, Insert, Key, Notes, Store, StoreError};
+use hyperion_store::{Edit as Change, Found, Insert, Key, Store, StoreError};
 use std::ops::Range;
 
 /// An end of a section.
@@ -54,8 +54,8 @@ fn outermost(view: &View<'_>, section: Section, end: End) -> Option<(Outermost, 
         End::Back => chunks.rev().find(|&chunk| !view.is_part(chunk))?,
     };
     let parts = view.parts_behind(notes, chunk);
-    let count = notes.chunks[chunk].count as usize;
-    let of_chunks = notes.chunks.len();
+    let count = notes.get(chunk)?.count as usize;
+    let of_chunks = notes.len();
     Some((Outermost { chunk, parts, count, of_chunks }, pieces.chunk(chunk).len()))
 }
 
@@ -97,10 +97,8 @@ pub fn push(
                 store.change(found, &[count, more], &[])?;
             }
         }
-        store.update_notes(found, |notes| {
-            notes.chunks[chunk].count = u32::try_from(held).expect("a chunk has fewer entries");
-            notes.totals[usize::from(section)] = count;
-        });
+        let held = u32::try_from(held).expect("a chunk has fewer entries");
+        store.update_notes(found, |notes| notes.set_count(chunk, held));
         return Ok(Some(count));
     }
     let mut chunks = Chunks::new();
@@ -114,13 +112,8 @@ pub fn push(
         Err(StoreError::TooLarge { .. }) => return Ok(None),
         Err(error) => return Err(error),
     }
-    store.update_notes(found, |notes| {
-        let mut made = Notes::default();
-        chunks.iter().for_each(|chunk| notes::push(&mut made, note_of(chunk)));
-        notes.numbers.iter_mut().zip(made.numbers).for_each(|(number, more)| *number += more);
-        notes.chunks.splice(after + 1..=after, made.chunks);
-        notes.totals[usize::from(section)] = count;
-    });
+    let made = notes::of_chunks(&chunks);
+    store.update_notes(found, |notes| notes.splice(after + 1..after + 1, &made));
     Ok(Some(count))
 }
 
@@ -185,13 +178,11 @@ pub fn pop(
     }
     store.update_notes(found, |notes| {
         if last.count == 1 {
-            notes.chunks.drain(chunk..last.parts.end);
-            let gone = u32::try_from(last.parts.end - chunk).expect("counted in 32 bits");
-            notes.numbers[usize::from(section)] -= gone;
+            notes.splice(chunk..last.parts.end, &[]);
         } else {
-            notes.chunks[chunk].count -= 1;
+            let held = u32::try_from(last.count - 1).expect("a chunk has fewer entries");
+            notes.set_count(chunk, held);
         }
-        notes.totals[usize::from(section)] = count - 1;
     });
     Ok(true)
 }

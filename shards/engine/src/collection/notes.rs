@@ -7,20 +7,24 @@ use hyperion_store::{Found, Note, Notes, Store};
 pub(super) fn ensure(store: &mut Store, found: &Found) {
     let Some(handle) = store.object_handle(found) else { return };
     let (pieces, None) = store.object(handle) else { return };
-    let mut notes = Notes::default();
-    notes.chunks.reserve(pieces.count());
+    let (mut notes, mut key) = (Notes::default(), 0);
     for index in 0..pieces.count() {
-        push(&mut notes, note_of(pieces.chunk(index)));
+        notes.push(under(note_of(pieces.chunk(index)), &mut key));
     }
     store.set_notes(found, notes);
 }
 
-/// Adds the note of the next chunk. Parts of a long entry have the key of the chunk that begins it.
-pub(super) fn push(notes: &mut Notes, mut note: Note) {
+/// The note of the next chunk, behind one with this key: parts of a long entry have the key of the chunk that begins it.
+pub(super) fn under(mut note: Note, key: &mut u64) -> Note {
     if note.flags != 0 {
-        note.key = notes.chunks.last().map_or(0, |before| before.key);
+        note.key = *key;
     }
-    notes.totals[usize::from(note.kind)] += u64::from(note.count);
-    notes.numbers[usize::from(note.kind)] += 1;
-    notes.chunks.push(note);
+    *key = note.key;
+    note
+}
+
+/// The notes of chunks that follow each other.
+pub(super) fn of_chunks(chunks: &[Vec<u8>]) -> Vec<Note> {
+    let mut key = 0;
+    chunks.iter().map(|chunk| under(note_of(chunk), &mut key)).collect()
 }

@@ -1,7 +1,7 @@
 //! Owns finding an entry by its key, in a section that is in the order of the keys, and by a look at each in one that is not.
 
 use super::chunk::{Span, span};
-use super::view::{Cursor, View};
+use super::view::{Cursor, Source, View};
 use super::{Section, prefix};
 
 impl View<'_> {
@@ -40,10 +40,17 @@ impl View<'_> {
             return (!chunks.is_empty()).then_some(chunks.start);
         }
         let word = prefix(key);
-        let (below, not_above) = bounds(chunks.len(), word, |at| {
-            self.note(chunks.start + at).map_or(0, |note| note.key)
-        });
+        let Source::Object(_, notes) = self.source else { return Some(chunks.start) };
+        let (start, end) = (chunks.start, chunks.end);
+        let below = notes.partition(start..end, |key| key < word);
+        let is_alike = |chunk: usize| notes.get(chunk).is_some_and(|note| note.key == word);
+        let not_above = if below < end && is_alike(below) {
+            notes.partition(below..end, |key| key <= word)
+        } else {
+            below
+        };
         // Chunks whose first keys begin as this one does are told apart by the whole key.
+        let (below, not_above) = (below - start, not_above - start);
         let (mut low, mut high) = (below, not_above);
         let mut best = below.saturating_sub(1);
         while low < high {
@@ -91,18 +98,4 @@ impl View<'_> {
         }
         None
     }
-}
-
-/// How many of `count` keys in order are below `word`, and how many not above it.
-fn bounds(count: usize, word: u64, key: impl Fn(usize) -> u64) -> (usize, usize) {
-    let point = |mut low: usize, is_before: &dyn Fn(u64) -> bool| {
-        let mut high = count;
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if is_before(key(middle)) { low = middle + 1 } else { high = middle }
-        }
-        low
-    };
-    let below = point(0, &|key| key < word);
-    (below, point(below, &|key| key <= word))
 }

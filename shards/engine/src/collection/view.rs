@@ -38,6 +38,8 @@ pub struct View<'a> {
 pub(super) enum Source<'a> {
     /// Nothing is there.
     Absent,
+    /// An object of which nothing is stored yet.
+    Unwritten,
     /// One chunk.
     Packed(&'a [u8]),
     /// A head and chunks.
@@ -85,10 +87,15 @@ impl<'a> View<'a> {
         Self { source: Source::Absent, dirty: None }
     }
 
+    /// An object of which nothing is stored yet.
+    pub(super) fn unwritten() -> Self {
+        Self { source: Source::Unwritten, dirty: None }
+    }
+
     /// Whether it lies in one record.
     #[must_use]
     pub fn is_packed(&self) -> bool {
-        !matches!(self.source, Source::Object(..))
+        !matches!(self.source, Source::Object(..) | Source::Unwritten)
     }
 
     /// The owner's own bytes; none where the collection is packed.
@@ -104,12 +111,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn count(&self, section: Section) -> u64 {
         let stored = match self.source {
-            Source::Absent => 0,
+            Source::Absent | Source::Unwritten => 0,
             Source::Packed(bytes) => {
                 let [kind, low, high, ..] = *bytes else { return 0 };
                 if kind == section { u64::from(u16::from_le_bytes([low, high])) } else { 0 }
             }
-            Source::Object(_, notes) => notes.totals[usize::from(section)],
+            Source::Object(_, notes) => notes.total(section),
         };
         let Some(dirty) = self.dirty else { return stored };
         let (mut count, mut before) = (stored, 0_u64);
@@ -124,7 +131,7 @@ impl<'a> View<'a> {
     pub(super) fn chunks(&self, section: Section) -> Range<usize> {
         match self.source {
             // An edit of what is not there makes chunks from number 1 on.
-            Source::Absent => self.dirty_range(section),
+            Source::Absent | Source::Unwritten => self.dirty_range(section),
             Source::Packed(bytes) => match self.dirty_range(section) {
                 range if !range.is_empty() => range,
                 _ if bytes.first() == Some(&section) => 0..1,
@@ -132,9 +139,8 @@ impl<'a> View<'a> {
             },
             Source::Object(_, notes) => {
                 // The head comes first, then section by section.
-                let before: u32 = notes.numbers[..usize::from(section)].iter().sum();
-                let (begin, count) =
-                    (1 + before as usize, notes.numbers[usize::from(section)] as usize);
+                let begin = 1 + (0..section).map(|before| notes.chunks_of(before)).sum::<usize>();
+                let count = notes.chunks_of(section);
                 if count > 0 {
                     return begin..begin + count;
                 }
@@ -152,7 +158,7 @@ impl<'a> View<'a> {
 
     pub(super) fn note(&self, chunk: usize) -> Option<&'a Note> {
         match self.source {
-            Source::Object(_, notes) => notes.chunks.get(chunk),
+            Source::Object(_, notes) => notes.get(chunk),
             _ => None,
         }
     }
@@ -186,9 +192,8 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn parts_behind(&self, notes: &Notes, chunk: usize) -> Range<usize> {
-        let rest = notes.chunks.get(chunk + 1..).unwrap_or_default();
-        let count = rest.iter().take_while(|note| note.flags & PART != 0).count();
-        chunk + 1..chunk + 1 + count
+        let is_part = |at: &usize| notes.get(*at).is_some_and(|note| note.flags & PART != 0);
+        chunk + 1..chunk + 1 + (chunk + 1..).take_while(is_part).count()
     }
 
     /// Number of entries of a chunk.
@@ -197,11 +202,11 @@ impl<'a> View<'a> {
             return dirty.count;
         }
         match self.source {
-            Source::Absent => 0,
+            Source::Absent | Source::Unwritten => 0,
             Source::Packed(bytes) => bytes
                 .get(1..3)
                 .map_or(0, |count| usize::from(u16::from_le_bytes([count[0], count[1]]))),
-            Source::Object(_, notes) => notes.chunks[chunk].count as usize,
+            Source::Object(_, notes) => notes.get(chunk).map_or(0, |note| note.count as usize),
         }
     }
 
@@ -275,29 +280,15 @@ impl<'a> View<'a> {
         Some(Cursor { chunk, at: begin_of(&entries, entries.len())? })
     }
 
-    /// The entry with `index` others of its section before it. Time: one step a chunk from the nearer end.
+    /// The entry with `index` others of its section before it. Time: a step for each block of notes; for each chunk, where an edit has
+    /// changed some.
     #[must_use]
     pub fn at(&self, section: Section, index: u64) -> Option<Cursor> {
         let count = self.count(section);
         if index >= count {
             return None;
         }
-        let chunks = self.chunks(section);
-        let (mut left, mut chunk);
-        if index <= count / 2 {
-            (left, chunk) = (index, chunks.start);
-            while left >= self.chunk_count(chunk) as u64 {
-                left -= self.chunk_count(chunk) as u64;
-                chunk += 1;
-            }
-        } else {
-            (left, chunk) = (count - index, chunks.end - 1);
-            while left > self.chunk_count(chunk) as u64 {
-                left -= self.chunk_count(chunk) as u64;
-                chunk -= 1;
-            }
-            left = self.chunk_count(chunk) as u64 - left;
-        }
+        let (chunk, left) = self.chunk_at(section, index)?;
         let entries = self.entries(chunk);
         let in_chunk = self.chunk_count(chunk) as u64;
         let mut at;
@@ -315,12 +306,44 @@ impl<'a> View<'a> {
         Some(Cursor { chunk, at })
     }
 
-    /// How many entries of the section come before the cursor. Time: one step a chunk.
+    /// The chunk of the entry with `index` others of its section before it, which is there, and how many of those are in the chunk.
+    fn chunk_at(&self, section: Section, index: u64) -> Option<(usize, u64)> {
+        if let Source::Object(_, notes) = self.source
+            && self.dirty.is_none_or(BTreeMap::is_empty)
+        {
+            let all = index + (0..section).map(|before| notes.total(before)).sum::<u64>();
+            return notes.find_sum(all).map(|(chunk, before)| (chunk, all - before));
+        }
+        let mut left = index;
+        for chunk in self.chunks(section) {
+            let count = self.chunk_count(chunk) as u64;
+            if left < count {
+                return Some((chunk, left));
+            }
+            left -= count;
+        }
+        None
+    }
+
+    /// How many entries of the section the chunks before one hold.
+    fn count_before(&self, section: Section, chunk: usize) -> u64 {
+        let chunks = self.chunks(section);
+        let Source::Object(_, notes) = self.source else {
+            return (chunks.start..chunk).map(|chunk| self.chunk_count(chunk) as u64).sum();
+        };
+        let (mut count, mut less) = (notes.sum_before(chunk), notes.sum_before(chunks.start));
+        let dirty = self.dirty.into_iter().flat_map(|dirty| dirty.range(chunks.start..chunk));
+        for (_, dirty) in dirty {
+            count += dirty.count as u64;
+            less += dirty.count_before as u64;
+        }
+        count - less
+    }
+
+    /// How many entries of the section come before the cursor. Time: a step for each block of notes.
     #[must_use]
     pub fn index_of(&self, section: Section, cursor: Cursor) -> u64 {
-        let before: u64 = (self.chunks(section).start..cursor.chunk)
-            .map(|chunk| self.chunk_count(chunk) as u64)
-            .sum();
+        let before = self.count_before(section, cursor.chunk);
         let entries = self.entries(cursor.chunk);
         let (mut at, mut count) = (0, 0);
         while at < cursor.at {

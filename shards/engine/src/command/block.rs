@@ -12,7 +12,7 @@ pub struct Wait {
     pub value_type: ValueType,
     /// For so long; 0: without end.
     pub timeout_ms: u64,
-    /// What is told then.
+    /// What is told where it may not wait. When the time is up it is an array that is not there, as in Redis.
     pub nothing: Nothing,
     /// It is run again too when one of its keys goes or becomes another type.
     pub minds_loss: bool,
@@ -91,5 +91,5 @@ const NOT_A_FLOAT: CommandError = CommandError::Says("ERR timeout is not a float
 const OUT_OF_RANGE: CommandError = CommandError::Says("ERR timeout is out of range");
 const NEGATIVE: CommandError = CommandError::Says("ERR timeout is negative");
 
-/// 2^63: more does not fit the number that Redis keeps it in.
-const TIMEOUT_MS_MAX: f64 = 9_223_372_036_854_775_808.0;
+/// 2^63, less what the clock may show: the time when it is up must fit the number that Redis keeps it in.
+const TIMEOUT_MS_MAX: f64 = 9_223_372_036_854_775_808.0 - 8_796_093_022_208.0;

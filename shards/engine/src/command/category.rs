@@ -98,7 +98,9 @@ pub fn is_in(spec: &CommandSpec, category: &str) -> bool {
 /// Whether a subcommand is in a category.
 #[must_use]
 pub fn is_subcommand_in(sub: &Subcommand, category: &str) -> bool {
-    by_group(category, sub.group) || by_flags(category, sub.flags)
+    // HELP is about channels, and not about any.
+    let by_group = category != "pubsub" && by_group(category, sub.group);
+    by_group || by_flags(category, sub.flags)
 }
 
 /// The category of this name, whatever its case.

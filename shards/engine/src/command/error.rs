@@ -155,6 +155,12 @@ pub enum CommandError {
         /// What the client called it.
         name: String,
     },
+    /// As [`CommandError::Says`], with words of the client.
+    #[error("{0}")]
+    Explains(String),
+    /// ZUNION and its like need a key.
+    #[error("ERR at least 1 input key is needed for '{0}' command")]
+    NoInputKey(&'static str),
     /// The command found nothing and waits; nobody is told that.
     #[error("ERR the command waits")]
     Blocks(Wait),

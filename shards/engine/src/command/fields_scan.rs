@@ -1,9 +1,9 @@
-//! Owns HSCAN and SSCAN: steps through fields and members whose cursors are places in the order of their hashes, so that every one that is
+//! Owns HSCAN, SSCAN and ZSCAN: steps through fields and members whose cursors are places in the order of their hashes, so that every one that is
 //! there from the first step to the last is told, however the collection grows meanwhile.
 
 use super::context::is_word;
 use super::error::CommandError;
-use super::fields::{HASH_BYTES, name_of};
+use super::fields::HASH_BYTES;
 use super::glob::matches;
 use super::scan::parse_cursor;
 use crate::collection::{Entry, Section, View};
@@ -65,7 +65,29 @@ impl<'a> Step<'a> {
         is_told: &dyn Fn(&[u8]) -> bool,
         reply: &mut dyn ReplyWriter,
     ) {
-        let (mut told, mut next): (Vec<Entry<'_>>, u64) = (Vec::new(), 0);
+        let name_at = if view.is_none_or(View::is_packed) { 0 } else { HASH_BYTES };
+        let (mut told, next) = self.entries(view, section, name_at);
+        told.retain(|entry| is_told(&entry.key));
+        let with_values = tells_values && !self.without_values;
+        reply.array(2);
+        reply.bulk(next.to_string().as_bytes());
+        reply.array(told.len() * if with_values { 2 } else { 1 });
+        for entry in &told {
+            reply.bulk(&entry.key[name_at..]);
+            if with_values {
+                reply.bulk(&entry.value);
+            }
+        }
+    }
+
+    /// The entries of the step, and the next cursor. Names stand behind `name_at` bytes of the keys.
+    pub(super) fn entries<'v>(
+        &self,
+        view: Option<&View<'v>>,
+        section: Section,
+        name_at: usize,
+    ) -> (Vec<Entry<'v>>, u64) {
+        let (mut told, mut next) = (Vec::new(), 0);
         if let Some(view) = view {
             let from = if view.is_packed() {
                 view.first(section)
@@ -85,21 +107,11 @@ impl<'a> Step<'a> {
                     last = Some(hash);
                 }
                 met += 1;
-                let fits = |pattern| matches(pattern, name_of(view, &entry.key));
-                if self.pattern.is_none_or(fits) && is_told(&entry.key) {
+                if self.pattern.is_none_or(|pattern| matches(pattern, &entry.key[name_at..])) {
                     told.push(entry);
                 }
             }
         }
-        let with_values = tells_values && !self.without_values;
-        reply.array(2);
-        reply.bulk(next.to_string().as_bytes());
-        reply.array(told.len() * if with_values { 2 } else { 1 });
-        for entry in &told {
-            reply.bulk(name_of(view.expect("it has entries"), &entry.key));
-            if with_values {
-                reply.bulk(&entry.value);
-            }
-        }
+        (told, next)
     }
 }

@@ -386,4 +386,10 @@ pub enum FrontCommand {
     Spublish,
     /// Tells who listens.
     Pubsub,
+    /// Runs a script.
+    Eval,
+    /// Runs a script by its name.
+    Evalsha,
+    /// The scripts that are known.
+    Script,
 }

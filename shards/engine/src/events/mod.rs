@@ -1,7 +1,10 @@
 //! What happens to keys, as it is told to those who listen: keyspace events.
 
+mod changes;
 mod queue;
 mod watch;
 
+pub use changes::Change;
+pub(crate) use changes::Changes;
 pub(crate) use queue::of_spread;
 pub use queue::{Events, KeyEvent};

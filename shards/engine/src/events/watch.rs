@@ -1,6 +1,6 @@
 //! Owns the watch over commands for those who listen: keys that come, are missed, or go by themselves, whatever command it was.
 
-use super::KeyEvent;
+use super::{Change, KeyEvent};
 use crate::command::{Flags, keys_of};
 use crate::engine::{Engine, Request};
 use hyperion_model::{EventClass, EventMask};
@@ -14,9 +14,17 @@ impl Engine {
         self.watch();
     }
 
+    /// Whether the names of keys that change are told from now on: [`Engine::take_change`].
+    pub fn tell_changes(&mut self, is_on: bool) {
+        if is_on != self.changes.is_on {
+            self.changes.turn(is_on);
+            self.watch();
+        }
+    }
+
     /// Whether commands are watched at all: the one question that a command pays for when nobody listens.
     fn watch(&mut self) {
-        self.is_watched = self.events.is_listening();
+        self.is_watched = self.events.is_listening() || self.changes.is_on;
         self.store.keep_gone(self.is_watched);
     }
 
@@ -32,7 +40,7 @@ impl Engine {
 
     /// A command has run: what happened to its keys is told once the log has released what it has appended.
     #[cold]
-    pub(crate) fn end_watched(&mut self, request: &Request<'_>, absent: &[usize]) {
+    pub(crate) fn end_watched(&mut self, request: &Request<'_>, absent: &[usize], appended: u64) {
         for &at in absent.iter().rev() {
             if self.is_there(request, at) {
                 self.events.note_first("new", request.database, request.arguments[at]);
@@ -48,7 +56,13 @@ impl Engine {
             }
         }
         self.seal_gone();
-        self.events.seal_open(self.store.appended_position());
+        let position = self.store.appended_position();
+        if self.changes.is_on && request.spec.writes() && position != appended {
+            for at in keys_of(request.spec, request.arguments) {
+                self.changes.note(position, request.arguments[at].to_vec(), Some(request.client));
+            }
+        }
+        self.events.seal_open(position);
     }
 
     /// A command was refused: it has changed nothing. Where `is_undone`, nothing has gone by itself either.
@@ -67,6 +81,25 @@ impl Engine {
     #[must_use]
     pub fn has_events(&self) -> bool {
         self.events.has_sealed() || self.store.has_gone()
+    }
+
+    /// Whether changes wait.
+    #[inline]
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.changes.has_some() || self.changes.is_on && self.store.has_gone()
+    }
+
+    /// Takes the next change that may be told.
+    pub fn take_change(&mut self) -> Option<Change> {
+        if self.store.has_gone() {
+            self.seal_gone();
+        }
+        if !self.changes.has_some() {
+            return None;
+        }
+        let released = self.released_position();
+        self.changes.next(released)
     }
 
     /// Takes the next event that may be told.
@@ -91,11 +124,17 @@ impl Engine {
         let (gone, dropped) = self.store.take_gone();
         self.events.count_dropped(dropped);
         let position = self.store.appended_position();
+        if dropped > 0 && self.changes.is_on {
+            self.changes.note_all(position);
+        }
         for gone in gone {
             let (class, event) = match gone.why {
                 GoneWhy::Expired => (EventClass::Expired, "expired"),
                 GoneWhy::Evicted => (EventClass::Evicted, "evicted"),
             };
+            if self.changes.is_on {
+                self.changes.note(position, gone.key.clone(), None);
+            }
             if self.events.wants(class) {
                 let event = KeyEvent { event, database: gone.database, key: gone.key };
                 self.events.seal(position, [event]);

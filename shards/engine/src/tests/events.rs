@@ -1,9 +1,9 @@
 //! Tests of keyspace events: what each command tells, in which order, and when.
 
 use super::machine::{ANN, Machine};
-use crate::Eviction;
 use crate::engine::Outcome;
 use crate::settings::{Durability, Settings};
+use crate::{Change, Eviction};
 use hyperion_model::EventMask;
 
 impl Machine {
@@ -265,4 +265,45 @@ fn a_command_in_slices_tells_each_key_when_it_takes_effect() {
     }
     let told = machine.take_told();
     assert_eq!((told.len(), told[0].as_str()), (6_000, "0:set:k0"));
+}
+
+impl Machine {
+    fn changed(&mut self, line: &str) -> String {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        self.run(ANN, &words);
+        let changes = std::iter::from_fn(|| self.engine.take_change());
+        let names = changes.map(|change| match change {
+            Change::Key { key, by } => {
+                let key = String::from_utf8_lossy(&key).into_owned();
+                if by == Some(ANN) { key } else { format!("({key})") }
+            }
+            Change::All => "all".to_owned(),
+        });
+        names.collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[test]
+fn keys_that_change_are_told_with_who_changed_them() {
+    let mut machine = Machine::new();
+    assert_eq!(machine.changed("set a 1"), "", "nobody has asked for it");
+    machine.engine.tell_changes(true);
+    for (line, changed) in [
+        ("set a 2", "a"),
+        ("get a", ""),
+        ("setnx a 3", ""),
+        ("del b", ""),
+        ("mset a 1 b 2", "a b"),
+        ("rename a c", "a c"),
+        ("getex b", ""),
+        ("expire b 100", "b"),
+        ("psetex b 5 1", "b"),
+    ] {
+        assert_eq!(machine.changed(line), changed, "{line}");
+    }
+    machine.now_ms += 10;
+    assert_eq!(machine.changed("get b"), "(b)", "it has expired");
+    assert_eq!(machine.changed("flushdb"), "all");
+    machine.engine.tell_changes(false);
+    assert_eq!(machine.changed("set a 1"), "");
 }

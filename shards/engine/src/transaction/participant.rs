@@ -30,6 +30,7 @@ impl Engine {
             TransactionMail::Commit { id } => match self.store.commit_prepared(id) {
                 Ok(()) => {
                     let position = self.store.appended_position();
+                    self.changes.ended(id, Some(position));
                     self.unlock(id);
                     let mail = Mail::Transaction(TransactionMail::Committed { id });
                     self.wait(Until::DurableSometime(position), Then::Mail { to: from, mail });
@@ -37,7 +38,10 @@ impl Engine {
                 Err(_) => self.parked.push_back((from, Mail::Transaction(mail))),
             },
             TransactionMail::Release { id } => match self.store.abort_prepared(id) {
-                Ok(()) => self.unlock(id),
+                Ok(()) => {
+                    self.changes.ended(id, None);
+                    self.unlock(id);
+                }
                 Err(_) => self.parked.push_back((from, Mail::Transaction(mail))),
             },
             TransactionMail::Locked { id, found, versions } => self.locked(id, found, versions),
@@ -129,6 +133,7 @@ impl Engine {
         match prepared {
             Ok(()) => {
                 let position = self.store.appended_position();
+                self.changes.prepared(id, writes.iter().map(|write| write.key.clone()));
                 let mail = Mail::Transaction(TransactionMail::Prepared { id });
                 self.wait(Until::Durable(position), Then::Mail { to: from, mail });
             }

@@ -3,6 +3,7 @@
 use super::lock_keys;
 use super::scratch::{SLACK_BYTES, Scratch};
 use crate::command::{Blocking, CommandError, CommandSpec, Context, Run};
+use crate::engine::Engine;
 use crate::events::Events;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
@@ -19,8 +20,54 @@ pub enum Halt {
     Refused(String),
 }
 
+/// Where work runs commands: on copies, or on the store itself where this core has all keys there are.
+pub struct Bench<'a>(pub(super) Target<'a>);
+
+pub(super) enum Target<'a> {
+    Copies(Copies<'a>),
+    Core(&'a mut Engine),
+}
+
+impl Bench<'_> {
+    /// Unix ms of this turn.
+    pub fn now_ms(&mut self) -> u64 {
+        match &mut self.0 {
+            Target::Copies(copies) => copies.scratch.store().now_ms(),
+            Target::Core(engine) => engine.store().now_ms(),
+        }
+    }
+
+    /// Random bits.
+    pub fn draw(&mut self) -> u64 {
+        match &mut self.0 {
+            Target::Copies(copies) => copies.draw(),
+            Target::Core(engine) => engine.draw(),
+        }
+    }
+
+    /// Runs one command, whose number of words is right. What it answers, an error too, goes behind what `reply` has.
+    ///
+    /// # Errors
+    /// When it names a key that was not brought, or needs more than the bench has: then nothing of the work may have an effect.
+    pub fn call(
+        &mut self,
+        spec: &'static CommandSpec,
+        database: DatabaseId,
+        arguments: &[&[u8]],
+        reply: &mut Recorded,
+    ) -> Result<(), Halt> {
+        match &mut self.0 {
+            Target::Copies(copies) => copies.call(spec, database, arguments, reply),
+            Target::Core(engine) => {
+                engine.call_here(spec, database, arguments).write(reply);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// The copies, and what commands need beside them.
-pub struct Bench<'a> {
+pub(super) struct Copies<'a> {
     pub(super) scratch: &'a mut Scratch,
     /// In order.
     pub(super) keys: &'a [LockKey],
@@ -32,24 +79,14 @@ pub struct Bench<'a> {
     pub(super) words: &'a mut Vec<u8>,
 }
 
-impl Bench<'_> {
-    /// Unix ms of this turn.
-    pub fn now_ms(&mut self) -> u64 {
-        self.scratch.store().now_ms()
-    }
-
-    /// Random bits.
-    pub fn draw(&mut self) -> u64 {
+impl Copies<'_> {
+    fn draw(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed ^ (mixed >> 27)
     }
 
-    /// Runs one command, whose number of words is right. What it answers, an error too, goes behind what `reply` has.
-    ///
-    /// # Errors
-    /// When it names a key that was not brought, or needs more than the bench has: then nothing of the work may have an effect.
-    pub fn call(
+    fn call(
         &mut self,
         spec: &CommandSpec,
         database: DatabaseId,

@@ -1,6 +1,6 @@
 //! Owns what a transaction does once its keys are locked and known.
 
-use super::bench::{Bench, Halt};
+use super::bench::{Bench, Copies, Halt, Target};
 use super::{Unit, WatchedKey, Work};
 use crate::command::{CommandError, CommandSpec, Run, Spread};
 use crate::effect::{Answer, Want, Wanted};
@@ -153,7 +153,7 @@ impl Engine {
         let thresholds = self.settings().thresholds;
         let events = &mut self.events;
         let worked = scratch.fill(keys, found).map_err(Halt::Refused).and_then(|versions| {
-            let mut bench = Bench {
+            let mut bench = Bench(Target::Copies(Copies {
                 scratch: &mut scratch,
                 keys,
                 value_bytes_max,
@@ -162,7 +162,7 @@ impl Engine {
                 random,
                 transactions: 0,
                 words: &mut Vec::new(),
-            };
+            }));
             let answer = run(&mut bench)?;
             let writes = if may_write { scratch.changes(keys, &versions) } else { Vec::new() };
             Ok(Verdict { writes, answer, events: Vec::new() })

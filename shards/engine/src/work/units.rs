@@ -1,15 +1,17 @@
 //! Owns the way of a unit to where it runs: on the one core that owns its keys, in one turn, or on copies.
 
+use super::bench::{Bench, Halt, Target};
 use super::{Plan, Queued, Unit};
-use crate::command::{self, CommandError, Flags, Run};
+use crate::command::{self, CommandError, CommandSpec, Flags, Run};
 use crate::effect::{Answer, Mail, Ticket};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
+use crate::limits::WORK_BATCH_BYTES;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
 use crate::transaction::{Then, Until};
 use hyperion_model::collections::Map;
-use hyperion_model::{CoreId, GroupId, PartitionId, TransactionId, slot_of};
+use hyperion_model::{CoreId, DatabaseId, GroupId, PartitionId, TransactionId, slot_of};
 use hyperion_store::{Room, StoreError};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -333,8 +335,15 @@ impl Engine {
 
     /// Runs one command of a unit, for which there is room.
     fn run_queued(&mut self, command: &Queued) -> Result<Recorded, CommandError> {
-        let words = command.words();
-        let (spec, database) = (command.spec, command.database);
+        self.run_words(command.spec, command.database, &command.words())
+    }
+
+    fn run_words(
+        &mut self,
+        spec: &'static CommandSpec,
+        database: DatabaseId,
+        words: &[&[u8]],
+    ) -> Result<Recorded, CommandError> {
         let lookups = self.store.lookups();
         let mut reply = Recorded::default();
         let random = self.draw();
@@ -342,13 +351,13 @@ impl Engine {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = self.fresh_transaction();
                 let mut context = self.context(database, &mut reply, transaction, random);
-                handler(&mut context, &words)
+                handler(&mut context, words)
             }
             Run::Scan => {
                 let mut context = self.context(database, &mut reply, TransactionId(0), 0);
-                command::scan_part(&mut context, &words, false)
+                command::scan_part(&mut context, words, false)
             }
-            Run::Every(gather) => self.part(gather, database, &words).map(|part| {
+            Run::Every(gather) => self.part(gather, database, words).map(|part| {
                 command::merge(gather, vec![part], random, &mut reply);
             }),
             Run::Front(_) => Err(CommandError::NotAmongKeys(spec.name)),
@@ -357,5 +366,55 @@ impl Engine {
             self.store.set_lookups(lookups);
         }
         result.map(|()| reply)
+    }
+
+    /// Runs work at once on this core's store, where it has all keys there are and nothing is in the way. Gives the answer and the position that the
+    /// log must release first; `None`: nothing happened, see [`Engine::begin_work`].
+    pub fn try_work(&mut self, work: &mut dyn super::Work) -> Option<(Answer, u64)> {
+        let is_alone =
+            self.map.cores() == 1 && self.replication.is_none() && self.serving.is_none();
+        let is_busy = !self.locks.is_empty() || self.is_slicing() || !self.units.waiting.is_empty();
+        let writes = work.may_write();
+        if !is_alone || is_busy || writes && self.staging.is_some() {
+            return None;
+        }
+        // What it writes in this much lies in one batch.
+        let bytes = WORK_BATCH_BYTES.min(self.store.batch_bytes_max() / 2);
+        if writes
+            && (self.store.room(bytes) == Room::Later || self.store.make_batch(bytes).is_err())
+        {
+            return None;
+        }
+        self.store.begin_observing();
+        let answer = match work.run(&mut Bench(Target::Core(self))) {
+            Ok(answer) => answer,
+            Err(Halt::Refused(error)) => Answer::Error(error),
+            Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
+        };
+        if self.is_watched {
+            self.seal_gone();
+            self.events.seal_open(self.store.appended_position());
+        }
+        Some((answer, self.store.observed_position()))
+    }
+
+    /// Runs one command of work on the store itself.
+    pub(super) fn call_here(
+        &mut self,
+        spec: &'static CommandSpec,
+        database: DatabaseId,
+        words: &[&[u8]],
+    ) -> Recorded {
+        let failed = |error: CommandError| Recorded::failed(&error.to_string());
+        if spec.writes() {
+            let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
+            if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
+                return failed(CommandError::OutOfMemory);
+            }
+            if self.store.room(bytes) == Room::Later {
+                return failed(StoreError::NoRoom { bytes }.into());
+            }
+        }
+        self.run_words(spec, database, words).unwrap_or_else(failed)
     }
 }

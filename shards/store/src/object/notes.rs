@@ -1,11 +1,17 @@
 //! Owns what an object's owner notes of its chunks, in memory alone: enough to find its way without looking into each.
+//!
+//! Notes lie in blocks, so that one that comes in between moves few others, and sums of the blocks tell how much lies before a chunk.
 
 use super::{Chunks, Head, Object, Objects};
 use crate::database::{Found, Pieces};
 use crate::store::Store;
+use std::ops::Range;
 
 /// Kinds of chunks that are counted apart.
 pub const NOTE_KINDS: usize = 8;
+
+/// Notes of a block, at most; a full one is cut in two.
+const BLOCK_NOTES_MAX: usize = 128;
 
 /// What is noted of one chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +20,7 @@ pub struct Note {
     pub key: u64,
     /// How much it holds.
     pub count: u32,
-    /// What it is.
+    /// What it is. Kinds follow each other in an order of their owner's.
     pub kind: u8,
     /// What else its owner keeps of it.
     pub flags: u8,
@@ -23,19 +29,214 @@ pub struct Note {
 /// Notes of all chunks, in their order.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// One for each chunk.
-    pub chunks: Vec<Note>,
-    /// Sums of the counts, by kind.
-    pub totals: [u64; NOTE_KINDS],
-    /// Numbers of chunks, by kind.
-    pub numbers: [u32; NOTE_KINDS],
+    /// None is empty.
+    blocks: Vec<Vec<Note>>,
+    /// Of each block: the index of its first chunk, that one's key, and the sum of its counts.
+    starts: Vec<usize>,
+    keys: Vec<u64>,
+    sums: Vec<u64>,
+    /// Number of chunks, and sums of their counts, by kind.
+    chunks: [usize; NOTE_KINDS],
+    totals: [u64; NOTE_KINDS],
+    /// Notes that there is memory for.
+    room: usize,
     /// The object's last change when they were made.
     at: u64,
 }
 
 impl Notes {
+    /// Number of chunks.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chunks.iter().sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Sum of all counts.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.totals.iter().sum()
+    }
+
+    /// Sum of the counts of one kind.
+    #[must_use]
+    pub fn total(&self, kind: u8) -> u64 {
+        self.totals[usize::from(kind)]
+    }
+
+    /// Number of chunks of one kind.
+    #[must_use]
+    pub fn chunks_of(&self, kind: u8) -> usize {
+        self.chunks[usize::from(kind)]
+    }
+
+    /// The note of a chunk.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&Note> {
+        let block = self.block_of(index)?;
+        self.blocks[block].get(index - self.starts[block])
+    }
+
+    /// The block that the chunk at `index` lies in, the last one for those behind all.
+    #[inline]
+    fn block_of(&self, index: usize) -> Option<usize> {
+        self.starts.partition_point(|&start| start <= index).checked_sub(1)
+    }
+
+    /// How much the chunks before `index` hold.
+    #[must_use]
+    pub fn sum_before(&self, index: usize) -> u64 {
+        let Some(block) = self.block_of(index) else { return 0 };
+        let blocks: u64 = self.sums[..block].iter().sum();
+        let within = self.blocks[block].iter().take(index - self.starts[block]);
+        blocks + within.map(|note| u64::from(note.count)).sum::<u64>()
+    }
+
+    /// The chunk that holds what has `before` before it in all, and how much of that lies before the chunk.
+    #[must_use]
+    pub fn find_sum(&self, before: u64) -> Option<(usize, u64)> {
+        let mut passed = 0;
+        let block = self.sums.iter().position(|&sum| {
+            let is_in = before < passed + sum;
+            passed += if is_in { 0 } else { sum };
+            is_in
+        })?;
+        for (at, note) in self.blocks[block].iter().enumerate() {
+            if before < passed + u64::from(note.count) {
+                return Some((self.starts[block] + at, passed));
+            }
+            passed += u64::from(note.count);
+        }
+        None
+    }
+
+    /// The first chunk of a range whose key is not before: keys rise in it.
+    #[must_use]
+    #[inline]
+    pub fn partition(&self, range: Range<usize>, is_before: impl Fn(u64) -> bool) -> usize {
+        let blocks = (self.block_of(range.start), self.block_of(range.end.saturating_sub(1)));
+        let (Some(first), Some(last)) = blocks else { return range.start };
+        if range.is_empty() {
+            return range.start;
+        }
+        let begun = &self.keys[first + 1..=last];
+        let block = first + begun.partition_point(|&key| is_before(key));
+        let start = self.starts[block];
+        let notes = &self.blocks[block];
+        let begin = range.start.saturating_sub(start);
+        let end = notes.len().min(range.end - start);
+        start + begin + notes[begin..end].partition_point(|note| is_before(note.key))
+    }
+
+    /// Adds a note behind all.
+    pub fn push(&mut self, note: Note) {
+        let count = self.len();
+        self.splice(count..count, &[note]);
+    }
+
+    /// Replaces notes by others.
+    pub fn splice(&mut self, range: Range<usize>, notes: &[Note]) {
+        let at = range.start;
+        if let ([note], 1) = (notes, range.len()) {
+            return self.set(at, *note);
+        }
+        for _ in range {
+            self.remove(at);
+        }
+        for (behind, note) in notes.iter().enumerate() {
+            self.insert(at + behind, *note);
+        }
+    }
+
+    /// Changes how much a chunk holds.
+    ///
+    /// # Panics
+    /// When there is none at `index`.
+    pub fn set_count(&mut self, index: usize, count: u32) {
+        let note = *self.get(index).expect("there is a chunk");
+        self.set(index, Note { count, ..note });
+    }
+
+    fn set(&mut self, index: usize, note: Note) {
+        let block = self.block_of(index).expect("there is a chunk");
+        let at = index - self.starts[block];
+        let before = std::mem::replace(&mut self.blocks[block][at], note);
+        self.take_out(block, before);
+        self.take_in(block, note);
+    }
+
+    fn insert(&mut self, index: usize, note: Note) {
+        if self.blocks.is_empty() {
+            self.blocks.push(Vec::new());
+            self.starts.push(0);
+            self.keys.push(0);
+            self.sums.push(0);
+        }
+        let block = self.block_of(index).expect("there is a block");
+        let at = index - self.starts[block];
+        let notes = &mut self.blocks[block];
+        self.room -= notes.capacity();
+        notes.insert(at, note);
+        self.room += notes.capacity();
+        self.starts[block + 1..].iter_mut().for_each(|start| *start += 1);
+        self.take_in(block, note);
+        if self.blocks[block].len() > BLOCK_NOTES_MAX {
+            self.cut(block);
+        }
+    }
+
+    fn cut(&mut self, block: usize) {
+        // Where the last one grows, notes come in order: it is left full.
+        let is_last = block + 1 == self.blocks.len();
+        let at = if is_last { BLOCK_NOTES_MAX } else { BLOCK_NOTES_MAX / 2 };
+        let behind = self.blocks[block].split_off(at);
+        self.room += behind.capacity();
+        let sum = behind.iter().map(|note| u64::from(note.count)).sum();
+        self.sums[block] -= sum;
+        self.starts.insert(block + 1, self.starts[block] + at);
+        self.keys.insert(block + 1, behind[0].key);
+        self.sums.insert(block + 1, sum);
+        self.blocks.insert(block + 1, behind);
+    }
+
+    fn remove(&mut self, index: usize) {
+        let block = self.block_of(index).expect("there is a chunk");
+        let note = self.blocks[block].remove(index - self.starts[block]);
+        self.starts[block + 1..].iter_mut().for_each(|start| *start -= 1);
+        self.take_out(block, note);
+        if self.blocks[block].is_empty() {
+            let notes = self.blocks.remove(block);
+            self.room -= notes.capacity();
+            self.starts.remove(block);
+            self.keys.remove(block);
+            self.sums.remove(block);
+        } else {
+            self.keys[block] = self.blocks[block][0].key;
+        }
+    }
+
+    fn take_in(&mut self, block: usize, note: Note) {
+        self.sums[block] += u64::from(note.count);
+        self.totals[usize::from(note.kind)] += u64::from(note.count);
+        self.chunks[usize::from(note.kind)] += 1;
+        self.keys[block] = self.blocks[block][0].key;
+    }
+
+    fn take_out(&mut self, block: usize, note: Note) {
+        self.sums[block] -= u64::from(note.count);
+        self.totals[usize::from(note.kind)] -= u64::from(note.count);
+        self.chunks[usize::from(note.kind)] -= 1;
+    }
+
     fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.chunks.capacity() * size_of::<Note>()
+        let each = size_of::<Vec<Note>>() + size_of::<usize>() + 2 * size_of::<u64>();
+        size_of::<Self>() + self.blocks.capacity() * each + self.room * size_of::<Note>()
     }
 }
 

@@ -193,7 +193,8 @@ impl Store {
         let mut building = self.replicated.building.take().expect("an entry is being built");
         let begin = building.payload.len();
         let bytes = key.map_or(&[][..], |key| key.bytes);
-        push_change(&mut building.payload, at, bytes, value, expiry_ms);
+        let attributes = key.and_then(|key| key.attributes).filter(|_| at.0.sets_key());
+        push_change(&mut building.payload, at, bytes, value, (expiry_ms, attributes));
         let result = self.build_last(&mut building, begin, head);
         if result.is_err() {
             building.payload.truncate(begin);

@@ -1,10 +1,10 @@
 //! Owns the bytes of an entry: the changes of one command, absolute, so that any replica comes to the same.
 //!
-//! A change: kind u8 (0x80: it expires), database u8, key length u32, value length u32, expiry in Unix ms u64 if it has one, key,
-//! value. The value of a packed one begins with its type; that of an object is its type, then each chunk: length u32, bytes.
+//! A change: kind u8 (0x80: it expires, 0x40: it has attributes), database u8, key length u32, value length u32, expiry in Unix ms u64 if
+//! it has one, attributes (u32 flags, u64 cas) if it has some, key, value. The value of a packed one begins with its type; that of an object is its type, then each chunk: length u32, bytes.
 
 use crate::error::StoreError;
-use crate::record::{read_u32, read_u64_short};
+use crate::record::{Attributes, read_u32, read_u64_short};
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::DATABASES_KEPT;
 
@@ -39,9 +39,12 @@ pub struct Change<'a> {
     pub value: &'a [u8],
     /// When it expires, Unix ms.
     pub expiry_ms: Option<u64>,
+    /// What else is written with the value.
+    pub attributes: Option<Attributes>,
 }
 
 const EXPIRES: u8 = 0x80;
+const ATTRIBUTES: u8 = 0x40;
 const HEAD_BYTES: usize = 10;
 
 impl ChangeKind {
@@ -66,7 +69,8 @@ impl ChangeKind {
 pub fn encode_changes(changes: &[Change<'_>], out: &mut Vec<u8>) {
     for change in changes {
         let at = (change.kind, change.database);
-        push_change(out, at, change.key, &[change.value], change.expiry_ms);
+        let with = (change.expiry_ms, change.attributes);
+        push_change(out, at, change.key, &[change.value], with);
     }
 }
 
@@ -76,15 +80,21 @@ pub(super) fn push_change(
     (kind, database): (ChangeKind, DatabaseId),
     key: &[u8],
     value: &[&[u8]],
-    expiry_ms: Option<u64>,
+    (expiry_ms, attributes): (Option<u64>, Option<Attributes>),
 ) {
     let length =
         |bytes: usize| u32::try_from(bytes).expect("keys and values are below 4 GiB").to_le_bytes();
-    out.push(kind as u8 | if expiry_ms.is_some() { EXPIRES } else { 0 });
+    let expires = if expiry_ms.is_some() { EXPIRES } else { 0 };
+    let has_attributes = if attributes.is_some() { ATTRIBUTES } else { 0 };
+    out.push(kind as u8 | expires | has_attributes);
     out.push(database.0);
     out.extend_from_slice(&length(key.len()));
     out.extend_from_slice(&length(value.iter().map(|part| part.len()).sum()));
     out.extend(expiry_ms.iter().flat_map(|at_ms| at_ms.to_le_bytes()));
+    if let Some(Attributes { flags, cas }) = attributes {
+        out.extend_from_slice(&flags.to_le_bytes());
+        out.extend_from_slice(&cas.to_le_bytes());
+    }
     out.extend_from_slice(key);
     value.iter().for_each(|part| out.extend_from_slice(part));
 }
@@ -106,7 +116,7 @@ pub fn decode_changes(bytes: &[u8]) -> Result<Vec<Change<'_>>, StoreError> {
 
 fn read_change(bytes: &[u8]) -> Option<(Change<'_>, usize)> {
     let head = bytes.get(..HEAD_BYTES)?;
-    let kind = ChangeKind::of(head[0] & !EXPIRES)?;
+    let kind = ChangeKind::of(head[0] & !(EXPIRES | ATTRIBUTES))?;
     let database = DatabaseId(head[1]);
     let (key_bytes, value_bytes) = (read_u32(head, 2) as usize, read_u32(head, 6) as usize);
     let mut at = HEAD_BYTES;
@@ -119,6 +129,13 @@ fn read_change(bytes: &[u8]) -> Option<(Change<'_>, usize)> {
         0 => None,
         _ => Some(read_u64_short(take(8)?)),
     };
+    let attributes = match head[0] & ATTRIBUTES {
+        0 => None,
+        _ => {
+            let (flags, cas) = take(12)?.split_at(4);
+            Some(Attributes { flags: read_u32(flags, 0), cas: read_u64_short(cas) })
+        }
+    };
     let (key, value) = (take(key_bytes)?, take(value_bytes)?);
     let is_right = match kind {
         ChangeKind::Put => true,
@@ -129,7 +146,8 @@ fn read_change(bytes: &[u8]) -> Option<(Change<'_>, usize)> {
             key.is_empty() && value.is_empty() && expiry_ms.is_none()
         }
     };
-    let change = Change { kind, database, key, value, expiry_ms };
+    let is_right = is_right && (kind.sets_key() || attributes.is_none());
+    let change = Change { kind, database, key, value, expiry_ms, attributes };
     (is_right && database.0 < DATABASES_KEPT).then_some((change, at))
 }
 

@@ -89,7 +89,10 @@ impl Store {
         let change = self.push_record(&mut payload, found.location, expiry_ms);
         change.expect("a value that was found is whole");
         let changes = decode_changes(&payload).expect("it was just written");
-        let [Change { kind, value, .. }] = changes[..] else { unreachable!("one was written") };
-        self.build((kind, key.database), Some(key), &[value], expiry_ms)
+        let [Change { kind, value, attributes, .. }] = changes[..] else {
+            unreachable!("one was written")
+        };
+        let key = key.with_attributes(attributes);
+        self.build((kind, key.database), Some(&key), &[value], expiry_ms)
     }
 }

@@ -182,7 +182,8 @@ impl Store {
         let extras = Extras {
             expiry_ms: change.expiry_ms,
             namespace: u16::from(change.database.0),
-            ..Extras::default()
+            attributes: change.attributes,
+            moved_lsn: None,
         };
         let partition = partition_of(group).expect("only partitions have changes");
         let flush = flush_key(partition, change.kind == ChangeKind::FlushAll);

@@ -76,8 +76,9 @@ impl Store {
     ) -> Option<()> {
         let record = self.log.record(location);
         let database = DatabaseId(u8::try_from(record.namespace).ok()?);
-        let mut push = |kind, key: &[u8], value: &[&[u8]]| {
-            push_change(out, (kind, database), key, value, expiry_ms);
+        let mut push = |kind: ChangeKind, key: &[u8], value: &[&[u8]]| {
+            let attributes = record.attributes.filter(|_| kind.sets_key());
+            push_change(out, (kind, database), key, value, (expiry_ms, attributes));
         };
         match record.kind {
             Kind::Put => push(ChangeKind::Put, record.key, &[record.value]),

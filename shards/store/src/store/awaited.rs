@@ -68,6 +68,13 @@ impl Store {
         self.owns(hyperion_model::slot_of(bytes))
     }
 
+    /// Whether a key may be read beside another of this core: it is here too, and where partitions are replicated in the same one.
+    #[must_use]
+    pub fn lies_with(&self, key: &Key<'_>, bytes: &[u8]) -> bool {
+        let local = self.local_of(hyperion_model::slot_of(bytes));
+        local.is_some() && (!self.is_written_whole(key) || local == Some(key.local))
+    }
+
     /// From now on changes of the key are noted, once more often than [`Store::forget_key`] says otherwise.
     pub fn await_key(&mut self, mark: KeyMark) {
         self.awaited.keys.entry(mark).or_default().count += 1;

@@ -241,7 +241,8 @@ impl Store {
     pub fn key_in_slot<'a>(&self, database: DatabaseId, bytes: &'a [u8], slot: u16) -> Key<'a> {
         let local = self.locals[usize::from(self.map.partition_of(slot).0)];
         assert!(local != NOT_OWNED, "slot {slot} belongs to another core");
-        Key { bytes, database, local, hash: xxh3_64_with_seed(bytes, self.hash_seed) }
+        let hash = xxh3_64_with_seed(bytes, self.hash_seed);
+        Key { bytes, database, local, hash, attributes: None }
     }
 
     pub(crate) fn owns(&self, slot: u16) -> bool {

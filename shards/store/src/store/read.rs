@@ -5,7 +5,8 @@ use crate::database::{Found, Key, Pieces, Place, Value};
 use crate::index::{Entry, Spot};
 use crate::log::Location;
 use crate::object::{Chunks, Head, ValueType};
-use crate::record::{self, Kind};
+use crate::record::{self, Attributes, Kind};
+use xxhash_rust::xxh3::Xxh3;
 
 impl Store {
     #[inline(always)]
@@ -124,6 +125,20 @@ impl Store {
         if let Some(head) = self.object_head(location) {
             self.observe(self.objects.get(head.id).changed_at());
         }
+    }
+
+    /// What else was written with the value of a key.
+    #[must_use]
+    pub fn attributes(&self, found: &Found) -> Option<Attributes> {
+        self.log.record(found.location).attributes
+    }
+
+    /// A hash of the bytes of a string, the same on every node and after every start.
+    #[must_use]
+    pub fn content_hash(&self, found: &Found, seed: u64) -> u64 {
+        let mut hasher = Xxh3::with_seed(seed);
+        self.value(found).pieces().for_each(|piece| hasher.update(piece));
+        hasher.digest()
     }
 
     /// When the key expires, Unix ms.

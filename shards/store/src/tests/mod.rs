@@ -14,6 +14,7 @@ mod golden;
 mod keyspace;
 mod long_values;
 mod moving;
+mod notes;
 mod objects;
 mod regions;
 mod replicated;

@@ -17,7 +17,8 @@ pub(in super::super) fn bitcount(
     let key = context.first_key(arguments)?;
     let count = context.find_string(&key)?.map_or(0, |found| {
         let value = context.store.value(&found);
-        limits.span(value.len()).map_or(0, |span| count(&value, span))
+        let span = limits.span(value.len()).filter(|_| !limits.is_backward());
+        span.map_or(0, |span| count(&value, span))
     });
     context.reply.integer(integer(count));
     Ok(())

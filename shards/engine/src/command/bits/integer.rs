@@ -60,6 +60,12 @@ impl IntegerType {
 
     /// A number to be set, as it fits. One for an unsigned integer is taken as unsigned, so that a negative one is very large.
     pub(super) fn fit(self, number: i64, overflow: Overflow) -> Option<i64> {
+        let most = (self.mask() >> 1).cast_signed();
+        let is_far_below = self.is_signed && self.bits < 64 && most.checked_sub(number).is_none();
+        if is_far_below && overflow == Overflow::Saturate {
+            // Redis takes what is further below than 64 bits tell for something above.
+            return Some(most);
+        }
         let number =
             if self.is_signed { number.into() } else { i128::from(number.cast_unsigned()) };
         self.fit_wide(number, overflow)

@@ -54,15 +54,18 @@ impl Limits {
         }
     }
 
+    /// Whether it begins behind its end when both count from the back: nothing for BITCOUNT, however short the string.
+    pub(super) fn is_backward(self) -> bool {
+        let end = self.end.unwrap_or(-1);
+        self.start < 0 && end < 0 && self.start > end
+    }
+
     /// The part of a string of `bytes` bytes; `None` when it is empty.
     pub(super) fn span(self, bytes: usize) -> Option<Span> {
         let total = i64::try_from(bytes).expect("strings are shorter than i64::MAX bits");
         let total = if self.in_bits { total.checked_mul(8)? } else { total };
         let from_front = |at: i64| if at < 0 { at.saturating_add(total).max(0) } else { at };
         let end = self.end.unwrap_or(-1);
-        if self.start < 0 && end < 0 && self.start > end {
-            return None;
-        }
         let (start, end) = (from_front(self.start), from_front(end).min(total - 1));
         if start > end {
             return None;

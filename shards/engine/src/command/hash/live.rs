@@ -112,6 +112,16 @@ impl<'s> Hash<'s> {
     }
 }
 
+/// A copy of the value of a hash's field; `None` where the key holds no hash, or the hash no such field.
+pub(in crate::command) fn field_value(
+    store: &mut Store,
+    key: &Key<'_>,
+    field: &[u8],
+) -> Option<Vec<u8>> {
+    let hash = Hash::open(store, key).ok()??;
+    hash.get(field).map(|entry| entry.value.into_owned())
+}
+
 /// Not above the time at which the first field expires, Unix ms: what the hash's own bytes hold. `None`: none does.
 pub(super) fn earliest(view: &View<'_>, meta: &[u8]) -> Option<u64> {
     (view.count(EXPIRIES) > 0).then(|| meta.try_into().map_or(0, u64::from_be_bytes))

@@ -24,6 +24,7 @@ pub(super) use expire::{
 };
 pub(super) use extended::{hgetdel, hgetex, hsetex};
 pub(crate) use live::field_expired;
+pub(super) use live::field_value;
 pub(super) use read::{hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals};
 pub(super) use write::{hdel, hset, hsetnx};
 

@@ -42,10 +42,13 @@ impl Progress {
         Some(signed(self.meta.added).wrapping_sub(read))
     }
 
-    /// Whether an entry was deleted at `id` or behind it.
+    /// Whether an entry was deleted at `id` or behind it, with others before.
     fn has_gap_from(&self, id: StreamId) -> bool {
         let deleted = self.meta.deleted_id;
-        self.meta.length > 0 && deleted != StreamId::ZERO && id <= deleted
+        self.meta.length > 0
+            && deleted != StreamId::ZERO
+            && self.first_id <= deleted
+            && id <= deleted
     }
 
     /// Entries ever added up to `id`.

@@ -144,7 +144,11 @@ fn wanted(
                 )
                 .into());
             }
-            word => Wanted::Again(parse_strict(word, 0)?),
+            // The greatest id there is says the same.
+            word => match parse_strict(word, 0)? {
+                StreamId::MAX => Wanted::New,
+                id => Wanted::Again(id),
+            },
         });
     }
     Ok(wanted)

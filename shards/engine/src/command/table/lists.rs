@@ -1,19 +1,15 @@
-//! Owns the rows of lists.
+//! Owns the rows of lists, and of SORT.
 
-use super::{GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, many, row};
+use super::{GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, any, many, row};
 use crate::command::flags::Flags;
 use crate::command::list;
-use crate::command::spec::Group::List;
+use crate::command::sort;
+use crate::command::spec::Group::{Generic, List};
 use crate::command::spec::Run::Key;
-use crate::command::spec::{CommandSpec, Handler, KeySpec, Run, Spread};
+use crate::command::spec::{CommandSpec, KeySpec, More};
 
 const MOVABLE: Flags = WRITE.and(Flags::MOVABLE_KEYS);
 const WAITS: Flags = WRITE.and(Flags::BLOCKING);
-
-/// Waits for any of its keys.
-const fn any(local: Handler) -> Run {
-    Run::Keys { local, spread: Spread::Any }
-}
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[CommandSpec] = &[
@@ -61,4 +57,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(List, "1.0.0", "O(N) with the number of elements put in", "Puts elements behind all others."),
     row("rpushx", -3, GROW_FAST, ONE, Key(list::rpushx))
         .about(List, "2.2.0", "O(N) with the number of elements put in", "Puts elements behind all others, if the list is there."),
+    row("sort", -2, GROW.and(Flags::MOVABLE_KEYS), KeySpec::ONE.with(More::Store), many(sort::sort))
+        .about(Generic, "1.0.0", "O(N+M*log(M)) with the number of elements and of those given", "Sorts the elements of a list, a set or a sorted set."),
+    row("sort_ro", -2, READ.and(Flags::MOVABLE_KEYS), ONE, Key(sort::sort_ro))
+        .about(Generic, "7.0.0", "O(N+M*log(M)) with the number of elements and of those given", "Sorts the elements of a list, a set or a sorted set, and stores nothing."),
 ];

@@ -3,16 +3,22 @@
 mod bits;
 mod cluster;
 mod connection;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod memcached;
 mod pubsub;
+mod scripting;
 mod server;
 mod sets;
+mod sorted_sets;
 mod streams;
 mod strings;
 mod transactions;
+
+pub use memcached::{MEMCACHED_CHANGE, MEMCACHED_READ, MEMCACHED_STORE, find_memcached};
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
@@ -40,6 +46,11 @@ const fn row(name: &'static str, arity: i16, flags: Flags, keys: KeySpec, run: R
     CommandSpec { name, arity, flags, keys, group, since, summary, complexity, run, index: 0 }
 }
 
+/// Waits for any of its keys.
+const fn any(local: Handler) -> Run {
+    Run::Keys { local, spread: Spread::Any }
+}
+
 /// A command about several keys, which runs with all of them at hand.
 const fn many(local: Handler) -> Run {
     Run::Keys { local, spread: Spread::Collect }
@@ -65,10 +76,13 @@ const GROUPS: &[&[CommandSpec]] = &[
     hyperloglog::ROWS,
     hashes::ROWS,
     sets::ROWS,
+    sorted_sets::ROWS,
+    geo::ROWS,
     streams::ROWS,
     lists::ROWS,
     keys::ROWS,
     transactions::ROWS,
+    scripting::ROWS,
     connection::ROWS,
     pubsub::ROWS,
     cluster::ROWS,

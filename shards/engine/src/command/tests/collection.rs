@@ -201,3 +201,66 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    /// Two sections: entries come behind the others, one alone or several at once; runs of them go, from anywhere.
+    #[test]
+    fn runs_are_what_a_vector_says(seed in any::<u64>()) {
+        let mut dice = Dice(seed);
+        let mut stage = Stage::with_segments([1 << 17, 1 << 20][dice.roll(2)]);
+        let mut model: [Entries; 2] = [Vec::new(), Vec::new()];
+        for round in 0..60 {
+            let section = dice.roll(2);
+            let entries: Entries = (0..1 + dice.roll(if round % 20 == 0 { 60 } else { 8 }))
+                .map(|_| (dice.bytes(4), dice.value()))
+                .collect();
+            let is_many = model[section].len() > 80;
+            let what = if is_many { 5 } else { dice.roll(6) };
+            let (from, most) = (dice.roll(1 << 20), dice.roll(1 << 20));
+            let mut next = model.clone();
+            edit(&mut stage, SORTED_SET, &UNPACKED, |edit| {
+                next.clone_from(&model);
+                let (rows, at) = (&mut next[section], u8::try_from(section).expect("one of two"));
+                if !edit.was_there() {
+                    edit.set_meta(vec![7; 9]);
+                }
+                match what {
+                    0..=1 => {
+                        let (key, value) = &entries[0];
+                        rows.push(entries[0].clone());
+                        if edit.append(at, key, value).is_ok_and(|is_done| is_done) {
+                            return;
+                        }
+                        edit.push_back(at, key, value);
+                    }
+                    2..=3 => {
+                        let place = if rows.is_empty() { 0 } else { from % rows.len() };
+                        let cursor = edit.view().at(at, place as u64);
+                        rows.splice(place..place, entries.iter().cloned());
+                        edit.insert_all(at, cursor, entries.iter().map(|(key, value)| (key, value)));
+                    }
+                    _ if !rows.is_empty() => {
+                        let place = if from % 3 == 0 { 0 } else { from % rows.len() };
+                        let count = match most % 4 {
+                            0 => rows.len() - place,
+                            _ => most % (rows.len() - place + 1),
+                        };
+                        let cursor = edit.view().at(at, place as u64).expect("it is there");
+                        rows.drain(place..place + count);
+                        edit.remove_run(at, cursor, count as u64);
+                    }
+                    _ => {}
+                }
+                for section in 0..2 {
+                    assert!(check(&edit.view(), section) == next[usize::from(section)], "round {round}");
+                }
+            });
+            model = next;
+            for section in 0..2 {
+                prop_assert!(read(&mut stage, section) == model[usize::from(section)], "round {round}");
+            }
+        }
+    }
+}

@@ -207,6 +207,19 @@ fn expiries_move_with_the_key() {
     ]);
 }
 
+#[test]
+fn sort_sees_no_expired_field() {
+    play(&[
+        ("RPUSH l 1 2", ":2"),
+        ("HSET w1 a x", ":1"),
+        ("HSET w2 a y", ":1"),
+        ("HPEXPIRE w1 5 FIELDS 1 a", "*1 :1"),
+        ("SORT l GET w*->a", "*2 $x $y"),
+        ("wait 5", ""),
+        ("SORT l GET w*->a", "*2 $-1 $y"),
+    ]);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),

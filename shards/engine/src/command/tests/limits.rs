@@ -2,7 +2,7 @@
 
 use super::recorder::Recorder;
 use super::stage::Stage;
-use super::{bits, hashes, hyperloglog, lists, sets, streams};
+use super::{bits, hashes, hyperloglog, lists, places, sets, sorted_sets, streams};
 use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
@@ -19,16 +19,17 @@ const SAMPLES: &[&[Sample]] = &[
     hashes::SAMPLES,
     lists::SAMPLES,
     sets::SAMPLES,
+    sorted_sets::SAMPLES,
+    places::SAMPLES,
     streams::SAMPLES,
 ];
 
 fn sample(spec: &CommandSpec) -> Option<&'static Sample> {
-    if matches!(spec.group, Group::String | Group::Generic | Group::Server) {
-        return None;
-    }
     let mut samples = SAMPLES.iter().copied().flatten();
     let sample = samples.find(|(name, _, _)| *name == spec.name);
-    Some(sample.unwrap_or_else(|| panic!("{} has no sample: give it one", spec.name)))
+    let needs_none = matches!(spec.group, Group::String | Group::Generic | Group::Server);
+    assert!(sample.is_some() || needs_none, "{} has no sample: give it one", spec.name);
+    sample
 }
 
 /// A key at each place where a command takes one, numbers and words elsewhere.

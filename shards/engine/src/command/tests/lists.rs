@@ -27,6 +27,8 @@ pub(super) const SAMPLES: &[Sample] = &[
     ("rpoplpush", "RPUSH l a b", "RPOPLPUSH l m"),
     ("rpush", "RPUSH l a", "RPUSH l b"),
     ("rpushx", "RPUSH l a", "RPUSHX l b"),
+    ("sort", "RPUSH l 2 1", "SORT l STORE m"),
+    ("sort_ro", "RPUSH l 2 1", "SORT_RO l"),
 ];
 
 const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -235,6 +237,54 @@ fn commands_that_wait_are_as_those_that_do_not() {
         ("COMMAND GETKEYS BLPOP a b 0", "*2 $a $b"),
         ("COMMAND GETKEYS BLMPOP 0 2 a b LEFT", "*2 $a $b"),
         ("LRANGE m 0 -1", "*1 $c"),
+    ]);
+}
+
+#[test]
+fn elements_are_sorted() {
+    play(&[
+        ("RPUSH l 3 1 10 2", ":4"),
+        ("SORT l", "*4 $1 $2 $3 $10"),
+        ("SORT_RO l DESC", "*4 $10 $3 $2 $1"),
+        ("SORT l ALPHA", "*4 $1 $10 $2 $3"),
+        ("SORT l LIMIT 1 2", "*2 $2 $3"),
+        ("SORT l LIMIT -5 2 DESC", "*2 $10 $3"),
+        ("SORT l LIMIT 9 2", "*0"),
+        ("SORT l LIMIT 2 -1", "*2 $3 $10"),
+        ("SORT l LIMIT 0 0", "*0"),
+        ("MSET w1 4 w2 3 w3 1 w10 2 name1 one name3 three", "+OK"),
+        ("SORT l BY w*", "*4 $3 $10 $2 $1"),
+        ("SORT l BY w* GET name* GET #", "*8 $three $3 $-1 $10 $-1 $2 $one $1"),
+        ("SORT l BY nosort", "*4 $3 $1 $10 $2"),
+        ("SORT l BY nosort GET # LIMIT 1 2", "*2 $1 $10"),
+        ("SORT l BY nosort LIMIT 0 2 DESC", "*2 $2 $10"),
+        ("SORT l BY none*", "*4 $1 $10 $2 $3"),
+        ("HSET h1 f 2 g x", ":2"),
+        ("HSET h2 f 1", ":1"),
+        ("SORT l BY h*->f GET h*->g LIMIT 2 2", "*2 $-1 $x"),
+        ("SORT l GET name", "*4 $-1 $-1 $-1 $-1"),
+        ("SORT l GET h*->", "*4 $-1 $-1 $-1 $-1"),
+        ("SORT l BY w* GET name* STORE m", ":4"),
+        ("LRANGE m 0 -1", "*4 $three $ $ $one"),
+        ("SORT l STORE l", ":4"),
+        ("LRANGE l 0 -1", "*4 $1 $2 $3 $10"),
+        ("SORT none STORE l", ":0"),
+        ("EXISTS l", ":0"),
+        ("SORT none", "*0"),
+        ("RPUSH l a b", ":2"),
+        ("SORT l", "-ERR One or more scores can't be converted into double"),
+        ("SORT l ALPHA DESC", "*2 $b $a"),
+        ("SADD s 3 2 1", ":3"),
+        ("SORT s DESC", "*3 $3 $2 $1"),
+        ("SORT s BY nosort STORE t", ":3"),
+        ("LRANGE t 0 -1", "*3 $1 $2 $3"),
+        ("SORT w1", WRONG_TYPE),
+        ("SORT l BY", SYNTAX),
+        ("SORT l NONSENSE", SYNTAX),
+        ("SORT l LIMIT 1", SYNTAX),
+        ("SORT l LIMIT x 1", NOT_INTEGER),
+        ("SORT_RO l STORE t", SYNTAX),
+        ("COMMAND GETKEYS SORT l BY w* STORE t", "*2 $l $t"),
     ]);
 }
 

@@ -1,6 +1,7 @@
 //! Owns a writer that keeps replies as text: RESP2 without lengths and line ends, words separated by blanks.
 
 use hyperion_model::ReplyWriter;
+use hyperion_model::number::{DOUBLE_BYTES_MAX, print_double};
 
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
@@ -80,7 +81,7 @@ impl ReplyWriter for Recorder {
     }
 
     fn double(&mut self, value: f64) {
-        self.push(format!("${value}"));
+        self.push(format!("${}", print_double(value, &mut [0; DOUBLE_BYTES_MAX])));
     }
 
     fn boolean(&mut self, value: bool) {

@@ -113,6 +113,15 @@ fn a_large_set_is_as_a_small_one() {
     assert_eq!(stage.run("EXISTS s"), ":0");
 }
 
+/// A member that one command names twice counts once, also where the set becomes too large for one record in between.
+#[test]
+fn a_member_named_twice_counts_once() {
+    let mut stage = Stage::new();
+    let members: Vec<String> = (0..300).map(|at| format!("member:{}", at % 200)).collect();
+    assert_eq!(stage.run(&format!("SADD s {}", members.join(" "))), ":200");
+    assert_eq!(stage.run("SCARD s"), ":200");
+}
+
 #[test]
 fn encodings_and_types_are_told() {
     play(&[

@@ -3,7 +3,8 @@
 use super::recorder::Recorder;
 use crate::Events;
 use crate::command::{
-    CommandError, CommandSpec, Context, Run, check, describe, find, merge, part, scan_part,
+    CommandError, CommandSpec, Context, Run, check, describe, find, find_memcached, merge, part,
+    scan_part,
 };
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, TransactionId};
 use hyperion_store::{Options, Room, Store, StoreError};
@@ -119,7 +120,9 @@ impl Stage {
         words: &[&[u8]],
         reply: &mut Recorder,
     ) -> Result<(), CommandError> {
-        let spec = find(words[0]).ok_or_else(|| CommandError::unknown_command(words))?;
+        let spec = find(words[0])
+            .or_else(|| find_memcached(words[0]))
+            .ok_or_else(|| CommandError::unknown_command(words))?;
         spec.check_arity(words.len())?;
         self.transactions += 1;
         self.random = mix(self.random);

@@ -1,12 +1,14 @@
 //! Tests of the bytes of changes: what is written is read, and nothing else is.
 
 use super::fixture::payload;
-use crate::{Change, ChangeKind, decode_changes};
+use crate::{Attributes, Change, ChangeKind, decode_changes};
 use hyperion_model::DatabaseId;
 use proptest::prelude::*;
 
+const ATTRIBUTES: Attributes = Attributes { flags: 7, cas: 1 << 40 };
+
 fn change(kind: ChangeKind, key: &'static [u8], value: &'static [u8]) -> Change<'static> {
-    Change { kind, database: DatabaseId(3), key, value, expiry_ms: None }
+    Change { kind, database: DatabaseId(3), key, value, expiry_ms: None, attributes: None }
 }
 
 #[test]
@@ -14,6 +16,12 @@ fn changes_are_read_as_they_were_written() {
     let changes = [
         change(ChangeKind::Put, b"key", b"value"),
         Change { expiry_ms: Some(u64::MAX), ..change(ChangeKind::Put, b"", b"") },
+        Change { attributes: Some(ATTRIBUTES), ..change(ChangeKind::Put, b"k", b"v") },
+        Change {
+            expiry_ms: Some(7),
+            attributes: Some(ATTRIBUTES),
+            ..change(ChangeKind::Put, b"k", b"v")
+        },
         change(ChangeKind::Packed, b"packed", &[4, 1]),
         change(ChangeKind::Object, b"object", &[4, 1, 0, 0, 0, 9, 0, 0, 0, 0]),
         change(ChangeKind::Delete, b"gone", b""),

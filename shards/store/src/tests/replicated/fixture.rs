@@ -40,7 +40,14 @@ pub(super) fn key_of(partition: u16, number: u8) -> Vec<u8> {
 }
 
 pub(super) fn put<'a>(key: &'a [u8], value: &'a [u8]) -> Change<'a> {
-    Change { kind: ChangeKind::Put, database: DatabaseId(0), key, value, expiry_ms: None }
+    Change {
+        kind: ChangeKind::Put,
+        database: DatabaseId(0),
+        key,
+        value,
+        expiry_ms: None,
+        attributes: None,
+    }
 }
 
 pub(super) fn delete(key: &[u8]) -> Change<'_> {

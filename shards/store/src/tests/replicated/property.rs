@@ -103,13 +103,22 @@ fn changes_of<'a>(
     let changes = made.iter().zip(bytes).map(|(one, (key, value))| {
         let database = DatabaseId(one.database);
         let expiry_ms = one.expiry;
-        let none = Change { kind: ChangeKind::Delete, database, key, value: b"", expiry_ms: None };
+        let none = Change {
+            kind: ChangeKind::Delete,
+            database,
+            key,
+            value: b"",
+            expiry_ms: None,
+            attributes: None,
+        };
         let whole = Change { key: b"", ..none };
         match one.kind {
             0..6 if flushes => none,
             6 if flushes => Change { kind: ChangeKind::Flush, ..whole },
             7 if flushes => Change { kind: ChangeKind::FlushAll, database: DatabaseId(0), ..whole },
-            _ => Change { kind: ChangeKind::Put, database, key, value, expiry_ms },
+            _ => {
+                Change { kind: ChangeKind::Put, database, key, value, expiry_ms, attributes: None }
+            }
         }
     });
     changes.collect()

@@ -1,0 +1,148 @@
+//! Owns ZADD and ZINCRBY.
+
+use super::edit;
+use super::members::Writer;
+use super::number::parse_score;
+use crate::command::context::{Context, is_word};
+use crate::command::error::CommandError;
+use hyperion_store::Key;
+
+type Done = Result<(), CommandError>;
+
+const BOTH: CommandError =
+    CommandError::Says("ERR XX and NX options at the same time are not compatible");
+const COMPARES: CommandError =
+    CommandError::Says("ERR GT, LT, and/or NX options at the same time are not compatible");
+const SEVERAL: CommandError =
+    CommandError::Says("ERR INCR option supports a single increment-element pair");
+const NOT_A_NUMBER: CommandError = CommandError::Says("ERR resulting score is not a number (NaN)");
+
+/// Which members are changed, and what is answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::command) struct Options {
+    pub(in crate::command) if_absent: bool,
+    pub(in crate::command) if_there: bool,
+    if_greater: bool,
+    if_less: bool,
+    /// Changed members count too.
+    pub(in crate::command) counts_changed: bool,
+    /// The score is added to the one that is there, and the sum is the answer.
+    adds: bool,
+}
+
+impl Options {
+    /// Reads the words from `words[0]` on; gives how many there are too.
+    fn parse(words: &[&[u8]]) -> (Self, usize) {
+        let mut options = Self::default();
+        for (count, word) in words.iter().enumerate() {
+            let option = match word.len() {
+                2 if is_word(word, "nx") => &mut options.if_absent,
+                2 if is_word(word, "xx") => &mut options.if_there,
+                2 if is_word(word, "gt") => &mut options.if_greater,
+                2 if is_word(word, "lt") => &mut options.if_less,
+                2 if is_word(word, "ch") => &mut options.counts_changed,
+                4 if is_word(word, "incr") => &mut options.adds,
+                _ => return (options, count),
+            };
+            *option = true;
+        }
+        (options, words.len())
+    }
+
+    fn check(&self, pairs: usize) -> Done {
+        if self.if_absent && self.if_there {
+            return Err(BOTH);
+        }
+        let compares = [self.if_absent, self.if_greater, self.if_less];
+        if compares.into_iter().filter(|option| *option).count() > 1 {
+            return Err(COMPARES);
+        }
+        if self.adds && pairs > 1 {
+            return Err(SEVERAL);
+        }
+        Ok(())
+    }
+
+    /// The new score of a member that has `before`; `None` when it does not get one.
+    fn decide(&self, before: Option<f64>, score: f64) -> Result<Option<f64>, CommandError> {
+        let Some(before) = before else {
+            return Ok((!self.if_there).then_some(score));
+        };
+        if self.if_absent {
+            return Ok(None);
+        }
+        let score = if self.adds { before + score } else { score };
+        if score.is_nan() {
+            return Err(NOT_A_NUMBER);
+        }
+        let is_refused = self.if_greater && score <= before || self.if_less && score >= before;
+        Ok((!is_refused).then_some(score))
+    }
+}
+
+/// `ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]`
+pub(in crate::command) fn zadd(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let (options, count) = Options::parse(&arguments[2..]);
+    let (pairs, rest) = arguments[2 + count..].as_chunks::<2>();
+    if pairs.is_empty() || !rest.is_empty() {
+        return Err(CommandError::Syntax);
+    }
+    options.check(pairs.len())?;
+    let key = context.first_key(arguments)?;
+    add_pairs(context, &key, options, pairs)
+}
+
+/// ZINCRBY key increment member
+pub(in crate::command) fn zincrby(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let options = Options { adds: true, ..Options::default() };
+    let key = context.first_key(arguments)?;
+    add_pairs(context, &key, options, &[[arguments[2], arguments[3]]])
+}
+
+fn add_pairs(
+    context: &mut Context<'_>,
+    key: &Key<'_>,
+    options: Options,
+    pairs: &[[&[u8]; 2]],
+) -> Done {
+    if let [[score, member]] = pairs {
+        return add(context, key, options, &[(parse_score(score)?, member)]);
+    }
+    let scored = pairs.iter().map(|[score, member]| Ok((parse_score(score)?, *member)));
+    let scored = scored.collect::<Result<Vec<_>, CommandError>>()?;
+    add(context, key, options, &scored)
+}
+
+/// Adds members, or changes their scores, and answers.
+pub(in crate::command) fn add(
+    context: &mut Context<'_>,
+    key: &Key<'_>,
+    options: Options,
+    scored: &[(f64, &[u8])],
+) -> Done {
+    let (mut added, mut changed, mut last) = (0, 0, None);
+    let mut writer = Writer::new(edit(context, key)?, scored.len());
+    for (score, member) in scored {
+        writer.update(member, |before| {
+            let after = options.decide(before, *score)?;
+            last = after;
+            match (before, after) {
+                (None, Some(_)) => added += 1,
+                #[expect(clippy::float_cmp, reason = "only the same score is no change")]
+                (Some(before), Some(after)) if before != after => changed += 1,
+                _ => return Ok(None),
+            }
+            Ok(after)
+        })?;
+    }
+    writer.commit()?;
+    match last {
+        Some(score) if options.adds => context.reply.double(score),
+        None if options.adds => context.reply.null(),
+        _ => {
+            let counted = if options.counts_changed { added + changed } else { added };
+            context.reply.integer(counted);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Owns finding members and changing their scores, packed or not.
+
+use super::build::{build, is_worth};
+use super::score::{Scored, member_of, rank_key, rank_value, score_of, score_of_value, value};
+use super::{MEMBERS, RANKS};
+use crate::collection::{Cursor, Edit, View};
+use crate::command::error::CommandError;
+use crate::command::fields::hashed;
+use hyperion_store::StoreError;
+use std::collections::BTreeMap;
+
+/// Where a member is, or belongs.
+struct Located {
+    score: Option<f64>,
+    /// Among the ranks of a packed set, among the members of an object.
+    place: Result<Cursor, Option<Cursor>>,
+}
+
+/// Finds a member. `key` takes its key among the members of an object.
+fn locate(view: &View<'_>, member: &[u8], key: &mut Vec<u8>) -> Located {
+    if view.is_packed() {
+        let mut all = view.all(RANKS);
+        return match all.find(|(_, entry)| member_of(&entry.key) == member) {
+            Some((cursor, entry)) => Located { score: Some(score_of(&entry)), place: Ok(cursor) },
+            None => Located { score: None, place: Err(None) },
+        };
+    }
+    hashed(member, key);
+    let place = view.seek(MEMBERS, key);
+    let entry = place.ok().and_then(|cursor| view.entry(cursor));
+    Located { score: entry.map(|entry| score_of_value(&entry.value)), place }
+}
+
+/// The score of a member.
+pub(in crate::command) fn score(view: &View<'_>, member: &[u8]) -> Option<f64> {
+    locate(view, member, &mut Vec::new()).score
+}
+
+/// Changes of a sorted set: one after the other, or, where they are many beside what is there, of all of it at once.
+pub(in crate::command) struct Writer<'s, 'k> {
+    edit: Edit<'s, 'k>,
+    /// All members, where the set is written anew.
+    all: Option<BTreeMap<Vec<u8>, f64>>,
+    is_changed: bool,
+    key: Vec<u8>,
+}
+
+impl<'s, 'k> Writer<'s, 'k> {
+    /// Begins so many changes.
+    pub(in crate::command) fn new(edit: Edit<'s, 'k>, changes: usize) -> Self {
+        let view = edit.view();
+        let all = is_worth(&view, changes as u64).then(|| {
+            let member = |key: &[u8]| member_of(key).to_vec();
+            let all = view.all(RANKS);
+            all.map(|(_, entry)| (member(&entry.key), score_of(&entry))).collect()
+        });
+        Self { edit, all, is_changed: false, key: Vec::new() }
+    }
+
+    /// Gives a member the score that `decide` makes of the one it has; `None` leaves it as it is.
+    ///
+    /// # Errors
+    /// Those of `decide`.
+    pub(in crate::command) fn update(
+        &mut self,
+        member: &[u8],
+        decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
+    ) -> Result<(), CommandError> {
+        if let Some(all) = &mut self.all {
+            if let Some(score) = decide(all.get(member).copied())? {
+                all.insert(member.to_vec(), score);
+                self.is_changed = true;
+            }
+            return Ok(());
+        }
+        let located = locate(&self.edit.view(), member, &mut self.key);
+        if let Some(score) = decide(located.score)? {
+            self.put(member, located, score);
+            self.is_changed = true;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, member: &[u8], mut located: Located, score: f64) {
+        let Self { edit, key, .. } = self;
+        if edit.is_packed() {
+            match located.place {
+                Ok(cursor) => edit.remove(RANKS, cursor),
+                Err(_) if edit.outgrows(RANKS, super::score::SCORE_BYTES + member.len() + 1) => {
+                    let all = edit.unpack(RANKS);
+                    let all = all.iter().map(|(key, value)| (&key[..], &value[..]));
+                    build(edit, all.collect());
+                    located = locate(&edit.view(), member, key);
+                }
+                Err(_) => {}
+            }
+        }
+        if !edit.is_packed() {
+            match located.place {
+                Ok(cursor) => {
+                    edit.replace(MEMBERS, cursor, &value(score));
+                    let before = located.score.expect("it is there");
+                    rank_key(before, member, key);
+                    let rank = edit.view().seek(RANKS, key).expect("each member has a rank");
+                    edit.remove(RANKS, rank);
+                }
+                Err(at) => drop(edit.insert(MEMBERS, at, key, &value(score))),
+            }
+        }
+        rank_key(score, member, key);
+        let at = edit.view().seek(RANKS, key).map_or_else(|at| at, Some);
+        edit.insert(RANKS, at, key, rank_value(score));
+    }
+
+    /// Takes a member out. `true`: it was there.
+    pub(in crate::command) fn remove(&mut self, member: &[u8]) -> bool {
+        let is_there = if let Some(all) = &mut self.all {
+            all.remove(member).is_some()
+        } else {
+            self.take(member)
+        };
+        self.is_changed |= is_there;
+        is_there
+    }
+
+    fn take(&mut self, member: &[u8]) -> bool {
+        let Self { edit, key, .. } = self;
+        let located = locate(&edit.view(), member, key);
+        let (Ok(cursor), Some(score)) = (located.place, located.score) else { return false };
+        if edit.is_packed() {
+            edit.remove(RANKS, cursor);
+            return true;
+        }
+        edit.remove(MEMBERS, cursor);
+        rank_key(score, member, key);
+        let rank = edit.view().seek(RANKS, key).expect("each member has a rank");
+        edit.remove(RANKS, rank);
+        true
+    }
+
+    /// Lets all changes take effect.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub(in crate::command) fn commit(self) -> Result<(), StoreError> {
+        if !self.is_changed {
+            return Ok(());
+        }
+        let Self { mut edit, all, .. } = self;
+        if let Some(all) = all {
+            edit.unpack(RANKS);
+            let all = all.into_iter().map(|(member, score)| Scored { score, member });
+            super::build::build_scored(&mut edit, all.collect());
+        }
+        edit.commit()
+    }
+}

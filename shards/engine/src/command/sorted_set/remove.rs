@@ -1,0 +1,77 @@
+//! Owns the commands that take members out by name or by range.
+
+use super::build::{build, is_worth};
+use super::members::Writer;
+use super::score::member_of;
+use super::select::{Ranks, Selection, entries};
+use super::{RANKS, card, edit, told};
+use crate::collection::Edit;
+use crate::command::context::{Context, integer};
+use crate::command::error::CommandError;
+use hyperion_store::StoreError;
+
+type Done = Result<(), CommandError>;
+
+/// ZREM key member [member ...]
+pub(in crate::command) fn zrem(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    let key = context.first_key(arguments)?;
+    let members = &arguments[2..];
+    let mut writer = Writer::new(edit(context, &key)?, members.len());
+    let removed = members.iter().filter(|member| writer.remove(member)).count();
+    writer.commit()?;
+    context.reply.integer(integer(removed));
+    Ok(())
+}
+
+/// ZREMRANGEBYRANK key start stop
+pub(in crate::command) fn zremrangebyrank(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    remove_range(context, Selection::ranks, arguments)
+}
+
+/// ZREMRANGEBYSCORE key min max
+pub(in crate::command) fn zremrangebyscore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    remove_range(context, Selection::scores, arguments)
+}
+
+/// ZREMRANGEBYLEX key min max
+pub(in crate::command) fn zremrangebylex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
+    remove_range(context, Selection::members, arguments)
+}
+
+fn remove_range<'a>(
+    context: &mut Context<'_>,
+    select: impl Fn(&'a [u8], &'a [u8]) -> Result<Selection<'a>, CommandError>,
+    arguments: &[&'a [u8]],
+) -> Done {
+    let key = context.first_key(arguments)?;
+    let selection = select(arguments[2], arguments[3])?;
+    let edit = edit(context, &key)?;
+    let ranks = selection.find(&edit.view(), false);
+    remove(edit, &ranks)?;
+    context.reply.integer(told(ranks.end - ranks.start));
+    Ok(())
+}
+
+/// Takes the members of some ranks out, and lets that take effect.
+pub(super) fn remove(mut edit: Edit<'_, '_>, ranks: &Ranks) -> Result<(), StoreError> {
+    let count = ranks.end - ranks.start;
+    if count == 0 {
+        return Ok(());
+    }
+    let view = edit.view();
+    if is_worth(&view, count) || count == card(&view) {
+        let all = edit.unpack(RANKS);
+        let within = |at: usize| ranks.contains(&(at as u64));
+        let left = all.iter().enumerate().filter(|(at, _)| !within(*at));
+        let left = left.map(|(_, (key, value))| (&key[..], &value[..])).collect();
+        build(&mut edit, left);
+        return edit.commit();
+    }
+    let members: Vec<Vec<u8>> =
+        entries(&view, ranks, false).map(|entry| member_of(&entry.key).to_vec()).collect();
+    let mut writer = Writer::new(edit, 0);
+    for member in &members {
+        writer.remove(member);
+    }
+    writer.commit()
+}

@@ -1,0 +1,80 @@
+//! Owns the names of keys that change, for those who keep copies of their values: told once the log has released the change.
+
+use crate::limits::{CHANGE_BYTES_MAX, CHANGES_MAX};
+use hyperion_model::TransactionId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A key: it was written, has expired, was evicted or deleted.
+    Key {
+        /// The key, of whatever database.
+        key: Vec<u8>,
+        /// Whose command it was, where one client's was it.
+        by: Option<(u16, u64)>,
+    },
+    /// Anything: keys were flushed, or too many have changed to name them.
+    All,
+}
+
+/// Changes that wait for the log, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) is_on: bool,
+    waiting: VecDeque<(u64, Change)>,
+    bytes: usize,
+    /// Keys whose changes a transaction over several cores has prepared here.
+    prepared: BTreeMap<TransactionId, Vec<Vec<u8>>>,
+}
+
+impl Changes {
+    pub(crate) fn turn(&mut self, is_on: bool) {
+        self.is_on = is_on;
+        if !is_on {
+            *self = Self::default();
+        }
+    }
+
+    /// A key changes with what is at `position`. Where too many wait, all may have changed.
+    pub(crate) fn note(&mut self, position: u64, key: Vec<u8>, by: Option<(u16, u64)>) {
+        if self.waiting.len() >= CHANGES_MAX || self.bytes >= CHANGE_BYTES_MAX {
+            return self.note_all(position);
+        }
+        self.bytes += key.len();
+        self.waiting.push_back((position, Change::Key { key, by }));
+    }
+
+    pub(crate) fn note_all(&mut self, position: u64) {
+        self.bytes = 0;
+        self.waiting.clear();
+        self.waiting.push_back((position, Change::All));
+    }
+
+    pub(crate) fn prepared(&mut self, id: TransactionId, keys: impl Iterator<Item = Vec<u8>>) {
+        if self.is_on {
+            self.prepared.insert(id, keys.collect());
+        }
+    }
+
+    /// A transaction has ended here; `position`: its changes took effect with what is there.
+    pub(crate) fn ended(&mut self, id: TransactionId, position: Option<u64>) {
+        let Some(keys) = self.prepared.remove(&id) else { return };
+        if let Some(position) = position {
+            keys.into_iter().for_each(|key| self.note(position, key, None));
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_some(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(crate) fn next(&mut self, released: u64) -> Option<Change> {
+        let (_, change) = self.waiting.pop_front_if(|(position, _)| *position <= released)?;
+        if let Change::Key { key, .. } = &change {
+            self.bytes -= key.len();
+        }
+        Some(change)
+    }
+}

@@ -1,0 +1,73 @@
+//! Tests of notes beside a vector of them.
+
+use crate::object::{Note, Notes};
+use proptest::prelude::*;
+
+fn check(notes: &Notes, model: &[Note]) {
+    assert_eq!(notes.len(), model.len());
+    assert_eq!(notes.is_empty(), model.is_empty());
+    let mut sum = 0;
+    for (index, note) in model.iter().enumerate() {
+        assert_eq!(notes.get(index), Some(note));
+        assert_eq!(notes.sum_before(index), sum);
+        if note.count > 0 {
+            assert_eq!(notes.find_sum(sum), Some((index, sum)));
+            let last = sum + u64::from(note.count) - 1;
+            assert_eq!(notes.find_sum(last), Some((index, sum)));
+        }
+        sum += u64::from(note.count);
+    }
+    assert_eq!(notes.get(model.len()), None);
+    assert_eq!(notes.sum_before(model.len()), sum);
+    assert_eq!(notes.find_sum(sum), None);
+    for kind in 0..2 {
+        let of_kind = || model.iter().filter(|note| note.kind == kind);
+        assert_eq!(notes.chunks_of(kind), of_kind().count());
+        assert_eq!(notes.total(kind), of_kind().map(|note| u64::from(note.count)).sum::<u64>());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn notes_are_what_a_vector_says(
+        steps in prop::collection::vec((any::<u16>(), 0..3_usize, 0..40_u32, any::<bool>()), 1..60),
+    ) {
+        let (mut notes, mut model) = (Notes::default(), Vec::new());
+        for (at, removed, added, is_behind) in steps {
+            let at = if is_behind { model.len() } else { usize::from(at) % (model.len() + 1) };
+            let removed = removed.min(model.len() - at);
+            let new: Vec<Note> = (0..added)
+                .map(|key| Note { key: key.into(), count: key % 5, kind: u8::from(key % 2 == 1), flags: 0 })
+                .collect();
+            notes.splice(at..at + removed, &new);
+            model.splice(at..at + removed, new);
+            check(&notes, &model);
+        }
+    }
+
+    #[test]
+    fn keys_are_found_in_any_range(count in 1..700_usize, seed in any::<u64>()) {
+        let mut notes = Notes::default();
+        let mut model: Vec<u64> = Vec::new();
+        let mut state = seed;
+        let mut roll = |sides: usize| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            (state >> 33) as usize % sides
+        };
+        for _ in 0..count {
+            let key = roll(200) as u64;
+            let at = model.partition_point(|&other| other < key);
+            model.insert(at, key);
+            notes.splice(at..at, &[Note { key, count: 1, kind: 0, flags: 0 }]);
+        }
+        for _ in 0..200 {
+            let (from, to) = (roll(count + 1), roll(count + 1));
+            let (from, to) = (from.min(to), from.max(to));
+            let key = roll(201) as u64;
+            let expected = from + model[from..to].partition_point(|&other| other < key);
+            prop_assert_eq!(notes.partition(from..to, |other| other < key), expected);
+        }
+    }
+}

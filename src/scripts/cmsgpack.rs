@@ -1,0 +1,250 @@
+//! Owns the library `cmsgpack`: values as MessagePack.
+
+use mlua::{Lua, MultiValue, Result, Table, Value, Variadic};
+
+use super::cjson::array_length;
+use super::limits::DEPTH_MAX;
+
+/// The library.
+pub(super) fn library(lua: &Lua) -> Result<Table> {
+    let table = lua.create_table()?;
+    table.set(
+        "pack",
+        lua.create_function(|lua, values: Variadic<Value>| {
+            if values.is_empty() {
+                return Err(mlua::Error::runtime("MessagePack pack needs input."));
+            }
+            let mut out = Vec::new();
+            values.iter().try_for_each(|value| pack(value, 0, &mut out))?;
+            lua.create_string(&out)
+        })?,
+    )?;
+    table.set(
+        "unpack",
+        lua.create_function(|lua, text: mlua::String| unpack_all(lua, &text.as_bytes()))?,
+    )?;
+    table.set("_NAME", "cmsgpack")?;
+    table.set("_VERSION", "lua-cmsgpack 0.4.0")?;
+    Ok(table)
+}
+
+/// A head that tells a length: in the kind itself below `short`, else in two or four bytes (one too, where there is a kind for it).
+fn push_head(
+    out: &mut Vec<u8>,
+    length: usize,
+    short: (u8, usize),
+    [one, two, four]: [Option<u8>; 3],
+) {
+    let length32 = u32::try_from(length).unwrap_or(u32::MAX);
+    if length < short.1 {
+        out.push(short.0 | u8::try_from(length).unwrap_or(0));
+    } else if let (Some(kind), Ok(length)) = (one, u8::try_from(length)) {
+        out.extend_from_slice(&[kind, length]);
+    } else if let (Some(kind), Ok(length)) = (two, u16::try_from(length)) {
+        out.push(kind);
+        out.extend_from_slice(&length.to_be_bytes());
+    } else if let Some(kind) = four {
+        out.push(kind);
+        out.extend_from_slice(&length32.to_be_bytes());
+    }
+}
+
+fn pack(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
+    match value {
+        _ if depth > DEPTH_MAX => out.push(0xc0),
+        Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),
+        Value::Integer(number) => pack_integer(*number, out),
+        #[expect(clippy::cast_possible_truncation, reason = "whole, as was asked before")]
+        Value::Number(number) if number.fract() == 0.0 && number.abs() < 9e18 => {
+            pack_integer(*number as i64, out);
+        }
+        Value::Number(number) => {
+            #[expect(clippy::cast_possible_truncation, reason = "compared right after")]
+            let narrow = *number as f32;
+            #[expect(clippy::float_cmp, reason = "equal exactly or written in full")]
+            if f64::from(narrow) == *number {
+                out.push(0xca);
+                out.extend_from_slice(&narrow.to_be_bytes());
+            } else {
+                out.push(0xcb);
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+        }
+        Value::String(text) => {
+            let text = text.as_bytes();
+            push_head(out, text.len(), (0xa0, 32), [Some(0xd9), Some(0xda), Some(0xdb)]);
+            out.extend_from_slice(&text);
+        }
+        Value::Table(table) => {
+            let mut pairs: Vec<(Value, Value)> = Vec::new();
+            for pair in table.pairs::<Value, Value>() {
+                pairs.push(pair?);
+            }
+            if array_length(&pairs) == Some(pairs.len()) {
+                push_head(out, pairs.len(), (0x90, 16), [None, Some(0xdc), Some(0xdd)]);
+                for at in 1..=pairs.len() {
+                    pack(&table.raw_get::<Value>(at)?, depth + 1, out)?;
+                }
+            } else {
+                push_head(out, pairs.len(), (0x80, 16), [None, Some(0xde), Some(0xdf)]);
+                for (key, value) in &pairs {
+                    pack(key, depth + 1, out)?;
+                    pack(value, depth + 1, out)?;
+                }
+            }
+        }
+        _ => out.push(0xc0),
+    }
+    Ok(())
+}
+
+fn pack_integer(number: i64, out: &mut Vec<u8>) {
+    if let Ok(small) = u8::try_from(number) {
+        if small < 0x80 {
+            out.push(small);
+        } else {
+            out.extend_from_slice(&[0xcc, small]);
+        }
+    } else if let Ok(small) = u16::try_from(number) {
+        out.push(0xcd);
+        out.extend_from_slice(&small.to_be_bytes());
+    } else if let Ok(small) = u32::try_from(number) {
+        out.push(0xce);
+        out.extend_from_slice(&small.to_be_bytes());
+    } else if number >= 0 {
+        out.push(0xcf);
+        out.extend_from_slice(&number.to_be_bytes());
+    } else if let Ok(small) = i8::try_from(number) {
+        if small >= -32 {
+            out.push(small.cast_unsigned());
+        } else {
+            out.extend_from_slice(&[0xd0, small.cast_unsigned()]);
+        }
+    } else if let Ok(small) = i16::try_from(number) {
+        out.push(0xd1);
+        out.extend_from_slice(&small.to_be_bytes());
+    } else if let Ok(small) = i32::try_from(number) {
+        out.push(0xd2);
+        out.extend_from_slice(&small.to_be_bytes());
+    } else {
+        out.push(0xd3);
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+}
+
+fn unpack_all(lua: &Lua, mut bytes: &[u8]) -> Result<MultiValue> {
+    let mut values = MultiValue::new();
+    while !bytes.is_empty() {
+        values.push_back(unpack(lua, &mut bytes, 0)?);
+    }
+    Ok(values)
+}
+
+fn missing() -> mlua::Error {
+    mlua::Error::runtime("Missing bytes in input.")
+}
+
+fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8]> {
+    let (taken, rest) = bytes.split_at_checked(count).ok_or_else(missing)?;
+    *bytes = rest;
+    Ok(taken)
+}
+
+fn take_number(bytes: &mut &[u8], width: usize) -> Result<u64> {
+    Ok(take(bytes, width)?.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
+fn unpack(lua: &Lua, bytes: &mut &[u8], depth: usize) -> Result<Value> {
+    if depth > DEPTH_MAX {
+        return Err(mlua::Error::runtime("Bad data format in input."));
+    }
+    let kind = take(bytes, 1)?[0];
+    let length = |bytes: &mut &[u8], width| {
+        take_number(bytes, width).map(|length| usize::try_from(length).unwrap_or(usize::MAX))
+    };
+    let signed = |number: u64, width: u32| {
+        let unused = 64 - 8 * width;
+        Value::Number(((number << unused).cast_signed() >> unused) as f64)
+    };
+    Ok(match kind {
+        0..0x80 => Value::Number(f64::from(kind)),
+        0x80..0x90 => unpack_map(lua, bytes, usize::from(kind & 0xf), depth)?,
+        0x90..0xa0 => unpack_array(lua, bytes, usize::from(kind & 0xf), depth)?,
+        0xa0..0xc0 => Value::String(lua.create_string(take(bytes, usize::from(kind & 0x1f))?)?),
+        0xc0 => Value::Nil,
+        0xc2 => Value::Boolean(false),
+        0xc3 => Value::Boolean(true),
+        0xc4 | 0xd9 => {
+            let length = length(bytes, 1)?;
+            Value::String(lua.create_string(take(bytes, length)?)?)
+        }
+        0xc5 | 0xda => {
+            let length = length(bytes, 2)?;
+            Value::String(lua.create_string(take(bytes, length)?)?)
+        }
+        0xc6 | 0xdb => {
+            let length = length(bytes, 4)?;
+            Value::String(lua.create_string(take(bytes, length)?)?)
+        }
+        0xca => {
+            let narrow = u32::try_from(take_number(bytes, 4)?).map_err(|_| missing())?;
+            Value::Number(f64::from(f32::from_bits(narrow)))
+        }
+        0xcb => Value::Number(f64::from_bits(take_number(bytes, 8)?)),
+        0xcc => Value::Number(take_number(bytes, 1)? as f64),
+        0xcd => Value::Number(take_number(bytes, 2)? as f64),
+        0xce => Value::Number(take_number(bytes, 4)? as f64),
+        0xcf => Value::Number(take_number(bytes, 8)? as f64),
+        0xd0 => signed(take_number(bytes, 1)?, 1),
+        0xd1 => signed(take_number(bytes, 2)?, 2),
+        0xd2 => signed(take_number(bytes, 4)?, 4),
+        0xd3 => signed(take_number(bytes, 8)?, 8),
+        0xdc => {
+            let length = length(bytes, 2)?;
+            unpack_array(lua, bytes, length, depth)?
+        }
+        0xdd => {
+            let length = length(bytes, 4)?;
+            unpack_array(lua, bytes, length, depth)?
+        }
+        0xde => {
+            let length = length(bytes, 2)?;
+            unpack_map(lua, bytes, length, depth)?
+        }
+        0xdf => {
+            let length = length(bytes, 4)?;
+            unpack_map(lua, bytes, length, depth)?
+        }
+        0xe0..=0xff => Value::Number(f64::from(kind.cast_signed())),
+        _ => return Err(mlua::Error::runtime("Bad data format in input.")),
+    })
+}
+
+fn unpack_array(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Result<Value> {
+    // Each value takes a byte at least.
+    if count > bytes.len() {
+        return Err(missing());
+    }
+    let table = lua.create_table()?;
+    for at in 1..=count {
+        table.raw_set(at, unpack(lua, bytes, depth + 1)?)?;
+    }
+    Ok(Value::Table(table))
+}
+
+fn unpack_map(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Result<Value> {
+    if count > bytes.len() {
+        return Err(missing());
+    }
+    let table = lua.create_table()?;
+    for _ in 0..count {
+        let key = unpack(lua, bytes, depth + 1)?;
+        let value = unpack(lua, bytes, depth + 1)?;
+        if matches!(key, Value::Nil) {
+            return Err(mlua::Error::runtime("Bad data format in input."));
+        }
+        table.raw_set(key, value)?;
+    }
+    Ok(Value::Table(table))
+}

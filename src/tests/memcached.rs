@@ -1,0 +1,172 @@
+//! End to end: clients of memcached beside clients of Redis, on the same keys.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::door::SECRET_HASH;
+use super::harness::{Node, Setup, address, free_ports};
+
+/// A client that sends lines and reads what answers them.
+struct Lines(TcpStream);
+
+impl Lines {
+    fn connect(to: SocketAddr) -> Self {
+        let stream = TcpStream::connect(to).expect("the port is open");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("the node is there");
+        Self(stream)
+    }
+
+    /// Sends a request, and `mn` behind it, whose answer ends what is read. Line ends are told as `|`.
+    fn ask(&mut self, request: &str) -> String {
+        let request = format!("{}\r\n", request.replace('|', "\r\n"));
+        self.send(request.as_bytes())
+    }
+
+    fn send(&mut self, request: &[u8]) -> String {
+        self.0.write_all(request).expect("the node is there");
+        self.0.write_all(b"mn\r\n").expect("the node is there");
+        let (mut answer, mut part) = (Vec::new(), [0; 65_536]);
+        while !answer.ends_with(b"MN\r\n") {
+            match self.0.read(&mut part).expect("the node is there") {
+                0 => return format!("{}<closed>", String::from_utf8_lossy(&answer)),
+                count => answer.extend_from_slice(&part[..count]),
+            }
+        }
+        answer.truncate(answer.len() - 4);
+        let text = String::from_utf8_lossy(&answer).replace("\r\n", "|");
+        text.strip_suffix('|').unwrap_or(&text).to_owned()
+    }
+
+    fn expect(&mut self, table: &[(&str, &str)]) {
+        for (request, answer) in table {
+            assert_eq!(self.ask(request), *answer, "{request}");
+        }
+    }
+}
+
+fn with_memcached(setup: Setup) -> (Node, SocketAddr) {
+    let [port, ..] = free_ports();
+    let to = address(port);
+    (setup.at("/nodes/0/memcached", json!(to.to_string())).start(), to)
+}
+
+#[test]
+fn lines_are_answered_as_memcached_answers_them() {
+    let (node, to) = with_memcached(Setup::two_cores().unwrap_or_else(Setup::new));
+    let mut lines = Lines::connect(to);
+    lines.expect(&[
+        ("get a", "END"),
+        ("set a 5 0 3|abc", "STORED"),
+        ("get a b", "VALUE a 5 3|abc|END"),
+        ("add a 0 0 1|x", "NOT_STORED"),
+        ("append a 0 0 3|def", "STORED"),
+        ("get a", "VALUE a 5 6|abcdef|END"),
+        ("set b 0 0 2 noreply|10", ""),
+        ("incr b 5", "15"),
+        ("decr b 100", "0"),
+        ("incr a 1", "CLIENT_ERROR cannot increment or decrement non-numeric value"),
+        ("get a b c d e", "VALUE a 5 6|abcdef|VALUE b 0 1|0|END"),
+        ("set e 0 -1 1|x", "STORED"),
+        ("get e", "END"),
+        ("touch a 100", "TOUCHED"),
+        ("gat 0 a", "VALUE a 5 6|abcdef|END"),
+        ("set a x 0 1", "CLIENT_ERROR bad command line format"),
+        ("set a 0 0 1|toolong", "CLIENT_ERROR bad data chunk|ERROR"),
+        ("bogus", "ERROR"),
+        ("ms m 2 F7 T30 c E44|hi", "HD c44"),
+        ("mg m t f v k Oz", "VA 2 t30 f7 km Oz|hi"),
+        (
+            "mg m h",
+            "CLIENT_ERROR whether an item was hit before is not kept here; leave the h flag out",
+        ),
+        ("ms m 2 C43|ho", "EX"),
+        ("md m I E50", "HD"),
+        ("mg m v c", "VA 2 c50 W X|hi"),
+        ("mg m v c", "VA 2 c50 X Z|hi"),
+        ("ms m 2 C50|ho", "HD"),
+        ("mg m v", "VA 2|ho"),
+        ("mg none q", ""),
+        ("mg new N30 t", "HD t30 W"),
+        ("mg new t", "HD t30 Z"),
+        ("ma n N0 J13 v", "VA 2|13"),
+        ("ma n v D4", "VA 2|17"),
+        ("ms Zm9v 3 b|bar", "HD"),
+        ("mg Zm9v b k v", "VA 3 kZm9v b|bar"),
+        ("get foo", "VALUE foo 0 3|bar|END"),
+        ("delete foo", "DELETED"),
+        ("delete foo", "NOT_FOUND"),
+        ("flush_all", "OK"),
+        ("get a m n", "END"),
+    ]);
+    let stats = lines.ask("stats");
+    assert!(stats.contains("STAT curr_items ") && stats.ends_with("|END"), "{stats}");
+    assert_eq!(lines.ask("quit"), "<closed>");
+    drop(node);
+}
+
+#[test]
+fn both_protocols_see_the_same_keys() {
+    let (mut node, to) = with_memcached(Setup::two_cores().unwrap_or_else(Setup::new));
+    let (mut lines, mut client) = (Lines::connect(to), node.client());
+    assert_eq!(lines.ask("set a 7 100 2|hi"), "STORED");
+    client.expect(&[("GET a", "hi"), ("TTL a", "100"), ("SELECT 1", "OK"), ("GET a", "nil")]);
+    client.expect(&[("SELECT 0", "OK"), ("HSET h f 1", "1")]);
+    let wrong = "SERVER_ERROR WRONGTYPE Operation against a key holding the wrong kind of value";
+    assert_eq!(lines.ask("get h"), format!("{wrong}|END"));
+    assert_eq!(lines.ask("set h 0 0 1|x"), wrong);
+    // Any write changes the number, whoever makes it.
+    let cas = |answer: &str| answer.split(['|', ' ']).nth(4).map(str::to_owned).expect("a number");
+    let before = cas(&lines.ask("gets a"));
+    client.expect(&[("SET a ho", "OK")]);
+    assert_eq!(lines.ask(&format!("cas a 0 0 1 {before}|x")), "EXISTS");
+    let after = cas(&lines.ask("gets a"));
+    assert_ne!(before, after);
+    assert_eq!(lines.ask("get a"), "VALUE a 0 2|ho|END");
+    assert_eq!(lines.ask(&format!("cas a 3 0 1 {after}|x")), "STORED");
+    client.expect(&[("APPEND a yz", "3")]);
+    assert_eq!(lines.ask("get a"), "VALUE a 0 3|xyz|END");
+    // Flags and numbers are on disk.
+    assert_eq!(lines.ask("ms kept 2 F9 E1234|hi"), "HD");
+    node.kill_and_start();
+    let mut lines = Lines::connect(to);
+    assert_eq!(lines.ask("mg kept f c v"), "VA 2 f9 c1234|hi");
+    // A long string that a client of Redis wrote comes in parts.
+    let long = "x".repeat(3 << 20);
+    assert_eq!(node.client().ask(&format!("SET long {long}")), "OK");
+    let answer = lines.ask("get long kept");
+    let expected = format!("VALUE long 0 {}|{long}|VALUE kept 9 2|hi|END", long.len());
+    assert!(answer == expected, "{} bytes came for {}", answer.len(), expected.len());
+    let large = format!("set big 0 0 {}|{}", 2 << 20, "y".repeat(2 << 20));
+    assert_eq!(lines.ask(&large), "SERVER_ERROR object too large for cache");
+    assert_eq!(lines.ask("get big"), "END");
+}
+
+#[test]
+fn without_the_password_nothing_is_told() {
+    let setup = Setup::new().at("/settings/auth", json!({ "password_hash": SECRET_HASH }));
+    let (_node, to) = with_memcached(setup);
+    let mut lines = Lines::connect(to);
+    // `mn` behind each request is refused as well, so the answers are read as far as they come.
+    for (request, answer) in [
+        ("get a\r\n", "CLIENT_ERROR unauthenticated\r\n"),
+        ("set x 0 0 13\r\ndefault wrong\r\n", "CLIENT_ERROR authentication failure\r\n"),
+        ("set x 0 0 14\r\ndefault secret\r\n", "STORED\r\n"),
+        ("get x\r\n", "END\r\n"),
+    ] {
+        lines.0.write_all(request.as_bytes()).expect("the node is there");
+        let mut bytes = vec![0; answer.len()];
+        lines.0.read_exact(&mut bytes).expect("the node is there");
+        assert_eq!(String::from_utf8_lossy(&bytes), answer, "{request}");
+    }
+}
+
+#[test]
+fn an_address_for_others_needs_a_password() {
+    let setup = Setup::new().at("/nodes/0/memcached", json!("0.0.0.0:11999"));
+    let (code, log) = setup.refusal();
+    assert!(log.contains("/nodes/0/memcached: 0.0.0.0:11999 can be reached"), "{log}");
+    assert_eq!(code, 78);
+}

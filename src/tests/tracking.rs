@@ -1,0 +1,302 @@
+//! Owns tests of client-side caching: who is told that what it has read has changed.
+
+use std::collections::BTreeMap;
+
+use hyperion_wire::reply::Reply;
+
+use super::client::{Client, Dice, pipeline, show};
+use super::cluster_harness::Cluster;
+use super::harness::{Node, Setup, wait_for};
+
+fn nodes() -> Vec<Node> {
+    let two = Setup::two_cores();
+    std::iter::once(Setup::new()).chain(two).map(Setup::start).collect()
+}
+
+/// Clients of RESP3, as many as it takes to have one on each core.
+fn clients(node: &Node) -> [Client; 2] {
+    [(); 2].map(|()| {
+        let mut client = node.client();
+        client.ask("HELLO 3");
+        client
+    })
+}
+
+fn hears(client: &mut Client, keys: &str) {
+    let reply = client.reply();
+    assert!(matches!(reply, Reply::Push(_)), "{}", show(&reply));
+    assert_eq!(show(&reply), format!("[invalidate {keys}]"));
+}
+
+#[test]
+fn a_change_of_what_was_read_is_told_once() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+        // Keys of each core.
+        for key in ["a", "b", "c", "d", "e", "f"] {
+            bob.expect(&[(&format!("SET {key} 1"), "OK")]);
+            ann.expect(&[(&format!("GET {key}"), "1")]);
+            bob.expect(&[(&format!("SET {key} 2"), "OK"), (&format!("SET {key} 3"), "OK")]);
+            hears(&mut ann, &format!("[{key}]"));
+            ann.expect(&[("PING", "PONG"), (&format!("GET {key}"), "3")]);
+            // Its own change too, before or behind the answer.
+            ann.send(&super::client::words(&format!("DEL {key}")));
+            let both = [ann.shown(), ann.shown()];
+            assert!(both.contains(&"1".to_owned()), "{both:?}");
+            assert!(both.contains(&format!("[invalidate [{key}]]")), "{both:?}");
+            ann.expect(&[(&format!("EXISTS {key}"), "0")]);
+            bob.expect(&[(&format!("SET {key} 4 PX 30"), "OK")]);
+            hears(&mut ann, &format!("[{key}]"));
+            ann.ask(&format!("GET {key}"));
+            // It expires.
+            wait_for("the end", || bob.ask(&format!("EXISTS {key}")) == "0");
+            hears(&mut ann, &format!("[{key}]"));
+        }
+        ann.expect(&[("CLIENT TRACKING OFF", "OK"), ("GET a", "nil")]);
+        bob.expect(&[("SET a 1", "OK")]);
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
+#[test]
+fn reads_of_several_keys_count_wherever_they_lie() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        let keys: Vec<String> = (0..8).map(|number| format!("k{number}")).collect();
+        ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+        for round in 0..20 {
+            ann.ask(&format!("MGET {}", keys.join(" ")));
+            let pairs: Vec<String> = keys.iter().map(|key| format!("{key} {round}")).collect();
+            bob.expect(&[(&format!("MSET {}", pairs.join(" ")), "OK")]);
+            let mut heard: Vec<String> = keys.iter().map(|_| ann.shown()).collect();
+            heard.sort_unstable();
+            let expected: Vec<String> =
+                keys.iter().map(|key| format!("[invalidate [{key}]]")).collect();
+            assert_eq!(heard, expected, "round {round}");
+        }
+        // An answer that is worked in slices.
+        let long = vec![b'v'; 300_000];
+        keys.iter().for_each(|key| bob.set(key, &long));
+        ann.ask(&format!("MGET {}", keys.join(" ")));
+        bob.expect(&[("DEL k3", "1")]);
+        hears(&mut ann, "[k3]");
+        bob.expect(&[("FLUSHALL", "OK")]);
+        hears(&mut ann, "nil");
+    }
+}
+
+#[test]
+fn errors_and_facts_are_those_of_redis() {
+    let node = Setup::new().start();
+    let switch =
+        "before disabling tracking for this client, and then re-enabling it with a different mode.";
+    let not_chosen = "-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    let mut client = node.client();
+    client.expect(&[
+        ("CLIENT TRACKING", "-ERR wrong number of arguments for 'client|tracking' command"),
+        ("CLIENT TRACKING foo", "-ERR syntax error"),
+        ("CLIENT TRACKING ON REDIRECT", "-ERR syntax error"),
+        ("CLIENT TRACKING ON REDIRECT 999", "-ERR The client ID you want redirect to does not exist"),
+        ("CLIENT TRACKING ON REDIRECT x", "-ERR value is not an integer or out of range"),
+        (
+            "CLIENT TRACKING ON REDIRECT 1 REDIRECT 1",
+            "-ERR A client can only redirect to a single other client",
+        ),
+        ("CLIENT TRACKING ON PREFIX a", "-ERR PREFIX option requires BCAST mode to be enabled"),
+        ("CLIENT TRACKING ON BCAST OPTIN", "-ERR OPTIN and OPTOUT are not compatible with BCAST"),
+        (
+            "CLIENT TRACKING ON OPTIN OPTOUT",
+            "-ERR You can't specify both OPTIN mode and OPTOUT mode",
+        ),
+        (
+            "CLIENT TRACKING ON BCAST PREFIX foo PREFIX foob",
+            "-ERR Prefix 'foo' overlaps with another provided prefix 'foob'. Prefixes for a single client must not overlap.",
+        ),
+        ("CLIENT CACHING YES", not_chosen),
+        ("CLIENT TRACKINGINFO", "[flags [off] redirect -1 prefixes []]"),
+        ("CLIENT GETREDIR", "-1"),
+        ("CLIENT TRACKING ON OPTIN", "OK"),
+        (
+            "CLIENT TRACKING ON OPTOUT",
+            &format!("-ERR You can't switch OPTIN/OPTOUT mode {switch}"),
+        ),
+        ("CLIENT TRACKING ON BCAST", &format!("-ERR You can't switch BCAST mode on/off {switch}")),
+        (
+            "CLIENT CACHING NO",
+            "-ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.",
+        ),
+        ("CLIENT CACHING YES", "OK"),
+        ("CLIENT TRACKINGINFO", "[flags [on optin caching-yes] redirect 0 prefixes []]"),
+        ("CLIENT TRACKING OFF", "OK"),
+        ("CLIENT TRACKING ON BCAST PREFIX foo", "OK"),
+        (
+            "CLIENT TRACKING ON BCAST PREFIX foob",
+            "-ERR Prefix 'foob' overlaps with an existing prefix 'foo'. Prefixes for a single client must not overlap.",
+        ),
+        ("CLIENT TRACKING ON BCAST PREFIX bar NOLOOP", "OK"),
+        ("CLIENT TRACKINGINFO", "[flags [on bcast noloop] redirect 0 prefixes [foo bar]]"),
+        ("CLIENT GETREDIR", "0"),
+        ("RESET", "RESET"),
+        ("CLIENT GETREDIR", "-1"),
+    ]);
+}
+
+#[test]
+fn reads_are_chosen_one_by_one() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[
+            ("CLIENT TRACKING ON OPTIN", "OK"),
+            ("GET a", "nil"),
+            ("CLIENT CACHING YES", "OK"),
+            ("GET b", "nil"),
+            ("GET c", "nil"),
+        ]);
+        bob.expect(&[("MSET a 1 c 1", "OK"), ("SET b 1", "OK")]);
+        hears(&mut ann, "[b]");
+        ann.expect(&[
+            ("CLIENT TRACKING OFF", "OK"),
+            ("CLIENT TRACKING ON OPTOUT NOLOOP", "OK"),
+            ("CLIENT CACHING NO", "OK"),
+            ("GET a", "1"),
+            ("GET b", "1"),
+            ("GET c", "1"),
+            // Its own change is not told, and it has no copy after that.
+            ("SET c 2", "OK"),
+        ]);
+        bob.expect(&[("SET a 2", "OK"), ("SET c 3", "OK"), ("SET b 2", "OK")]);
+        hears(&mut ann, "[b]");
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
+#[test]
+fn prefixes_are_told_of_every_change() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON BCAST PREFIX user: PREFIX item: NOLOOP", "OK")]);
+        for number in 0..10 {
+            bob.expect(&[(&format!("SET user:{number} x"), "OK"), ("SET other x", "OK")]);
+            hears(&mut ann, &format!("[user:{number}]"));
+            ann.expect(&[(&format!("SET item:{number} x"), "OK")]);
+            bob.expect(&[(&format!("INCR item:n{number}"), "1")]);
+            hears(&mut ann, &format!("[item:n{number}]"));
+        }
+        let info = bob.ask("INFO");
+        for line in ["tracking_clients:1", "tracking_total_prefixes:2", "tracking_total_keys:0"] {
+            assert!(info.lines().any(|found| found == line), "{line} in {info}");
+        }
+        ann.expect(&[("CLIENT TRACKING OFF", "OK")]);
+        bob.expect(&[("SET user:1 y", "OK")]);
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
+#[test]
+fn another_client_hears_in_the_place_of_one() {
+    for node in nodes() {
+        let mut ears = node.client();
+        let number = ears.ask("CLIENT ID");
+        ears.expect(&[("SUBSCRIBE __redis__:invalidate", "[subscribe __redis__:invalidate 1]")]);
+        let mut readers = [node.client(), node.client()];
+        for (at, reader) in readers.iter_mut().enumerate() {
+            reader.expect(&[
+                (&format!("CLIENT TRACKING ON REDIRECT {number}"), "OK"),
+                ("CLIENT GETREDIR", &number),
+                (&format!("GET {at}"), "nil"),
+                (&format!("SET {at} x"), "OK"),
+            ]);
+            assert_eq!(ears.shown(), format!("[message __redis__:invalidate [{at}]]"));
+            reader.expect(&[(&format!("GET {at}"), "x")]);
+        }
+        drop(ears);
+        for (at, reader) in readers.iter_mut().enumerate() {
+            reader.ask("HELLO 3");
+            wait_for("the word that it has gone", || {
+                reader.ask(&format!("GET {at}"));
+                reader.send(&super::client::words(&format!("SET {at} y")));
+                let mut shown = reader.shown();
+                while shown != "OK" && !shown.contains("tracking-redir-broken") {
+                    shown = reader.shown();
+                }
+                if shown == "OK" {
+                    reader.ask("CLIENT TRACKINGINFO").contains("broken_redirect")
+                        || reader.shown().contains("tracking-redir-broken")
+                } else {
+                    assert_eq!(shown, format!("[tracking-redir-broken {number}]"));
+                    true
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_never_old_for_long_whatever_is_written_meanwhile() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+        let (mut random, mut copies) = (Dice(11), BTreeMap::new());
+        for _ in 0..300 {
+            // Reads and writes race: pipelines of both are under way at once.
+            let keys: Vec<u64> = (0..20).map(|_| random.below(12)).collect();
+            ann.send(&pipeline(keys.iter().map(|key| format!("GET k{key}"))));
+            let lines = (0..20).map(|_| match random.below(4) {
+                0 => format!("DEL k{}", random.below(12)),
+                1 => format!(
+                    "MSET k{} {} k{} {}",
+                    random.below(12),
+                    random.below(99),
+                    random.below(12),
+                    random.below(99)
+                ),
+                _ => format!("SET k{} {}", random.below(12), random.below(1_000_000)),
+            });
+            bob.send(&pipeline(lines));
+            let mut asked = keys.iter();
+            let mut take = |reply: Reply, copies: &mut BTreeMap<String, String>| match reply {
+                Reply::Push(_) => {
+                    let shown = show(&reply);
+                    let key = shown.trim_start_matches("[invalidate [").trim_end_matches(']');
+                    copies.remove(key);
+                    false
+                }
+                other => {
+                    let key = asked.next().expect("an answer for each");
+                    copies.insert(format!("k{key}"), show(&other));
+                    true
+                }
+            };
+            let mut answers = 0;
+            while answers < keys.len() {
+                answers += usize::from(take(ann.reply(), &mut copies));
+            }
+            (0..20).for_each(|_| drop(bob.reply()));
+            // What was written before this point is told before its answer, or with the next turns.
+            let mut values = BTreeMap::new();
+            for key in 0..12 {
+                values.insert(format!("k{key}"), bob.ask(&format!("GET k{key}")));
+            }
+            wait_for("the copies that are right", || {
+                ann.send(&super::client::words("PING"));
+                loop {
+                    let reply = ann.reply();
+                    if show(&reply) == "PONG" {
+                        break;
+                    }
+                    take(reply, &mut copies);
+                }
+                copies.iter().all(|(key, value)| values[key] == *value)
+            });
+        }
+    }
+}
+
+#[test]
+fn a_cluster_refuses_it_in_a_sentence() {
+    let cluster = Cluster::plan(2).start();
+    let answer = cluster.client(1).ask("CLIENT TRACKING ON");
+    assert!(answer.starts_with("-ERR CLIENT TRACKING is not supported in a cluster"), "{answer}");
+    cluster.client(1).expect(&[("CLIENT TRACKING OFF", "OK")]);
+}

@@ -1,0 +1,386 @@
+//! Owns the way of an invalidation: from the core that owns a key to the clients that have read it.
+
+use std::collections::BTreeMap;
+
+use hyperion_engine::Change;
+use hyperion_engine::command::{CommandSpec, Flags, keys_of};
+use hyperion_model::slot_of;
+use hyperion_runtime::ConnectionId;
+use hyperion_wire::{Encoder, Protocol};
+
+use super::session::{Target, Tracking};
+use super::table::{Reader, Table};
+use crate::front::Client;
+use crate::node::{Io, Mail, NodeCore};
+use crate::pubsub::{Frames, Kind};
+
+/// The channel that a client of RESP2 hears invalidations on.
+const CHANNEL: &[u8] = b"__redis__:invalidate";
+
+/// What a client's core is told; it comes behind the answers that its clients have read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Invalid {
+    /// A key that this client has read.
+    Read {
+        connection: ConnectionId,
+        key: Vec<u8>,
+        /// Whose command it was.
+        by: Option<(u16, u64)>,
+    },
+    /// A key, to those with a prefix of it.
+    Prefixed { key: Vec<u8>, by: Option<(u16, u64)> },
+    /// Everything.
+    All,
+}
+
+/// That a client reads keys of the receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Track {
+    pub(crate) connection: ConnectionId,
+    pub(crate) keys: Vec<Vec<u8>>,
+    /// The read is under way.
+    pub(crate) is_held: bool,
+}
+
+/// An invalidation for a client that another has named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RedirectMail {
+    /// Keys, or all of them, for `target`; they were read by `reader`.
+    Keys { target: ConnectionId, reader: ConnectionId, keys: Option<Vec<Vec<u8>>> },
+    /// The client that `reader` has named has gone.
+    Gone { reader: ConnectionId },
+}
+
+/// What one core shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TrackingFigures {
+    pub(crate) clients: u64,
+    pub(crate) keys: u64,
+    pub(crate) items: u64,
+    pub(crate) prefixes: u64,
+    /// Invalidations that clients of this core were told.
+    pub(crate) told: u64,
+}
+
+/// What one core knows of clients that keep copies.
+#[derive(Debug, Default)]
+pub(crate) struct Trackers {
+    table: Table,
+    told: u64,
+}
+
+impl NodeCore {
+    pub(crate) fn tracking_figures(&self) -> TrackingFigures {
+        let table = &self.trackers.table;
+        TrackingFigures {
+            clients: self.clients.iter().filter(|client| client.tracking.is_some()).count() as u64,
+            keys: table.keys_count() as u64,
+            items: table.readers_count() as u64,
+            prefixes: self.pubsub.registry.names_count(Kind::Prefix) as u64,
+            told: self.trackers.told,
+        }
+    }
+
+    // ---- reads
+
+    /// A client of `core` has read keys of this core in a command that is answered.
+    pub(crate) fn note_read(
+        &mut self,
+        core: u16,
+        connection: ConnectionId,
+        spec: &CommandSpec,
+        arguments: &[&[u8]],
+    ) {
+        if !spec.flags.has(Flags::READONLY) {
+            return;
+        }
+        for at in keys_of(spec, arguments) {
+            self.trackers.table.add(arguments[at], core, connection, false);
+        }
+        self.forget_oldest();
+        self.engine.tell_changes(true);
+    }
+
+    /// A read of several turns or cores begins: until it ends, its client hears of every change, because no core knows which one it sees.
+    pub(crate) fn begin_read(
+        &mut self,
+        client: &mut Client,
+        spec: &CommandSpec,
+        arguments: &[&[u8]],
+    ) {
+        let Some(tracking) = client.tracking.as_mut().filter(|it| it.wants_read()) else { return };
+        if !spec.flags.has(Flags::READONLY) {
+            return;
+        }
+        tracking.reading = keys_of(spec, arguments).map(|at| arguments[at].to_vec()).collect();
+        let keys = tracking.reading.clone();
+        self.track(client.connection, keys, true);
+    }
+
+    /// It has ended, and its answer is in the client's output; or the client has gone.
+    pub(crate) fn end_read(&mut self, client: &mut Client) {
+        let Some(tracking) = client.tracking.as_mut() else { return };
+        let keys = std::mem::take(&mut tracking.reading);
+        if !keys.is_empty() {
+            self.track(client.connection, keys, false);
+        }
+    }
+
+    /// Tells the cores that own keys that a client of this core reads them. The mail goes ahead of what this core sends for the read later.
+    fn track(&mut self, connection: ConnectionId, keys: Vec<Vec<u8>>, is_held: bool) {
+        let mut by_core: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
+        let map = self.engine.map();
+        for key in keys {
+            let owner = map.owner(map.partition_of(slot_of(&key)));
+            by_core.entry(owner.0).or_default().push(key);
+        }
+        for (core, keys) in by_core {
+            let track = Track { connection, keys, is_held };
+            if core == self.index {
+                self.take_track(core, &track);
+            } else {
+                self.links[usize::from(core)].backlog.push_back(Mail::Track(Box::new(track)));
+            }
+        }
+    }
+
+    pub(crate) fn take_track(&mut self, from: u16, track: &Track) {
+        for key in &track.keys {
+            self.trackers.table.add(key, from, track.connection, track.is_held);
+        }
+        self.forget_oldest();
+        self.engine.tell_changes(true);
+    }
+
+    /// Keys beyond what may be remembered count as changed.
+    fn forget_oldest(&mut self) {
+        while let Some((key, readers)) = self.trackers.table.too_much() {
+            self.tell_readers(&key, readers, None);
+        }
+    }
+
+    /// Looks whether anybody still wants to hear of changes: to be called every tick.
+    pub(crate) fn tick_tracking(&mut self, io: &mut Io) {
+        let is_wanted =
+            !self.trackers.table.is_empty() || self.pubsub.registry.names_count(Kind::Prefix) > 0;
+        self.engine.tell_changes(is_wanted);
+        if self.view.is_none() {
+            return;
+        }
+        // The node has become one of several: it does not hear of all changes any more.
+        let with_copies = self.clients.iter().filter(|client| client.tracking.is_some());
+        let with_copies: Vec<ConnectionId> = with_copies.map(|client| client.connection).collect();
+        with_copies.into_iter().for_each(|connection| io.close(connection));
+    }
+
+    // ---- changes
+
+    /// Tells the changes that the log has released.
+    pub(crate) fn invalidate(&mut self, io: &mut Io) {
+        let mut own = std::mem::take(&mut self.invalid);
+        while let Some(change) = self.engine.take_change() {
+            match change {
+                Change::Key { key, by } => {
+                    let readers = self.trackers.table.changed(&key);
+                    self.tell_readers(&key, readers, by);
+                    for core in self.pubsub.registry.prefix_cores(&key, self.index) {
+                        self.tell_core(core, Invalid::Prefixed { key: key.clone(), by });
+                    }
+                }
+                Change::All => {
+                    self.trackers.table.clear();
+                    for core in 0..u16::try_from(self.links.len()).unwrap_or(u16::MAX) {
+                        self.tell_core(core, Invalid::All);
+                    }
+                }
+            }
+        }
+        own.append(&mut self.invalid);
+        if !own.is_empty() {
+            self.take_invalid(io, &own);
+        }
+    }
+
+    fn tell_readers(&mut self, key: &[u8], readers: Vec<Reader>, by: Option<(u16, u64)>) {
+        for Reader { core, connection, .. } in readers {
+            self.tell_core(core, Invalid::Read { connection, key: key.to_vec(), by });
+        }
+    }
+
+    fn tell_core(&mut self, core: u16, invalid: Invalid) {
+        if core == self.index {
+            self.invalid.push(invalid);
+        } else {
+            self.links[usize::from(core)].open.replies.invalid.push(invalid);
+        }
+    }
+
+    /// What this core's clients have read has changed.
+    pub(crate) fn take_invalid(&mut self, io: &mut Io, all: &[Invalid]) {
+        let mut prefixed: BTreeMap<ConnectionId, Vec<&[u8]>> = BTreeMap::new();
+        for invalid in all {
+            match invalid {
+                Invalid::Read { connection, key, by } => {
+                    if self.hears(*connection, *by) {
+                        self.tell_invalid(io, *connection, Some(&[key]));
+                    }
+                }
+                Invalid::Prefixed { key, by } => {
+                    for connection in self.pubsub.registry.own_prefixes(key) {
+                        let keys = prefixed.entry(connection).or_default();
+                        // Whether it hears of its own is asked when all are known.
+                        if *by != Some((self.index, word_of(connection)))
+                            || !self.no_loop(connection)
+                        {
+                            keys.push(key);
+                        }
+                    }
+                }
+                Invalid::All => {
+                    let clients = self.clients.iter().filter(|client| client.tracking.is_some());
+                    let clients: Vec<ConnectionId> =
+                        clients.map(|client| client.connection).collect();
+                    for connection in clients {
+                        self.tell_invalid(io, connection, None::<&[&[u8]]>);
+                    }
+                }
+            }
+        }
+        for (connection, keys) in prefixed {
+            if !keys.is_empty() {
+                self.tell_invalid(io, connection, Some(&keys));
+            }
+        }
+    }
+
+    fn no_loop(&mut self, connection: ConnectionId) -> bool {
+        let client = self.clients.get(connection);
+        client.and_then(|client| client.tracking.as_ref()).is_some_and(|it| it.options.no_loop)
+    }
+
+    /// Whether a client hears of a change that was made by that one.
+    fn hears(&mut self, connection: ConnectionId, by: Option<(u16, u64)>) -> bool {
+        by != Some((self.index, word_of(connection))) || !self.no_loop(connection)
+    }
+
+    /// Tells one client, or whom it has named, that keys have changed; `None`: all of them.
+    fn tell_invalid<K: AsRef<[u8]>>(
+        &mut self,
+        io: &mut Io,
+        connection: ConnectionId,
+        keys: Option<&[K]>,
+    ) {
+        let Some(client) = self.clients.get(connection) else { return };
+        let Some(tracking) = &client.tracking else { return };
+        let Some(Target { core, connection: target, .. }) = tracking.target else {
+            if client.session.protocol == Protocol::Resp3 {
+                self.trackers.told += 1;
+                let mut frames = Frames::default();
+                self.push(io, connection, None, |protocol| {
+                    frames.of(protocol, |encoder| invalidated(encoder, keys))
+                });
+            }
+            return;
+        };
+        let keys = keys.map(|keys| keys.iter().map(|key| key.as_ref().to_vec()).collect());
+        let mail = RedirectMail::Keys { target, reader: connection, keys };
+        if core == self.index {
+            self.take_redirect(io, core, mail);
+        } else {
+            self.links[usize::from(core)].backlog.push_back(Mail::Redirect(Box::new(mail)));
+        }
+    }
+
+    pub(crate) fn take_redirect(&mut self, io: &mut Io, from: u16, mail: RedirectMail) {
+        match mail {
+            RedirectMail::Keys { target, reader, keys } => {
+                let Some(client) = self.clients.get(target) else {
+                    let gone = RedirectMail::Gone { reader };
+                    if from == self.index {
+                        return self.take_redirect(io, from, gone);
+                    }
+                    let mail = Mail::Redirect(Box::new(gone));
+                    return self.links[usize::from(from)].backlog.push_back(mail);
+                };
+                let protocol = client.session.protocol;
+                if protocol == Protocol::Resp2 && client.subscriptions.is_none() {
+                    return;
+                }
+                self.trackers.told += 1;
+                let mut frames = Frames::default();
+                self.push(io, target, None, |protocol| {
+                    frames.of(protocol, |encoder| match protocol {
+                        Protocol::Resp3 => invalidated(encoder, keys.as_deref()),
+                        Protocol::Resp2 | Protocol::Memcached => {
+                            encoder.array(3);
+                            encoder.bulk(b"message");
+                            encoder.bulk(CHANNEL);
+                            names(encoder, keys.as_deref());
+                        }
+                    })
+                });
+            }
+            RedirectMail::Gone { reader } => {
+                let Some(client) = self.clients.get(reader) else { return };
+                let Some(tracking) = &mut client.tracking else { return };
+                if std::mem::replace(&mut tracking.is_broken, true) {
+                    return;
+                }
+                let number = tracking.target.map_or(0, |target| target.number);
+                if client.session.protocol == Protocol::Resp3 {
+                    let mut frames = Frames::default();
+                    self.push(io, reader, None, |protocol| {
+                        frames.of(protocol, |encoder| {
+                            encoder.push(2);
+                            encoder.bulk(b"tracking-redir-broken");
+                            encoder.integer(i64::try_from(number).unwrap_or(i64::MAX));
+                        })
+                    });
+                }
+            }
+        }
+    }
+
+    // ---- clients
+
+    /// A client tracks from now on as it has chosen, or no more.
+    pub(crate) fn set_tracking(&mut self, client: &mut Client, tracking: Option<Tracking>) {
+        self.end_read(client);
+        let prefixes = |tracking: &Option<Box<Tracking>>| {
+            tracking.as_ref().map_or_else(Vec::new, |it| it.options.prefixes.clone())
+        };
+        let before = prefixes(&client.tracking);
+        client.tracking = tracking.map(Box::new);
+        let now = prefixes(&client.tracking);
+        for prefix in before.iter().filter(|prefix| !now.contains(prefix)) {
+            self.note_listener(client.connection, Kind::Prefix, prefix, false);
+        }
+        for prefix in now.iter().filter(|prefix| !before.contains(prefix)) {
+            self.note_listener(client.connection, Kind::Prefix, prefix, true);
+        }
+        if !now.is_empty() {
+            self.engine.tell_changes(true);
+        }
+    }
+}
+
+/// A client as the engine names it beside its core.
+fn word_of(connection: ConnectionId) -> u64 {
+    u64::from(connection.index) << 32 | u64::from(connection.generation)
+}
+
+fn invalidated<K: AsRef<[u8]>>(encoder: &mut Encoder<'_>, keys: Option<&[K]>) {
+    encoder.push(2);
+    encoder.bulk(b"invalidate");
+    names(encoder, keys);
+}
+
+fn names<K: AsRef<[u8]>>(encoder: &mut Encoder<'_>, keys: Option<&[K]>) {
+    match keys {
+        Some(keys) => {
+            encoder.array(keys.len());
+            keys.iter().for_each(|key| encoder.bulk(key.as_ref()));
+        }
+        None => encoder.null(),
+    }
+}

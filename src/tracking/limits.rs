@@ -1,0 +1,10 @@
+//! Owns the numbers that bound what one core remembers of its readers.
+
+/// Keys that are remembered, and about what they and their readers take; beyond that the oldest is said to have changed.
+pub(super) const TRACKED_KEYS_MAX: usize = 1_000_000;
+pub(super) const TRACKED_BYTES_MAX: usize = 256 << 20;
+/// What a key and a reader of it take beside the key's bytes, roughly.
+pub(super) const KEY_SLACK_BYTES: usize = 128;
+pub(super) const READER_BYTES: usize = 16;
+/// Prefixes of one client.
+pub(super) const PREFIXES_MAX: usize = 4_096;

@@ -1,0 +1,9 @@
+//! Client-side caching: who has read which key, and that it has changed.
+
+mod deliver;
+mod limits;
+mod session;
+mod table;
+
+pub(crate) use deliver::{Invalid, RedirectMail, Track, Trackers, TrackingFigures};
+pub(crate) use session::{Options, Target, Tracking, set_caching};

@@ -1,0 +1,162 @@
+//! Owns which keys of this core were read by clients that keep copies, and by whom.
+
+use std::collections::{HashMap, VecDeque};
+
+use hyperion_runtime::ConnectionId;
+
+use super::limits::{KEY_SLACK_BYTES, READER_BYTES, TRACKED_BYTES_MAX, TRACKED_KEYS_MAX};
+
+/// A client that has read a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reader {
+    pub(super) core: u16,
+    pub(super) connection: ConnectionId,
+    /// Its read is under way: it may yet see a change that was told before.
+    is_held: bool,
+}
+
+/// Keys and their readers; a key goes when it changes.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    keys: HashMap<Box<[u8]>, Vec<Reader>>,
+    /// In the order in which they came; some are gone.
+    order: VecDeque<Box<[u8]>>,
+    bytes: usize,
+    readers: usize,
+}
+
+impl Table {
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(super) fn keys_count(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn readers_count(&self) -> usize {
+        self.readers
+    }
+
+    /// A client reads a key: it hears of the next change. `is_held`: of all changes, until this is said again without.
+    pub(super) fn add(&mut self, key: &[u8], core: u16, connection: ConnectionId, is_held: bool) {
+        let reader = Reader { core, connection, is_held };
+        let readers = match self.keys.get_mut(key) {
+            Some(readers) => readers,
+            None => {
+                self.bytes += 2 * key.len() + KEY_SLACK_BYTES;
+                self.order.push_back(key.into());
+                self.keys.entry(key.into()).or_default()
+            }
+        };
+        let is_same = |other: &&mut Reader| (other.core, other.connection) == (core, connection);
+        match readers.iter_mut().find(is_same) {
+            Some(other) => other.is_held = is_held,
+            None => {
+                self.bytes += READER_BYTES;
+                self.readers += 1;
+                readers.push(reader);
+            }
+        }
+    }
+
+    /// A key has changed: gives its readers. Those whose reads are under way stay.
+    pub(super) fn changed(&mut self, key: &[u8]) -> Vec<Reader> {
+        let Some(mut readers) = self.take(key) else { return Vec::new() };
+        let all = readers.clone();
+        readers.retain(|reader| reader.is_held);
+        for Reader { core, connection, .. } in readers {
+            self.add(key, core, connection, true);
+        }
+        all
+    }
+
+    fn take(&mut self, key: &[u8]) -> Option<Vec<Reader>> {
+        let readers = self.keys.remove(key)?;
+        self.bytes -= 2 * key.len() + KEY_SLACK_BYTES + READER_BYTES * readers.len();
+        self.readers -= readers.len();
+        // Names that are gone are dropped before they are most of what is there.
+        if self.order.len() > 2 * self.keys.len() + 1_024 {
+            self.order.retain(|key| self.keys.contains_key(key));
+        }
+        Some(readers)
+    }
+
+    /// The oldest key, if there are too many: it is to be told as changed.
+    pub(super) fn too_much(&mut self) -> Option<(Box<[u8]>, Vec<Reader>)> {
+        while self.keys.len() > TRACKED_KEYS_MAX || self.bytes > TRACKED_BYTES_MAX {
+            let key = self.order.pop_front()?;
+            if let Some(readers) = self.take(&key) {
+                return Some((key, readers));
+            }
+        }
+        None
+    }
+
+    /// Everything has changed.
+    pub(super) fn clear(&mut self) {
+        let held: Vec<(Box<[u8]>, Reader)> = self
+            .keys
+            .iter()
+            .flat_map(|(key, readers)| readers.iter().map(|reader| (key.clone(), *reader)))
+            .filter(|(_, reader)| reader.is_held)
+            .collect();
+        *self = Self::default();
+        for (key, reader) in held {
+            self.add(&key, reader.core, reader.connection, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: ConnectionId = ConnectionId { index: 1, generation: 0 };
+
+    fn readers(table: &mut Table, key: &[u8]) -> Vec<u16> {
+        table.changed(key).iter().map(|reader| reader.core).collect()
+    }
+
+    #[test]
+    fn a_reader_hears_of_one_change_and_of_all_while_it_reads() {
+        let mut table = Table::default();
+        table.add(b"a", 0, ANN, false);
+        table.add(b"a", 0, ANN, false);
+        table.add(b"a", 1, ANN, true);
+        assert_eq!((table.keys_count(), table.readers_count()), (1, 2));
+        assert_eq!(readers(&mut table, b"a"), [0, 1]);
+        assert_eq!(readers(&mut table, b"a"), [1]);
+        table.clear();
+        assert_eq!(readers(&mut table, b"a"), [1]);
+        table.add(b"a", 1, ANN, false);
+        assert_eq!(readers(&mut table, b"a"), [1]);
+        assert_eq!(readers(&mut table, b"a"), [0; 0]);
+        assert_eq!((table.is_empty(), table.bytes, table.readers), (true, 0, 0));
+    }
+
+    #[test]
+    fn the_oldest_key_goes_when_there_are_too_many_bytes() {
+        let mut table = Table::default();
+        let long = vec![b'k'; 1 << 20];
+        let mut gone = Vec::new();
+        for number in 0..200_u16 {
+            let key = [&number.to_le_bytes()[..], &long].concat();
+            table.add(&key, number, ANN, false);
+            gone.extend(std::iter::from_fn(|| table.too_much()).map(|(_, all)| all[0].core));
+        }
+        assert!(table.bytes <= TRACKED_BYTES_MAX);
+        assert_eq!(gone, (0..u16::try_from(gone.len()).expect("few")).collect::<Vec<_>>());
+        assert!(!gone.is_empty());
+    }
+
+    #[test]
+    fn names_of_keys_that_come_and_go_do_not_heap_up() {
+        let mut table = Table::default();
+        for number in 0..10_000_u32 {
+            table.add(&number.to_le_bytes(), 0, ANN, false);
+            table.changed(&number.to_le_bytes());
+        }
+        assert!(table.order.len() <= 1_026, "{}", table.order.len());
+    }
+}
