@@ -123,6 +123,7 @@ impl NodeCore {
         let since = self.observer.latencies.is_on().then(Instant::now);
         let swept = self.engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
         self.engine.bury_expired();
+        self.engine.sweep_fields();
         self.note_latency("expire-cycle", since);
         self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;
         self.finds_expired

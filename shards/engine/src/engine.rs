@@ -5,6 +5,7 @@ use crate::command::{self, Blocking, CommandError, CommandSpec, Context, Flags, 
 use crate::effect::{Effect, Mail};
 use crate::events::{Changes, Events};
 use crate::evict::{Fit, Memory};
+use crate::field_sweep::FieldSweep;
 use crate::lock::Locks;
 use crate::replication::{Around, Replication};
 use crate::route::Route;
@@ -121,6 +122,8 @@ pub struct Engine {
     pub(crate) units: Units,
     /// Where commands run on copies.
     pub(crate) bench: Scratch,
+    /// Where the walk for fields that expired stands.
+    pub(crate) field_sweep: FieldSweep,
 }
 
 impl Engine {
@@ -164,6 +167,7 @@ impl Engine {
             is_watched: false,
             units: Units::default(),
             bench: Scratch::default(),
+            field_sweep: FieldSweep::default(),
         };
         engine.settings_came();
         engine

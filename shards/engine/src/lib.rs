@@ -11,6 +11,7 @@ mod effect;
 mod engine;
 mod events;
 mod evict;
+mod field_sweep;
 mod limits;
 mod lock;
 mod mail;

@@ -62,3 +62,6 @@ pub(crate) const WORK_BATCH_BYTES: usize = 64 << 10;
 /// Names of changed keys that wait on one core for the log, and their bytes; beyond that, all keys are said to have changed.
 pub(crate) const CHANGES_MAX: usize = 1 << 18;
 pub(crate) const CHANGE_BYTES_MAX: usize = 64 << 20;
+/// Keys that a tick looks at for fields that have expired, about; and while it finds some.
+pub(crate) const FIELD_SWEEP_KEYS: u64 = 32;
+pub(crate) const FIELD_SWEEP_KEYS_BUSY: u64 = 256;

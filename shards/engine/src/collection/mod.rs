@@ -22,7 +22,7 @@ mod view;
 
 pub use edit::Edit;
 pub use ends::End;
-pub use view::{Cursor, Entry, Iter, View};
+pub use view::{Cursor, Entry, Iter, View, meta_of};
 
 /// A section of a collection, below [`SECTIONS_MAX`].
 pub type Section = u8;

@@ -369,6 +369,15 @@ impl<'a> View<'a> {
     }
 }
 
+/// The owner's own bytes of a collection that was just found. Nothing is noted for it, as it is for a [`View`].
+#[must_use]
+pub fn meta_of<'a>(store: &'a Store, found: &Found) -> &'a [u8] {
+    match store.value(found) {
+        Value::Whole(_) => &[],
+        Value::Pieces(pieces) => pieces.chunk(0).get(HEAD_BYTES..).unwrap_or_default(),
+    }
+}
+
 /// Entries in order. Each step costs a few nanoseconds.
 pub struct Iter<'a> {
     view: View<'a>,

@@ -1,6 +1,7 @@
 //! Owns what OBJECT ENCODING answers: the form in which Redis would keep the value, by the sizes at which it changes it.
 
 use super::fields::name_of;
+use super::hash::EXPIRIES;
 use super::types::{HASH, LIST, SET, SORTED_SET, STREAM};
 use crate::collection::{Section, View};
 use hyperion_cluster::config::Thresholds;
@@ -28,7 +29,11 @@ pub(super) fn encoding_of(
             match value_type {
                 HASH => {
                     let Thresholds { hash_listpack_entries, hash_listpack_value, .. } = *thresholds;
-                    short(&view, 0, (hash_listpack_entries, hash_listpack_value), b"hashtable")
+                    let most = (hash_listpack_entries, hash_listpack_value);
+                    match short(&view, 0, most, b"hashtable") {
+                        b"listpack" if view.count(EXPIRIES) > 0 => b"listpackex",
+                        encoding => encoding,
+                    }
                 }
                 SET => set(&view, thresholds),
                 _ => {

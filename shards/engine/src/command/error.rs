@@ -71,6 +71,9 @@ pub enum CommandError {
     /// EXPIRE does not know the option.
     #[error("ERR Unsupported option {0}")]
     UnsupportedOption(String),
+    /// HGETEX and HSETEX do not know the word.
+    #[error("ERR unknown argument: {0}")]
+    UnknownArgument(String),
     /// The key that is to be moved is not there.
     #[error("ERR no such key")]
     NoSuchKey,

@@ -55,6 +55,17 @@ pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cur
     view.seek(section, &key).ok()
 }
 
+/// Finds a name in what an edit has made so far.
+pub(super) fn find_in(edit: &Edit<'_, '_>, section: Section, name: &[u8]) -> Option<Cursor> {
+    // What was unpacked in this edit is in the order of objects, and not one yet.
+    if edit.is_packed() {
+        return edit.view().find_linear(section, name);
+    }
+    let mut key = Vec::with_capacity(HASH_BYTES + name.len());
+    hashed(name, &mut key);
+    edit.view().seek(section, &key).ok()
+}
+
 /// Sets the value of a name. `true`: the name is new.
 pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value: &[u8]) -> bool {
     put_or_keep(edit, section, name, value, true)
@@ -63,6 +74,16 @@ pub(super) fn put(edit: &mut Edit<'_, '_>, section: Section, name: &[u8], value:
 /// Puts a name without a value in. `true`: it is new.
 pub(super) fn add(edit: &mut Edit<'_, '_>, section: Section, name: &[u8]) -> bool {
     put_or_keep(edit, section, name, &[], false)
+}
+
+/// Makes an object of a packed collection.
+pub(super) fn unpack(edit: &mut Edit<'_, '_>, section: Section) {
+    let mut key = Vec::new();
+    for (name, value) in edit.unpack(section) {
+        hashed(&name, &mut key);
+        let at = edit.view().seek(section, &key).map_or_else(|at| at, Some);
+        edit.insert(section, at, &key, &value);
+    }
 }
 
 fn put_or_keep(
@@ -84,12 +105,7 @@ fn put_or_keep(
             }
             return found.is_none();
         }
-        let mut key = Vec::new();
-        for (name, value) in edit.unpack(section) {
-            hashed(&name, &mut key);
-            let at = edit.view().seek(section, &key).map_or_else(|at| at, Some);
-            edit.insert(section, at, &key, &value);
-        }
+        unpack(edit, section);
     }
     let mut key = Vec::with_capacity(HASH_BYTES + name.len());
     hashed(name, &mut key);

@@ -53,8 +53,21 @@ impl<'a> Step<'a> {
         tells_values: bool,
         reply: &mut dyn ReplyWriter,
     ) {
+        self.run_where(view, section, tells_values, &|_| true, reply);
+    }
+
+    /// As [`Step::run`], without the entries whose keys `is_told` refuses.
+    pub(super) fn run_where(
+        &self,
+        view: Option<&View<'_>>,
+        section: Section,
+        tells_values: bool,
+        is_told: &dyn Fn(&[u8]) -> bool,
+        reply: &mut dyn ReplyWriter,
+    ) {
         let name_at = if view.is_none_or(View::is_packed) { 0 } else { HASH_BYTES };
-        let (told, next) = self.entries(view, section, name_at);
+        let (mut told, next) = self.entries(view, section, name_at);
+        told.retain(|entry| is_told(&entry.key));
         let with_values = tells_values && !self.without_values;
         reply.array(2);
         reply.bulk(next.to_string().as_bytes());

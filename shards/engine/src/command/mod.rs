@@ -55,6 +55,7 @@ pub use error::{CommandError, repeat};
 pub use flags::Flags;
 pub use gather::{Gather, Part, check, merge, part};
 pub use glob::matches;
+pub(crate) use hash::field_expired;
 pub use lookup::find;
 pub use relocate::move_target;
 pub use rename::copy_options;

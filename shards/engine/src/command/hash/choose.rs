@@ -1,11 +1,12 @@
 //! Owns HRANDFIELD and HSCAN.
 
-use super::{FIELDS, view};
+use super::FIELDS;
+use super::live::Hash;
 use crate::collection::Cursor;
 use crate::command::chance::Chance;
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
-use crate::command::fields::{DRAWS_MAX, choose, name_of};
+use crate::command::fields::{DRAWS_MAX, name_of};
 use crate::command::fields_scan::Step;
 use hyperion_model::number::parse_integer;
 
@@ -28,30 +29,29 @@ pub(in crate::command) fn hrandfield(context: &mut Context<'_>, arguments: &[&[u
         return Err(CommandError::ValueOutOfRange);
     }
     let Context { store, reply, .. } = context;
-    let view = view(store, &key)?;
-    let Some(count) = count else {
-        let chosen = view.and_then(|view| {
-            let cursor = view.at(FIELDS, chance.below(view.count(FIELDS)))?;
-            Some((view, view.entry(cursor)?))
-        });
-        match chosen {
-            Some((view, entry)) => reply.bulk(name_of(&view, &entry.key)),
+    let Some(hash) = Hash::open(store, &key)? else {
+        match count {
+            Some(_) => reply.array(0),
             None => reply.null(),
         }
         return Ok(());
     };
-    let Some(view) = view else {
-        reply.array(0);
+    let view = hash.view();
+    let Some(count) = count else {
+        for cursor in hash.choose(-1, &mut chance) {
+            let entry = view.entry(cursor).expect("it was chosen among those that are there");
+            reply.bulk(name_of(view, &entry.key));
+        }
         return Ok(());
     };
-    let chosen = choose(&view, FIELDS, count, &mut chance);
+    let chosen = hash.choose(count, &mut chance);
     reply.pairs(chosen.len(), with_values);
     let mut tell = |cursor: Cursor| {
         let entry = view.entry(cursor).expect("it was chosen among those that are there");
         if with_values {
             reply.pair();
         }
-        reply.bulk(name_of(&view, &entry.key));
+        reply.bulk(name_of(view, &entry.key));
         if with_values {
             reply.bulk(&entry.value);
         }
@@ -65,7 +65,10 @@ pub(in crate::command) fn hscan(context: &mut Context<'_>, arguments: &[&[u8]]) 
     let key = context.first_key(arguments)?;
     let step = Step::parse(&arguments[2..], true)?;
     let Context { store, reply, .. } = context;
-    let view = view(store, &key)?;
-    step.run(view.as_ref(), FIELDS, true, *reply);
+    let Some(hash) = Hash::open(store, &key)? else {
+        step.run(None, FIELDS, true, *reply);
+        return Ok(());
+    };
+    step.run_where(Some(hash.view()), FIELDS, true, &|key| hash.is_live(key), *reply);
     Ok(())
 }

@@ -2,43 +2,35 @@
 //!
 //! A hash lies in section [`FIELDS`]. Packed, its entries are field and value in the order in which they came; as an object, the key of an
 //! entry is eight bytes of the field's hash and the field, so that fields are found by it, and HSCAN's cursors are hashes.
+//!
+//! Where fields expire the hash is an object. Section [`EXPIRIES`] then has an entry for each of them, with the key that it has in
+//! [`FIELDS`] and the Unix ms as eight bytes, big endian; the hash's own bytes (`meta`) are such a time too, not above the first of all
+//! these. Where none expires both are empty.
 
+mod change;
 mod choose;
 mod count;
+mod expire;
+mod extended;
+mod live;
 mod read;
+mod words;
 mod write;
 
 pub(super) use choose::{hrandfield, hscan};
 pub(super) use count::{hincrby, hincrbyfloat};
+pub(super) use expire::{
+    hexpire, hexpireat, hexpiretime, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, httl,
+};
+pub(super) use extended::{hgetdel, hgetex, hsetex};
+pub(crate) use live::field_expired;
+pub(super) use live::field_value;
 pub(super) use read::{hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals};
 pub(super) use write::{hdel, hset, hsetnx};
 
-use super::context::Context;
-use super::error::CommandError;
-use super::fields;
-use super::types::HASH;
-use crate::collection::{Cursor, Edit, Layout, Section, View};
-use hyperion_store::{Key, Store};
+use crate::collection::Section;
 
 /// Fields and their values.
 const FIELDS: Section = 0;
-
-/// The hash under a key, if there is one.
-fn view<'s>(store: &'s mut Store, key: &Key<'_>) -> Result<Option<View<'s>>, CommandError> {
-    let Some(found) = store.find(key) else { return Ok(None) };
-    if store.value_type(&found) != HASH {
-        return Err(CommandError::WrongType);
-    }
-    Ok(Some(View::new(store, &found)))
-}
-
-fn edit<'c, 'k>(
-    context: &'c mut Context<'_>,
-    key: &'k Key<'k>,
-) -> Result<Edit<'c, 'k>, CommandError> {
-    Edit::open(context.store, key, HASH, &Layout::KEYED)
-}
-
-fn find(view: &View<'_>, field: &[u8]) -> Option<Cursor> {
-    fields::find(view, FIELDS, field)
-}
+/// When fields expire.
+pub(super) const EXPIRIES: Section = 1;

@@ -1,6 +1,6 @@
 //! Owns the commands that read a hash.
 
-use super::{FIELDS, find, view};
+use super::live::Hash;
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
 use crate::command::fields::name_of;
@@ -11,11 +11,7 @@ type Done = Result<(), CommandError>;
 pub(in crate::command) fn hget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
-    let Some(view) = view(store, &key)? else {
-        reply.null();
-        return Ok(());
-    };
-    match find(&view, arguments[2]).and_then(|cursor| view.entry(cursor)) {
+    match Hash::open(store, &key)?.and_then(|hash| hash.get(arguments[2])) {
         Some(entry) => reply.bulk(&entry.value),
         None => reply.null(),
     }
@@ -26,11 +22,10 @@ pub(in crate::command) fn hget(context: &mut Context<'_>, arguments: &[&[u8]]) -
 pub(in crate::command) fn hmget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
-    let view = view(store, &key)?;
+    let hash = Hash::open(store, &key)?;
     reply.array(arguments.len() - 2);
     for field in &arguments[2..] {
-        let entry = view.and_then(|view| view.entry(find(&view, field)?));
-        match entry {
+        match hash.and_then(|hash| hash.get(field)) {
             Some(entry) => reply.bulk(&entry.value),
             None => reply.null(),
         }
@@ -42,8 +37,7 @@ pub(in crate::command) fn hmget(context: &mut Context<'_>, arguments: &[&[u8]]) 
 pub(in crate::command) fn hstrlen(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
-    let view = view(store, &key)?;
-    let entry = view.and_then(|view| view.entry(find(&view, arguments[2])?));
+    let entry = Hash::open(store, &key)?.and_then(|hash| hash.get(arguments[2]));
     reply.integer(entry.map_or(0, |entry| integer(entry.value.len())));
     Ok(())
 }
@@ -52,8 +46,8 @@ pub(in crate::command) fn hstrlen(context: &mut Context<'_>, arguments: &[&[u8]]
 pub(in crate::command) fn hexists(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
-    let view = view(store, &key)?;
-    reply.integer(i64::from(view.is_some_and(|view| find(&view, arguments[2]).is_some())));
+    let has = Hash::open(store, &key)?.is_some_and(|hash| hash.has(arguments[2]));
+    reply.integer(i64::from(has));
     Ok(())
 }
 
@@ -61,7 +55,7 @@ pub(in crate::command) fn hexists(context: &mut Context<'_>, arguments: &[&[u8]]
 pub(in crate::command) fn hlen(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
-    let count = view(store, &key)?.map_or(0, |view| view.count(FIELDS));
+    let count = Hash::open(store, &key)?.map_or(0, |hash| hash.count());
     reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -84,17 +78,18 @@ pub(in crate::command) fn hvals(context: &mut Context<'_>, arguments: &[&[u8]]) 
 fn tell(context: &mut Context<'_>, arguments: &[&[u8]], (fields, values): (bool, bool)) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
-    let view = view(store, &key)?;
-    let count = view.map_or(0, |view| view.count(FIELDS));
+    let hash = Hash::open(store, &key)?;
+    let count = hash.map_or(0, |hash| hash.count());
     let count = usize::try_from(count).expect("what is in memory is counted in a word");
     if fields && values {
         reply.map(count);
     } else {
         reply.array(count);
     }
-    for (_, entry) in view.iter().flat_map(|view| view.all(FIELDS)) {
+    let Some(hash) = hash else { return Ok(()) };
+    for (_, entry) in hash.all() {
         if fields {
-            reply.bulk(name_of(&view.expect("it has entries"), &entry.key));
+            reply.bulk(name_of(hash.view(), &entry.key));
         }
         if values {
             reply.bulk(&entry.value);

@@ -1,9 +1,8 @@
 //! Owns the commands that change a hash.
 
-use super::{FIELDS, edit, find};
-use crate::command::context::Context;
+use super::change::Change;
+use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
-use crate::command::fields;
 
 type Done = Result<(), CommandError>;
 
@@ -14,12 +13,13 @@ pub(in crate::command) fn hset(context: &mut Context<'_>, arguments: &[&[u8]]) -
         return Err(CommandError::WrongArity(if is_hmset { "hmset" } else { "hset" }));
     }
     let key = context.first_key(arguments)?;
-    let mut edit = edit(context, &key)?;
+    let mut change = Change::open(context, &key)?;
     let mut added = 0;
     for [field, value] in arguments[2..].as_chunks::<2>().0 {
-        added += i64::from(fields::put(&mut edit, FIELDS, field, value));
+        added += i64::from(change.put(field, value));
     }
-    edit.commit()?;
+    let changed = change.commit(true)?;
+    changed.tell(context, &["hset"], arguments[1]);
     if is_hmset {
         context.reply.simple("OK");
     } else {
@@ -31,12 +31,14 @@ pub(in crate::command) fn hset(context: &mut Context<'_>, arguments: &[&[u8]]) -
 /// HSETNX key field value
 pub(in crate::command) fn hsetnx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let mut edit = edit(context, &key)?;
-    let is_absent = find(&edit.view(), arguments[2]).is_none();
+    let mut change = Change::open(context, &key)?;
+    let is_absent = !change.has(arguments[2]);
     if is_absent {
-        fields::put(&mut edit, FIELDS, arguments[2], arguments[3]);
-        edit.commit()?;
+        change.put(arguments[2], arguments[3]);
     }
+    let events: &[&str] = if is_absent { &["hset"] } else { &[] };
+    let changed = change.commit(is_absent)?;
+    changed.tell(context, events, arguments[1]);
     context.reply.integer(i64::from(is_absent));
     Ok(())
 }
@@ -44,18 +46,11 @@ pub(in crate::command) fn hsetnx(context: &mut Context<'_>, arguments: &[&[u8]])
 /// HDEL key field [field ...]
 pub(in crate::command) fn hdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let mut edit = edit(context, &key)?;
-    let mut removed = 0;
-    for field in &arguments[2..] {
-        let found = find(&edit.view(), field);
-        if let Some(cursor) = found {
-            edit.remove(FIELDS, cursor);
-            removed += 1;
-        }
-    }
-    if removed > 0 {
-        edit.commit()?;
-    }
-    context.reply.integer(removed);
+    let mut change = Change::open(context, &key)?;
+    let removed = arguments[2..].iter().filter(|field| change.remove(field)).count();
+    let events: &[&str] = if removed > 0 { &["hdel"] } else { &[] };
+    let changed = change.commit(removed > 0)?;
+    changed.tell(context, events, arguments[1]);
+    context.reply.integer(integer(removed));
     Ok(())
 }

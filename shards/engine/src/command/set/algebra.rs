@@ -6,6 +6,7 @@ use crate::command::context::{Context, integer, is_word};
 use crate::command::error::CommandError;
 use crate::command::fields::name_of;
 use crate::command::types::SET;
+use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
 use hyperion_store::Store;
 use std::borrow::Cow;
@@ -18,6 +19,17 @@ enum Operation {
     Intersection,
     Union,
     Difference,
+}
+
+impl Operation {
+    /// What is told when its result is stored.
+    fn event(self) -> &'static str {
+        match self {
+            Self::Intersection => "sinterstore",
+            Self::Union => "sunionstore",
+            Self::Difference => "sdiffstore",
+        }
+    }
 }
 
 /// SINTER key [key ...]
@@ -90,11 +102,17 @@ fn store_in(context: &mut Context<'_>, operation: Operation, arguments: &[&[u8]]
     let views = views(context, &arguments[2..])?;
     let members: Vec<Vec<u8>> =
         combine(&views, operation, u64::MAX).into_iter().map(Cow::into_owned).collect();
+    let was_there = members.is_empty() && context.store.peek(&target).is_some();
     let mut edit = Edit::replacing(context.store, &target, SET, &Layout::KEYED);
     for member in &members {
         add(&mut edit, member);
     }
     edit.commit()?;
+    if !members.is_empty() {
+        context.notify(EventClass::Set, operation.event(), arguments[1]);
+    } else if was_there {
+        context.notify(EventClass::Generic, "del", arguments[1]);
+    }
     context.reply.integer(integer(members.len()));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Owns SPOP, SRANDMEMBER and SSCAN.
 
-use super::{MEMBERS, edit, view};
+use super::{MEMBERS, edit, tell_removed, view};
 use crate::command::chance::Chance;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
@@ -68,7 +68,9 @@ pub(in crate::command) fn spop(context: &mut Context<'_>, arguments: &[&[u8]]) -
         }
     }
     if !popped.is_empty() {
+        let is_gone = edit.view().count(MEMBERS) == 0;
         edit.commit()?;
+        tell_removed(context, "spop", arguments[1], is_gone);
     }
     match count {
         Some(_) => context.reply.set(popped.len()),

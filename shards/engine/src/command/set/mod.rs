@@ -17,6 +17,7 @@ use super::error::CommandError;
 use super::fields;
 use super::types::SET;
 use crate::collection::{Cursor, Edit, Layout, Section, View};
+use hyperion_model::EventClass;
 use hyperion_store::{Key, Store};
 
 /// The members.
@@ -45,4 +46,12 @@ fn find(view: &View<'_>, member: &[u8]) -> Option<Cursor> {
 /// Adds a member that may be there. `true`: it was not.
 fn add(edit: &mut Edit<'_, '_>, member: &[u8]) -> bool {
     fields::add(edit, MEMBERS, member)
+}
+
+/// Tells of members that were taken out, and of the key when it went with the last.
+fn tell_removed(context: &mut Context<'_>, event: &'static str, key: &[u8], is_gone: bool) {
+    context.notify(EventClass::Set, event, key);
+    if is_gone {
+        context.notify(EventClass::Generic, "del", key);
+    }
 }

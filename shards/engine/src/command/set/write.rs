@@ -1,8 +1,9 @@
 //! Owns the commands that change one set, and SMOVE, which changes two.
 
-use super::{MEMBERS, add, edit, find};
+use super::{MEMBERS, add, edit, find, tell_removed};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use hyperion_model::EventClass;
 use hyperion_store::StoreError;
 
 type Done = Result<(), CommandError>;
@@ -17,6 +18,7 @@ pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let added = arguments[2..].iter().filter(|member| add(&mut edit, member)).count();
     if added > 0 {
         edit.commit()?;
+        context.notify(EventClass::Set, "sadd", arguments[1]);
     }
     context.reply.integer(i64::try_from(added).unwrap_or(i64::MAX));
     Ok(())
@@ -35,7 +37,9 @@ pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -
         }
     }
     if removed > 0 {
+        let is_gone = edit.view().count(MEMBERS) == 0;
         edit.commit()?;
+        tell_removed(context, "srem", arguments[1], is_gone);
     }
     context.reply.integer(removed);
     Ok(())
@@ -61,7 +65,12 @@ pub(in crate::command) fn smove(context: &mut Context<'_>, arguments: &[&[u8]]) 
         let mut edit = edit(context, &source)?;
         let cursor = find(&edit.view(), member).expect("it was there");
         edit.remove(MEMBERS, cursor);
+        let is_gone = edit.view().count(MEMBERS) == 0;
         edit.commit()?;
+        tell_removed(context, "srem", arguments[1], is_gone);
+        if !is_in_target {
+            context.notify(EventClass::Set, "sadd", arguments[2]);
+        }
     }
     context.reply.integer(i64::from(is_there));
     Ok(())

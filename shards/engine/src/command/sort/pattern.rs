@@ -1,10 +1,8 @@
 //! Owns the patterns of BY and GET: the name of another key, or of a field of a hash, with a place for the element.
 
-use crate::collection::View;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
-use crate::command::fields;
-use crate::command::types::HASH;
+use crate::command::hash;
 use hyperion_store::Key;
 
 pub(super) const BY_DENIED: CommandError = CommandError::Says(
@@ -60,19 +58,14 @@ impl<'a> Pattern<'a> {
             return Err(denied);
         }
         let key = context.key(&name)?;
+        if let Some(field) = field {
+            return Ok(hash::field_value(context.store, &key, field));
+        }
         let Some(found) = context.store.find(&key) else { return Ok(None) };
-        let Some(field) = field else {
-            if !context.store.is_string(&found) {
-                return Ok(None);
-            }
-            context.save(&found);
-            return Ok(Some(context.scratch.clone()));
-        };
-        if context.store.value_type(&found) != HASH {
+        if !context.store.is_string(&found) {
             return Ok(None);
         }
-        let view = View::new(context.store, &found);
-        let entry = fields::find(&view, 0, field).and_then(|cursor| view.entry(cursor));
-        Ok(entry.map(|entry| entry.value.into_owned()))
+        context.save(&found);
+        Ok(Some(context.scratch.clone()))
     }
 }

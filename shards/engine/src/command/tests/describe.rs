@@ -16,7 +16,7 @@ fn subcommands() {
         ("COMMAND GETKEYS GET a b", "-ERR Invalid number of arguments specified for command"),
         ("COMMAND GETKEYS", "-ERR wrong number of arguments for 'command|getkeys' command"),
         ("COMMAND GETKEYSANDFLAGS GET a", "*1 *2 $a *2 +RO +access"),
-        ("COMMAND LIST FILTERBY PATTERN ?ttl", "*1 $pttl"),
+        ("COMMAND LIST FILTERBY PATTERN ?ttl", "*2 $httl $pttl"),
         ("COMMAND LIST FILTERBY PATTERN GETR*", "*1 $getrange"),
         ("COMMAND LIST FILTERBY MODULE none", "*0"),
         ("COMMAND LIST FILTERBY ACLCAT none", "*0"),

@@ -8,6 +8,7 @@ mod floats;
 mod gather;
 mod generic;
 mod glob;
+mod hash_expiry;
 mod hashes;
 mod hyperloglog;
 mod limits;
