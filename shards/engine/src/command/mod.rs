@@ -27,6 +27,7 @@ mod lookup;
 mod multiple;
 mod object;
 mod range;
+mod rdb;
 mod relocate;
 mod rename;
 mod scan;

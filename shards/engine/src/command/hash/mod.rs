@@ -21,7 +21,7 @@ use crate::collection::{Cursor, Edit, Layout, Section, View};
 use hyperion_store::{Key, Store};
 
 /// Fields and their values.
-const FIELDS: Section = 0;
+pub(super) const FIELDS: Section = 0;
 
 /// The hash under a key, if there is one.
 fn view<'s>(store: &'s mut Store, key: &Key<'_>) -> Result<Option<View<'s>>, CommandError> {

@@ -15,6 +15,7 @@ mod lists;
 mod lookup;
 mod model;
 mod places;
+mod rdb;
 mod recorder;
 mod relocate;
 mod scan;
