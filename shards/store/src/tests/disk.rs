@@ -28,8 +28,12 @@ impl Disk {
         let (mut cut, mut left) = (Self::default(), bytes);
         for (id, start, written) in &self.writes {
             let taken = written.len().min(left);
-            cut.put(*id, *start, &written[..taken]);
             left -= taken;
+            // A header lies in the first sector of its file, and a disk writes a sector whole or not at all.
+            let is_torn_header = *start == 0 && taken < written.len() && taken < SECTOR_BYTES;
+            if !is_torn_header {
+                cut.put(*id, *start, &written[..taken]);
+            }
         }
         cut
     }
@@ -67,6 +71,9 @@ pub(super) struct World {
     next_id: u64,
     segments_max: u64,
 }
+
+/// What a disk writes at once.
+const SECTOR_BYTES: usize = 512;
 
 pub(super) fn options(entropy: u64) -> Options {
     Options {
