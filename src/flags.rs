@@ -121,6 +121,22 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR", default_value = "hyperion-data")]
         data: PathBuf,
     },
+    /// Copy all keys of one database of a live Redis into a Hyperion that runs, then read both and compare. A run that was cut short goes
+    /// on when it is started again. Exit code 0: all is there and the same, 65: not all, 69: a side does not answer as it must.
+    Import {
+        /// The Redis, as redis://USER:PASSWORD@HOST:PORT/DATABASE; all but host and port may be left out.
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// The Hyperion, in the same way; keys keep their database.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7379")]
+        to: String,
+        /// The file that keeps how far it has come; it is removed at the end.
+        #[arg(long, value_name = "FILE", default_value = "hyperion-import.json")]
+        state: PathBuf,
+        /// Compare one key in so many afterwards; 0 for none.
+        #[arg(long, value_name = "COUNT", default_value_t = 1)]
+        compare_every: u64,
+    },
     /// Read all data of a stopped node, check every checksum, print a table and what is damaged.
     /// Nothing is written. Exit code 0: sound, 64: no data there, 65: damaged, 74: the disk does not give all of it.
     CheckData {
@@ -234,6 +250,14 @@ mod tests {
         let data = PathBuf::from("d");
         let expected = Command::Recover { is_unsafe: true, yes: false, config: None, data };
         assert_eq!(recover.command, Some(expected));
+        let import = parse("import --from redis://h:1/2").expect("a subcommand");
+        let expected = Command::Import {
+            from: "redis://h:1/2".to_owned(),
+            to: "127.0.0.1:7379".to_owned(),
+            state: PathBuf::from("hyperion-import.json"),
+            compare_every: 1,
+        };
+        assert_eq!(import.command, Some(expected));
         let hash = parse("hash-password").expect("a subcommand");
         assert_eq!(hash.command, Some(Command::HashPassword));
     }

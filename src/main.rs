@@ -6,6 +6,7 @@ mod config;
 mod flags;
 mod front;
 mod http;
+mod import;
 mod log;
 mod node;
 mod packing;
@@ -98,6 +99,19 @@ fn main() -> ExitCode {
         return match recover::recover(asked) {
             Ok(said) => {
                 println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("hyperiond: {error}");
+                ExitCode::from(error.exit_code())
+            }
+        };
+    }
+    if let Some(Command::Import { from, to, state, compare_every }) = &flags.command {
+        let asked = import::Asked { from, to, state, compare_every: *compare_every };
+        return match import::import(asked) {
+            Ok(said) => {
+                print!("{said}");
                 ExitCode::SUCCESS
             }
             Err(error) => {

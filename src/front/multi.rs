@@ -369,6 +369,8 @@ impl NodeCore {
                     let number = command.arguments.get(1);
                     chosen = number.and_then(|it| database(it).ok()).unwrap_or(chosen);
                 }
+                // A script works on what the commands before it have left.
+                Run::Front(FrontCommand::Eval | FrontCommand::Evalsha) => break,
                 Run::Front(_) => {}
                 _ => break,
             }

@@ -10,15 +10,15 @@ use super::harness::{START_TRIES, Setup, wait_for};
 const REDIS: &str = "/usr/bin/redis-server";
 
 /// A Redis of this test.
-struct Redis {
+pub(crate) struct Redis {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     folder: PathBuf,
 }
 
 impl Redis {
     /// `None`, said loudly, where there is none.
-    fn start(folder: &Path) -> Option<Self> {
+    pub(crate) fn start(folder: &Path) -> Option<Self> {
         if !Path::new(REDIS).exists() {
             eprintln!("SKIPPED: there is no {REDIS}, so nothing was compared with Redis");
             return None;
@@ -48,7 +48,7 @@ impl Redis {
         panic!("Redis found no port in {}", folder.display());
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::tcp(([127, 0, 0, 1], self.port).into())
     }
 }

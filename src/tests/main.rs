@@ -31,6 +31,7 @@ mod crowd;
 mod damage;
 mod disk;
 mod door;
+mod dump;
 mod durability;
 mod eviction;
 mod harness;

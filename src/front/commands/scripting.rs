@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hyperion_engine::command::{CommandSpec, Flags};
+use hyperion_engine::command::CommandSpec;
 use hyperion_engine::{Answer, Ticket};
 use hyperion_model::number::parse_integer;
 
@@ -89,7 +89,7 @@ impl NodeCore {
         let published = Published::default();
         let mut work = ScriptWork {
             machine,
-            only_reads: script.only_reads || spec.flags.has(Flags::READONLY),
+            only_reads: script.only_reads || spec.name.ends_with("_ro"),
             script,
             name,
             keys: owned(keys),

@@ -91,7 +91,8 @@ pub fn is_in(spec: &CommandSpec, category: &str) -> bool {
         lists.iter().any(|(of, names)| *of == category && names.contains(&spec.name))
     };
     let on_keys = spec.writes() || spec.flags.has(Flags::READONLY);
-    let by_group = by_group(category, spec.group) && (category != "keyspace" || on_keys);
+    let is_of_keys = on_keys && !["sort", "sort_ro"].contains(&spec.name);
+    let by_group = by_group(category, spec.group) && (category != "keyspace" || is_of_keys);
     by_group || by_flags(category, spec.flags) || is_named(&MORE) || is_named(&TYPES)
 }
 

@@ -1,10 +1,13 @@
 //! Owns the fields of hashes and the members of sets: how they are found and put in, packed or not.
 
 use super::chance::Chance;
-use crate::collection::{Cursor, Edit, Section, View};
+use crate::collection::{Cursor, Edit, Layout, Section, View};
 
 /// Bytes of a name's hash before it, where the collection is an object.
 pub(super) const HASH_BYTES: usize = 8;
+
+/// Bytes of an entry beside its name and its value, at most where it may be packed.
+const ENTRY_HEAD_BYTES: usize = 12;
 
 /// Draws with repeats that one command may ask for.
 pub(super) const DRAWS_MAX: i64 = 1 << 20;
@@ -120,6 +123,30 @@ fn put_or_keep(
             true
         }
     }
+}
+
+/// Puts names with their values into a collection that has none, all at once. `false`: a name is there twice.
+pub(super) fn build(edit: &mut Edit<'_, '_>, section: Section, entries: &[(&[u8], &[u8])]) -> bool {
+    let key = |name: &[u8]| {
+        let mut key = Vec::with_capacity(HASH_BYTES + name.len());
+        hashed(name, &mut key);
+        key
+    };
+    let mut keys: Vec<_> = entries.iter().map(|(name, value)| (key(name), *value)).collect();
+    keys.sort_unstable();
+    if keys.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return false;
+    }
+    let bytes: usize =
+        entries.iter().map(|(name, value)| name.len() + value.len() + ENTRY_HEAD_BYTES).sum();
+    let Layout { packed_bytes_max, packed_entries_max, .. } = Layout::KEYED;
+    if bytes <= packed_bytes_max && entries.len() <= packed_entries_max {
+        edit.insert_all(section, None, entries.iter().copied());
+    } else {
+        edit.unpack(section);
+        edit.insert_all(section, None, keys.into_iter());
+    }
+    true
 }
 
 /// Places of entries by chance: `count` different ones, all if there are not more; `-count` with repeats where it is negative.

@@ -28,6 +28,7 @@ mod memcached;
 mod multiple;
 mod object;
 mod range;
+mod rdb;
 mod relocate;
 mod rename;
 mod scan;

@@ -31,6 +31,6 @@ pub(super) use write::{hdel, hset, hsetnx};
 use crate::collection::Section;
 
 /// Fields and their values.
-const FIELDS: Section = 0;
+pub(super) const FIELDS: Section = 0;
 /// When fields expire.
 pub(super) const EXPIRIES: Section = 1;

@@ -27,7 +27,7 @@ use hyperion_store::{Found, Key, Store};
 type Done = Result<(), CommandError>;
 
 /// The elements.
-const ELEMENTS: Section = 0;
+pub(super) const ELEMENTS: Section = 0;
 
 /// Finds the list under a key.
 fn find(store: &mut Store, key: &Key<'_>) -> Result<Option<Found>, CommandError> {

@@ -21,7 +21,7 @@ use hyperion_model::EventClass;
 use hyperion_store::{Key, Store};
 
 /// The members.
-const MEMBERS: Section = 0;
+pub(super) const MEMBERS: Section = 0;
 
 /// The set under a key, if there is one.
 fn view<'s>(store: &'s mut Store, key: &Key<'_>) -> Result<Option<View<'s>>, CommandError> {

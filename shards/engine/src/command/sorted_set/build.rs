@@ -63,9 +63,23 @@ pub(in crate::command) fn put_new(
     key: &Key<'_>,
     all: Vec<Scored>,
 ) -> Result<u64, CommandError> {
+    put_expiring(store, key, all, None)
+}
+
+/// As [`put_new`], of a key that expires.
+///
+/// # Errors
+/// As [`put_new`].
+pub(in crate::command) fn put_expiring(
+    store: &mut Store,
+    key: &Key<'_>,
+    all: Vec<Scored>,
+    expiry_ms: Option<u64>,
+) -> Result<u64, CommandError> {
     let count = all.len() as u64;
     let ranks = ranks(all);
     let mut edit = Edit::replacing(store, key, SORTED_SET, &Layout::KEYED);
+    edit.set_expiry(expiry_ms);
     for (rank, value) in &ranks {
         if edit.outgrows(RANKS, rank.len() + value.len()) {
             edit.unpack(RANKS);

@@ -24,7 +24,7 @@ mod select;
 pub(super) use add::{Options as AddOptions, add, zadd, zincrby};
 pub(super) use algebra::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
 pub(super) use blocking::{bzmpop, bzpopmax, bzpopmin};
-pub(super) use build::put_new;
+pub(super) use build::{put_expiring, put_new};
 pub(super) use choose::{zrandmember, zscan};
 pub(super) use members::score;
 pub(super) use number::read_score;
@@ -48,7 +48,7 @@ use score::word;
 /// Members with their scores, found by the member.
 const MEMBERS: Section = 0;
 /// Members in order.
-const RANKS: Section = 1;
+pub(super) const RANKS: Section = 1;
 
 /// The sorted set under a key, if there is one.
 pub(super) fn view<'s>(

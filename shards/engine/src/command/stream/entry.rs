@@ -31,6 +31,19 @@ pub(super) fn reply_entry(reply: &mut dyn ReplyWriter, id: StreamId, value: &[u8
     }
 }
 
+/// The fields and values of an entry.
+pub(super) fn words(value: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = value;
+    let count = take_length(&mut rest);
+    let word = |_| {
+        let length = take_length(&mut rest);
+        let (word, behind) = rest.split_at(length);
+        rest = behind;
+        word.to_vec()
+    };
+    (0..count).map(word).collect()
+}
+
 fn push_length(out: &mut Vec<u8>, mut length: usize) {
     while length > 0x7f {
         out.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);

@@ -23,6 +23,7 @@ mod range;
 mod read;
 mod read_options;
 mod trim;
+mod whole;
 
 pub(super) use error::StreamError;
 pub(super) use {
@@ -35,6 +36,7 @@ pub(super) use {
     pending_told::xpending,
     range::{xlen, xrange},
     read::xread,
+    whole::{put_whole, whole},
 };
 
 use super::error::CommandError;

@@ -107,6 +107,15 @@ impl Pending {
     }
 }
 
+/// The key and the value of one, for who puts in all.
+pub(super) fn place_of(
+    pending: &Pending,
+    group: u32,
+    id: StreamId,
+) -> ([u8; KEY_BYTES], [u8; VALUE_BYTES]) {
+    (key(group, id), pending.bytes())
+}
+
 fn key(group: u32, id: StreamId) -> [u8; KEY_BYTES] {
     let mut key = [0; KEY_BYTES];
     key[..4].copy_from_slice(&group.to_be_bytes());

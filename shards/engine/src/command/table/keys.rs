@@ -6,7 +6,7 @@ use crate::command::gather::Gather;
 use crate::command::spec::Group::Generic;
 use crate::command::spec::Run::{self, Every, Key, Keys};
 use crate::command::spec::{CommandSpec, Spread};
-use crate::command::{expire, multiple, object, relocate, rename};
+use crate::command::{expire, multiple, object, rdb, relocate, rename};
 
 const DELETE: Run = Keys { local: multiple::delete, spread: Spread::Delete };
 const COUNT: Run = Keys { local: multiple::count, spread: Spread::Count };
@@ -21,6 +21,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Generic, "6.2.0", "O(N) with the length of the value", "Copies a key's value and time to live to another key."),
     row("del", -2, WRITE, ALL, DELETE)
         .about(Generic, "1.0.0", "O(N) with the number of keys", "Removes keys and counts those that were there."),
+    row("dump", 2, READ, ONE, Key(rdb::dump))
+        .about(Generic, "2.6.0", "O(N) with the size of the value", "Gives a key's value in the form of Redis' dump files, for RESTORE."),
     row("exists", -2, READ_FAST, ALL, COUNT)
         .about(Generic, "1.0.0", "O(N) with the number of keys", "Counts the keys that are there, each as often as it is named."),
     row("expire", -3, WRITE_FAST, ONE, Key(expire::expire))
@@ -51,6 +53,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Generic, "1.0.0", "O(N) with the length of the value", "Gives a key another name; a key of that name is overwritten."),
     row("renamenx", 3, WRITE_FAST.and(Flags::WRITES_MORE), TWO, RENAMENX)
         .about(Generic, "1.0.0", "O(N) with the length of the value", "Gives a key another name if no key has it."),
+    row("restore", -4, GROW.and(Flags::WRITES_MORE), ONE, Key(rdb::restore))
+        .about(Generic, "2.6.0", "O(N) with the size of the value", "Sets a key to a value that DUMP gave, here or at a Redis."),
     row("scan", -2, READ, NONE, Run::Scan)
         .about(Generic, "2.8.0", "O(1) a call, O(N) for all calls with the number of keys", "Gives the names of keys a few at a time."),
     row("touch", -2, READ_FAST, ALL, TOUCH)

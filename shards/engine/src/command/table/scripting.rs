@@ -15,11 +15,11 @@ const COUNTED: KeySpec = KeySpec::counted(2);
 pub(super) const ROWS: &[CommandSpec] = &[
     row("eval", -3, RUN, COUNTED, Front(FrontCommand::Eval))
         .about(Scripting, "2.6.0", "depends on the script", "Runs a Lua script as one command."),
-    row("eval_ro", -3, RUN.and(Flags::READONLY), COUNTED, Front(FrontCommand::Eval))
+    row("eval_ro", -3, RUN, COUNTED, Front(FrontCommand::Eval))
         .about(Scripting, "7.0.0", "depends on the script", "Runs a Lua script that only reads."),
     row("evalsha", -3, RUN, COUNTED, Front(FrontCommand::Evalsha))
         .about(Scripting, "2.6.0", "depends on the script", "Runs a Lua script by the SHA1 of its text."),
-    row("evalsha_ro", -3, RUN.and(Flags::READONLY), COUNTED, Front(FrontCommand::Evalsha))
+    row("evalsha_ro", -3, RUN, COUNTED, Front(FrontCommand::Evalsha))
         .about(Scripting, "7.0.0", "depends on the script", "Runs a Lua script that only reads by the SHA1 of its text."),
     row("script", -2, SCRIPT, NONE, Front(FrontCommand::Script))
         .about(Scripting, "2.6.0", "O(1), O(N) with the length of a text", "Loads, looks up and forgets scripts."),

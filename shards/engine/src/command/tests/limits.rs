@@ -3,6 +3,7 @@
 use super::recorder::Recorder;
 use super::stage::Stage;
 use super::{bits, hashes, hyperloglog, lists, places, sets, sorted_sets, streams};
+use crate::command::rdb::seal;
 use crate::command::{COMMANDS, CommandError, CommandSpec, Group, Run, keys_of};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
@@ -34,7 +35,10 @@ fn sample(spec: &CommandSpec) -> Option<&'static Sample> {
 
 /// A key at each place where a command takes one, numbers and words elsewhere.
 fn line_of(name: &'static str, arity: i16, key: &[u8]) -> Vec<Vec<u8>> {
+    let mut payload = b"\0\x01a".to_vec();
+    seal(&mut payload);
     let words: &[&[u8]] = match name {
+        "restore" => &[b"restore", key, b"0", &payload, b"replace"],
         "memory" => &[b"memory", b"usage", key],
         "object" => &[b"object", b"encoding", key],
         "set" => &[b"set", key, b"1"],

@@ -17,6 +17,7 @@ mod lookup;
 mod memcached;
 mod model;
 mod places;
+mod rdb;
 mod recorder;
 mod relocate;
 mod scan;

@@ -135,10 +135,10 @@ fn encodings_and_types_are_told() {
         ("OBJECT ENCODING h", "$hashtable"),
         ("SET t 1", "+OK"),
         ("OBJECT ENCODING t", "$int"),
-        ("SCAN 0 COUNT 100 TYPE set", "*2 $0 *1 $ints"),
-        ("SCAN 0 COUNT 100 TYPE HASH", "*2 $0 *1 $h"),
-        ("SCAN 0 COUNT 100 TYPE string", "*2 $0 *1 $t"),
-        ("SCAN 0 COUNT 100 TYPE zset", "*2 $0 *0"),
+        ("SCAN 0 COUNT 10000 TYPE set", "*2 $0 *1 $ints"),
+        ("SCAN 0 COUNT 10000 TYPE HASH", "*2 $0 *1 $h"),
+        ("SCAN 0 COUNT 10000 TYPE string", "*2 $0 *1 $t"),
+        ("SCAN 0 COUNT 10000 TYPE zset", "*2 $0 *0"),
     ]);
     let mut stage = Stage::new();
     for member in 0..600 {

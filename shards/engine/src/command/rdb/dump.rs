@@ -1,0 +1,51 @@
+//! Owns DUMP.
+
+use super::crc64::crc64;
+use super::footer::{FOOTER_BYTES, footer, seal};
+use super::write;
+use crate::collection::View;
+use crate::command::context::Context;
+use crate::command::error::CommandError;
+use crate::command::stream;
+use crate::command::types::STREAM;
+use hyperion_store::Found;
+
+/// DUMP key
+pub(in crate::command) fn dump(
+    context: &mut Context<'_>,
+    arguments: &[&[u8]],
+) -> Result<(), CommandError> {
+    let key = context.first_key(arguments)?;
+    let Some(found) = context.store.find(&key) else {
+        context.reply.null();
+        return Ok(());
+    };
+    if context.store.is_string(&found) {
+        dump_string(context, &found);
+        return Ok(());
+    }
+    let value_type = context.store.value_type(&found);
+    let view = View::new(context.store, &found);
+    let written = match value_type {
+        STREAM => Some(write::stream(&stream::whole(&view))),
+        _ => write::collection(value_type, &view),
+    };
+    let mut payload = written.ok_or(CommandError::WrongType)?;
+    seal(&mut payload);
+    context.reply.bulk(&payload);
+    Ok(())
+}
+
+/// A string is told from where it lies.
+fn dump_string(context: &mut Context<'_>, found: &Found) {
+    let value = context.store.value(found);
+    let head = write::string_head(value.len());
+    let mut sum = crc64(0, &head);
+    context.reply.bulk_begin((head.len() + value.len() + FOOTER_BYTES) as u64);
+    context.reply.bulk_piece(&head, false);
+    for piece in value.pieces() {
+        sum = crc64(sum, piece);
+        context.reply.bulk_piece(piece, false);
+    }
+    context.reply.bulk_piece(&footer(sum), true);
+}

@@ -1,0 +1,220 @@
+//! Values that go between Redis and Hyperion as dumps, both ways. Without a redis-server there is nothing to compare with.
+
+use std::process::{Command, Output};
+
+use hyperion_wire::reply::Reply;
+
+use super::beside_redis::Redis;
+use super::client::{Client, Dice, show};
+use super::harness::{Node, Setup};
+
+const ROUNDS: u64 = 40;
+
+fn below(dice: &mut Dice, limit: u64) -> usize {
+    usize::try_from(dice.below(limit)).expect("it is small")
+}
+
+/// A word of a kind that small forms write in their own way.
+fn word(dice: &mut Dice) -> Vec<u8> {
+    match dice.below(8) {
+        0 => dice.below(16).to_string().into_bytes(),
+        1 => dice.below(100_000).to_string().into_bytes(),
+        2 => format!("-{}", 1 + dice.below(1 << 40)).into_bytes(),
+        3 => vec![b'x'; below(dice, 300)],
+        4 => (0..dice.below(40)).map(|_| dice.below(256).to_le_bytes()[0]).collect(),
+        5 => (i64::MAX.unsigned_abs() - dice.below(3)).to_string().into_bytes(),
+        6 => vec![b"ab"[below(dice, 2)]; 70],
+        _ => format!("word:{}", dice.below(1_000)).into_bytes(),
+    }
+}
+
+fn call(client: &mut Client, name: &str, words: &[Vec<u8>]) {
+    let mut all = vec![name.as_bytes(), b"key"];
+    all.extend(words.iter().map(Vec::as_slice));
+    let reply = client.call(&all);
+    assert!(!matches!(reply, Reply::Error(_)), "{name}: {}", show(&reply));
+}
+
+/// Sets `key` to a value of a type by chance. Gives the command that reads it.
+fn fill(client: &mut Client, dice: &mut Dice) -> &'static str {
+    client.ask("DEL key");
+    let count = [1, 3, 20, 600][below(dice, 4)];
+    let some = |dice: &mut Dice| (0..count).map(|_| word(dice)).collect::<Vec<_>>();
+    match dice.below(6) {
+        0 => {
+            let value = word(dice).repeat(1 + below(dice, 200));
+            call(client, "SET", &[value]);
+            "GET key"
+        }
+        1 => {
+            call(client, "RPUSH", &some(dice));
+            if dice.below(8) == 0 {
+                call(client, "RPUSH", &[vec![b'L'; 20_000]]);
+            }
+            "LRANGE key 0 -1"
+        }
+        2 => {
+            call(client, "SADD", &some(dice));
+            "SMEMBERS key"
+        }
+        3 => {
+            let integers: Vec<_> = (0..count).map(|at| (at * 7).to_string().into_bytes()).collect();
+            call(client, "SADD", &integers);
+            "SMEMBERS key"
+        }
+        4 => {
+            let pairs: Vec<_> = some(dice).into_iter().flat_map(|f| [f, word(dice)]).collect();
+            call(client, "HSET", &pairs);
+            "HGETALL key"
+        }
+        _ => {
+            let mut pairs = Vec::new();
+            for member in some(dice) {
+                let score = match dice.below(4) {
+                    0 => "inf".to_owned(),
+                    1 => format!("{}.25", dice.below(1_000)),
+                    2 => format!("-{}", dice.below(1_000)),
+                    _ => dice.below(50).to_string(),
+                };
+                pairs.extend([score.into_bytes(), member]);
+            }
+            call(client, "ZADD", &pairs);
+            "ZRANGE key 0 -1 WITHSCORES"
+        }
+    }
+}
+
+/// A stream with deleted entries, groups, consumers and what is pending.
+fn fill_stream(client: &mut Client, dice: &mut Dice) -> &'static str {
+    client.ask("DEL key");
+    for at in 1..=1 + dice.below(250) {
+        let field = ["a", "b"][below(dice, 2)];
+        client.ask(&format!("XADD key {}-{} {field} {at} other x", 1 + at / 3, at));
+    }
+    client.ask("XADD key 9999-1 and another");
+    client.ask("XDEL key 1-1 1-2 5-13");
+    client.ask("XGROUP CREATE key g 0");
+    client.ask("XGROUP CREATE key h $");
+    client.ask("XREADGROUP GROUP g one COUNT 3 STREAMS key >");
+    client.ask("XREADGROUP GROUP g two COUNT 2 STREAMS key >");
+    "XRANGE key - +"
+}
+
+/// The reply, in an order that does not depend on the server.
+fn read(client: &mut Client, reader: &str) -> Vec<String> {
+    let reply = match client.call(&reader.split(' ').map(str::as_bytes).collect::<Vec<_>>()) {
+        Reply::Array(all) if reader.starts_with("HGETALL") => {
+            all.chunks(2).map(|pair| format!("{pair:?}")).collect()
+        }
+        Reply::Array(all) => all.iter().map(|one| format!("{one:?}")).collect(),
+        other => vec![format!("{other:?}")],
+    };
+    let mut reply: Vec<String> = reply;
+    if reader.starts_with("HGETALL") || reader.starts_with("SMEMBERS") {
+        reply.sort();
+    }
+    reply
+}
+
+fn carry(from: &mut Client, to: &mut Client, readers: &[&str], what: &str) {
+    let Reply::Bulk(payload) = from.call(&[b"DUMP", b"key"]) else { panic!("{what}: no dump") };
+    let told = show(&to.call(&[b"RESTORE", b"key", b"0", &payload, b"REPLACE"]));
+    assert_eq!(told, "OK", "{what}: {}", payload.escape_ascii());
+    for reader in readers {
+        assert_eq!(read(to, reader), read(from, reader), "{what}: {reader}");
+    }
+}
+
+#[test]
+fn dumps_go_both_ways() {
+    let node = Setup::new().start();
+    let Some(redis) = Redis::start(node.folder()) else { return };
+    let (mut ours, mut theirs) = (node.client(), redis.client());
+    let mut dice = Dice(5);
+    for round in 0..ROUNDS {
+        let reader = fill(&mut theirs, &mut dice);
+        carry(&mut theirs, &mut ours, &[reader], &format!("round {round} from Redis"));
+        let reader = fill(&mut ours, &mut dice);
+        carry(&mut ours, &mut theirs, &[reader], &format!("round {round} to Redis"));
+    }
+    for round in 0..6 {
+        for is_ours in [true, false] {
+            let (from, to) =
+                if is_ours { (&mut ours, &mut theirs) } else { (&mut theirs, &mut ours) };
+            let reader = fill_stream(from, &mut dice);
+            let readers = [reader, "XLEN key", "XINFO GROUPS key"];
+            carry(from, to, &readers, &format!("stream {round}, to Redis: {is_ours}"));
+            // Times since the delivery differ.
+            let pending = |client: &mut Client| show(&client.call(&[b"XPENDING", b"key", b"g"]));
+            assert_eq!(pending(from), pending(to));
+        }
+    }
+}
+
+fn import(redis: &Redis, node: &Node, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hyperiond"));
+    let state = node.folder().join("import.json");
+    command.args(["import", "--from", &format!("redis://127.0.0.1:{}", redis.port)]);
+    command.args(["--to", &node.resp().to_string(), "--state", &state.display().to_string()]);
+    command.args(more).output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    let all = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[test]
+fn a_redis_is_imported() {
+    let node = Setup::new().start();
+    let Some(redis) = Redis::start(node.folder()) else { return };
+    let (mut ours, mut theirs) = (node.client(), redis.client());
+    let mut dice = Dice(9);
+    for at in 0..300 {
+        if at % 50 == 0 {
+            fill_stream(&mut theirs, &mut dice);
+        } else {
+            fill(&mut theirs, &mut dice);
+        }
+        theirs.ask(&format!("RENAME key key:{at}"));
+        if at % 3 == 0 {
+            theirs.ask(&format!("PEXPIRE key:{at} 500000"));
+        }
+    }
+    ours.ask("SET key:1 before");
+    let output = import(&redis, &node, &[]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("imported 300 keys"), "{text}");
+    assert!(text.contains("compared 300 keys (all)"), "{text}");
+    assert_eq!(ours.ask("DBSIZE"), "300");
+    assert_eq!(ours.ask("PTTL key:1"), "-1");
+    let left: u64 = ours.ask("PTTL key:3").parse().expect("a number");
+    assert!((1..=500_000).contains(&left), "{left}");
+    assert!(!node.folder().join("import.json").exists(), "nothing is left to go on with");
+    // A second run finds all as it is, and what differs is told.
+    let output = import(&redis, &node, &["--compare-every", "10"]);
+    assert!(said(&output).contains("compared 30 keys (one key in 10)"), "{}", said(&output));
+    theirs.ask("SET odd 1");
+    theirs.ask("DEL key:0");
+    assert!(import(&redis, &node, &["--compare-every", "0"]).status.success());
+    assert_eq!(ours.ask("GET odd"), "1");
+}
+
+#[test]
+fn what_cannot_be_imported_is_one_sentence() {
+    for (from, code, expected) in [
+        ("nonsense", 64, "is no address"),
+        ("rediss://127.0.0.1:1", 64, "TLS"),
+        ("redis://127.0.0.1:1", 69, "127.0.0.1:1: "),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_hyperiond"))
+            .args(["import", "--from", from, "--to", "127.0.0.1:1"])
+            .output()
+            .expect("the program runs");
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(text.trim().lines().count(), 1, "{text}");
+    }
+}
