@@ -12,7 +12,7 @@ use hyperion_model::number::parse_integer;
 
 type Done = Result<(), CommandError>;
 
-/// HRANDFIELD key [count [WITHVALUES]]
+/// `HRANDFIELD key [count [WITHVALUES]]`
 pub(in crate::command) fn hrandfield(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut chance = Chance::new(context.random);
@@ -60,7 +60,7 @@ pub(in crate::command) fn hrandfield(context: &mut Context<'_>, arguments: &[&[u
     Ok(())
 }
 
-/// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
+/// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`
 pub(in crate::command) fn hscan(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let step = Step::parse(&arguments[2..], true)?;
