@@ -204,6 +204,60 @@ fn a_redis_is_imported() {
     assert_eq!(ours.ask("GET odd"), "1");
 }
 
+#[test]
+fn a_dump_file_is_imported() {
+    let node = Setup::new().start();
+    let Some(redis) = Redis::start(node.folder()) else { return };
+    let (mut ours, mut theirs) = (node.client(), redis.client());
+    let mut dice = Dice(11);
+    let mut readers = Vec::new();
+    for at in 0..200 {
+        readers.push(match at % 20 {
+            0 => fill_stream(&mut theirs, &mut dice),
+            _ => fill(&mut theirs, &mut dice),
+        });
+        theirs.ask(&format!("RENAME key {at}"));
+    }
+    let long = format!("SET {} 5", "long".repeat(30));
+    theirs.expect(&[
+        ("PEXPIRE 7 500000", "1"),
+        (&long, "OK"),
+        ("SELECT 3", "OK"),
+        ("SET other 1", "OK"),
+        ("SELECT 0", "OK"),
+        ("SAVE", "OK"),
+    ]);
+    let path = node.folder().join("dump.rdb");
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hyperiond"));
+        command.args(["import", "--to", &node.resp().to_string(), "--rdb"]).arg(&path);
+        command.output().expect("the program runs")
+    };
+    let output = run();
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("imported 202 keys"), "{text}");
+    for (at, reader) in readers.iter().enumerate() {
+        let reader = reader.replace(" key", &format!(" {at}"));
+        assert_eq!(read(&mut ours, &reader), read(&mut theirs, &reader), "{reader}");
+    }
+    assert_eq!(ours.ask(&format!("GET {}", "long".repeat(30))), "5");
+    assert!(ours.ask("PTTL 7").parse::<u64>().is_ok_and(|left| left <= 500_000));
+    assert_eq!(ours.ask("SELECT 3"), "OK");
+    assert_eq!(ours.ask("GET other"), "1");
+    let whole = fs::read(&path).expect("it is there");
+    for (bytes, expected) in [
+        (&whole[..whole.len() / 2], "ends too soon"),
+        (&b"nonsense"[..], "ends too soon"),
+        (b"something else", "no dump file"),
+    ] {
+        fs::write(&path, bytes).expect("it is written");
+        let output = run();
+        assert_eq!(output.status.code(), Some(74), "{}", said(&output));
+        assert!(said(&output).contains(expected), "{}", said(&output));
+    }
+}
+
 /// What the state file of a run looks like that was cut short.
 #[test]
 fn an_import_goes_on() {
