@@ -125,8 +125,11 @@ pub(crate) enum Command {
     /// on when it is started again. Exit code 0: all is there and the same, 65: not all, 69: a side does not answer as it must.
     Import {
         /// The Redis, as redis://USER:PASSWORD@HOST:PORT/DATABASE; all but host and port may be left out.
-        #[arg(long, value_name = "URL")]
-        from: String,
+        #[arg(long, value_name = "URL", required_unless_present = "rdb")]
+        from: Option<String>,
+        /// A dump file of Redis in place of it; all its databases, and nothing is compared.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "state", "compare_every"])]
+        rdb: Option<PathBuf>,
         /// The Hyperion, in the same way; keys keep their database.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7379")]
         to: String,
@@ -252,7 +255,8 @@ mod tests {
         assert_eq!(recover.command, Some(expected));
         let import = parse("import --from redis://h:1/2").expect("a subcommand");
         let expected = Command::Import {
-            from: "redis://h:1/2".to_owned(),
+            from: Some("redis://h:1/2".to_owned()),
+            rdb: None,
             to: "127.0.0.1:7379".to_owned(),
             state: PathBuf::from("hyperion-import.json"),
             compare_every: 1,
@@ -276,6 +280,8 @@ mod tests {
             ("--config", "--config"),
             ("--pretend-protocol 2-1", "the older one first"),
             ("nonsense", "nonsense"),
+            ("import", "--from"),
+            ("import --from a:1 --rdb f", "--rdb"),
             ("resolve", "--take"),
             ("resolve --take yours", "mine"),
         ] {

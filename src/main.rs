@@ -107,9 +107,17 @@ fn main() -> ExitCode {
             }
         };
     }
-    if let Some(Command::Import { from, to, state, compare_every }) = &flags.command {
-        let asked = import::Asked { from, to, state, compare_every: *compare_every };
-        return match import::import(asked) {
+    if let Some(Command::Import { from, rdb, to, state, compare_every }) = &flags.command {
+        let imported = match (rdb, from) {
+            (Some(path), _) => import::import_file(path, to),
+            (None, from) => import::import(import::Asked {
+                from: from.as_deref().unwrap_or_default(),
+                to,
+                state,
+                compare_every: *compare_every,
+            }),
+        };
+        return match imported {
             Ok(said) => {
                 print!("{said}");
                 ExitCode::SUCCESS

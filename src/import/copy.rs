@@ -5,8 +5,9 @@ use std::time::Instant;
 use hyperion_wire::reply::Reply;
 
 use super::error::ImportError;
-use super::limits::{NAMED_MAX, PROGRESS, READ_BYTES, SCAN_COUNT, WINDOW_KEYS};
+use super::limits::{PROGRESS, READ_BYTES, SCAN_COUNT, WINDOW_KEYS};
 use super::link::Link;
+use super::refused::Refused;
 use super::state::State;
 
 /// What was copied.
@@ -15,9 +16,7 @@ pub(super) struct Copied {
     state: State,
     /// Keys that were gone before they were read.
     gone: u64,
-    refused: u64,
-    /// The first of them, with what was said.
-    named: Vec<String>,
+    refused: Refused,
 }
 
 /// Copies all keys from where the state says.
@@ -26,7 +25,7 @@ pub(super) fn copy(
     target: &mut Link,
     state: State,
 ) -> Result<Copied, ImportError> {
-    let mut copied = Copied { state, gone: 0, refused: 0, named: Vec::new() };
+    let mut copied = Copied { state, gone: 0, refused: Refused::default() };
     let (begun, mut told) = (Instant::now(), Instant::now());
     let (keys_before, _) = copied.state.done();
     loop {
@@ -103,14 +102,7 @@ impl Copied {
         let mut count = 0;
         for key in sent {
             match target.any_answer()? {
-                Reply::Error(text) if is_of_the_value(&text) => {
-                    self.refused += 1;
-                    if self.named.len() < NAMED_MAX {
-                        let text = String::from_utf8_lossy(&text);
-                        self.named.push(format!("{}: {text}", key.escape_ascii()));
-                    }
-                }
-                Reply::Error(text) => return Err(target.refused("RESTORE", &text)),
+                Reply::Error(text) => self.refused.note(target, key, &text)?,
                 _ => count += 1,
             }
         }
@@ -127,19 +119,10 @@ impl Copied {
     }
 
     pub(super) fn complaint(&self) -> Option<String> {
-        (self.refused > 0).then(|| {
-            format!("{} keys were refused, among them {}", self.refused, self.named.join(", "))
-        })
+        self.refused.complaint()
     }
 
     pub(super) fn finish(&self) -> Result<(), ImportError> {
         self.state.finish()
     }
-}
-
-/// Whether another key may be taken all the same.
-fn is_of_the_value(text: &[u8]) -> bool {
-    let ends = [&b"OOM"[..], b"NOAUTH", b"NOPERM", b"LOADING", b"CLUSTERDOWN", b"TRYAGAIN"];
-    let is_unknown = text.starts_with(b"ERR unknown command");
-    !is_unknown && !ends.iter().any(|code| text.starts_with(code))
 }

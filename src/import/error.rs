@@ -45,6 +45,14 @@ pub(crate) enum ImportError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// The dump file cannot be read, or not to its end.
+    #[error("{path}: {why}; keys before that place are imported")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// It ran to its end, and both sides are not the same.
     #[error("{said}{why}")]
     Differs {
@@ -61,13 +69,17 @@ impl ImportError {
         Self::State { path: path.to_owned(), why }
     }
 
-    /// 64: bad flags, 65: not all is there or the same, 69: a side does not answer as it must, 74: the state file.
+    pub(super) fn file(path: &std::path::Path, error: &io::Error) -> Self {
+        Self::File { path: path.to_owned(), why: error.to_string() }
+    }
+
+    /// 64: bad flags, 65: not all is there or the same, 69: a side does not answer as it must, 74: the state file or the dump file.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::BadUrl(_) | Self::Secure(_) => EXIT_BAD_FLAGS,
             Self::Differs { .. } => 65,
             Self::Link { .. } | Self::Refused { .. } => 69,
-            Self::State { .. } => 74,
+            Self::State { .. } | Self::File { .. } => 74,
         }
     }
 }

@@ -15,3 +15,5 @@ pub(super) const NAMED_MAX: usize = 10;
 /// Bytes that are read at once, and bytes of a state file.
 pub(super) const READ_BYTES: usize = 256 << 10;
 pub(super) const STATE_BYTES_MAX: u64 = 64 << 10;
+/// Bytes that a packed key of a dump file may unpack to.
+pub(super) const FILE_STRING_BYTES_MAX: usize = 64 << 20;

@@ -6,9 +6,12 @@
 mod compare;
 mod content;
 mod copy;
+mod dump_file;
 mod error;
+mod from_file;
 mod limits;
 mod link;
+mod refused;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,6 +20,7 @@ mod url;
 use std::path::Path;
 
 pub(crate) use error::ImportError;
+pub(crate) use from_file::import_file;
 
 use compare::compare;
 use copy::copy;

@@ -1,12 +1,15 @@
 //! Values that go between Redis and Hyperion as dumps, both ways. Without a redis-server there is nothing to compare with.
 
+use std::fs;
 use std::process::{Command, Output};
 
 use hyperion_wire::reply::Reply;
+use serde_json::json;
 
 use super::beside_redis::Redis;
 use super::client::{Client, Dice, show};
-use super::harness::{Node, Setup};
+use super::cluster_harness::Cluster;
+use super::harness::{Node, Setup, wait_for};
 
 const ROUNDS: u64 = 40;
 
@@ -199,6 +202,119 @@ fn a_redis_is_imported() {
     theirs.ask("DEL key:0");
     assert!(import(&redis, &node, &["--compare-every", "0"]).status.success());
     assert_eq!(ours.ask("GET odd"), "1");
+}
+
+#[test]
+fn a_dump_file_is_imported() {
+    let node = Setup::new().start();
+    let Some(redis) = Redis::start(node.folder()) else { return };
+    let (mut ours, mut theirs) = (node.client(), redis.client());
+    let mut dice = Dice(11);
+    let mut readers = Vec::new();
+    for at in 0..200 {
+        readers.push(match at % 20 {
+            0 => fill_stream(&mut theirs, &mut dice),
+            _ => fill(&mut theirs, &mut dice),
+        });
+        theirs.ask(&format!("RENAME key {at}"));
+    }
+    let long = format!("SET {} 5", "long".repeat(30));
+    theirs.expect(&[
+        ("PEXPIRE 7 500000", "1"),
+        (&long, "OK"),
+        ("SELECT 3", "OK"),
+        ("SET other 1", "OK"),
+        ("SELECT 0", "OK"),
+        ("SAVE", "OK"),
+    ]);
+    let path = node.folder().join("dump.rdb");
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hyperiond"));
+        command.args(["import", "--to", &node.resp().to_string(), "--rdb"]).arg(&path);
+        command.output().expect("the program runs")
+    };
+    let output = run();
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("imported 202 keys"), "{text}");
+    for (at, reader) in readers.iter().enumerate() {
+        let reader = reader.replace(" key", &format!(" {at}"));
+        assert_eq!(read(&mut ours, &reader), read(&mut theirs, &reader), "{reader}");
+    }
+    assert_eq!(ours.ask(&format!("GET {}", "long".repeat(30))), "5");
+    assert!(ours.ask("PTTL 7").parse::<u64>().is_ok_and(|left| left <= 500_000));
+    assert_eq!(ours.ask("SELECT 3"), "OK");
+    assert_eq!(ours.ask("GET other"), "1");
+    let whole = fs::read(&path).expect("it is there");
+    for (bytes, expected) in [
+        (&whole[..whole.len() / 2], "ends too soon"),
+        (&b"nonsense"[..], "ends too soon"),
+        (b"something else", "no dump file"),
+    ] {
+        fs::write(&path, bytes).expect("it is written");
+        let output = run();
+        assert_eq!(output.status.code(), Some(74), "{}", said(&output));
+        assert!(said(&output).contains(expected), "{}", said(&output));
+    }
+}
+
+/// What the state file of a run looks like that was cut short.
+#[test]
+fn an_import_goes_on() {
+    let node = Setup::new().start();
+    let Some(redis) = Redis::start(node.folder()) else { return };
+    let (mut ours, mut theirs) = (node.client(), redis.client());
+    for at in 0..2_000 {
+        theirs.ask(&format!("SET key:{at} {at}"));
+    }
+    let info = theirs.ask("INFO server");
+    let run_id = info.lines().find_map(|line| line.trim().strip_prefix("run_id:"));
+    let scan = theirs.ask("SCAN 0 COUNT 600");
+    let cursor: u64 = scan[1..].split(' ').next().expect("a cursor").parse().expect("a number");
+    let before = scan.matches("key:").count() as u64;
+    let state = json!({
+        "from": format!("127.0.0.1:{}", redis.port), "to": node.resp().to_string(), "database": 0,
+        "run_id": run_id.expect("it is there"), "cursor": cursor, "keys": before, "bytes": 0,
+    });
+    let path = node.folder().join("import.json");
+    fs::write(&path, state.to_string()).expect("it is written");
+    let output = import(&redis, &node, &["--compare-every", "0"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains(&format!("went on after {before} keys")), "{text}");
+    assert_eq!(ours.ask("DBSIZE"), (2_000 - before).to_string(), "only the rest was copied");
+    let output = import(&redis, &node, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(ours.ask("DBSIZE"), "2000");
+}
+
+/// Each node of a cluster has what another restored.
+#[test]
+fn a_cluster_restores_values() {
+    let source = Setup::new().start();
+    let mut ours = source.client();
+    let mut dice = Dice(3);
+    let cluster =
+        Cluster::plan(3).at("/settings/resp", json!({ "cluster": "transparent" })).start();
+    for round in 0..12 {
+        let reader = match round {
+            0 => fill_stream(&mut ours, &mut dice),
+            1 => {
+                call(&mut ours, "SET", &[b"0123456789abcdef".repeat(200_000)]);
+                "GET key"
+            }
+            _ => fill(&mut ours, &mut dice),
+        };
+        let Reply::Bulk(payload) = ours.call(&[b"DUMP", b"key"]) else { panic!("no dump") };
+        let name = format!("key:{round}");
+        let words = [&b"RESTORE"[..], name.as_bytes(), b"0", &payload, b"REPLACE"];
+        wait_for("a leader", || show(&cluster.client(1).call(&words)) == "OK");
+        let there = reader.replace(" key", &format!(" {name}"));
+        let expected = read(&mut ours, reader);
+        for node in cluster.numbers() {
+            assert!(read(&mut cluster.client(node), &there) == expected, "{node}: {there}");
+        }
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) fn footer(sum: u64) -> [u8; FOOTER_BYTES] {
 }
 
 /// Puts a footer behind a value.
-pub(in crate::command) fn seal(value: &mut Vec<u8>) {
+pub fn seal(value: &mut Vec<u8>) {
     let footer = footer(crc64(0, value));
     value.extend_from_slice(&footer);
 }

@@ -34,5 +34,12 @@ pub(super) use dump::dump;
 pub(super) use restore::restore;
 pub(super) use stream::{ConsumerValue, GroupValue, PendingValue, StreamValue};
 
-#[cfg(test)]
-pub(super) use footer::seal;
+pub use footer::seal;
+
+/// Reads one string in any of its forms, such as a key of a dump file; `None` when it is damaged or unpacks to more than `unpacked_max` bytes.
+#[must_use]
+pub fn read_string(bytes: &[u8], unpacked_max: usize) -> Option<Vec<u8>> {
+    let mut input = input::Input::new(bytes, unpacked_max);
+    let string = input.owned().ok()?;
+    input.is_empty().then_some(string)
+}
