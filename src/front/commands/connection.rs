@@ -44,7 +44,7 @@ impl NodeCore {
         Ok(Progress::Ran)
     }
 
-    /// HELLO [version [AUTH user password] [SETNAME name]].
+    /// `HELLO [version [AUTH user password] [SETNAME name]]`.
     pub(super) fn hello(&mut self, io: &Io, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         let hello = Hello::parse(&arguments[1..])?;
         if let Some((user, password)) = hello.credentials {

@@ -45,7 +45,7 @@ pub enum Blocking {
     Never,
     /// It may.
     May,
-    /// It may, and is run for those of its keys that this core has: see [`Context::passes_over`].
+    /// It may, and is run for those of its keys that this core has: see `Context::passes_over`.
     Part,
 }
 

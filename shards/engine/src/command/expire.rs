@@ -54,22 +54,22 @@ impl Conditions {
     }
 }
 
-/// EXPIRE key seconds [NX | XX | GT | LT]
+/// `EXPIRE key seconds [NX | XX | GT | LT]`
 pub(super) fn expire(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     expire_at(context, arguments, true, true, "expire")
 }
 
-/// PEXPIRE key ms [NX | XX | GT | LT]
+/// `PEXPIRE key ms [NX | XX | GT | LT]`
 pub(super) fn pexpire(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     expire_at(context, arguments, false, true, "pexpire")
 }
 
-/// EXPIREAT key second [NX | XX | GT | LT]
+/// `EXPIREAT key second [NX | XX | GT | LT]`
 pub(super) fn expireat(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     expire_at(context, arguments, true, false, "expireat")
 }
 
-/// PEXPIREAT key ms [NX | XX | GT | LT]
+/// `PEXPIREAT key ms [NX | XX | GT | LT]`
 pub(super) fn pexpireat(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     expire_at(context, arguments, false, false, "pexpireat")
 }

@@ -7,7 +7,7 @@ use hyperion_store::{Content, Write};
 
 type Done = Result<(), CommandError>;
 
-/// MGET key [key ...]
+/// `MGET key [key ...]`
 pub(super) fn mget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     check_keys(arguments, 1)?;
     context.reply.array(arguments.len() - 1);
@@ -27,7 +27,7 @@ pub(super) fn mget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     Ok(())
 }
 
-/// EXISTS key [key ...]
+/// `EXISTS key [key ...]`
 pub(super) fn count(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let mut present = 0;
     for bytes in &arguments[1..] {
@@ -38,7 +38,7 @@ pub(super) fn count(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     Ok(())
 }
 
-/// TOUCH key [key ...]
+/// `TOUCH key [key ...]`
 pub(super) fn touch(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let mut present = 0;
     for bytes in &arguments[1..] {
@@ -49,7 +49,7 @@ pub(super) fn touch(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     Ok(())
 }
 
-/// DEL key [key ...], UNLINK key [key ...]
+/// `DEL key [key ...], UNLINK key [key ...]`
 pub(super) fn delete(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     if let [_, bytes] = arguments {
         let key = context.key(bytes)?;
@@ -80,7 +80,7 @@ pub(super) fn delete(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     Ok(())
 }
 
-/// MSET key value [key value ...]
+/// `MSET key value [key value ...]`
 pub(super) fn mset(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     check_pairs(arguments, "mset")?;
     set_all(context, arguments)?;
@@ -88,7 +88,7 @@ pub(super) fn mset(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     Ok(())
 }
 
-/// MSETNX key value [key value ...]
+/// `MSETNX key value [key value ...]`
 pub(super) fn msetnx(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     check_pairs(arguments, "msetnx")?;
     for pair in arguments[1..].as_chunks::<2>().0 {

@@ -57,7 +57,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type], on the core that owns the cursor's partition.
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`, on the core that owns the cursor's partition.
 ///
 /// With `own_core_only` the partitions of other cores are passed over, so that the scan ends with this core's keys.
 ///

@@ -178,7 +178,7 @@ pub(super) fn getdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     answer_old(context, old, deleted)
 }
 
-/// GETEX key [EX seconds | PX ms | EXAT second | PXAT ms | PERSIST]
+/// `GETEX key [EX seconds | PX ms | EXAT second | PXAT ms | PERSIST]`
 pub(super) fn getex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.key(arguments[1])?;
     let options = Options::parse(&arguments[2..], Purpose::Getex)?;

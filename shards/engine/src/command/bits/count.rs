@@ -5,7 +5,7 @@ use super::super::error::CommandError;
 use super::span::{Limits, Span};
 use hyperion_store::Value;
 
-/// BITCOUNT key [start end [BYTE | BIT]]
+/// `BITCOUNT key [start end [BYTE | BIT]]`
 pub(in super::super) fn bitcount(
     context: &mut Context<'_>,
     arguments: &[&[u8]],

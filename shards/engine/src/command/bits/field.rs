@@ -65,7 +65,7 @@ pub(in super::super) fn bitfield(context: &mut Context<'_>, arguments: &[&[u8]])
     Ok(())
 }
 
-/// BITFIELD_RO key [GET type offset ...]
+/// `BITFIELD_RO key [GET type offset ...]`
 pub(in super::super) fn bitfield_ro(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let steps = parse(&arguments[2..], context.value_bytes_max)?;
     if steps.iter().any(Step::writes) {

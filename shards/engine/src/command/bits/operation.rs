@@ -14,7 +14,7 @@ enum Operation {
     Not,
 }
 
-/// BITOP AND|OR|XOR|NOT destination key [key ...]
+/// `BITOP AND|OR|XOR|NOT destination key [key ...]`
 pub(in super::super) fn bitop(
     context: &mut Context<'_>,
     arguments: &[&[u8]],

@@ -7,7 +7,7 @@ use super::span::{Limits, Span};
 use hyperion_model::number::parse_integer;
 use hyperion_store::Value;
 
-/// BITPOS key 0|1 [start [end [BYTE | BIT]]]
+/// `BITPOS key 0|1 [start [end [BYTE | BIT]]]`
 pub(in super::super) fn bitpos(
     context: &mut Context<'_>,
     arguments: &[&[u8]],

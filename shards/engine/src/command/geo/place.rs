@@ -35,7 +35,7 @@ pub(in crate::command) fn geoadd(context: &mut Context<'_>, arguments: &[&[u8]])
     sorted_set::add(context, &key, options, &scored)
 }
 
-/// GEOPOS key [member ...]
+/// `GEOPOS key [member ...]`
 pub(in crate::command) fn geopos(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
@@ -50,7 +50,7 @@ pub(in crate::command) fn geopos(context: &mut Context<'_>, arguments: &[&[u8]])
     Ok(())
 }
 
-/// GEOHASH key [member ...]
+/// `GEOHASH key [member ...]`
 pub(in crate::command) fn geohash(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;
@@ -65,7 +65,7 @@ pub(in crate::command) fn geohash(context: &mut Context<'_>, arguments: &[&[u8]]
     Ok(())
 }
 
-/// GEODIST key member member [M | KM | FT | MI]
+/// `GEODIST key member member [M | KM | FT | MI]`
 pub(in crate::command) fn geodist(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let unit = match arguments {
         [_, _, _, _] => 1.0,

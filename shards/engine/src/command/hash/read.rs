@@ -18,7 +18,7 @@ pub(in crate::command) fn hget(context: &mut Context<'_>, arguments: &[&[u8]]) -
     Ok(())
 }
 
-/// HMGET key field [field ...]
+/// `HMGET key field [field ...]`
 pub(in crate::command) fn hmget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;

@@ -43,7 +43,7 @@ pub(in crate::command) fn hsetnx(context: &mut Context<'_>, arguments: &[&[u8]])
     Ok(())
 }
 
-/// HDEL key field [field ...]
+/// `HDEL key field [field ...]`
 pub(in crate::command) fn hdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut change = Change::open(context, &key)?;

@@ -13,7 +13,7 @@ type Done = Result<(), CommandError>;
 /// More changed registers than these are written with all others.
 const PATCHES_MAX: usize = 64;
 
-/// PFADD key [element ...]
+/// `PFADD key [element ...]`
 pub(in super::super) fn pfadd(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let elements = &arguments[2..];
@@ -102,7 +102,7 @@ fn put(context: &mut Context<'_>, key: &Key<'_>, sketch: &Sketch, expiry_ms: Opt
     Ok(context.store.put(key, &[&sketch.bytes], expiry_ms)?)
 }
 
-/// PFCOUNT key [key ...]
+/// `PFCOUNT key [key ...]`
 pub(in super::super) fn pfcount(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let counted = match arguments {
         [_, name] => count_one(context, name)?,
@@ -153,7 +153,7 @@ fn keep_estimate(context: &mut Context<'_>, key: &Key<'_>, found: &Found, counte
     kept.ok();
 }
 
-/// PFMERGE destination [source ...]
+/// `PFMERGE destination [source ...]`
 pub(in super::super) fn pfmerge(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let (mut registers, mut is_dense) = (Registers::new(), false);
     for name in &arguments[1..] {

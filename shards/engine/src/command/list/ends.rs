@@ -66,12 +66,12 @@ pub(super) fn push(
     Ok(count)
 }
 
-/// LPOP key [count]
+/// `LPOP key [count]`
 pub(in crate::command) fn lpop(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     pop_from(context, arguments, End::Front, "lpop")
 }
 
-/// RPOP key [count]
+/// `RPOP key [count]`
 pub(in crate::command) fn rpop(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     pop_from(context, arguments, End::Back, "rpop")
 }

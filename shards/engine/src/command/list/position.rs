@@ -97,7 +97,7 @@ impl Search {
     }
 }
 
-/// LPOS key element [RANK rank] [COUNT count] [MAXLEN length]
+/// `LPOS key element [RANK rank] [COUNT count] [MAXLEN length]`
 pub(in crate::command) fn lpos(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let search = Search::parse(&arguments[3..])?;
     let key = context.first_key(arguments)?;

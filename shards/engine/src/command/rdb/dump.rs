@@ -6,8 +6,8 @@ use super::write;
 use crate::collection::View;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
-use crate::command::stream;
-use crate::command::types::STREAM;
+use crate::command::types::{HASH, STREAM};
+use crate::command::{hash, stream};
 use hyperion_store::Found;
 
 /// DUMP key
@@ -26,6 +26,11 @@ pub(in crate::command) fn dump(
     }
     let value_type = context.store.value_type(&found);
     let view = View::new(context.store, &found);
+    if value_type == HASH && view.count(hash::EXPIRIES) > 0 {
+        return Err(CommandError::Says(
+            "ERR fields of this hash expire, and DUMP has no form for that here; HPERSIST them first",
+        ));
+    }
     let written = match value_type {
         STREAM => Some(write::stream(&stream::whole(&view))),
         _ => write::collection(value_type, &view),

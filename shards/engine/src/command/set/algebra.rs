@@ -32,37 +32,37 @@ impl Operation {
     }
 }
 
-/// SINTER key [key ...]
+/// `SINTER key [key ...]`
 pub(in crate::command) fn sinter(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Operation::Intersection, arguments)
 }
 
-/// SUNION key [key ...]
+/// `SUNION key [key ...]`
 pub(in crate::command) fn sunion(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Operation::Union, arguments)
 }
 
-/// SDIFF key [key ...]
+/// `SDIFF key [key ...]`
 pub(in crate::command) fn sdiff(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Operation::Difference, arguments)
 }
 
-/// SINTERSTORE target key [key ...]
+/// `SINTERSTORE target key [key ...]`
 pub(in crate::command) fn sinterstore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     store_in(context, Operation::Intersection, arguments)
 }
 
-/// SUNIONSTORE target key [key ...]
+/// `SUNIONSTORE target key [key ...]`
 pub(in crate::command) fn sunionstore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     store_in(context, Operation::Union, arguments)
 }
 
-/// SDIFFSTORE target key [key ...]
+/// `SDIFFSTORE target key [key ...]`
 pub(in crate::command) fn sdiffstore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     store_in(context, Operation::Difference, arguments)
 }
 
-/// SINTERCARD count key [key ...] [LIMIT limit]
+/// `SINTERCARD count key [key ...] [LIMIT limit]`
 pub(in crate::command) fn sintercard(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let count = parse_integer(arguments[1]).filter(|&count| count > 0);
     let count = count.ok_or(CommandError::NumkeysNotPositive)?;

@@ -10,7 +10,7 @@ use hyperion_model::number::parse_integer;
 
 type Done = Result<(), CommandError>;
 
-/// SRANDMEMBER key [count]
+/// `SRANDMEMBER key [count]`
 pub(in crate::command) fn srandmember(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut chance = Chance::new(context.random);
@@ -42,7 +42,7 @@ pub(in crate::command) fn srandmember(context: &mut Context<'_>, arguments: &[&[
     Ok(())
 }
 
-/// SPOP key [count]
+/// `SPOP key [count]`
 pub(in crate::command) fn spop(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut chance = Chance::new(context.random);
@@ -81,7 +81,7 @@ pub(in crate::command) fn spop(context: &mut Context<'_>, arguments: &[&[u8]]) -
     Ok(())
 }
 
-/// SSCAN key cursor [MATCH pattern] [COUNT count]
+/// `SSCAN key cursor [MATCH pattern] [COUNT count]`
 pub(in crate::command) fn sscan(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let step = Step::parse(&arguments[2..], false)?;

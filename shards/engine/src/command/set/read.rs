@@ -16,7 +16,7 @@ pub(in crate::command) fn sismember(context: &mut Context<'_>, arguments: &[&[u8
     Ok(())
 }
 
-/// SMISMEMBER key member [member ...]
+/// `SMISMEMBER key member [member ...]`
 pub(in crate::command) fn smismember(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;

@@ -11,7 +11,7 @@ type Done = Result<(), CommandError>;
 /// What two changes of a member may write beside the member and the keys, at most: a chunk that is cut, and a packed set that grows out.
 const MOVE_BYTES: usize = 16 << 10;
 
-/// SADD key member [member ...]
+/// `SADD key member [member ...]`
 pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut edit = edit(context, &key)?;
@@ -24,7 +24,7 @@ pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -
     Ok(())
 }
 
-/// SREM key member [member ...]
+/// `SREM key member [member ...]`
 pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut edit = edit(context, &key)?;

@@ -22,37 +22,37 @@ enum Operation {
     Difference,
 }
 
-/// ZUNION count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]
+/// `ZUNION count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]`
 pub(in crate::command) fn zunion(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, "zunion", Operation::Union, arguments)
 }
 
-/// ZINTER count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]
+/// `ZINTER count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]`
 pub(in crate::command) fn zinter(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, "zinter", Operation::Intersection, arguments)
 }
 
-/// ZDIFF count key [key ...] [WITHSCORES]
+/// `ZDIFF count key [key ...] [WITHSCORES]`
 pub(in crate::command) fn zdiff(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, "zdiff", Operation::Difference, arguments)
 }
 
-/// ZUNIONSTORE target count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]
+/// `ZUNIONSTORE target count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]`
 pub(in crate::command) fn zunionstore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     store_in(context, "zunionstore", Operation::Union, arguments)
 }
 
-/// ZINTERSTORE target count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]
+/// `ZINTERSTORE target count key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]`
 pub(in crate::command) fn zinterstore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     store_in(context, "zinterstore", Operation::Intersection, arguments)
 }
 
-/// ZDIFFSTORE target count key [key ...]
+/// `ZDIFFSTORE target count key [key ...]`
 pub(in crate::command) fn zdiffstore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     store_in(context, "zdiffstore", Operation::Difference, arguments)
 }
 
-/// ZINTERCARD count key [key ...] [LIMIT limit]
+/// `ZINTERCARD count key [key ...] [LIMIT limit]`
 pub(in crate::command) fn zintercard(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let (keys, words) = split_keys("zintercard", &arguments[1..])?;
     check(context, keys)?;

@@ -27,7 +27,7 @@ fn pop_or_wait(context: &mut Context<'_>, arguments: &[&[u8]], which: Which) -> 
     context.block(wait(timeout_ms))
 }
 
-/// BZMPOP timeout count key [key ...] MIN | MAX [COUNT count]
+/// `BZMPOP timeout count key [key ...] MIN | MAX [COUNT count]`
 pub(in crate::command) fn bzmpop(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let timeout_ms = timeout_ms(arguments[1])?;
     let asked = MultiplePop::parse(&arguments[2..])?;

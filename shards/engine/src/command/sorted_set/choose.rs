@@ -12,7 +12,7 @@ use hyperion_model::number::{DOUBLE_BYTES_MAX, parse_integer, print_double};
 
 type Done = Result<(), CommandError>;
 
-/// ZRANDMEMBER key [count [WITHSCORES]]
+/// `ZRANDMEMBER key [count [WITHSCORES]]`
 pub(in crate::command) fn zrandmember(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut chance = Chance::new(context.random);
@@ -54,7 +54,7 @@ pub(in crate::command) fn zrandmember(context: &mut Context<'_>, arguments: &[&[
     Ok(())
 }
 
-/// ZSCAN key cursor [MATCH pattern] [COUNT count]
+/// `ZSCAN key cursor [MATCH pattern] [COUNT count]`
 pub(in crate::command) fn zscan(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     parse_cursor(arguments[2]).ok_or(CommandError::InvalidCursor)?;

@@ -20,12 +20,12 @@ pub(in crate::command) enum Which {
     Greatest,
 }
 
-/// ZPOPMIN key [count]
+/// `ZPOPMIN key [count]`
 pub(in crate::command) fn zpopmin(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     pop_one_key(context, Which::Least, arguments)
 }
 
-/// ZPOPMAX key [count]
+/// `ZPOPMAX key [count]`
 pub(in crate::command) fn zpopmax(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     pop_one_key(context, Which::Greatest, arguments)
 }
@@ -57,7 +57,7 @@ fn pop_one_key(context: &mut Context<'_>, which: Which, arguments: &[&[u8]]) -> 
     Ok(())
 }
 
-/// ZMPOP count key [key ...] MIN | MAX [COUNT count]
+/// `ZMPOP count key [key ...] MIN | MAX [COUNT count]`
 pub(in crate::command) fn zmpop(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let asked = MultiplePop::parse(&arguments[1..])?;
     if !asked.run(context)? {

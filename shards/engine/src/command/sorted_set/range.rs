@@ -109,32 +109,32 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]
+/// `ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`
 pub(in crate::command) fn zrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Form { by: None, is_reverse: None, stores: false }, arguments)
 }
 
-/// ZREVRANGE key start stop [WITHSCORES]
+/// `ZREVRANGE key start stop [WITHSCORES]`
 pub(in crate::command) fn zrevrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Form::of(By::Rank, true), arguments)
 }
 
-/// ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]
+/// `ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]`
 pub(in crate::command) fn zrangebyscore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Form::of(By::Score, false), arguments)
 }
 
-/// ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]
+/// `ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]`
 pub(in crate::command) fn zrevrangebyscore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Form::of(By::Score, true), arguments)
 }
 
-/// ZRANGEBYLEX key min max [LIMIT offset count]
+/// `ZRANGEBYLEX key min max [LIMIT offset count]`
 pub(in crate::command) fn zrangebylex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Form::of(By::Member, false), arguments)
 }
 
-/// ZREVRANGEBYLEX key max min [LIMIT offset count]
+/// `ZREVRANGEBYLEX key max min [LIMIT offset count]`
 pub(in crate::command) fn zrevrangebylex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     tell(context, Form::of(By::Member, true), arguments)
 }

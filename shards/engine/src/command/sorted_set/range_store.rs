@@ -7,7 +7,7 @@ use super::{put_new, told, view};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 
-/// ZRANGESTORE target source min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]
+/// `ZRANGESTORE target source min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]`
 pub(in crate::command) fn zrangestore(
     context: &mut Context<'_>,
     arguments: &[&[u8]],

@@ -9,12 +9,12 @@ use crate::command::error::CommandError;
 
 type Done = Result<(), CommandError>;
 
-/// ZRANK key member [WITHSCORE]
+/// `ZRANK key member [WITHSCORE]`
 pub(in crate::command) fn zrank(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     rank(context, "zrank", false, arguments)
 }
 
-/// ZREVRANK key member [WITHSCORE]
+/// `ZREVRANK key member [WITHSCORE]`
 pub(in crate::command) fn zrevrank(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     rank(context, "zrevrank", true, arguments)
 }

@@ -19,7 +19,7 @@ pub(in crate::command) fn zscore(context: &mut Context<'_>, arguments: &[&[u8]])
     Ok(())
 }
 
-/// ZMSCORE key member [member ...]
+/// `ZMSCORE key member [member ...]`
 pub(in crate::command) fn zmscore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let Context { store, reply, .. } = context;

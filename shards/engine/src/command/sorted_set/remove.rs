@@ -12,7 +12,7 @@ use hyperion_store::StoreError;
 
 type Done = Result<(), CommandError>;
 
-/// ZREM key member [member ...]
+/// `ZREM key member [member ...]`
 pub(in crate::command) fn zrem(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let members = &arguments[2..];

@@ -7,7 +7,7 @@ use super::pending::Pending;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 
-/// XACK key group id [id ...]
+/// `XACK key group id [id ...]`
 pub(in crate::command) fn xack(
     context: &mut Context<'_>,
     arguments: &[&[u8]],

@@ -40,7 +40,7 @@ impl Options {
     }
 }
 
-/// XADD key [NOMKSTREAM] [MAXLEN | MINID [= | ~] threshold [LIMIT count]] * | id field value [field value ...]
+/// `XADD key [NOMKSTREAM] [MAXLEN | MINID [= | ~] threshold [LIMIT count]] * | id field value [field value ...]`
 pub(in crate::command) fn xadd(
     context: &mut Context<'_>,
     arguments: &[&[u8]],

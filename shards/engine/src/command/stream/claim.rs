@@ -86,7 +86,7 @@ fn sane(time: Option<i64>, now_ms: u64) -> u64 {
     time.filter(|time| *time <= now_ms).unwrap_or(now_ms)
 }
 
-/// XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME ms] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]
+/// `XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME ms] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]`
 pub(in crate::command) fn xclaim(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let now_ms = context.store.now_ms();
@@ -143,7 +143,7 @@ pub(in crate::command) fn xclaim(context: &mut Context<'_>, arguments: &[&[u8]])
     reply_claimed(context, &key, &claimed, claim.is_id_only)
 }
 
-/// XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]
+/// `XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]`
 pub(in crate::command) fn xautoclaim(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let idle_ms_min = number_or(arguments[4], "Invalid min-idle-time argument for XAUTOCLAIM")?;
     let start = parse_start(arguments[5])?;

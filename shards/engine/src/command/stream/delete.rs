@@ -11,7 +11,7 @@ use hyperion_model::EventClass;
 
 type Done = Result<(), CommandError>;
 
-/// XDEL key id [id ...]
+/// `XDEL key id [id ...]`
 pub(in crate::command) fn xdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     if view(context.store, &key)?.is_none() {
@@ -38,7 +38,7 @@ pub(in crate::command) fn xdel(context: &mut Context<'_>, arguments: &[&[u8]]) -
     Ok(())
 }
 
-/// XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]
+/// `XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]`
 pub(in crate::command) fn xtrim(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let (mut options, mut at) = (TrimOptions::default(), 2);
     while at < arguments.len() {
@@ -62,7 +62,7 @@ pub(in crate::command) fn xtrim(context: &mut Context<'_>, arguments: &[&[u8]]) 
     Ok(())
 }
 
-/// XSETID key last-id [ENTRIESADDED count] [MAXDELETEDID id]
+/// `XSETID key last-id [ENTRIESADDED count] [MAXDELETEDID id]`
 pub(in crate::command) fn xsetid(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let last_id = parse_strict(arguments[2], 0)?;
     let (mut added, mut deleted_id) = (None, StreamId::ZERO);

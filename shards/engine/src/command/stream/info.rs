@@ -34,7 +34,7 @@ const HELP: [&str; 9] = [
     "    This text.",
 ];
 
-/// XINFO CONSUMERS key group, XINFO GROUPS key, XINFO STREAM key [FULL [COUNT count]], XINFO HELP
+/// `XINFO CONSUMERS key group, XINFO GROUPS key, XINFO STREAM key [FULL [COUNT count]]`, XINFO HELP
 pub(in crate::command) fn xinfo(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     type Answer = fn(&mut dyn ReplyWriter, &View<'_>, &[&[u8]], u64) -> Done;
     let subcommands: [(&str, &str, i32, Answer); 3] = [

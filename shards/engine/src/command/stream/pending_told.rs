@@ -37,7 +37,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// XPENDING key group [[IDLE min-idle-time] start end count [consumer]]
+/// `XPENDING key group [[IDLE min-idle-time] start end count [consumer]]`
 pub(in crate::command) fn xpending(
     context: &mut Context<'_>,
     arguments: &[&[u8]],

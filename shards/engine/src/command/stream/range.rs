@@ -19,7 +19,7 @@ pub(in crate::command) fn xlen(context: &mut Context<'_>, arguments: &[&[u8]]) -
     Ok(())
 }
 
-/// XRANGE key start end [COUNT count], XREVRANGE key end start [COUNT count]
+/// `XRANGE key start end [COUNT count], XREVRANGE key end start [COUNT count]`
 pub(in crate::command) fn xrange(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let is_reverse = arguments[0].len() == "xrevrange".len();
     let (start, end) = if is_reverse { (3, 2) } else { (2, 3) };

@@ -19,8 +19,8 @@ use hyperion_model::{EventClass, ReplyWriter};
 
 type Done = Result<(), CommandError>;
 
-/// XREAD [COUNT count] [BLOCK ms] STREAMS key [key ...] id [id ...],
-/// XREADGROUP GROUP group consumer [COUNT count] [BLOCK ms] [NOACK] STREAMS key [key ...] id [id ...]
+/// `XREAD [COUNT count] [BLOCK ms] STREAMS key [key ...] id [id ...]`,
+/// `XREADGROUP GROUP group consumer [COUNT count] [BLOCK ms] [NOACK] STREAMS key [key ...] id [id ...]`
 pub(in crate::command) fn xread(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let options = ReadOptions::parse(arguments)?;
     match options.group {
