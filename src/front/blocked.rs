@@ -209,12 +209,13 @@ impl NodeCore {
         if self.engine.parked() >= BLOCKED_MAX {
             return None;
         }
-        let waiter = self.engine.park(&request_of(from, &head, arguments), wait);
+        let request = request_of(from, &head, arguments);
+        let kept = self.engine.words_to_keep(&request);
+        let waiter = self.engine.park(&request, wait);
         let now_ms = self.engine.store().now_ms();
         let is_timed = wait.timeout_ms > 0 && !head.is_part;
         let until_ms = is_timed.then(|| now_ms.saturating_add(wait.timeout_ms));
-        let arguments = arguments.iter().map(|argument| argument.to_vec()).collect();
-        self.blocked.add(waiter, BlockedCommand { from, head, arguments, until_ms });
+        self.blocked.add(waiter, BlockedCommand { from, head, arguments: kept, until_ms });
         Some(waiter)
     }
 

@@ -3,7 +3,7 @@
 use hyperion_wire::reply::Reply;
 
 use super::client::show;
-use super::harness::Setup;
+use super::harness::{Setup, wait_for};
 
 #[test]
 fn a_stream_with_its_groups_outlives_the_node() {
@@ -62,4 +62,34 @@ fn what_is_read_has_the_shape_of_the_protocol() {
     let Reply::Map(streams) = client.call(&words) else { panic!("a map is told") };
     let names: Vec<String> = streams.iter().map(|(name, _)| show(name)).collect();
     assert_eq!(names, ["{s}a", "{s}b"]);
+}
+
+/// Who waits is told what comes, once, and of what was there before nothing.
+#[test]
+fn readers_of_streams_wait() {
+    let node = Setup::new().start();
+    let [mut reader, mut consumer, mut other, mut writer] =
+        [node.client(), node.client(), node.client(), node.client()];
+    writer.ask("XADD s 1-1 f old");
+    writer.ask("XGROUP CREATE s g $");
+    assert_eq!(reader.ask("XREAD BLOCK 20 STREAMS s $"), "nil");
+    assert_eq!(consumer.ask("XREADGROUP GROUP g ann BLOCK 20 STREAMS s >"), "nil");
+    reader.send(b"XREAD BLOCK 0 STREAMS s none $ $\r\n");
+    consumer.send(b"XREADGROUP GROUP g ann BLOCK 0 STREAMS s >\r\n");
+    other.send(b"XREADGROUP GROUP g bob BLOCK 0 STREAMS s >\r\n");
+    wait_for("three that wait", || writer.ask("INFO clients").contains("blocked_clients:3"));
+    writer.ask("SET elsewhere 1");
+    assert_eq!(writer.ask("XADD s 2-1 f new"), "2-1");
+    let told = "[[s [[2-1 [f new]]]]]";
+    assert_eq!(reader.shown(), told);
+    assert_eq!(consumer.shown(), told);
+    // The second consumer waits on: the entry was the first one's.
+    wait_for("one that waits", || writer.ask("INFO clients").contains("blocked_clients:1"));
+    writer.ask("XADD s 3-1 f next");
+    assert_eq!(other.shown(), "[[s [[3-1 [f next]]]]]");
+    other.send(b"XREADGROUP GROUP g bob BLOCK 0 STREAMS s >\r\n");
+    wait_for("one that waits", || writer.ask("INFO clients").contains("blocked_clients:1"));
+    writer.ask("DEL s");
+    let said = other.shown();
+    assert!(said.starts_with("-NOGROUP") || said.starts_with("-UNBLOCKED"), "{said}");
 }

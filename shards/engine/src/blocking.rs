@@ -4,7 +4,7 @@
 //! changes a key that is waited for, by whatever way, is noted by the store. After every command the front asks for
 //! [`Engine::next_woken`] and runs that command again, until there is none.
 
-use crate::command::{Wait, keys_of};
+use crate::command::{self, Wait, keys_of};
 use crate::engine::{Engine, Request};
 use hyperion_model::DatabaseId;
 use hyperion_store::KeyMark;
@@ -77,6 +77,16 @@ impl Engine {
         let database = request.database;
         blocked.waiting.insert(waiter, Waiting { wait, database, keys, is_offered: false });
         waiter
+    }
+
+    /// The words of a command that is to be parked, as it is to run again: what they say of the present is put in.
+    #[must_use]
+    pub fn words_to_keep(&mut self, request: &Request<'_>) -> Vec<Vec<u8>> {
+        let fixed = (request.spec.name == "xread")
+            .then(|| command::fixed_ids(&mut self.store, request.database, request.arguments));
+        fixed
+            .flatten()
+            .unwrap_or_else(|| request.arguments.iter().map(|word| word.to_vec()).collect())
     }
 
     /// A command waits no more. `false`: it did not.

@@ -26,6 +26,7 @@ mod trim;
 mod whole;
 
 pub(super) use error::StreamError;
+pub(crate) use read::fixed_ids;
 pub(super) use {
     ack::xack,
     add::xadd,

@@ -1,7 +1,7 @@
 //! Owns XREAD and XREADGROUP.
 //!
-//! Both give what there is at once. Where there is nothing, a client that would wait (BLOCK) is answered as when its time is over: the
-//! answers [`nothing`] and the ids that [`behind`] resolves are where waiting begins.
+//! Both give what there is at once. Where there is nothing, a client that wants to wait (BLOCK) is parked, and the command runs again when one
+//! of its streams was touched: [`fixed_ids`] says what `$` meant when it came.
 
 use super::deliver::{Given, Reader, Wanted};
 use super::entry::reply_entry;
@@ -13,9 +13,12 @@ use super::range::reply_range;
 use super::read_options::ReadOptions;
 use super::{ENTRIES, Stream, view};
 use crate::collection::View;
+use crate::command::block::{Blocking, Nothing, Wait};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
-use hyperion_model::{EventClass, ReplyWriter};
+use crate::command::types::STREAM;
+use hyperion_model::{DatabaseId, EventClass, ReplyWriter};
+use hyperion_store::Store;
 
 type Done = Result<(), CommandError>;
 
@@ -41,8 +44,7 @@ fn read(context: &mut Context<'_>, options: &ReadOptions<'_>) -> Done {
         }
     }
     if told.is_empty() {
-        nothing(context, options);
-        return Ok(());
+        return nothing(context, options);
     }
     begin(context.reply, told.len());
     for (bytes, start) in told {
@@ -78,6 +80,14 @@ fn read_group(
     (group, consumer): (&[u8], &[u8]),
 ) -> Done {
     let wanted = wanted(context, options, group)?;
+    // Who waits is not seen, or each try would be a change that asks for the next one.
+    let may_wait = options.block_ms.is_some() && context.blocking != Blocking::Never;
+    if may_wait
+        && wanted.iter().all(|it| matches!(it, Wanted::New))
+        && !has_new(context, options, group)?
+    {
+        return nothing(context, options);
+    }
     let now_ms = context.store.now_ms();
     let is_acknowledged = options.is_acknowledged;
     let reader = Reader { group, consumer, most: options.most, is_acknowledged, now_ms };
@@ -102,8 +112,7 @@ fn read_group(
         }
     }
     if told.is_empty() {
-        nothing(context, options);
-        return Ok(());
+        return nothing(context, options);
     }
     begin(context.reply, told.len());
     for (bytes, given) in told {
@@ -120,6 +129,23 @@ fn read_group(
         }
     }
     Ok(())
+}
+
+/// Whether a stream has entries that its group has not seen.
+fn has_new(
+    context: &mut Context<'_>,
+    options: &ReadOptions<'_>,
+    group: &[u8],
+) -> Result<bool, CommandError> {
+    for bytes in options.keys {
+        let key = context.key(bytes)?;
+        let Some(view) = view(context.store, &key)? else { continue };
+        let seen = Group::find(&view, group).map_or(StreamId::MAX, |group| group.last_id);
+        if last_entry_id(&view) > seen {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What the consumer wants of each stream; all of them must be there, with the group.
@@ -154,10 +180,36 @@ fn wanted(
     Ok(wanted)
 }
 
-/// There is nothing to tell.
-fn nothing(context: &mut Context<'_>, options: &ReadOptions<'_>) {
-    let _ = options.block_ms;
-    context.reply.null_array();
+/// There is nothing to tell: the client waits, if it wants to and may.
+fn nothing(context: &mut Context<'_>, options: &ReadOptions<'_>) -> Done {
+    let Some(timeout_ms) = options.block_ms else {
+        context.reply.null_array();
+        return Ok(());
+    };
+    let minds_loss = options.group.is_some();
+    context.block(Wait { value_type: STREAM, timeout_ms, nothing: Nothing::Array, minds_loss })
+}
+
+/// The words of an XREAD that waits, with the ids that `$` and `+` stand for now: it runs again later. `None`: they are as they are.
+pub(crate) fn fixed_ids(
+    store: &mut Store,
+    database: DatabaseId,
+    arguments: &[&[u8]],
+) -> Option<Vec<Vec<u8>>> {
+    let options = ReadOptions::parse(arguments).ok()?;
+    let first = arguments.len() - options.ids.len();
+    let mut words: Vec<Vec<u8>> = arguments.iter().map(|word| word.to_vec()).collect();
+    for (at, (bytes, word)) in options.keys.iter().zip(options.ids).enumerate() {
+        if !matches!(*word, b"$" | b"+") || !store.owns_key(bytes) {
+            continue;
+        }
+        let key = store.key(database, bytes);
+        let found = store.peek(&key).filter(|found| store.value_type(found) == STREAM);
+        let last_id =
+            found.map_or(StreamId::ZERO, |found| Meta::of(&View::new(store, &found)).last_id);
+        words[first + at] = last_id.text().bytes().to_vec();
+    }
+    Some(words)
 }
 
 /// The head of an answer about so many streams.
