@@ -56,7 +56,7 @@ impl NodeCore {
             FrontCommand::Multi => self.multi(client),
             FrontCommand::Exec => self.exec(io, client),
             FrontCommand::Discard => self.discard(client),
-            FrontCommand::Watch => self.watch(client, arguments),
+            FrontCommand::Watch => self.watch(io, client, arguments),
             FrontCommand::Unwatch => Ok(self.unwatch(client)),
             FrontCommand::Save => Err("ERR SAVE would let everybody wait; use BGSAVE".to_owned()),
         };

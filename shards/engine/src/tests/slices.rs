@@ -69,7 +69,8 @@ fn run(machine: &mut Machine, words: &[&[u8]]) -> (Vec<Vec<u8>>, Most) {
         let (before, bytes) = (machine.engine.store().figures(), script.bytes);
         let has_ended = machine.slice(&mut script);
         let after = machine.engine.store().figures();
-        let read = |figures: &hyperion_store::StoreFigures| figures.lookups.hits + figures.lookups.misses;
+        let read =
+            |figures: &hyperion_store::StoreFigures| figures.lookups.hits + figures.lookups.misses;
         most.turns += 1;
         most.keys_changed = most.keys_changed.max(after.keys.abs_diff(before.keys));
         most.keys_read = most.keys_read.max(read(&after) - read(&before));
