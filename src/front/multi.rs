@@ -208,16 +208,11 @@ impl NodeCore {
         self.agree(client)
     }
 
-    pub(super) fn watch(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
+    pub(super) fn watch(&mut self, io: &Io, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         if client.session.multi.is_some() {
             return Err("ERR WATCH inside MULTI is not allowed".to_owned());
         }
-        if self.growing.is_some() {
-            self.hold_again(client);
-            return Ok(Progress::Held);
-        }
-        if !client.output.is_in_order() {
-            client.hold = Hold::Drain;
+        if self.must_wait(io, client)? {
             return Ok(Progress::Held);
         }
         let (database, watched) = (client.session.database, &client.session.watched);
@@ -246,12 +241,7 @@ impl NodeCore {
             self.forget_transaction(client);
             return Err(PREVIOUS_ERRORS.to_owned());
         }
-        if self.growing.is_some() {
-            self.hold_again(client);
-            return Ok(Progress::Held);
-        }
-        if !client.output.is_in_order() {
-            client.hold = Hold::Drain;
+        if self.must_wait(io, client)? {
             return Ok(Progress::Held);
         }
         let watched = std::mem::take(&mut client.session.watched);
@@ -269,6 +259,24 @@ impl NodeCore {
         client.exec = Some(Box::new(exec));
         self.go_on_exec(io, client);
         Ok(Progress::Ran)
+    }
+
+    /// Whether a command about data cannot run yet; the client is held then.
+    ///
+    /// Errors: the node is not settled, and has not been for long.
+    fn must_wait(&mut self, io: &Io, client: &mut Client) -> Result<bool, String> {
+        if self.is_unsettled && !self.is_young(io) {
+            return Err(self.unsettled());
+        }
+        if self.is_unsettled || self.growing.is_some() {
+            self.hold_again(client);
+            return Ok(true);
+        }
+        let must_drain = !client.output.is_in_order();
+        if must_drain {
+            client.hold = Hold::Drain;
+        }
+        Ok(must_drain)
     }
 
     /// What a client is told whose keys another node serves, or several do, if it has to ask there.

@@ -317,6 +317,7 @@ impl NodeCore {
             self.turn.begin(self.commands_run, self.counters.writes.sum_ns);
             self.engine.begin_turn(io.now_unix_ms());
             self.tell_time();
+            self.engine.go_on_with_units();
             if !self.late.is_empty() {
                 self.run_late(io);
             }

@@ -64,11 +64,12 @@ pub(super) fn move_blindly(client: &mut Client, dice: &mut Dice) -> std::io::Res
 /// Moves money by what it has read, if nobody else has moved it meanwhile.
 pub(super) fn move_watching(client: &mut Client, dice: &mut Dice) -> std::io::Result<()> {
     let (from, to) = two(dice);
-    if client.try_ask(&format!("WATCH {from} {to}"))? != "OK" {
+    let watched = client.try_ask(&format!("WATCH {from} {to}"))?;
+    if is_later(&watched) {
         // Nothing is watched: what follows would overwrite what others have moved.
-        client.try_ask("UNWATCH")?;
         return Ok(());
     }
+    assert_eq!(watched, "OK");
     let mut number = |line: String| -> std::io::Result<Option<i64>> {
         let answer = client.try_ask(&line)?;
         Ok(answer.parse().ok())

@@ -228,10 +228,6 @@ impl Engine {
         self.store.set_memory(self.memory_bytes());
         self.begin_evictions();
         self.drop_stale_staging();
-        if !self.units.is_idle() {
-            self.retry_units();
-            self.settle();
-        }
     }
 
     /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.

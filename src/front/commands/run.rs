@@ -62,7 +62,7 @@ impl NodeCore {
             FrontCommand::Multi => self.multi(client),
             FrontCommand::Exec => self.exec(io, client),
             FrontCommand::Discard => self.discard(client),
-            FrontCommand::Watch => self.watch(client, arguments),
+            FrontCommand::Watch => self.watch(io, client, arguments),
             FrontCommand::Unwatch => Ok(self.unwatch(client)),
             FrontCommand::Subscribe => self.subscribe(client, Kind::Channel, arguments),
             FrontCommand::Unsubscribe => self.unsubscribe(client, Kind::Channel, arguments),

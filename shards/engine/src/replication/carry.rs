@@ -192,6 +192,13 @@ impl Engine {
                 *part = Part::Refused(LOST.to_owned());
                 waiting.until = Until::Released(0);
             }
+            if let (Until::Released(until), Then::Mail { mail: Mail::Unit(mail), .. }) =
+                (waiting.until, &mut waiting.then)
+                && until > position
+            {
+                mail.lose();
+                waiting.until = Until::Released(0);
+            }
         }
     }
 

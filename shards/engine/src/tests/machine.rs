@@ -57,13 +57,22 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new() -> Self {
+        Self::with(true)
+    }
+
+    /// A core whose log is as good as durable when a turn has ended.
+    pub(super) fn in_memory() -> Self {
+        Self::with(false)
+    }
+
+    fn with(keeps_files: bool) -> Self {
         let map = PartitionMap::spread(4, 1);
         let store = Store::new(Options {
             core: CoreId(0),
             map: map.clone(),
             instance: [7; 16],
             segment_bytes: SEGMENT_BYTES,
-            keeps_files: true,
+            keeps_files,
             hash_seed: 11,
             entropy: 13,
             generation: 1,
@@ -134,7 +143,7 @@ impl Machine {
         self.engine.begin_slices(Ticket(1), &request).expect("its words are right");
     }
 
-    fn end_turn(&mut self) {
+    pub(super) fn end_turn(&mut self) {
         let mut appends: Vec<Append> = Vec::new();
         self.engine.end_turn(&mut appends);
         let bytes: usize = appends.iter().map(|append| append.end - append.start).sum();

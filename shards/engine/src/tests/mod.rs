@@ -4,3 +4,4 @@ mod events;
 mod machine;
 mod slices;
 mod staging;
+mod work;

@@ -3,7 +3,7 @@
 use super::bench::{Bench, Halt, Target};
 use super::{Plan, Queued, Unit};
 use crate::command::{self, CommandError, CommandSpec, Flags, Run};
-use crate::effect::{Answer, Mail, Ticket};
+use crate::effect::{Answer, Effect, Mail, Ticket};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
 use crate::limits::WORK_BATCH_BYTES;
@@ -40,6 +40,17 @@ pub enum UnitMail {
     Done(TransactionId, Result<Option<Vec<Recorded>>, String>),
     /// It cannot run in one turn there.
     Back(TransactionId, Unit),
+    /// It has run, and whether that will take effect is not known.
+    Lost(TransactionId),
+}
+
+impl UnitMail {
+    /// What it tells of may never take effect.
+    pub(crate) fn lose(&mut self) {
+        if let Self::Done(id, _) = self {
+            *self = Self::Lost(*id);
+        }
+    }
 }
 
 /// Where a unit is to run.
@@ -132,11 +143,25 @@ impl Engine {
                     },
                 );
             }
+            UnitMail::Lost(id) => {
+                if let Some(ticket) = self.units.away.remove(&id) {
+                    self.effects.push(Effect::Unknown { ticket });
+                }
+            }
             UnitMail::Back(id, unit) => {
                 let Some(ticket) = self.units.away.remove(&id) else { return };
                 let keys = unit.keys();
                 self.begin_plan(ticket, Plan::Unit(unit), keys);
             }
+        }
+    }
+
+    /// Lets units that wait try again. To be called every turn, when the clock has been told.
+    #[inline]
+    pub fn go_on_with_units(&mut self) {
+        if !self.units.waiting.is_empty() {
+            self.retry_units();
+            self.settle();
         }
     }
 

@@ -85,6 +85,7 @@ impl World {
         let engine = &mut node.cores[at.core].engine;
         engine.begin_turn(unix_ms);
         engine.begin_groups(boot_ns);
+        engine.go_on_with_units();
     }
 
     fn take(&mut self, at: Place, item: Item) -> Result<Result<(), DeviceError>, Violation> {

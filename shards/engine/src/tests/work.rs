@@ -1,0 +1,162 @@
+//! Tests of what runs on copies: work that meets keys it did not name, units, and keys that are watched.
+
+use super::machine::Machine;
+use crate::command::find;
+use crate::effect::{Answer, Effect, Ticket};
+use crate::{Bench, Halt, Queued, Recorded, Unit, Work};
+use hyperion_model::DatabaseId;
+use std::cell::Cell;
+use std::rc::Rc;
+
+const DATABASE: DatabaseId = DatabaseId(0);
+
+fn key(name: &str) -> (DatabaseId, Vec<u8>) {
+    (DATABASE, name.as_bytes().to_vec())
+}
+
+fn call(bench: &mut Bench<'_>, line: &str) -> Result<Recorded, Halt> {
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    let mut reply = Recorded::default();
+    bench.call(find(words[0]).expect("it is in the table"), DATABASE, &words, &mut reply)?;
+    Ok(reply)
+}
+
+/// Sets a key, then counts up the one that another key names; then ends as it is told.
+#[derive(Debug)]
+struct Script {
+    runs: Rc<Cell<usize>>,
+    follows: &'static str,
+    refuses: bool,
+}
+
+impl Work for Script {
+    fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
+        self.runs.set(self.runs.get() + 1);
+        call(bench, "append first x")?;
+        let answer = call(bench, &format!("incr {}", self.follows))?;
+        call(bench, "del gone")?;
+        if self.refuses {
+            return Err(Halt::Refused("ERR no".to_owned()));
+        }
+        Ok(Answer::Recorded(answer))
+    }
+
+    fn may_write(&self) -> bool {
+        true
+    }
+}
+
+/// Ends turns until what was begun is answered.
+fn answer(machine: &mut Machine) -> Answer {
+    for _ in 0..100 {
+        machine.now_ms += 1;
+        machine.engine.begin_turn(machine.now_ms);
+        machine.engine.go_on_with_units();
+        machine.end_turn();
+        machine.engine.room_came();
+        let mut effects = Vec::new();
+        machine.engine.take_effects(&mut effects);
+        let finished = effects.into_iter().next().map(|effect| match effect {
+            Effect::Finished { answer, .. } => answer,
+            other => panic!("{other:?}"),
+        });
+        if let Some(answer) = finished {
+            return answer;
+        }
+    }
+    panic!("it is not answered");
+}
+
+fn script(machine: &mut Machine, refuses: bool) -> (usize, Answer) {
+    let runs = Rc::new(Cell::new(0));
+    let work = Script { runs: Rc::clone(&runs), follows: "hidden", refuses };
+    machine.engine.begin_work(Ticket(1), vec![key("first"), key("gone")], Box::new(work));
+    let answer = answer(machine);
+    (runs.get(), answer)
+}
+
+#[test]
+fn work_that_meets_another_key_begins_anew_with_it() {
+    let mut machine = Machine::in_memory();
+    machine.run((0, 1), &[b"mset", b"first", b"a", b"gone", b"here", b"hidden", b"41"]);
+    let (runs, answer) = script(&mut machine, false);
+    assert_eq!(runs, 2, "once without the key, once with it");
+    let Answer::Recorded(answer) = answer else { panic!("{answer:?}") };
+    let mut expected = Recorded::default();
+    hyperion_model::ReplyWriter::integer(&mut expected, 42);
+    assert_eq!(answer, expected);
+    assert_eq!(machine.read(b"first"), b"ax", "what the first run did is not there");
+    assert_eq!((machine.read(b"hidden"), machine.read(b"gone")), (b"42".to_vec(), Vec::new()));
+    // It is answered when it is decided; what is left is the word that all has taken effect.
+    for _ in 0..3 {
+        machine.end_turn();
+        machine.engine.settle();
+    }
+    assert!(machine.engine.locks.is_empty() && machine.engine.is_settled());
+}
+
+#[test]
+fn work_that_is_refused_has_no_effect() {
+    let mut machine = Machine::in_memory();
+    machine.run((0, 1), &[b"mset", b"first", b"a", b"gone", b"here"]);
+    let appended = machine.engine.store().appended_position();
+    let (runs, answer) = script(&mut machine, true);
+    assert!(matches!(&answer, Answer::Error(line) if line == "ERR no"), "{answer:?}");
+    assert_eq!((runs, machine.engine.store().appended_position()), (2, appended));
+    assert_eq!(machine.read(b"first"), b"a");
+    assert!(machine.engine.locks.is_empty() && machine.engine.is_settled());
+}
+
+fn unit(lines: &[&str]) -> Unit {
+    let commands = lines.iter().map(|line| {
+        let arguments: Vec<Vec<u8>> =
+            line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let spec = find(&arguments[0]).expect("it is in the table");
+        Queued { spec, database: DATABASE, arguments }
+    });
+    Unit { commands: commands.collect(), ..Unit::default() }
+}
+
+/// A unit lies in one batch of the log, whatever is left of the segment in use.
+#[test]
+fn a_unit_is_one_batch() {
+    let mut machine = Machine::in_memory();
+    let lines: Vec<String> =
+        (0..40).map(|at| format!("set key:{at} {}", "v".repeat(900))).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let unit = unit(&lines);
+    let mut rotations = 0;
+    for _ in 0..60 {
+        machine.now_ms += 1;
+        machine.engine.begin_turn(machine.now_ms);
+        machine.engine.begin_unit(Ticket(1), unit.clone());
+        let in_use = machine.engine.store().figures().segments_in_use;
+        let Answer::Unit { replies: Some(replies), .. } = answer(&mut machine) else {
+            panic!("nothing was watched")
+        };
+        assert_eq!(replies.len(), 40);
+        assert!(!replies.iter().any(Recorded::is_error));
+        rotations += u64::from(in_use > 1);
+    }
+    assert!(rotations > 0, "segments were filled");
+}
+
+#[test]
+fn a_unit_runs_only_if_what_is_watched_stands() {
+    let mut machine = Machine::in_memory();
+    machine.run((0, 1), &[b"set", b"watched", b"1"]);
+    for (line, stands) in
+        [(&[&b"get"[..], b"watched"][..], true), (&[&b"set"[..], b"watched", b"2"][..], false)]
+    {
+        machine.engine.begin_watch(Ticket(1), vec![key("watched"), key("absent")]);
+        let Answer::Watched(watched) = answer(&mut machine) else { panic!("they are watched") };
+        machine.run((0, 1), line);
+        let unit = Unit { watched: watched.clone(), ..unit(&["incr count"]) };
+        machine.engine.begin_unit(Ticket(1), unit);
+        let Answer::Unit { replies, .. } = answer(&mut machine) else { panic!("it is a unit") };
+        assert_eq!(replies.is_some(), stands);
+        assert_eq!(machine.read(b"count"), b"1", "it ran the first time alone");
+        machine.engine.unwatch(watched.into_iter().map(|it| (it.database, it.key)).collect());
+        assert!(!machine.engine.store().has_watches());
+    }
+}
