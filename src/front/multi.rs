@@ -264,7 +264,7 @@ impl NodeCore {
     /// Whether a command about data cannot run yet; the client is held then.
     ///
     /// Errors: the node is not settled, and has not been for long.
-    fn must_wait(&mut self, io: &Io, client: &mut Client) -> Result<bool, String> {
+    pub(super) fn must_wait(&mut self, io: &Io, client: &mut Client) -> Result<bool, String> {
         if self.is_unsettled && !self.is_young(io) {
             return Err(self.unsettled());
         }

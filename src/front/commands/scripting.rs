@@ -8,7 +8,7 @@ use hyperion_engine::command::CommandSpec;
 use hyperion_engine::{Answer, Ticket};
 use hyperion_model::number::parse_integer;
 
-use super::super::client::{Client, Hold};
+use super::super::client::Client;
 use super::super::execute::{Progress, write_answer};
 use super::run::{Carried, exactly, is_word, keyword, syntax, unknown_subcommand, wrong_arity};
 use crate::node::{Io, NodeCore};
@@ -60,12 +60,7 @@ impl NodeCore {
         if count > arguments.len() - 3 {
             return Err("ERR Number of keys can't be greater than number of args".to_owned());
         }
-        if self.growing.is_some() {
-            self.hold_again(client);
-            return Ok(Progress::Held);
-        }
-        if !client.output.is_in_order() {
-            client.hold = Hold::Drain;
+        if self.must_wait(io, client)? {
             return Ok(Progress::Held);
         }
         let name = if is_by_name { keyword(arguments[1]) } else { sha1_hex(arguments[1]) };

@@ -3,7 +3,8 @@
 use super::Section;
 use super::chunk::{HEAD_BYTES, PART, Span, begin_of, span};
 use super::notes;
-use hyperion_store::{Found, Note, Notes, ObjectHandle, Pieces, Store, Value};
+use crate::command::CommandError;
+use hyperion_store::{Found, Key, Note, Notes, ObjectHandle, Pieces, Store, Value, ValueType};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -52,6 +53,22 @@ impl<'a> View<'a> {
     pub fn new(store: &'a mut Store, found: &Found) -> Self {
         notes::ensure(store, found);
         Self::again(store, found)
+    }
+
+    /// The collection under a key, if there is one. The key counts as used.
+    ///
+    /// # Errors
+    /// When the key holds another type.
+    pub fn open(
+        store: &'a mut Store,
+        key: &Key<'_>,
+        value_type: ValueType,
+    ) -> Result<Option<Self>, CommandError> {
+        let Some(found) = store.find(key) else { return Ok(None) };
+        if store.value_type(&found) != value_type {
+            return Err(CommandError::WrongType);
+        }
+        Ok(Some(Self::new(store, &found)))
     }
 
     /// Makes the notes of a collection, for [`View::again`].

@@ -25,11 +25,7 @@ pub(super) const MEMBERS: Section = 0;
 
 /// The set under a key, if there is one.
 fn view<'s>(store: &'s mut Store, key: &Key<'_>) -> Result<Option<View<'s>>, CommandError> {
-    let Some(found) = store.find(key) else { return Ok(None) };
-    if store.value_type(&found) != SET {
-        return Err(CommandError::WrongType);
-    }
-    Ok(Some(View::new(store, &found)))
+    View::open(store, key, SET)
 }
 
 fn edit<'c, 'k>(

@@ -55,11 +55,7 @@ pub(super) fn view<'s>(
     store: &'s mut Store,
     key: &Key<'_>,
 ) -> Result<Option<View<'s>>, CommandError> {
-    let Some(found) = store.find(key) else { return Ok(None) };
-    if store.value_type(&found) != SORTED_SET {
-        return Err(CommandError::WrongType);
-    }
-    Ok(Some(View::new(store, &found)))
+    View::open(store, key, SORTED_SET)
 }
 
 fn edit<'c, 'k>(

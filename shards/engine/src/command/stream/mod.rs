@@ -58,11 +58,7 @@ const PENDING: Section = 3;
 
 /// The stream under a key, if there is one.
 fn view<'s>(store: &'s mut Store, key: &Key<'_>) -> Result<Option<View<'s>>, CommandError> {
-    let Some(found) = store.find(key) else { return Ok(None) };
-    if store.value_type(&found) != STREAM {
-        return Err(CommandError::WrongType);
-    }
-    Ok(Some(View::new(store, &found)))
+    View::open(store, key, STREAM)
 }
 
 /// A stream under change, with its counters.
