@@ -100,6 +100,7 @@ impl NodeCore {
 
     /// Whether a command was carried out is not known: its client hears so by the end of its connection.
     pub(crate) fn end_unknown(&mut self, io: &mut Io, ticket: Ticket) {
+        self.scripts.forget(ticket);
         if let Some(connection) = self.tickets.get(&ticket) {
             io.close(*connection);
         }

@@ -15,3 +15,6 @@ pub(crate) const COMPILED_MAX: usize = 1_000;
 pub(crate) const DEPTH_MAX: usize = 128;
 /// Arguments of one call.
 pub(crate) const CALL_WORDS_MAX: usize = 1 << 20;
+/// Messages of one script on channels, and their bytes.
+pub(crate) const PUBLISHED_MAX: usize = 1 << 16;
+pub(crate) const PUBLISHED_BYTES_MAX: usize = 16 << 20;

@@ -12,7 +12,7 @@ use hyperion_model::number::parse_integer;
 use hyperion_model::{DatabaseId, ReplyWriter};
 use mlua::{Lua, MultiValue, Table, Value};
 
-use super::limits::CALL_WORDS_MAX;
+use super::limits::{CALL_WORDS_MAX, PUBLISHED_BYTES_MAX, PUBLISHED_MAX};
 use super::machine::{Compiled, Machine};
 use super::values::{to_answer, to_lua, word_of};
 
@@ -41,6 +41,8 @@ struct Running<'w, 'b, 'e> {
     bench: &'b mut Bench<'e>,
     database: DatabaseId,
     is_resp3: bool,
+    /// Bytes of what it has said on channels.
+    published_bytes: usize,
     /// Why nothing of it may have an effect.
     halt: Option<Halt>,
 }
@@ -50,8 +52,14 @@ impl Work for ScriptWork {
         self.published.borrow_mut().clear();
         let machine = Rc::clone(&self.machine);
         let machine = machine.borrow();
-        let mut running =
-            Running { work: self, bench, database: self.database, is_resp3: false, halt: None };
+        let mut running = Running {
+            work: self,
+            bench,
+            database: self.database,
+            is_resp3: false,
+            published_bytes: 0,
+            halt: None,
+        };
         let ran = machine
             .run(&self.script, [&self.keys, &self.words], |lua, words| running.call(lua, &words));
         if let Some(halt) = running.halt {
@@ -211,7 +219,14 @@ impl Running<'_, '_, '_> {
             FrontCommand::Publish | FrontCommand::Spublish => {
                 let is_shard = command == FrontCommand::Spublish;
                 let message = (words[1].to_vec(), words[2].to_vec(), is_shard);
-                self.work.published.borrow_mut().push(message);
+                let mut published = self.work.published.borrow_mut();
+                self.published_bytes += message.0.len() + message.1.len();
+                if published.len() >= PUBLISHED_MAX || self.published_bytes > PUBLISHED_BYTES_MAX {
+                    return Err(format!(
+                        "ERR a script may publish {PUBLISHED_MAX} messages of {PUBLISHED_BYTES_MAX} bytes in all"
+                    ));
+                }
+                published.push(message);
                 answer.integer(0);
             }
             _ => {

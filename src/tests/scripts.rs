@@ -121,3 +121,14 @@ fn scripts_run_between_multi_and_exec_and_say_on_channels() {
         assert_eq!(listener.shown(), "[message news said]");
     });
 }
+
+/// What a script says on channels is kept until it is done: there is an end to it.
+#[test]
+fn a_script_does_not_publish_without_end() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    let script = "for i = 1, 100000 do redis.call('PUBLISH', 'c', 'm') end";
+    let answer = eval(&mut client, script, &["0"]);
+    assert!(answer.starts_with("-ERR a script may publish 65536 messages"), "{answer}");
+    client.expect(&[("PING", "PONG")]);
+}
