@@ -4,7 +4,7 @@
 //! after a crash goes on where the last one stopped.
 
 use super::Replication;
-use super::report::members;
+use super::report::{bytes_of, members};
 use crate::engine::Engine;
 use hyperion_cluster::NodeId;
 use hyperion_cluster::group::{Change, Conf};
@@ -12,8 +12,12 @@ use hyperion_cluster::placement::{META, Replicas, Step, next_meta_step, next_ste
 use hyperion_cluster::state::{ClusterState, Command};
 use hyperion_model::GroupId;
 
-/// Groups that one core lets others catch up with at the same time.
+/// Groups that one core lets others catch up with at the same time, however large they are.
 const MOVES_A_CORE: usize = 2;
+/// The same for groups that hold little: steps take their time even where there is nothing to send.
+const SMALL_MOVES_A_CORE: usize = 12;
+/// What all groups on the move hold together, about, beyond [`MOVES_A_CORE`].
+const SMALL_MOVES_BYTES: u64 = 8 << 20;
 /// How long a node that is out of the config may take to hear of it.
 const GONE_NS: u64 = 5_000_000_000;
 
@@ -90,8 +94,14 @@ impl Engine {
             .filter(|group| replication.groups.serves(**group))
             .filter_map(|group| Some((*group, replication.groups.conf(*group)?.clone())))
             .collect();
+        let bytes_of = |group: GroupId| group.partition().map_or(0, |it| bytes_of(&self.store, it));
         let moves = |(group, conf): &&(GroupId, Conf)| group.0 != META && !conf.learners.is_empty();
-        let mut open = led.iter().filter(moves).count();
+        let mut open = 0;
+        let mut open_bytes = 0;
+        for (group, _) in led.iter().filter(moves) {
+            open += 1;
+            open_bytes += bytes_of(*group);
+        }
         for (group, conf) in led {
             if group.0 == META {
                 replication.note_gone(&conf, &state);
@@ -104,10 +114,13 @@ impl Engine {
                 && conf.learners.is_empty()
                 && matches!(step, Step::AddLearner { .. })
             {
-                if open >= MOVES_A_CORE {
+                let bytes = open_bytes + bytes_of(group);
+                let is_small = bytes <= SMALL_MOVES_BYTES && open < SMALL_MOVES_A_CORE;
+                if open >= MOVES_A_CORE && !is_small {
                     continue;
                 }
                 open += 1;
+                open_bytes = bytes;
             }
             replication.begin_step(step, &state);
         }

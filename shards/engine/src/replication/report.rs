@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use hyperion_cluster::group::Conf;
 use hyperion_model::{GroupId, PartitionId};
+use hyperion_store::Store;
 
 /// What the leader of a group says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +42,6 @@ impl Engine {
     #[must_use]
     pub fn reports(&self) -> Vec<GroupReport> {
         let Some(replication) = &self.replication else { return Vec::new() };
-        let figures = self.store.figures();
-        // A key is taken to be as long as any other on this core.
-        let bytes_of = |partition: PartitionId| {
-            let keys = u128::from(self.store.partition_keys(partition));
-            let bytes = u128::from(figures.live_bytes) * keys / u128::from(figures.keys.max(1));
-            u64::try_from(bytes).unwrap_or(u64::MAX)
-        };
         let groups = &replication.groups;
         let is_told = |group: &&GroupId| groups.serves(**group) && groups.has_durable_conf(**group);
         let led = replication.hosted.iter().filter(is_told);
@@ -58,7 +52,7 @@ impl Engine {
                 group,
                 term: replication.groups.term(group),
                 conf_index: conf.index,
-                bytes: group.partition().map_or(0, bytes_of),
+                bytes: group.partition().map_or(0, |it| bytes_of(&self.store, it)),
                 voters,
                 learners,
                 is_joint: conf.is_joint(),
@@ -80,6 +74,14 @@ impl Engine {
     pub fn heard_reports(&self) -> impl Iterator<Item = &GroupReport> {
         self.replication.iter().flat_map(|replication| replication.reports.values())
     }
+}
+
+/// Bytes of one copy of a partition, about: a key is taken to be as long as any other on this core.
+pub(super) fn bytes_of(store: &Store, partition: PartitionId) -> u64 {
+    let figures = store.figures();
+    let keys = u128::from(store.partition_keys(partition));
+    let bytes = u128::from(figures.live_bytes) * keys / u128::from(figures.keys.max(1));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// Voters, `leader` first, and learners.

@@ -18,7 +18,7 @@ const WINDOW: u64 = 8;
 /// Parts of all partitions that one turn reads.
 const PARTS_A_TURN: usize = 2;
 /// Partitions that a core sends at once.
-const SENDING_MAX: usize = 4;
+const SENDING_MAX: usize = 16;
 /// When the first word of a transfer is said again.
 const AGAIN_NS: u64 = 500_000_000;
 /// How long a replica may be silent.
