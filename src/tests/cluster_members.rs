@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::show;
 use super::cluster_harness::{Cluster, Routed, runs};
-use super::harness::{cpus, wait_for};
+use super::harness::{cpus, wait_for, wait_while_it_goes_on};
 use super::http_call::{Answer, change, get, next_config, post};
 
 pub(super) type Keys = BTreeMap<String, Option<Vec<u8>>>;
@@ -83,15 +83,18 @@ fn cluster_status(cluster: &Cluster, node: u32) -> Value {
 pub(super) fn wait_settled(cluster: &Cluster, nodes: &[u32], epoch: u64) {
     for &node in nodes {
         let mut last = Value::Null;
-        wait_for(&format!("epoch {epoch} on node {node}, and nothing that moves"), || {
+        let what = format!("epoch {epoch} on node {node}, and nothing that moves");
+        wait_while_it_goes_on(&what, || {
             let status = cluster_status(cluster, node);
             if status != last {
                 println!("node {node}: {status}");
                 last = status.clone();
             }
-            status["epoch"] == json!(epoch)
+            let is_settled = status["epoch"] == json!(epoch)
                 && status["moving"] == json!(false)
-                && status["leads_to_move"] == json!(0)
+                && status["leads_to_move"] == json!(0);
+            let goes_on = ["groups", "groups_to_do", "leads_to_move"].map(|it| status[it].clone());
+            (!is_settled).then_some(goes_on)
         });
     }
 }

@@ -460,6 +460,21 @@ pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until `state` is `None`, and panics with `what` when it stays the same for too long: what goes on may take its time.
+pub(crate) fn wait_while_it_goes_on<T: PartialEq>(
+    what: &str,
+    mut state: impl FnMut() -> Option<T>,
+) {
+    let (mut last, mut deadline) = (None, Instant::now() + PATIENCE);
+    while let Some(now) = state() {
+        if last.as_ref() != Some(&now) {
+            (last, deadline) = (Some(now), Instant::now() + PATIENCE);
+        }
+        assert!(Instant::now() < deadline, "nothing went on for {PATIENCE:?}: {what}");
+        sleep(PAUSE);
+    }
+}
+
 /// What a process wrote to a file, without colours.
 pub(crate) fn read_log(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_default();
