@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use hyperion_cluster::group::Beat;
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
-    Effect, Engine, GroupReport, Leader, Mail as EngineMail, Outgoing, SnapshotMail, Ticket,
+    Effect, Engine, GroupReport, Leader, Mail as EngineMail, Outgoing, Said, SnapshotMail, Ticket,
 };
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
@@ -71,6 +72,8 @@ pub(crate) enum Mail {
     Peer(Socket),
     /// Messages of a peer for groups of the receiver.
     Raft(Vec<(GroupId, Box<RaftMessage>)>),
+    /// Beats of a peer for groups of the receiver.
+    Beats(u32, Said, Vec<Beat>),
     /// What a peer tells of itself and of the config.
     Told(u32, Vec<u8>),
     /// The node belongs to the cluster, and votes; what there is to found.
@@ -223,6 +226,8 @@ pub(crate) struct NodeCore {
     /// What this core does about the cluster's members.
     pub(super) members: Members,
     pub(super) outgoing: Vec<Outgoing>,
+    /// Kept for its memory.
+    pub(super) beats: Vec<(u32, Said, Beat)>,
     /// Ticks of the groups since the last one of everything.
     pub(super) ticks: u32,
     pub(crate) clients: Clients,
@@ -455,6 +460,7 @@ impl Core for NodeCore {
             Mail::Raft(messages) => {
                 messages.into_iter().for_each(|(group, message)| self.step(group, *message));
             }
+            Mail::Beats(node, said, beats) => self.hear_beats(node, said, &beats),
             Mail::Told(node, told) => self.told(io, node, told),
             Mail::Votes(founding) => self.begin_groups(io, founding.as_deref()),
             Mail::Settled(founding) => {

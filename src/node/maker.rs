@@ -198,6 +198,7 @@ impl Maker {
             foreign_terms: Default::default(),
             members: Members::default(),
             outgoing: Vec::new(),
+            beats: Vec::new(),
             ticks: 0,
             clients: Clients::default(),
             tls_faults: Default::default(),

@@ -57,7 +57,11 @@ impl NodeCore {
                 return self.judged(it.request, it.status, it.body.into_owned());
             }
             Message::GroupReports(it) => return self.take_reports(it),
-            Message::Heartbeats(it) => return self.hear_leaders(from, &it),
+            Message::Heartbeats(it) => {
+                self.take_heartbeats(from, &it);
+                return self.hear_leaders(from, &it);
+            }
+            Message::HeartbeatAnswers(it) => return self.take_heartbeat_answers(from, &it),
             Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
             Message::Published(it) => return self.take_published(&it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
@@ -123,7 +127,7 @@ impl NodeCore {
     }
 
     /// The core that holds a group: the first one the config's.
-    fn core_of(&self, group: GroupId) -> u16 {
+    pub(super) fn core_of(&self, group: GroupId) -> u16 {
         let partitions = u32::from(self.engine.map().partitions());
         match group.partition() {
             Some(partition) if u32::from(partition.0) < partitions => {
@@ -173,6 +177,7 @@ impl NodeCore {
         }
         outgoing.clear();
         self.outgoing = outgoing;
+        self.send_beats();
         self.send_snapshots();
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use hyperion_cluster::group::{Bounds, Effect, Groups, Message, RecoveredGroup};
+use hyperion_cluster::group::{Beat, BeatOut, Bounds, Effect, Groups, Message, RecoveredGroup};
 use hyperion_model::GroupId;
 
 const MS: u64 = 1_000_000;
@@ -15,6 +15,9 @@ const VOTERS: [u64; 3] = [1, 2, 3];
 struct Node {
     groups: Groups,
     inbox: Vec<(GroupId, Message)>,
+    /// Beats and answers, with who sent them.
+    beats: Vec<(u64, Beat)>,
+    answers: Vec<(u64, Beat)>,
     effects: Vec<Effect>,
     spent: Duration,
     committed: u64,
@@ -38,6 +41,8 @@ impl Trio {
             Node {
                 groups: node,
                 inbox: Vec::new(),
+                beats: Vec::new(),
+                answers: Vec::new(),
                 effects: Vec::new(),
                 spent: Duration::ZERO,
                 committed: 0,
@@ -57,17 +62,30 @@ impl Trio {
 
     /// One turn of each node; those that lead propose so many entries a group.
     fn round(&mut self, entries: usize, bytes: usize) -> usize {
-        let mut sent = Vec::new();
-        for node in &mut self.nodes {
+        let mut sent = Sent::default();
+        let (mut beaten, mut answered) = (Vec::new(), Vec::new());
+        for (node, id) in self.nodes.iter_mut().zip(VOTERS) {
             let payloads = vec![vec![7_u8; bytes]; entries * node.leads.len()];
             let begun = Instant::now();
             turn(node, self.now_ns, payloads, entries, &mut sent);
             node.spent += begun.elapsed();
+            for (to, beat) in sent.answers.drain(..) {
+                answered.push((to, id, beat));
+            }
+            for BeatOut { to, beat } in sent.beats.drain(..) {
+                beaten.push((to, id, beat));
+            }
         }
-        let count = sent.len();
-        for (to, group, message) in sent {
-            let at = usize::try_from(to - 1).expect("three nodes");
-            self.nodes[at].inbox.push((group, message));
+        let count = sent.messages.len();
+        let place = |to: u64| usize::try_from(to - 1).expect("three nodes");
+        for (to, group, message) in sent.messages {
+            self.nodes[place(to)].inbox.push((group, message));
+        }
+        for (to, from, beat) in beaten {
+            self.nodes[place(to)].beats.push((from, beat));
+        }
+        for (to, from, beat) in answered {
+            self.nodes[place(to)].answers.push((from, beat));
         }
         count
     }
@@ -79,18 +97,29 @@ impl Trio {
     }
 }
 
-fn turn(
-    node: &mut Node,
-    now_ns: u64,
-    payloads: Vec<Vec<u8>>,
-    entries: usize,
-    sent: &mut Vec<(u64, GroupId, Message)>,
-) {
+/// What a turn sends out.
+#[derive(Default)]
+struct Sent {
+    messages: Vec<(u64, GroupId, Message)>,
+    beats: Vec<BeatOut>,
+    answers: Vec<(u64, Beat)>,
+}
+
+fn turn(node: &mut Node, now_ns: u64, payloads: Vec<Vec<u8>>, entries: usize, sent: &mut Sent) {
     node.groups.begin(now_ns);
     for (group, message) in node.inbox.drain(..) {
         node.groups.step(group, message).expect("a peer's message is sound");
     }
+    for (from, beat) in node.beats.drain(..) {
+        if node.groups.hear_beat(from, &beat) {
+            sent.answers.push((from, beat));
+        }
+    }
+    for (from, answer) in node.answers.drain(..) {
+        node.groups.hear_answer(from, &answer);
+    }
     node.groups.tick();
+    node.groups.take_beats(&mut sent.beats);
     let mut payloads = payloads.into_iter();
     for group in &node.leads {
         for payload in payloads.by_ref().take(entries) {
@@ -103,7 +132,7 @@ fn turn(
             match effect {
                 Effect::Send { group, to, message } => {
                     node.messages += 1;
-                    sent.push((to, group, *message));
+                    sent.messages.push((to, group, *message));
                 }
                 Effect::Apply { group, up_to } => {
                     node.groups.applied(group, up_to);
@@ -158,10 +187,16 @@ fn idle(groups: u32) {
     let messages: u64 = trio.nodes.iter().map(|node| node.messages).sum::<u64>() / 3;
     let tick_us = spent * 1e6 / f64::from(ticks);
     println!(
-        "{groups:>5} idle groups: {tick_us:.0} us a tick and node, {:.2} % of a core; {:.2} us a message",
+        "{groups:>5} idle groups: {tick_us:.0} us a tick and node, {:.2} % of a core; {messages} messages; {} KiB resident in all",
         tick_us / 10_000.0 * 100.0,
-        spent * 1e6 / messages as f64
+        resident_kib()
     );
+}
+
+fn resident_kib() -> u64 {
+    let told = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = told.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn main() {

@@ -39,7 +39,7 @@ pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use recorded::Recorded;
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
-    SnapshotMail, SnapshotStep, groups_of, recovered,
+    Said, SnapshotMail, SnapshotStep, groups_of, recovered,
 };
 pub use route::{Route, key_slot};
 pub use serving::Leader;

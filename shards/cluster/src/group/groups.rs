@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use hyperion_model::GroupId;
 use raft::eraftpb::Message;
 
+use super::calm::{Beat, BeatOut};
 use super::conf::{Change, Conf};
 use super::drive::Turn;
 use super::effect::{Effect, GroupState, Ticket};
@@ -30,6 +31,7 @@ pub struct Groups {
     dirty: Vec<GroupId>,
     /// Effects of calls outside `ready`.
     early: Vec<Effect>,
+    beats: Vec<BeatOut>,
     now_ns: u64,
     ticked_ns: u64,
     ticket_next: u64,
@@ -55,6 +57,7 @@ impl Groups {
             groups: Vec::new(),
             dirty: Vec::new(),
             early: Vec::new(),
+            beats: Vec::new(),
             now_ns: 0,
             ticked_ns: 0,
             ticket_next: 1,
@@ -147,7 +150,7 @@ impl Groups {
         let now_ns = self.now_ns;
         let mut bytes = 0;
         for group in self.groups.iter_mut().flatten() {
-            let due = group.tick(now_ns) | group.is_record_due(now_ns);
+            let due = group.tick(now_ns, &mut self.beats) | group.is_record_due(now_ns);
             if due && !group.dirty {
                 group.dirty = true;
                 self.dirty.push(group.id);
@@ -158,6 +161,25 @@ impl Groups {
             self.shrink(bytes);
         }
         true
+    }
+
+    /// Moves the beats of the last ticks into `out`; to be sent at once, or not at all.
+    pub fn take_beats(&mut self, out: &mut Vec<BeatOut>) {
+        out.append(&mut self.beats);
+    }
+
+    /// Takes a beat of the node that leads its group. True when it is to be answered with the same beat; whoever is silent is asked by raft.
+    pub fn hear_beat(&mut self, from: u64, beat: &Beat) -> bool {
+        let now_ns = self.now_ns;
+        self.group(beat.group).is_some_and(|group| group.hear_beat(from, beat, now_ns))
+    }
+
+    /// Takes the answer of a member to a beat.
+    pub fn hear_answer(&mut self, from: u64, answer: &Beat) {
+        let now_ns = self.now_ns;
+        if let Some(group) = self.group(answer.group) {
+            group.hear_answer(from, answer, now_ns);
+        }
     }
 
     /// Where the next proposal of a group will stand: what the store begins an entry with.

@@ -55,13 +55,23 @@ impl Acks {
         let (sent_ns, sent_term) = (word(0), word(8));
         message.context = rest.to_vec().into();
         if message.term == term && sent_term == term {
-            self.begin(term);
-            match self.sent.iter_mut().find(|(node, _)| *node == message.from) {
-                Some((_, newest)) => *newest = sent_ns.max(*newest),
-                None => self.sent.push((message.from, sent_ns)),
-            }
+            self.note(message.from, sent_ns, term);
         }
         true
+    }
+
+    /// `from` has acknowledged in `term` what was sent to it at `sent_ns`.
+    pub(super) fn note(&mut self, from: u64, sent_ns: u64, term: u64) {
+        self.begin(term);
+        match self.sent.iter_mut().find(|(node, _)| *node == from) {
+            Some((_, newest)) => *newest = sent_ns.max(*newest),
+            None => self.sent.push((from, sent_ns)),
+        }
+    }
+
+    /// Whether `node` has acknowledged in `term` what was sent to it at `since_ns` or later.
+    pub(super) fn has_since(&self, term: u64, node: u64, since_ns: u64) -> bool {
+        self.term == term && self.sent.iter().any(|(of, ns)| *of == node && *ns >= since_ns)
     }
 
     fn begin(&mut self, term: u64) {

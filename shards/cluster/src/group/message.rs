@@ -3,6 +3,7 @@
 use raft::eraftpb::{Message, MessageType};
 use raft::{CAMPAIGN_TRANSFER, INVALID_ID, StateRole};
 
+use super::calm::BeatOut;
 use super::error::GroupError;
 use super::lease::Acks;
 use super::recovered::Position;
@@ -137,9 +138,9 @@ impl Group {
     }
 
     /// One tick.
-    pub(super) fn tick(&mut self, now_ns: u64) -> bool {
+    pub(super) fn tick(&mut self, now_ns: u64, beats: &mut Vec<BeatOut>) -> bool {
         let ready = if self.is_leader() {
-            self.raw.tick()
+            self.tick_leader(now_ns, beats)
         } else {
             let able = self.is_able();
             self.election.tick(&mut self.raw.raft, able, now_ns)

@@ -2,6 +2,7 @@
 
 mod apply;
 mod batch;
+mod calm;
 mod conf;
 mod drive;
 mod effect;
@@ -24,6 +25,7 @@ mod tests;
 pub mod timing;
 mod truncate;
 
+pub use calm::{Beat, BeatOut};
 pub use conf::{Change, Conf};
 pub use effect::{Effect, GroupState, Ticket};
 pub use error::{GroupError, Refusal};

@@ -6,6 +6,7 @@ use hyperion_model::GroupId;
 use raft::eraftpb::{Entry, HardState, Message};
 use raft::{Config, RawNode, ReadOnlyOption, StateRole};
 
+use super::calm::Calm;
 use super::conf::Change;
 use super::effect::{GroupState, Ticket};
 use super::election::Election;
@@ -59,6 +60,7 @@ pub(super) struct Group {
     pub(super) bounds: Bounds,
     pub(super) election: Election,
     pub(super) acks: Acks,
+    pub(super) calm: Calm,
     pub(super) reads: Reads,
     pub(super) queue: Queue,
     pub(super) change: Option<Vec<Change>>,
@@ -124,6 +126,7 @@ impl Group {
             bounds,
             election: Election::new(id, node, seed, now_ns),
             acks: Acks::default(),
+            calm: Calm::default(),
             reads: Reads::default(),
             queue: Queue::default(),
             change: None,

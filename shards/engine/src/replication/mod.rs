@@ -3,6 +3,7 @@
 //! A command on the leader runs at once, and what it changes is an entry of its partition's group: in the log before it takes effect,
 //! seen by later commands of the leader. Its answer, and the answer of every read that saw it, waits until a majority has the entry.
 
+mod beats;
 mod begin;
 mod carry;
 mod command;
@@ -22,7 +23,7 @@ use crate::effect::Effect;
 use crate::engine::Engine;
 use crate::serving::{Leader, Serving};
 use handover::Handovers;
-use hyperion_cluster::group::{self, Bounds, GroupError, Groups, Message, MessageType};
+use hyperion_cluster::group::{self, Beat, Bounds, GroupError, Groups, Message, MessageType};
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{GroupId, PartitionId};
 use hyperion_store::StoreError;
@@ -32,6 +33,7 @@ use snapshot::{Receiving, Sending};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use beats::Said;
 pub use begin::groups_of;
 pub(crate) use command::Around;
 pub use convert::recovered;
@@ -79,6 +81,7 @@ pub(crate) struct Replication {
     must_sync: bool,
     stored: VecDeque<Stored>,
     outgoing: Vec<Outgoing>,
+    beats: Vec<(u32, Said, Beat)>,
     /// Groups that this core leads and that have entries without effect yet.
     pending: BTreeSet<GroupId>,
     /// The log's position before the oldest of those entries.
@@ -193,6 +196,7 @@ impl Engine {
             must_sync: false,
             stored: VecDeque::new(),
             outgoing: Vec::new(),
+            beats: Vec::new(),
             pending: BTreeSet::new(),
             held: None,
             now_ns,
@@ -301,6 +305,7 @@ impl Engine {
     pub fn tick_groups(&mut self) {
         if let Some(replication) = &mut self.replication {
             replication.groups.tick();
+            replication.gather_beats();
             replication.give_up_snapshots(None);
             self.tick_handovers();
             self.tick_leave();

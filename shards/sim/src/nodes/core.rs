@@ -2,10 +2,10 @@
 
 use super::commands::{Command, Told};
 use crate::node::Files;
-use hyperion_cluster::group::{Conf, Message};
+use hyperion_cluster::group::{Beat, Conf, Message};
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
-    Engine, GroupReport, Leader, Mail as EngineMail, SnapshotMail, SnapshotStep, SpanMail,
+    Engine, GroupReport, Leader, Mail as EngineMail, Said, SnapshotMail, SnapshotStep, SpanMail,
 };
 use hyperion_model::{GroupId, PartitionId};
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +25,7 @@ pub(super) type Messages = Vec<(GroupId, Box<Message>)>;
 #[derive(Debug)]
 pub(super) enum Frame {
     Raft(Messages),
+    Beats(Said, Vec<Beat>),
     Snapshot(GroupId, u64, SnapshotStep),
     /// What the sender leads, with the terms.
     Leaders(Arc<Vec<(PartitionId, u64)>>),
@@ -44,6 +45,7 @@ pub(super) enum Mail {
     Command(Command),
     Told(u64, Told),
     Raft(Messages),
+    Beats(u32, Said, Vec<Beat>),
     Snapshot(SnapshotMail),
     Leader(PartitionId, Leader),
     Cluster(Arc<ClusterState>),

@@ -4,8 +4,8 @@ use super::core::{Frame, Item, Mail, Messages, Place};
 use super::world::{Event, World};
 use super::{Lean, MS, Violation};
 use crate::network::{LinkId, Standing};
-use hyperion_cluster::group::{GroupError, Message, MessageType};
-use hyperion_engine::{Mail as EngineMail, Outgoing, SnapshotMail, SnapshotStep};
+use hyperion_cluster::group::{Beat, GroupError, Message, MessageType};
+use hyperion_engine::{Mail as EngineMail, Outgoing, Said, SnapshotMail, SnapshotStep};
 use hyperion_model::GroupId;
 
 /// How long a connection may let nothing through until it is given up: twice the silence after which a peer is asked.
@@ -39,6 +39,13 @@ impl World {
         }
         for (to, messages) in frames {
             self.send(at, to, false, Frame::Raft(messages));
+        }
+        let mut beats = Vec::new();
+        self.nodes[at.node].cores[at.core].engine.take_beats(&mut beats);
+        beats.sort_by_key(|(to, said, beat)| (*to, *said, beat.group));
+        for run in beats.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+            let frame = Frame::Beats(run[0].1, run.iter().map(|(_, _, beat)| *beat).collect());
+            self.send(at, run[0].0, false, frame);
         }
         for SnapshotMail { node, group, transfer, step } in snapshots {
             let is_bulk = matches!(
@@ -136,6 +143,20 @@ impl World {
                     }
                 }
             }
+            Frame::Beats(said, beats) => {
+                let cores = usize::from(self.nodes[at.node].core_count);
+                let mut by_core: Vec<Vec<Beat>> = vec![Vec::new(); cores];
+                for beat in beats {
+                    by_core[self.core_of_group(at.node, beat.group)].push(beat);
+                }
+                for (core, beats) in by_core.into_iter().enumerate() {
+                    if core == at.core {
+                        self.hear_beats(at, from, said, &beats);
+                    } else if !beats.is_empty() {
+                        self.post(at, core, Mail::Beats(from, said, beats));
+                    }
+                }
+            }
             Frame::Leaders(led) => self.hear_leaders(at, from, &led)?,
             Frame::Reports(reports) => self.spread_reports(at, &reports),
             Frame::Propose(number, config) if at.core == 0 => {
@@ -148,6 +169,15 @@ impl World {
             Frame::Agreed(state) => self.told_agreed(at, state)?,
         }
         Ok(())
+    }
+
+    pub(super) fn hear_beats(&mut self, at: Place, from: u32, said: Said, beats: &[Beat]) {
+        for beat in beats {
+            let note = [said as u64, u64::from(from), beat.term, beat.commit, beat.stamp_ns];
+            self.note(&note);
+            self.nodes[at.node].cores[at.core].engine.hear_beat(from, said, beat);
+            self.report.beats += u64::from(said == Said::Answer);
+        }
     }
 
     pub(super) fn step(

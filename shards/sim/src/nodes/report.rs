@@ -31,6 +31,8 @@ pub struct Report {
     pub broken: u64,
     /// Partitions that a node took over whole from another.
     pub snapshots: u64,
+    /// Answers to beats of groups in which nothing went on.
+    pub beats: u64,
     /// Segments that cleaners emptied.
     pub cleaned: u64,
     /// Histories of a partition with too many possible orders to try.
@@ -65,6 +67,7 @@ impl Report {
         self.splits += other.splits;
         self.broken += other.broken;
         self.snapshots += other.snapshots;
+        self.beats += other.beats;
         self.cleaned += other.cleaned;
         self.undecided += other.undecided;
         self.joins += other.joins;

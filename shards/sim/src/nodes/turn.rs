@@ -116,6 +116,7 @@ impl World {
                     .into_iter()
                     .try_for_each(|(group, message)| self.step(at, group, *message))?;
             }
+            Mail::Beats(from, said, beats) => self.hear_beats(at, from, said, &beats),
             Mail::Snapshot(mail) => {
                 self.nodes[at.node].cores[at.core].engine.snapshot_mail(mail);
             }

@@ -15,6 +15,7 @@ pub(super) struct Outcome {
     pub(super) lease_reads: u64,
     pub(super) index_reads: u64,
     pub(super) writes: u64,
+    pub(super) beats: u64,
     pub(super) snapshots: u64,
     pub(super) changes: u64,
 }
@@ -46,6 +47,7 @@ pub(super) fn run(seed: u64, faults: Faults) -> Outcome {
         lease_reads: checks.lease_reads,
         index_reads: checks.index_reads,
         writes: checks.writes,
+        beats: checks.beats,
         snapshots: checks.snapshots,
         changes: checks.changes,
     }

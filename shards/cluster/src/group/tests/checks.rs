@@ -16,6 +16,7 @@ pub(super) struct Checks {
     pub(super) lease_reads: u64,
     pub(super) index_reads: u64,
     pub(super) writes: u64,
+    pub(super) beats: u64,
     pub(super) snapshots: u64,
     pub(super) changes: u64,
 }

@@ -12,6 +12,10 @@ pub(in crate::group) struct Faults {
 }
 
 impl Faults {
+    pub(in crate::group) fn receipt_ns(self, stamp_ns: u64, now_ns: u64) -> u64 {
+        if self.lease_at_receipt { now_ns } else { stamp_ns }
+    }
+
     pub(in crate::group) fn receipt(self, message: &mut Message, now_ns: u64) {
         if self.lease_at_receipt {
             let mut context = message.context.to_vec();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hyperion_model::GroupId;
 
 use super::world::MS;
-use crate::group::{Bounds, Effect, Groups, Message, MessageType, RecoveredGroup, Ticket};
+use crate::group::{BeatOut, Bounds, Effect, Groups, Message, MessageType, RecoveredGroup, Ticket};
 
 pub(super) const GROUP: GroupId = GroupId(0);
 
@@ -13,6 +13,10 @@ pub(super) struct Lab {
     pub(super) now_ns: u64,
     pub(super) nodes: BTreeMap<u64, Groups>,
     pub(super) wire: Vec<Message>,
+    /// Beats on their way, with who sent them.
+    pub(super) beats: Vec<(u64, BeatOut)>,
+    /// Beats that were answered.
+    pub(super) answered: u64,
     /// Directed pairs that nothing passes between; it is lost.
     pub(super) cut: BTreeSet<(u64, u64)>,
     /// Nodes whose disk does not answer.
@@ -30,6 +34,8 @@ impl Lab {
             now_ns: 1_000 * MS,
             nodes: BTreeMap::new(),
             wire: Vec::new(),
+            beats: Vec::new(),
+            answered: 0,
             cut: BTreeSet::new(),
             stuck: BTreeSet::new(),
             tickets: Vec::new(),
@@ -108,11 +114,32 @@ impl Lab {
         let node = self.node(id);
         node.begin(now_ns);
         node.tick();
+        let mut beats = Vec::new();
+        node.take_beats(&mut beats);
+        self.beats.extend(beats.into_iter().map(|beat| (id, beat)));
         self.ready(id);
+    }
+
+    /// Delivers the beats that are on their way, and the answers.
+    fn deliver_beats(&mut self) {
+        let now_ns = self.now_ns;
+        for (from, BeatOut { to, beat }) in std::mem::take(&mut self.beats) {
+            if self.cut.contains(&(from, to)) || !self.nodes.contains_key(&to) {
+                continue;
+            }
+            self.node(to).begin(now_ns);
+            if !self.node(to).hear_beat(from, &beat) || self.cut.contains(&(to, from)) {
+                continue;
+            }
+            self.answered += 1;
+            self.node(from).begin(now_ns);
+            self.node(from).hear_answer(to, &beat);
+        }
     }
 
     /// Delivers what is on the wire, and what comes of it.
     pub(super) fn deliver(&mut self) {
+        self.deliver_beats();
         for _ in 0..64 {
             if self.wire.is_empty() {
                 return;

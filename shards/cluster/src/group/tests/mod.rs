@@ -9,6 +9,7 @@ mod membership;
 mod node;
 mod random;
 mod simulation;
+mod traps_calm;
 mod traps_election;
 mod traps_lease;
 mod traps_log;

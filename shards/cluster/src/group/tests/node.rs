@@ -7,7 +7,9 @@ use hyperion_model::GroupId;
 use super::checks::Checks;
 use super::disk::{Disk, Image, Record, Records};
 use super::faults::Faults;
-use crate::group::{Bounds, Effect, Groups, Lease, Message, Position, Ticket, entry};
+use crate::group::{
+    Beat, BeatOut, Bounds, Effect, Groups, Lease, Message, Position, Ticket, entry,
+};
 
 /// A snapshot on its way to another node.
 #[derive(Clone, Debug)]
@@ -19,10 +21,20 @@ pub(super) struct Bulk {
     pub(super) records: Records,
 }
 
+/// What comes to a node.
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Message(GroupId, Message),
+    Beat(u64, Beat),
+    Answer(u64, Beat),
+}
+
 /// What a turn sends out.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pub(super) messages: Vec<(GroupId, Message)>,
+    pub(super) beats: Vec<BeatOut>,
+    pub(super) answers: Vec<BeatOut>,
     pub(super) bulks: Vec<Bulk>,
     /// Tickets, with the length of the log that each needs durable.
     pub(super) syncs: Vec<(Ticket, usize)>,
@@ -33,7 +45,7 @@ pub(super) struct Node {
     pub(super) groups: Groups,
     pub(super) images: BTreeMap<GroupId, Image>,
     pub(super) disk: Disk,
-    pub(super) inbox: VecDeque<(GroupId, Message)>,
+    pub(super) inbox: VecDeque<Item>,
     /// Records that are coming in, until their message is stepped.
     pub(super) incoming: BTreeMap<GroupId, Records>,
     /// Writes without an answer: group and index.

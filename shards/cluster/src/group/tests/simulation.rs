@@ -19,13 +19,14 @@ fn quarter(part: u64) {
         let outcome = run(seed, Faults::default());
         assert!(outcome.violations.is_empty(), "seed {seed}: {:#?}", outcome.violations);
         sum.writes += outcome.writes;
+        sum.beats += outcome.beats;
         sum.lease_reads += outcome.lease_reads;
         sum.index_reads += outcome.index_reads;
         sum.snapshots += outcome.snapshots;
         sum.changes += outcome.changes;
     }
     println!("{sum:?}");
-    let all = [sum.writes, sum.lease_reads, sum.index_reads, sum.snapshots, sum.changes];
+    let all = [sum.writes, sum.beats, sum.lease_reads, sum.index_reads, sum.snapshots, sum.changes];
     assert!(all.iter().all(|count| *count > 0), "the seeds do not reach everything: {all:?}");
 }
 

@@ -7,16 +7,16 @@ use hyperion_model::GroupId;
 use super::checks::Checks;
 use super::disk::{Disk, Image};
 use super::faults::Faults;
-use super::node::{Bulk, Node, Output};
+use super::node::{Bulk, Item, Node, Output};
 use super::random::{Random, mix};
-use crate::group::{Bounds, GroupState, Message, RecoveredGroup, Ticket};
+use crate::group::{BeatOut, Bounds, GroupState, RecoveredGroup, Ticket};
 
 pub(super) const MS: u64 = 1_000_000;
 
 #[derive(Clone, Debug)]
 enum Event {
     Turn(u64),
-    Deliver(GroupId, Message),
+    Deliver(u64, Item),
     Synced { node: u64, life: u64, ticket: Ticket, length: usize },
     BulkBegin(Bulk),
     BulkEnd(Bulk, u64),
@@ -236,10 +236,9 @@ impl World {
                     self.turn(id);
                 }
             }
-            Event::Deliver(group, message) => {
-                let to = message.to;
+            Event::Deliver(to, item) => {
                 if let Some(node) = self.nodes.get_mut(&to) {
-                    node.inbox.push_back((group, message));
+                    node.inbox.push_back(item);
                     let after_ns = self.random.below(MS / 2);
                     self.wake(to, after_ns);
                 }
@@ -277,9 +276,26 @@ impl World {
         let Some(mut node) = self.nodes.remove(&id) else { return };
         let now_ns = self.now_ns;
         node.groups.begin(now_ns);
+        let mut output = Output::default();
         let most = self.random.between(1, 48);
         for _ in 0..most {
-            let Some((group, message)) = node.inbox.pop_front() else { break };
+            let (group, message) = match node.inbox.pop_front() {
+                None => break,
+                Some(Item::Message(group, message)) => (group, message),
+                Some(Item::Beat(from, beat)) => {
+                    self.note(&[now_ns, id, from, beat.term, beat.commit, beat.stamp_ns]);
+                    if node.groups.hear_beat(from, &beat) {
+                        output.answers.push(BeatOut { to: from, beat });
+                    }
+                    continue;
+                }
+                Some(Item::Answer(from, beat)) => {
+                    node.groups.hear_answer(from, &beat);
+                    self.checks.beats += 1;
+                    self.read(&mut node, beat.group);
+                    continue;
+                }
+            };
             let kind = message.get_msg_type() as u64;
             self.note(&[now_ns, id, kind, message.from, message.term, message.index]);
             if let Err(error) = node.groups.step(group, message) {
@@ -288,6 +304,7 @@ impl World {
             self.read(&mut node, group);
         }
         node.groups.tick();
+        node.groups.take_beats(&mut output.beats);
         for group in self.groups.clone() {
             self.read(&mut node, group);
             if self.random.chance(self.weather.writes) {
@@ -300,7 +317,6 @@ impl World {
                 }
             }
         }
-        let mut output = Output::default();
         node.ready(&mut self.checks, &mut output);
         let busy = !node.inbox.is_empty() || node.groups.is_dirty();
         self.nodes.insert(id, node);
@@ -320,7 +336,13 @@ impl World {
 
     fn carry(&mut self, id: u64, output: Output) {
         for (group, message) in output.messages {
-            self.send(group, &message);
+            self.send(id, message.to, &Item::Message(group, message));
+        }
+        for BeatOut { to, beat } in output.beats {
+            self.send(id, to, &Item::Beat(id, beat));
+        }
+        for BeatOut { to, beat } in output.answers {
+            self.send(id, to, &Item::Answer(id, beat));
         }
         for bulk in output.bulks {
             let after_ns = self.random.between(MS, 20 * MS);
@@ -336,16 +358,16 @@ impl World {
         }
     }
 
-    fn send(&mut self, group: GroupId, message: &Message) {
+    fn send(&mut self, from: u64, to: u64, item: &Item) {
         let Weather { dropped, doubled, late, .. } = self.weather;
-        if self.blocked.contains(&(message.from, message.to)) || self.random.chance(dropped) {
+        if self.blocked.contains(&(from, to)) || self.random.chance(dropped) {
             return;
         }
         let copies = if self.random.chance(doubled) { 2 } else { 1 };
         for _ in 0..copies {
             let end_ns = if self.random.chance(late) { 700 * MS } else { 2 * MS };
             let after_ns = self.random.between(MS / 5, end_ns);
-            self.push(after_ns, Event::Deliver(group, message.clone()));
+            self.push(after_ns, Event::Deliver(to, item.clone()));
         }
     }
 
@@ -376,7 +398,7 @@ impl World {
         let ok = node.is_some();
         if let Some(node) = node {
             node.incoming.insert(bulk.group, bulk.records.clone());
-            node.inbox.push_back((bulk.group, bulk.message.clone()));
+            node.inbox.push_back(Item::Message(bulk.group, bulk.message.clone()));
             self.wake(bulk.to, 0);
         }
         self.bulk_done(bulk, ok);

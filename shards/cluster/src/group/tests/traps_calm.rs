@@ -1,0 +1,155 @@
+//! The traps of beats: what must not pass for the silence of a follower, or for a follower that has all.
+
+use super::lab::{GROUP, Lab};
+use super::world::MS;
+use crate::group::timing::QUIET_NS;
+use crate::group::{Beat, BeatOut, Lease, Message, MessageType};
+
+/// Lets time pass until the leader has sent a beat or a heartbeat; nothing is delivered.
+fn wait_beat(lab: &mut Lab, leader: u64) {
+    for _ in 0..10 {
+        lab.now_ns += 10 * MS;
+        lab.turn(leader);
+        if !lab.beats.is_empty() || lab.sent(leader, MessageType::MsgHeartbeat) {
+            return;
+        }
+    }
+    panic!("the leader is silent");
+}
+
+fn is_valid(lab: &mut Lab, id: u64) -> bool {
+    let now_ns = lab.now_ns;
+    lab.node(id).lease(GROUP, now_ns) != Lease::Expired
+}
+
+#[test]
+fn an_idle_group_lives_by_beats() {
+    let (mut lab, leader) = Lab::led(3);
+    lab.pass(500);
+    let before = lab.answered;
+    let mut heartbeats = 0;
+    for _ in 0..500 {
+        lab.now_ns += 10 * MS;
+        for id in 1..=3 {
+            lab.turn(id);
+        }
+        let is_heartbeat = |it: &&Message| it.get_msg_type() == MessageType::MsgHeartbeat;
+        heartbeats += lab.wire.iter().filter(is_heartbeat).count();
+        lab.deliver();
+        assert!(is_valid(&mut lab, leader));
+    }
+    assert!(lab.answered - before > 150, "{} of 200", lab.answered - before);
+    assert!(heartbeats < 20, "raft sent {heartbeats} of 200");
+    assert!(lab.nodes[&leader].next_position(GROUP).is_ok(), "it still leads");
+}
+
+#[test]
+fn who_does_not_answer_is_asked_by_raft() {
+    let (mut lab, leader) = Lab::led(3);
+    lab.pass(500);
+    let follower = lab.follower(leader);
+    lab.isolate(follower);
+    wait_beat(&mut lab, leader);
+    lab.deliver();
+    wait_beat(&mut lab, leader);
+    assert!(lab.sent(leader, MessageType::MsgHeartbeat), "the next one is raft's");
+    lab.deliver();
+    lab.pass(300);
+    assert!(is_valid(&mut lab, leader), "the other one answers");
+    // Without anybody it is no leader for long.
+    for id in 1..=3 {
+        lab.isolate(id);
+    }
+    lab.pass(300);
+    assert!(!is_valid(&mut lab, leader));
+    lab.pass(700);
+    assert!(lab.nodes[&leader].next_position(GROUP).is_err(), "raft has looked for a majority");
+}
+
+#[test]
+fn only_a_follower_that_has_all_answers() {
+    let (mut lab, leader) = Lab::led(3);
+    lab.pass(500);
+    let follower = lab.follower(leader);
+    let at = lab.node(leader).next_position(GROUP).expect("it leads");
+    let now_ns = lab.now_ns;
+    let beat = Beat { group: GROUP, term: at.term, commit: at.index - 1, stamp_ns: now_ns };
+    let node = lab.node(follower);
+    assert!(node.hear_beat(leader, &beat));
+    assert!(!node.hear_beat(leader, &Beat { commit: at.index, ..beat }), "it lacks one");
+    assert!(!node.hear_beat(leader, &Beat { commit: at.index - 2, ..beat }), "it has more");
+    assert!(!node.hear_beat(leader, &Beat { term: at.term + 1, ..beat }), "a term it has not seen");
+    assert!(!node.hear_beat(leader, &Beat { term: at.term - 1, ..beat }), "a term that is over");
+    let other = 6 - leader - follower;
+    assert!(!node.hear_beat(other, &beat), "who does not lead");
+    assert!(!lab.node(leader).hear_beat(follower, &beat), "a leader follows nobody");
+}
+
+#[test]
+fn an_answer_counts_in_its_term_and_not_before_it_was_asked_for() {
+    let (mut lab, leader) = Lab::led(3);
+    lab.pass(500);
+    let follower = lab.follower(leader);
+    let at = lab.node(leader).next_position(GROUP).expect("it leads");
+    for id in 1..=3 {
+        lab.isolate(id);
+    }
+    lab.pass(260);
+    assert!(!is_valid(&mut lab, leader));
+    let now_ns = lab.now_ns;
+    let answer = Beat { group: GROUP, term: at.term, commit: at.index - 1, stamp_ns: now_ns };
+    let node = lab.node(leader);
+    node.hear_answer(follower, &Beat { stamp_ns: now_ns + 1, ..answer });
+    node.hear_answer(follower, &Beat { term: at.term - 1, ..answer });
+    node.hear_answer(77, &answer);
+    assert!(!is_valid(&mut lab, leader), "none of these is an answer");
+    lab.node(leader).hear_answer(follower, &answer);
+    assert!(is_valid(&mut lab, leader));
+}
+
+#[test]
+fn who_answers_a_beat_keeps_silent() {
+    let (mut lab, leader) = Lab::led(3);
+    lab.pass(500);
+    let follower = lab.follower(leader);
+    let other = 6 - leader - follower;
+    // Long after the last message; the beat comes alone.
+    lab.beats.clear();
+    lab.wire.clear();
+    lab.now_ns += QUIET_NS;
+    let at = lab.node(leader).next_position(GROUP).expect("it leads");
+    let now_ns = lab.now_ns;
+    let beat = Beat { group: GROUP, term: at.term, commit: at.index - 1, stamp_ns: now_ns };
+    lab.node(follower).begin(now_ns);
+    assert!(lab.node(follower).hear_beat(leader, &beat));
+    let mut vote = Message::default();
+    vote.set_msg_type(MessageType::MsgRequestPreVote);
+    (vote.from, vote.to, vote.term) = (other, follower, at.term + 1);
+    (vote.index, vote.log_term) = (at.index + 5, at.term);
+    lab.node(follower).step(GROUP, vote.clone()).expect("a sound message");
+    lab.ready(follower);
+    assert!(lab.wire.is_empty(), "it votes inside its quiet time: {:?}", lab.wire);
+    lab.now_ns += QUIET_NS;
+    let now_ns = lab.now_ns;
+    lab.node(follower).begin(now_ns);
+    lab.node(follower).step(GROUP, vote).expect("a sound message");
+    lab.ready(follower);
+    assert!(!lab.wire.is_empty(), "afterwards it does");
+}
+
+#[test]
+fn a_beat_of_a_leader_that_was_replaced_holds_nobody() {
+    let (mut lab, leader) = Lab::led(3);
+    lab.pass(500);
+    wait_beat(&mut lab, leader);
+    let late: Vec<(u64, BeatOut)> = std::mem::take(&mut lab.beats);
+    assert!(!late.is_empty());
+    lab.isolate(leader);
+    lab.effects.clear();
+    lab.pass(1_500);
+    let next = lab.leader();
+    assert_ne!(next, leader);
+    for (from, BeatOut { to, beat }) in late {
+        assert!(!lab.node(to).hear_beat(from, &beat));
+    }
+}
