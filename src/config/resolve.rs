@@ -152,10 +152,6 @@ fn cluster_problems(config: &Config) -> Vec<Problem> {
         return problems;
     }
     let settings = &config.settings;
-    if Eviction::named(&settings.eviction).is_some_and(|eviction| eviction != Eviction::None) {
-        let text = format!("eviction {:?} is for a node that is alone", settings.eviction);
-        problems.push(Problem::at("/settings/eviction", text, "give \"none\""));
-    }
     if settings.storage == Storage::Memory {
         let text = "replicas in memory alone would forget what they have acknowledged";
         problems.push(Problem::at("/settings/storage", text, "give \"disk\""));

@@ -3,7 +3,8 @@
 use crate::command::CommandError;
 use crate::engine::Engine;
 use crate::limits::{
-    EVICTIONS_A_COMMAND, EVICTIONS_A_TICK, EVICTIONS_A_TURN, EVICTIONS_FREE, MEMORY_LAG_PART,
+    EVICTIONS_A_COMMAND, EVICTIONS_A_TICK, EVICTIONS_A_TURN, EVICTIONS_FREE, FRUITLESS_TICKS_MAX,
+    MEMORY_LAG_PART,
 };
 use hyperion_store::{Evicted, Policy};
 
@@ -18,6 +19,8 @@ pub(crate) struct Memory {
     is_short: bool,
     /// Something waits for evictions of later turns.
     has_waiting: bool,
+    /// Ticks in which memory was short and no key was found that may go.
+    fruitless_ticks: u32,
 }
 
 /// Whether what a command writes fits.
@@ -82,7 +85,8 @@ impl Engine {
     fn evict_for(&mut self, bytes: u64, live_bytes_max: u64) -> Fit {
         self.memory.is_short = true;
         // What will never fit must not empty the memory first.
-        if self.store.policy() == Policy::None || bytes > live_bytes_max {
+        let is_hopeless = self.memory.fruitless_ticks >= FRUITLESS_TICKS_MAX;
+        if self.store.policy() == Policy::None || bytes > live_bytes_max || is_hopeless {
             return Fit::Never;
         }
         self.memory.evictions_left =
@@ -94,7 +98,8 @@ impl Engine {
         if outcome == Evicted::Nothing {
             return Fit::Never;
         }
-        if self.store.live_bytes() <= wanted + live_bytes_max / MEMORY_LAG_PART {
+        let live_bytes = self.store.live_bytes().saturating_sub(self.evicting_bytes());
+        if live_bytes <= wanted + live_bytes_max / MEMORY_LAG_PART {
             return Fit::Now;
         }
         self.memory.has_waiting = true;
@@ -103,6 +108,9 @@ impl Engine {
 
     /// Evicts until no more than `live_bytes` are live, at most `count_max` keys. Gives how many went, and what ended it.
     fn evict_down_to(&mut self, live_bytes: u64, count_max: usize) -> (usize, Evicted) {
+        if self.is_replicated() {
+            return self.evict_by_entries(live_bytes, count_max);
+        }
         let (store, locks) = (&mut self.store, &self.locks);
         for evicted in 0..count_max {
             if store.live_bytes() <= live_bytes {
@@ -128,7 +136,12 @@ impl Engine {
             && self.store.live_bytes() > live_bytes_max
         {
             self.memory.is_short = true;
-            let _ = self.evict_down_to(live_bytes_max, EVICTIONS_A_TICK);
+            let (evicted, _) = self.evict_down_to(live_bytes_max, EVICTIONS_A_TICK);
+            let is_fruitless = evicted == 0 && self.evicting_bytes() == 0;
+            let ticks = self.memory.fruitless_ticks + 1;
+            self.memory.fruitless_ticks = if is_fruitless { ticks } else { 0 };
+        } else {
+            self.memory.fruitless_ticks = 0;
         }
         if std::mem::take(&mut self.memory.has_waiting) {
             self.room_came();

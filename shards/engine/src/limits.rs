@@ -20,6 +20,8 @@ pub(crate) const EVICTIONS_A_TURN: usize = 512;
 pub(crate) const EVICTIONS_FREE: usize = 2;
 /// Keys that a tick evicts when memory is short.
 pub(crate) const EVICTIONS_A_TICK: usize = 512;
+/// Ticks without a key to evict after which a write is refused: what could go is led by other nodes, or a transaction holds it.
+pub(crate) const FRUITLESS_TICKS_MAX: u32 = 10;
 /// A write goes on while evictions lag behind by less than one part in this many of the limit.
 pub(crate) const MEMORY_LAG_PART: u64 = 64;
 /// Bytes of values that are brought to one core for a command whose keys lie on several, and keys that it names at most.

@@ -9,6 +9,7 @@ mod carry;
 mod command;
 mod convert;
 mod copies;
+mod evicting;
 mod handover;
 mod hosting;
 mod leave;
@@ -22,6 +23,7 @@ mod snapshot;
 use crate::effect::Effect;
 use crate::engine::Engine;
 use crate::serving::{Leader, Serving};
+use evicting::Evicting;
 use handover::Handovers;
 use hyperion_cluster::group::{self, Beat, Bounds, GroupError, Groups, Message, MessageType};
 use hyperion_cluster::state::ClusterState;
@@ -82,6 +84,7 @@ pub(crate) struct Replication {
     stored: VecDeque<Stored>,
     outgoing: Vec<Outgoing>,
     beats: Vec<(u32, Said, Beat)>,
+    evicting: Evicting,
     /// Groups that this core leads and that have entries without effect yet.
     pending: BTreeSet<GroupId>,
     /// The log's position before the oldest of those entries.
@@ -197,6 +200,7 @@ impl Engine {
             stored: VecDeque::new(),
             outgoing: Vec::new(),
             beats: Vec::new(),
+            evicting: Evicting::default(),
             pending: BTreeSet::new(),
             held: None,
             now_ns,

@@ -6,6 +6,7 @@
 use super::Store;
 use super::gone::GoneWhy;
 use super::policy::{Order, Policy};
+use crate::error::StoreError;
 use crate::index::{Entry, Index, Meaning, Spot};
 use crate::limits::{
     CANDIDATES_MAX, EVICTION_DRAW_BUCKETS, EVICTION_DRAWS_MAX, EVICTION_SAMPLES,
@@ -147,30 +148,43 @@ impl Store {
         None
     }
 
-    /// A key that the policy lets go, unless `is_kept` holds for it: for replicated partitions, where an entry deletes it. To be counted
-    /// as evicted by [`Store::count_evicted`] then.
+    /// A key of a replicated partition that the policy lets go, unless `is_kept` holds for it: an entry has to delete it, by
+    /// [`Store::evict_in_entry`].
+    ///
+    /// # Errors
+    /// Why there is none: [`Evicted::Nothing`] or [`Evicted::NotYet`].
     pub fn next_evicted(
         &mut self,
         mut is_kept: impl FnMut(DatabaseId, &[u8]) -> bool,
-    ) -> Option<(DatabaseId, Vec<u8>)> {
+    ) -> Result<(DatabaseId, Vec<u8>), Evicted> {
         if self.evictor.policy == Policy::None {
-            return None;
+            return Err(Evicted::Nothing);
         }
         self.weigh();
         if self.evictor.weights.iter().all(|&weight| weight == 0) {
-            return None;
+            return Err(Evicted::Nothing);
         }
         self.draw_candidates();
-        let (database, key, _) = self.next_candidate(|store, database, key| {
+        let next = self.next_candidate(|store, database, key| {
             let is_on_the_way = || store.is_held(store.key(database, key).place());
             is_kept(database, key) || !store.is_replicated(key) || is_on_the_way()
-        })?;
-        Some((database, key))
+        });
+        next.map(|(database, key, _)| (database, key)).ok_or(Evicted::NotYet)
     }
 
-    /// Counts a key of a replicated partition that an entry deleted to make room.
-    pub fn count_evicted(&mut self) {
-        self.evictor.evicted += 1;
+    /// Deletes a key to make room, by the entry that is being built.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub fn evict_in_entry(&mut self, database: DatabaseId, key: &[u8]) -> Result<(), StoreError> {
+        let lookups = self.lookups();
+        let is_gone = self.delete(&self.key(database, key));
+        self.set_lookups(lookups);
+        if is_gone? {
+            self.evictor.evicted += 1;
+            self.note_gone(GoneWhy::Evicted, database, key);
+        }
+        Ok(())
     }
 
     /// What was drawn may lie elsewhere now.

@@ -3,7 +3,8 @@
 use super::model::{Model, State, carry_out};
 use crate::tests::disk::{Disk, SEGMENT_BYTES, World};
 use crate::{
-    Change, ChangeKind, GroupState, PartitionCursor, RecoveredGroup, Store, encode_changes,
+    Change, ChangeKind, GroupState, PartitionCursor, RecoveredGroup, Store, StoreError,
+    encode_changes,
 };
 use hyperion_model::{DatabaseId, GroupId, PartitionId, PartitionMap, slot_of};
 
@@ -124,11 +125,8 @@ impl Groups {
 
     /// Makes the changes as a leader's command does.
     pub(super) fn build(&mut self, at: usize, changes: &[Change<'_>]) {
-        let (term, index) =
-            (self.models[at].term_of(self.models[at].last()).max(1), self.models[at].last() + 1);
-        let built = self.world.retry(|store| {
-            store.begin_entry(group(at), term, index);
-            let made = changes.iter().try_for_each(|change| {
+        self.build_by(at, |store| {
+            changes.iter().try_for_each(|change| {
                 let key = |store: &Store| store.key(change.database, change.key);
                 match change.kind {
                     ChangeKind::Put => {
@@ -143,8 +141,21 @@ impl Groups {
                     ChangeKind::FlushAll => store.flush(None),
                     _ => unreachable!("commands make others elsewhere"),
                 }
-            });
-            if let Err(error) = made {
+            })
+        });
+    }
+
+    /// An entry with what `make` changes.
+    pub(super) fn build_by(
+        &mut self,
+        at: usize,
+        mut make: impl FnMut(&mut Store) -> Result<(), StoreError>,
+    ) {
+        let (term, index) =
+            (self.models[at].term_of(self.models[at].last()).max(1), self.models[at].last() + 1);
+        let built = self.world.retry(|store| {
+            store.begin_entry(group(at), term, index);
+            if let Err(error) = make(store) {
                 // The command is tried again, from its start.
                 store.drop_entry();
                 return Err(error);

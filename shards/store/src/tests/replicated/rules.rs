@@ -363,9 +363,8 @@ fn keys_of_replicated_partitions_are_evicted_by_entries() {
     for _ in 0..200 {
         let store = &mut groups.world.store;
         assert_eq!(store.evict(|_, _| false), crate::Evicted::NotYet);
-        let Some((_, key)) = store.next_evicted(|_, key| key == keys[0]) else { continue };
-        store.count_evicted();
-        groups.build(0, &[delete(&key)]);
+        let Ok((database, key)) = store.next_evicted(|_, key| key == keys[0]) else { continue };
+        groups.build_by(0, |store| store.evict_in_entry(database, &key));
         assert!(told.insert(key.clone()), "a key is told twice: {}", key.escape_ascii());
     }
     assert_eq!(told.len(), 3);
