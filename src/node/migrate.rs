@@ -1,4 +1,5 @@
-//! Owns the change of the number of cores: before the cores start, every live key is written anew where it belongs.
+//! Owns the change of the number of cores: before the cores start, every live key is written anew where it belongs, and every replica of a
+//! group with what it has voted, and the entries that did not take effect.
 //!
 //! The new segments belong to the next generation, which counts from the moment the manifest says so: a crash on the way
 //! leaves the old ones in force. It takes the memory of both for a while. Old cores are read side by side, and so are new ones
@@ -12,16 +13,19 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
-use hyperion_model::{CoreId, PartitionId, PartitionMap};
+use hyperion_model::{CoreId, GroupId, PartitionId, PartitionMap};
 use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::{self, ArenaView};
-use hyperion_store::{Held, Recovered, Room, Store, Value, ValueType};
+use hyperion_store::{Held, Recovered, RecoveredGroup, Room, Store, StoreError, Value, ValueType};
 
 use super::open::{Data, Loaded, Loading, OpenError, failed, load, segments_in, sync, write};
 use super::supply::{core_folder, make_unbacked_segment};
 
 /// Sealed segments of one core that wait for the thread that syncs them.
 const SYNCS_WAITING_MAX: usize = 4;
+
+/// Bytes of the records about a group or an entry beside what is in them, at most.
+const GROUP_BYTES: usize = 1 << 10;
 
 /// A core's new store on its way.
 struct Target<'a> {
@@ -45,6 +49,7 @@ pub(super) struct Source {
 /// A core's store as it was written anew.
 pub(super) struct Written {
     store: Store,
+    groups: Vec<RecoveredGroup>,
     files: Vec<Option<File>>,
     next_id: u64,
 }
@@ -52,14 +57,14 @@ pub(super) struct Written {
 impl Written {
     /// For the core to begin with. `memory` is a side thread that has the rest of what will be written next backed.
     pub(super) fn loaded(self, memory: &Keeper) -> Loaded {
-        let Self { store, files, next_id } = self;
+        let Self { store, groups, files, next_id } = self;
         let last = files.len().checked_sub(1).and_then(|slot| u32::try_from(slot).ok());
         if let Some(slot) = last {
             let (address, bytes) = (store.memory(slot).as_ptr().addr(), store.segment_bytes());
             // With its hands full it leaves all to the first use.
             let _ = memory.run(Box::new(move || arena::back(address, bytes)));
         }
-        let recovered = Recovered { lsn_next: store.lsn_next(), ..Recovered::default() };
+        let recovered = Recovered { lsn_next: store.lsn_next(), groups, ..Recovered::default() };
         let slots = (0..files.len()).filter_map(|slot| u32::try_from(slot).ok());
         let views = slots.map(|slot| (store.segment_id(slot), ArenaView::of(store.memory(slot))));
         let views = views.collect();
@@ -143,7 +148,14 @@ pub(super) fn rewrite(
         source.store.resume(lsn_next);
         resolve(&mut source.store, &source.recovered.unresolved, &decided)?;
     }
-    let stores: Vec<Store> = sources.into_iter().map(|source| source.store).collect();
+    let mut groups = Vec::new();
+    let stores: Vec<Store> = sources
+        .into_iter()
+        .map(|mut source| {
+            groups.append(&mut source.recovered.groups);
+            source.store
+        })
+        .collect();
     let map = PartitionMap::spread(data.manifest.partitions, cores);
     let shared: &Data = data;
     let written = side_by_side(0..cores, |core| {
@@ -158,7 +170,15 @@ pub(super) fn rewrite(
             remove_segments(&folder, |_| true)?;
         }
         let next_id = first_ids.get(usize::from(core)).copied().unwrap_or(1);
-        write_core(shared, &stores, store, CoreId(core), next_id)
+        if shared.is_log_only {
+            store.keep_log_only();
+        }
+        let is_here = |group: GroupId| match group.partition() {
+            Some(partition) => map.owner(partition) == CoreId(core),
+            None => core == 0,
+        };
+        let groups = groups.iter().filter(|it| is_here(it.group)).map(without_past).collect();
+        write_core(shared, &stores, groups, store, CoreId(core), next_id)
     })?;
     files_are_there(data, cores)?;
     // It takes a while to give back so much, and nobody waits for it.
@@ -209,10 +229,20 @@ fn resolve(
         .map_err(|error| failed(Path::new("memory"))(std::io::Error::other(error)))
 }
 
-/// Fills one new core's store with what `sources` have of its partitions; all of it is on the disk at the end.
+/// A group as it is written anew: without the entries that took effect, which the keys hold. Replicas that lack them get the keys.
+fn without_past(found: &RecoveredGroup) -> RecoveredGroup {
+    let mut group = found.clone();
+    let applied = group.applied.0;
+    group.entries.retain(|entry| entry.index > applied);
+    (group.state.truncated_index, group.state.truncated_term) = group.applied;
+    group
+}
+
+/// Fills one new core's store with what `sources` have of its partitions, and with its groups; all of it is on the disk at the end.
 fn write_core(
     data: &Data,
     sources: &[Store],
+    groups: Vec<RecoveredGroup>,
     mut store: Store,
     core: CoreId,
     next_id: u64,
@@ -230,22 +260,21 @@ fn write_core(
                 }
             }
         }
+        groups.iter().try_for_each(|group| target.take_group(group))?;
         let Target { mut store, files, next_id, syncs, .. } = target;
         drop(syncs);
         let synced = syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         synced.map_err(failed(&core_folder(&data.path, core.0)))?;
         write(&mut store, &files, &data.path)?;
         sync(&mut store, &files, &data.path)?;
-        Ok(Written { store, files, next_id })
+        Ok(Written { store, groups, files, next_id })
     })
 }
 
 impl Target<'_> {
     fn take(&mut self, held: &Held<'_>) -> Result<(), OpenError> {
         let Held { key: bytes, value, value_type, expiry_ms, .. } = *held;
-        while self.store.room(value.len() + bytes.len() + 256) == Room::Later {
-            self.add_segment()?;
-        }
+        self.make_room(value.len() + bytes.len() + 256)?;
         let key = self.store.key(held.database, bytes);
         let result = match value {
             _ if value_type == ValueType::STRING => {
@@ -266,7 +295,36 @@ impl Target<'_> {
                 self.store.put_object(&key, value_type, &chunks, expiry_ms)
             }
         };
-        result.map_err(|error| failed(&self.data.path)(std::io::Error::other(error)))
+        result.map_err(|error| self.refused(error))
+    }
+
+    /// Takes a group over whose keys are there: its state, and the entries that did not take effect.
+    fn take_group(&mut self, found: &RecoveredGroup) -> Result<(), OpenError> {
+        let group = found.group;
+        self.make_room(found.state.voters.len() + GROUP_BYTES)?;
+        self.store.set_group_state(group, &found.state).map_err(|error| self.refused(error))?;
+        if found.is_installing {
+            // It has a part of its keys, which do not count.
+            return self.store.install_begin(group).map_err(|error| self.refused(error));
+        }
+        for entry in &found.entries {
+            self.make_room(entry.payload.len() + GROUP_BYTES)?;
+            self.store
+                .append_entry(group, entry.term, entry.index, entry.entry_type, &entry.payload)
+                .map_err(|error| self.refused(error))?;
+        }
+        Ok(())
+    }
+
+    fn make_room(&mut self, bytes: usize) -> Result<(), OpenError> {
+        while self.store.room(bytes) == Room::Later {
+            self.add_segment()?;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, error: StoreError) -> OpenError {
+        failed(&self.data.path)(std::io::Error::other(error))
     }
 
     /// Writes what is there and adds a segment.

@@ -12,6 +12,7 @@ mod client;
 mod cluster;
 mod cluster_bulk;
 mod cluster_config;
+mod cluster_cores;
 mod cluster_eviction;
 mod cluster_faults;
 mod cluster_growth;
