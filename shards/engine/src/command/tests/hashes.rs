@@ -166,13 +166,3 @@ fn a_scan_tells_all_that_stays() {
     assert_eq!(stage.run("HSCAN h x"), "-ERR invalid cursor");
     assert_eq!(stage.run("HSCAN none 0"), "*2 $0 *0");
 }
-
-/// A form that loses when fields expire would be worse than none.
-#[test]
-fn a_hash_whose_fields_expire_is_not_dumped() {
-    let mut stage = Stage::new();
-    stage.run("HSET h a 1");
-    assert!(!stage.run("DUMP h").starts_with('-'));
-    stage.run("HEXPIRE h 100 FIELDS 1 a");
-    assert!(stage.run("DUMP h").starts_with("-ERR fields of this hash expire"));
-}
