@@ -338,7 +338,9 @@ impl NodeCore {
         let outcome = self.engine.execute(&request_of(self.index, head, words), &mut replies);
         match outcome {
             Outcome::Done { observed } => {
-                self.counters.errors += u64::from(buffer.get(before) == Some(&b'-'));
+                if buffer.get(before) == Some(&b'-') {
+                    self.counters.error(&buffer[before + 1..]);
+                }
                 if head.is_silent {
                     buffer.truncate(before);
                 }

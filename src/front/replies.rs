@@ -139,6 +139,14 @@ impl ReplyWriter for Replies<'_> {
         self.encoder.decimal(text);
     }
 
+    fn big_number(&mut self, digits: &str) {
+        self.encoder.big_number(digits);
+    }
+
+    fn attributes(&mut self, count: usize) -> bool {
+        self.encoder.attributes(count)
+    }
+
     fn boolean(&mut self, value: bool) {
         self.encoder.boolean(value);
     }

@@ -114,7 +114,7 @@ impl<R: Read> DumpFile<R> {
     /// Goes over a value.
     fn value(&mut self, form: u8) -> io::Result<()> {
         match form {
-            0 | 9..=13 | 16 | 17 | 20 => self.string(),
+            0 | 9..=13 | 16 | 17 | 20 | 23 => self.string(),
             1 | 2 | 14 => self.each(Self::string),
             3 => self.each(|file| {
                 file.string()?;
@@ -128,6 +128,12 @@ impl<R: Read> DumpFile<R> {
             5 => self.each(|file| file.string().and_then(|()| file.take(8))),
             18 => self.each(|file| file.numbers(1).and_then(|()| file.string())),
             15 | 19 | 21 => self.stream(form),
+            22 => self.each(|file| file.numbers(1).and_then(|()| file.strings(2))),
+            24 => {
+                self.take(8)?;
+                self.each(|file| file.numbers(1).and_then(|()| file.strings(2)))
+            }
+            25 => self.take(8).and_then(|()| self.string()),
             6 | 7 => Err(bad("it holds a value of a module, which cannot be read")),
             _ => Err(bad(&format!("it holds a value of form {form}, which is not known"))),
         }

@@ -49,6 +49,15 @@ pub trait ReplyWriter {
     }
     /// A truth value.
     fn boolean(&mut self, value: bool);
+    /// An integer of any size, in decimal.
+    fn big_number(&mut self, digits: &str) {
+        self.bulk(digits.as_bytes());
+    }
+    /// The head of `count` pairs about the reply that follows them. `false`: there are none in this protocol, and they must be left out.
+    fn attributes(&mut self, count: usize) -> bool {
+        let _ = count;
+        false
+    }
     /// Text for people, three letters of format (`txt`, `mkd`) and the bytes.
     fn verbatim(&mut self, format: &str, bytes: &[u8]);
 }

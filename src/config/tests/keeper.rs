@@ -228,6 +228,9 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/thresholds/set_listpack_value", |c| {
             c.settings.thresholds.set_listpack_value = 5;
         }),
+        ("/settings/thresholds/stream_node_entries", |c| {
+            c.settings.thresholds.stream_node_entries = 5;
+        }),
         ("/settings/thresholds/zset_listpack_entries", |c| {
             c.settings.thresholds.zset_listpack_entries = 5;
         }),

@@ -22,8 +22,8 @@ const HELP: [&str; 21] = [
     "OBJECT <key>",
     "    Show information about <key> and its value.",
     "PROTOCOL <type>",
-    "    Reply with a test value of the type: STRING, INTEGER, DOUBLE, NULL, ARRAY, SET, MAP, VERBATIM,",
-    "    TRUE or FALSE.",
+    "    Reply with a test value of the type: STRING, INTEGER, DOUBLE, NULL, ARRAY, SET, MAP, ATTRIB, BIGNUM,",
+    "    VERBATIM, TRUE or FALSE.",
     "RELOAD, LOADAOF",
     "    Reply OK when all that was written is on stable storage.",
     "SET-ACTIVE-EXPIRE <0|1>",
@@ -177,11 +177,21 @@ fn write_value(kind: &str, reply: &mut dyn ReplyWriter) {
                 reply.boolean(number == 1);
             }
         }
+        "attrib" => {
+            if reply.attributes(1) {
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
+            }
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        "bignum" => reply.big_number("1234567999999999999999999999999999999"),
         "verbatim" => reply.verbatim("txt", b"This is a verbatim\nstring"),
         "true" => reply.boolean(true),
         "false" => reply.boolean(false),
         _ => reply.error(
-            "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|verbatim|true|false",
+            "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|bignum|verbatim|true|false",
         ),
     }
 }

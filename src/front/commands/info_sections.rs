@@ -237,6 +237,7 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "hyperion_messages_dropped", counted(|it| it.dropped));
     line(text, "latest_fork_usec", 0);
     line(text, "total_forks", 0);
+    line(text, "migrate_cached_sockets", 0);
     line(text, "slave_expires_tracked_keys", 0);
     line(text, "active_defrag_hits", 0);
     line(text, "active_defrag_misses", 0);

@@ -142,7 +142,20 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         |config, _| append_fsync(config).to_owned(),
         read_append_fsync,
     ),
-    fixed("appendonly", |config, _| yes_or_no(config.settings().storage == Storage::Disk)),
+    // Where it is what is asked for already, nothing changes; else it is said that storage is chosen at a start.
+    live(
+        "appendonly",
+        "/settings/storage",
+        |config, _| yes_or_no(config.settings().storage == Storage::Disk),
+        |text| {
+            let storage = match keyword(text).as_str() {
+                "yes" => Storage::Disk,
+                "no" => Storage::Memory,
+                _ => return Err("argument must be 'yes' or 'no'".to_owned()),
+            };
+            Ok(Box::new(move |settings| settings.storage = storage))
+        },
+    ),
     fixed("bind", |config, _| config.resp.ip().to_string()),
     live(
         "client-output-buffer-limit",

@@ -130,7 +130,7 @@ pub(super) static REDIS_PARAMETERS: &[Parameter] = &[
     fixed("slaveof", |_, _| String::new()),
     kept("stop-writes-on-bgsave-error", Kind::Flag, "yes"),
     kept("stream-node-max-bytes", Kind::Bytes, "4096"),
-    kept("stream-node-max-entries", Kind::Number, "100"),
+    threshold!("stream-node-max-entries", stream_node_entries),
     fixed("supervised", |_, _| "no".to_owned()),
     kept("syslog-enabled", Kind::Flag, "no"),
     kept("tcp-backlog", Kind::Number, "511"),

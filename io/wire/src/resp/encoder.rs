@@ -190,6 +190,15 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// The start of `count` pairs about the reply behind them; `false`: RESP2 has none, and nothing was written.
+    pub fn attributes(&mut self, count: usize) -> bool {
+        let has = self.protocol == Protocol::Resp3;
+        if has {
+            self.count_line(b'|', count as u64);
+        }
+        has
+    }
+
     #[inline]
     fn aggregate(&mut self, marker: u8, count: usize) {
         let marker = match self.protocol {

@@ -115,6 +115,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/thresholds/set_intset_entries", LIVE, LIVE),
     row("/settings/thresholds/set_listpack_entries", LIVE, LIVE),
     row("/settings/thresholds/set_listpack_value", LIVE, LIVE),
+    row("/settings/thresholds/stream_node_entries", LIVE, LIVE),
     row("/settings/thresholds/zset_listpack_entries", LIVE, LIVE),
     row("/settings/thresholds/zset_listpack_value", LIVE, LIVE),
     row("/settings/redis/*", LIVE, LIVE),

@@ -45,6 +45,7 @@ fn thresholds_max(thresholds: &Thresholds) -> u64 {
         set_intset_entries,
         set_listpack_entries,
         set_listpack_value,
+        stream_node_entries,
         zset_listpack_entries,
         zset_listpack_value,
     } = *thresholds;
@@ -54,6 +55,7 @@ fn thresholds_max(thresholds: &Thresholds) -> u64 {
         set_intset_entries,
         set_listpack_entries,
         set_listpack_value,
+        stream_node_entries,
         zset_listpack_entries,
         zset_listpack_value,
     ]

@@ -1,4 +1,5 @@
-//! Owns the sizes at which Redis changes how it keeps a collection: here they say what OBJECT ENCODING answers, and nothing else.
+//! Owns the sizes at which Redis changes how it keeps a collection: here they say what OBJECT ENCODING answers, and for streams how many
+//! entries an approximate trim removes at once.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Thresholds {
     pub set_listpack_entries: u64,
     /// Bytes of each of its members.
     pub set_listpack_value: u64,
+    /// Entries of a stream's node, which an approximate trim removes as a whole; 0: as many as lie together.
+    pub stream_node_entries: u64,
     /// Members of a sorted set that is a listpack.
     pub zset_listpack_entries: u64,
     /// Bytes of each of its members.
@@ -48,6 +51,7 @@ impl Default for Thresholds {
             set_intset_entries: 512,
             set_listpack_entries: 128,
             set_listpack_value: 64,
+            stream_node_entries: 100,
             zset_listpack_entries: 128,
             zset_listpack_value: 64,
         }

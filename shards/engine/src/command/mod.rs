@@ -13,6 +13,7 @@ mod error;
 mod expire;
 mod extended;
 mod fields;
+mod fields_all;
 mod fields_scan;
 mod flags;
 mod float;

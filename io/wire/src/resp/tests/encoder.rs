@@ -6,7 +6,7 @@ type Write = fn(&mut Encoder<'_>);
 
 #[test]
 fn shapes() {
-    let table: [(Write, &str, &str); 35] = [
+    let table: [(Write, &str, &str); 36] = [
         (|e| e.simple("OK"), "+OK\r\n", "+OK\r\n"),
         (|e| e.error("ERR two\r\nlines"), "-ERR two  lines\r\n", "-ERR two  lines\r\n"),
         (|e| e.integer(0), ":0\r\n", ":0\r\n"),
@@ -40,6 +40,7 @@ fn shapes() {
         (|e| e.verbatim("txt", b"a b"), "$3\r\na b\r\n", "=7\r\ntxt:a b\r\n"),
         (|e| e.verbatim("mkd", b""), "$0\r\n\r\n", "=4\r\nmkd:\r\n"),
         (|e| e.big_number("-123"), "$4\r\n-123\r\n", "(-123\r\n"),
+        (|e| assert_eq!(e.attributes(2), e.protocol == Protocol::Resp3), "", "|2\r\n"),
         (|e| e.raw(b":1\r\n"), ":1\r\n", ":1\r\n"),
         (|e| e.crlf(), "\r\n", "\r\n"),
     ];

@@ -8,6 +8,7 @@ use crate::collection::{Edit, Layout};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::fields;
+use crate::command::fields_all::{is_for_all, put_all};
 use crate::command::types::HASH;
 use hyperion_model::EventClass;
 use hyperion_store::Key;
@@ -90,6 +91,18 @@ impl<'c, 'k> Change<'c, 'k> {
     pub(super) fn put(&mut self, field: &[u8], value: &[u8]) -> bool {
         self.persist(field);
         self.put_kept(field, value)
+    }
+
+    /// As [`Change::put`] for each pair of field and value. Gives how many fields are new.
+    pub(super) fn put_all(&mut self, pairs: &[[&[u8]; 2]]) -> usize {
+        let bytes = pairs.iter().flatten().map(|word| word.len()).sum();
+        if self.edit.view().count(EXPIRIES) > 0
+            || !is_for_all(&self.edit, FIELDS, (pairs.len(), bytes))
+        {
+            return pairs.iter().filter(|[field, value]| self.put(field, value)).count();
+        }
+        let entries: Vec<_> = pairs.iter().map(|[field, value]| (*field, *value)).collect();
+        put_all(&mut self.edit, FIELDS, &entries)
     }
 
     /// As [`Change::put`]; a field that is there expires when it did.

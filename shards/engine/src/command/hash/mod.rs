@@ -14,6 +14,7 @@ mod expire;
 mod extended;
 mod live;
 mod read;
+mod whole;
 mod words;
 mod write;
 
@@ -26,6 +27,7 @@ pub(super) use extended::{hgetdel, hgetex, hsetex};
 pub(crate) use live::field_expired;
 pub(super) use live::field_value;
 pub(super) use read::{hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals};
+pub(super) use whole::{FieldValue, live_fields, put_expiring};
 pub(super) use write::{hdel, hset, hsetnx};
 
 use crate::collection::Section;

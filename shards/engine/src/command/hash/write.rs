@@ -14,16 +14,13 @@ pub(in crate::command) fn hset(context: &mut Context<'_>, arguments: &[&[u8]]) -
     }
     let key = context.first_key(arguments)?;
     let mut change = Change::open(context, &key)?;
-    let mut added = 0;
-    for [field, value] in arguments[2..].as_chunks::<2>().0 {
-        added += i64::from(change.put(field, value));
-    }
+    let added = change.put_all(arguments[2..].as_chunks::<2>().0);
     let changed = change.commit(true)?;
     changed.tell(context, &["hset"], arguments[1]);
     if is_hmset {
         context.reply.simple("OK");
     } else {
-        context.reply.integer(added);
+        context.reply.integer(integer(added));
     }
     Ok(())
 }

@@ -42,6 +42,13 @@ pub(super) fn put(
             let pairs: Vec<_> = pairs.iter().map(|(name, value)| (&name[..], &value[..])).collect();
             named(context, key, (HASH, hash::FIELDS), &pairs, expiry_ms)
         }
+        Value::ExpiringHash(fields) => {
+            if hash::put_expiring(context.store, key, &fields, expiry_ms)? {
+                Ok(())
+            } else {
+                Err(BAD_FORMAT)
+            }
+        }
         Value::SortedSet(members) => {
             if !are_distinct(&members) {
                 return Err(BAD_FORMAT);

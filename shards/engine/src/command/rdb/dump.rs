@@ -1,8 +1,8 @@
 //! Owns DUMP.
 
 use super::crc64::crc64;
-use super::footer::{FOOTER_BYTES, footer, seal};
-use super::write;
+use super::footer::{FOOTER_BYTES, VERSION, footer, seal};
+use super::{expiring, write};
 use crate::collection::View;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
@@ -25,11 +25,15 @@ pub(in crate::command) fn dump(
         return Ok(());
     }
     let value_type = context.store.value_type(&found);
+    let now_ms = context.store.now_ms();
     let view = View::new(context.store, &found);
     if value_type == HASH && view.count(hash::EXPIRIES) > 0 {
-        return Err(CommandError::Says(
-            "ERR fields of this hash expire, and DUMP has no form for that here; HPERSIST them first",
-        ));
+        let fields = hash::live_fields(view, now_ms);
+        match expiring::write(&fields) {
+            Some(payload) => context.reply.bulk(&payload),
+            None => context.reply.null(),
+        }
+        return Ok(());
     }
     let written = match value_type {
         STREAM => Some(write::stream(&stream::whole(&view))),
@@ -52,5 +56,5 @@ fn dump_string(context: &mut Context<'_>, found: &Found) {
         sum = crc64(sum, piece);
         context.reply.bulk_piece(piece, false);
     }
-    context.reply.bulk_piece(&footer(sum), true);
+    context.reply.bulk_piece(&footer(VERSION, sum), true);
 }

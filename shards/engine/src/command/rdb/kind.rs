@@ -25,3 +25,9 @@ pub(super) const STREAM_2: u8 = 19;
 pub(super) const SET_LISTPACK: u8 = 20;
 /// With the time of a consumer's last success.
 pub(super) const STREAM_3: u8 = 21;
+/// Fields that may expire, as the first candidates of Redis 7.4 wrote them: without the time of the first.
+pub(super) const EXPIRING_HASH_EARLY: u8 = 22;
+pub(super) const EXPIRING_HASH_LISTPACK_EARLY: u8 = 23;
+/// Fields that may expire, behind the time at which the first of them does.
+pub(super) const EXPIRING_HASH: u8 = 24;
+pub(super) const EXPIRING_HASH_LISTPACK: u8 = 25;

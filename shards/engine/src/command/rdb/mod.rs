@@ -7,11 +7,12 @@
 //! ```
 //!
 //! All forms since Redis 1.2 are read, those for small values too; the plain ones are written, as Redis 7.0 and all later versions read
-//! them. What is read is checked: lengths against the bytes that are left, and what strings unpack to against what a value may have.
+//! them, and a hash whose fields expire as Redis 7.4 and later do. What is read is checked: lengths against the bytes that are left, and what strings unpack to against what a value may have.
 
 mod build;
 mod crc64;
 mod dump;
+mod expiring;
 mod footer;
 mod input;
 mod intset;

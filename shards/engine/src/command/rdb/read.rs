@@ -3,7 +3,7 @@
 use super::input::Input;
 use super::stream_read;
 use super::value::{Damaged, Read, Value, checked_score, pairs, score_of, scored};
-use super::{intset, kind, listpack, ziplist, zipmap};
+use super::{expiring, intset, kind, listpack, ziplist, zipmap};
 use crate::command::sorted_set::Scored;
 
 /// A node of a list that is one element, and one that is a listpack.
@@ -20,6 +20,7 @@ pub(super) fn read(bytes: &[u8], unpacked_max: usize) -> Read<Value<'_>> {
         Value::String(_) | Value::Stream(_) => false,
         Value::List(all) | Value::Set(all) => all.is_empty(),
         Value::Hash(fields) => fields.is_empty(),
+        Value::ExpiringHash(fields) => fields.is_empty(),
         Value::SortedSet(members) => members.is_empty(),
     };
     if is_without_any || !input.is_empty() { Err(Damaged) } else { Ok(value) }
@@ -64,6 +65,12 @@ fn read_form<'a>(form: u8, input: &mut Input<'a>) -> Read<Value<'a>> {
         kind::HASH_ZIPMAP => Value::Hash(zipmap::fields(&input.string()?)?),
         kind::HASH_ZIPLIST => Value::Hash(pairs(ziplist::entries(&input.string()?)?)?),
         kind::HASH_LISTPACK => Value::Hash(pairs(listpack::elements(&input.string()?)?)?),
+        kind::EXPIRING_HASH | kind::EXPIRING_HASH_EARLY => {
+            Value::ExpiringHash(expiring::fields(form, input)?)
+        }
+        kind::EXPIRING_HASH_LISTPACK | kind::EXPIRING_HASH_LISTPACK_EARLY => {
+            Value::ExpiringHash(expiring::packed_fields(form, input)?)
+        }
         kind::SORTED_SET => Value::SortedSet(members(input, 2, text_score)?),
         kind::SORTED_SET_2 => Value::SortedSet(members(input, 9, |input| {
             checked_score(f64::from_le_bytes(input.array()?))

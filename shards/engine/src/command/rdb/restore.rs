@@ -72,14 +72,15 @@ pub(in crate::command) fn restore(
     let ttl = u64::try_from(ttl).map_err(|_| BAD_TIME)?;
     let bytes = footer::open(arguments[3]).ok_or(BAD_PAYLOAD)?;
     let bytes_max = usize::try_from(context.value_bytes_max).unwrap_or(usize::MAX);
-    let value = read(bytes, bytes_max.saturating_add(bytes.len())).map_err(|_| BAD_FORMAT)?;
+    let mut value = read(bytes, bytes_max.saturating_add(bytes.len())).map_err(|_| BAD_FORMAT)?;
     let now_ms = context.store.now_ms();
+    let is_gone = value.forget_expired(now_ms);
     let expiry_ms = match (ttl, options.is_absolute) {
         (0, _) => None,
         (at_ms, true) => Some(at_ms),
         (ttl, false) => Some(now_ms.saturating_add(ttl).min(i64::MAX.cast_unsigned())),
     };
-    if expiry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+    if is_gone || expiry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
         if is_there {
             context.store.delete(&key)?;
             context.notify(EventClass::Generic, "del", arguments[1]);

@@ -6,6 +6,7 @@ use super::read::read;
 use super::value::Value;
 use super::write::push_length;
 use super::{intset, ziplist, zipmap};
+use crate::command::hash::FieldValue;
 use crate::command::sorted_set::Scored;
 use std::borrow::Cow;
 
@@ -25,6 +26,16 @@ fn sorted_set(members: &[(&str, f64)]) -> Value<'static> {
     Value::SortedSet(members.iter().map(scored).collect())
 }
 
+/// Name, value and expiry of each field, 0 for none.
+fn expiring(fields: &[(&str, &str, u64)]) -> Value<'static> {
+    let field = |&(name, value, at_ms): &(&str, &str, u64)| FieldValue {
+        name: name.into(),
+        value: value.into(),
+        expiry_ms: Some(at_ms).filter(|at_ms| *at_ms > 0),
+    };
+    Value::ExpiringHash(fields.iter().map(field).collect())
+}
+
 fn string(text: &'static [u8]) -> Value<'static> {
     Value::String(Cow::Borrowed(text))
 }
@@ -32,6 +43,8 @@ fn string(text: &'static [u8]) -> Value<'static> {
 /// Two entries, `a` and 1; two elements of the same.
 const ZIPLIST: &[u8] = b"\x10\0\0\0\x0d\0\0\0\x02\0\x00\x01a\x03\xf2\xff";
 const LISTPACK: &[u8] = b"\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff";
+/// A field, its value and its expiry.
+const EXPIRING_LISTPACK: &[u8] = b"\x0e\0\0\0\x03\0\x81a\x02\x01\x01\x05\x01\xff";
 
 #[test]
 fn every_form_is_read() {
@@ -67,6 +80,12 @@ fn every_form_is_read() {
         (listpack(17), sorted_set(&[("a", 1.0)])),
         (with(18, b"\x02\x01\x01x\x02\x0c", LISTPACK), Value::List(words("x a 1"))),
         (listpack(20), Value::Set(words("a 1"))),
+        (b"\x16\x02\x05\x01a\x01b\0\x01c\x01d".to_vec(), expiring(&[("a", "b", 5), ("c", "d", 0)])),
+        (with(23, b"\x0e", EXPIRING_LISTPACK), expiring(&[("a", "1", 5)])),
+        (b"\x18\x05\x01\0\0\0\0\0\0\x03\x01\x01a\x01b\x03\x01c\x01d\0\x01e\x01f".to_vec(), {
+            expiring(&[("a", "b", 261), ("c", "d", 263), ("e", "f", 0)])
+        }),
+        (with(25, b"\x05\0\0\0\0\0\0\0\x0e", EXPIRING_LISTPACK), expiring(&[("a", "1", 5)])),
     ] {
         assert_eq!(read(&bytes, UNPACKED_MAX), Ok(expected), "{}", bytes.escape_ascii());
     }
@@ -91,6 +110,11 @@ fn what_cannot_be_is_refused() {
         b"\x05\x01\x01a\0\0\0\0\0\0\xf8\x7f",
         b"\x06\x01a",
         b"\x12\x01\x03\x01a",
+        // The time is later than one may be; the sum of two passes 64 bits.
+        b"\x16\x01\x81\0\xff\xff\xff\xff\xff\xff\xff\x01a\x01b",
+        b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\x01\x05\x01a\x01b",
+        // No time behind the last value.
+        b"\x17\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff",
         b"\xff",
     ] {
         assert!(read(bytes, UNPACKED_MAX).is_err(), "{}", bytes.escape_ascii());

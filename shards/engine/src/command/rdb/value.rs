@@ -1,6 +1,7 @@
 //! Owns a value as it is read, before it is put into the store.
 
 use super::stream::StreamValue;
+use crate::command::hash::FieldValue;
 use crate::command::sorted_set::Scored;
 use std::borrow::Cow;
 use thiserror::Error;
@@ -19,8 +20,18 @@ pub(super) enum Value<'a> {
     List(Vec<Vec<u8>>),
     Set(Vec<Vec<u8>>),
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    ExpiringHash(Vec<FieldValue>),
     SortedSet(Vec<Scored>),
     Stream(StreamValue),
+}
+
+impl Value<'_> {
+    /// Takes out the fields of a hash that have expired. `true`: nothing is left of it.
+    pub(super) fn forget_expired(&mut self, now_ms: u64) -> bool {
+        let Self::ExpiringHash(fields) = self else { return false };
+        fields.retain(|field| field.expiry_ms.is_none_or(|at_ms| at_ms > now_ms));
+        fields.is_empty()
+    }
 }
 
 /// Words as pairs.

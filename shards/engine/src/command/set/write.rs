@@ -3,6 +3,7 @@
 use super::{MEMBERS, add, edit, find, tell_removed};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::fields_all::{is_for_all, put_all};
 use hyperion_model::EventClass;
 use hyperion_store::StoreError;
 
@@ -15,7 +16,14 @@ const MOVE_BYTES: usize = 16 << 10;
 pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut edit = edit(context, &key)?;
-    let added = arguments[2..].iter().filter(|member| add(&mut edit, member)).count();
+    let members = &arguments[2..];
+    let bytes = members.iter().map(|member| member.len()).sum();
+    let added = if is_for_all(&edit, MEMBERS, (members.len(), bytes)) {
+        let entries: Vec<_> = members.iter().map(|member| (*member, &[][..])).collect();
+        put_all(&mut edit, MEMBERS, &entries)
+    } else {
+        members.iter().filter(|member| add(&mut edit, member)).count()
+    };
     if added > 0 {
         edit.commit()?;
         context.notify(EventClass::Set, "sadd", arguments[1]);

@@ -18,7 +18,7 @@ struct Options {
 }
 
 impl Options {
-    fn parse(arguments: &[&[u8]]) -> Result<Self, CommandError> {
+    fn parse(arguments: &[&[u8]], node_entries: u64) -> Result<Self, CommandError> {
         let (mut trim, mut must_exist, mut at) = (TrimOptions::default(), false, 2);
         let mut id = NewId::Next;
         while at < arguments.len() {
@@ -36,7 +36,7 @@ impl Options {
                 break;
             }
         }
-        Ok(Self { trim: trim.finish()?, must_exist, id, fields: at + 1 })
+        Ok(Self { trim: trim.finish(node_entries)?, must_exist, id, fields: at + 1 })
     }
 }
 
@@ -45,7 +45,7 @@ pub(in crate::command) fn xadd(
     context: &mut Context<'_>,
     arguments: &[&[u8]],
 ) -> Result<(), CommandError> {
-    let options = Options::parse(arguments)?;
+    let options = Options::parse(arguments, context.thresholds.stream_node_entries)?;
     let fields = arguments.get(options.fields..).unwrap_or_default();
     if fields.is_empty() || fields.len() % 2 == 1 {
         return Err(CommandError::WrongArity("xadd"));

@@ -44,7 +44,7 @@ pub(in crate::command) fn xtrim(context: &mut Context<'_>, arguments: &[&[u8]]) 
     while at < arguments.len() {
         at = options.read(arguments, at)?.ok_or(CommandError::Syntax)?;
     }
-    let Some(trim) = options.finish()? else {
+    let Some(trim) = options.finish(context.thresholds.stream_node_entries)? else {
         let text = "syntax error, XTRIM must be called with at least one option";
         return Err(StreamError::Said(text).into());
     };

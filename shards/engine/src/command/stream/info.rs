@@ -9,7 +9,6 @@ use super::meta::{Meta, first_entry_id};
 use super::pending::Pending;
 use super::progress::Progress;
 use super::range::reply_range;
-use super::trim::NODE_ENTRIES;
 use super::{ENTRIES, GROUPS, number, view};
 use crate::collection::{Cursor, View};
 use crate::command::context::{Context, is_word};
@@ -100,6 +99,9 @@ fn stream(reply: &mut dyn ReplyWriter, view: &View<'_>, _: &[&[u8]], _: u64) -> 
     edge(reply, view, view.last(ENTRIES));
     Ok(())
 }
+
+/// Entries of a node of Redis, unless it is told.
+const NODE_ENTRIES: u64 = 100;
 
 /// The seven fields that both forms begin with.
 fn head(reply: &mut dyn ReplyWriter, view: &View<'_>) {

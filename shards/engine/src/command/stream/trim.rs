@@ -1,7 +1,7 @@
 //! Owns trimming: what XADD and XTRIM are told of it, and how many entries have to go.
 //!
-//! An approximate trim removes whole nodes. A node is a hundred entries, counted from the first one that ever was, or a chunk where
-//! entries are so long that a chunk holds fewer.
+//! An approximate trim removes whole nodes. A node is `stream-node-max-entries` entries, counted from the first one that ever was, or a
+//! chunk where entries are so long that a chunk holds fewer.
 
 use super::error::StreamError;
 use super::id::{StreamId, parse_strict};
@@ -10,12 +10,13 @@ use crate::collection::View;
 use crate::command::context::is_word;
 use crate::command::error::CommandError;
 
-/// Entries of a node.
-pub(super) const NODE_ENTRIES: u64 = 100;
 /// Bytes of a node, about.
 const NODE_BYTES: u64 = 4096;
-/// Entries that an approximate trim removes unless it is told.
-const LIMIT: u64 = 100 * NODE_ENTRIES;
+/// Nodes that an approximate trim removes unless it is told, and its entries at most.
+const LIMIT_NODES: u64 = 100;
+const LIMIT_MAX: u64 = 1_000_000;
+/// Entries that it removes where nodes have no number of entries.
+const LIMIT_OF_ANY: u64 = 10_000;
 
 /// What is to be left of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(super) struct Trim {
     pub(super) keep: Keep,
     /// Whole nodes, so many entries at most; 0: no limit.
     approximate: Option<u64>,
+    /// Entries of a node; 0: no number.
+    node_entries: u64,
 }
 
 /// Options of XADD and XTRIM.
@@ -82,8 +85,8 @@ impl TrimOptions {
         Ok(None)
     }
 
-    /// What all of them say together; `None`: nothing is trimmed.
-    pub(super) fn finish(self) -> Result<Option<Trim>, CommandError> {
+    /// What all of them say together, where nodes have `node_entries` entries; `None`: nothing is trimmed.
+    pub(super) fn finish(self, node_entries: u64) -> Result<Option<Trim>, CommandError> {
         if self.limit.unwrap_or(0) > 0 && self.keep.is_none() {
             return Err(StreamError::Said(
                 "syntax error, LIMIT cannot be used without specifying a trimming strategy",
@@ -96,8 +99,12 @@ impl TrimOptions {
             )
             .into());
         }
-        let approximate = self.is_approximate.then(|| self.limit.unwrap_or(LIMIT));
-        Ok(self.keep.map(|keep| Trim { keep, approximate }))
+        let limit = match node_entries.saturating_mul(LIMIT_NODES).min(LIMIT_MAX) {
+            0 => LIMIT_OF_ANY,
+            limit => limit,
+        };
+        let approximate = self.is_approximate.then(|| self.limit.unwrap_or(limit));
+        Ok(self.keep.map(|keep| Trim { keep, approximate, node_entries }))
     }
 }
 
@@ -120,22 +127,22 @@ impl Trim {
         match self.approximate {
             Some(limit) if most > 0 => {
                 let limit = if limit == 0 { u64::MAX } else { limit };
-                let first = added.saturating_sub(length) % NODE_ENTRIES;
-                whole_nodes(view, first, length, most.min(limit))
+                let gone = added.saturating_sub(length);
+                whole_nodes(view, self.node_entries, (gone, length), most.min(limit))
             }
             _ => most,
         }
     }
 }
 
-/// Entries of the nodes that lie wholly among the first `most`; `first` entries of the first node are gone.
-fn whole_nodes(view: &View<'_>, first: u64, length: u64, most: u64) -> u64 {
+/// Entries of the nodes that lie wholly among the first `most` of `length`, before which there were `gone` others.
+fn whole_nodes(view: &View<'_>, node: u64, (gone, length): (u64, u64), most: u64) -> u64 {
     if most >= length {
         return length;
     }
     let mut sizes = view.chunk_sizes(ENTRIES);
     let (count, bytes) = sizes.next().unwrap_or((0, 0));
-    if (bytes as u64) * NODE_ENTRIES > NODE_BYTES * count {
+    if node == 0 || (bytes as u64).saturating_mul(node) > NODE_BYTES * count {
         let mut removed = 0;
         for (count, _) in view.chunk_sizes(ENTRIES) {
             if removed + count > most {
@@ -145,6 +152,7 @@ fn whole_nodes(view: &View<'_>, first: u64, length: u64, most: u64) -> u64 {
         }
         return removed;
     }
-    let whole = (first + most) / NODE_ENTRIES * NODE_ENTRIES;
+    let first = gone % node;
+    let whole = (first + most) / node * node;
     whole.saturating_sub(first)
 }

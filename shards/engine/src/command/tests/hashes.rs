@@ -111,6 +111,7 @@ fn fields_count() {
         ("HINCRBYFLOAT h n 0.5", "$-1.5"),
         ("HINCRBYFLOAT h t 1", "-ERR hash value is not a float"),
         ("HINCRBYFLOAT h n x", "-ERR value is not a valid float"),
+        ("HINCRBYFLOAT h n -inf", "-ERR value is NaN or Infinity"),
         ("HGET h n", "$-1.5"),
     ]);
 }
@@ -165,14 +166,4 @@ fn a_scan_tells_all_that_stays() {
     assert!(steps > 50, "{steps} steps");
     assert_eq!(stage.run("HSCAN h x"), "-ERR invalid cursor");
     assert_eq!(stage.run("HSCAN none 0"), "*2 $0 *0");
-}
-
-/// A form that loses when fields expire would be worse than none.
-#[test]
-fn a_hash_whose_fields_expire_is_not_dumped() {
-    let mut stage = Stage::new();
-    stage.run("HSET h a 1");
-    assert!(!stage.run("DUMP h").starts_with('-'));
-    stage.run("HEXPIRE h 100 FIELDS 1 a");
-    assert!(stage.run("DUMP h").starts_with("-ERR fields of this hash expire"));
 }

@@ -14,6 +14,7 @@ mod hyperloglog;
 mod limits;
 mod lists;
 mod lookup;
+mod many;
 mod memcached;
 mod model;
 mod places;

@@ -363,3 +363,33 @@ fn a_long_stream_is_trimmed_at_once() {
     assert_eq!(stage.run("XGROUP DELCONSUMER s g c"), ":10000");
     assert_eq!(stage.run("XPENDING s g"), "*4 :0 $-1 $-1 *-1");
 }
+
+/// Trims are of whole nodes, so many at a time, of the length that the setting has.
+#[test]
+fn nodes_are_as_long_as_they_are_set() {
+    let mut stage = Stage::new();
+    for (node, entries, line, removed) in [
+        (10, 101, "XTRIM s MAXLEN ~ 55 LIMIT 30", 30),
+        (10, 100, "XTRIM s MAXLEN ~ 85", 10),
+        (1, 102, "XTRIM s MAXLEN ~ 1", 100),
+        (1, 102, "XTRIM s MAXLEN 1", 101),
+        (2, 3, "XTRIM s MAXLEN ~ 0 LIMIT 1", 0),
+        (2, 3, "XTRIM s MAXLEN ~ 0 LIMIT 2", 2),
+        (100, 1000, "XTRIM s MAXLEN ~ 555", 400),
+        (0, 12_000, "XTRIM s MAXLEN 0", 12_000),
+    ] {
+        stage.run("DEL s");
+        stage.thresholds.stream_node_entries = node;
+        for _ in 0..entries {
+            stage.run("XADD s * item v");
+        }
+        assert_eq!(stage.run(line), format!(":{removed}"), "{node}: {line}");
+        assert_eq!(stage.run("XLEN s"), format!(":{}", entries - removed), "{node}: {line}");
+    }
+    // Without a number, what lies together goes together, and ten thousand entries at most.
+    for _ in 0..12_000 {
+        stage.run("XADD s * item v");
+    }
+    let removed: u64 = stage.run("XTRIM s MAXLEN ~ 1")[1..].parse().unwrap();
+    assert!((9_000..=10_000).contains(&removed), "{removed}");
+}
