@@ -30,6 +30,10 @@ pub(crate) struct Multi {
 }
 
 impl Multi {
+    pub(crate) fn commands(&self) -> &[Queued] {
+        &self.commands
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
     }
@@ -347,8 +351,9 @@ impl NodeCore {
                 exec.commands.pop_front();
                 let observed = exec.observed;
                 client.exec = Some(exec);
+                let failed = u64::from(reply.is_error());
                 self.counters.commands[spec.index()] += 1;
-                self.counters.errors += u64::from(reply.is_error());
+                self.counters.failed[spec.index()] += failed;
                 self.answer_observing(client, observed, |out| reply.write(out));
                 continue;
             }
