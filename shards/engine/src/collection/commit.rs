@@ -148,10 +148,9 @@ impl Edit<'_, '_> {
     /// Writes what was replaced, where no chunk comes or goes. `None`: one does, and nothing has happened.
     fn splice_all(&mut self) -> Option<Result<(), StoreError>> {
         let bytes_max = self.chunk_bytes_max();
-        let is_spliced = |(&chunk, dirty): (&usize, &Box<Dirty>)| {
-            chunk < NEW_CHUNKS && dirty.is_spliced(bytes_max)
-        };
-        if self.meta.is_some() || !self.dirty.iter().all(is_spliced) {
+        let is_stored = self.dirty.last_key_value().is_none_or(|(&chunk, _)| chunk < NEW_CHUNKS);
+        let is_spliced = self.dirty.values().all(|dirty| dirty.is_spliced(bytes_max));
+        if self.meta.is_some() || !is_stored || !is_spliced {
             return None;
         }
         self.dirty.values_mut().for_each(|dirty| dirty.splice_head());
