@@ -89,6 +89,7 @@ impl NodeCore {
 
     pub(super) fn tick_all(&mut self, io: &mut Io) {
         self.sweep_expired();
+        self.engine.cool();
         let since = self.observer.latencies.is_on().then(Instant::now);
         self.tick_memory();
         self.note_latency("eviction-cycle", since);

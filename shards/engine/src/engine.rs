@@ -235,6 +235,13 @@ impl Engine {
         !self.slices_hold_cleaner() && self.store.wants_cleaning() && self.store.clean()
     }
 
+    /// Brings a bounded part of what was changed and rests back to the log alone. To be called every tick.
+    pub fn cool(&mut self) {
+        if !self.slices_hold_cleaner() {
+            self.store.cool();
+        }
+    }
+
     /// Ends a turn: gives what is to be written.
     pub fn end_turn(&mut self, appends: &mut Vec<Append>) {
         self.store.take_appends(appends);

@@ -37,8 +37,8 @@ pub use error::{Damage, StoreError};
 pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{
-    Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, StagedAt, StagedText, ValueHandle,
-    ValueType,
+    Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, Splice, Spliced, Splices, StagedAt,
+    StagedText, ValueHandle, ValueType,
 };
 pub use record::Attributes;
 pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};

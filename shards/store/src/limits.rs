@@ -50,6 +50,17 @@ pub(crate) const OBJECT_CHUNK_BYTES_MAX: usize = 65_520;
 pub(crate) const OBJECT_CHUNKS_MAX: usize = 1 << 20;
 /// A chunk gets a new base when its deltas take more than its own length, and this at least.
 pub(crate) const DELTA_BYTES_MIN: usize = 1 << 10;
+/// Bytes that a changed chunk grows by before its memory is another, at least, and as a part of its own.
+pub(crate) const HOT_GROWS_BYTES: usize = 128;
+pub(crate) const HOT_GROWS_PART: usize = 8;
+/// Changed chunks that are watched to be cooled, at most: others wait for their next change.
+pub(crate) const WARM_CHUNKS_MAX: usize = 1 << 22;
+/// Looks at them that make a round, and how many a tick are made at least and at most.
+pub(crate) const WARM_ROUND_TICKS: usize = 64;
+pub(crate) const WARM_LOOKS_A_TICK_MIN: usize = 8;
+pub(crate) const WARM_LOOKS_A_TICK_MAX: usize = 1_024;
+/// Bytes of those that rest which are written anew in a tick.
+pub(crate) const COOLED_BYTES_A_TICK: usize = 512 << 10;
 /// Chunks and deltas of values that are gone, counted as dead in one slice.
 pub(crate) const DYING_CHUNKS_A_SLICE: usize = 512;
 /// Deepest directory of one index: 2^20 segments, 300 million keys in a partition.

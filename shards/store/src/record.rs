@@ -217,6 +217,18 @@ pub(crate) fn key_at(bytes: &[u8]) -> &[u8] {
     }
 }
 
+/// The value of the record at the start of `bytes`, as [`key_at`].
+#[inline(always)]
+pub(crate) fn value_at(bytes: &[u8]) -> &[u8] {
+    if bytes[4] & WIDE == 0 {
+        let begin = SMALL_HEAD_BYTES + usize::from(bytes[5]);
+        &bytes[begin..begin + usize::from(u16::from_le_bytes([bytes[6], bytes[7]]))]
+    } else {
+        let begin = WIDE_HEAD_BYTES + read_u32(bytes, 8) as usize;
+        &bytes[begin..begin + read_u32(bytes, 12) as usize]
+    }
+}
+
 /// Whether the record at the start of `bytes` is the head of an object.
 #[inline(always)]
 pub(crate) fn is_object(bytes: &[u8]) -> bool {

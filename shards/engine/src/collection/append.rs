@@ -4,10 +4,13 @@ use super::Section;
 use super::chunk::{self, HEAD_BYTES};
 use super::edit::Edit;
 use super::view::Source;
-use hyperion_store::{Edit as Change, StoreError};
+use hyperion_store::{Note, Spliced, Splices, StoreError};
 
 /// Entries of a chunk, at most.
 const CHUNK_COUNT_MAX: u32 = u16::MAX as u32;
+
+/// Bytes of an entry beside its key and value.
+const ENTRY_HEAD_BYTES: usize = 16;
 
 impl Edit<'_, '_> {
     /// Puts one entry behind all others of a section and lets it take effect, if that changes one chunk and there is nothing else to
@@ -36,18 +39,17 @@ impl Edit<'_, '_> {
         if note.flags != 0 || note.count >= CHUNK_COUNT_MAX || key.len() + value.len() > room {
             return Ok(false);
         }
-        let mut entry = Vec::with_capacity(key.len() + value.len() + 8);
-        chunk::push(&mut entry, key, value);
-        if entry.len() > room {
+        let mut splices = Splices::default();
+        let most = key.len() + value.len() + ENTRY_HEAD_BYTES;
+        splices.push_with((bytes, 0), most, |out| chunk::push(out, key, value));
+        if splices.last_inserted().len() > room {
             return Ok(false);
         }
         let head = chunk::head(section, note.count as usize + 1);
-        let edits = [
-            Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] },
-            Change::Splice { chunk, at: bytes, removed: 0, inserted: &entry },
-        ];
-        self.store.change(found, &edits, &[])?;
-        self.store.update_notes(found, |notes| notes.set_count(chunk, note.count + 1));
+        splices.push(1, 2, &head[1..]);
+        let note = Note { count: note.count + 1, ..note };
+        let change = Spliced { chunk, splices: &splices, note };
+        self.store.splice(found, std::iter::once(change))?;
         Ok(true)
     }
 }

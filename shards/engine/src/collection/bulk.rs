@@ -2,7 +2,8 @@
 
 use super::Section;
 use super::chunk::{self, HEAD_BYTES, span};
-use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS, Splice};
+use super::dirty::Dirty;
+use super::edit::{Bias, Edit, NEW_CHUNKS};
 use super::view::{Cursor, Source, View};
 
 impl View<'_> {
@@ -13,9 +14,9 @@ impl View<'_> {
     }
 
     /// Bytes of a chunk's entries.
-    fn chunk_bytes(&self, chunk: usize) -> usize {
+    pub(super) fn chunk_bytes(&self, chunk: usize) -> usize {
         if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {
-            return dirty.entries.len();
+            return dirty.bytes;
         }
         match self.source {
             Source::Object(pieces, notes) => {
@@ -42,9 +43,9 @@ impl Edit<'_, '_> {
         }
         let at = at.unwrap_or(Cursor { chunk: NEW_CHUNKS + usize::from(section), at: 0 });
         let dirty = self.dirty(at.chunk, section);
-        dirty.bias = if at.at == dirty.entries.len() { Bias::Back } else { Bias::Middle };
-        dirty.splice(at.at, 0, bytes);
+        dirty.bias = if at.at == dirty.bytes { Bias::Back } else { Bias::Middle };
         dirty.count += count;
+        self.splice(at, 0, &bytes);
     }
 
     /// Takes out `count` entries from the one at a cursor on.
@@ -65,15 +66,16 @@ impl Edit<'_, '_> {
                 count -= has as u64;
                 self.clear(section, chunk);
             } else {
-                let dirty = self.dirty(chunk, section);
                 let (mut behind, mut removed) = (at, 0);
+                let entries = self.view().entries(chunk);
                 while (removed as u64) < count
-                    && let Some(span) = span(&dirty.entries, behind)
+                    && let Some(span) = span(&entries, behind)
                 {
                     (behind, removed) = (span.end, removed + 1);
                 }
-                dirty.splice(at, behind - at, Vec::new());
-                dirty.count -= removed;
+                drop(entries);
+                self.dirty(chunk, section).count -= removed;
+                self.splice(Cursor { chunk, at }, behind - at, &[]);
                 count -= removed as u64;
             }
             (chunk, at) = (chunk + 1, 0);
@@ -83,25 +85,9 @@ impl Edit<'_, '_> {
     /// Takes out all entries of a chunk without a look at them.
     fn clear(&mut self, section: Section, chunk: usize) {
         if let Some(dirty) = self.dirty.get_mut(&chunk) {
-            let bytes = dirty.entries.len();
-            dirty.splice(0, bytes, Vec::new());
-            dirty.count = 0;
-            return;
+            return dirty.clear();
         }
-        let view = self.view();
-        let bytes_before = view.chunk_bytes(chunk);
-        let (parts, first_bytes) = view.stored_parts(chunk);
-        let dirty = Dirty {
-            section,
-            entries: Vec::new(),
-            count: 0,
-            count_before: view.chunk_count(chunk),
-            bytes_before,
-            parts,
-            first_bytes,
-            splices: vec![Splice { at: 0, removed: bytes_before, inserted: Vec::new() }],
-            bias: Bias::Middle,
-        };
+        let dirty = Box::new(Dirty::cleared(&self.view(), chunk, section));
         self.dirty.insert(chunk, dirty);
     }
 }

@@ -1,14 +1,14 @@
 //! Owns bringing the changes of a collection into the store: as a packed record, as changes of chunks, or written anew as a whole.
 
 use super::chunk::{self, HEAD, HEAD_BYTES, LONG_BYTES, PART, head};
-use super::edit::{Bias, Dirty, Edit, NEW_CHUNKS};
-use super::view::Source;
+use super::dirty::Dirty;
+use super::edit::{Bias, Edit, NEW_CHUNKS};
+use super::view::{Source, View};
 use super::{Layout, SECTIONS_MAX, Section, notes};
-use hyperion_store::{Edit as Change, Insert, Note, Notes, Room, StoreError};
+use hyperion_store::{
+    Edit as Change, Insert, Note, Notes, Room, Splice, Spliced, Splices, StoreError,
+};
 use std::collections::BTreeMap;
-
-/// Bytes of splices that are written instead of a chunk, at most, for each byte of the chunk.
-const SPLICES_PART: usize = 2;
 
 /// Bytes of a chunk's record beside the chunk, at most.
 const CHUNK_SLACK_BYTES: usize = 96;
@@ -49,7 +49,7 @@ impl Edit<'_, '_> {
     ///
     /// # Errors
     /// When there is no room; then nothing has changed.
-    pub fn commit(self) -> Result<(), StoreError> {
+    pub fn commit(mut self) -> Result<(), StoreError> {
         let is_changed = !self.dirty.is_empty() || self.is_unpacked || self.meta.is_some();
         if self.found.is_some() && !is_changed {
             return Ok(());
@@ -72,7 +72,11 @@ impl Edit<'_, '_> {
             if self.store.is_written_whole(self.key) || self.is_mostly_removed() {
                 return self.put_whole();
             }
-            return self.change();
+            return match self.splice_all() {
+                Some(Err(StoreError::TooLarge { .. })) => self.put_whole(),
+                Some(result) => result,
+                None => self.change(),
+            };
         }
         let mut sections = (0..SECTIONS_MAX).map(section);
         let filled = sections.find(|&at| view.count(at) > 0).unwrap_or_default();
@@ -141,6 +145,27 @@ impl Edit<'_, '_> {
         self.store.put_object(self.key, self.value_type, &parts, expiry_ms)
     }
 
+    /// Writes what was replaced, where no chunk comes or goes. `None`: one does, and nothing has happened.
+    fn splice_all(&mut self) -> Option<Result<(), StoreError>> {
+        let bytes_max = self.chunk_bytes_max();
+        let is_stored = self.dirty.last_key_value().is_none_or(|(&chunk, _)| chunk < NEW_CHUNKS);
+        let is_spliced = self.dirty.values().all(|dirty| dirty.is_spliced(bytes_max));
+        if self.meta.is_some() || !is_stored || !is_spliced {
+            return None;
+        }
+        self.dirty.values_mut().for_each(|dirty| dirty.splice_head());
+        let view = View { dirty: None, ..self.view() };
+        let mut notes = self.dirty.iter().map(|(&chunk, it)| it.note(|| view.stored(chunk)));
+        // Mostly it is one chunk.
+        let (first, rest) = (notes.next(), notes.collect::<Vec<_>>());
+        let notes = first.into_iter().chain(rest.iter().copied());
+        let Self { store, found, dirty, .. } = self;
+        let changes = dirty.iter().zip(notes).filter_map(|((&chunk, dirty), note)| {
+            Some(Spliced { chunk, splices: dirty.splices.as_ref()?, note })
+        });
+        Some(store.splice(found.as_ref().expect("an object is there"), changes))
+    }
+
     fn change(self) -> Result<(), StoreError> {
         let steps = self.steps();
         let found = self.found.expect("an object is there");
@@ -206,19 +231,17 @@ impl Edit<'_, '_> {
         let Source::Object(pieces, notes) = self.view().source else {
             unreachable!("an object is changed by chunks")
         };
-        let steps = self.dirty.iter().filter(|(_, dirty)| !dirty.splices.is_empty());
-        let mut steps: Vec<Step> = steps
+        let (view, bytes_max) = (self.view(), self.chunk_bytes_max());
+        let dirty = self.dirty.iter();
+        let mut steps: Vec<Step> = dirty
             .map(|(&chunk, dirty)| {
                 let is_new = chunk >= NEW_CHUNKS;
                 let mut chunks = Chunks::new();
-                let spliced = (!is_new && self.is_spliced(dirty)).then(|| Note {
-                    key: chunk::first_prefix(&dirty.entries),
-                    count: u32::try_from(dirty.count).expect("a chunk has fewer entries"),
-                    kind: dirty.section,
-                    flags: 0,
-                });
+                let spliced = (!is_new && dirty.is_spliced(bytes_max))
+                    .then(|| dirty.note(|| view.stored(chunk)));
                 if dirty.count > 0 && spliced.is_none() {
-                    self.cut(dirty.section, &dirty.entries, dirty.count, dirty.bias, &mut chunks);
+                    let entries = view.entries(chunk);
+                    self.cut(dirty.section, &entries, dirty.count, dirty.bias, &mut chunks);
                 }
                 let before = (0..=dirty.section).map(|section| notes.chunks_of(section));
                 let chunk = if is_new { 1 + before.sum::<usize>() } else { chunk };
@@ -229,15 +252,6 @@ impl Edit<'_, '_> {
         // A new section comes before what stands at its place.
         steps.sort_by_key(|step| (step.chunk, !step.is_new));
         steps
-    }
-
-    /// Whether a chunk stays one, and little of it has changed.
-    fn is_spliced(&self, dirty: &Dirty) -> bool {
-        let changed: usize = dirty.splices.iter().map(|splice| splice.inserted.len() + 8).sum();
-        dirty.parts == 0
-            && dirty.count > 0
-            && dirty.entries.len() <= self.chunk_bytes_max()
-            && changed * SPLICES_PART <= dirty.entries.len()
     }
 
     /// The most bytes of a chunk of several entries. Very large collections have larger ones: the order of their chunks is moved for each
@@ -338,11 +352,12 @@ fn push_splices<'a>(
     if dirty.count != dirty.count_before {
         edits.push(Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] });
     }
-    edits.extend(dirty.splices.iter().map(|splice| Change::Splice {
+    let splices = dirty.splices.iter().flat_map(Splices::iter);
+    edits.extend(splices.map(|Splice { at, removed, inserted }| Change::Splice {
         chunk,
-        at: HEAD_BYTES + splice.at,
-        removed: splice.removed,
-        inserted: &splice.inserted,
+        at,
+        removed,
+        inserted,
     }));
 }
 

@@ -1,7 +1,8 @@
 //! Owns changing a collection: what is put, replaced and taken out, until it is committed.
 
 use super::chunk::{self, Span, span};
-use super::view::{Cursor, Source, View};
+use super::dirty::Dirty;
+use super::view::{Cursor, View};
 use super::{End, Layout, Section};
 use crate::command::CommandError;
 use hyperion_store::{Found, Key, ObjectHandle, Store, ValueType};
@@ -13,51 +14,12 @@ pub(super) const NEW_CHUNKS: usize = usize::MAX / 2;
 /// Bytes of a short entry beside its key and value, about.
 const ENTRY_HEAD_BYTES: usize = 12;
 
-/// Bytes that a chunk mostly grows by, at most, in one edit.
-const CHUNK_GROWS_BYTES: usize = 128;
-
 /// Where in a chunk the last entry came in: where it is cut depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bias {
     Front,
     Middle,
     Back,
-}
-
-/// A replaced part of a chunk's entries.
-#[derive(Debug)]
-pub(super) struct Splice {
-    pub(super) at: usize,
-    pub(super) removed: usize,
-    pub(super) inserted: Vec<u8>,
-}
-
-/// A chunk that the edit has changed.
-#[derive(Debug)]
-pub(super) struct Dirty {
-    pub(super) section: Section,
-    pub(super) entries: Vec<u8>,
-    pub(super) count: usize,
-    pub(super) count_before: usize,
-    /// Bytes that the stored chunk has, without its head.
-    pub(super) bytes_before: usize,
-    /// Chunks behind it that hold parts of its entry, and what the first of all has of it.
-    pub(super) parts: usize,
-    pub(super) first_bytes: usize,
-    pub(super) splices: Vec<Splice>,
-    pub(super) bias: Bias,
-}
-
-impl Dirty {
-    pub(super) fn splice(&mut self, at: usize, removed: usize, inserted: Vec<u8>) {
-        let (before, tail) = (self.entries.len(), at + removed);
-        let after = before - removed + inserted.len();
-        self.entries.resize(before.max(after), 0);
-        self.entries.copy_within(tail..before, at + inserted.len());
-        self.entries.truncate(after);
-        self.entries[at..at + inserted.len()].copy_from_slice(&inserted);
-        self.splices.push(Splice { at, removed, inserted });
-    }
 }
 
 /// A collection under change. Nothing of it is seen before [`Edit::commit`]; dropped, it never was.
@@ -69,7 +31,7 @@ pub struct Edit<'s, 'k> {
     pub(super) found: Option<Found>,
     /// The object that it is, if it is one.
     object: Option<ObjectHandle>,
-    pub(super) dirty: BTreeMap<usize, Dirty>,
+    pub(super) dirty: BTreeMap<usize, Box<Dirty>>,
     /// What is stored is not looked at any more: it is written anew, as an object.
     pub(super) is_unpacked: bool,
     pub(super) meta: Option<Vec<u8>>,
@@ -216,17 +178,16 @@ impl<'s, 'k> Edit<'s, 'k> {
     ) -> Cursor {
         let at = at.unwrap_or(Cursor { chunk: NEW_CHUNKS + usize::from(section), at: 0 });
         let dirty = self.dirty(at.chunk, section);
-        dirty.bias = if at.at == dirty.entries.len() {
+        dirty.bias = if at.at == dirty.bytes {
             Bias::Back
         } else if at.at == 0 {
             Bias::Front
         } else {
             Bias::Middle
         };
-        let mut entry = Vec::with_capacity(key.len() + value.len() + 4);
-        chunk::push(&mut entry, key, value);
-        dirty.splice(at.at, 0, entry);
         dirty.count += 1;
+        let bytes = key.len() + value.len() + ENTRY_HEAD_BYTES;
+        self.splice_with(at, 0, bytes, |out| chunk::push(out, key, value));
         at
     }
 
@@ -278,8 +239,9 @@ impl<'s, 'k> Edit<'s, 'k> {
         let (chunk, at) = place.unwrap_or((NEW_CHUNKS + usize::from(section), 0));
         let dirty = self.dirty(chunk, section);
         dirty.bias = if end == End::Front { Bias::Front } else { Bias::Back };
-        dirty.splice(at, 0, end.entries_of(values));
         dirty.count += values.len();
+        let bytes = values.iter().map(|value| value.len() + ENTRY_HEAD_BYTES).sum();
+        self.splice_with(Cursor { chunk, at }, 0, bytes, |out| end.push_entries(values, out));
     }
 
     /// Takes `count` entries out, or what there is of them, from the one with `index` others before it on.
@@ -298,15 +260,16 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// # Panics
     /// When there is none.
     pub fn replace(&mut self, section: Section, at: Cursor, value: &[u8]) {
-        let dirty = self.dirty(at.chunk, section);
-        let Span { key, value: (begin, end), end: behind } = dirty.span(at);
+        let entries = self.view().entries(at.chunk);
+        let Span { key, value: (begin, end), end: behind } = span_at(&entries, at);
         if end - begin == value.len() {
-            return dirty.splice(begin, value.len(), value.to_vec());
+            self.dirty(at.chunk, section);
+            return self.splice(Cursor { at: begin, ..at }, value.len(), value);
         }
-        let mut entry = Vec::with_capacity(key.1 - key.0 + value.len() + 4);
-        let key = dirty.entries[key.0..key.1].to_vec();
-        chunk::push(&mut entry, &key, value);
-        dirty.splice(at.at, behind - at.at, entry);
+        let key = entries[key.0..key.1].to_vec();
+        self.dirty(at.chunk, section);
+        let bytes = key.len() + value.len() + ENTRY_HEAD_BYTES;
+        self.splice_with(at, behind - at.at, bytes, |out| chunk::push(out, &key, value));
     }
 
     /// Takes the entry at a cursor out. The cursor then names the one behind it, or the end of the chunk: see [`View::settle`].
@@ -314,56 +277,43 @@ impl<'s, 'k> Edit<'s, 'k> {
     /// # Panics
     /// When there is none.
     pub fn remove(&mut self, section: Section, at: Cursor) {
-        let dirty = self.dirty(at.chunk, section);
-        let end = dirty.span(at).end;
-        dirty.splice(at.at, end - at.at, Vec::new());
-        dirty.count -= 1;
+        let end = span_at(&self.view().entries(at.chunk), at).end;
+        self.dirty(at.chunk, section).count -= 1;
+        self.splice(at, end - at.at, &[]);
     }
 
+    /// The chunk, as one that is changed.
     pub(super) fn dirty(&mut self, chunk: usize, section: Section) -> &mut Dirty {
         if !self.dirty.contains_key(&chunk) {
-            let view = self.view();
-            let (entries, count) = if chunk >= NEW_CHUNKS {
-                (Vec::new(), 0)
-            } else {
-                let stored = view.entries(chunk);
-                let mut entries = Vec::with_capacity(stored.len() + CHUNK_GROWS_BYTES);
-                entries.extend_from_slice(&stored);
-                (entries, view.chunk_count(chunk))
-            };
-            let (parts, first_bytes) = view.stored_parts(chunk);
-            let dirty = Dirty {
-                section,
-                bytes_before: entries.len(),
-                entries,
-                count,
-                count_before: count,
-                parts,
-                first_bytes,
-                splices: Vec::new(),
-                bias: Bias::Middle,
-            };
+            let dirty = Box::new(Dirty::new(&self.view(), chunk, section));
             self.dirty.insert(chunk, dirty);
         }
         self.dirty.get_mut(&chunk).expect("it was made")
     }
-}
 
-impl View<'_> {
-    /// Chunks behind one that hold parts of its entry, and the bytes that it has itself.
-    pub(super) fn stored_parts(&self, chunk: usize) -> (usize, usize) {
-        match self.source {
-            Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
-                let first_bytes = pieces.chunk(chunk).len() - chunk::HEAD_BYTES;
-                (self.parts_behind(notes, chunk).len(), first_bytes)
-            }
-            _ => (0, 0),
+    /// Replaces bytes of the entries of a chunk that is dirty.
+    pub(super) fn splice(&mut self, at: Cursor, removed: usize, inserted: &[u8]) {
+        self.splice_with(at, removed, inserted.len(), |out| out.extend_from_slice(inserted));
+    }
+
+    /// As [`Edit::splice`], by what `insert` appends, which is `bytes` bytes at most.
+    fn splice_with(
+        &mut self,
+        at: Cursor,
+        removed: usize,
+        bytes: usize,
+        insert: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if !self.dirty[&at.chunk].takes_splice(bytes) {
+            // The entries are made of the splices so far, which are not wanted then.
+            let _ = self.view().entries(at.chunk);
         }
+        let dirty = self.dirty.get_mut(&at.chunk).expect("it is dirty");
+        dirty.splice(at.at, removed, bytes, insert);
     }
 }
 
-impl Dirty {
-    fn span(&self, at: Cursor) -> Span {
-        span(&self.entries, at.at).expect("the cursor names an entry")
-    }
+/// The entry at a cursor.
+fn span_at(entries: &[u8], at: Cursor) -> Span {
+    span(entries, at.at).expect("the cursor names an entry")
 }

@@ -6,8 +6,13 @@ use super::commit::{Chunks, chunk_bytes_max, cut};
 use super::edit::Bias;
 use super::view::Source;
 use super::{Layout, Section, View, notes};
-use hyperion_store::{Edit as Change, Found, Insert, Key, Store, StoreError};
+use hyperion_store::{
+    Edit as Change, Found, Insert, Key, Note, Spliced, Splices, Store, StoreError,
+};
 use std::ops::Range;
+
+/// Bytes of an entry beside its value, at most.
+const ENTRY_HEAD_BYTES: usize = 12;
 
 /// An end of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,17 +24,12 @@ pub enum End {
 }
 
 impl End {
-    /// Values as entries without keys in the order in which they will stand: the last is the outermost.
-    pub(super) fn entries_of(self, values: &[&[u8]]) -> Vec<u8> {
-        let bytes = values.iter().map(|value| value.len() + 8).sum();
-        let mut entries = Vec::with_capacity(bytes);
+    /// Appends values as entries without keys in the order in which they will stand: the last is the outermost.
+    pub(super) fn push_entries(self, values: &[&[u8]], entries: &mut Vec<u8>) {
         match self {
-            Self::Front => {
-                values.iter().rev().for_each(|value| chunk::push(&mut entries, &[], value));
-            }
-            Self::Back => values.iter().for_each(|value| chunk::push(&mut entries, &[], value)),
+            Self::Front => values.iter().rev().for_each(|value| chunk::push(entries, &[], value)),
+            Self::Back => values.iter().for_each(|value| chunk::push(entries, &[], value)),
         }
-        entries
     }
 }
 
@@ -39,8 +39,7 @@ struct Outermost {
     chunk: usize,
     /// The chunks behind it with the rest of it, where it is long.
     parts: Range<usize>,
-    /// Entries of the chunk.
-    count: usize,
+    note: Note,
     /// Chunks of the collection.
     of_chunks: usize,
 }
@@ -54,9 +53,8 @@ fn outermost(view: &View<'_>, section: Section, end: End) -> Option<(Outermost, 
         End::Back => chunks.rev().find(|&chunk| !view.is_part(chunk))?,
     };
     let parts = view.parts_behind(notes, chunk);
-    let count = notes.get(chunk)?.count as usize;
-    let of_chunks = notes.len();
-    Some((Outermost { chunk, parts, count, of_chunks }, pieces.chunk(chunk).len()))
+    let (note, of_chunks) = (*notes.get(chunk)?, notes.len());
+    Some((Outermost { chunk, parts, note, of_chunks }, pieces.chunk(chunk).len()))
 }
 
 /// Puts values without keys at an end, the last of them outermost. Gives the number of entries then; `None`: nothing was done, it is
@@ -78,29 +76,27 @@ pub fn push(
     let view = View::new(store, found);
     let Some((last, whole_bytes)) = outermost(&view, section, end) else { return Ok(None) };
     let count = view.count(section) + values.len() as u64;
-    let entries = end.entries_of(values);
     let most = chunk_bytes_max(layout, last.of_chunks, cap);
-    if last.parts.is_empty() && whole_bytes + entries.len() <= HEAD_BYTES + most {
-        let chunk = last.chunk;
-        let held = last.count + values.len();
+    let bytes: usize = values.iter().map(|value| value.len() + ENTRY_HEAD_BYTES).sum();
+    if last.parts.is_empty() && whole_bytes + bytes <= HEAD_BYTES + most {
+        let held = last.note.count as usize + values.len();
         let head = head(section, held);
+        let mut splices = Splices::default();
         match end {
-            End::Front => {
-                let first = [&head, &entries[..]].concat();
-                let edit = Change::Splice { chunk, at: 0, removed: HEAD_BYTES, inserted: &first };
-                store.change(found, &[edit], &[])?;
-            }
+            End::Front => splices.push_with((0, HEAD_BYTES), HEAD_BYTES + bytes, |out| {
+                out.extend_from_slice(&head);
+                end.push_entries(values, out);
+            }),
             End::Back => {
-                let count = Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] };
-                let at = whole_bytes;
-                let more = Change::Splice { chunk, at, removed: 0, inserted: &entries };
-                store.change(found, &[count, more], &[])?;
+                splices.push_with((whole_bytes, 0), bytes, |out| end.push_entries(values, out));
+                splices.push(1, 2, &head[1..]);
             }
         }
-        let held = u32::try_from(held).expect("a chunk has fewer entries");
-        store.update_notes(found, |notes| notes.set_count(chunk, held));
+        last.splice(store, found, &splices, held)?;
         return Ok(Some(count));
     }
+    let mut entries = Vec::with_capacity(bytes);
+    end.push_entries(values, &mut entries);
     let mut chunks = Chunks::new();
     let bias = if end == End::Front { Bias::Front } else { Bias::Back };
     cut((most, cap), section, (&entries, values.len()), bias, &mut chunks);
@@ -114,6 +110,10 @@ pub fn push(
     }
     let made = notes::of_chunks(&chunks);
     store.update_notes(found, |notes| notes.splice(after + 1..after + 1, &made));
+    if end == End::Front {
+        // It is full, and the one that it was put behind is another.
+        store.rest_chunk(found, last.chunk + made.len());
+    }
     Ok(Some(count))
 }
 
@@ -133,7 +133,8 @@ pub fn pop(
     let view = View::new(store, found);
     let Some((last, whole_bytes)) = outermost(&view, section, end) else { return Ok(false) };
     let count = view.count(section);
-    if count < 2 || last.count == 0 {
+    let held = last.note.count as usize;
+    if count < 2 || held == 0 {
         return Ok(false);
     }
     let chunk = last.chunk;
@@ -145,25 +146,22 @@ pub fn pop(
     let begin = out.len();
     out.extend_from_slice(&entries[span.value.0..span.value.1]);
     drop(entries);
-    let result = if last.count == 1 {
+    let result = if held == 1 {
         let chunks = std::iter::once(chunk).chain(last.parts.clone());
         let edits: Vec<Change<'_>> = chunks.map(|chunk| Change::Remove { chunk }).collect();
         store.change(found, &edits, &[])
     } else {
-        let head = head(section, last.count - 1);
+        let head = head(section, held - 1);
+        let mut splices = Splices::default();
         match end {
-            End::Front => {
-                let removed = HEAD_BYTES + span.end;
-                let edit = Change::Splice { chunk, at: 0, removed, inserted: &head };
-                store.change(found, &[edit], &[])
-            }
+            End::Front => splices.push(0, HEAD_BYTES + span.end, &head),
             End::Back => {
-                let count = Change::Splice { chunk, at: 1, removed: 2, inserted: &head[1..] };
                 let (at, removed) = (HEAD_BYTES + at, whole_bytes - HEAD_BYTES - at);
-                let rest = Change::Splice { chunk, at, removed, inserted: &[] };
-                store.change(found, &[count, rest], &[])
+                splices.push(at, removed, &[]);
+                splices.push(1, 2, &head[1..]);
             }
         }
+        last.splice(store, found, &splices, held - 1)
     };
     match result {
         Ok(()) => {}
@@ -176,13 +174,23 @@ pub fn pop(
             };
         }
     }
-    store.update_notes(found, |notes| {
-        if last.count == 1 {
-            notes.splice(chunk..last.parts.end, &[]);
-        } else {
-            let held = u32::try_from(last.count - 1).expect("a chunk has fewer entries");
-            notes.set_count(chunk, held);
-        }
-    });
+    if held == 1 {
+        store.update_notes(found, |notes| notes.splice(chunk..last.parts.end, &[]));
+    }
     Ok(true)
+}
+
+impl Outermost {
+    /// Replaces bytes of the chunk, which has `count` entries then.
+    fn splice(
+        &self,
+        store: &mut Store,
+        found: &Found,
+        splices: &Splices,
+        count: usize,
+    ) -> Result<(), StoreError> {
+        let count = u32::try_from(count).expect("a chunk has fewer entries");
+        let note = Note { count, ..self.note };
+        store.splice(found, std::iter::once(Spliced { chunk: self.chunk, splices, note }))
+    }
 }

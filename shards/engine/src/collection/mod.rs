@@ -14,6 +14,7 @@ mod append;
 mod bulk;
 mod chunk;
 mod commit;
+mod dirty;
 mod edit;
 pub mod ends;
 mod notes;

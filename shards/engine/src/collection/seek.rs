@@ -1,6 +1,6 @@
 //! Owns finding an entry by its key, in a section that is in the order of the keys, and by a look at each in one that is not.
 
-use super::chunk::{Span, span};
+use super::chunk::{Span, begin_of, span};
 use super::view::{Cursor, Source, View};
 use super::{Section, prefix};
 
@@ -8,9 +8,16 @@ impl View<'_> {
     /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
     /// has no chunk.
     pub fn seek(&self, section: Section, key: &[u8]) -> Result<Cursor, Option<Cursor>> {
-        let Some(chunk) = self.chunk_for(section, key) else { return Err(None) };
+        let Some((chunk, bound)) = self.chunk_for(section, key) else { return Err(None) };
         let entries = self.entries(chunk);
         let word = prefix(key);
+        if bound.is_some_and(|bound| is_nearer_end(&entries, word, bound)) {
+            let place = seek_back(&entries, key, word);
+            return match place {
+                Ok(at) => Ok(Cursor { chunk, at }),
+                Err(at) => Err(Some(Cursor { chunk, at })),
+            };
+        }
         let mut at = 0;
         while let Some(Span { key: (begin, end), end: behind, .. }) = span(&entries, at) {
             let other = &entries[begin..end];
@@ -33,18 +40,19 @@ impl View<'_> {
         }
     }
 
-    /// The last chunk of a section whose first key is not above `key`, or the first one.
-    fn chunk_for(&self, section: Section, key: &[u8]) -> Option<usize> {
+    /// The last chunk of a section whose first key is not above `key`, or the first one; with the prefix of the next one's first key, where
+    /// that is at hand.
+    fn chunk_for(&self, section: Section, key: &[u8]) -> Option<(usize, Option<u64>)> {
         let chunks = self.chunks(section);
         if chunks.len() <= 1 {
-            return (!chunks.is_empty()).then_some(chunks.start);
+            return (!chunks.is_empty()).then_some((chunks.start, None));
         }
         let word = prefix(key);
-        let Source::Object(_, notes) = self.source else { return Some(chunks.start) };
+        let Source::Object(_, notes) = self.source else { return Some((chunks.start, None)) };
         let (start, end) = (chunks.start, chunks.end);
         let below = notes.partition(start..end, |key| key < word);
-        let is_alike = |chunk: usize| notes.get(chunk).is_some_and(|note| note.key == word);
-        let not_above = if below < end && is_alike(below) {
+        let bound = if below < end { notes.get(below).map(|note| note.key) } else { None };
+        let not_above = if bound == Some(word) {
             notes.partition(below..end, |key| key <= word)
         } else {
             below
@@ -77,7 +85,7 @@ impl View<'_> {
         while self.is_part(chunk) {
             chunk -= 1;
         }
-        Some(chunk)
+        Some((chunk, bound))
     }
 
     /// Finds an entry by its key in a section that is in no order of keys. Time: a look at each entry.
@@ -98,4 +106,29 @@ impl View<'_> {
         }
         None
     }
+}
+
+/// Whether a key lies in the upper half of a chunk, as far as prefixes tell that are spread evenly up to `bound`.
+#[inline]
+fn is_nearer_end(entries: &[u8], word: u64, bound: u64) -> bool {
+    let Some(Span { key: (begin, end), .. }) = span(entries, 0) else { return false };
+    let first = prefix(&entries[begin..end]);
+    word.saturating_sub(first) > bound.saturating_sub(first) / 2
+}
+
+/// As the walk of [`View::seek`], from the end of a chunk.
+fn seek_back(entries: &[u8], key: &[u8], word: u64) -> Result<usize, usize> {
+    let mut at = entries.len();
+    while at > 0
+        && let Some(before) = begin_of(entries, at)
+        && let Some(Span { key: (begin, end), .. }) = span(entries, before)
+    {
+        let other = &entries[begin..end];
+        match prefix(other).cmp(&word).then_with(|| other.cmp(key)) {
+            std::cmp::Ordering::Greater => at = before,
+            std::cmp::Ordering::Equal => return Ok(before),
+            std::cmp::Ordering::Less => break,
+        }
+    }
+    Err(at)
 }

@@ -2,6 +2,8 @@
 
 use super::Section;
 use super::chunk::{HEAD_BYTES, PART, Span, begin_of, span};
+use super::dirty::Dirty;
+use super::edit::NEW_CHUNKS;
 use super::notes;
 use crate::command::CommandError;
 use hyperion_store::{Found, Key, Note, Notes, ObjectHandle, Pieces, Store, Value, ValueType};
@@ -32,7 +34,7 @@ pub struct Entry<'a> {
 pub struct View<'a> {
     pub(super) source: Source<'a>,
     /// Chunks as an edit has made them so far.
-    pub(super) dirty: Option<&'a BTreeMap<usize, super::edit::Dirty>>,
+    pub(super) dirty: Option<&'a BTreeMap<usize, Box<Dirty>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -82,12 +84,12 @@ impl<'a> View<'a> {
     /// When it was not.
     #[must_use]
     pub fn again(store: &'a Store, found: &Found) -> Self {
+        if let Some(handle) = store.object_handle(found) {
+            return Self::of_object(store, handle);
+        }
         match store.value(found) {
             Value::Whole(bytes) => Self { source: Source::Packed(bytes), dirty: None },
-            Value::Pieces(_) => {
-                let handle = store.object_handle(found).expect("a value in pieces is an object");
-                Self::of_object(store, handle)
-            }
+            Value::Pieces(_) => unreachable!("a value in pieces is an object"),
         }
     }
 
@@ -188,13 +190,18 @@ impl<'a> View<'a> {
     /// The bytes of a chunk's entries; those of a long entry are put together.
     pub(super) fn entries(&self, chunk: usize) -> Cow<'a, [u8]> {
         if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {
-            return Cow::Borrowed(&dirty.entries);
+            return Cow::Borrowed(dirty.entries(|| self.stored(chunk)));
         }
+        self.stored(chunk)
+    }
+
+    /// As [`View::entries`], as they are stored.
+    pub(super) fn stored(&self, chunk: usize) -> Cow<'a, [u8]> {
         match self.source {
             Source::Packed(bytes) if chunk == 0 => {
                 Cow::Borrowed(bytes.get(HEAD_BYTES..).unwrap_or_default())
             }
-            Source::Object(pieces, notes) => {
+            Source::Object(pieces, notes) if chunk < NEW_CHUNKS => {
                 let whole = &pieces.chunk(chunk)[HEAD_BYTES..];
                 let parts = self.parts_behind(notes, chunk);
                 if parts.is_empty() {

@@ -43,6 +43,37 @@ pub(super) fn hashed(name: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(name);
 }
 
+/// Bytes of a key that lies on the stack, at most.
+const SHORT_KEY_BYTES: usize = 72;
+
+/// A name as the key of its entry in an object, for the time of a look-up.
+struct HashedKey {
+    short: [u8; SHORT_KEY_BYTES],
+    bytes: usize,
+    /// All of it, where it is longer.
+    long: Vec<u8>,
+}
+
+impl HashedKey {
+    #[inline]
+    fn of(name: &[u8]) -> Self {
+        let bytes = HASH_BYTES + name.len();
+        let mut key = Self { short: [0; SHORT_KEY_BYTES], bytes, long: Vec::new() };
+        if bytes > SHORT_KEY_BYTES {
+            hashed(name, &mut key.long);
+        } else {
+            key.short[..HASH_BYTES].copy_from_slice(&hash_of(name).to_be_bytes());
+            key.short[HASH_BYTES..bytes].copy_from_slice(name);
+        }
+        key
+    }
+
+    #[inline]
+    fn get(&self) -> &[u8] {
+        self.short.get(..self.bytes).unwrap_or(&self.long)
+    }
+}
+
 /// The name in the key of an entry.
 pub(super) fn name_of<'e>(view: &View<'_>, key: &'e [u8]) -> &'e [u8] {
     if view.is_packed() { key } else { &key[HASH_BYTES..] }
@@ -53,9 +84,7 @@ pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cur
     if view.is_packed() {
         return view.find_linear(section, name);
     }
-    let mut key = Vec::with_capacity(HASH_BYTES + name.len());
-    hashed(name, &mut key);
-    view.seek(section, &key).ok()
+    view.seek(section, HashedKey::of(name).get()).ok()
 }
 
 /// Finds a name in what an edit has made so far.
@@ -64,9 +93,7 @@ pub(super) fn find_in(edit: &Edit<'_, '_>, section: Section, name: &[u8]) -> Opt
     if edit.is_packed() {
         return edit.view().find_linear(section, name);
     }
-    let mut key = Vec::with_capacity(HASH_BYTES + name.len());
-    hashed(name, &mut key);
-    edit.view().seek(section, &key).ok()
+    edit.view().seek(section, HashedKey::of(name).get()).ok()
 }
 
 /// Sets the value of a name. `true`: the name is new.
@@ -110,16 +137,15 @@ fn put_or_keep(
         }
         unpack(edit, section);
     }
-    let mut key = Vec::with_capacity(HASH_BYTES + name.len());
-    hashed(name, &mut key);
-    match edit.view().seek(section, &key) {
+    let key = HashedKey::of(name);
+    match edit.view().seek(section, key.get()) {
         Ok(cursor) if replaces => {
             edit.replace(section, cursor, value);
             false
         }
         Ok(_) => false,
         Err(at) => {
-            edit.insert(section, at, &key, value);
+            edit.insert(section, at, key.get(), value);
             true
         }
     }

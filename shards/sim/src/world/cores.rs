@@ -164,6 +164,7 @@ impl World {
             15 => {
                 core.engine.begin_turn(now_ms);
                 core.engine.store_mut().sweep(64, u64::MAX);
+                core.engine.cool();
             }
             16 => self.retry_held(at)?,
             17 | 18 => {

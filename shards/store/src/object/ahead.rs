@@ -3,6 +3,7 @@
 //! at a start like any chunk that no head reaches.
 
 use super::change::Touch;
+use super::cool::WarmChunks;
 use super::create::Parts;
 use super::format::{CHUNK_HEAD_BYTES, KEY_BYTES, NO_CHUNK, push_splice};
 use super::{Chunk, Chunks, Object, Objects};
@@ -10,6 +11,7 @@ use crate::error::StoreError;
 use crate::limits::OBJECT_CHUNKS_MAX;
 use crate::log::Log;
 use crate::record::{Extras, Plan};
+use std::borrow::Cow;
 
 /// How a text falls on the chunks of a string: a first part into one that is there, then whole chunks, then a last part into another that
 /// is there, unless the string ends before.
@@ -136,9 +138,9 @@ impl Objects {
         fit: &Fit,
         edges: &(Vec<u8>, Vec<u8>),
     ) -> Result<(), StoreError> {
-        let object = self.get_mut(id);
+        let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
         let heap_before = object.heap_bytes;
-        let result = object.link_ahead(log, id, fit, edges);
+        let result = object.link_ahead(log, id, fit, edges, &mut self.warm);
         let heap_after = object.heap_bytes;
         self.heap_bytes = self.heap_bytes - heap_before + heap_after;
         self.part(log, id, result?);
@@ -168,12 +170,13 @@ impl Object {
         id: u64,
         fit: &Fit,
         (first, last): &(Vec<u8>, Vec<u8>),
+        warm: &mut WarmChunks,
     ) -> Result<Vec<u32>, StoreError> {
         let number = self.order[fit.first];
         let bytes_before = self.chunk_bytes(fit.first);
         let mut touch = Touch {
             number,
-            splices: Vec::new(),
+            splices: Cow::Owned(Vec::new()),
             bytes: bytes_before,
             next: self.ahead.first().copied().unwrap_or(fit.behind),
             // As where a chunk is split: it rests from now on.
@@ -182,26 +185,26 @@ impl Object {
         if !first.is_empty() {
             let removed = (bytes_before - fit.first_at).min(first.len());
             touch.bytes = bytes_before - removed + first.len();
-            push_splice(&mut touch.splices, fit.first_at, removed, first);
+            push_splice(touch.splices.to_mut(), fit.first_at, removed, first);
         }
         let mut touches = vec![touch];
         if !last.is_empty() {
             let (number, bytes) = (self.order[fit.last], self.chunk_bytes(fit.last));
             let mut touch = Touch {
                 number,
-                splices: Vec::new(),
+                splices: Cow::Owned(Vec::new()),
                 bytes,
                 next: self.chunks[&number].next,
                 is_rebased: false,
             };
-            push_splice(&mut touch.splices, 0, last.len(), last);
+            push_splice(touch.splices.to_mut(), 0, last.len(), last);
             touches.push(touch);
         }
         for touch in &mut touches {
-            touch.is_rebased |= self.wants_base(touch);
+            touch.is_rebased |= self.chunks[&touch.number].wants_base(touch);
         }
         log.make_room(touches.iter().map(Touch::record_bytes).sum())?;
-        touches.iter().for_each(|touch| self.emit(log, id, touch));
+        touches.iter().for_each(|touch| self.emit(log, id, touch, warm));
         let numbers = std::mem::take(&mut self.ahead);
         let more: usize = numbers.iter().map(|number| self.chunks[number].bytes as usize).sum();
         self.bytes += more;

@@ -1,16 +1,18 @@
 //! Owns the changes of an object: each is one batch, whole or absent after a crash.
 
+use super::cool::WarmChunks;
 use super::format::{
     CHUNK_HEAD_BYTES, DELTA_HEAD_BYTES, Delta, Head, KEY_BYTES, NO_CHUNK, SPLICE_HEAD_BYTES, apply,
     chunk_key, push_splice,
 };
-use super::{Hot, Object, Objects};
+use super::{Chunk, Hot, Object, Objects};
 use crate::database::{Found, Key};
 use crate::error::StoreError;
 use crate::limits::DELTA_BYTES_MIN;
 use crate::log::{Location, Log};
-use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX, is_object};
+use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX, is_object, value_at};
 use crate::store::Store;
+use std::borrow::Cow;
 
 /// A change of one chunk. Indexes name chunks as they are before the change as a whole; places and lengths in a chunk hold
 /// after the edits that stand before.
@@ -44,9 +46,9 @@ pub struct Insert<'a> {
 }
 
 /// What a change does to one chunk that was there before.
-pub(super) struct Touch {
+pub(super) struct Touch<'a> {
     pub(super) number: u32,
-    pub(super) splices: Vec<u8>,
+    pub(super) splices: Cow<'a, [u8]>,
     /// Bytes of the chunk afterwards.
     pub(super) bytes: usize,
     pub(super) next: u32,
@@ -76,15 +78,26 @@ impl Store {
         edits: &[Edit<'_>],
         inserts: &[Insert<'_>],
     ) -> Result<(), StoreError> {
-        let head = self.object_head(found.location).expect("only objects are changed in parts");
+        let head = self.changed_head(found);
+        self.objects.change(&mut self.log, head.id, edits, inserts)?;
+        self.has_changed(found);
+        Ok(())
+    }
+
+    /// The head of an object that is to be changed.
+    #[inline]
+    pub(super) fn changed_head(&self, found: &Found) -> Head {
         assert!(
             !self.replicated.is_used || !self.is_replicated_at(found.location),
             "values of replicated partitions are written whole"
         );
-        self.objects.change(&mut self.log, head.id, edits, inserts)?;
+        self.object_head(found.location).expect("only objects are changed in parts")
+    }
+
+    #[inline]
+    pub(super) fn has_changed(&mut self, found: &Found) {
         self.touch_at(found.location);
         self.observe(self.log.appended_position());
-        Ok(())
     }
 
     /// Whether the value of a key is always written whole, because its partition is replicated: [`Store::change`] is not for it.
@@ -114,10 +127,8 @@ impl Store {
 
     #[inline]
     pub(crate) fn object_head(&self, location: Location) -> Option<Head> {
-        if !is_object(self.log.bytes_at(location)) {
-            return None;
-        }
-        Head::read(self.log.record(location).value)
+        let bytes = self.log.bytes_at(location);
+        if is_object(bytes) { Head::read(value_at(bytes)) } else { None }
     }
 }
 
@@ -131,7 +142,7 @@ impl Objects {
     ) -> Result<(), StoreError> {
         let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
         let before = object.heap_bytes;
-        let result = object.change(log, id, edits, inserts);
+        let result = object.change(log, id, edits, inserts, &mut self.warm);
         self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
         result
     }
@@ -147,14 +158,14 @@ impl Objects {
         let chunk = &object.chunks[&number];
         let touch = Touch {
             number,
-            splices: Vec::new(),
+            splices: Cow::Borrowed(&[]),
             bytes: chunk.bytes as usize,
             next: chunk.next,
             is_rebased: true,
         };
         log.make_room(touch.record_bytes())?;
         let (heap_before, log_before) = (object.heap_bytes, object.log_bytes);
-        object.emit(log, id, &touch);
+        object.emit(log, id, &touch, &mut self.warm);
         if object.is_gone {
             self.dying_bytes = self.dying_bytes - log_before + object.log_bytes;
         } else {
@@ -164,7 +175,7 @@ impl Objects {
     }
 }
 
-impl Touch {
+impl Touch<'_> {
     /// Bytes of its record, at most.
     pub(super) fn record_bytes(&self) -> usize {
         let value = if self.is_rebased {
@@ -184,6 +195,7 @@ impl Object {
         id: u64,
         edits: &[Edit<'_>],
         inserts: &[Insert<'_>],
+        warm: &mut WarmChunks,
     ) -> Result<(), StoreError> {
         let mut removed: Vec<usize> = edits
             .iter()
@@ -200,15 +212,15 @@ impl Object {
             let next = (index + 1..self.order.len()).find(|next| !is_removed(next));
             next.map_or(NO_CHUNK, |next| self.order[next])
         };
-        let mut touches: Vec<Touch> = Vec::new();
-        let touch = |touches: &mut Vec<Touch>, index: usize| {
+        let mut touches: Vec<Touch<'_>> = Vec::new();
+        let touch = |touches: &mut Vec<Touch<'_>>, index: usize| {
             assert!(!is_removed(&index), "chunk {index} is removed by the same change");
             let number = self.order[index];
             touches.iter().rposition(|touch| touch.number == number).unwrap_or_else(|| {
                 let chunk = &self.chunks[&number];
                 touches.push(Touch {
                     number,
-                    splices: Vec::new(),
+                    splices: Cow::Owned(Vec::new()),
                     bytes: chunk.bytes as usize,
                     next: behind(index),
                     is_rebased: false,
@@ -223,7 +235,7 @@ impl Object {
                     let touch = &mut touches[index];
                     assert!(at + removed <= touch.bytes, "a splice outside of chunk {chunk}");
                     touch.bytes = touch.bytes - removed + inserted.len();
-                    push_splice(&mut touch.splices, at, removed, inserted);
+                    push_splice(touch.splices.to_mut(), at, removed, inserted);
                 }
                 Edit::Remove { chunk } => {
                     // Of removed chunks one behind the other, the first one has the neighbour that stays.
@@ -256,14 +268,14 @@ impl Object {
         let bytes_max = log.chunk_bytes_max();
         for touch in &mut touches {
             assert!(touch.bytes <= bytes_max, "a chunk of {} bytes", touch.bytes);
-            touch.is_rebased |= self.wants_base(touch);
+            touch.is_rebased |= self.chunks[&touch.number].wants_base(touch);
         }
         let room = touches.iter().map(Touch::record_bytes).sum();
         if let Err(error) = log.make_room(room) {
             inserted.iter().for_each(|(_, numbers)| self.forget_new(log, numbers));
             return Err(error);
         }
-        touches.iter().for_each(|touch| self.emit(log, id, touch));
+        touches.iter().for_each(|touch| self.emit(log, id, touch, warm));
         for &index in &removed {
             self.drop_chunk(log, self.order[index]);
         }
@@ -283,34 +295,32 @@ impl Object {
         Ok(())
     }
 
-    /// Whether a chunk has so many deltas that a base is due.
-    pub(super) fn wants_base(&self, touch: &Touch) -> bool {
-        let before = self.chunks[&touch.number].hot.as_ref().map_or(0, |hot| hot.delta_bytes);
-        let delta_bytes = before + DELTA_HEAD_BYTES + touch.splices.len() + SPLICE_HEAD_BYTES;
-        delta_bytes > touch.bytes.max(DELTA_BYTES_MIN)
-    }
-
     /// Writes the record of a touched chunk, for which there is room.
-    pub(super) fn emit(&mut self, log: &mut Log, id: u64, touch: &Touch) {
+    pub(super) fn emit(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        touch: &Touch<'_>,
+        warm: &mut WarmChunks,
+    ) {
         let there = "room was made for it";
         let chunk = self.chunks.get_mut(&touch.number).expect("a touched chunk is there");
         let heap_before = chunk.heap_bytes();
         let bytes_before = chunk.bytes as usize;
-        let mut hot = chunk.hot.take().unwrap_or_else(|| {
-            let bytes = chunk.content(log).to_vec();
-            Box::new(Hot { bytes, deltas: Vec::new(), delta_bytes: 0 })
-        });
+        let mut hot = chunk.hot.take().unwrap_or_else(|| Box::new(Hot::of(chunk.content(log))));
         let fits = apply(&touch.splices, &mut hot.bytes);
         assert!(fits && hot.bytes.len() == touch.bytes, "splices outside of a chunk");
         if touch.is_rebased {
-            let base = chunk.base;
+            let (base, is_watched) = (chunk.base, chunk.is_watched);
             self.bytes -= bytes_before;
             self.heap_bytes -= heap_before;
             let generation = self.generation_next;
             self.generation_next = generation.wrapping_add(1);
             self.write_base(log, id, touch.number, (generation, touch.next), &[&hot.bytes])
                 .expect(there);
-            std::iter::once(base).chain(hot.deltas).for_each(|old| self.discount(log, old));
+            self.chunks.get_mut(&touch.number).expect("it was written").is_watched = is_watched;
+            self.discount(log, base);
+            hot.deltas.iter().for_each(|delta| self.discount_sized(log, delta.at(), delta.size()));
             return;
         }
         let delta = Delta {
@@ -322,13 +332,22 @@ impl Object {
         let key = chunk_key(id, touch.number);
         let value = [&delta.head()[..], delta.splices];
         let location = log.append(Kind::Delta, &Extras::default(), &key, &value).expect(there);
-        hot.deltas.push(location);
-        hot.delta_bytes += log.last_size;
+        hot.push(location, log.last_size);
         chunk.next = touch.next;
         chunk.bytes = u32::try_from(touch.bytes).expect("a chunk is below 64 KiB");
         chunk.hot = Some(hot);
+        chunk.is_watched = chunk.is_watched || warm.watch(id, touch.number);
         self.heap_bytes = self.heap_bytes - heap_before + chunk.heap_bytes();
         self.bytes = self.bytes - bytes_before + touch.bytes;
         self.count(log, location, log.last_size);
+    }
+}
+
+impl Chunk {
+    /// Whether it has so many deltas that a base is due.
+    pub(super) fn wants_base(&self, touch: &Touch<'_>) -> bool {
+        let before = self.hot.as_ref().map_or(0, |hot| hot.delta_bytes);
+        let delta_bytes = before + DELTA_HEAD_BYTES + touch.splices.len() + SPLICE_HEAD_BYTES;
+        delta_bytes > touch.bytes.max(DELTA_BYTES_MIN)
     }
 }

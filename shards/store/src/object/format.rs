@@ -5,6 +5,7 @@
 //! how many deltas came before it u32, number of the next chunk u32, then splices: at u16, removed bytes u16, length u16, bytes.
 
 use super::ValueType;
+use crate::limits::{HOT_GROWS_BYTES, HOT_GROWS_PART};
 use crate::record::{read_u32, read_u64_short};
 
 /// Stands for the chunk behind the last one.
@@ -126,6 +127,10 @@ pub(super) fn apply(mut splices: &[u8], bytes: &mut Vec<u8>) -> bool {
 pub(super) fn splice(bytes: &mut Vec<u8>, at: usize, removed: usize, inserted: &[u8]) {
     let (before, tail) = (bytes.len(), at + removed);
     let after = before - removed + inserted.len();
+    if after > bytes.capacity() {
+        // Not twice as much: there are many chunks, and each grows little.
+        bytes.reserve_exact(after - before + HOT_GROWS_BYTES + after / HOT_GROWS_PART);
+    }
     bytes.resize(before.max(after), 0);
     bytes.copy_within(tail..before, at + inserted.len());
     bytes.truncate(after);

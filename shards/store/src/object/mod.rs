@@ -9,6 +9,7 @@
 
 mod ahead;
 mod change;
+mod cool;
 mod copy;
 mod create;
 mod format;
@@ -16,6 +17,7 @@ mod notes;
 mod patch;
 mod read;
 mod replay;
+mod splices;
 mod stage;
 mod text;
 
@@ -25,10 +27,11 @@ pub(crate) use create::cut;
 pub(crate) use format::{HEAD_BYTES, Head, read_chunk_key};
 pub use notes::{NOTE_KINDS, Note, Notes, ObjectHandle};
 pub use read::ValueHandle;
+pub use splices::{Splice, Spliced, Splices};
 pub(crate) use stage::Staged;
 pub use stage::{StagedAt, StagedText};
 
-use crate::limits::DYING_CHUNKS_A_SLICE;
+use crate::limits::{DYING_CHUNKS_A_SLICE, HOT_GROWS_BYTES};
 use crate::log::{Location, Log};
 use format::read_chunk;
 use hyperion_model::collections::Map;
@@ -46,8 +49,44 @@ impl ValueType {
 #[derive(Debug)]
 struct Hot {
     bytes: Vec<u8>,
-    deltas: Vec<Location>,
+    deltas: Vec<DeltaAt>,
     delta_bytes: usize,
+}
+
+impl Hot {
+    /// What a chunk becomes with its first delta.
+    fn of(content: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(content.len() + HOT_GROWS_BYTES);
+        bytes.extend_from_slice(content);
+        Self { bytes, deltas: Vec::new(), delta_bytes: 0 }
+    }
+
+    /// A delta was written, or read.
+    fn push(&mut self, location: Location, size: usize) {
+        self.deltas.push(DeltaAt::new(location, size));
+        self.delta_bytes += size;
+    }
+}
+
+/// Where a delta's record lies, and its size: 40 bits and 24.
+#[derive(Clone, Copy, Debug)]
+struct DeltaAt(u64);
+
+impl DeltaAt {
+    const LOCATION_BITS: u32 = 40;
+
+    fn new(location: Location, size: usize) -> Self {
+        debug_assert!(location >> Self::LOCATION_BITS == 0 && size >> 24 == 0);
+        Self((size as u64) << Self::LOCATION_BITS | location)
+    }
+
+    fn at(self) -> Location {
+        self.0 & ((1 << Self::LOCATION_BITS) - 1)
+    }
+
+    fn size(self) -> usize {
+        usize::try_from(self.0 >> Self::LOCATION_BITS).expect("24 bits")
+    }
 }
 
 /// One chunk.
@@ -60,13 +99,15 @@ struct Chunk {
     generation: u32,
     /// Number of the chunk behind it.
     next: u32,
+    /// It is among those that are looked at to be cooled.
+    is_watched: bool,
     hot: Option<Box<Hot>>,
 }
 
 impl Chunk {
     fn cold(base: Location, bytes: usize, generation: u32, next: u32) -> Self {
         let bytes = u32::try_from(bytes).expect("a chunk is below 64 KiB");
-        Self { base, bytes, generation, next, hot: None }
+        Self { base, bytes, generation, next, is_watched: false, hot: None }
     }
 
     fn content<'a>(&'a self, log: &'a Log) -> &'a [u8] {
@@ -78,14 +119,15 @@ impl Chunk {
 
     /// Places of its records.
     fn records(&self) -> impl Iterator<Item = Location> + '_ {
-        let deltas = self.hot.iter().flat_map(|hot| hot.deltas.iter().copied());
+        let deltas = self.hot.iter().flat_map(|hot| hot.deltas.iter().map(|delta| delta.at()));
         std::iter::once(self.base).chain(deltas)
     }
 
     /// Bytes beside the log.
     fn heap_bytes(&self) -> usize {
         let hot = self.hot.as_ref().map_or(0, |hot| {
-            size_of::<Hot>() + hot.bytes.capacity() + hot.deltas.capacity() * size_of::<Location>()
+            let beside = hot.bytes.capacity() + hot.deltas.capacity() * size_of::<DeltaAt>();
+            size_of::<Hot>() + size_of::<cool::Warm>() + beside
         });
         CHUNK_HEAP_BYTES + hot
     }
@@ -155,8 +197,13 @@ impl Object {
     }
 
     fn discount(&mut self, log: &mut Log, location: Location) {
-        self.log_bytes -= log.record(location).size as u64;
-        log.remove_live(location);
+        let size = log.record(location).size;
+        self.discount_sized(log, location, size);
+    }
+
+    fn discount_sized(&mut self, log: &mut Log, location: Location, size: usize) {
+        self.log_bytes -= size as u64;
+        log.remove_live_bytes(location, size);
     }
 }
 
@@ -168,6 +215,8 @@ pub(crate) struct Objects {
     dying: Vec<Object>,
     dying_bytes: u64,
     heap_bytes: usize,
+    /// Chunks that are looked at to be cooled.
+    warm: cool::WarmChunks,
     /// A head was read from the log, whether its object was or not.
     has_heads: bool,
 }
@@ -261,7 +310,10 @@ impl Objects {
         let chunk = self.objects.get(&id).and_then(|object| object.chunks.get(&number));
         chunk.is_some_and(|chunk| {
             chunk.base == location
-                || chunk.hot.as_ref().is_some_and(|hot| hot.deltas.contains(&location))
+                || chunk
+                    .hot
+                    .as_ref()
+                    .is_some_and(|hot| hot.deltas.iter().any(|delta| delta.at() == location))
         })
     }
 }

@@ -41,7 +41,7 @@ pub struct Notes {
     /// Notes that there is memory for.
     room: usize,
     /// The object's last change when they were made.
-    at: u64,
+    pub(super) at: u64,
 }
 
 impl Notes {
@@ -163,7 +163,7 @@ impl Notes {
         self.set(index, Note { count, ..note });
     }
 
-    fn set(&mut self, index: usize, note: Note) {
+    pub(super) fn set(&mut self, index: usize, note: Note) {
         let block = self.block_of(index).expect("there is a chunk");
         let at = index - self.starts[block];
         let before = std::mem::replace(&mut self.blocks[block][at], note);
@@ -288,6 +288,13 @@ impl Store {
                 update(notes);
             }
         });
+    }
+}
+
+impl Object {
+    /// Whether notes of it are kept, and tell of it as it is.
+    pub(super) fn has_notes(&self) -> bool {
+        self.notes.as_ref().is_some_and(|notes| notes.at == self.changed_at)
     }
 }
 

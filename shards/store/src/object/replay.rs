@@ -32,15 +32,11 @@ impl Objects {
         if chunk.generation != delta.generation || sequence != delta.sequence as usize {
             return;
         }
-        let mut hot = chunk.hot.take().unwrap_or_else(|| {
-            let bytes = chunk.content(log).to_vec();
-            Box::new(Hot { bytes, deltas: Vec::new(), delta_bytes: 0 })
-        });
+        let mut hot = chunk.hot.take().unwrap_or_else(|| Box::new(Hot::of(chunk.content(log))));
         if !apply(delta.splices, &mut hot.bytes) || hot.bytes.len() > log.chunk_bytes_max() {
             return;
         }
-        hot.deltas.push(location);
-        hot.delta_bytes += record.size;
+        hot.push(location, record.size);
         chunk.next = delta.next;
         chunk.bytes = u32::try_from(hot.bytes.len()).expect("a chunk is below 64 KiB");
         chunk.hot = Some(hot);
@@ -78,6 +74,10 @@ impl Objects {
         for location in records {
             let size = log.record(location).size;
             object.count(log, location, size);
+        }
+        let hot = object.chunks.iter_mut().filter(|(_, chunk)| chunk.hot.is_some());
+        for (&number, chunk) in hot {
+            chunk.is_watched = chunk.is_watched || self.warm.watch(id, number);
         }
     }
 

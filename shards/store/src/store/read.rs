@@ -110,13 +110,11 @@ impl Store {
     /// What the value of a key that was just found is.
     #[must_use]
     pub fn value_type(&self, found: &Found) -> ValueType {
-        let record = self.log.record(found.location);
-        match record.kind {
-            Kind::Object | Kind::Packed => {
-                record.value.first().map_or(ValueType::STRING, |&tag| ValueType(tag))
-            }
-            _ => ValueType::STRING,
+        let bytes = self.log.bytes_at(found.location);
+        if record::is_plain(bytes) {
+            return ValueType::STRING;
         }
+        record::value_at(bytes).first().map_or(ValueType::STRING, |&tag| ValueType(tag))
     }
 
     /// What was changed in an object counts as seen too.

@@ -1,7 +1,9 @@
 //! Tests of values that lie in chunks, beside a model of plain vectors: changes, starts, torn writes, and the cleaner.
 
 use super::disk::{SEGMENT_BYTES, World, pattern};
-use crate::{Edit, Insert, Room, Store, StoreError, Value, ValueType};
+use crate::{
+    Edit, Insert, Note, Notes, Room, Spliced, Splices, Store, StoreError, Value, ValueType,
+};
 use hyperion_model::DatabaseId;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -64,6 +66,22 @@ fn change(world: &mut World, key: &[u8], edits: &[Edit<'_>], insert: &[Insert<'_
         let key = store.key(DatabaseId(0), key);
         let found = store.find(&key).expect("it is there");
         store.change(&found, edits, insert)
+    });
+}
+
+/// As [`change`], where no chunk comes or goes.
+fn splice(world: &mut World, key: &[u8], edits: &[Edit<'_>]) {
+    let mut of_chunks: BTreeMap<usize, Splices> = BTreeMap::new();
+    for edit in edits {
+        let Edit::Splice { chunk, at, removed, inserted } = *edit else { panic!("{edit:?}") };
+        of_chunks.entry(chunk).or_default().push(at, removed, inserted);
+    }
+    let note = Note { count: 7, ..Note::default() };
+    let changes = of_chunks.iter().map(|(&chunk, splices)| Spliced { chunk, splices, note });
+    world.retry(|store| {
+        let key = store.key(DatabaseId(0), key);
+        let found = store.find(&key).expect("it is there");
+        store.splice(&found, changes.clone())
     });
 }
 
@@ -250,6 +268,86 @@ fn strings_grow_and_change_where_they_lie() {
     }
 }
 
+/// Notes of chunks that are spliced are those of the change; what was noted before another change is not taken for new.
+#[test]
+fn notes_follow_splices() {
+    let mut world = World::new();
+    put_object(&mut world, b"list", &[pattern(1, 50), pattern(2, 50)]);
+    let key = world.store.key(DatabaseId(0), b"list");
+    let found = world.store.find(&key).expect("it is there");
+    let mut notes = Notes::default();
+    (0..2).for_each(|key| notes.push(Note { key, count: 3, ..Note::default() }));
+    world.store.set_notes(&found, notes);
+    let edit = [Edit::Splice { chunk: 1, at: 5, removed: 2, inserted: b"three" }];
+    splice(&mut world, b"list", &edit);
+    let notes = world.store.notes(&found).expect("they are kept");
+    assert_eq!((notes.len(), notes.sum()), (2, 10));
+    change(&mut world, b"list", &edit, &[]);
+    splice(&mut world, b"list", &edit);
+    assert!(world.store.notes(&found).is_none(), "they missed a change");
+    let expected = chunks_of(&mut world, b"list");
+    world.turn();
+    assert_eq!(chunks_of(&mut world.reopen().expect("no damage"), b"list"), expected);
+}
+
+fn cool(world: &mut World) {
+    while world.store.room(10_000) == Room::Later {
+        world.turn();
+        world.supply();
+    }
+    world.store.cool();
+}
+
+/// What rests lies in the log alone after two looks, and is the same; what is changed in between stays on the heap.
+#[test]
+fn chunks_that_rest_are_cooled() {
+    let mut world = World::new();
+    put_object(&mut world, b"list", &[pattern(1, 4_000), pattern(2, 4_000)]);
+    let cold = world.store.bytes_beside();
+    let edit = |chunk| [Edit::Splice { chunk, at: 10, removed: 2, inserted: b"three" }];
+    splice(&mut world, b"list", &edit(0));
+    change(&mut world, b"list", &edit(1), &[]);
+    let expected = chunks_of(&mut world, b"list");
+    assert!(world.store.bytes_beside() > cold + 8_000, "both are hot");
+    cool(&mut world);
+    splice(&mut world, b"list", &edit(1));
+    cool(&mut world);
+    let beside = world.store.bytes_beside();
+    assert!(beside < cold + 5_000 && beside > cold + 4_000, "one is hot: {cold} {beside}");
+    cool(&mut world);
+    assert!(world.store.bytes_beside() < cold + 500, "none is hot");
+    let after = chunks_of(&mut world, b"list");
+    assert_eq!(after[0], expected[0]);
+    world.turn();
+    let mut world = world.reopen().expect("no damage");
+    assert_eq!(chunks_of(&mut world, b"list"), after, "after a start");
+    splice(&mut world, b"list", &edit(0));
+    world.turn();
+    let mut world = world.reopen().expect("no damage");
+    let hot = world.store.bytes_beside();
+    cool(&mut world);
+    cool(&mut world);
+    assert!(world.store.bytes_beside() + 4_000 < hot, "what a start has made hot is cooled too");
+}
+
+/// A chunk that will not change soon is cooled at once.
+#[test]
+fn a_chunk_is_put_to_rest() {
+    let mut world = World::new();
+    put_object(&mut world, b"list", &[pattern(1, 4_000), pattern(2, 4_000)]);
+    let cold = world.store.bytes_beside();
+    splice(&mut world, b"list", &[Edit::Splice { chunk: 1, at: 9, removed: 9, inserted: b"x" }]);
+    let expected = chunks_of(&mut world, b"list");
+    let key = world.store.key(DatabaseId(0), b"list");
+    let found = world.store.find(&key).expect("it is there");
+    world.store.rest_chunk(&found, 0);
+    assert!(world.store.bytes_beside() > cold + 4_000, "the other one is hot");
+    world.store.rest_chunk(&found, 1);
+    assert!(world.store.bytes_beside() < cold + 200);
+    world.turn();
+    assert_eq!(chunks_of(&mut world.reopen().expect("no damage"), b"list"), expected);
+}
+
 struct Dice(u64);
 
 impl Dice {
@@ -337,7 +435,11 @@ fn change_both(world: &mut World, name: &[u8], chunks: &mut Vec<Vec<u8>>, dice: 
         }
     }
     let list: Vec<Insert<'_>> = inserts.iter().map(|(_, _, insert)| *insert).collect();
-    change(world, name, &edits, &list);
+    if removed.is_empty() && list.is_empty() {
+        splice(world, name, &edits);
+    } else {
+        change(world, name, &edits, &list);
+    }
     let mut next = Vec::new();
     for index in kept {
         next.push(std::mem::take(&mut chunks[index]));
@@ -364,6 +466,9 @@ proptest! {
                 world.supply();
                 world.store.clean_eagerly();
                 world.store.clean();
+            }
+            if is_cleaned && dice.roll(4) == 0 {
+                world.store.cool();
             }
             if dice.roll(25) == 0 {
                 world.sync();
@@ -409,6 +514,7 @@ proptest! {
                 world.supply();
                 world.store.clean_eagerly();
                 world.store.clean();
+                world.store.cool();
             }
             world.write();
             let end = world.disk.written_bytes();

@@ -1,0 +1,79 @@
+//! Owns the cooling of chunks. One that was changed has its bytes on the heap beside its base and its deltas; when it has rested for a round
+//! of looks it is written anew, and only the log has it.
+
+use super::Objects;
+use crate::limits::{
+    COOLED_BYTES_A_TICK, WARM_CHUNKS_MAX, WARM_LOOKS_A_TICK_MAX, WARM_LOOKS_A_TICK_MIN,
+    WARM_ROUND_TICKS,
+};
+use crate::log::Log;
+use crate::store::Store;
+use std::collections::VecDeque;
+
+/// A chunk as it was when it was last looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Warm {
+    id: u64,
+    number: u32,
+    /// Made of its generation and its deltas; 0 when it has not been looked at yet.
+    seen: u32,
+}
+
+/// Chunks that are looked at in turn, each once.
+#[derive(Debug, Default)]
+pub(super) struct WarmChunks(VecDeque<Warm>);
+
+impl WarmChunks {
+    /// Looks at a chunk from now on. `false`: there are too many.
+    pub(super) fn watch(&mut self, id: u64, number: u32) -> bool {
+        let has_room = self.0.len() < WARM_CHUNKS_MAX;
+        if has_room {
+            self.0.push_back(Warm { id, number, seen: 0 });
+        }
+        has_room
+    }
+}
+
+impl Store {
+    /// Looks at a bounded number of chunks that were changed, and writes some of those that have rested since the last look anew. To be
+    /// called every tick. Without room nothing happens.
+    pub fn cool(&mut self) {
+        self.objects.cool(&mut self.log);
+    }
+}
+
+impl Objects {
+    fn cool(&mut self, log: &mut Log) {
+        let looks = (self.warm.0.len() / WARM_ROUND_TICKS)
+            .clamp(WARM_LOOKS_A_TICK_MIN, WARM_LOOKS_A_TICK_MAX)
+            .min(self.warm.0.len());
+        let mut left = COOLED_BYTES_A_TICK;
+        for _ in 0..looks {
+            let Some(warm) = self.warm.0.pop_front() else { return };
+            let Warm { id, number, .. } = warm;
+            let object = self.objects.get_mut(&id).filter(|object| !object.is_gone);
+            let chunk = object.and_then(|object| object.chunks.get_mut(&number));
+            let Some(chunk) = chunk else { continue };
+            let Some(hot) = &chunk.hot else {
+                chunk.is_watched = false;
+                continue;
+            };
+            let deltas = u32::try_from(hot.deltas.len()).expect("a base comes before");
+            let seen = chunk.generation.wrapping_mul(0x9e37_79b9).wrapping_add(deltas) | 1 << 31;
+            if warm.seen != seen {
+                self.warm.0.push_back(Warm { seen, ..warm });
+                continue;
+            }
+            let Ok(bytes) = self.rebase(log, id, number) else {
+                self.warm.0.push_front(warm);
+                return;
+            };
+            let object = self.objects.get_mut(&id).expect("it is there");
+            object.chunks.get_mut(&number).expect("it was written anew").is_watched = false;
+            left = left.saturating_sub(bytes);
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Owns the changes that are made most often: bytes of chunks are replaced, and no chunk comes or goes.
+
+use super::change::Touch;
+use super::format::{SPLICE_HEAD_BYTES, apply};
+use super::{Note, Object, Objects};
+use crate::database::Found;
+use crate::error::StoreError;
+use crate::log::Log;
+use crate::store::Store;
+use std::borrow::Cow;
+
+/// Replaced bytes of one chunk, each of these splices after those before it, in the form in which a delta has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Splices {
+    bytes: Vec<u8>,
+    removed: usize,
+    inserted: usize,
+    /// Where the bytes of the last one begin.
+    last: usize,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Splice<'a> {
+    /// First byte that is replaced.
+    pub at: usize,
+    /// How many are.
+    pub removed: usize,
+    /// What comes in their place.
+    pub inserted: &'a [u8],
+}
+
+impl Splices {
+    /// Adds one.
+    ///
+    /// # Panics
+    /// When one of the numbers does not fit 16 bits: chunks are shorter.
+    pub fn push(&mut self, at: usize, removed: usize, inserted: &[u8]) {
+        self.push_with((at, removed), inserted.len(), |bytes| bytes.extend_from_slice(inserted));
+    }
+
+    /// Adds one whose bytes `insert` appends, about `bytes` of them.
+    ///
+    /// # Panics
+    /// As [`Splices::push`].
+    #[inline]
+    pub fn push_with(
+        &mut self,
+        (at, removed): (usize, usize),
+        bytes: usize,
+        insert: impl FnOnce(&mut Vec<u8>),
+    ) {
+        // With the number in a chunk's head, which mostly comes as another one.
+        self.bytes.reserve(2 * SPLICE_HEAD_BYTES + 2 + bytes);
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; SPLICE_HEAD_BYTES]);
+        insert(&mut self.bytes);
+        let inserted = self.bytes.len() - begin - SPLICE_HEAD_BYTES;
+        for (place, number) in [at, removed, inserted].into_iter().enumerate() {
+            let number = u16::try_from(number).expect("chunks are below 64 KiB").to_le_bytes();
+            let place = begin + 2 * place;
+            self.bytes[place..place + 2].copy_from_slice(&number);
+        }
+        self.removed += removed;
+        self.inserted += inserted;
+        self.last = begin + SPLICE_HEAD_BYTES;
+    }
+
+    /// What the last one puts in.
+    #[must_use]
+    pub fn last_inserted(&self) -> &[u8] {
+        &self.bytes[self.last..]
+    }
+
+    /// Bytes that they take in the log.
+    #[must_use]
+    pub fn written_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Each of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Splice<'_>> {
+        let mut rest = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let (head, behind) = rest.split_at_checked(SPLICE_HEAD_BYTES)?;
+            let word = |at: usize| usize::from(u16::from_le_bytes([head[at], head[at + 1]]));
+            let (inserted, behind) = behind.split_at(word(4));
+            rest = behind;
+            Some(Splice { at: word(0), removed: word(2), inserted })
+        })
+    }
+
+    /// Carries them out on a chunk's bytes.
+    ///
+    /// # Panics
+    /// When one lies outside.
+    pub fn apply(&self, bytes: &mut Vec<u8>) {
+        assert!(apply(&self.bytes, bytes), "splices outside of a chunk");
+    }
+}
+
+/// What becomes of one chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Spliced<'a> {
+    /// Its index.
+    pub chunk: usize,
+    /// What is replaced of it.
+    pub splices: &'a Splices,
+    /// Its note afterwards.
+    pub note: Note,
+}
+
+impl Store {
+    /// Replaces bytes of chunks of an object, each named once: all of it takes effect together, and their notes are kept up to date.
+    /// `found` stays valid.
+    ///
+    /// # Errors
+    /// When there is no room, or it is more than one batch holds; then nothing has changed.
+    ///
+    /// # Panics
+    /// As [`Store::change`].
+    pub fn splice<'a>(
+        &mut self,
+        found: &Found,
+        changes: impl Iterator<Item = Spliced<'a>> + Clone,
+    ) -> Result<(), StoreError> {
+        let head = self.changed_head(found);
+        self.objects.splice(&mut self.log, head.id, changes)?;
+        self.has_changed(found);
+        Ok(())
+    }
+
+    /// Writes a chunk that was changed anew, for it will not change soon: then it lies in the log alone. Without room nothing happens.
+    ///
+    /// # Panics
+    /// When `found` is no object, or has no such chunk.
+    pub fn rest_chunk(&mut self, found: &Found, chunk: usize) {
+        let id = self.changed_head(found).id;
+        let object = self.objects.get(id);
+        let number = object.order[chunk];
+        if object.chunks[&number].hot.is_some() {
+            // It is the same with and without.
+            let _ = self.objects.rebase(&mut self.log, id, number);
+        }
+    }
+}
+
+impl Objects {
+    fn splice<'a>(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        changes: impl Iterator<Item = Spliced<'a>> + Clone,
+    ) -> Result<(), StoreError> {
+        let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
+        let room = changes.clone().map(|change| object.touch(&change).record_bytes()).sum();
+        log.make_room(room)?;
+        let (before, are_noted) = (object.heap_bytes, object.has_notes());
+        for change in changes.clone() {
+            let touch = object.touch(&change);
+            object.emit(log, id, &touch, &mut self.warm);
+        }
+        object.changed_at = log.appended_position();
+        if let Some(notes) = object.notes.as_mut().filter(|_| are_noted) {
+            changes.for_each(|change| notes.set(change.chunk, change.note));
+            notes.at = object.changed_at;
+        }
+        self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
+        Ok(())
+    }
+}
+
+impl Object {
+    fn touch<'a>(&self, change: &Spliced<'a>) -> Touch<'a> {
+        let number = self.order[change.chunk];
+        let chunk = &self.chunks[&number];
+        let Splices { bytes, removed, inserted, .. } = change.splices;
+        let mut touch = Touch {
+            number,
+            splices: Cow::Borrowed(bytes),
+            bytes: chunk.bytes as usize + inserted - removed,
+            next: chunk.next,
+            is_rebased: false,
+        };
+        touch.is_rebased = chunk.wants_base(&touch);
+        touch
+    }
+}
