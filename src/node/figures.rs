@@ -148,7 +148,7 @@ impl Counters {
     /// What was counted of each command, and of subcommands in place of theirs, on all of these cores; those that were never heard of are
     /// left out.
     pub(crate) fn by_name<'a>(
-        cores: impl Iterator<Item = &'a Self> + Clone,
+        cores: &(impl Iterator<Item = &'a Self> + Clone),
     ) -> Vec<(&'static str, Counted)> {
         let mut found = Vec::new();
         let mut add = |name, of: &dyn Fn(&Self) -> Counted| {
