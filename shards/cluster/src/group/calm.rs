@@ -81,7 +81,7 @@ impl Group {
         }
         let beat = Beat { group: self.id, term, commit, stamp_ns: now_ns };
         beats.extend(members().filter(is_other).map(|to| BeatOut { to, beat }));
-        self.everywhere = self.everywhere.max(commit);
+        self.note_everywhere(commit, now_ns);
         is_ready
     }
 
@@ -116,9 +116,17 @@ impl Group {
         if agrees {
             raft.election_elapsed = 0;
             self.election.heard_leader(now_ns);
-            self.everywhere = self.everywhere.max(beat.commit);
+            self.note_everywhere(beat.commit, now_ns);
         }
         agrees
+    }
+
+    /// All members have the entries up to this one: where that is news, what is kept for them goes.
+    fn note_everywhere(&mut self, index: u64, now_ns: u64) {
+        if index > self.everywhere {
+            self.everywhere = index;
+            self.truncate(now_ns);
+        }
     }
 
     /// An answer of `from` to a beat.

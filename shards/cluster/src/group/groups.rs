@@ -158,7 +158,7 @@ impl Groups {
             bytes += group.tail().bytes();
         }
         if bytes > self.bounds.core_bytes {
-            self.shrink(bytes);
+            self.shrink(bytes, self.bounds.core_bytes / 4 * 3);
         }
         true
     }
@@ -480,8 +480,15 @@ impl Groups {
         )
     }
 
-    /// Brings the tails of all groups within the core's bound, the largest first.
-    fn shrink(&mut self, mut bytes: usize) {
+    /// Forgets half of what is kept of logs for members that lag: there is no room for more. Who lacks it gets a snapshot, from who can
+    /// send one.
+    pub fn forget_half(&mut self) {
+        let bytes = self.groups.iter().flatten().map(|group| group.tail().bytes()).sum();
+        self.shrink(bytes, bytes / 2);
+    }
+
+    /// Brings the tails of all groups within `goal` bytes, the largest first.
+    fn shrink(&mut self, mut bytes: usize, goal: usize) {
         let mut sizes: Vec<(usize, usize)> = self
             .groups
             .iter()
@@ -489,7 +496,6 @@ impl Groups {
             .filter_map(|(at, group)| Some((group.as_ref()?.tail().bytes(), at)))
             .collect();
         sizes.sort_unstable_by(|one, other| other.cmp(one));
-        let goal = self.bounds.core_bytes / 4 * 3;
         for (before, at) in sizes {
             if bytes <= goal {
                 break;

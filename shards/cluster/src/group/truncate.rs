@@ -4,8 +4,9 @@ use raft::ProgressState;
 
 use super::replica::Group;
 
-/// A shorter piece of the log is not worth a change of the stored truncation index.
+/// A piece of the log that is shorter, in entries and in bytes, is not worth a change of the stored truncation index.
 const TRUNCATE_ENTRIES_MIN: u64 = 64;
+const TRUNCATE_BYTES_MIN: usize = 64 << 10;
 
 impl Group {
     /// Forgets what all members have; past the bounds, what lies furthest back.
@@ -16,7 +17,7 @@ impl Group {
         let tail = self.tail();
         let first = tail.truncated().index;
         let mut index = self.everywhere;
-        if index < first + TRUNCATE_ENTRIES_MIN {
+        if index < first + TRUNCATE_ENTRIES_MIN && tail.bytes() < TRUNCATE_BYTES_MIN {
             index = first;
         }
         if tail.len() > self.bounds.tail_entries || tail.bytes() > self.bounds.tail_bytes {

@@ -14,6 +14,8 @@ use hyperion_model::GroupId;
 
 /// Which part of its memory a node that keeps logs alone may use for what others may lack.
 const KEPT_PART: usize = 4;
+/// Ticks for which the log may have no room for what is to be appended, until half of what is kept for others goes.
+const STUCK_TICKS_MAX: u32 = 10;
 
 impl Replication {
     /// Whether another node keeps logs alone: it gets no keys.
@@ -47,6 +49,13 @@ impl Engine {
             return;
         }
         let Some(replication) = self.replication.as_deref_mut() else { return };
+        replication.stuck_ticks =
+            if replication.work.is_empty() { 0 } else { replication.stuck_ticks + 1 };
+        if replication.stuck_ticks >= STUCK_TICKS_MAX {
+            // Old entries of groups that rest may hold segments that nothing else is in: better none of them than no more of any.
+            replication.stuck_ticks = 0;
+            replication.groups.forget_half();
+        }
         for &group in &replication.hosted {
             if group != GroupId::METADATA {
                 let kept_for_nobody =

@@ -85,6 +85,8 @@ pub(crate) struct Replication {
     outgoing: Vec<Outgoing>,
     beats: Vec<(u32, Said, Beat)>,
     evicting: Evicting,
+    /// Ticks since all that was asked for was carried out, where logs are kept alone.
+    stuck_ticks: u32,
     /// Groups that this core leads and that have entries without effect yet.
     pending: BTreeSet<GroupId>,
     /// The log's position before the oldest of those entries.
@@ -201,6 +203,7 @@ impl Engine {
             outgoing: Vec::new(),
             beats: Vec::new(),
             evicting: Evicting::default(),
+            stuck_ticks: 0,
             pending: BTreeSet::new(),
             held: None,
             now_ns,
