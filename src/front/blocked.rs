@@ -340,6 +340,7 @@ impl NodeCore {
             Outcome::Done { observed } => {
                 if buffer.get(before) == Some(&b'-') {
                     self.counters.error(&buffer[before + 1..]);
+                    self.counters.failed[head.spec.index()] += 1;
                 }
                 if head.is_silent {
                     buffer.truncate(before);

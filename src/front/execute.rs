@@ -134,7 +134,15 @@ impl NodeCore {
         {
             return progress;
         }
-        let progress = match self.engine.route(&request) {
+        let route = match self.engine.route(&request) {
+            Route::Here | Route::There(_) | Route::Elsewhere { .. }
+                if self.engine.meets_other_partitions(&request) && self.may_span(client) =>
+            {
+                Route::CrossSlot
+            }
+            route => route,
+        };
+        let progress = match route {
             Route::Here if self.engine.is_sliced(&request) => self.run_sliced(client, &request),
             Route::Here => self.run_here(io, client, &request),
             Route::There(core) if may_wait => self.send_blocking(client, core.0, &request),

@@ -50,6 +50,7 @@ mod pubsub;
 mod scripts;
 mod slow;
 mod snapshot;
+mod sorting;
 mod streams;
 mod tls;
 mod tls_reload;

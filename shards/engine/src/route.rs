@@ -63,7 +63,8 @@ impl Engine {
                 let mut owners = command::keys_of(spec, request.arguments)
                     .map(|at| self.owner_of(request.arguments[at]));
                 let Some(first) = owners.next() else { return Route::Here };
-                if owners.all(|owner| owner == first) {
+                let is_together = owners.all(|owner| owner == first);
+                if is_together && !command::meets_others(spec, request.arguments) {
                     self.route_to(first)
                 } else {
                     Route::Spread
@@ -81,6 +82,12 @@ impl Engine {
                 partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
             }
         }
+    }
+
+    /// Whether a command, where partitions are replicated, is about keys that its words do not name, and that may lie in others.
+    #[must_use]
+    pub fn meets_other_partitions(&self, request: &Request<'_>) -> bool {
+        self.replication.is_some() && command::meets_others(request.spec, request.arguments)
     }
 
     /// Whether keys are served together, and by whom: [`Route::Here`] stands for this node.

@@ -2,7 +2,7 @@
 
 use super::lock_keys;
 use super::scratch::{SLACK_BYTES, Scratch};
-use crate::command::{Blocking, CommandError, CommandSpec, Context, Run};
+use crate::command::{Blocking, CommandError, CommandSpec, Context, Run, meets_others, met};
 use crate::engine::Engine;
 use crate::events::Events;
 use crate::lock::LockKey;
@@ -97,7 +97,12 @@ impl Copies<'_> {
             reply.error(&CommandError::NotAmongKeys(spec.name).to_string());
             return Ok(());
         };
-        let named = lock_keys(spec, database, arguments);
+        let mut named = lock_keys(spec, database, arguments);
+        if meets_others(spec, arguments) {
+            let met = met(self.scratch.store(), database, arguments).unwrap_or_default();
+            let is_named = named.iter().all(|key| self.keys.binary_search(key).is_ok());
+            named.extend(met.into_iter().filter(|_| is_named).map(|key| (database, key)));
+        }
         let missing: Vec<LockKey> =
             named.into_iter().filter(|key| self.keys.binary_search(key).is_err()).collect();
         if !missing.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, Halt};
 use super::lock_keys;
-use crate::command::{CommandSpec, Flags, Run};
+use crate::command::{CommandSpec, Flags, Run, meets_others};
 use crate::effect::Answer;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
@@ -96,6 +96,14 @@ impl Unit {
     pub(crate) fn is_about_all(&self) -> bool {
         let mut runs = self.commands.iter().map(|command| command.spec.run);
         runs.any(|run| matches!(run, Run::Every(_) | Run::Scan))
+    }
+
+    /// Whether a command of it is about keys that its words do not name.
+    pub(crate) fn meets_others(&self) -> bool {
+        self.commands.iter().any(|command| {
+            command.spec.flags.has(Flags::MOVABLE_KEYS)
+                && meets_others(command.spec, &command.words())
+        })
     }
 
     /// Runs on copies.

@@ -87,7 +87,8 @@ impl Engine {
     /// [`Engine::begin_unit`].
     pub fn try_unit(&mut self, unit: &Unit) -> Option<Answer> {
         let keys = unit.keys();
-        if !self.units.waiting.is_empty() || !matches!(self.place_of(&keys), Place::Here) {
+        if !self.units.waiting.is_empty() || !matches!(self.place_of_unit(unit, &keys), Place::Here)
+        {
             return None;
         }
         match self.run_unit(unit, &keys) {
@@ -170,8 +171,8 @@ impl Engine {
         for (whose, unit) in std::mem::take(&mut self.units.waiting) {
             let keys = unit.keys();
             let place = match whose {
-                Whose::Client(_) => self.place_of(&keys),
-                Whose::Core(..) => match self.place_of(&keys) {
+                Whose::Client(_) => self.place_of_unit(&unit, &keys),
+                Whose::Core(..) => match self.place_of_unit(&unit, &keys) {
                     Place::There(_) => Place::Copies,
                     place => place,
                 },
@@ -217,6 +218,14 @@ impl Engine {
             }
             Whose::Client(ticket) => self.begin_plan(ticket, Plan::Unit(unit), keys),
             Whose::Core(to, id) => self.send(to, Mail::Unit(Box::new(UnitMail::Back(id, unit)))),
+        }
+    }
+
+    fn place_of_unit(&self, unit: &Unit, keys: &[LockKey]) -> Place {
+        let is_apart = self.map.cores() > 1 || self.serving.is_some();
+        match self.place_of(keys) {
+            Place::Here | Place::There(_) if is_apart && unit.meets_others() => Place::Copies,
+            place => place,
         }
     }
 

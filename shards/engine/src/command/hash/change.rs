@@ -16,6 +16,8 @@ use hyperion_store::Key;
 /// A hash under change. Nothing of it is seen before [`Change::commit`]; dropped, it never was.
 pub(super) struct Change<'s, 'k> {
     edit: Edit<'s, 'k>,
+    /// Fields of it may expire; to count them is a step for each chunk that has changed.
+    may_expire: bool,
     has_expired: bool,
     /// Something was taken out, or it is known again which field expires first.
     is_purged: bool,
@@ -36,8 +38,9 @@ impl<'c, 'k> Change<'c, 'k> {
         key: &'k Key<'k>,
     ) -> Result<Self, CommandError> {
         let edit = Edit::open(context.store, key, HASH, &Layout::KEYED)?;
-        let mut change = Self { edit, has_expired: false, is_purged: false };
-        if change.edit.view().count(EXPIRIES) > 0 {
+        let may_expire = edit.view().count(EXPIRIES) > 0;
+        let mut change = Self { edit, may_expire, has_expired: false, is_purged: false };
+        if may_expire {
             change.purge();
         }
         Ok(change)
@@ -96,9 +99,7 @@ impl<'c, 'k> Change<'c, 'k> {
     /// As [`Change::put`] for each pair of field and value. Gives how many fields are new.
     pub(super) fn put_all(&mut self, pairs: &[[&[u8]; 2]]) -> usize {
         let bytes = pairs.iter().flatten().map(|word| word.len()).sum();
-        if self.edit.view().count(EXPIRIES) > 0
-            || !is_for_all(&self.edit, FIELDS, (pairs.len(), bytes))
-        {
+        if self.may_expire || !is_for_all(&self.edit, FIELDS, (pairs.len(), bytes)) {
             return pairs.iter().filter(|[field, value]| self.put(field, value)).count();
         }
         let entries: Vec<_> = pairs.iter().map(|[field, value]| (*field, *value)).collect();
@@ -120,10 +121,10 @@ impl<'c, 'k> Change<'c, 'k> {
 
     /// When a field expires, Unix ms.
     pub(super) fn expiry(&self, field: &[u8]) -> Option<u64> {
-        let view = self.edit.view();
-        if view.count(EXPIRIES) == 0 {
+        if !self.may_expire {
             return None;
         }
+        let view = self.edit.view();
         let mut key = Vec::new();
         fields::hashed(field, &mut key);
         expiry(&view, &key)
@@ -131,6 +132,7 @@ impl<'c, 'k> Change<'c, 'k> {
 
     /// Sets when a field that is there expires. The hash is an object from then on.
     pub(super) fn set_expiry(&mut self, field: &[u8], at_ms: u64) {
+        self.may_expire = true;
         if self.edit.is_packed() {
             fields::unpack(&mut self.edit, FIELDS);
         }
@@ -147,10 +149,10 @@ impl<'c, 'k> Change<'c, 'k> {
 
     /// A field does not expire any more. `true`: it did.
     pub(super) fn persist(&mut self, field: &[u8]) -> bool {
-        let view = self.edit.view();
-        if view.count(EXPIRIES) == 0 {
+        if !self.may_expire {
             return false;
         }
+        let view = self.edit.view();
         let mut key = Vec::new();
         fields::hashed(field, &mut key);
         let Ok(cursor) = view.seek(EXPIRIES, &key) else { return false };
@@ -164,7 +166,7 @@ impl<'c, 'k> Change<'c, 'k> {
     /// Lets all of it take effect, if there is anything: `is_changed` tells whether the command has changed something. A hash without
     /// fields goes with its key.
     pub(super) fn commit(self, is_changed: bool) -> Result<Changed, CommandError> {
-        let Self { edit, has_expired, is_purged } = self;
+        let Self { edit, has_expired, is_purged, .. } = self;
         if !is_changed && !is_purged {
             return Ok(Changed { has_expired, is_gone: false });
         }

@@ -174,11 +174,14 @@ fn group(form: u8, stream: &StreamValue, input: &mut Input<'_>) -> Read<GroupVal
     Ok(group)
 }
 
-/// What the first form does not say, where it is plain.
-fn estimated_read(stream: &StreamValue, last_id: u128) -> Option<i64> {
-    if last_id >= stream.last_id {
-        return i64::try_from(stream.added).ok();
+/// What the first form does not say, where it is plain: entries ever added up to an id, as if those that are there were all.
+fn estimated_read(stream: &StreamValue, id: u128) -> Option<i64> {
+    let first = stream.entries.first().map(|(id, _)| *id);
+    match first {
+        None => Some(0),
+        _ if id == stream.last_id => i64::try_from(stream.added).ok(),
+        Some(first) if id < first => Some(0),
+        Some(first) if id == first => Some(1),
+        Some(_) => None,
     }
-    let first = stream.entries.first().map_or(u128::MAX, |(id, _)| *id);
-    (last_id < first).then_some(0)
 }

@@ -1,7 +1,10 @@
 //! Owns SORT and SORT_RO: the elements of a list, set or sorted set in an order of their own or of other keys.
 
+mod met;
 mod options;
 mod pattern;
+
+pub(crate) use met::{meets_others, met};
 
 use super::context::{Context, integer};
 use super::error::CommandError;
@@ -9,7 +12,7 @@ use super::fields;
 use super::types::{LIST, SET, SORTED_SET};
 use crate::collection::{Edit, End, Layout, Section, View};
 use hyperion_model::EventClass;
-use hyperion_store::Key;
+use hyperion_store::{Key, Store};
 use options::Options;
 use pattern::Pattern;
 use std::cmp::Ordering;
@@ -38,7 +41,7 @@ pub(super) fn sort_ro(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 fn run(context: &mut Context<'_>, arguments: &[&[u8]], may_store: bool) -> Done {
     let mut options = Options::parse(&arguments[2..], may_store)?;
     let key = context.key(arguments[1])?;
-    let elements = elements(context, &key, &mut options)?;
+    let elements = elements(context.store, &key, &mut options)?;
     let elements = match options.order {
         None => elements,
         Some(order) => sorted(context, &key, elements, &options, order)?,
@@ -70,16 +73,16 @@ fn run(context: &mut Context<'_>, arguments: &[&[u8]], may_store: bool) -> Done 
 
 /// The elements in the order in which they lie.
 fn elements(
-    context: &mut Context<'_>,
+    store: &mut Store,
     key: &Key<'_>,
     options: &mut Options<'_>,
 ) -> Result<Vec<Vec<u8>>, CommandError> {
-    let Some(found) = context.store.find(key) else { return Ok(Vec::new()) };
-    let value_type = context.store.value_type(&found);
+    let Some(found) = store.find(key) else { return Ok(Vec::new()) };
+    let value_type = store.value_type(&found);
     if ![LIST, SET, SORTED_SET].contains(&value_type) {
         return Err(CommandError::WrongType);
     }
-    let view = View::new(context.store, &found);
+    let view = View::new(store, &found);
     let section = if value_type == SORTED_SET { RANKS } else { 0 };
     let all = view.all(section).map(|(_, entry)| match value_type {
         LIST => entry.value.into_owned(),

@@ -3,6 +3,7 @@
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::hash;
+use hyperion_model::slot_of;
 use hyperion_store::Key;
 
 pub(super) const BY_DENIED: CommandError = CommandError::Says(
@@ -38,6 +39,22 @@ impl<'a> Pattern<'a> {
         }
     }
 
+    /// The key that it names with an element, if it names one.
+    pub(super) fn key(&self, element: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Element | Self::Nothing => None,
+            Self::Value { before, behind, .. } => Some([*before, element, *behind].concat()),
+        }
+    }
+
+    /// The slot of all keys that it names, where a hash tag before the element's place settles it. `Some(None)`: it names none.
+    pub(super) fn slot(&self) -> Option<Option<u16>> {
+        let Self::Value { before, .. } = self else { return Some(None) };
+        let open = before.iter().position(|&byte| byte == b'{')?;
+        let close = before[open + 1..].iter().position(|&byte| byte == b'}')?;
+        (close > 0).then(|| Some(slot_of(before)))
+    }
+
     /// What it stands for with an element of the collection under `sorted`.
     ///
     /// # Errors
@@ -49,11 +66,12 @@ impl<'a> Pattern<'a> {
         element: &[u8],
         denied: CommandError,
     ) -> Result<Option<Vec<u8>>, CommandError> {
-        let (name, field) = match self {
+        let field = match self {
             Self::Element => return Ok(Some(element.to_vec())),
             Self::Nothing => return Ok(None),
-            Self::Value { before, behind, field } => ([*before, element, *behind].concat(), *field),
+            Self::Value { field, .. } => *field,
         };
+        let name = self.key(element).unwrap_or_default();
         if !context.store.lies_with(sorted, &name) {
             return Err(denied);
         }

@@ -59,6 +59,6 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(List, "2.2.0", "O(N) with the number of elements put in", "Puts elements behind all others, if the list is there."),
     row("sort", -2, GROW.and(Flags::MOVABLE_KEYS), KeySpec::ONE.with(More::Store), many(sort::sort))
         .about(Generic, "1.0.0", "O(N+M*log(M)) with the number of elements and of those given", "Sorts the elements of a list, a set or a sorted set."),
-    row("sort_ro", -2, READ.and(Flags::MOVABLE_KEYS), ONE, Key(sort::sort_ro))
+    row("sort_ro", -2, READ.and(Flags::MOVABLE_KEYS), ONE, many(sort::sort_ro))
         .about(Generic, "7.0.0", "O(N+M*log(M)) with the number of elements and of those given", "Sorts the elements of a list, a set or a sorted set, and stores nothing."),
 ];

@@ -297,3 +297,35 @@ proptest! {
         prop_assert!(told == "+OK" || told == "-ERR Bad data format", "{}", told);
     }
 }
+
+/// The first form of streams does not say how much a group has read: it is told where the group stands at an end, or behind the first entry.
+#[test]
+fn how_far_a_group_is_in_an_old_stream_is_estimated() {
+    let mut stage = Stage::new();
+    stage.run("XADD s 5-0 a 1");
+    stage.run("XADD s 6-0 a 1");
+    stage.run("XADD s 7-0 a 1");
+    for (number, id) in ["0", "5-0", "6-0", "7-0", "8-0"].into_iter().enumerate() {
+        stage.run(&format!("XGROUP CREATE s g{number} {id}"));
+    }
+    let mut body = dump(&mut stage, "s");
+    body.truncate(body.len() - 10);
+    // The form of Redis 5: without the first id, the greatest deleted one and the counters.
+    body[0] = 15;
+    let head = b"\x03\x07\0\x05\0\0\0\x03\x05";
+    let at = body.windows(head.len()).position(|part| part == head).expect("counters");
+    body.splice(at + 3..at + 8, []);
+    for (number, ids) in [(0, "\0\0"), (1, "\x05\0"), (2, "\x06\0"), (3, "\x07\0"), (4, "\x08\0")] {
+        let group = format!("\x02g{number}{ids}");
+        let at = body.windows(group.len()).position(|part| part == group.as_bytes());
+        let at = at.expect("a group") + group.len();
+        let read_bytes = if body[at] == 0x81 { 9 } else { 1 };
+        body.splice(at..at + read_bytes, []);
+    }
+    seal(&mut body);
+    assert_eq!(restore(&mut stage, "old", &body), "+OK");
+    let told = stage.run("XINFO GROUPS old");
+    let read: Vec<&str> = told.split("$entries-read ").skip(1).collect();
+    let read: Vec<&str> = read.iter().filter_map(|rest| rest.split(' ').next()).collect();
+    assert_eq!(read, [":0", ":1", "$-1", ":3", "$-1"], "{told}");
+}
