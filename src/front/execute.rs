@@ -76,11 +76,13 @@ impl NodeCore {
             && let Some(refusal) = self.refusal(io, client, spec, arguments)
         {
             self.counters.rejected[spec.index()] += 1;
+            self.counters.of_subcommand(spec, arguments, |it| it.rejected += 1);
             self.answer(client, |reply| reply.error(&refusal));
             return Progress::Ran;
         }
         if !spec.admits(arguments.len()) {
             self.counters.rejected[spec.index()] += 1;
+            self.counters.of_subcommand(spec, arguments, |it| it.rejected += 1);
             let error = if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
                 self.refuse_exec(client)
             } else {
@@ -93,6 +95,7 @@ impl NodeCore {
             && let Err(error) = check_listening(spec, arguments)
         {
             self.counters.rejected[spec.index()] += 1;
+            self.counters.of_subcommand(spec, arguments, |it| it.rejected += 1);
             self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }
@@ -105,7 +108,7 @@ impl NodeCore {
             self.answer(client, |reply| reply.error(&line));
             return Progress::Ran;
         }
-        if self.observer.is_paused && self.waits_for_pause(io, spec) {
+        if self.observer.is_paused && self.waits_for_pause(io, client, spec, arguments) {
             self.hold_again(client);
             return Progress::Held;
         }
@@ -192,6 +195,7 @@ impl NodeCore {
         };
         if progress == Progress::Ran {
             self.counters.commands[spec.index()] += 1;
+            self.counters.of_subcommand(spec, arguments, |it| it.calls += 1);
             client.session.last_command = spec.name;
             if self.observer.watch.is_on {
                 self.show_command(io, client, spec, arguments);
@@ -258,6 +262,7 @@ impl NodeCore {
         if buffer.get(before) == Some(&b'-') {
             self.counters.error(&buffer[before + 1..]);
             self.counters.failed[request.spec.index()] += 1;
+            self.counters.of_subcommand(request.spec, request.arguments, |it| it.failed += 1);
         }
         if is_in_order {
             if is_silent {
@@ -281,7 +286,7 @@ impl NodeCore {
             self.note_read(own, client.connection, request.spec, request.arguments);
         }
         if let Some(since) = timed
-            && let Some(took) = self.took(request.spec, since)
+            && let Some(took) = self.took(request.spec, request.arguments, since)
         {
             self.note_slow(io, client, request.spec, request.arguments, took);
         }

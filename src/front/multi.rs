@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 
-use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
+use hyperion_engine::command::{
+    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, subcommand_refusal,
+};
 use hyperion_engine::{Answer, Queued, Recorded, Request, Route, Unit, WatchedKey, key_slot};
 use hyperion_model::DatabaseId;
 
@@ -30,6 +32,10 @@ pub(crate) struct Multi {
 }
 
 impl Multi {
+    pub(crate) fn commands(&self) -> &[Queued] {
+        &self.commands
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
     }
@@ -76,6 +82,9 @@ impl NodeCore {
             if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
                 return None;
             }
+            return Some(self.refuse_queued(client, &error));
+        }
+        if let Some(error) = subcommand_refusal(spec, arguments) {
             return Some(self.refuse_queued(client, &error));
         }
         if !client.session.is_free
@@ -347,8 +356,9 @@ impl NodeCore {
                 exec.commands.pop_front();
                 let observed = exec.observed;
                 client.exec = Some(exec);
+                let failed = u64::from(reply.is_error());
                 self.counters.commands[spec.index()] += 1;
-                self.counters.errors += u64::from(reply.is_error());
+                self.counters.failed[spec.index()] += failed;
                 self.answer_observing(client, observed, |out| reply.write(out));
                 continue;
             }

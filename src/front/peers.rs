@@ -160,6 +160,7 @@ impl NodeCore {
                 if replies.bytes.get(before) == Some(&b'-') {
                     self.counters.error(&replies.bytes[before + 1..]);
                     self.counters.failed[spec.index()] += 1;
+                    self.counters.of_subcommand(spec, arguments, |it| it.failed += 1);
                 }
                 if let Some(later) = later {
                     replies.later.push((replies.heads.len(), later));
@@ -170,7 +171,7 @@ impl NodeCore {
                     self.note_read(from, head.connection, spec, arguments);
                 }
                 if let Some(since) = timed
-                    && let Some(took) = self.took(spec, since)
+                    && let Some(took) = self.took(spec, arguments, since)
                 {
                     self.note_slow_for(from, head.connection, spec, arguments, took);
                 }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hyperion_cluster::config::ClientRouting;
 use hyperion_engine::command::{Gather, Part, Run, check, merge, parse_cursor};
 use hyperion_engine::{Request, Ticket};
-use hyperion_model::PartitionId;
+use hyperion_model::{DatabaseId, PartitionId};
+use hyperion_runtime::ConnectionId;
 use hyperion_store::ScanCursor;
 use hyperion_wire::peer::{Answer, Body, Forwarded, ForwardedCommand, ForwardedReply};
 use hyperion_wire::reply::{Decoder, Reply};
@@ -14,6 +16,7 @@ use super::execute::Progress;
 use super::foreign::WHOLE_NODE;
 use super::forward::number_of;
 use super::limits::{ANSWER_WAIT_NS, WHOLE_MAX};
+use crate::cluster::ClusterView;
 use crate::node::{Io, NodeCore};
 
 /// Questions to all nodes that are under way.
@@ -74,28 +77,57 @@ impl NodeCore {
             return Progress::Held;
         }
         let Some(view) = self.view.clone() else { return Progress::Ran };
-        let leaderless = view.partitions.iter().position(|partition| {
-            partition.leader.is_none_or(|node| node != view.own && !view.nodes[node].is_up)
-        });
-        if let Some(partition) = leaderless {
+        if let Some(partition) = leaderless(&view) {
             return self.wait_for_leader(io, client, view.slots_of(partition).0);
         }
         client.leaderless_since_ns = None;
+        let ticket = self.fresh_ticket(client);
+        let asker = (ticket, client.connection);
+        self.ask_leaders(io, &view, asker, gather, request.database, request.arguments);
+        Progress::Ran
+    }
+
+    /// FLUSHDB for nobody, where a client's would run; `false`: not now.
+    pub(super) fn empty_for_nobody(&mut self, io: &Io, database: DatabaseId) -> bool {
+        self.tickets_given += 1;
+        let (ticket, words) = (Ticket(self.tickets_given), [&b"flushdb"[..]]);
+        let is_transparent = self.config.settings().resp.cluster == ClientRouting::Transparent;
+        let Some(view) = self.view.clone().filter(|_| is_transparent) else {
+            let words = words.map(<[u8]>::to_vec);
+            self.engine.begin_gather(ticket, Gather::Flush, database, &words);
+            return true;
+        };
+        if self.wholes.questions.len() >= WHOLE_MAX || leaderless(&view).is_some() {
+            return false;
+        }
+        let nobody = ConnectionId { index: u32::MAX, generation: u32::MAX };
+        self.ask_leaders(io, &view, (ticket, nobody), Gather::Flush, database, &words);
+        true
+    }
+
+    fn ask_leaders(
+        &mut self,
+        io: &Io,
+        view: &ClusterView,
+        (ticket, connection): (Ticket, ConnectionId),
+        gather: Gather,
+        database: DatabaseId,
+        arguments: &[&[u8]],
+    ) {
         let leaders: BTreeSet<usize> =
             view.partitions.iter().filter_map(|partition| partition.leader).collect();
-        let ticket = self.fresh_ticket(client);
         self.counters.forwarded += 1;
         let (parts, missing, since_ns) = (Vec::new(), leaders.len(), io.now_ns());
         self.wholes.questions.insert(ticket, Whole { gather, parts, missing, since_ns });
         for node in leaders.into_iter().map(|node| view.nodes[node].id) {
-            let number = number_of(self.index, client.connection, self.forwarding.fresh());
+            let number = number_of(self.index, connection, self.forwarding.fresh());
             self.wholes.numbers.insert(number, (ticket, node));
             let command = ForwardedCommand {
                 request: number,
-                database: request.database.0,
+                database: database.0,
                 protocol: 2,
                 flags: WHOLE_NODE,
-                arguments: request.arguments.iter().map(|&argument| argument.into()).collect(),
+                arguments: arguments.iter().map(|&argument| argument.into()).collect(),
             };
             let frame = Forwarded { commands: vec![command] };
             if node == view.nodes[view.own].id {
@@ -111,7 +143,6 @@ impl NodeCore {
                 }
             }
         }
-        Progress::Ran
     }
 
     /// The node could not be asked; its part is an error, told with the other parts.
@@ -170,6 +201,13 @@ impl NodeCore {
             questions.filter(|(_, whole)| is_late(whole)).map(|(ticket, _)| *ticket).collect();
         late.into_iter().for_each(|ticket| self.lose_whole(io, ticket));
     }
+}
+
+/// A partition that nobody serves who can be asked.
+fn leaderless(view: &ClusterView) -> Option<usize> {
+    view.partitions.iter().position(|partition| {
+        partition.leader.is_none_or(|node| node != view.own && !view.nodes[node].is_up)
+    })
 }
 
 /// A node's part, out of its answer in RESP.

@@ -147,6 +147,8 @@ pub(crate) struct Shared {
     /// Refusals and slow commands of all cores so far: each has a number of its own.
     pub(crate) notes: AtomicU64,
     pub(crate) slow_commands: AtomicU64,
+    /// When memcached's database is to be emptied, Unix ms; 0: not.
+    pub(crate) flush_at_ms: AtomicU64,
     /// The texts of scripts.
     pub(crate) scripts: Texts,
     /// The last client's number.

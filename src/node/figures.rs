@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hyperion_engine::command::COMMANDS;
+use hyperion_engine::command::{
+    COMMANDS, CommandSpec, SUBCOMMANDS, find_subcommand, subcommands_of,
+};
 use hyperion_model::limits::DATABASES;
 use hyperion_runtime::Stats;
 use hyperion_store::StoreFigures;
@@ -59,6 +61,24 @@ impl Latency {
     }
 }
 
+/// What is counted of one command.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) calls: u64,
+    pub(crate) rejected: u64,
+    pub(crate) failed: u64,
+    pub(crate) sampled: Latency,
+}
+
+impl Counted {
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.rejected += other.rejected;
+        self.failed += other.failed;
+        self.sampled.join(&other.sampled);
+    }
+}
+
 /// What a core counts itself. CONFIG RESETSTAT sets it to zero.
 #[derive(Clone, Debug)]
 pub(crate) struct Counters {
@@ -72,6 +92,8 @@ pub(crate) struct Counters {
     /// Commands that were refused before they ran, and that ended with an error, by their place in the table.
     pub(crate) rejected: Vec<u64>,
     pub(crate) failed: Vec<u64>,
+    /// The same of subcommands, by their place in their table; their command counts them too.
+    pub(crate) subcommands: Vec<Counted>,
     /// Refusals by what was wrong: the password, the command, a key, a channel.
     pub(crate) denied: [u64; 4],
     pub(crate) protocol_errors: u64,
@@ -93,6 +115,7 @@ impl Default for Counters {
             errors_by_code: BTreeMap::new(),
             rejected: vec![0; COMMANDS.len()],
             failed: vec![0; COMMANDS.len()],
+            subcommands: vec![Counted::default(); SUBCOMMANDS.len()],
             denied: [0; 4],
             protocol_errors: 0,
             hops: 0,
@@ -107,6 +130,52 @@ impl Default for Counters {
 }
 
 impl Counters {
+    /// Counts something of the subcommand that a line names, if it names one.
+    #[inline]
+    pub(crate) fn of_subcommand(
+        &mut self,
+        spec: &CommandSpec,
+        arguments: &[&[u8]],
+        count: impl FnOnce(&mut Counted),
+    ) {
+        if !subcommands_of(spec).is_empty()
+            && let Some(at) = arguments.get(1).and_then(|word| find_subcommand(spec, word))
+        {
+            count(&mut self.subcommands[at]);
+        }
+    }
+
+    /// What was counted of each command, and of subcommands in place of theirs, on all of these cores; those that were never heard of are
+    /// left out.
+    pub(crate) fn by_name(cores: &[CoreFigures]) -> Vec<(&'static str, Counted)> {
+        let mut found = Vec::new();
+        let mut add = |name, of: &dyn Fn(&Self) -> Counted| {
+            let mut sum = Counted::default();
+            cores.iter().for_each(|core| sum.join(&of(&core.counters)));
+            if sum.calls + sum.rejected > 0 {
+                found.push((name, sum));
+            }
+        };
+        for spec in &COMMANDS {
+            if subcommands_of(spec).is_empty() {
+                add(spec.name, &|core| core.of_command(spec.index()));
+            }
+            for at in subcommands_of(spec) {
+                add(SUBCOMMANDS[at].full_name, &|core| core.subcommands[at].clone());
+            }
+        }
+        found
+    }
+
+    fn of_command(&self, at: usize) -> Counted {
+        Counted {
+            calls: self.commands[at],
+            rejected: self.rejected[at],
+            failed: self.failed[at],
+            sampled: self.sampled[at].clone(),
+        }
+    }
+
     /// Counts an error line, without its minus.
     #[cold]
     pub(crate) fn error(&mut self, line: &[u8]) {

@@ -35,7 +35,7 @@ mod ticking;
 pub(crate) use self::alone::{Copy, GroupFacts, Stopped};
 pub(crate) use self::core::{Mail, NodeCore, Note};
 pub(crate) use self::error::NodeError;
-pub(crate) use self::figures::{CoreFigures, LATENCY_EDGES_US, Latency};
+pub(crate) use self::figures::{CoreFigures, Counted, Counters, LATENCY_EDGES_US, Latency};
 pub(crate) use self::links::Link;
 pub(crate) use self::repair::check_data;
 pub(crate) use self::start::{random_bytes, serve};

@@ -99,6 +99,7 @@ impl NodeCore {
         self.wake_sleepers(io);
         self.close_idle(io);
         self.tick_tracking(io);
+        self.empty_when_due(io);
         self.send_gathered();
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
@@ -214,7 +215,7 @@ impl NodeCore {
             runtime,
             rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
-            blocked: self.blocked_clients() as u64,
+            blocked: (self.blocked_clients() + self.paused_clients()) as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),

@@ -125,7 +125,20 @@ fn both_protocols_see_the_same_keys() {
     let after = cas(&lines.ask("gets a"));
     assert_ne!(before, after);
     assert_eq!(lines.ask("get a"), "VALUE a 0 2|ho|END");
-    assert_eq!(lines.ask(&format!("cas a 3 0 1 {after}|x")), "STORED");
+    // Also one that writes what was there.
+    let mut seen = vec![after];
+    for _ in 0..3 {
+        client.expect(&[("SET a ho", "OK")]);
+        let number = cas(&lines.ask("gets a"));
+        assert!(!seen.contains(&number), "{number} is not new");
+        assert_eq!(lines.ask(&format!("cas a 3 0 1 {}|x", seen[0])), "EXISTS");
+        seen.push(number);
+    }
+    // Another end is no other version.
+    let number = cas(&lines.ask("gats 100 a"));
+    assert_eq!(Some(&number), seen.last());
+    assert_eq!(cas(&lines.ask("gats 200 a")), number);
+    assert_eq!(lines.ask(&format!("cas a 3 0 1 {number}|x")), "STORED");
     client.expect(&[("APPEND a yz", "3")]);
     assert_eq!(lines.ask("get a"), "VALUE a 0 3|xyz|END");
     // Flags and numbers are on disk.
@@ -142,6 +155,41 @@ fn both_protocols_see_the_same_keys() {
     let large = format!("set big 0 0 {}|{}", 2 << 20, "y".repeat(2 << 20));
     assert_eq!(lines.ask(&large), "SERVER_ERROR object too large for cache");
     assert_eq!(lines.ask("get big"), "END");
+}
+
+#[test]
+fn flush_all_with_a_delay_empties_later() {
+    let (node, to) = with_memcached(Setup::two_cores().unwrap_or_else(Setup::new));
+    let mut lines = Lines::connect(to);
+    let keys = ["a", "b", "c", "d"];
+    let set = |lines: &mut Lines| keys.map(|key| lines.ask(&format!("set {key} 0 0 1|x")));
+    set(&mut lines);
+    lines.expect(&[
+        ("flush_all x", "CLIENT_ERROR invalid exptime argument"),
+        ("flush_all 1000", "OK"),
+        ("get a", "VALUE a 0 1|x|END"),
+        // A later one takes its place.
+        ("flush_all 1 noreply", ""),
+    ]);
+    while lines.ask("get a b c d") != "END" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // It is over, and one at once takes back what was to come.
+    set(&mut lines);
+    lines.expect(&[("flush_all 1", "OK"), ("flush_all", "OK"), ("get a b c d", "END")]);
+    set(&mut lines);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(lines.ask("get a"), "VALUE a 0 1|x|END");
+    // Unix times, and times that are over.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let soon = now.expect("the clock is behind 1970").as_secs() + 1;
+    assert_eq!(lines.ask(&format!("flush_all {soon}")), "OK");
+    while lines.ask("get a b c d") != "END" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    set(&mut lines);
+    lines.expect(&[("flush_all -1", "OK"), ("get a b c d", "END")]);
+    drop(node);
 }
 
 #[test]

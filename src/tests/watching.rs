@@ -95,6 +95,15 @@ fn a_pause_lets_writes_wait_or_all() {
             other.expect(&[("GET a", "nil"), ("PING", "PONG")]);
             other.send(&command(&[b"INCR", b"a"]));
         }
+        // Transactions and scripts that only read go on; those that wait count as blocked.
+        let script = b"#!lua flags=no-writes\nreturn redis.call('GET', 'a')";
+        admin.expect(&[("MULTI", "OK"), ("GET a", "QUEUED")]);
+        admin.send(&command(&[b"EVAL", script, b"1", b"a"]));
+        assert_eq!(admin.shown(), "QUEUED");
+        admin.expect(&[("EXEC", "[nil nil]")]);
+        wait_for("four waiting clients", || {
+            admin.ask("INFO clients").contains("blocked_clients:4")
+        });
         admin.expect(&[("GET a", "nil"), ("CLIENT UNPAUSE", "OK")]);
         let mut counts: Vec<String> = others.iter_mut().map(Client::shown).collect();
         counts.sort_unstable();

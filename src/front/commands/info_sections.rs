@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use hyperion_engine::command::COMMANDS;
-
 use super::process::Process;
 use super::run::{REDIS_LEVEL, VERSION};
 use crate::config::{Resolved, Storage};
-use crate::node::{CoreFigures, Latency};
+use crate::node::{CoreFigures, Counted, Counters};
 use crate::pubsub::PubsubCounters;
 use crate::snapshot::SaveFacts;
 
@@ -71,6 +69,10 @@ pub(super) static SECTIONS: [Section; 14] = [
 impl Facts<'_> {
     fn sum(&self, of: impl Fn(&CoreFigures) -> u64) -> u64 {
         self.cores.iter().map(of).sum()
+    }
+
+    fn commands(&self) -> Vec<(&'static str, Counted)> {
+        Counters::by_name(self.cores)
     }
 
     /// Live records and indexes, as the memory limit counts them.
@@ -282,19 +284,10 @@ fn processor(facts: &Facts<'_>, text: &mut String) {
 
 /// Calls are counted; their time is that of the calls that were timed, one in 64, taken for all.
 fn command_statistics(facts: &Facts<'_>, text: &mut String) {
-    for spec in &COMMANDS {
-        let calls = facts.sum(|core| core.counters.commands[spec.index()]);
-        if calls == 0 {
-            continue;
-        }
-        let mut sampled = Latency::default();
-        facts.cores.iter().for_each(|core| sampled.join(&core.counters.sampled[spec.index()]));
+    for (name, Counted { calls, rejected, failed, sampled }) in facts.commands() {
         let us_per_call = ratio(sampled.sum_ns, sampled.count) / 1_000.0;
-        let rejected = facts.sum(|core| core.counters.rejected[spec.index()]);
-        let failed = facts.sum(|core| core.counters.failed[spec.index()]);
         text.push_str(&format!(
-            "cmdstat_{}:calls={calls},usec={:.0},usec_per_call={us_per_call:.2},rejected_calls={rejected},failed_calls={failed}\r\n",
-            spec.name,
+            "cmdstat_{name}:calls={calls},usec={:.0},usec_per_call={us_per_call:.2},rejected_calls={rejected},failed_calls={failed}\r\n",
             us_per_call * calls as f64,
         ));
     }
@@ -312,14 +305,11 @@ fn error_statistics(facts: &Facts<'_>, text: &mut String) {
 
 /// Out of the calls that were timed.
 fn latency_statistics(facts: &Facts<'_>, text: &mut String) {
-    for spec in &COMMANDS {
-        let mut times = Latency::default();
-        facts.cores.iter().for_each(|core| times.join(&core.counters.sampled[spec.index()]));
+    for (name, Counted { sampled: times, .. }) in facts.commands() {
         if times.count > 0 {
             let [p50, p99, p999] = [500, 990, 999].map(|part| times.percentile_us(part));
             text.push_str(&format!(
-                "latency_percentiles_usec_{}:p50={p50:.3},p99={p99:.3},p99.9={p999:.3}\r\n",
-                spec.name
+                "latency_percentiles_usec_{name}:p50={p50:.3},p99={p99:.3},p99.9={p999:.3}\r\n",
             ));
         }
     }

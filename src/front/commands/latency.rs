@@ -1,13 +1,12 @@
 //! Owns LATENCY: what took long, put together over all cores.
 
-use hyperion_engine::command::{COMMANDS, find};
 use hyperion_model::ReplyWriter;
 
 use super::super::client::Client;
 use super::super::observe::{Event, Events, Sample};
 use super::asks::{After, Asker, FrontAsk};
 use super::run::{Carried, exactly, keyword, shown, unknown_subcommand};
-use crate::node::{Io, LATENCY_EDGES_US, Latency, NodeCore};
+use crate::node::{Counters, Io, LATENCY_EDGES_US, Latency, NodeCore};
 
 const HELP: [&str; 17] = [
     "LATENCY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -111,22 +110,17 @@ impl NodeCore {
     /// Answers the histogram of these commands, or of all that were called.
     pub(super) fn tell_histogram(&mut self, client: &mut Client, names: &[String]) {
         let cores = self.shared.board.read();
-        let specs = COMMANDS.iter().filter(|spec| {
-            names.is_empty()
-                || names
-                    .iter()
-                    .any(|name| find(name.as_bytes()).is_some_and(|it| it.index() == spec.index()))
-        });
-        let mut histograms = Vec::new();
-        for spec in specs {
-            let at = spec.index();
-            let calls: u64 = cores.iter().map(|core| core.counters.commands[at]).sum();
-            let mut times = Latency::default();
-            cores.iter().for_each(|core| times.join(&core.counters.sampled[at]));
-            if calls > 0 {
-                histograms.push((spec.name, calls, buckets(&times, calls)));
-            }
-        }
+        // A command's name stands for its subcommands too.
+        let is_wanted = |full_name: &str| {
+            let command = full_name.split('|').next().unwrap_or_default();
+            names.is_empty() || names.iter().any(|name| name == full_name || name == command)
+        };
+        let counted = Counters::by_name(&cores);
+        let histograms: Vec<_> = counted
+            .into_iter()
+            .filter(|(name, counted)| counted.calls > 0 && is_wanted(name))
+            .map(|(name, it)| (name, it.calls, buckets(&it.sampled, it.calls)))
+            .collect();
         self.answer(client, |reply| {
             let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
             reply.map(histograms.len());

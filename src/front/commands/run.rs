@@ -83,11 +83,12 @@ impl NodeCore {
         };
         if carried.is_err() {
             self.counters.failed[spec.index()] += 1;
+            self.counters.of_subcommand(spec, arguments, |it| it.failed += 1);
         }
         let progress = self.carried(client, carried);
         if progress == Progress::Ran
             && let Some(since) = timed
-            && let Some(took) = self.took(spec, since)
+            && let Some(took) = self.took(spec, arguments, since)
         {
             self.note_slow(io, client, spec, arguments, took);
         }

@@ -1,6 +1,7 @@
 //! Clients of memcached: their lines, what belongs to the connection and the node, and the way of each key to where it lies. What is done
 //! with a key is in the engine, so that locks, other cores, other nodes and the log are those of all clients.
 
+mod flush;
 mod input;
 mod run;
 mod session;

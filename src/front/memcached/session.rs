@@ -1,6 +1,4 @@
-//! Owns what belongs to the connection and the node: the password, the version, the end, and emptying the database.
-
-use hyperion_engine::command::find;
+//! Owns what belongs to the connection and the node: the password, the version, and the end.
 
 use super::super::client::Client;
 use super::super::execute::Progress;
@@ -52,22 +50,8 @@ impl NodeCore {
             }
             [b"stats", ref names @ ..] => self.tell_stats(io, client, names),
             [b"flush_all"] => self.empty(io, client),
-            [b"flush_all", delay] => {
-                let delay = std::str::from_utf8(delay).ok().and_then(|text| text.parse().ok());
-                match delay {
-                    None => self.say(client, "CLIENT_ERROR invalid exptime argument"),
-                    Some(1_i64..) => self.say(
-                        client,
-                        "CLIENT_ERROR flush_all with a delay is not done here; send it when it is time",
-                    ),
-                    Some(_) => self.empty(io, client),
-                }
-            }
+            [b"flush_all", delay] => self.empty_later(io, client, delay),
             _ => self.say(client, "ERROR"),
         }
-    }
-
-    fn empty(&mut self, io: &mut Io, client: &mut Client) -> Progress {
-        self.run_line(io, client, find(b"flushdb"), None, &[b"flushdb"])
     }
 }

@@ -7,6 +7,7 @@ mod pause;
 mod refusals;
 mod slow;
 mod told;
+mod waiting;
 mod watch;
 
 pub(crate) use latency::{Event, Events, Sample, join_events};

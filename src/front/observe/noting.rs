@@ -1,4 +1,4 @@
-//! Owns when a command is timed, and what is noted of one that took long; who watches, and what waits.
+//! Owns when a command is timed, and what is noted of one that took long, and who watches.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -112,9 +112,15 @@ impl NodeCore {
 
     /// Counts the time of a command that was timed; gives it when it is to be noted.
     #[inline]
-    pub(crate) fn took(&mut self, spec: &CommandSpec, since: Instant) -> Option<Duration> {
+    pub(crate) fn took(
+        &mut self,
+        spec: &CommandSpec,
+        arguments: &[&[u8]],
+        since: Instant,
+    ) -> Option<Duration> {
         let took = since.elapsed();
         self.counters.sampled[spec.index()].add(took);
+        self.counters.of_subcommand(spec, arguments, |it| it.sampled.add(took));
         (took >= self.observer.note_from).then_some(took)
     }
 
@@ -191,20 +197,6 @@ impl NodeCore {
             slow.peer = io.peer(connection).to_owned();
         }
         self.keep_slow(slow);
-    }
-
-    /// Whether the command waits for the end of a pause.
-    #[cold]
-    pub(crate) fn waits_for_pause(&mut self, io: &Io, spec: &CommandSpec) -> bool {
-        let now_ms = io.now_unix_ms();
-        self.observer.is_paused = self.observer.pause.holds(now_ms);
-        // Who ends a pause must come through.
-        if spec.name == "client" {
-            return false;
-        }
-        let writes =
-            spec.writes() || matches!(spec.name, "publish" | "spublish" | "pfcount" | "exec");
-        self.observer.pause.stops(now_ms, writes)
     }
 
     /// Shows a command to those who watch.

@@ -220,6 +220,12 @@ impl Log {
         if segment.role.is_copies() { 0 } else { segment.base_position + offset as u64 }
     }
 
+    /// What tells this use of a place from all others, also of other starts: the salt of the segment's present use, and the place.
+    pub(crate) fn place_mark(&self, location: Location) -> [u64; 2] {
+        let (slot, _) = self.place(location);
+        [u64::from(self.segments[slot].salt), location]
+    }
+
     // ---- appending
 
     fn random(&mut self) -> u64 {

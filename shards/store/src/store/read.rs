@@ -133,11 +133,23 @@ impl Store {
         self.log.record(found.location).attributes
     }
 
-    /// A hash of the bytes of a string, the same on every node and after every start.
+    /// A hash of the bytes of a string and of where its last write lies: another after any write, also one of the same bytes, and the
+    /// same after a start. Another too where the bytes were moved, by the cleaner or to another node; what changes a long string in
+    /// its chunks counts from start to start.
     #[must_use]
-    pub fn content_hash(&self, found: &Found, seed: u64) -> u64 {
+    pub fn version_hash(&self, found: &Found, seed: u64) -> u64 {
         let mut hasher = Xxh3::with_seed(seed);
-        self.value(found).pieces().for_each(|piece| hasher.update(piece));
+        let value = self.value(found);
+        value.pieces().for_each(|piece| hasher.update(piece));
+        let place = match value {
+            Value::Whole(_) => self.log.place_mark(found.location),
+            // Its head is written anew with another end, which is no other version.
+            Value::Pieces(pieces) => {
+                let head = self.object_head(found.location).map_or(0, |head| head.id);
+                [head, pieces.chunks.object.changed_at()]
+            }
+        };
+        place.into_iter().for_each(|word| hasher.update(&word.to_le_bytes()));
         hasher.digest()
     }
 

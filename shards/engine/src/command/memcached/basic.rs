@@ -1,6 +1,6 @@
 //! Owns get, gets, gat, gats, touch and delete.
 
-use super::item::{Item, look};
+use super::item::{Item, look, set_expiry};
 use super::line::{BAD_LINE, Line, be_quiet, number, say};
 use super::time::End;
 use super::{Asked, Done};
@@ -64,7 +64,7 @@ pub(super) fn get_and_touch(
 pub(super) fn set_end(context: &mut Context<'_>, asked: &Asked<'_>, item: &Item, end: End) -> Done {
     match end.expiry_ms() {
         Ok(expiry_ms) => {
-            context.store.set_expiry(&asked.key, &item.found, expiry_ms)?;
+            set_expiry(context, asked, item, expiry_ms)?;
             let event = if expiry_ms.is_some() { "expire" } else { "persist" };
             context.notify(EventClass::Generic, event, asked.key.bytes);
         }

@@ -1,8 +1,8 @@
 //! Owns a value as memcached sees it: with flags, a number that every write changes, and marks that it is stale or somebody makes it anew.
 //!
 //! What a write of memcached stores has attributes: the flags, and the number in the low 62 bits of the other word, whose highest two are
-//! the marks. What others wrote has none: its flags are 0, and its number is a hash of the bytes. Long strings, which others may
-//! change where they lie, have a hash always.
+//! the marks. What others wrote has none: its flags are 0, and its number is a hash of the bytes and of where they were written. Long
+//! strings, which others may change where they lie, have a hash always.
 
 use super::Asked;
 use crate::command::context::Context;
@@ -28,6 +28,8 @@ pub(super) struct Item {
     pub(super) is_won: bool,
     pub(super) expiry_ms: Option<u64>,
     is_numbered: bool,
+    /// It lies in chunks.
+    is_long: bool,
 }
 
 /// What is written with a value.
@@ -65,16 +67,17 @@ pub(super) fn look(
     let Attributes { flags, cas: word } = attributes.unwrap_or(Attributes { flags: 0, cas: 0 });
     let value = context.store.value(&found);
     let bytes = value.len();
-    let is_numbered = attributes.is_some() && matches!(value, Value::Whole(_));
+    let is_long = matches!(value, Value::Pieces(_));
+    let is_numbered = attributes.is_some() && !is_long;
     let cas = if is_numbered {
         word & CAS_MAX
     } else {
         // 0 is no version.
-        (context.store.content_hash(&found, word & CAS_MAX) & CAS_MAX).max(1)
+        (context.store.version_hash(&found, word & CAS_MAX) & CAS_MAX).max(1)
     };
     let expiry_ms = context.store.expiry_ms(&found);
     let (is_stale, is_won) = (word & STALE != 0, word & WON != 0);
-    Ok(Some(Item { found, bytes, flags, cas, is_stale, is_won, expiry_ms, is_numbered }))
+    Ok(Some(Item { found, bytes, flags, cas, is_stale, is_won, expiry_ms, is_numbered, is_long }))
 }
 
 /// A number for a new version: later ones of a key are higher, and others are met by chance alone.
@@ -95,6 +98,23 @@ pub(super) fn put(
 ) -> Result<(), StoreError> {
     let key = asked.key.with_attributes(Some(marks.attributes()));
     context.store.put(&key, value, expiry_ms)
+}
+
+/// Gives a value another end, and keeps its number: one that hangs on the place is written with the value from now on.
+pub(super) fn set_expiry(
+    context: &mut Context<'_>,
+    asked: &Asked<'_>,
+    item: &Item,
+    expiry_ms: Option<u64>,
+) -> Result<(), CommandError> {
+    if item.is_numbered || item.is_long {
+        return Ok(context.store.set_expiry(&asked.key, &item.found, expiry_ms)?);
+    }
+    // A value that is kept for the answer may lie in the scratch space.
+    let held = std::mem::take(context.scratch);
+    let result = mark(context, asked, item, expiry_ms, item.marks());
+    *context.scratch = held;
+    result
 }
 
 /// Writes a value anew as it is, with other marks.
