@@ -45,7 +45,7 @@ impl ScanCursor {
 }
 
 /// Buckets that one step of a scan looks at for every key that it was asked for, at least.
-const SCAN_BUCKETS_MIN: u64 = 1024;
+const SCAN_BUCKETS_MIN: u64 = 8192;
 
 impl Store {
     /// Whether counts and walks tell the keys of a partition; they do until they are told otherwise. A copy that another node serves

@@ -111,6 +111,7 @@ fn fields_count() {
         ("HINCRBYFLOAT h n 0.5", "$-1.5"),
         ("HINCRBYFLOAT h t 1", "-ERR hash value is not a float"),
         ("HINCRBYFLOAT h n x", "-ERR value is not a valid float"),
+        ("HINCRBYFLOAT h n inf", "-ERR value is NaN or Infinity"),
         ("HGET h n", "$-1.5"),
     ]);
 }
