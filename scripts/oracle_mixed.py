@@ -73,7 +73,8 @@ class Commands:
         dice, collections = self.dice, self.collections
         draws = [collections.hash, collections.list, collections.set, collections.bits, collections.sketch, collections.sort, self.keyspace]
         name, *rest = dice.choices(draws, [14, 14, 12, 6, 3, 2, 5])[0]()
-        if dice.random() < 0.04:
+        # A member by chance would be another on each server.
+        if name != "SPOP" and dice.random() < 0.04:
             rest = self.wrong(rest)
         return (name.lower() if dice.random() < 0.2 else name, *rest)
 
@@ -103,7 +104,7 @@ class Commands:
         dice = self.dice
         return dice.choice([
             ("PING",), ("PING", "a"), ("ECHO", "b"), ("SELECT", dice.choice([0, 0, 0, 1])), ("SELECT", dice.choice([16, -1, "x"])), ("NONSENSE", "a"),
-            ("COMMAND", "GETKEYS", "MSET", "a", 1, "b", 2), ("COMMAND", "GETKEYS", "ZUNION", 2, "a", "b"), ("COMMAND", "GETKEYS", "PING"),
+            ("COMMAND", "GETKEYS", "MSET", "a", 1, "b", 2), ("COMMAND", "GETKEYS", "ZUNION", 2, "a", "b"),
             ("DBSIZE",), ("MULTI", "x"), ("EXEC",), ("DISCARD",), ("UNWATCH",), ("FLUSHDB",) if dice.random() < 0.05 else ("DBSIZE",),
         ])
 
@@ -158,6 +159,24 @@ def inner(command):
 
 def same(name, command, left, right):
     """Whether two replies that differ in their bytes say the same; `None`: that is for others to say."""
+    if name in (b"BITCOUNT", b"BITPOS") and right[0].startswith(b"-ERR"):
+        # 7.0 looks at the key before what stands behind it; 7.2 does not.
+        return left[0] in (b":0\r\n", b":-1\r\n") or left[0].startswith(b"-WRONGTYPE") or None
+    if name in (b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP") and left[0][:1] == right[0][:1] == b"*":
+        return oracle_sorted_sets.alike(left, right)
+    if name.startswith((b"GEOSEARCH", b"GEORADIUS")) and left[0] == right[0] and isinstance(left[1], list):
+        # Places as far away as each other come in any order, and any of them where they are counted.
+        words = {str(word).upper() for word in command}
+        return "COUNT" in words or sorted(map(repr, left[1])) == sorted(map(repr, right[1]))
+    if name == b"OBJECT REFCOUNT":
+        # Small integers are one object in Redis.
+        return left[0][:1] == right[0][:1]
+    if name == b"COMMAND":
+        # It takes a command without arguments from 7.2 on.
+        return left[0].startswith(b"-ERR wrong number of arguments for 'command|getkeys'") or None
+    if (left[0], right[0]) == (b":-9223372036854775808\r\n", b":9223372036854775807\r\n"):
+        # The greatest integer out of a script, where it was a double, is what the processor makes of it.
+        return True
     if name == b"OBJECT ENCODING":
         return left[0][:1] == right[0][:1] == b"$" and left[1] is not None and right[1] is not None or None
     return oracle_collections.same(name, command, left, right)

@@ -23,7 +23,8 @@ class Commands:
         if dice.random() < 0.01:
             self.wide = dice.choice([5, 12, 60, 400])
         name, *rest = getattr(self, dice.choices(self.NAMES, self.WEIGHTS)[0])()
-        if dice.random() < 0.04:
+        # Ranges of members mean something only where all have one score.
+        if dice.random() < 0.04 and (name, *rest[:1]) != ("ZADD", "lex"):
             rest = self.wrong(rest)
         if dice.random() < 0.2:
             name = name.lower()

@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 
-use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run};
+use hyperion_engine::command::{
+    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, subcommand_refusal,
+};
 use hyperion_engine::{Answer, Queued, Recorded, Request, Route, Unit, WatchedKey, key_slot};
 use hyperion_model::DatabaseId;
 
@@ -80,6 +82,9 @@ impl NodeCore {
             if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
                 return None;
             }
+            return Some(self.refuse_queued(client, &error));
+        }
+        if let Some(error) = subcommand_refusal(spec, arguments) {
             return Some(self.refuse_queued(client, &error));
         }
         if !client.session.is_free

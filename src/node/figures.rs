@@ -147,13 +147,11 @@ impl Counters {
 
     /// What was counted of each command, and of subcommands in place of theirs, on all of these cores; those that were never heard of are
     /// left out.
-    pub(crate) fn by_name<'a>(
-        cores: &(impl Iterator<Item = &'a Self> + Clone),
-    ) -> Vec<(&'static str, Counted)> {
+    pub(crate) fn by_name(cores: &[CoreFigures]) -> Vec<(&'static str, Counted)> {
         let mut found = Vec::new();
         let mut add = |name, of: &dyn Fn(&Self) -> Counted| {
             let mut sum = Counted::default();
-            cores.clone().for_each(|core| sum.join(&of(core)));
+            cores.iter().for_each(|core| sum.join(&of(&core.counters)));
             if sum.calls + sum.rejected > 0 {
                 found.push((name, sum));
             }

@@ -177,10 +177,13 @@ impl Registry {
         cores
     }
 
-    /// This core's clients that have chosen a prefix of a key.
-    pub(crate) fn own_prefixes(&self, key: &[u8]) -> BTreeSet<ConnectionId> {
+    /// This core's clients that have chosen a prefix of a key, and how long the prefix is.
+    pub(crate) fn own_prefixes(&self, key: &[u8]) -> BTreeSet<(ConnectionId, usize)> {
         let fits = self.prefixes.iter().filter(|(prefix, _)| key.starts_with(prefix));
-        fits.flat_map(|(_, listeners)| listeners.own.iter().copied()).collect()
+        fits.flat_map(|(prefix, listeners)| {
+            listeners.own.iter().map(|connection| (*connection, prefix.len()))
+        })
+        .collect()
     }
 
     // ---- what PUBSUB tells of the node

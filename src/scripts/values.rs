@@ -257,8 +257,11 @@ fn table_to_answer(table: &Table, is_resp3: bool, depth: usize, out: &mut dyn Re
     if let Some(line) = text("ok") {
         return out.simple(&line);
     }
-    if let Ok(Value::Number(number)) = table.raw_get::<Value>("double") {
-        return out.double(number);
+    match table.raw_get::<Value>("double") {
+        Ok(Value::Number(number)) => return out.double(number),
+        #[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
+        Ok(Value::Integer(number)) => return out.double(number as f64),
+        _ => {}
     }
     if let Ok(Value::Table(map)) = table.raw_get::<Value>("map") {
         let pairs: Vec<(Value, Value)> = map.pairs::<Value, Value>().flatten().collect();

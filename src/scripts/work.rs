@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperion_engine::acl::{User, What};
-use hyperion_engine::command::{CommandSpec, Flags, FrontCommand, Run, find};
+use hyperion_engine::command::{
+    CommandSpec, Flags, FrontCommand, Run, find, find_subcommand, subcommand_refusal,
+};
 use hyperion_engine::{Answer, Bench, Halt, Recorded, Work};
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
@@ -104,6 +106,11 @@ impl ScriptWork {
     }
 }
 
+/// Commands that write nothing and have an effect elsewhere, or may have.
+fn tells_others(spec: &CommandSpec) -> bool {
+    matches!(spec.name, "publish" | "spublish" | "pfcount")
+}
+
 /// The line that a message of Lua names.
 fn line_of(text: &str) -> Option<i64> {
     let (_, rest) = text.split_once("user_script:")?;
@@ -161,13 +168,17 @@ impl Running<'_, '_, '_> {
 
     fn run_words(&mut self, words: &[&[u8]], answer: &mut Recorded) -> Result<(), String> {
         let spec = find(words[0]).ok_or("ERR Unknown Redis command called from script")?;
-        if !spec.admits(words.len()) {
+        let is_refused = subcommand_refusal(spec, words).is_some();
+        if is_refused && find_subcommand(spec, words[1]).is_none() {
+            return Err("ERR Unknown Redis command called from script".to_owned());
+        }
+        if is_refused || !spec.admits(words.len()) {
             return Err("ERR Wrong number of args calling Redis command from script".to_owned());
         }
         if spec.flags.has(Flags::NOSCRIPT) {
             return Err("ERR This Redis command is not allowed from script".to_owned());
         }
-        if self.work.only_reads && spec.writes() {
+        if self.work.only_reads && (spec.writes() || tells_others(spec)) {
             return Err("ERR Write commands are not allowed from read-only scripts.".to_owned());
         }
         if !self.work.user.may_all() {

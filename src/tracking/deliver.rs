@@ -217,17 +217,22 @@ impl NodeCore {
 
     /// What this core's clients have read has changed.
     pub(crate) fn take_invalid(&mut self, io: &mut Io, all: &[Invalid]) {
-        let mut prefixed: BTreeMap<ConnectionId, Vec<&[u8]>> = BTreeMap::new();
+        // As in Redis, the keys of each prefix are a message of their own.
+        let mut prefixed: BTreeMap<(ConnectionId, &[u8]), Vec<&[u8]>> = BTreeMap::new();
         for invalid in all {
             match invalid {
                 Invalid::Read { connection, key, by } => {
-                    if self.hears(*connection, *by) {
+                    // What it read before it chose to hear of all keys is of no use to it.
+                    let is_broadcast = self.clients.get(*connection).is_some_and(|client| {
+                        client.tracking.as_ref().is_some_and(|it| it.options.is_broadcast)
+                    });
+                    if !is_broadcast && self.hears(*connection, *by) {
                         self.tell_invalid(io, *connection, Some(&[key]));
                     }
                 }
                 Invalid::Prefixed { key, by } => {
-                    for connection in self.pubsub.registry.own_prefixes(key) {
-                        let keys = prefixed.entry(connection).or_default();
+                    for (connection, length) in self.pubsub.registry.own_prefixes(key) {
+                        let keys = prefixed.entry((connection, &key[..length])).or_default();
                         // Whether it hears of its own is asked when all are known.
                         if *by != Some((self.index, word_of(connection)))
                             || !self.no_loop(connection)
@@ -246,7 +251,7 @@ impl NodeCore {
                 }
             }
         }
-        for (connection, keys) in prefixed {
+        for ((connection, _), keys) in prefixed {
             if !keys.is_empty() {
                 self.tell_invalid(io, connection, Some(&keys));
             }

@@ -15,6 +15,8 @@ enum Word {
     Map(usize),
     Pairs(usize, bool),
     Pair,
+    Rows(usize),
+    Row,
     Set(usize),
     Double(f64),
     Decimal(usize),
@@ -80,6 +82,8 @@ impl Recorded {
                 Word::Map(count) => reply.map(*count),
                 Word::Pairs(count, are_pairs) => reply.pairs(*count, *are_pairs),
                 Word::Pair => reply.pair(),
+                Word::Rows(count) => reply.rows(*count),
+                Word::Row => reply.row(),
                 Word::Set(count) => reply.set(*count),
                 Word::Double(value) => reply.double(*value),
                 Word::Decimal(bytes) => reply.decimal(text(take(*bytes))),
@@ -146,6 +150,14 @@ impl ReplyWriter for Recorded {
         self.words.push(Word::Pair);
     }
 
+    fn rows(&mut self, count: usize) {
+        self.words.push(Word::Rows(count));
+    }
+
+    fn row(&mut self) {
+        self.words.push(Word::Row);
+    }
+
     fn map(&mut self, count: usize) {
         self.words.push(Word::Map(count));
     }
@@ -180,9 +192,12 @@ mod tests {
     #[test]
     fn an_answer_is_told_as_it_was_written() {
         let write = |reply: &mut dyn ReplyWriter| {
-            reply.array(3);
+            reply.array(4);
             reply.map(1);
             reply.bulk(b"key");
+            reply.rows(1);
+            reply.row();
+            reply.bulk(b"name");
             reply.set(2);
             reply.simple("OK");
             reply.error("ERR no");

@@ -33,6 +33,20 @@ pub trait ReplyWriter {
     }
     /// The head of the next of [`ReplyWriter::pairs`]: nothing in RESP2.
     fn pair(&mut self) {}
+    /// The head of `count` rows, each a name and what it has: in RESP2 an array of arrays of two, in RESP3 a map.
+    fn rows(&mut self, count: usize) {
+        if self.has_maps() {
+            self.map(count);
+        } else {
+            self.array(count);
+        }
+    }
+    /// The head of the next of [`ReplyWriter::rows`]: nothing in RESP3.
+    fn row(&mut self) {
+        if !self.has_maps() {
+            self.array(2);
+        }
+    }
     /// The head of a map of `count` pairs that follow.
     fn map(&mut self, count: usize);
     /// Whether maps are told from arrays: for answers of another shape where they are not.

@@ -72,7 +72,7 @@ impl Facts<'_> {
     }
 
     fn commands(&self) -> Vec<(&'static str, Counted)> {
-        Counters::by_name(&self.cores.iter().map(|core| &core.counters))
+        Counters::by_name(self.cores)
     }
 
     /// Live records and indexes, as the memory limit counts them.

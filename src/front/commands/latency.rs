@@ -115,7 +115,7 @@ impl NodeCore {
             let command = full_name.split('|').next().unwrap_or_default();
             names.is_empty() || names.iter().any(|name| name == full_name || name == command)
         };
-        let counted = Counters::by_name(&cores.iter().map(|core| &core.counters));
+        let counted = Counters::by_name(&cores);
         let histograms: Vec<_> = counted
             .into_iter()
             .filter(|(name, counted)| counted.calls > 0 && is_wanted(name))

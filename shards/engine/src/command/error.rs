@@ -50,6 +50,9 @@ pub enum CommandError {
     /// The amount has no positive twin.
     #[error("ERR decrement would overflow")]
     DecrementOverflow,
+    /// The amount is no finite number.
+    #[error("ERR value is NaN or Infinity")]
+    AmountNotFinite,
     /// The sum is no finite number.
     #[error("ERR increment would produce NaN or Infinity")]
     NotFinite,

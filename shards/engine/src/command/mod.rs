@@ -66,6 +66,8 @@ pub use scan::{parse_cursor, scan_part};
 pub(crate) use sort::{meets_others, met};
 pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
 pub(crate) use stream::fixed_ids;
-pub use subcommands::{SUBCOMMANDS, Subcommand, find_subcommand, subcommands_of};
+pub use subcommands::{
+    SUBCOMMANDS, Subcommand, find_subcommand, subcommand_refusal, subcommands_of,
+};
 pub use table::{COMMANDS, MEMCACHED_CHANGE, MEMCACHED_READ, MEMCACHED_STORE, find_memcached};
 pub(crate) use usage::debug_line;

@@ -1,6 +1,7 @@
 //! Owns what is said of subcommands: users may be allowed one and not another, and some are for the one who runs the node.
 
 use super::context::is_word;
+use super::error::{CommandError, repeat};
 use super::flags::Flags;
 use super::spec::{CommandSpec, Group};
 use super::table::COMMANDS;
@@ -140,4 +141,24 @@ pub fn subcommands_of(spec: &CommandSpec) -> Range<usize> {
 #[must_use]
 pub fn find_subcommand(spec: &CommandSpec, word: &[u8]) -> Option<usize> {
     subcommands_of(spec).find(|&at| is_word(word, SUBCOMMANDS[at].name()))
+}
+
+/// Why a line is none of its command's subcommands: there is none of that name, or it has another number of words. It is not looked into
+/// what the words say.
+#[must_use]
+pub fn subcommand_refusal(spec: &CommandSpec, arguments: &[&[u8]]) -> Option<String> {
+    if subcommands_of(spec).is_empty() {
+        return None;
+    }
+    let word = arguments.get(1)?;
+    let Some(at) = find_subcommand(spec, word) else {
+        let (name, command) = (repeat(word), spec.name.to_ascii_uppercase());
+        return Some(format!("ERR unknown subcommand '{name}'. Try {command} HELP."));
+    };
+    let sub = &SUBCOMMANDS[at];
+    let is_fine = match usize::try_from(sub.arity) {
+        Ok(exact) => arguments.len() == exact,
+        Err(_) => arguments.len() >= usize::from(sub.arity.unsigned_abs()),
+    };
+    (!is_fine).then(|| CommandError::WrongArity(sub.full_name).to_string())
 }

@@ -121,6 +121,7 @@ fn search<'a>(
     hits.truncate(
         options.count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX)),
     );
+    let event = if target.is_some() { "geosearchstore" } else { "georadiusstore" };
     let target = match options.target {
         Some(bytes) => Some(context.key(bytes)?),
         None => target,
@@ -133,7 +134,7 @@ fn search<'a>(
         let score = if options.stores_distance { distance / options.unit } else { score };
         Scored { score, member }
     });
-    let count = sorted_set::put_new(context.store, &target, scored.collect())?;
+    let count = sorted_set::store_new(context, event, &target, scored.collect())?;
     context.reply.integer(sorted_set::told(count));
     Ok(())
 }

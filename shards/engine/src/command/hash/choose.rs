@@ -8,6 +8,7 @@ use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
 use crate::command::fields::{DRAWS_MAX, name_of};
 use crate::command::fields_scan::Step;
+use crate::command::scan::parse_cursor;
 use hyperion_model::number::parse_integer;
 
 type Done = Result<(), CommandError>;
@@ -63,12 +64,14 @@ pub(in crate::command) fn hrandfield(context: &mut Context<'_>, arguments: &[&[u
 /// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`
 pub(in crate::command) fn hscan(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let step = Step::parse(&arguments[2..], true)?;
+    parse_cursor(arguments[2]).ok_or(CommandError::InvalidCursor)?;
     let Context { store, reply, .. } = context;
     let Some(hash) = Hash::open(store, &key)? else {
-        step.run(None, FIELDS, true, *reply);
+        // Nobody looks at the options.
+        Step::parse(&[b"0"], true)?.run(None, FIELDS, true, *reply);
         return Ok(());
     };
+    let step = Step::parse(&arguments[2..], true)?;
     step.run_where(Some(hash.view()), FIELDS, true, &|key| hash.is_live(key), *reply);
     Ok(())
 }

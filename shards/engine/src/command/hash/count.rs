@@ -30,7 +30,7 @@ pub(in crate::command) fn hincrby(context: &mut Context<'_>, arguments: &[&[u8]]
 pub(in crate::command) fn hincrbyfloat(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     if float::parse(arguments[3]).ok_or(CommandError::NotFloat)? == float::Number::Infinite {
-        return Err(CommandError::Says("ERR value is NaN or Infinity"));
+        return Err(CommandError::AmountNotFinite);
     }
     let mut change = Change::open(context, &key)?;
     let before = change.get(arguments[2]).unwrap_or_else(|| b"0".to_vec());

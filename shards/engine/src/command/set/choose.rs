@@ -6,6 +6,7 @@ use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::fields::{DRAWS_MAX, choose, name_of};
 use crate::command::fields_scan::Step;
+use crate::command::scan::parse_cursor;
 use hyperion_model::number::parse_integer;
 
 type Done = Result<(), CommandError>;
@@ -84,9 +85,12 @@ pub(in crate::command) fn spop(context: &mut Context<'_>, arguments: &[&[u8]]) -
 /// `SSCAN key cursor [MATCH pattern] [COUNT count]`
 pub(in crate::command) fn sscan(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let step = Step::parse(&arguments[2..], false)?;
+    parse_cursor(arguments[2]).ok_or(CommandError::InvalidCursor)?;
     let Context { store, reply, .. } = context;
     let view = view(store, &key)?;
+    // Of a key that is not there, nobody looks at the options.
+    let words = if view.is_some() { &arguments[2..] } else { &[&b"0"[..]] };
+    let step = Step::parse(words, false)?;
     step.run(view.as_ref(), MEMBERS, false, *reply);
     Ok(())
 }

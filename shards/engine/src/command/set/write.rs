@@ -57,7 +57,13 @@ pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -
 pub(in crate::command) fn smove(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let [source, target] = [context.key(arguments[1])?, context.key(arguments[2])?];
     let member = arguments[3];
-    let is_there = find(&edit(context, &source)?.view(), member).is_some();
+    let opened = edit(context, &source)?;
+    let (count, is_there) = (opened.view().count(MEMBERS), find(&opened.view(), member).is_some());
+    if count == 0 {
+        // As in Redis, nobody looks at the target then.
+        context.reply.integer(0);
+        return Ok(());
+    }
     let is_in_target = find(&edit(context, &target)?.view(), member).is_some();
     if is_there && source.bytes != target.bytes {
         let bytes = 8 * member.len() + 2 * (source.bytes.len() + target.bytes.len()) + MOVE_BYTES;

@@ -135,15 +135,19 @@ fn sorted(
     Ok(weighed.into_iter().map(|(_, _, element)| element).collect())
 }
 
-/// Reads a number as C's `strtod` does, but for hexadecimal ones; nothing is 0.
+/// Reads a number as C's `strtod` does, up to the first zero byte, but for hexadecimal ones; nothing is 0.
 fn number(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?.trim_start();
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
     }
+    let text = std::str::from_utf8(text).ok()?.trim_start();
     let number: f64 = text.parse().ok()?;
-    let is_too_large = number.is_infinite() && text.bytes().any(|byte| byte.is_ascii_digit());
-    (!number.is_nan() && !is_too_large).then_some(number)
+    let digits = || text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    let is_too_large = number.is_infinite() && digits().any(|byte| byte.is_ascii_digit());
+    let is_too_small = (number.is_subnormal() || number == 0.0)
+        && digits().any(|byte| (b'1'..=b'9').contains(&byte));
+    (!number.is_nan() && !is_too_large && !is_too_small).then_some(number)
 }
 
 fn store(context: &mut Context<'_>, target: &[u8], values: &[Option<Vec<u8>>]) -> Done {

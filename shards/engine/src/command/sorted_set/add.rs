@@ -5,6 +5,7 @@ use super::members::Writer;
 use super::number::parse_score;
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
+use hyperion_model::EventClass;
 use hyperion_store::Key;
 
 type Done = Result<(), CommandError>;
@@ -136,6 +137,10 @@ pub(in crate::command) fn add(
         })?;
     }
     writer.commit()?;
+    if added + changed > 0 {
+        let event = if options.adds { "zincr" } else { "zadd" };
+        context.notify(EventClass::SortedSet, event, key.bytes);
+    }
     match last {
         Some(score) if options.adds => context.reply.double(score),
         None if options.adds => context.reply.null(),

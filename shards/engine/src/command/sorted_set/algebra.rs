@@ -2,7 +2,7 @@
 
 use super::algebra_options::{Options, Takes, no_nan, split_keys};
 use super::score::{Scored, member_of, score_of};
-use super::{MEMBERS, RANKS, members, put_new, told};
+use super::{MEMBERS, RANKS, members, store_new, told};
 use crate::collection::View;
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
@@ -108,7 +108,7 @@ fn store_in(
         Options::parse(Takes { weights, scores: false, limit: false }, keys.len(), words)?;
     let all =
         combine(sources(context.store, context.database, keys, &options), operation, &options);
-    let count = put_new(context.store, &target, all)?;
+    let count = store_new(context, name, &target, all)?;
     context.reply.integer(told(count));
     Ok(())
 }

@@ -42,6 +42,7 @@ use super::context::Context;
 use super::error::CommandError;
 use super::types::SORTED_SET;
 use crate::collection::{Edit, Entry, Layout, Section, View};
+use hyperion_model::EventClass;
 use hyperion_store::{Key, Store};
 use score::word;
 
@@ -49,6 +50,34 @@ use score::word;
 const MEMBERS: Section = 0;
 /// Members in order.
 pub(super) const RANKS: Section = 1;
+
+/// Tells that members were taken out, and that the key went with the last of them.
+fn tell_removed(context: &mut Context<'_>, event: &'static str, key: &[u8], is_gone: bool) {
+    context.notify(EventClass::SortedSet, event, key);
+    if is_gone {
+        context.notify(EventClass::Generic, "del", key);
+    }
+}
+
+/// As [`put_new`], and tells of it.
+///
+/// # Errors
+/// As [`put_new`].
+pub(super) fn store_new(
+    context: &mut Context<'_>,
+    event: &'static str,
+    key: &Key<'_>,
+    all: Vec<Scored>,
+) -> Result<u64, CommandError> {
+    let was_there = all.is_empty() && context.store.peek(key).is_some();
+    let count = put_new(context.store, key, all)?;
+    if count > 0 {
+        context.notify(EventClass::SortedSet, event, key.bytes);
+    } else if was_there {
+        context.notify(EventClass::Generic, "del", key.bytes);
+    }
+    Ok(count)
+}
 
 /// The sorted set under a key, if there is one.
 pub(super) fn view<'s>(

@@ -3,7 +3,7 @@
 use super::remove::remove;
 use super::score::{Scored, score_of};
 use super::select::{entries, member};
-use super::{card, edit, view};
+use super::{card, edit, tell_removed, view};
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
 use hyperion_model::number::parse_integer;
@@ -172,5 +172,7 @@ fn pop(
         .map(|entry| Scored { score: score_of(&entry), member: member(entry).into_owned() })
         .collect();
     remove(edit(context, key)?, &ranks)?;
+    let event = if is_reverse { "zpopmax" } else { "zpopmin" };
+    tell_removed(context, event, key.bytes, count == there);
     Ok(popped)
 }

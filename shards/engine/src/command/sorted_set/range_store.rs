@@ -3,7 +3,7 @@
 use super::range::{Asked, Form};
 use super::score::{Scored, score_of};
 use super::select::{entries, member};
-use super::{put_new, told, view};
+use super::{store_new, told, view};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 
@@ -20,7 +20,7 @@ pub(in crate::command) fn zrangestore(
             .map(|entry| Scored { score: score_of(&entry), member: member(entry).into_owned() })
             .collect(),
     };
-    let count = put_new(context.store, &target, all)?;
+    let count = store_new(context, "zrangestore", &target, all)?;
     context.reply.integer(told(count));
     Ok(())
 }

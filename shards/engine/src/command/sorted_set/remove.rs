@@ -4,7 +4,7 @@ use super::build::{build, is_worth};
 use super::members::Writer;
 use super::score::member_of;
 use super::select::{Ranks, Selection, entries};
-use super::{RANKS, card, edit, told};
+use super::{RANKS, card, edit, tell_removed, told};
 use crate::collection::Edit;
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
@@ -16,30 +16,36 @@ type Done = Result<(), CommandError>;
 pub(in crate::command) fn zrem(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let members = &arguments[2..];
-    let mut writer = Writer::new(edit(context, &key)?, members.len());
+    let edit = edit(context, &key)?;
+    let before = card(&edit.view());
+    let mut writer = Writer::new(edit, members.len());
     let removed = members.iter().filter(|member| writer.remove(member)).count();
     writer.commit()?;
+    if removed > 0 {
+        tell_removed(context, "zrem", arguments[1], removed as u64 == before);
+    }
     context.reply.integer(integer(removed));
     Ok(())
 }
 
 /// ZREMRANGEBYRANK key start stop
 pub(in crate::command) fn zremrangebyrank(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    remove_range(context, Selection::ranks, arguments)
+    remove_range(context, "zremrangebyrank", Selection::ranks, arguments)
 }
 
 /// ZREMRANGEBYSCORE key min max
 pub(in crate::command) fn zremrangebyscore(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    remove_range(context, Selection::scores, arguments)
+    remove_range(context, "zremrangebyscore", Selection::scores, arguments)
 }
 
 /// ZREMRANGEBYLEX key min max
 pub(in crate::command) fn zremrangebylex(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    remove_range(context, Selection::members, arguments)
+    remove_range(context, "zremrangebylex", Selection::members, arguments)
 }
 
 fn remove_range<'a>(
     context: &mut Context<'_>,
+    event: &'static str,
     select: impl Fn(&'a [u8], &'a [u8]) -> Result<Selection<'a>, CommandError>,
     arguments: &[&'a [u8]],
 ) -> Done {
@@ -47,7 +53,11 @@ fn remove_range<'a>(
     let selection = select(arguments[2], arguments[3])?;
     let edit = edit(context, &key)?;
     let ranks = selection.find(&edit.view(), false);
+    let is_gone = ranks.end - ranks.start == card(&edit.view());
     remove(edit, &ranks)?;
+    if !ranks.is_empty() {
+        tell_removed(context, event, arguments[1], is_gone);
+    }
     context.reply.integer(told(ranks.end - ranks.start));
     Ok(())
 }

@@ -46,11 +46,12 @@ fn read(context: &mut Context<'_>, options: &ReadOptions<'_>) -> Done {
     if told.is_empty() {
         return nothing(context, options);
     }
-    begin(context.reply, told.len());
+    context.reply.rows(told.len());
     for (bytes, start) in told {
         let key = context.key(bytes)?;
         let Context { store, reply, .. } = context;
-        name(*reply, bytes);
+        reply.row();
+        reply.bulk(bytes);
         let view = view(store, &key)?.unwrap_or_else(View::empty);
         reply_range(*reply, &view, (start, StreamId::MAX), options.most);
     }
@@ -114,11 +115,12 @@ fn read_group(
     if told.is_empty() {
         return nothing(context, options);
     }
-    begin(context.reply, told.len());
+    context.reply.rows(told.len());
     for (bytes, given) in told {
         let key = context.key(bytes)?;
         let Context { store, reply, .. } = context;
-        name(*reply, bytes);
+        reply.row();
+        reply.bulk(bytes);
         let view = view(store, &key)?.unwrap_or_else(View::empty);
         match given {
             Given::Nothing => reply.array(0),
@@ -210,23 +212,6 @@ pub(crate) fn fixed_ids(
         words[first + at] = last_id.text().bytes().to_vec();
     }
     Some(words)
-}
-
-/// The head of an answer about so many streams.
-fn begin(reply: &mut dyn ReplyWriter, count: usize) {
-    if reply.has_maps() {
-        reply.map(count);
-    } else {
-        reply.array(count);
-    }
-}
-
-/// The name of a stream, before its entries.
-fn name(reply: &mut dyn ReplyWriter, bytes: &[u8]) {
-    if !reply.has_maps() {
-        reply.array(2);
-    }
-    reply.bulk(bytes);
 }
 
 /// Entries by their ids; of those that are gone the id alone.

@@ -112,6 +112,7 @@ fn fields_count() {
         ("HINCRBYFLOAT h t 1", "-ERR hash value is not a float"),
         ("HINCRBYFLOAT h n x", "-ERR value is not a valid float"),
         ("HINCRBYFLOAT h n -inf", "-ERR value is NaN or Infinity"),
+        ("HINCRBYFLOAT h n inf", "-ERR value is NaN or Infinity"),
         ("HGET h n", "$-1.5"),
     ]);
 }

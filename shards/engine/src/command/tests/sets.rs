@@ -146,3 +146,17 @@ fn encodings_and_types_are_told() {
     }
     assert_eq!(stage.run("OBJECT ENCODING s"), "$hashtable");
 }
+
+#[test]
+fn what_is_not_there_is_looked_at_first() {
+    play(&[
+        ("SET text 1", "+OK"),
+        ("SMOVE none text a", ":0"),
+        ("SADD s a", ":1"),
+        ("SMOVE s text b", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("SSCAN none 0 COUNT 0", "*2 $0 *0"),
+        ("SSCAN s 0 COUNT 0", "-ERR syntax error"),
+        ("HSCAN none 0 COUNT 0", "*2 $0 *0"),
+        ("HSCAN none x", "-ERR invalid cursor"),
+    ]);
+}
