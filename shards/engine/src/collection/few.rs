@@ -45,7 +45,7 @@ impl<'v> Of<'v> {
         (key, found): (&Key<'_>, &Found),
         layout: &Layout,
     ) -> Option<Self> {
-        if store.is_written_whole(key) || store.object_handle(found).is_none() {
+        if store.is_written_whole(key) {
             return None;
         }
         let cap = store.chunk_bytes_max() - HEAD_BYTES;

@@ -149,6 +149,16 @@ impl<'a> View<'a> {
         count - before
     }
 
+    /// Number of entries of all sections as they are stored.
+    #[must_use]
+    pub fn entries_all(&self) -> u64 {
+        match self.source {
+            Source::Absent | Source::Unwritten => 0,
+            Source::Packed(_) => self.chunk_count(0) as u64,
+            Source::Object(_, notes) => notes.sum(),
+        }
+    }
+
     /// Indices of a section's chunks; parts of long entries are among them.
     pub(super) fn chunks(&self, section: Section) -> Range<usize> {
         match self.source {

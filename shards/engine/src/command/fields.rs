@@ -128,6 +128,10 @@ pub(super) fn put_one(
     value: Option<&[u8]>,
 ) -> Result<Option<bool>, StoreError> {
     let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(None) };
+    // What else it holds may tell of the name too.
+    if of.view().entries_all() != of.view().count(section) {
+        return Ok(None);
+    }
     let (name, mut few) = (HashedKey::of(name), Few::default());
     let place = of.view().seek(section, name.get());
     let is_done = match (place, value) {

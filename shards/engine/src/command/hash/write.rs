@@ -1,8 +1,7 @@
 //! Owns the commands that change a hash.
 
+use super::FIELDS;
 use super::change::Change;
-use super::{EXPIRIES, FIELDS};
-use crate::collection::View;
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
 use crate::command::fields::put_one;
@@ -63,10 +62,7 @@ fn put_plain(
     field: &[u8],
     value: &[u8],
 ) -> Result<Option<bool>, CommandError> {
-    let is_plain = store.value_type(found) == HASH
-        && store.object_handle(found).is_some()
-        && View::new(store, found).count(EXPIRIES) == 0;
-    if !is_plain {
+    if store.value_type(found) != HASH {
         return Ok(None);
     }
     Ok(put_one(store, (key, found), FIELDS, field, Some(value))?)
