@@ -51,6 +51,19 @@ impl<'s, 'k> Edit<'s, 'k> {
         layout: &'static Layout,
     ) -> Result<Self, CommandError> {
         let found = store.find(key);
+        Self::open_found(store, (key, found), value_type, layout)
+    }
+
+    /// As [`Edit::open`], for a key that was just looked up.
+    ///
+    /// # Errors
+    /// As [`Edit::open`].
+    pub fn open_found(
+        store: &'s mut Store,
+        (key, found): (&'k Key<'k>, Option<Found>),
+        value_type: ValueType,
+        layout: &'static Layout,
+    ) -> Result<Self, CommandError> {
         if let Some(found) = &found {
             if store.value_type(found) != value_type {
                 return Err(CommandError::WrongType);

@@ -17,6 +17,7 @@ mod commit;
 mod dirty;
 mod edit;
 pub mod ends;
+pub mod few;
 mod notes;
 mod seek;
 mod view;

@@ -18,7 +18,7 @@ impl View<'_> {
                 Err(at) => Err(Some(Cursor { chunk, at })),
             };
         }
-        let mut at = 0;
+        let mut at = skip_below(&entries, word);
         while let Some(Span { key: (begin, end), end: behind, .. }) = span(&entries, at) {
             let other = &entries[begin..end];
             let order = prefix(other).cmp(&word).then_with(|| other.cmp(key));
@@ -118,7 +118,7 @@ fn is_nearer_end(entries: &[u8], word: u64, bound: u64) -> bool {
 
 /// As the walk of [`View::seek`], from the end of a chunk.
 fn seek_back(entries: &[u8], key: &[u8], word: u64) -> Result<usize, usize> {
-    let mut at = entries.len();
+    let mut at = skip_above(entries, word);
     while at > 0
         && let Some(before) = begin_of(entries, at)
         && let Some(Span { key: (begin, end), .. }) = span(entries, before)
@@ -131,4 +131,39 @@ fn seek_back(entries: &[u8], key: &[u8], word: u64) -> Result<usize, usize> {
         }
     }
     Err(at)
+}
+
+/// What can be read of a short entry at once: two lengths, and the prefix of a key that is not shorter.
+const GLANCE_BYTES: usize = 10;
+
+/// The prefix of the key of the entry at `at`, and its bytes but those that tell its length backwards; `None` where a glance does not tell.
+#[inline(always)]
+fn glance(entries: &[u8], at: usize) -> Option<(u64, usize)> {
+    let head = entries.get(at..)?.first_chunk::<GLANCE_BYTES>()?;
+    let [key_bytes @ 8..0x80, value_bytes @ 0..0x80, word @ ..] = *head else { return None };
+    Some((u64::from_be_bytes(word), 2 + usize::from(key_bytes) + usize::from(value_bytes)))
+}
+
+/// Where the first entry is whose prefix is not below `word`, or the first that wants more than a glance.
+fn skip_below(entries: &[u8], word: u64) -> usize {
+    let mut at = 0;
+    while let Some((other, length)) = glance(entries, at)
+        && other < word
+    {
+        at += length + 1 + usize::from(length >= 0x80);
+    }
+    at
+}
+
+/// Behind the last entry whose prefix is not above `word`, or the last that wants more than a glance.
+fn skip_above(entries: &[u8], word: u64) -> usize {
+    let mut end = entries.len();
+    while let Some(&length @ 0..0x80) = entries[..end].last()
+        && let Some(at) = (end - 1).checked_sub(usize::from(length))
+        && let Some((other, _)) = glance(entries, at)
+        && other > word
+    {
+        end = at;
+    }
+    end
 }

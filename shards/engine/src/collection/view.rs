@@ -53,8 +53,11 @@ impl<'a> View<'a> {
     /// A collection that was just found.
     #[must_use]
     pub fn new(store: &'a mut Store, found: &Found) -> Self {
-        notes::ensure(store, found);
-        Self::again(store, found)
+        let Some(handle) = store.object_handle(found) else { return Self::again(store, found) };
+        if store.object(handle).1.is_none() {
+            notes::ensure(store, found);
+        }
+        Self::of_object(store, handle)
     }
 
     /// The collection under a key, if there is one. The key counts as used.
@@ -146,6 +149,16 @@ impl<'a> View<'a> {
         count - before
     }
 
+    /// Number of entries of all sections as they are stored.
+    #[must_use]
+    pub fn entries_all(&self) -> u64 {
+        match self.source {
+            Source::Absent | Source::Unwritten => 0,
+            Source::Packed(_) => self.chunk_count(0) as u64,
+            Source::Object(_, notes) => notes.sum(),
+        }
+    }
+
     /// Indices of a section's chunks; parts of long entries are among them.
     pub(super) fn chunks(&self, section: Section) -> Range<usize> {
         match self.source {
@@ -184,7 +197,8 @@ impl<'a> View<'a> {
 
     /// Whether a chunk holds only a part of an entry that another one begins.
     pub(super) fn is_part(&self, chunk: usize) -> bool {
-        self.note(chunk).is_some_and(|note| note.flags & PART != 0)
+        let Source::Object(_, notes) = self.source else { return false };
+        !notes.has_no_flags() && notes.get(chunk).is_some_and(|note| note.flags & PART != 0)
     }
 
     /// The bytes of a chunk's entries; those of a long entry are put together.
@@ -216,6 +230,9 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn parts_behind(&self, notes: &Notes, chunk: usize) -> Range<usize> {
+        if notes.has_no_flags() {
+            return chunk + 1..chunk + 1;
+        }
         let is_part = |at: &usize| notes.get(*at).is_some_and(|note| note.flags & PART != 0);
         chunk + 1..chunk + 1 + (chunk + 1..).take_while(is_part).count()
     }

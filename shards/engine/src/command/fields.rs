@@ -1,7 +1,9 @@
 //! Owns the fields of hashes and the members of sets: how they are found and put in, packed or not.
 
 use super::chance::Chance;
+use crate::collection::few::{Few, Of};
 use crate::collection::{Cursor, Edit, Layout, Section, View};
+use hyperion_store::{Found, Key, Store, StoreError};
 
 /// Bytes of a name's hash before it, where the collection is an object.
 pub(super) const HASH_BYTES: usize = 8;
@@ -114,6 +116,37 @@ pub(super) fn unpack(edit: &mut Edit<'_, '_>, section: Section) {
         let at = edit.view().seek(section, &key).map_or_else(|at| at, Some);
         edit.insert(section, at, &key, &value);
     }
+}
+
+/// Sets the value of one name of a collection that was just found, or, where `value` is `None`, puts it in without one if it is not there.
+/// Gives whether it is new; `None`: nothing was done, it is for an edit.
+pub(super) fn put_one(
+    store: &mut Store,
+    (key, found): (&Key<'_>, &Found),
+    section: Section,
+    name: &[u8],
+    value: Option<&[u8]>,
+) -> Result<Option<bool>, StoreError> {
+    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(None) };
+    // What else it holds may tell of the name too.
+    if of.view().entries_all() != of.view().count(section) {
+        return Ok(None);
+    }
+    let (name, mut few) = (HashedKey::of(name), Few::default());
+    let place = of.view().seek(section, name.get());
+    let is_done = match (place, value) {
+        (Ok(_), None) => return Ok(Some(false)),
+        (Ok(cursor), Some(value)) => few.replace(&of, cursor, value),
+        (Err(Some(at)), value) => {
+            few.insert(&of, (section, at), name.get(), value.unwrap_or_default())
+        }
+        (Err(None), _) => None,
+    };
+    if is_done.is_none() {
+        return Ok(None);
+    }
+    few.commit(store, found)?;
+    Ok(Some(place.is_err()))
 }
 
 fn put_or_keep(

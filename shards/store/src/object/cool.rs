@@ -21,16 +21,35 @@ pub(super) struct Warm {
 
 /// Chunks that are looked at in turn, each once.
 #[derive(Debug, Default)]
-pub(super) struct WarmChunks(VecDeque<Warm>);
+pub(super) struct WarmChunks {
+    queue: VecDeque<Warm>,
+    /// Looks of this round that are left, and those of a tick.
+    left: usize,
+    a_tick: usize,
+}
 
 impl WarmChunks {
     /// Looks at a chunk from now on. `false`: there are too many.
     pub(super) fn watch(&mut self, id: u64, number: u32) -> bool {
-        let has_room = self.0.len() < WARM_CHUNKS_MAX;
+        let has_room = self.queue.len() < WARM_CHUNKS_MAX;
         if has_room {
-            self.0.push_back(Warm { id, number, seen: 0 });
+            self.queue.push_back(Warm { id, number, seen: 0 });
         }
         has_room
+    }
+
+    /// The next one of this tick, which has had so many looks.
+    fn next(&mut self, looks: usize) -> Option<Warm> {
+        if self.left == 0 {
+            self.left = self.queue.len();
+            let part = self.left.div_ceil(WARM_ROUND_TICKS);
+            self.a_tick = part.clamp(WARM_LOOKS_A_TICK_MIN, WARM_LOOKS_A_TICK_MAX);
+        }
+        if looks >= self.a_tick || self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
+        self.queue.pop_front()
     }
 }
 
@@ -44,12 +63,12 @@ impl Store {
 
 impl Objects {
     fn cool(&mut self, log: &mut Log) {
-        let looks = (self.warm.0.len() / WARM_ROUND_TICKS)
-            .clamp(WARM_LOOKS_A_TICK_MIN, WARM_LOOKS_A_TICK_MAX)
-            .min(self.warm.0.len());
-        let mut left = COOLED_BYTES_A_TICK;
-        for _ in 0..looks {
-            let Some(warm) = self.warm.0.pop_front() else { return };
+        let (mut looks, mut left) = (0, COOLED_BYTES_A_TICK);
+        let looks_max = self.warm.queue.len();
+        while looks < looks_max
+            && let Some(warm) = self.warm.next(looks)
+        {
+            looks += 1;
             let Warm { id, number, .. } = warm;
             let object = self.objects.get_mut(&id).filter(|object| !object.is_gone);
             let chunk = object.and_then(|object| object.chunks.get_mut(&number));
@@ -61,11 +80,11 @@ impl Objects {
             let deltas = u32::try_from(hot.deltas.len()).expect("a base comes before");
             let seen = chunk.generation.wrapping_mul(0x9e37_79b9).wrapping_add(deltas) | 1 << 31;
             if warm.seen != seen {
-                self.warm.0.push_back(Warm { seen, ..warm });
+                self.warm.queue.push_back(Warm { seen, ..warm });
                 continue;
             }
             let Ok(bytes) = self.rebase(log, id, number) else {
-                self.warm.0.push_front(warm);
+                self.warm.queue.push_front(warm);
                 return;
             };
             let object = self.objects.get_mut(&id).expect("it is there");

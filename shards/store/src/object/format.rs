@@ -36,8 +36,8 @@ impl Head {
     }
 
     pub(crate) fn read(value: &[u8]) -> Option<Self> {
-        let (value_type, id) = value.split_first().filter(|_| value.len() == HEAD_BYTES)?;
-        Some(Self { value_type: ValueType(*value_type), id: read_u64_short(id) })
+        let &[value_type, ref id @ ..] = <&[u8; HEAD_BYTES]>::try_from(value).ok()?;
+        Some(Self { value_type: ValueType(value_type), id: u64::from_le_bytes(*id) })
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Notes {
     /// Number of chunks, and sums of their counts, by kind.
     chunks: [usize; NOTE_KINDS],
     totals: [u64; NOTE_KINDS],
+    /// Chunks whose notes have flags.
+    flagged: usize,
     /// Notes that there is memory for.
     room: usize,
     /// The object's last change when they were made.
@@ -73,6 +75,12 @@ impl Notes {
     #[must_use]
     pub fn chunks_of(&self, kind: u8) -> usize {
         self.chunks[usize::from(kind)]
+    }
+
+    /// Whether no chunk's note has flags.
+    #[must_use]
+    pub fn has_no_flags(&self) -> bool {
+        self.flagged == 0
     }
 
     /// The note of a chunk.
@@ -120,11 +128,21 @@ impl Notes {
     #[must_use]
     #[inline]
     pub fn partition(&self, range: Range<usize>, is_before: impl Fn(u64) -> bool) -> usize {
-        let blocks = (self.block_of(range.start), self.block_of(range.end.saturating_sub(1)));
-        let (Some(first), Some(last)) = blocks else { return range.start };
-        if range.is_empty() {
+        if range.is_empty() || self.blocks.is_empty() {
             return range.start;
         }
+        // Mostly it begins behind the head, and is all there is.
+        let first = if range.start < self.blocks[0].len() {
+            0
+        } else {
+            self.block_of(range.start).expect("there are blocks")
+        };
+        let is_to_end = range.end > *self.starts.last().expect("there are blocks");
+        let last = if is_to_end {
+            self.blocks.len() - 1
+        } else {
+            self.block_of(range.end - 1).expect("there are blocks")
+        };
         let begun = &self.keys[first + 1..=last];
         let block = first + begun.partition_point(|&key| is_before(key));
         let start = self.starts[block];
@@ -225,6 +243,7 @@ impl Notes {
         self.sums[block] += u64::from(note.count);
         self.totals[usize::from(note.kind)] += u64::from(note.count);
         self.chunks[usize::from(note.kind)] += 1;
+        self.flagged += usize::from(note.flags != 0);
         self.keys[block] = self.blocks[block][0].key;
     }
 
@@ -232,6 +251,7 @@ impl Notes {
         self.sums[block] -= u64::from(note.count);
         self.totals[usize::from(note.kind)] -= u64::from(note.count);
         self.chunks[usize::from(note.kind)] -= 1;
+        self.flagged -= usize::from(note.flags != 0);
     }
 
     fn heap_bytes(&self) -> usize {

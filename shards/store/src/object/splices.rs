@@ -72,6 +72,12 @@ impl Splices {
         &self.bytes[self.last..]
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Bytes that they take in the log.
     #[must_use]
     pub fn written_bytes(&self) -> usize {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 fn check(notes: &Notes, model: &[Note]) {
     assert_eq!(notes.len(), model.len());
     assert_eq!(notes.is_empty(), model.is_empty());
+    assert_eq!(notes.has_no_flags(), model.iter().all(|note| note.flags == 0));
     let mut sum = 0;
     for (index, note) in model.iter().enumerate() {
         assert_eq!(notes.get(index), Some(note));

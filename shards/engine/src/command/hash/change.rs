@@ -11,7 +11,7 @@ use crate::command::fields;
 use crate::command::fields_all::{is_for_all, put_all};
 use crate::command::types::HASH;
 use hyperion_model::EventClass;
-use hyperion_store::Key;
+use hyperion_store::{Found, Key};
 
 /// A hash under change. Nothing of it is seen before [`Change::commit`]; dropped, it never was.
 pub(super) struct Change<'s, 'k> {
@@ -37,7 +37,16 @@ impl<'c, 'k> Change<'c, 'k> {
         context: &'c mut Context<'_>,
         key: &'k Key<'k>,
     ) -> Result<Self, CommandError> {
-        let edit = Edit::open(context.store, key, HASH, &Layout::KEYED)?;
+        let found = context.store.find(key);
+        Self::open_found(context, (key, found))
+    }
+
+    /// As [`Change::open`], for a key that was just looked up.
+    pub(super) fn open_found(
+        context: &'c mut Context<'_>,
+        (key, found): (&'k Key<'k>, Option<Found>),
+    ) -> Result<Self, CommandError> {
+        let edit = Edit::open_found(context.store, (key, found), HASH, &Layout::KEYED)?;
         let may_expire = edit.view().count(EXPIRIES) > 0;
         let mut change = Self { edit, may_expire, has_expired: false, is_purged: false };
         if may_expire {

@@ -1,8 +1,13 @@
 //! Owns the commands that change a hash.
 
+use super::FIELDS;
 use super::change::Change;
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
+use crate::command::fields::put_one;
+use crate::command::types::HASH;
+use hyperion_model::EventClass;
+use hyperion_store::{Found, Key, Store};
 
 type Done = Result<(), CommandError>;
 
@@ -13,16 +18,51 @@ pub(in crate::command) fn hset(context: &mut Context<'_>, arguments: &[&[u8]]) -
         return Err(CommandError::WrongArity(if is_hmset { "hmset" } else { "hset" }));
     }
     let key = context.first_key(arguments)?;
-    let mut change = Change::open(context, &key)?;
-    let added = change.put_all(arguments[2..].as_chunks::<2>().0);
-    let changed = change.commit(true)?;
-    changed.tell(context, &["hset"], arguments[1]);
+    let added;
+    let found = context.store.find(&key);
+    let is_put = match (arguments, &found) {
+        ([_, _, field, value], Some(found)) => {
+            put_plain(context.store, (&key, found), field, value)?
+        }
+        _ => None,
+    };
+    if let Some(is_new) = is_put {
+        added = usize::from(is_new);
+        context.notify(EventClass::Hash, "hset", arguments[1]);
+    } else {
+        added = put_all(context, (&key, found), arguments)?;
+    }
     if is_hmset {
         context.reply.simple("OK");
     } else {
         context.reply.integer(integer(added));
     }
     Ok(())
+}
+
+fn put_all(
+    context: &mut Context<'_>,
+    (key, found): (&Key<'_>, Option<Found>),
+    arguments: &[&[u8]],
+) -> Result<usize, CommandError> {
+    let mut change = Change::open_found(context, (key, found))?;
+    let added = change.put_all(arguments[2..].as_chunks::<2>().0);
+    let changed = change.commit(true)?;
+    changed.tell(context, &["hset"], arguments[1]);
+    Ok(added)
+}
+
+/// Sets one field of a large hash whose fields do not expire. Gives whether it is new; `None`: nothing was done.
+fn put_plain(
+    store: &mut Store,
+    (key, found): (&Key<'_>, &Found),
+    field: &[u8],
+    value: &[u8],
+) -> Result<Option<bool>, CommandError> {
+    if store.value_type(found) != HASH {
+        return Ok(None);
+    }
+    Ok(put_one(store, (key, found), FIELDS, field, Some(value))?)
 }
 
 /// HSETNX key field value

@@ -1,9 +1,12 @@
 //! Owns the commands that change one set, and SMOVE, which changes two.
 
 use super::{MEMBERS, add, edit, find, tell_removed};
+use crate::collection::{Edit, Layout};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
+use crate::command::fields::put_one;
 use crate::command::fields_all::{is_for_all, put_all};
+use crate::command::types::SET;
 use hyperion_model::EventClass;
 use hyperion_store::StoreError;
 
@@ -15,7 +18,19 @@ const MOVE_BYTES: usize = 16 << 10;
 /// `SADD key member [member ...]`
 pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let mut edit = edit(context, &key)?;
+    let found = context.store.find(&key);
+    if let [_, _, member] = arguments
+        && let Some(found) = &found
+        && context.store.value_type(found) == SET
+        && let Some(is_new) = put_one(context.store, (&key, found), MEMBERS, member, None)?
+    {
+        if is_new {
+            context.notify(EventClass::Set, "sadd", arguments[1]);
+        }
+        context.reply.integer(i64::from(is_new));
+        return Ok(());
+    }
+    let mut edit = Edit::open_found(context.store, (&key, found), SET, &Layout::KEYED)?;
     let members = &arguments[2..];
     let bytes = members.iter().map(|member| member.len()).sum();
     let added = if is_for_all(&edit, MEMBERS, (members.len(), bytes)) {

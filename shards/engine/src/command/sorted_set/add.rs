@@ -1,10 +1,11 @@
 //! Owns ZADD and ZINCRBY.
 
-use super::edit;
-use super::members::Writer;
+use super::members::{Writer, update_one};
 use super::number::parse_score;
+use crate::collection::{Edit, Layout};
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
+use crate::command::types::SORTED_SET;
 use hyperion_model::EventClass;
 use hyperion_store::Key;
 
@@ -121,33 +122,64 @@ pub(in crate::command) fn add(
     options: Options,
     scored: &[(f64, &[u8])],
 ) -> Done {
-    let (mut added, mut changed, mut last) = (0, 0, None);
-    let mut writer = Writer::new(edit(context, key)?, scored.len());
-    for (score, member) in scored {
-        writer.update(member, |before| {
-            let after = options.decide(before, *score)?;
-            last = after;
-            match (before, after) {
-                (None, Some(_)) => added += 1,
-                #[expect(clippy::float_cmp, reason = "only the same score is no change")]
-                (Some(before), Some(after)) if before != after => changed += 1,
-                _ => return Ok(None),
-            }
-            Ok(after)
-        })?;
+    let found = context.store.find(key);
+    let mut told = Told::default();
+    let is_one = match (scored, &found) {
+        ([(score, member)], Some(found)) if context.store.value_type(found) == SORTED_SET => {
+            let decide = |before| told.decide(options, before, *score);
+            update_one(context.store, (key, found), member, decide)?
+        }
+        _ => false,
+    };
+    if !is_one {
+        told = Told::default();
+        let edit = Edit::open_found(context.store, (key, found), SORTED_SET, &Layout::KEYED)?;
+        let mut writer = Writer::new(edit, scored.len());
+        for (score, member) in scored {
+            writer.update(member, |before| told.decide(options, before, *score))?;
+        }
+        writer.commit()?;
     }
-    writer.commit()?;
-    if added + changed > 0 {
+    if told.added + told.changed > 0 {
         let event = if options.adds { "zincr" } else { "zadd" };
         context.notify(EventClass::SortedSet, event, key.bytes);
     }
-    match last {
+    match told.last {
         Some(score) if options.adds => context.reply.double(score),
         None if options.adds => context.reply.null(),
         _ => {
-            let counted = if options.counts_changed { added + changed } else { added };
-            context.reply.integer(counted);
+            let more = if options.counts_changed { told.changed } else { 0 };
+            context.reply.integer(told.added + more);
         }
     }
     Ok(())
+}
+
+/// What becomes of the members.
+#[derive(Default)]
+struct Told {
+    added: i64,
+    changed: i64,
+    /// The score of the last one, if it got one.
+    last: Option<f64>,
+}
+
+impl Told {
+    /// The new score of a member that has `before`, where it is another.
+    fn decide(
+        &mut self,
+        options: Options,
+        before: Option<f64>,
+        score: f64,
+    ) -> Result<Option<f64>, CommandError> {
+        let after = options.decide(before, score)?;
+        self.last = after;
+        match (before, after) {
+            (None, Some(_)) => self.added += 1,
+            #[expect(clippy::float_cmp, reason = "only the same score is no change")]
+            (Some(before), Some(after)) if before != after => self.changed += 1,
+            _ => return Ok(None),
+        }
+        Ok(after)
+    }
 }

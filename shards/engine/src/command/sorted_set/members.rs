@@ -3,10 +3,11 @@
 use super::build::{build, is_worth};
 use super::score::{Scored, member_of, rank_key, rank_value, score_of, score_of_value, value};
 use super::{MEMBERS, RANKS};
-use crate::collection::{Cursor, Edit, View};
+use crate::collection::few::{Few, Of};
+use crate::collection::{Cursor, Edit, Layout, View};
 use crate::command::error::CommandError;
 use crate::command::fields::hashed;
-use hyperion_store::StoreError;
+use hyperion_store::{Found, Key, Store, StoreError};
 use std::collections::BTreeMap;
 
 /// Where a member is, or belongs.
@@ -34,6 +35,39 @@ fn locate(view: &View<'_>, member: &[u8], key: &mut Vec<u8>) -> Located {
 /// The score of a member.
 pub(in crate::command) fn score(view: &View<'_>, member: &[u8]) -> Option<f64> {
     locate(view, member, &mut Vec::new()).score
+}
+
+/// Gives one member of a large set that was just found the score that `decide` makes of the one it has; `None` leaves it as it is. `false`:
+/// nothing was done, it is for a [`Writer`].
+///
+/// # Errors
+/// Those of `decide`, and when there is no room; then nothing has changed.
+pub(in crate::command) fn update_one(
+    store: &mut Store,
+    (key, found): (&Key<'_>, &Found),
+    member: &[u8],
+    decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
+) -> Result<bool, CommandError> {
+    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(false) };
+    let (view, mut few, mut key) = (*of.view(), Few::default(), Vec::new());
+    let Located { score: before, place } = locate(&view, member, &mut key);
+    let Some(after) = decide(before)? else { return Ok(true) };
+    let is_done = match place {
+        Ok(cursor) => few.replace(&of, cursor, &value(after)).and_then(|()| {
+            rank_key(before.expect("it is there"), member, &mut key);
+            few.remove(&of, view.seek(RANKS, &key).expect("each member has a rank"))
+        }),
+        Err(at) => at.and_then(|at| few.insert(&of, (MEMBERS, at), &key, &value(after))),
+    };
+    let is_done = is_done.and_then(|()| {
+        rank_key(after, member, &mut key);
+        let at = view.seek(RANKS, &key).map_or_else(|at| at, Some)?;
+        few.insert(&of, (RANKS, at), &key, rank_value(after))
+    });
+    if is_done.is_some() {
+        few.commit(store, found)?;
+    }
+    Ok(is_done.is_some())
 }
 
 /// Changes of a sorted set: one after the other, or, where they are many beside what is there, of all of it at once.

@@ -158,11 +158,11 @@ proptest! {
         let mut dice = Dice(seed);
         let mut stage = Stage::with_segments(1 << 20);
         let mut model = [std::collections::BTreeMap::new(), std::collections::BTreeMap::new()];
-        for round in 0..900 {
+        for round in 0..500 {
             let steps: Vec<(u8, Vec<u8>, Option<Vec<u8>>)> = (0..1 + dice.roll(3))
                 .map(|_| {
                     let (key, length) = (dice.bytes(1 + round % 2), 6 + dice.roll(2) * round % 50);
-                    let value = (dice.roll(10) > round / 100 % 8).then(|| dice.bytes(length));
+                    let value = (dice.roll(10) > round / 50 % 8).then(|| dice.bytes(length));
                     (u8::from(dice.roll(3) == 0), key, value)
                 })
                 .collect();
