@@ -43,7 +43,7 @@ use crate::front::{
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
 use crate::pubsub::{Bundle, Pubsub};
-use crate::scripts::Texts;
+use crate::scripts::{Running, Texts};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 use crate::tracking::{Invalid, RedirectMail, Track, Trackers};
 
@@ -149,6 +149,8 @@ pub(crate) struct Shared {
     pub(crate) slow_commands: AtomicU64,
     /// The texts of scripts.
     pub(crate) scripts: Texts,
+    /// Those that run for long.
+    pub(crate) running: Arc<Running>,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
     /// By core: how often it was to be told that another core's client listens to something, or no more.

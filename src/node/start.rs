@@ -117,6 +117,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         listener_news: resolved.cores.iter().map(|_| AtomicU64::new(0)).collect(),
         slow_commands: AtomicU64::new(0),
         scripts: Texts::default(),
+        running: Arc::default(),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
         leave: Default::default(),

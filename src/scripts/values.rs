@@ -260,30 +260,29 @@ fn table_to_answer(table: &Table, is_resp3: bool, depth: usize, out: &mut dyn Re
     if let Ok(Value::Number(number)) = table.raw_get::<Value>("double") {
         return out.double(number);
     }
+    // Values are looked at twice rather than held: a machine lends a few thousand at a time.
     if let Ok(Value::Table(map)) = table.raw_get::<Value>("map") {
-        let pairs: Vec<(Value, Value)> = map.pairs::<Value, Value>().flatten().collect();
-        out.map(pairs.len());
-        for (key, value) in &pairs {
-            to_answer(key, is_resp3, depth + 1, out);
-            to_answer(value, is_resp3, depth + 1, out);
+        out.map(map.pairs::<Value, Value>().flatten().count());
+        for (key, value) in map.pairs::<Value, Value>().flatten() {
+            to_answer(&key, is_resp3, depth + 1, out);
+            to_answer(&value, is_resp3, depth + 1, out);
         }
         return;
     }
     if let Ok(Value::Table(set)) = table.raw_get::<Value>("set") {
-        let members: Vec<Value> =
-            set.pairs::<Value, Value>().flatten().map(|(member, _)| member).collect();
-        out.set(members.len());
-        members.iter().for_each(|member| to_answer(member, is_resp3, depth + 1, out));
+        out.set(set.pairs::<Value, Value>().flatten().count());
+        for (member, _) in set.pairs::<Value, Value>().flatten() {
+            to_answer(&member, is_resp3, depth + 1, out);
+        }
         return;
     }
     // As far as there is no hole.
-    let values = (1..).map_while(|at: i64| match table.raw_get::<Value>(at) {
-        Ok(Value::Nil) | Err(_) => None,
-        Ok(value) => Some(value),
-    });
-    let values: Vec<Value> = values.collect();
-    out.array(values.len());
-    values.iter().for_each(|value| to_answer(value, is_resp3, depth + 1, out));
+    let at = |at: i64| table.raw_get::<Value>(at).ok().filter(|value| !value.is_nil());
+    let count = (1..).take_while(|&place| at(place).is_some()).count();
+    out.array(count);
+    for value in (1..).map_while(at).take(count) {
+        to_answer(&value, is_resp3, depth + 1, out);
+    }
 }
 
 fn one_line(text: &[u8]) -> String {

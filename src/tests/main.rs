@@ -35,6 +35,7 @@ mod door;
 mod dump;
 mod durability;
 mod eviction;
+mod functions;
 mod harness;
 mod http;
 mod http_call;
