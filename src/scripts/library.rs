@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::limits::LOAD_MS_MAX;
+use super::limits::{FUNCTIONS_MAX, LOAD_MS_MAX};
 use super::machine::{Compiled, Kind, Machine};
-use super::registering::Registered;
+use super::registering::{Registered, too_many};
 
 pub(super) const NAME_RULE: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 
@@ -104,6 +104,11 @@ impl Libraries {
         let functions = self.machine.load(text.into_bytes(), LOAD_MS_MAX)?.functions;
         if functions.is_empty() {
             return Err("No functions registered".to_owned());
+        }
+        let others = self.libraries.iter().filter(|(other, _)| **other != name);
+        let known: usize = others.map(|(_, library)| library.functions.len()).sum();
+        if known + functions.len() > FUNCTIONS_MAX {
+            return Err(too_many());
         }
         let library = Library { code: code.into(), functions };
         self.refuse_twice(&[(&name, &library)])?;

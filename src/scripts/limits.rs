@@ -8,6 +8,8 @@ pub(crate) const SCRIPT_MS_MAX: u64 = 5_000;
 pub(crate) const SCRIPT_SLOW_MS: u64 = 50;
 /// A library that takes longer to load is refused, ms.
 pub(crate) const LOAD_MS_MAX: u64 = 500;
+/// Functions of all libraries: a machine lends 8,000 values, and while a library is replaced both are there.
+pub(crate) const FUNCTIONS_MAX: usize = 2_500;
 /// Instructions between two looks at the clock.
 pub(crate) const INSTRUCTIONS_A_LOOK: u32 = 100_000;
 /// Scripts that a node keeps, and bytes of their texts.

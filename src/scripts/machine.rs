@@ -84,9 +84,11 @@ impl Machine {
         globals.set("struct", packed::library(&lua)?)?;
         let registering = Rc::new(RefCell::new(Registering::default()));
         let register = Registering::function(&lua, &registering)?;
+        let locate =
+            lua.create_function(move |lua, error: Table| super::place(lua, &error, kind.chunk()))?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=frame").into_function()?;
         let (frame, environment, switch, globals, poll) =
-            prelude.call((kind == Kind::Function, register))?;
+            prelude.call((kind == Kind::Function, register, locate))?;
         let (compiled, flushes) = (RefCell::default(), Cell::new(0));
         Ok(Self {
             lua,

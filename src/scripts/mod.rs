@@ -30,4 +30,4 @@ pub(crate) use machine::{Compiled, Kind, Machine};
 pub(crate) use running::{Running, Slow, busy_line};
 pub(crate) use texts::{Texts, sha1_hex};
 pub(crate) use work::{Attended, Line, ScriptWork};
-use work::{error_text, first_line};
+use work::{error_text, first_line, place};

@@ -1,7 +1,7 @@
 -- What scripts and functions find: views of tables that nobody changes, calls that raise, and the frame around every run.
--- Gets: whether it is for functions of libraries, and who registers those. Gives: the frame, the globals of scripts, and a switch between
+-- Gets: whether it is for functions of libraries, who registers those, and who knows the line of an error. Gives: the frame, the globals of scripts, and a switch between
 -- what is there while a library is loaded and what is there when its functions run.
-local is_of_libraries, register = ...
+local is_of_libraries, register, locate = ...
 local raise, xpcall, type, tostring, select = error, xpcall, type, tostring, select
 local setmetatable, rawget, rawset = setmetatable, rawget, rawset
 local loadstring, setfenv, collect, byte, concat = loadstring, setfenv, collectgarbage, string.byte, table.concat
@@ -40,6 +40,9 @@ globals.loadstring = function(text, name)
     return chunk, problem
 end
 globals.load = function(reader, name)
+    if type(reader) ~= 'function' then
+        raise("bad argument #1 to 'load' (function expected, got " .. type(reader) .. ')', 2)
+    end
     local pieces = {}
     for piece in reader do
         if piece == '' then break end
@@ -86,7 +89,16 @@ cmsgpack.unpack_limit = function(text, limit, from)
 end
 
 local redis = redis
-redis.log = bounded(redis.log)
+local log = bounded(redis.log)
+redis.log = function(...)
+    local level = ...
+    if select('#', ...) < 2 then raise({ err = 'ERR redis.log() requires two arguments or more.' }, 0) end
+    if type(level) ~= 'number' then
+        raise({ err = 'ERR First argument must be a number (log level).' }, 0)
+    end
+    if level < 0 or level > 3 then raise({ err = 'ERR Invalid log level.' }, 0) end
+    log(...)
+end
 local sha1hex = redis.sha1hex
 redis.sha1hex = function(...)
     if select('#', ...) ~= 1 then raise({ err = 'ERR wrong number of arguments' }, 0) end
@@ -132,19 +144,28 @@ redis.status_reply = function(...)
     return { ok = text }
 end
 redis.replicate_commands = function() return true end
-redis.set_repl = function() end
+redis.set_repl = function(...)
+    local flags = ...
+    if select('#', ...) ~= 1 then raise({ err = 'ERR redis.set_repl() requires two arguments.' }, 0) end
+    if type(flags) ~= 'number' or flags < 0 or flags > 3 then
+        raise({ err = 'ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.' }, 0)
+    end
+end
 redis.breakpoint = function() return false end
 redis.debug = function() end
 redis.REPL_ALL, redis.REPL_AOF, redis.REPL_SLAVE, redis.REPL_REPLICA, redis.REPL_NONE = 3, 1, 2, 2, 0
 redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING = 0, 1, 2, 3
 redis.REDIS_VERSION, redis.REDIS_VERSION_NUM = '7.2.4', 0x00070204
 
+-- An error with its line, which the stack still tells.
 local function table_of(message)
-    if type(message) == 'table' then
-        if rawget(message, 'err') == nil then return { err = 'ERR unknown error' } end
-        return message
+    if type(message) ~= 'table' then
+        message = { err = 'ERR ' .. tostring(message) }
+    elseif rawget(message, 'err') == nil then
+        message = { err = 'ERR unknown error' }
     end
-    return { err = 'ERR ' .. tostring(message) }
+    if rawget(message, 'line') == nil then locate(message) end
+    return message
 end
 
 for _, name in ipairs { 'dofile', 'loadfile', 'print', 'module', 'require', 'newproxy', 'package', 'io', 'debug', 'setfenv', 'getfenv' } do

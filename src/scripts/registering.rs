@@ -7,6 +7,7 @@ use mlua::{Function, Lua, Table, Value};
 
 use super::flags::ScriptFlags;
 use super::library::{NAME_RULE, is_name};
+use super::limits::FUNCTIONS_MAX;
 
 /// A function that a library registered.
 #[derive(Clone, Debug)]
@@ -65,6 +66,9 @@ impl Registering {
             }
             _ => return Err("wrong number of arguments to redis.register_function".into()),
         };
+        if self.functions.len() >= FUNCTIONS_MAX {
+            return Err(too_many().into());
+        }
         let (name, description, flags, function) = registered;
         let name = String::from_utf8(name).ok().filter(|name| is_name(name)).ok_or(NAME_RULE)?;
         if self.functions.iter().any(|known| known.name == name) {
@@ -73,6 +77,10 @@ impl Registering {
         self.functions.push(Registered { name, description, flags, function });
         Ok(())
     }
+}
+
+pub(super) fn too_many() -> String {
+    format!("{FUNCTIONS_MAX} functions of all libraries are kept at most")
 }
 
 type Arguments = (Vec<u8>, Option<Vec<u8>>, ScriptFlags, Function);

@@ -153,3 +153,22 @@ fn what_cannot_be_loaded_is_left_out() {
     libraries.follow(&Codes::new());
     assert_eq!(libraries.counts(), [0, 0]);
 }
+
+/// A machine lends few values, and one more ends the node.
+#[test]
+fn functions_have_a_limit() {
+    let many = |name: &str, count: usize| {
+        format!(
+            "#!lua name={name}\nfor i = 1, {count} do redis.register_function('{name}' .. i, function() end) end"
+        )
+    };
+    let mut codes = Codes::new();
+    let too_many = "functions of all libraries are kept at most";
+    let error = add(&mut codes, &many("a", 9_000), false).expect_err("there are too many");
+    assert!(error.contains(too_many), "{error}");
+    assert_eq!(add(&mut codes, &many("a", 2_400), false).as_deref(), Ok("a"));
+    for (name, count, fits) in [("b", 200, false), ("b", 100, true), ("a", 2_400, true)] {
+        let added = add(&mut codes, &many(name, count), true);
+        assert_eq!(added.is_ok(), fits, "{name} {count}: {added:?}");
+    }
+}

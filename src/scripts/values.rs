@@ -236,13 +236,24 @@ pub(super) fn to_answer(value: &Value, is_resp3: bool, depth: usize, out: &mut d
     }
     match value {
         Value::String(text) => out.bulk(&text.as_bytes()),
-        #[expect(clippy::cast_possible_truncation, reason = "as Redis cuts them")]
-        Value::Number(number) => out.integer(*number as i64),
+        Value::Number(number) => out.integer(cut(*number)),
         Value::Integer(number) => out.integer(*number),
         Value::Boolean(value) if is_resp3 => out.boolean(*value),
         Value::Boolean(true) => out.integer(1),
         Value::Table(table) => table_to_answer(table, is_resp3, depth, out),
         _ => out.null(),
+    }
+}
+
+/// A number without what is behind its point; what is no 64-bit number is the least one, as processors cut it for Redis.
+fn cut(number: f64) -> i64 {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if !(-END..END).contains(&number) {
+        return i64::MIN;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it is within the bounds")]
+    {
+        number as i64
     }
 }
 

@@ -22,6 +22,8 @@ use super::watch::Watch;
 
 /// What stands before the number of words and the table of them.
 const MANY: &[u8] = b"\0many";
+/// What marks the table of an error that was counted when the call gave it, as in Redis.
+const COUNTED: &str = "ignore_error_stats_update";
 
 /// What runs a script.
 #[derive(Debug)]
@@ -175,9 +177,9 @@ impl ScriptWork {
     }
 }
 
-/// Whether a value is the table of an error that a call gave: those know their place.
+/// Whether a value is the table of an error that a call gave.
 fn is_of_call(value: &Value) -> bool {
-    matches!(value, Value::Table(table) if table.raw_get::<Option<i64>>("line").is_ok_and(|it| it.is_some()))
+    matches!(value, Value::Table(table) if table.raw_get::<bool>(COUNTED).is_ok_and(|it| it))
 }
 
 /// The line of a table of an error, with its code.
@@ -250,6 +252,7 @@ impl Underway<'_, '_, '_> {
             && let Value::Table(table) = &value
         {
             self.work.asides.fail(&error_text(&value));
+            table.raw_set(COUNTED, true)?;
             place(lua, table, self.work.machine.kind().chunk())?;
         }
         Ok(value)
@@ -312,7 +315,7 @@ impl Underway<'_, '_, '_> {
     /// Whether the user may run a line, for `redis.acl_check_cmd`: a table with an error where it is none.
     fn may_run(&self, lua: &Lua, line: &[&[u8]]) -> mlua::Result<Value> {
         let problem = match line.first() {
-            None => "ERR Please specify at least one argument for this redis.acl_check_cmd() call",
+            None => "ERR Please specify at least one argument for this redis lib call",
             Some(name) => match find(name) {
                 Some(spec) if spec.admits(line.len()) => {
                     return Ok(Value::Boolean(self.work.user.check(spec, line).is_ok()));
@@ -387,10 +390,10 @@ impl Underway<'_, '_, '_> {
     }
 }
 
-/// Notes where in the script a call failed.
-fn place(lua: &Lua, error: &Table, chunk: &str) -> mlua::Result<()> {
-    // The callback itself, then the frame's function, then the script.
-    for level in 1..5 {
+/// Notes where in the script something failed.
+pub(super) fn place(lua: &Lua, error: &Table, chunk: &str) -> mlua::Result<()> {
+    // The callback itself, then functions of the frame, then the script.
+    for level in 1..8 {
         let found = lua.inspect_stack(level, |debug| {
             let source = debug.source();
             let is_script = source.short_src.as_deref() == Some(chunk);
