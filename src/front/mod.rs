@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod blocked;
+mod busy;
 pub(crate) mod client;
 mod commands;
 mod execute;

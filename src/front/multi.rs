@@ -43,12 +43,26 @@ impl Multi {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// EXEC will run none of it; gives the bytes that it does not hold any more.
+    pub(crate) fn refuse(&mut self) -> usize {
+        self.is_refused = true;
+        self.commands = Vec::new();
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+/// A command of an EXEC, and why it may not run any more if it may not.
+#[derive(Debug)]
+struct Step {
+    queued: Queued,
+    refusal: Option<String>,
 }
 
 /// An EXEC under way.
 #[derive(Debug)]
 pub(crate) struct Exec {
-    commands: VecDeque<Queued>,
+    commands: VecDeque<Step>,
     count: usize,
     /// What the unit that ran last has answered and its client has not been told.
     replies: VecDeque<Recorded>,
@@ -178,9 +192,7 @@ impl NodeCore {
     /// A line was no command that can be queued: nothing of the transaction will run.
     fn refuse_queued(&mut self, client: &mut Client, error: &str) -> Progress {
         if let Some(multi) = &mut client.session.multi {
-            multi.is_refused = true;
-            multi.commands = Vec::new();
-            self.queued_bytes -= std::mem::take(&mut multi.bytes);
+            self.queued_bytes -= multi.refuse();
         }
         self.answer(client, |reply| reply.error(error));
         Progress::Ran
@@ -256,9 +268,27 @@ impl NodeCore {
         let watched = std::mem::take(&mut client.session.watched);
         let Some(multi) = client.session.multi.take() else { return Ok(Progress::Ran) };
         self.queued_bytes -= multi.bytes;
+        let steps = multi.commands.into_iter().map(|queued| {
+            let refusal = if client.session.is_free {
+                None
+            } else {
+                self.refusal_since(io, client, queued.spec, &queued.words())
+            };
+            Step { queued, refusal }
+        });
+        let commands: VecDeque<Step> = steps.collect();
+        if self.observer.watch.is_on {
+            // What runs in a unit is shown before EXEC; the rest when it runs.
+            for step in commands.iter().filter(|it| it.refusal.is_none()) {
+                let Queued { spec, database, .. } = step.queued;
+                if self.is_of_unit(client, spec) {
+                    self.show_queued(io, client, spec, database, &step.queued.words());
+                }
+            }
+        }
         let exec = Exec {
-            count: multi.commands.len(),
-            commands: multi.commands.into(),
+            count: commands.len(),
+            commands,
             replies: VecDeque::new(),
             awaited: None,
             observed: 0,
@@ -339,9 +369,16 @@ impl NodeCore {
                 self.forget_watched(exec.watched);
                 return;
             };
-            let spec = next.spec;
+            let spec = next.queued.spec;
+            if let Some(refusal) = &next.refusal {
+                self.counters.rejected[spec.index()] += 1;
+                self.answer(client, |reply| reply.error(refusal));
+                exec.commands.pop_front();
+                client.exec = Some(exec);
+                continue;
+            }
             if !self.is_of_unit(client, spec) {
-                let next = next.clone();
+                let next = next.queued.clone();
                 client.exec = Some(exec);
                 let words = next.words();
                 let slot = key_slot(spec, &words);
@@ -375,7 +412,8 @@ impl NodeCore {
             unit.watched.clone_from(&exec.watched);
         }
         let mut chosen = client.session.database;
-        for command in &mut exec.commands {
+        let steps = exec.commands.iter_mut().filter(|step| step.refusal.is_none());
+        for command in steps.map(|step| &mut step.queued) {
             if self.is_of_unit(client, command.spec) {
                 let arguments = std::mem::take(&mut command.arguments);
                 let spec = command.spec;
@@ -388,7 +426,9 @@ impl NodeCore {
                     chosen = number.and_then(|it| database(it).ok()).unwrap_or(chosen);
                 }
                 // A script works on what the commands before it have left.
-                Run::Front(FrontCommand::Eval | FrontCommand::Evalsha) => break,
+                Run::Front(FrontCommand::Eval | FrontCommand::Evalsha | FrontCommand::Fcall) => {
+                    break;
+                }
                 Run::Front(_) => {}
                 _ => break,
             }
@@ -475,7 +515,7 @@ impl NodeCore {
         self.forget_watched(watched);
     }
 
-    fn forget_watched(&mut self, watched: Vec<WatchedKey>) {
+    pub(in crate::front) fn forget_watched(&mut self, watched: Vec<WatchedKey>) {
         if !watched.is_empty() {
             self.engine.unwatch(watched.into_iter().map(|it| (it.database, it.key)).collect());
         }

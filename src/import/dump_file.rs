@@ -21,7 +21,7 @@ const DATABASE: u8 = 0xfe;
 const END: u8 = 0xff;
 const IDLE: u8 = 0xf8;
 const FREQUENCY: u8 = 0xf9;
-const FUNCTION: u8 = 0xf5;
+const LIBRARY: u8 = 0xf5;
 const SLOT: u8 = 0xf4;
 
 /// A key with its value.
@@ -43,6 +43,8 @@ pub(super) struct DumpFile<R> {
     sum: Digest,
     /// What was read since it was cleared.
     bytes: Vec<u8>,
+    /// Libraries of functions that nobody has taken.
+    libraries: Vec<u8>,
 }
 
 fn bad(why: &str) -> io::Error {
@@ -53,7 +55,8 @@ impl<R: Read> DumpFile<R> {
     /// Reads the head.
     pub(super) fn open(input: R) -> io::Result<Self> {
         let sum = Digest::new(CrcAlgorithm::Crc64Redis);
-        let mut file = Self { input, version: 0, database: 0, sum, bytes: Vec::new() };
+        let (bytes, libraries) = (Vec::new(), Vec::new());
+        let mut file = Self { input, version: 0, database: 0, sum, bytes, libraries };
         let head: [u8; 9] = file.array()?;
         let version = head.strip_prefix(MAGIC).and_then(|text| std::str::from_utf8(text).ok());
         let version = version.and_then(|text| text.parse().ok());
@@ -72,7 +75,10 @@ impl<R: Read> DumpFile<R> {
                     self.string()?;
                     self.string()?;
                 }
-                FUNCTION => self.string()?,
+                LIBRARY => {
+                    self.string()?;
+                    self.libraries.extend_from_slice(&self.bytes);
+                }
                 SIZES => self.numbers(2)?,
                 SLOT => self.numbers(3)?,
                 IDLE => self.numbers(1)?,
@@ -98,6 +104,16 @@ impl<R: Read> DumpFile<R> {
                 }
             }
         }
+    }
+
+    /// The libraries of functions that were met since this was asked, as FUNCTION RESTORE takes them.
+    pub(super) fn take_libraries(&mut self) -> Option<Vec<u8>> {
+        let mut payload = std::mem::take(&mut self.libraries);
+        if payload.is_empty() {
+            return None;
+        }
+        seal(&mut payload);
+        Some(payload)
     }
 
     fn end(&mut self) -> io::Result<Option<Item>> {

@@ -9,6 +9,7 @@ use hyperion_wire::reply::Reply;
 
 use super::dump_file::{DumpFile, Item};
 use super::error::ImportError;
+use super::functions::restore_functions;
 use super::limits::{PROGRESS, READ_BYTES, WINDOW_KEYS};
 use super::link::Link;
 use super::refused::Refused;
@@ -25,8 +26,9 @@ pub(crate) fn import_file(path: &Path, to: &str) -> Result<String, ImportError> 
     let mut database = 0;
     loop {
         let item = file.next().map_err(unread)?;
+        let libraries = file.take_libraries();
         let is_elsewhere = item.as_ref().is_some_and(|item| item.database != database);
-        if item.is_none() || is_elsewhere || sent.len() == WINDOW_KEYS {
+        if item.is_none() || is_elsewhere || libraries.is_some() || sent.len() == WINDOW_KEYS {
             target.send()?;
             for key in sent.drain(..) {
                 match target.any_answer()? {
@@ -38,6 +40,9 @@ pub(crate) fn import_file(path: &Path, to: &str) -> Result<String, ImportError> 
                 told = Instant::now();
                 eprintln!("{keys} keys");
             }
+        }
+        if let Some(payload) = libraries {
+            restore_functions(&mut target, &payload)?;
         }
         let Some(Item { database: its, key, expiry_ms, payload }) = item else { break };
         if is_elsewhere {

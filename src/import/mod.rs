@@ -9,6 +9,7 @@ mod copy;
 mod dump_file;
 mod error;
 mod from_file;
+mod functions;
 mod limits;
 mod link;
 mod refused;
@@ -24,6 +25,7 @@ pub(crate) use from_file::import_file;
 
 use compare::compare;
 use copy::copy;
+use functions::copy_functions;
 use link::Link;
 use state::State;
 use url::Url;
@@ -48,6 +50,7 @@ pub(crate) fn import(asked: Asked<'_>) -> Result<String, ImportError> {
     let (mut source, mut target) = (Link::connect(&from)?, Link::connect(&to)?);
     let state = State::begin(asked.state, &from, &to, &source.run_id()?)?;
     let mut said = state.resumed_sentence();
+    copy_functions(&mut source, &mut target)?;
     let copied = copy(&mut source, &mut target, state)?;
     said += &copied.sentence();
     if asked.compare_every > 0 {

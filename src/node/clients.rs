@@ -31,6 +31,11 @@ impl Clients {
         (client.connection == connection).then_some(client)
     }
 
+    pub(crate) fn view(&self, connection: ConnectionId) -> Option<&Client> {
+        let client = self.places.get(connection.index as usize)?.as_deref()?;
+        (client.connection == connection).then_some(client)
+    }
+
     /// Takes a client out; [`Clients::put_back`] must follow.
     #[inline]
     pub(crate) fn take(&mut self, connection: ConnectionId) -> Option<Box<Client>> {

@@ -44,7 +44,7 @@ use crate::front::{
 use crate::http::Jobs;
 use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
 use crate::pubsub::{Bundle, Pubsub};
-use crate::scripts::Texts;
+use crate::scripts::{Running, Texts};
 use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
 use crate::tracking::{Invalid, RedirectMail, Track, Trackers};
 
@@ -154,6 +154,8 @@ pub(crate) struct Shared {
     pub(crate) flush_at_ms: AtomicU64,
     /// The texts of scripts.
     pub(crate) scripts: Texts,
+    /// Those that run for long.
+    pub(crate) running: Arc<Running>,
     /// The last client's number.
     pub(crate) client_numbers: AtomicU64,
     /// By core: how often it was to be told that another core's client listens to something, or no more.

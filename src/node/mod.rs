@@ -34,6 +34,7 @@ mod telling;
 mod ticking;
 
 pub(crate) use self::alone::{Copy, GroupFacts, Stopped};
+pub(crate) use self::clients::Clients;
 pub(crate) use self::core::{Mail, NodeCore, Note};
 pub(crate) use self::error::NodeError;
 pub(crate) use self::figures::{CoreFigures, Counted, Counters, LATENCY_EDGES_US, Latency};

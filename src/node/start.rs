@@ -118,6 +118,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         slow_commands: AtomicU64::new(0),
         flush_at_ms: AtomicU64::new(0),
         scripts: Texts::default(),
+        running: Arc::default(),
         postboxes: postboxes.clone(),
         jobs: Some(http.jobs()),
         leave: Default::default(),

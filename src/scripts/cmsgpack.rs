@@ -1,9 +1,12 @@
 //! Owns the library `cmsgpack`: values as MessagePack.
 
-use mlua::{Lua, MultiValue, Result, Table, Value, Variadic};
+use mlua::{Lua, Result, Table, Value, Variadic};
 
-use super::cjson::array_length;
+use super::cjson::shape;
 use super::limits::DEPTH_MAX;
+
+/// Tables in tables that are packed; those in these are nil.
+const NESTED_MAX: usize = 16;
 
 /// The library.
 pub(super) fn library(lua: &Lua) -> Result<Table> {
@@ -19,9 +22,12 @@ pub(super) fn library(lua: &Lua) -> Result<Table> {
             lua.create_string(&out)
         })?,
     )?;
+    // The frame makes the functions that scripts know of it.
     table.set(
-        "unpack",
-        lua.create_function(|lua, text: mlua::String| unpack_all(lua, &text.as_bytes()))?,
+        "values",
+        lua.create_function(|lua, (text, limit, from): (mlua::String, i64, i64)| {
+            unpack_some(lua, &text.as_bytes(), limit, from)
+        })?,
     )?;
     table.set("_NAME", "cmsgpack")?;
     table.set("_VERSION", "lua-cmsgpack 0.4.0")?;
@@ -51,7 +57,6 @@ fn push_head(
 
 fn pack(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
     match value {
-        _ if depth > DEPTH_MAX => out.push(0xc0),
         Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),
         Value::Integer(number) => pack_integer(*number, out),
         #[expect(clippy::cast_possible_truncation, reason = "whole, as was asked before")]
@@ -75,21 +80,21 @@ fn pack(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
             push_head(out, text.len(), (0xa0, 32), [Some(0xd9), Some(0xda), Some(0xdb)]);
             out.extend_from_slice(&text);
         }
+        // What refers to itself ends somewhere.
+        Value::Table(_) if depth >= NESTED_MAX => out.push(0xc0),
         Value::Table(table) => {
-            let mut pairs: Vec<(Value, Value)> = Vec::new();
-            for pair in table.pairs::<Value, Value>() {
-                pairs.push(pair?);
-            }
-            if array_length(&pairs) == Some(pairs.len()) {
-                push_head(out, pairs.len(), (0x90, 16), [None, Some(0xdc), Some(0xdd)]);
-                for at in 1..=pairs.len() {
+            let (count, highest) = shape(table)?;
+            if highest == Some(count) {
+                push_head(out, count, (0x90, 16), [None, Some(0xdc), Some(0xdd)]);
+                for at in 1..=count {
                     pack(&table.raw_get::<Value>(at)?, depth + 1, out)?;
                 }
             } else {
-                push_head(out, pairs.len(), (0x80, 16), [None, Some(0xde), Some(0xdf)]);
-                for (key, value) in &pairs {
-                    pack(key, depth + 1, out)?;
-                    pack(value, depth + 1, out)?;
+                push_head(out, count, (0x80, 16), [None, Some(0xde), Some(0xdf)]);
+                for pair in table.pairs::<Value, Value>() {
+                    let (key, value) = pair?;
+                    pack(&key, depth + 1, out)?;
+                    pack(&value, depth + 1, out)?;
                 }
             }
         }
@@ -132,12 +137,25 @@ fn pack_integer(number: i64, out: &mut Vec<u8>) {
     }
 }
 
-fn unpack_all(lua: &Lua, mut bytes: &[u8]) -> Result<MultiValue> {
-    let mut values = MultiValue::new();
-    while !bytes.is_empty() {
-        values.push_back(unpack(lua, &mut bytes, 0)?);
+/// Some values from a place on, all of them where both are 0: a table of them, how many, and where the next one is; -1 at the end.
+fn unpack_some(lua: &Lua, text: &[u8], limit: i64, from: i64) -> Result<(Table, usize, i64)> {
+    let (Ok(count_max), Ok(start)) = (usize::try_from(limit), usize::try_from(from)) else {
+        let line = format!("Invalid request to unpack with offset of {from} and limit of {limit}.");
+        return Err(mlua::Error::runtime(line));
+    };
+    let mut bytes = text.get(start..).ok_or_else(|| {
+        let line = format!("Start offset {start} greater than input length {}.", text.len());
+        mlua::Error::runtime(line)
+    })?;
+    let count_max = if limit == 0 && from == 0 { usize::MAX } else { count_max };
+    let (values, mut count) = (lua.create_table()?, 0);
+    while !bytes.is_empty() && count < count_max {
+        count += 1;
+        values.raw_set(count, unpack(lua, &mut bytes, 0)?)?;
     }
-    Ok(values)
+    let next = text.len() - bytes.len();
+    let next = if bytes.is_empty() { -1 } else { i64::try_from(next).unwrap_or(-1) };
+    Ok((values, count, next))
 }
 
 fn missing() -> mlua::Error {

@@ -4,6 +4,12 @@
 pub(crate) const MACHINE_BYTES_MAX: usize = 256 << 20;
 /// A script that takes longer is stopped, ms.
 pub(crate) const SCRIPT_MS_MAX: u64 = 5_000;
+/// One that takes longer is told and stopped by who asks on another core, ms.
+pub(crate) const SCRIPT_SLOW_MS: u64 = 50;
+/// A library that takes longer to load is refused, ms.
+pub(crate) const LOAD_MS_MAX: u64 = 500;
+/// Functions of all libraries: a machine lends 8,000 values, and while a library is replaced both are there.
+pub(crate) const FUNCTIONS_MAX: usize = 2_500;
 /// Instructions between two looks at the clock.
 pub(crate) const INSTRUCTIONS_A_LOOK: u32 = 100_000;
 /// Scripts that a node keeps, and bytes of their texts.
@@ -15,6 +21,12 @@ pub(crate) const COMPILED_MAX: usize = 1_000;
 pub(crate) const DEPTH_MAX: usize = 128;
 /// Arguments of one call.
 pub(crate) const CALL_WORDS_MAX: usize = 1 << 20;
+/// Commands that one script was denied, as far as they are noted.
+pub(crate) const DENIALS_MAX: usize = 16;
+/// Errors of its calls, as far as they are counted by their codes.
+pub(crate) const ERRORS_MAX: usize = 64;
+/// Bytes of its calls that are shown to those who watch.
+pub(crate) const SHOWN_BYTES_MAX: usize = 1 << 20;
 /// Messages of one script on channels, and their bytes.
 pub(crate) const PUBLISHED_MAX: usize = 1 << 16;
 pub(crate) const PUBLISHED_BYTES_MAX: usize = 16 << 20;

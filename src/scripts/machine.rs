@@ -1,34 +1,62 @@
-//! Owns the Lua machine of one core: what scripts find there, their compiled forms, and the run of one.
+//! Owns a Lua machine of one core: what scripts find there, their compiled forms, and the run of one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 
-use super::limits::{COMPILED_MAX, INSTRUCTIONS_A_LOOK, MACHINE_BYTES_MAX, SCRIPT_MS_MAX};
+use super::flags::ScriptFlags;
+use super::limits::{COMPILED_MAX, INSTRUCTIONS_A_LOOK, MACHINE_BYTES_MAX};
+use super::registering::Registering;
 use super::texts::sha1_hex;
+use super::watch::Watch;
 use super::{bit, cjson, cmsgpack, packed};
 
-/// A script that is compiled.
-#[derive(Clone, Debug)]
-pub(crate) struct Compiled {
-    function: Function,
-    /// Its first line says that it writes nothing.
-    pub(crate) only_reads: bool,
+/// What a machine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Scripts that clients send.
+    Script,
+    /// Functions of libraries.
+    Function,
 }
 
-/// One core's machine.
+impl Kind {
+    /// What Lua calls the text.
+    pub(super) fn chunk(self) -> &'static str {
+        match self {
+            Self::Script => "user_script",
+            Self::Function => "user_function",
+        }
+    }
+}
+
+/// A script that is compiled, or a function of a library.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled {
+    pub(super) function: Function,
+    /// What it says of itself, if it does.
+    pub(crate) flags: Option<ScriptFlags>,
+}
+
+/// One machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
     lua: Lua,
+    kind: Kind,
     frame: Function,
-    compiled: BTreeMap<String, Compiled>,
+    /// The globals of what it runs: shown, and in truth.
+    environment: Table,
+    globals: Table,
+    /// From what a library finds while it is loaded to what its functions find, and back.
+    switch: Function,
+    /// Has who runs a script look after others.
+    poll: Function,
+    registering: Rc<RefCell<Registering>>,
+    compiled: RefCell<BTreeMap<String, Compiled>>,
     /// [`super::Texts::flushes`] when they were compiled.
-    flushes: u64,
-    /// When the running script is stopped.
-    deadline: Rc<Cell<Option<Instant>>>,
+    flushes: Cell<u64>,
 }
 
 /// What came of a script: its value, or the table of its error.
@@ -38,7 +66,7 @@ impl Machine {
     /// A machine without scripts.
     ///
     /// Errors: when there is no memory for it.
-    pub(crate) fn new() -> mlua::Result<Self> {
+    pub(crate) fn new(kind: Kind) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         lua.set_memory_limit(MACHINE_BYTES_MAX)?;
@@ -54,61 +82,124 @@ impl Machine {
         globals.set("cjson", cjson::library(&lua)?)?;
         globals.set("cmsgpack", cmsgpack::library(&lua)?)?;
         globals.set("struct", packed::library(&lua)?)?;
-        let frame: Function = lua.load(include_str!("prelude.lua")).set_name("=frame").eval()?;
-        let deadline = Rc::new(Cell::new(None));
-        let (compiled, flushes) = (BTreeMap::new(), 0);
-        Ok(Self { lua, frame, compiled, flushes, deadline })
+        let registering = Rc::new(RefCell::new(Registering::default()));
+        let register = Registering::function(&lua, &registering)?;
+        let locate =
+            lua.create_function(move |lua, error: Table| super::place(lua, &error, kind.chunk()))?;
+        let prelude = lua.load(include_str!("prelude.lua")).set_name("=frame").into_function()?;
+        let (frame, environment, switch, globals, poll) =
+            prelude.call((kind == Kind::Function, register, locate))?;
+        let (compiled, flushes) = (RefCell::default(), Cell::new(0));
+        Ok(Self {
+            lua,
+            kind,
+            frame,
+            environment,
+            globals,
+            switch,
+            poll,
+            registering,
+            compiled,
+            flushes,
+        })
     }
 
     /// The compiled form of a script, if this core has it.
-    pub(crate) fn find(&mut self, name: &str, flushes: u64) -> Option<Compiled> {
-        if self.flushes != flushes {
-            self.compiled.clear();
-            self.flushes = flushes;
+    pub(crate) fn find(&self, name: &str, flushes: u64) -> Option<Compiled> {
+        if self.flushes.replace(flushes) != flushes {
+            self.compiled.borrow_mut().clear();
         }
-        self.compiled.get(name).cloned()
+        self.compiled.borrow().get(name).cloned()
     }
 
     /// Compiles a script.
     ///
     /// Errors: what the client is told.
-    pub(crate) fn compile(&mut self, name: &str, text: &[u8]) -> Result<Compiled, String> {
+    pub(crate) fn compile(&self, name: &str, text: &[u8]) -> Result<Compiled, String> {
         let mut text = text.to_vec();
-        let only_reads = read_shebang(&mut text)?;
-        let chunk = self.lua.load(text).set_name("@user_script").set_mode(mlua::ChunkMode::Text);
-        let function = chunk.into_function().map_err(|error| {
-            let error = error.to_string();
-            let error = error.strip_prefix("syntax error: ").unwrap_or(&error);
-            let line = error.lines().next().unwrap_or_default();
-            format!("ERR Error compiling script (new function): {line}")
-        })?;
-        if self.compiled.len() >= COMPILED_MAX {
-            self.compiled.clear();
+        let flags = read_shebang(&mut text)?;
+        let function = self
+            .function_of(text)
+            .map_err(|line| format!("ERR Error compiling script (new function): {line}"))?;
+        let mut known = self.compiled.borrow_mut();
+        if known.len() >= COMPILED_MAX {
+            known.clear();
         }
-        let compiled = Compiled { function, only_reads };
-        self.compiled.insert(name.to_owned(), compiled.clone());
+        let compiled = Compiled { function, flags };
+        known.insert(name.to_owned(), compiled.clone());
         Ok(compiled)
     }
 
-    /// Runs a script. `call` carries its calls out.
+    /// The function of a text.
+    ///
+    /// Errors: the line of Lua.
+    fn function_of(&self, text: Vec<u8>) -> Result<Function, String> {
+        let chunk = self.lua.load(text).set_name(format!("@{}", self.kind.chunk()));
+        let chunk = chunk.set_mode(mlua::ChunkMode::Text).set_environment(self.environment.clone());
+        chunk.into_function().map_err(|error| {
+            let error = error.to_string();
+            let error = error.strip_prefix("syntax error: ").unwrap_or(&error);
+            error.lines().next().unwrap_or_default().to_owned()
+        })
+    }
+
+    /// Runs the text of a library, which registers functions; `ms_max` is how long it may take.
+    ///
+    /// Errors: what the client is told, without a code.
+    pub(super) fn load(&self, text: Vec<u8>, ms_max: u64) -> Result<Registering, String> {
+        let function =
+            self.function_of(text).map_err(|line| format!("Error compiling function: {line}"))?;
+        let failed = |error: mlua::Error| {
+            let text = super::first_line(&error.to_string());
+            format!("Error registering functions: ERR {text}")
+        };
+        self.registering.borrow_mut().begin();
+        self.switch.call::<()>(true).map_err(failed)?;
+        let watch = Watch::of_library(ms_max);
+        self.watch_clock(&watch).map_err(failed)?;
+        let ran = self.frame.call::<(bool, Value)>((function, Value::Nil));
+        self.lua.remove_hook();
+        self.switch.call::<()>(false).map_err(failed)?;
+        let registered = self.registering.take();
+        match ran.map_err(failed)? {
+            (true, _) => Ok(registered),
+            (false, error) => {
+                Err(format!("Error registering functions: {}", super::error_text(&error)))
+            }
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Runs a script or a function. `call` carries its calls out.
     ///
     /// Errors: when the machine itself fails, for want of memory.
     pub(super) fn run(
         &self,
         script: &Compiled,
         [keys, words]: [&[Vec<u8>]; 2],
+        watch: &Rc<Watch>,
         mut call: impl FnMut(&Lua, MultiValue) -> mlua::Result<Value>,
     ) -> mlua::Result<Ran> {
-        let globals = self.lua.globals();
-        globals.raw_set("KEYS", self.list(keys)?)?;
-        globals.raw_set("ARGV", self.list(words)?)?;
-        self.deadline.set(Some(Instant::now() + Duration::from_millis(SCRIPT_MS_MAX)));
-        self.watch_clock()?;
+        let (keys, words) = (self.list(keys)?, self.list(words)?);
+        self.watch_clock(watch)?;
         let ran = self.lua.scope(|scope| {
             let call = scope.create_function_mut(|lua, words: MultiValue| call(lua, words))?;
-            self.frame.call::<(bool, Value)>((&script.function, call))
+            match self.kind {
+                Kind::Script => {
+                    self.globals.raw_set("KEYS", keys)?;
+                    self.globals.raw_set("ARGV", words)?;
+                    self.frame.call::<(bool, Value)>((&script.function, call))
+                }
+                Kind::Function => {
+                    self.frame.call::<(bool, Value)>((&script.function, call, keys, words))
+                }
+            }
         });
         self.lua.remove_hook();
+        watch.end();
         let (is_whole, value) = ran?;
         Ok(if is_whole { Ok(value) } else { Err(value) })
     }
@@ -121,30 +212,32 @@ impl Machine {
         Ok(table)
     }
 
-    /// Stops the script when its time is over. One that catches the error meets it again at every instruction.
-    fn watch_clock(&self) -> mlua::Result<()> {
-        let deadline = Rc::clone(&self.deadline);
+    /// Has the clock looked at; a script that catches the error that stops it meets it again at every instruction.
+    fn watch_clock(&self, watch: &Rc<Watch>) -> mlua::Result<()> {
+        let (watch, poll) = (Rc::clone(watch), self.poll.clone());
         let seldom = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_A_LOOK);
         self.lua.set_hook(seldom, move |lua, _| {
-            if deadline.get().is_none_or(|deadline| Instant::now() < deadline) {
+            let Some(why) = watch.look() else {
+                if watch.is_busy() {
+                    poll.call::<()>(())?;
+                }
                 return Ok(VmState::Continue);
-            }
-            lua.set_hook(HookTriggers::new().every_nth_instruction(1), |_, _| Err(too_long()))?;
-            Err(too_long())
+            };
+            let told = mlua::Error::runtime(&why);
+            lua.set_hook(HookTriggers::new().every_nth_instruction(1), move |_, _| {
+                Err(mlua::Error::runtime(&why))
+            })?;
+            Err(told)
         })
     }
 }
 
-fn too_long() -> mlua::Error {
-    mlua::Error::runtime(format!("the script took more than {SCRIPT_MS_MAX} ms and was stopped"))
-}
-
-/// Reads the first line of a script, `#!lua flags=no-writes`, and makes it a comment. Gives whether it only reads.
-fn read_shebang(text: &mut [u8]) -> Result<bool, String> {
+/// Reads the first line of a script, `#!lua flags=no-writes`, and makes it a comment. Gives what it says of itself, if it does.
+fn read_shebang(text: &mut [u8]) -> Result<Option<ScriptFlags>, String> {
     if !text.starts_with(b"#!") {
-        return Ok(false);
+        return Ok(None);
     }
-    let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
+    let end = text.iter().position(|&byte| byte == b'\n').ok_or("ERR Invalid script shebang")?;
     let line = String::from_utf8_lossy(&text[2..end]).into_owned();
     text[..2].copy_from_slice(b"--");
     let mut words = line.split_ascii_whitespace();
@@ -152,20 +245,18 @@ fn read_shebang(text: &mut [u8]) -> Result<bool, String> {
     if engine != "lua" {
         return Err(format!("ERR Unexpected engine in script shebang: {engine}"));
     }
-    let mut only_reads = false;
+    let mut flags = ScriptFlags::default();
     for word in words {
-        let Some(flags) = word.strip_prefix("flags=") else {
+        let Some(names) = word.strip_prefix("flags=") else {
             return Err(format!("ERR Unknown lua shebang option: {word}"));
         };
-        for flag in flags.split(',').filter(|flag| !flag.is_empty()) {
-            match flag {
-                "no-writes" => only_reads = true,
-                "allow-oom" | "allow-stale" | "no-cluster" | "allow-cross-slot-keys" => {}
-                _ => return Err(format!("ERR Unexpected flag in script shebang: {flag}")),
+        for name in names.split(',').filter(|name| !name.is_empty()) {
+            if !flags.take(name.as_bytes()) {
+                return Err(format!("ERR Unexpected flag in script shebang: {name}"));
             }
         }
     }
-    Ok(only_reads)
+    Ok(Some(flags))
 }
 
 fn log(_: &Lua, (level, words): (i64, MultiValue)) -> mlua::Result<()> {

@@ -1,6 +1,9 @@
 //! Owns the library `struct`: values as the bytes of C's structures.
 
-use mlua::{Lua, MultiValue, Result, Table, Value, Variadic};
+use mlua::{Lua, Result, Table, Value, Variadic};
+
+/// Values of one text: a machine lends a few thousand at a time.
+const FIELDS_MAX: usize = 4_000;
 
 /// How the next values lie.
 struct Format<'f> {
@@ -96,11 +99,12 @@ fn short() -> mlua::Error {
     mlua::Error::runtime("data string too short")
 }
 
-/// The library.
+/// The library; what it calls `fields` gives a table of values and their number.
 pub(super) fn library(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
     table.set("pack", lua.create_function(pack)?)?;
-    table.set("unpack", lua.create_function(unpack)?)?;
+    // The frame makes the function that scripts know of it.
+    table.set("fields", lua.create_function(unpack)?)?;
     table.set("size", lua.create_function(|_, text: mlua::String| size(&text.as_bytes()))?)?;
     Ok(table)
 }
@@ -187,12 +191,15 @@ fn pack(lua: &Lua, (text, values): (mlua::String, Variadic<Value>)) -> Result<ml
 fn unpack(
     lua: &Lua,
     (text, data, from): (mlua::String, mlua::String, Option<usize>),
-) -> Result<MultiValue> {
+) -> Result<(Table, usize)> {
     let (text, data) = (text.as_bytes(), data.as_bytes());
     let mut format = format(&text);
     let mut at = from.unwrap_or(1).saturating_sub(1);
     let mut values: Vec<Value> = Vec::new();
     while let Some(item) = format.next()? {
+        if values.len() >= FIELDS_MAX {
+            return Err(mlua::Error::runtime("too many fields"));
+        }
         at += format.padding(&item, at);
         let mut take = |count: usize| {
             let taken = data.get(at..at.saturating_add(count)).ok_or_else(short)?;
@@ -251,5 +258,6 @@ fn unpack(
     }
     #[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
     values.push(Value::Number((at + 1) as f64));
-    Ok(values.into_iter().collect())
+    let count = values.len();
+    Ok((lua.create_sequence_from(values)?, count))
 }

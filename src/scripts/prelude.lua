@@ -1,57 +1,214 @@
--- The frame around every script: calls that raise, errors with their place, and globals that cannot be made by mistake.
-local raise, xpcall, type, tostring, setmetatable, rawget = error, xpcall, type, tostring, setmetatable, rawget
+-- What scripts and functions find: views of tables that nobody changes, calls that raise, and the frame around every run.
+-- Gets: whether it is for functions of libraries, who registers those, and who knows the line of an error. Gives: the frame, the globals of scripts, and a switch between
+-- what is there while a library is loaded and what is there when its functions run.
+local is_of_libraries, register, locate = ...
+local raise, xpcall, type, tostring, select = error, xpcall, type, tostring, select
+local setmetatable, rawget, rawset = setmetatable, rawget, rawset
+local loadstring, setfenv, collect, byte, concat = loadstring, setfenv, collectgarbage, string.byte, table.concat
 local current
 
-redis.pcall = function(...) return current(...) end
+-- Views that are protected, also against what goes past their metatables.
+local views = setmetatable({}, { __mode = 'k' })
+
+local function readonly() raise('Attempt to modify a readonly table', 2) end
+local function absent(_, name)
+    raise("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+end
+local function view_of(inner)
+    local shown = setmetatable({}, { __newindex = readonly, __metatable = false })
+    local view = setmetatable({}, { __index = inner, __newindex = readonly, __metatable = shown })
+    views[shown], views[view] = true, true
+    return view
+end
+
+local globals = _G
+globals.setmetatable = function(table, meta)
+    if views[table] then raise('Attempt to modify a readonly table', 2) end
+    return setmetatable(table, meta)
+end
+globals.rawset = function(table, key, value)
+    if views[table] then raise('Attempt to modify a readonly table', 2) end
+    return rawset(table, key, value)
+end
+
+local environment
+-- Text alone: what is compiled already could do anything.
+globals.loadstring = function(text, name)
+    if type(text) == 'string' and byte(text, 1) == 27 then return nil, 'only text can be loaded' end
+    local chunk, problem = loadstring(text, name)
+    if chunk then setfenv(chunk, environment) end
+    return chunk, problem
+end
+globals.load = function(reader, name)
+    if type(reader) ~= 'function' then
+        raise("bad argument #1 to 'load' (function expected, got " .. type(reader) .. ')', 2)
+    end
+    local pieces = {}
+    for piece in reader do
+        if piece == '' then break end
+        pieces[#pieces + 1] = piece
+    end
+    return globals.loadstring(concat(pieces), name or '=(load)')
+end
+globals.collectgarbage = function(what)
+    if what == 'count' then return collect('count') end
+    if what == nil or what == 'collect' then return collect('collect') end
+    return 0
+end
+getmetatable('').__metatable = false
+
+local unpack = unpack
+local function bounded(called)
+    return function(...)
+        if select('#', ...) > 4000 then raise('too many arguments', 2) end
+        return called(...)
+    end
+end
+for _, name in ipairs { 'band', 'bor', 'bxor' } do bit[name] = bounded(bit[name]) end
+struct.pack = bounded(struct.pack)
+local fields = struct.fields
+struct.fields = nil
+struct.unpack = function(...)
+    local values, count = fields(...)
+    return unpack(values, 1, count)
+end
+cmsgpack.pack = bounded(cmsgpack.pack)
+local values_of = cmsgpack.values
+cmsgpack.values = nil
+cmsgpack.unpack = function(text)
+    local values, count = values_of(text, 0, 0)
+    return unpack(values, 1, count)
+end
+cmsgpack.unpack_one = function(text, from)
+    local values, _, next = values_of(text, 1, from or 0)
+    return next, values[1]
+end
+cmsgpack.unpack_limit = function(text, limit, from)
+    local values, count, next = values_of(text, limit, from or 0)
+    return next, unpack(values, 1, count)
+end
+
+local redis = redis
+local log = bounded(redis.log)
+redis.log = function(...)
+    local level = ...
+    if select('#', ...) < 2 then raise({ err = 'ERR redis.log() requires two arguments or more.' }, 0) end
+    if type(level) ~= 'number' then
+        raise({ err = 'ERR First argument must be a number (log level).' }, 0)
+    end
+    if level < 0 or level > 3 then raise({ err = 'ERR Invalid log level.' }, 0) end
+    log(...)
+end
+local sha1hex = redis.sha1hex
+redis.sha1hex = function(...)
+    if select('#', ...) ~= 1 then raise({ err = 'ERR wrong number of arguments' }, 0) end
+    return sha1hex((...))
+end
+-- Many arguments go in a table: a machine lends a few thousand values at a time.
+local function pass(...)
+    local count = select('#', ...)
+    if count > 1000 then return current('\0many', count, { ... }) end
+    return current(...)
+end
+redis.pcall = pass
 redis.call = function(...)
-    local answer = current(...)
+    local answer = pass(...)
     if type(answer) == 'table' and rawget(answer, 'err') ~= nil then raise(answer, 0) end
     return answer
 end
-redis.setresp = function(version)
-    if version ~= 2 and version ~= 3 then raise('RESP version must be 2 or 3.', 2) end
+redis.acl_check_cmd = function(...)
+    local answer = current('\0acl', ...)
+    if type(answer) == 'table' then raise(answer, 0) end
+    return answer
+end
+redis.setresp = function(...)
+    if select('#', ...) ~= 1 then raise({ err = 'ERR redis.setresp() requires one argument.' }, 0) end
+    local version = ...
+    if version ~= 2 and version ~= 3 then raise({ err = 'ERR RESP version must be 2 or 3.' }, 0) end
     current('\0setresp', version)
 end
-redis.error_reply = function(text)
-    if type(text) ~= 'string' then return { err = 'ERR wrong number or type of arguments' } end
+redis.error_reply = function(...)
+    local text = ...
+    if select('#', ...) ~= 1 or type(text) ~= 'string' then
+        return { err = 'ERR wrong number or type of arguments' }
+    end
     if text:sub(1, 1) == '-' then text = text:sub(2) end
     if not text:find(' ', 1, true) then text = 'ERR ' .. text end
     return { err = text }
 end
-redis.status_reply = function(text)
-    if type(text) ~= 'string' then return { err = 'ERR wrong number or type of arguments' } end
+redis.status_reply = function(...)
+    local text = ...
+    if select('#', ...) ~= 1 or type(text) ~= 'string' then
+        return { err = 'ERR wrong number or type of arguments' }
+    end
     return { ok = text }
 end
 redis.replicate_commands = function() return true end
-redis.set_repl = function() end
+redis.set_repl = function(...)
+    local flags = ...
+    if select('#', ...) ~= 1 then raise({ err = 'ERR redis.set_repl() requires two arguments.' }, 0) end
+    if type(flags) ~= 'number' or flags < 0 or flags > 3 then
+        raise({ err = 'ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.' }, 0)
+    end
+end
 redis.breakpoint = function() return false end
 redis.debug = function() end
 redis.REPL_ALL, redis.REPL_AOF, redis.REPL_SLAVE, redis.REPL_REPLICA, redis.REPL_NONE = 3, 1, 2, 2, 0
 redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING = 0, 1, 2, 3
 redis.REDIS_VERSION, redis.REDIS_VERSION_NUM = '7.2.4', 0x00070204
-server = redis
 
+-- An error with its line, which the stack still tells.
 local function table_of(message)
-    if type(message) == 'table' then
-        if rawget(message, 'err') == nil then return { err = 'ERR unknown error' } end
-        return message
+    if type(message) ~= 'table' then
+        message = { err = 'ERR ' .. tostring(message) }
+    elseif rawget(message, 'err') == nil then
+        message = { err = 'ERR unknown error' }
     end
-    return { err = 'ERR ' .. tostring(message) }
+    if rawget(message, 'line') == nil then locate(message) end
+    return message
 end
 
 for _, name in ipairs { 'dofile', 'loadfile', 'print', 'module', 'require', 'newproxy', 'package', 'io', 'debug', 'setfenv', 'getfenv' } do
-    _G[name] = nil
+    globals[name] = nil
 end
-os = { clock = os.clock }
-KEYS, ARGV = {}, {}
-setmetatable(_G, {
-    __index = function(_, name)
-        raise("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
-    end,
-    __newindex = function() raise('Attempt to modify a readonly table', 2) end,
-    __metatable = false,
-})
-return function(script, call)
+for _, name in ipairs { 'string', 'table', 'math', 'coroutine', 'bit', 'cjson', 'cmsgpack', 'struct' } do
+    globals[name] = view_of(globals[name])
+end
+globals.os = view_of({ clock = os.clock })
+globals.redis = view_of(redis)
+globals.server = globals.redis
+setmetatable(globals, { __index = absent })
+
+environment = {}
+local meta = { __index = globals, __newindex = readonly, __metatable = view_of({}) }
+setmetatable(environment, meta)
+views[environment] = true
+globals._G = environment
+
+-- While a library is loaded there is nothing but a way to register functions.
+local loading
+if is_of_libraries then
+    local shown = {
+        register_function = function(...)
+            local problem = register(select('#', ...), ...)
+            if problem then raise({ err = 'ERR ' .. problem }, 0) end
+        end,
+        log = redis.log,
+        REDIS_VERSION = redis.REDIS_VERSION, REDIS_VERSION_NUM = redis.REDIS_VERSION_NUM,
+        LOG_DEBUG = redis.LOG_DEBUG, LOG_VERBOSE = redis.LOG_VERBOSE,
+        LOG_NOTICE = redis.LOG_NOTICE, LOG_WARNING = redis.LOG_WARNING,
+    }
+    local api = view_of(setmetatable(shown, { __index = absent }))
+    loading = setmetatable({ redis = api, server = api }, { __index = absent })
+else
+    globals.KEYS, globals.ARGV = {}, {}
+end
+local function switch(is_loading) meta.__index = is_loading and loading or globals end
+
+local function frame(script, call, keys, words)
     current = call
-    return xpcall(script, table_of)
+    if keys == nil then return xpcall(script, table_of) end
+    return xpcall(function() return script(keys, words) end, table_of)
 end
+local function poll() current('\0busy') end
+return frame, environment, switch, globals, poll

@@ -54,6 +54,10 @@ impl Texts {
         self.kept().texts.get(name).cloned()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.kept().texts.len()
+    }
+
     /// Forgets all.
     pub(crate) fn flush(&self) {
         *self.kept() = Kept::default();

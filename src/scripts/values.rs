@@ -236,13 +236,24 @@ pub(super) fn to_answer(value: &Value, is_resp3: bool, depth: usize, out: &mut d
     }
     match value {
         Value::String(text) => out.bulk(&text.as_bytes()),
-        #[expect(clippy::cast_possible_truncation, reason = "as Redis cuts them")]
-        Value::Number(number) => out.integer(*number as i64),
+        Value::Number(number) => out.integer(cut(*number)),
         Value::Integer(number) => out.integer(*number),
         Value::Boolean(value) if is_resp3 => out.boolean(*value),
         Value::Boolean(true) => out.integer(1),
         Value::Table(table) => table_to_answer(table, is_resp3, depth, out),
         _ => out.null(),
+    }
+}
+
+/// A number without what is behind its point; what is no 64-bit number is the least one, as processors cut it for Redis.
+fn cut(number: f64) -> i64 {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if !(-END..END).contains(&number) {
+        return i64::MIN;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it is within the bounds")]
+    {
+        number as i64
     }
 }
 
@@ -263,30 +274,29 @@ fn table_to_answer(table: &Table, is_resp3: bool, depth: usize, out: &mut dyn Re
         Ok(Value::Integer(number)) => return out.double(number as f64),
         _ => {}
     }
+    // Values are looked at twice rather than held: a machine lends a few thousand at a time.
     if let Ok(Value::Table(map)) = table.raw_get::<Value>("map") {
-        let pairs: Vec<(Value, Value)> = map.pairs::<Value, Value>().flatten().collect();
-        out.map(pairs.len());
-        for (key, value) in &pairs {
-            to_answer(key, is_resp3, depth + 1, out);
-            to_answer(value, is_resp3, depth + 1, out);
+        out.map(map.pairs::<Value, Value>().flatten().count());
+        for (key, value) in map.pairs::<Value, Value>().flatten() {
+            to_answer(&key, is_resp3, depth + 1, out);
+            to_answer(&value, is_resp3, depth + 1, out);
         }
         return;
     }
     if let Ok(Value::Table(set)) = table.raw_get::<Value>("set") {
-        let members: Vec<Value> =
-            set.pairs::<Value, Value>().flatten().map(|(member, _)| member).collect();
-        out.set(members.len());
-        members.iter().for_each(|member| to_answer(member, is_resp3, depth + 1, out));
+        out.set(set.pairs::<Value, Value>().flatten().count());
+        for (member, _) in set.pairs::<Value, Value>().flatten() {
+            to_answer(&member, is_resp3, depth + 1, out);
+        }
         return;
     }
     // As far as there is no hole.
-    let values = (1..).map_while(|at: i64| match table.raw_get::<Value>(at) {
-        Ok(Value::Nil) | Err(_) => None,
-        Ok(value) => Some(value),
-    });
-    let values: Vec<Value> = values.collect();
-    out.array(values.len());
-    values.iter().for_each(|value| to_answer(value, is_resp3, depth + 1, out));
+    let at = |at: i64| table.raw_get::<Value>(at).ok().filter(|value| !value.is_nil());
+    let count = (1..).take_while(|&place| at(place).is_some()).count();
+    out.array(count);
+    for value in (1..).map_while(at).take(count) {
+        to_answer(&value, is_resp3, depth + 1, out);
+    }
 }
 
 fn one_line(text: &[u8]) -> String {

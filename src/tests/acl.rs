@@ -176,7 +176,7 @@ fn refusals_are_listed_the_newest_first() {
     let key = at("[count 2 reason key context toplevel object b username alice age-seconds 0");
     let command =
         at("[count 1 reason command context toplevel object set username alice age-seconds 0");
-    let auth = at("[count 2 reason auth context toplevel object auth username alice age-seconds 0");
+    let auth = at("[count 2 reason auth context toplevel object AUTH username alice age-seconds 0");
     assert!(key < command && command < auth, "{log}");
     assert!(log.contains("cmd=get user=alice"), "{log}");
     assert_eq!(admin.ask("ACL LOG 1").matches("count").count(), 1);
@@ -198,7 +198,7 @@ fn small_things() {
     assert_eq!(client.ask("ACL GENPASS 5").len(), 2);
     assert_ne!(client.ask("ACL GENPASS"), client.ask("ACL GENPASS"));
     client.expect(&[
-        ("ACL SAVE", "-ERR There is no ACL file: users live in the config, which is written with every change. Use ACL SETUSER, or POST /config for all users at once."),
+        ("ACL SAVE", "-ERR This Redis instance is not configured to use an ACL file: users live in the config, which is written with every change. Use ACL SETUSER, or POST /config for all users at once."),
         ("ACL SETUSER alice +get ~a", "OK"),
         ("ACL DRYRUN alice get a", "OK"),
         ("ACL DRYRUN alice get b", "User alice has no permissions to access the 'b' key"),
@@ -255,4 +255,34 @@ fn what_is_queued_is_checked_too() {
         ("PUBLISH news x", "-NOPERM No permissions to access a channel"),
         ("EXISTS a", "0"),
     ]);
+}
+
+/// What a user may do is asked again when a transaction runs, and who listens to what it may not any more is closed.
+#[test]
+fn rights_that_are_taken_away_are_gone_at_once() {
+    let node = Setup::new().start();
+    let mut admin = node.client();
+    admin.expect(&[("ACL SETUSER alice on nopass +@all ~* &news", "OK")]);
+    let [mut alice, mut listener] = [as_user(&node, "alice"), as_user(&node, "alice")];
+    listener.expect(&[("SUBSCRIBE news", "[subscribe news 1]")]);
+    alice.expect(&[
+        ("MULTI", "OK"),
+        ("SET a 1", "QUEUED"),
+        ("INCR n", "QUEUED"),
+        ("SET b 2", "QUEUED"),
+    ]);
+    admin.expect(&[("ACL SETUSER alice -incr resetkeys ~a", "OK")]);
+    let since = "-NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to";
+    alice.expect(&[(
+        "EXEC",
+        &format!("[OK {since} execute the command or subcommand {since} touch the specified keys]"),
+    )]);
+    admin.expect(&[("MGET a b n", "[1 nil nil]"), ("ACL SETUSER alice resetchannels", "OK")]);
+    assert!(listener.is_closed_by_node());
+    // Who removes its own user is told so first.
+    admin.expect(&[("ACL SETUSER alice +acl", "OK")]);
+    alice.expect(&[("ACL DELUSER alice", "1")]);
+    assert!(alice.is_closed_by_node());
+    let log = admin.ask("ACL LOG");
+    assert!(log.contains("context multi object incr"), "{log}");
 }

@@ -185,12 +185,15 @@ fn a_redis_is_imported() {
         }
     }
     ours.ask("SET key:1 before");
+    let library = b"#!lua name=lib\nredis.register_function('f', function() return 'of Redis' end)";
+    assert_eq!(show(&theirs.call(&[b"FUNCTION", b"LOAD", library])), "lib");
     let output = import(&redis, &node, &[]);
     let text = said(&output);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("imported 300 keys"), "{text}");
     assert!(text.contains("compared 300 keys (all)"), "{text}");
     assert_eq!(ours.ask("DBSIZE"), "300");
+    assert_eq!(ours.ask("FCALL f 0"), "of Redis");
     assert_eq!(ours.ask("PTTL key:1"), "-1");
     let left: u64 = ours.ask("PTTL key:3").parse().expect("a number");
     assert!((1..=500_000).contains(&left), "{left}");
@@ -225,8 +228,14 @@ fn a_dump_file_is_imported() {
         ("SELECT 3", "OK"),
         ("SET other 1", "OK"),
         ("SELECT 0", "OK"),
-        ("SAVE", "OK"),
     ]);
+    // Long enough to be packed in the file.
+    let library = format!(
+        "#!lua name=lib\n{}\nredis.register_function('f', function() return 'of the file' end)",
+        "-- more\n".repeat(99)
+    );
+    assert_eq!(show(&theirs.call(&[b"FUNCTION", b"LOAD", library.as_bytes()])), "lib");
+    theirs.expect(&[("SAVE", "OK")]);
     let path = node.folder().join("dump.rdb");
     let run = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hyperiond"));
@@ -243,6 +252,7 @@ fn a_dump_file_is_imported() {
     }
     assert_eq!(ours.ask(&format!("GET {}", "long".repeat(30))), "5");
     assert!(ours.ask("PTTL 7").parse::<u64>().is_ok_and(|left| left <= 500_000));
+    assert_eq!(ours.ask("FCALL f 0"), "of the file");
     assert_eq!(ours.ask("SELECT 3"), "OK");
     assert_eq!(ours.ask("GET other"), "1");
     let whole = fs::read(&path).expect("it is there");

@@ -37,6 +37,7 @@ mod door;
 mod dump;
 mod durability;
 mod eviction;
+mod functions;
 mod harness;
 mod http;
 mod http_call;

@@ -1,6 +1,6 @@
 //! Scripts in Lua, on one core and on two, and on three nodes: the answers of Redis, whoever owns the keys.
 
-use super::client::{Client, show};
+use super::client::{Client, command, show};
 use super::harness::{Node, Setup};
 
 fn on_one_core_and_two(test: fn(&Node)) {
@@ -131,4 +131,139 @@ fn a_script_does_not_publish_without_end() {
     let answer = eval(&mut client, script, &["0"]);
     assert!(answer.starts_with("-ERR a script may publish 65536 messages"), "{answer}");
     client.expect(&[("PING", "PONG")]);
+}
+
+/// It has no effect then, wherever it ran: what it changed is taken back.
+#[test]
+fn a_script_that_is_stopped_has_changed_nothing() {
+    on_one_core_and_two(|node| {
+        let mut client = node.client();
+        client.expect(&[("FLUSHALL", "OK"), ("SET a before", "OK"), ("RPUSH l 1 2 3", "3")]);
+        let script = "redis.call('SET', KEYS[1], 'after') redis.call('DEL', KEYS[2]) redis.call('INCR', KEYS[3]) while true do end";
+        let answer = eval(&mut client, script, &["3", "a", "l", "n"]);
+        assert!(answer.contains("took more than"), "{answer}");
+        client.expect(&[("GET a", "before"), ("LRANGE l 0 -1", "[1 2 3]"), ("EXISTS n", "0")]);
+    });
+}
+
+/// What holds one core is found and stopped from another.
+#[test]
+fn a_script_is_stopped_from_another_core() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.start();
+    let [mut busy, mut other] = [node.client(), node.client()];
+    other.expect(&[("SCRIPT KILL", "-NOTBUSY No scripts in execution right now.")]);
+    for (kill, name) in [("SCRIPT KILL", "script"), ("FUNCTION KILL", "function")] {
+        if name == "script" {
+            busy.send(&command(&[b"EVAL", b"while true do end", b"0"]));
+        } else {
+            let library =
+                b"#!lua name=l\nredis.register_function('f', function() while true do end end)";
+            assert_eq!(show(&other.call(&[b"FUNCTION", b"LOAD", library])), "l");
+            busy.send(&command(&[b"FCALL", b"f", b"0"]));
+        }
+        // Clients are given to the cores in turn; the script is told once it takes long.
+        loop {
+            let answer = show(&other.call(&kill.split(' ').map(str::as_bytes).collect::<Vec<_>>()));
+            if answer == "OK" {
+                break;
+            }
+            assert!(answer.starts_with("-NOTBUSY"), "{answer}");
+        }
+        let answer = busy.shown();
+        assert!(answer.contains("Script killed by user with SCRIPT KILL"), "{answer}");
+    }
+}
+
+/// A machine lends values by the thousand; what a script makes may be more.
+#[test]
+fn what_scripts_make_may_be_long() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    let many = "local t = {} for i = 1, 20000 do t[i] = 'v' .. i end ";
+    for (script, answer) in [
+        ("return #t", "20000"),
+        ("return #cjson.encode(t)", "168895"),
+        ("return #cjson.decode(cjson.encode(t))", "20000"),
+        ("return #cmsgpack.unpack(cmsgpack.pack(t))", "20000"),
+        (
+            "local m = {} for _, v in ipairs(t) do m[v] = v end return cjson.decode(cjson.encode(m)).v7",
+            "v7",
+        ),
+        (
+            "local m = {} for _, v in ipairs(t) do m[v] = v end return cmsgpack.unpack(cmsgpack.pack(m)).v7",
+            "v7",
+        ),
+        (
+            "for i = 1, 20000, 5000 do redis.call('RPUSH', 'l', unpack(t, i, i + 4999)) end return redis.call('LLEN', 'l')",
+            "20000",
+        ),
+        ("return #redis.call('LRANGE', 'l', 0, -1)", "20000"),
+        ("local a, b = redis.pcall('RPUSH', 'm', unpack(t, 1, 7900)) return a", "7900"),
+        ("return select('#', cmsgpack.unpack(string.rep('\\161a', 7000)))", "7000"),
+        ("return tostring(pcall(cmsgpack.pack, unpack(t, 1, 7000)))", "false"),
+        ("return tostring(pcall(struct.pack, 's', unpack(t, 1, 7000)))", "false"),
+        (
+            "return tostring(pcall(struct.unpack, string.rep('s', 7000), string.rep('a\\0', 7000)))",
+            "false",
+        ),
+        ("return tostring(pcall(bit.band, unpack(t, 1, 7000)))", "false"),
+        ("local o, v = cmsgpack.unpack_one('\\1\\2', 1) return {o, v}", "[-1 2]"),
+        ("local o, v = cmsgpack.unpack_limit('\\1\\2', 1, 0) return {o, v}", "[1 1]"),
+        ("return struct.unpack('>I2', struct.pack('>I2', 258))", "258"),
+    ] {
+        assert_eq!(eval(&mut client, &format!("{many}{script}"), &["0"]), answer, "{script}");
+    }
+    let answer = eval(&mut client, &format!("{many}return t"), &["0"]);
+    assert_eq!(answer.split(' ').count(), 20_000);
+    let answer = eval(&mut client, &format!("{many}redis.setresp(3) return {{map = t}}"), &["0"]);
+    assert_eq!(answer.split(' ').count(), 40_000);
+}
+
+/// A core that runs a script for long says so to its clients, and ends it when one of them asks.
+#[test]
+fn clients_are_told_that_a_script_runs() {
+    const BUSY: &str =
+        "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    let node = Setup::new().start();
+    let [mut busy, mut other, mut third] = [node.client(), node.client(), node.client()];
+    other.expect(&[("CONFIG SET busy-reply-threshold 10", "OK"), ("SET n 1", "OK")]);
+    third.expect(&[("MULTI", "OK"), ("INCR n", "QUEUED")]);
+    let script = b"redis.call('SET', 'n', 'changed') while true do end";
+    busy.send(&command(&[b"EVAL", script, b"0"]));
+    let wait = |client: &mut Client| while client.ask("PING") != BUSY {};
+    wait(&mut other);
+    other.expect(&[
+        ("GET n", BUSY),
+        ("FUNCTION KILL", BUSY),
+        ("FUNCTION STATS", BUSY),
+        ("MULTI", "OK"),
+        ("INCR n", BUSY),
+    ]);
+    third.expect(&[(
+        "EXEC",
+        &format!("-EXECABORT Transaction discarded because of: {}", &BUSY[1..]),
+    )]);
+    third.send(b"PING\r\nSCRIPT KI");
+    third.send(b"LL\r\nECHO after\r\n");
+    assert_eq!([third.shown(), third.shown()], [BUSY, "OK"]);
+    // What came too late to be refused runs when the script has ended, with nothing of it.
+    let said = third.shown();
+    assert!(said == "after" || said == BUSY, "{said}");
+    assert!(busy.shown().contains("Script killed by user"));
+    other.expect(&[
+        ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+        ("GET n", "1"),
+    ]);
+    // As with functions, and the end of the node waits for the script's alone.
+    let library = b"#!lua name=l\nredis.register_function('f', function() while true do end end)";
+    assert_eq!(show(&other.call(&[b"FUNCTION", b"LOAD", library])), "l");
+    busy.send(&command(&[b"FCALL", b"f", b"0"]));
+    while !other.ask("PING").contains("FUNCTION KILL") {}
+    let stats = other.ask("FUNCTION STATS");
+    let expected = "[running_script [name f command [fcall f 0] duration_ms ";
+    assert!(stats.starts_with(expected), "{stats}");
+    other.expect(&[("FUNCTION KILL", "OK")]);
+    assert!(busy.shown().contains("Script killed by user"));
+    other.expect(&[("PING", "PONG")]);
 }

@@ -3,7 +3,6 @@
 #![expect(unsafe_code, reason = "glommio takes the ring's eventfd as a raw descriptor")]
 
 use std::{
-    collections::VecDeque,
     os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd},
     time::{Duration, Instant},
 };
@@ -26,8 +25,6 @@ pub(crate) struct Driver<C: Core> {
     pub(crate) core: C,
     pub(crate) io: Io<C::Mail>,
     postbox: Postbox<C::Note>,
-    /// What the ring brought and the core was not given yet: more than a turn may take goes on in the next.
-    batch: VecDeque<Completion>,
     clock: TurnClock,
     next_tick_ns: u64,
     spin: Duration,
@@ -53,7 +50,6 @@ impl<C: Core> Driver<C> {
             core,
             io,
             postbox,
-            batch: VecDeque::new(),
             clock: TurnClock::default(),
             next_tick_ns,
             spin,
@@ -73,7 +69,7 @@ impl<C: Core> Driver<C> {
                 looked = Instant::now();
             }
             let busy = std::mem::take(&mut self.io.again) || woken || self.has_queued();
-            if !self.batch.is_empty() {
+            if !self.io.batch.is_empty() {
                 // What the ring brought is given first: what comes meanwhile stays in the sockets.
                 self.io.ring.submit();
             } else if busy {
@@ -86,7 +82,7 @@ impl<C: Core> Driver<C> {
             }
             self.turn();
         }
-        self.batch.drain(..).for_each(Io::<C::Mail>::drop_completion);
+        self.io.batch.drain(..).for_each(Io::<C::Mail>::drop_completion);
         Ok(())
     }
 
@@ -100,7 +96,10 @@ impl<C: Core> Driver<C> {
         self.io.stats.turns += 1;
         self.io.stats.enters = self.io.ring.enters();
         self.clock.begin(begin_ns, thread_processor_ns);
-        self.io.ring.reap(&mut self.batch);
+        self.io.ring.reap(&mut self.io.batch);
+        while let Some(id) = self.io.sent.pop_front() {
+            self.core.sent(&mut self.io, id);
+        }
         self.io.begin_part();
         let is_cut = self.give_completions() | self.give_mail();
         self.io.stats.turns_cut += u64::from(is_cut);
@@ -134,7 +133,7 @@ impl<C: Core> Driver<C> {
 
     /// Gives what the ring brought, in order, until the time for it is up; true when something is left.
     fn give_completions(&mut self) -> bool {
-        while let Some(completion) = self.batch.pop_front() {
+        while let Some(completion) = self.io.batch.pop_front() {
             let is_input = completion.token.operation == Operation::Receive;
             self.complete(completion);
             if is_input && self.io.is_part_over() {
@@ -142,10 +141,10 @@ impl<C: Core> Driver<C> {
             }
         }
         // What was received and not given holds receive buffers: while it holds many, those who found none free go on waiting.
-        if self.batch.len() <= usize::from(self.io.options.receive_buffers) / 2 {
+        if self.io.batch.len() <= usize::from(self.io.options.receive_buffers) / 2 {
             self.io.rearm_receives();
         }
-        !self.batch.is_empty()
+        !self.io.batch.is_empty()
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -276,7 +275,7 @@ impl<C: Core> Driver<C> {
 
     /// Whether the next turn has work without anything from the kernel.
     fn has_queued(&self) -> bool {
-        !self.batch.is_empty()
+        !self.io.batch.is_empty()
             || !self.io.closed.is_empty()
             || !self.io.file_results.is_empty()
             || !self.io.accepted.is_empty()

@@ -15,7 +15,7 @@ use crate::slices::Sliced;
 use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
-use crate::work::{Scratch, Units};
+use crate::work::{Scratch, Undo, Units};
 use hyperion_model::{
     CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId, slot_of,
 };
@@ -122,6 +122,8 @@ pub struct Engine {
     pub(crate) units: Units,
     /// Where commands run on copies.
     pub(crate) bench: Scratch,
+    /// What the work that runs on the store itself has changed.
+    pub(crate) undo: Undo,
     /// Where the walk for fields that expired stands.
     pub(crate) field_sweep: FieldSweep,
 }
@@ -167,6 +169,7 @@ impl Engine {
             is_watched: false,
             units: Units::default(),
             bench: Scratch::default(),
+            undo: Undo::default(),
             field_sweep: FieldSweep::default(),
         };
         engine.settings_came();

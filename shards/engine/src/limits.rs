@@ -61,6 +61,10 @@ pub(crate) const EVENTS_MAX: usize = 1 << 18;
 pub(crate) const EVENT_BYTES_MAX: usize = 64 << 20;
 /// Bytes that work which runs on the store itself may write in one batch of the log.
 pub(crate) const WORK_BATCH_BYTES: usize = 64 << 10;
+/// Keys whose values are kept while work changes them there, so that it can be taken back, the bytes of one value, and of all.
+pub(crate) const UNDO_KEYS_MAX: usize = 4_096;
+pub(crate) const UNDO_VALUE_BYTES_MAX: usize = 16 << 10;
+pub(crate) const UNDO_BYTES_MAX: usize = 4 << 20;
 /// Names of changed keys that wait on one core for the log, and their bytes; beyond that, all keys are said to have changed.
 pub(crate) const CHANGES_MAX: usize = 1 << 18;
 pub(crate) const CHANGE_BYTES_MAX: usize = 64 << 20;

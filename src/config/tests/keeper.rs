@@ -41,6 +41,7 @@ fn whole() -> Config {
     config.settings.observe.slowlog_len_max = 7;
     config.settings.thresholds.hash_listpack_entries = 7;
     config.settings.redis.insert("list-compress-depth".to_owned(), "1".to_owned());
+    config.settings.functions.insert("lib".to_owned(), "#!lua name=lib".to_owned());
     let output = &mut config.settings.limits.pubsub_output;
     (output.hard_bytes, output.soft_bytes) = (Size::from_bytes(3), Size::from_bytes(2));
     output.soft_s = 1;
@@ -72,7 +73,7 @@ fn by_another_path(path: &mut Option<String>) {
 
 /// The pointer with `*` for the only node, and for the names of maps.
 fn pattern(pointer: &str) -> String {
-    for map in ["/settings/auth/users/", "/settings/redis/"] {
+    for map in ["/settings/auth/users/", "/settings/redis/", "/settings/functions/"] {
         if pointer.starts_with(map) {
             return format!("{map}*");
         }
@@ -239,6 +240,9 @@ fn each_row_of_the_table_does_what_it_says() {
         }),
         ("/settings/redis/list-compress-depth", |c| {
             c.settings.redis.insert("list-compress-depth".to_owned(), "2".to_owned());
+        }),
+        ("/settings/functions/lib", |c| {
+            c.settings.functions.insert("lib".to_owned(), "#!lua name=lib\n".to_owned());
         }),
         // No valid second value: refused by the rules, and by the table where it says so.
         ("/mode", |c| c.mode = "sharding".to_owned()),

@@ -16,7 +16,8 @@ use super::amend::{Amended, failure};
 use super::asks::{After, Asker, FrontAsk};
 use super::limits::{GENPASS_BITS, GENPASS_BITS_MAX};
 use super::run::{
-    Carried, exactly, is_word, keyword, not_integer, shown, unknown_subcommand, wrong_arity,
+    Carried, exactly, is_word, keyword, misused, not_integer, shown, unknown_subcommand,
+    wrong_arity,
 };
 use crate::config::Settings;
 use crate::node::{Io, NodeCore};
@@ -70,7 +71,7 @@ impl NodeCore {
                 let user = Arc::clone(&client.session.user);
                 self.answer(client, |reply| reply.bulk(user.name.as_bytes()));
             }
-            "cat" => return self.acl_cat(client, words),
+            "cat" => return self.acl_cat(client, subcommand, words),
             "users" => {
                 exactly(words, 0, "acl|users")?;
                 self.acl_lines(client, |user| user.name.clone());
@@ -97,10 +98,10 @@ impl NodeCore {
             }
             "dryrun" if words.len() < 2 => return Err(wrong_arity("acl|dryrun")),
             "dryrun" => self.acl_dryrun(client, words[0], &words[1..])?,
-            "log" => return self.acl_log(io, client, words),
+            "log" => return self.acl_log(io, client, subcommand, words),
             "save" | "load" => {
                 return Err(
-                    "ERR There is no ACL file: users live in the config, which is written with every change. Use ACL SETUSER, or POST /config for all users at once."
+                    "ERR This Redis instance is not configured to use an ACL file: users live in the config, which is written with every change. Use ACL SETUSER, or POST /config for all users at once."
                         .to_owned(),
                 );
             }
@@ -113,14 +114,14 @@ impl NodeCore {
         Ok(Progress::Ran)
     }
 
-    fn acl_cat(&mut self, client: &mut Client, words: &[&[u8]]) -> Carried {
+    fn acl_cat(&mut self, client: &mut Client, subcommand: &[u8], words: &[&[u8]]) -> Carried {
         let names: Vec<&str> = match words {
             [] => CATEGORIES.to_vec(),
             [name] => {
                 let known = category(name);
                 members(known.ok_or_else(|| format!("ERR Unknown category '{}'", shown(name)))?)
             }
-            _ => return Err(wrong_arity("acl|cat")),
+            _ => return Err(misused(subcommand, "ACL")),
         };
         self.answer(client, |reply| {
             reply.array(names.len());
@@ -210,11 +211,17 @@ impl NodeCore {
         Ok(())
     }
 
-    fn acl_log(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Carried {
+    fn acl_log(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        subcommand: &[u8],
+        words: &[&[u8]],
+    ) -> Carried {
         let ask = match words {
             [word] if is_word(word, "reset") => FrontAsk::ForgetRefusals,
             [] | [_] => FrontAsk::Refusals,
-            _ => return Err(wrong_arity("acl|log")),
+            _ => return Err(misused(subcommand, "ACL")),
         };
         let count = match words {
             [word] if !is_word(word, "reset") => parse_integer(word).ok_or_else(not_integer)?,

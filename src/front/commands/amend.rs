@@ -14,10 +14,11 @@ use crate::http::ChangeError;
 use crate::node::{Io, NodeCore, Note};
 
 /// What a change that is in force is answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Amended {
     Ok,
     Count(i64),
+    Text(String),
 }
 
 impl NodeCore {
@@ -66,6 +67,7 @@ impl NodeCore {
         self.finish_with(io, ticket, |reply| match result {
             Ok(Amended::Ok) => reply.simple("OK"),
             Ok(Amended::Count(count)) => reply.integer(count),
+            Ok(Amended::Text(text)) => reply.bulk(text.as_bytes()),
             Err(error) => reply.error(&error),
         });
     }

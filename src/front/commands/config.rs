@@ -68,7 +68,18 @@ impl NodeCore {
     }
 
     fn config_set(&mut self, client: &mut Client, words: &[&[u8]]) -> Carried {
-        let (parameters, settings): (Vec<_>, Vec<_>) = parse_set(words)?.into_iter().unzip();
+        // What is fixed may be set to what it is: whoever copies all parameters does.
+        let stays = |pair: &&[&[u8]]| match pair {
+            [name, value] => {
+                find(name).is_some_and(|it| it.stays(value, &self.config, &self.shared.data))
+            }
+            _ => false,
+        };
+        let kept: Vec<&[u8]> = words.chunks(2).filter(|it| !stays(it)).flatten().copied().collect();
+        if kept.is_empty() && !words.is_empty() {
+            return Ok(self.agree(client));
+        }
+        let (parameters, settings): (Vec<_>, Vec<_>) = parse_set(&kept)?.into_iter().unzip();
         let change = move |current: &mut Settings| {
             settings.into_iter().for_each(|setting: Setting| setting(current));
         };

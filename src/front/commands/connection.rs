@@ -48,7 +48,7 @@ impl NodeCore {
     pub(super) fn hello(&mut self, io: &Io, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         let hello = Hello::parse(&arguments[1..])?;
         if let Some((user, password)) = hello.credentials {
-            self.admit(io, client, "hello", (user, password))?;
+            self.admit(io, client, ("hello", arguments[0]), (user, password))?;
         }
         if !client.session.is_authenticated {
             return Err(HELLO_NO_AUTH.to_owned());
@@ -71,8 +71,12 @@ impl NodeCore {
             [_, _] if self.config.users.default_user().needs_no_password => {
                 return Err(NO_PASSWORD.to_owned());
             }
-            [_, password] => self.admit(io, client, "auth", (DEFAULT.as_bytes(), password))?,
-            [_, user, password] => self.admit(io, client, "auth", (user, password))?,
+            [_, password] => {
+                self.admit(io, client, ("auth", arguments[0]), (DEFAULT.as_bytes(), password))?;
+            }
+            [_, user, password] => {
+                self.admit(io, client, ("auth", arguments[0]), (user, password))?;
+            }
             _ => return Err(syntax()),
         }
         Ok(self.agree(client))
@@ -83,13 +87,13 @@ impl NodeCore {
         &mut self,
         io: &Io,
         client: &mut Client,
-        command: &'static str,
+        (command, typed): (&'static str, &[u8]),
         (name, password): (&[u8], &[u8]),
     ) -> Result<(), String> {
         let user = self.config.users.get(name).filter(|user| user.accepts(password)).cloned();
         let Some(user) = user else {
             let name = String::from_utf8_lossy(name);
-            let refusal = Refusal::new(Reason::Auth, command.as_bytes(), &name, io.now_unix_ms());
+            let refusal = Refusal::new(Reason::Auth, typed, &name, io.now_unix_ms());
             self.note_refusal(io, client, command, refusal);
             return Err(WRONG_PASSWORD.to_owned());
         };

@@ -28,6 +28,8 @@ pub(super) struct Facts<'a> {
     pub(super) slow_commands: u64,
     /// The most memory that the data took.
     pub(super) used_peak: u64,
+    /// Scripts whose texts are kept.
+    pub(super) scripts: usize,
 }
 
 /// When a section is given.
@@ -149,6 +151,8 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "allocator_allocated", used);
     line(text, "allocator_active", facts.sum(|core| core.store.held_bytes));
     line(text, "allocator_resident", resident);
+    line(text, "number_of_cached_scripts", facts.scripts);
+    line(text, "number_of_libraries", facts.config.settings().functions.len());
     line(text, "maxmemory", facts.config.memory_bytes_max);
     line(text, "maxmemory_human", human(facts.config.memory_bytes_max));
     line(text, "maxmemory_policy", facts.config.eviction.name());

@@ -20,3 +20,7 @@ pub(super) const COPY_WAIT_MS_MAX: u64 = 3_600_000;
 pub(super) const DURABLE_WAIT_MS: u64 = 30_000;
 /// The longest text of DEBUG STRINGMATCH-LEN.
 pub(super) const STRING_MATCH_BYTES_MAX: usize = 1 << 20;
+/// What the libraries in a payload of FUNCTION RESTORE unpack to, at most; the config holds fewer bytes.
+pub(super) const LIBRARIES_UNPACKED_MAX: usize = 4 << 20;
+/// From when on a script keeps its core busy where nobody has said, ms; it is stopped at 5 s in any case.
+pub(super) const BUSY_MS: u64 = 5_000;

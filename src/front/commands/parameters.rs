@@ -80,6 +80,11 @@ impl Parameter {
         }
     }
 
+    /// Whether it has this value, and cannot have another while the node runs.
+    pub(super) fn stays(&self, text: &[u8], config: &Resolved, data: &Path) -> bool {
+        matches!(self.form, Form::Fixed(_)) && self.show(config, data).as_bytes() == text
+    }
+
     /// Reads a new value.
     ///
     /// Errors: what is wrong with it.

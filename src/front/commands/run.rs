@@ -58,6 +58,8 @@ impl NodeCore {
             FrontCommand::Asking => self.asking(client),
             FrontCommand::Eval => self.eval(io, client, spec, arguments, false),
             FrontCommand::Evalsha => self.eval(io, client, spec, arguments, true),
+            FrontCommand::Fcall => self.fcall(io, client, spec, arguments),
+            FrontCommand::Function => self.function_command(client, arguments),
             FrontCommand::Script => self.script_command(client, arguments),
             FrontCommand::Multi => self.multi(client),
             FrontCommand::Exec => self.exec(io, client),
@@ -165,4 +167,10 @@ pub(super) fn not_integer() -> String {
 
 pub(super) fn unknown_subcommand(name: &[u8], command: &'static str) -> String {
     CommandError::UnknownSubcommand { name: shown(name), command }.to_string()
+}
+
+/// What Redis says of a subcommand with words that it does not take, where their number alone is not wrong.
+pub(super) fn misused(subcommand: &[u8], command: &str) -> String {
+    let name = shown(subcommand);
+    format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try {command} HELP.")
 }

@@ -1,6 +1,5 @@
-//! Owns EVAL, EVALSHA and SCRIPT: from a client's line to the script that runs.
+//! Owns EVAL, EVALSHA and SCRIPT, and what FCALL shares with them: from a client's line to the script that runs.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,11 +7,17 @@ use hyperion_engine::command::CommandSpec;
 use hyperion_engine::{Answer, Ticket};
 use hyperion_model::number::parse_integer;
 
+use super::super::busy::BusyDoor;
 use super::super::client::Client;
 use super::super::execute::{Progress, write_answer};
+use super::super::observe::Circumstance;
+use super::functions::LoadedLibraries;
+use super::limits::BUSY_MS;
 use super::run::{Carried, exactly, is_word, keyword, syntax, unknown_subcommand, wrong_arity};
 use crate::node::{Io, NodeCore};
-use crate::scripts::{Machine, Published, ScriptWork, sha1_hex};
+use crate::scripts::{
+    Asides, Attended, Compiled, Kind, Line, Machine, ScriptFlags, ScriptWork, sha1_hex,
+};
 
 const HELP: [&str; 11] = [
     "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -30,17 +35,18 @@ const HELP: [&str; 11] = [
 
 const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
-/// What scripts have said on channels and is told when they are done, by what their clients wait for.
+/// The machines of a core, and what is to be noted of scripts on their way, by what their clients wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
-    machine: Option<Rc<RefCell<Machine>>>,
-    published: std::collections::BTreeMap<u64, Published>,
+    machine: Option<Rc<Machine>>,
+    pub(super) libraries: LoadedLibraries,
+    asides: std::collections::BTreeMap<u64, (&'static CommandSpec, Rc<Asides>)>,
 }
 
 impl Scripts {
     /// The client of a script has gone.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
-        self.published.remove(&ticket.0);
+        self.asides.remove(&ticket.0);
     }
 }
 
@@ -54,63 +60,130 @@ impl NodeCore {
         arguments: &[&[u8]],
         is_by_name: bool,
     ) -> Carried {
-        let count =
-            parse_integer(arguments[2]).ok_or("ERR value is not an integer or out of range")?;
-        let count = usize::try_from(count).map_err(|_| "ERR Number of keys can't be negative")?;
-        if count > arguments.len() - 3 {
-            return Err("ERR Number of keys can't be greater than number of args".to_owned());
-        }
+        let count = key_count(arguments, "ERR value is not an integer or out of range")?;
         if self.must_wait(io, client)? {
             return Ok(Progress::Held);
         }
         let name = if is_by_name { keyword(arguments[1]) } else { sha1_hex(arguments[1]) };
         let machine = self.machine()?;
         let flushes = self.shared.scripts.flushes();
-        let known = machine.borrow_mut().find(&name, flushes);
-        let script = match known {
+        let script = match machine.find(&name, flushes) {
             Some(script) => script,
             None if is_by_name => {
                 let text = self.shared.scripts.find(&name).ok_or(NO_SCRIPT)?;
-                machine.borrow_mut().compile(&name, &text)?
+                machine.compile(&name, &text)?
             }
             None => {
-                let script = machine.borrow_mut().compile(&name, arguments[1])?;
+                let script = machine.compile(&name, arguments[1])?;
                 self.shared.scripts.keep(&name, arguments[1])?;
                 script
             }
         };
-        let (keys, words) = arguments[3..].split_at(count);
+        if self.observer.watch.is_on {
+            self.show_line(io, client, spec, arguments);
+        }
+        self.run_script(io, client, spec, (machine, name, script), arguments[3..].split_at(count))
+    }
+
+    /// Runs a script or a function with its keys and words.
+    pub(super) fn run_script(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        spec: &'static CommandSpec,
+        (machine, name, script): (Rc<Machine>, String, Compiled),
+        (keys, words): (&[&[u8]], &[&[u8]]),
+    ) -> Carried {
+        let is_ro = spec.name.ends_with("_ro");
+        let flags = script.flags.unwrap_or_default();
+        if script.flags.is_some() {
+            self.check_flags(flags, is_ro)?;
+        }
         let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
-        let published = Published::default();
+        let line = Line { command: spec.name, name, keys: owned(keys), words: owned(words) };
+        let asides = Rc::new(Asides::new(self.observer.watch.is_on));
         let mut work = ScriptWork {
             machine,
-            only_reads: script.only_reads || spec.name.ends_with("_ro"),
             script,
-            name,
-            keys: owned(keys),
-            words: owned(words),
+            line: Rc::new(line),
             database: client.session.database,
+            only_reads: is_ro || flags.has(ScriptFlags::NO_WRITES),
             user: Arc::clone(&client.session.user),
-            published: Rc::clone(&published),
+            asides: Rc::clone(&asides),
+            running: Arc::clone(&self.shared.running),
+            busy_ms: self.busy_ms(),
         };
         let mut keys: Vec<_> =
-            work.keys.iter().map(|key| (client.session.database, key.clone())).collect();
+            work.line.keys.iter().map(|key| (client.session.database, key.clone())).collect();
         keys.sort_unstable();
         keys.dedup();
         self.redirection(client, &keys)?;
-        if let Some((answer, observed)) = self.engine.try_work(&mut work) {
+        if let Some((answer, observed)) = self.try_script(io, &mut work) {
+            self.tell_asides(io, client, spec, &answer, &asides);
             let random = self.draw();
             self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
-            self.tell_published(io, client, &published);
             return Ok(Progress::Ran);
         }
         let ticket = self.fresh_ticket(client);
-        self.scripts.published.insert(ticket.0, published);
+        self.scripts.asides.insert(ticket.0, (spec, asides));
         self.engine.begin_work(ticket, keys, Box::new(work));
         Ok(Progress::Ran)
     }
 
-    /// What a script that has just been answered said on channels.
+    /// Runs a script at once where this core has all keys there are, and looks after the other clients when that takes long.
+    fn try_script(&mut self, io: &mut Io, work: &mut ScriptWork) -> Option<(Answer, u64)> {
+        let mut unwatched = Vec::new();
+        let (running, kind) = (Arc::clone(&self.shared.running), work.machine.kind());
+        let mut door = BusyDoor {
+            clients: &mut self.clients,
+            input_bytes: &mut self.input_bytes,
+            queued_bytes: &mut self.queued_bytes,
+            late: &mut self.late,
+            dirty: &mut self.dirty,
+            limits: &self.limits,
+            running: &running,
+            counts: self.scripts.libraries.counts(),
+            unwatched: &mut unwatched,
+        };
+        let mut attend = || door.attend(io, kind);
+        let ran = self.engine.try_work(&mut Attended { work, attend: &mut attend });
+        self.forget_watched(unwatched);
+        ran
+    }
+
+    /// From when on a script keeps its core busy, ms.
+    fn busy_ms(&self) -> u64 {
+        let kept = &self.config.settings().redis;
+        let set = kept.get("busy-reply-threshold").or_else(|| kept.get("lua-time-limit"));
+        let ms = set.and_then(|text| text.parse().ok()).unwrap_or(BUSY_MS);
+        if ms == 0 { u64::MAX } else { ms }
+    }
+
+    /// Errors: a script that says of itself what it is may not run here and now.
+    fn check_flags(&self, flags: ScriptFlags, is_ro: bool) -> Result<(), String> {
+        if flags.has(ScriptFlags::NO_CLUSTER) && self.view.is_some() {
+            return Err("ERR Can not run script on cluster, 'no-cluster' flag is set.".to_owned());
+        }
+        let may_write = !flags.has(ScriptFlags::NO_WRITES);
+        if may_write && is_ro {
+            return Err(
+                "ERR Can not execute a script with write flag using *_ro command.".to_owned()
+            );
+        }
+        let minds_memory = may_write && !flags.has(ScriptFlags::ALLOW_OOM);
+        if minds_memory && self.engine.write_refusal().is_some() {
+            return Err("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'".to_owned());
+        }
+        Ok(())
+    }
+
+    /// SCRIPT KILL and FUNCTION KILL: they find what runs on other cores.
+    pub(super) fn kill_script(&mut self, client: &mut Client, kind: Kind) -> Carried {
+        self.shared.running.kill(kind)?;
+        Ok(self.agree(client))
+    }
+
+    /// A script is about to be answered: what is to be noted of it.
     pub(in crate::front) fn script_came(
         &mut self,
         io: &mut Io,
@@ -118,24 +191,54 @@ impl NodeCore {
         ticket: Ticket,
         answer: &Answer,
     ) {
-        let Some(published) = self.scripts.published.remove(&ticket.0) else { return };
+        if let Some((spec, asides)) = self.scripts.asides.remove(&ticket.0) {
+            self.tell_asides(io, client, spec, answer, &asides);
+        }
+    }
+
+    fn tell_asides(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        spec: &'static CommandSpec,
+        answer: &Answer,
+        asides: &Asides,
+    ) {
+        let has_failed = match answer {
+            Answer::Recorded(recorded) => recorded.is_error(),
+            _ => true,
+        };
+        self.counters.failed[spec.index()] += u64::from(has_failed);
+        for (index, tally) in asides.calls.take() {
+            self.counters.commands[index] += tally.calls;
+            self.counters.failed[index] += tally.failed;
+            self.counters.rejected[index] += tally.rejected;
+        }
+        for line in asides.errors.take() {
+            self.counters.error(line.as_bytes());
+        }
+        for it in asides.denied.take() {
+            let words: Vec<&[u8]> = it.words.iter().map(Vec::as_slice).collect();
+            self.note_denied(io, client, Circumstance::Script, it.spec, &words, &it.denied);
+        }
+        for (database, spec, words) in asides.seen.take() {
+            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            self.show_script_call(database, spec, &words);
+        }
+        // What has no effect is not said either.
         if matches!(answer, Answer::Recorded(_)) {
-            self.tell_published(io, client, &published);
+            for (channel, message, is_shard) in asides.published.take() {
+                self.publish(io, client, is_shard, &channel, &message);
+            }
         }
     }
 
-    fn tell_published(&mut self, io: &mut Io, client: &mut Client, published: &Published) {
-        for (channel, message, is_shard) in published.take() {
-            self.publish(io, client, is_shard, &channel, &message);
-        }
-    }
-
-    fn machine(&mut self) -> Result<Rc<RefCell<Machine>>, String> {
+    fn machine(&mut self) -> Result<Rc<Machine>, String> {
         if let Some(machine) = &self.scripts.machine {
             return Ok(Rc::clone(machine));
         }
-        let made = Machine::new().map_err(|error| format!("ERR no Lua machine: {error}"))?;
-        let machine = Rc::new(RefCell::new(made));
+        let made = Machine::new(Kind::Script);
+        let machine = Rc::new(made.map_err(|error| format!("ERR no Lua machine: {error}"))?);
         self.scripts.machine = Some(Rc::clone(&machine));
         Ok(machine)
     }
@@ -146,7 +249,7 @@ impl NodeCore {
             "load" => {
                 exactly(words, 1, "script|load")?;
                 let name = sha1_hex(words[0]);
-                self.machine()?.borrow_mut().compile(&name, words[0])?;
+                self.machine()?.compile(&name, words[0])?;
                 self.shared.scripts.keep(&name, words[0])?;
                 self.answer(client, |reply| reply.bulk(name.as_bytes()));
             }
@@ -177,7 +280,7 @@ impl NodeCore {
             }
             "kill" => {
                 exactly(words, 0, "script|kill")?;
-                return Err("NOTBUSY No scripts in execution right now.".to_owned());
+                return self.kill_script(client, Kind::Script);
             }
             "debug" => {
                 exactly(words, 1, "script|debug")?;
@@ -195,4 +298,13 @@ impl NodeCore {
         }
         Ok(Progress::Ran)
     }
+}
+
+/// The number of keys; `not_integer` is what is said when it is none.
+pub(super) fn key_count(arguments: &[&[u8]], not_integer: &str) -> Result<usize, String> {
+    let count = parse_integer(arguments[2]).ok_or(not_integer)?;
+    if count > i64::try_from(arguments.len() - 3).unwrap_or(i64::MAX) {
+        return Err("ERR Number of keys can't be greater than number of args".to_owned());
+    }
+    usize::try_from(count).map_err(|_| "ERR Number of keys can't be negative".to_owned())
 }

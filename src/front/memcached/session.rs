@@ -27,7 +27,7 @@ impl NodeCore {
         let blank = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
         let (user, password) = value.split_at(blank);
         let password = password.get(1..).unwrap_or_default();
-        match self.admit(io, client, "auth", (user, password)) {
+        match self.admit(io, client, ("auth", b"auth"), (user, password)) {
             Ok(()) => self.say(client, "STORED"),
             Err(_) => self.say(client, "CLIENT_ERROR authentication failure"),
         }

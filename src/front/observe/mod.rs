@@ -13,6 +13,6 @@ mod watch;
 pub(crate) use latency::{Event, Events, Sample, join_events};
 pub(crate) use noting::{Observer, full_name};
 pub(crate) use pause::Pause;
-pub(crate) use refusals::{Reason, Refusal, merge_refusals, write_refusals};
+pub(crate) use refusals::{Circumstance, Reason, Refusal, merge_refusals, write_refusals};
 pub(crate) use slow::{Slow, write_slow};
 pub(crate) use watch::Shown;

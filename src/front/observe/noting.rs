@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyperion_engine::command::{COMMANDS, CommandSpec, Flags, SUBCOMMANDS, find_subcommand};
+use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 
 use super::super::client::Client;
@@ -73,6 +74,11 @@ fn is_quick(spec: &CommandSpec) -> bool {
 pub(crate) fn full_name(spec: &CommandSpec, arguments: &[&[u8]]) -> &'static str {
     let sub = arguments.get(1).and_then(|word| find_subcommand(spec, word));
     sub.map_or(spec.name, |at| SUBCOMMANDS[at].full_name)
+}
+
+fn now_us() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Whether those who watch see the command.
@@ -208,14 +214,49 @@ impl NodeCore {
         spec: &CommandSpec,
         arguments: &[&[u8]],
     ) {
-        if !is_shown(spec, arguments) {
-            return;
+        if is_shown(spec, arguments) {
+            self.show_line(io, client, spec, arguments);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let now_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+    }
+
+    /// Shows a command to those who watch, whatever its flags: one that runs a script is shown before what that calls.
+    pub(crate) fn show_line(
+        &mut self,
+        io: &Io,
+        client: &Client,
+        spec: &CommandSpec,
+        arguments: &[&[u8]],
+    ) {
         let words = told(spec, arguments);
         let peer = io.peer(client.connection);
-        self.observer.watch.add(now_us, client.session.database.0, peer, &words);
+        self.observer.watch.add(now_us(), client.session.database.0, peer, &words);
+    }
+
+    /// A command of a transaction, for those who watch.
+    pub(crate) fn show_queued(
+        &mut self,
+        io: &Io,
+        client: &Client,
+        spec: &CommandSpec,
+        database: DatabaseId,
+        arguments: &[&[u8]],
+    ) {
+        if is_shown(spec, arguments) {
+            let peer = io.peer(client.connection);
+            self.observer.watch.add(now_us(), database.0, peer, &told(spec, arguments));
+        }
+    }
+
+    /// A call of a script, for those who watch.
+    pub(crate) fn show_script_call(
+        &mut self,
+        database: DatabaseId,
+        spec: &CommandSpec,
+        arguments: &[&[u8]],
+    ) {
+        if is_shown(spec, arguments) {
+            self.observer.watch.add(now_us(), database.0, "lua", &told(spec, arguments));
+        }
     }
 
     /// At the end of a turn: what it has for those who watch goes to them.

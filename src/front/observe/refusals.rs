@@ -18,6 +18,16 @@ pub(crate) enum Reason {
     Channel,
 }
 
+/// Where it was tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Circumstance {
+    #[default]
+    TopLevel,
+    /// Between MULTI and EXEC.
+    Transaction,
+    Script,
+}
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -25,6 +35,7 @@ pub(crate) struct Refusal {
     pub(crate) id: u64,
     pub(crate) count: u64,
     pub(crate) reason: Reason,
+    pub(crate) circumstance: Circumstance,
     pub(crate) object: Vec<u8>,
     pub(crate) user: String,
     /// The line about the client that tried last.
@@ -42,6 +53,7 @@ impl Refusal {
             id: 0,
             count: 1,
             reason,
+            circumstance: Circumstance::TopLevel,
             object,
             user,
             client: String::new(),
@@ -50,8 +62,14 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn tried(mut self, circumstance: Circumstance) -> Self {
+        self.circumstance = circumstance;
+        self
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         self.reason == other.reason
+            && self.circumstance == other.circumstance
             && self.object == other.object
             && self.user == other.user
             && self.last_ms.abs_diff(other.last_ms) <= SAME_MS
@@ -80,7 +98,11 @@ impl Refusal {
         reply.bulk(b"reason");
         reply.bulk(reason);
         reply.bulk(b"context");
-        reply.bulk(b"toplevel");
+        reply.bulk(match self.circumstance {
+            Circumstance::TopLevel => b"toplevel",
+            Circumstance::Transaction => b"multi",
+            Circumstance::Script => b"lua",
+        });
         reply.bulk(b"object");
         reply.bulk(&self.object);
         reply.bulk(b"username");

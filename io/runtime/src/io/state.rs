@@ -37,6 +37,10 @@ pub struct Io<M> {
     pub(crate) cross: CrossCore<M>,
     pub(crate) stats: Stats,
     pub(crate) again: bool,
+    /// What the ring brought and the core was not given yet: more than a turn may take goes on in the next.
+    pub(crate) batch: VecDeque<Completion>,
+    /// Sends that ended while the core looked in, of which it was not told.
+    pub(crate) sent: VecDeque<ConnectionId>,
     /// When the next turn begins at the latest.
     pub(crate) wake_at_ns: u64,
     /// Connections whose receive found no buffer.
@@ -86,6 +90,8 @@ impl<M> Io<M> {
             cross,
             stats: Stats::default(),
             again: false,
+            batch: VecDeque::new(),
+            sent: VecDeque::new(),
             wake_at_ns: u64::MAX,
             starved: Vec::new(),
             securing: Securing::default(),

@@ -119,6 +119,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/thresholds/zset_listpack_entries", LIVE, LIVE),
     row("/settings/thresholds/zset_listpack_value", LIVE, LIVE),
     row("/settings/redis/*", LIVE, LIVE),
+    row("/settings/functions/*", LIVE, LIVE),
     row("/settings/notify_keyspace_events", LIVE, LIVE),
     row("/settings/tls/cert_file", LIVE, LIVE),
     row("/settings/tls/key_file", LIVE, LIVE),
@@ -153,7 +154,7 @@ pub fn change_of(column: Column, pointer: &str) -> Option<Change> {
 
 /// The pointer with `*` in the place of the number of a node, or of a name.
 fn pattern(pointer: &str) -> String {
-    for named in ["/settings/auth/users", "/settings/redis"] {
+    for named in ["/settings/auth/users", "/settings/redis", "/settings/functions"] {
         if pointer.strip_prefix(named).is_some_and(|rest| rest.starts_with('/')) {
             return format!("{named}/*");
         }

@@ -137,6 +137,7 @@ fn what_is_taken_is_sorted_by_what_it_does() {
 fn every_field_has_a_row() {
     let mut full = config();
     full.settings.auth.users.insert("a".to_owned(), "on".to_owned());
+    full.settings.functions.insert("lib".to_owned(), "#!lua name=lib".to_owned());
     full.settings.redis.insert("hz".to_owned(), "10".to_owned());
     full.settings.observe.slowlog_slower_than_us = None;
     full.settings.thresholds.list_listpack_size = -1;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::addresses::Addresses;
 use super::document::Config;
+use super::functions::check_functions;
 use super::limits::{EPOCH_MAX, PARTITIONS_MAX, REMOVED_MAX};
 use super::machine::Machine;
 use super::mode::{Mode, check_mode, check_replication};
@@ -96,6 +97,7 @@ fn walk(
     tls::check(config, problems);
     check_settings(settings, problems);
     check_users(settings, problems);
+    check_functions(settings, problems);
     check_shown_back(settings, problems);
     let (node_index, machine) = here?;
     let own = nodes.into_iter().nth(node_index)?;

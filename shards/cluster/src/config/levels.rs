@@ -5,6 +5,7 @@ use super::document::Config;
 /// The fields that nodes of an older level do not know, with the level that does. Fields that are not here are known to all.
 const LEVELS: &[(&str, u16)] = &[
     ("/settings/compression", 2),
+    ("/settings/functions", 2),
     ("/settings/limits/pubsub_output", 2),
     ("/settings/notify_keyspace_events", 2),
     ("/settings/tls", 2),

@@ -84,6 +84,10 @@ pub const USERS_MAX: usize = 4_096;
 pub const USER_NAME_BYTES_MAX: usize = 256;
 /// The longest rules of a user, in bytes.
 pub const USER_BYTES_MAX: usize = 64 << 10;
+/// The most libraries of functions.
+pub const LIBRARIES_MAX: usize = 1_024;
+/// What their code takes in the config, in bytes of JSON: it leaves as much for all else that a config holds.
+pub const LIBRARIES_BYTES_MAX: usize = CONFIG_BYTES_MAX / 2;
 /// Slow commands that a core keeps when the config does not say.
 pub const SLOWLOG_LEN_DEFAULT: u32 = 128;
 /// Refusals that a core keeps when the config does not say.

@@ -6,6 +6,7 @@ mod check;
 mod cores;
 mod difference;
 mod document;
+mod functions;
 mod identity;
 mod levels;
 pub mod limits;

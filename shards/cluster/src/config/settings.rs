@@ -57,6 +57,9 @@ pub struct Settings {
     /// Parameters of Redis that mean nothing here, as they were set: they are shown back.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub redis: BTreeMap<String, String>,
+    /// Libraries of functions in Lua, each with its code by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub functions: BTreeMap<String, String>,
     /// Which keyspace events are told on channels, by Redis' letters; none by default.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub notify_keyspace_events: String,
@@ -336,6 +339,7 @@ impl Default for Settings {
             observe: Observe::default(),
             thresholds: Thresholds::default(),
             redis: BTreeMap::new(),
+            functions: BTreeMap::new(),
             notify_keyspace_events: String::new(),
             tls: Tls::default(),
         }

@@ -112,24 +112,25 @@ const STORES: &[&str] = &[
     "zunionstore",
 ];
 /// Take from the first key and write the second.
-const MOVES: &[&str] =
+pub(crate) const MOVES: &[&str] =
     &["blmove", "brpoplpush", "lmove", "rename", "renamenx", "rpoplpush", "smove"];
 /// Read in spite of what their flags say.
 const READS: &[&str] = &["xread"];
 
 /// What the command does to its key number `number`, which is the word `at`.
-pub(super) fn access_of(spec: &CommandSpec, arguments: &[&[u8]], number: usize) -> Access {
+pub(crate) fn access_of(spec: &CommandSpec, arguments: &[&[u8]], number: usize) -> Access {
     let name = spec.name;
     let is = |names: &[&str]| names.contains(&name);
     if !spec.writes() {
         return match name {
             _ if is(LOOKS) => Access::NONE,
-            "pfcount" => Access::BOTH,
             _ if is(READS) || spec.flags.has(Flags::READONLY) => Access::READ,
             _ => Access::BOTH,
         };
     }
-    let has = |word: &str| arguments.iter().any(|it| it.eq_ignore_ascii_case(word.as_bytes()));
+    // Options stand behind the key; those of SET behind its value too.
+    let options = arguments.get(if name == "set" { 3 } else { 2 }..).unwrap_or_default();
+    let has = |word: &str| options.iter().any(|it| it.eq_ignore_ascii_case(word.as_bytes()));
     match (name, number) {
         ("set", _) if has("get") => Access::BOTH,
         ("bitfield", _) if !has("set") && !has("incrby") => Access::READ,

@@ -79,10 +79,23 @@ impl Allowed {
         }
         match name.split_once('|') {
             None => self.take_command(&name, is_allowed)?,
-            Some((command, word)) => self.take_subcommand(command, word, is_allowed)?,
+            Some((command, word)) => {
+                let has_all = is_allowed && self.has_whole(command);
+                self.take_subcommand(command, word, is_allowed)?;
+                if has_all {
+                    return Ok(());
+                }
+            }
         }
         self.note(&name, is_allowed);
         Ok(())
+    }
+
+    /// Whether a command is allowed with all that it has below it, so that there is no more to allow.
+    fn has_whole(&self, command: &str) -> bool {
+        let Some(spec) = find(command.as_bytes()) else { return false };
+        let mut below = subcommands_of(spec);
+        !below.is_empty() && self.has(spec.index()) && below.all(|at| self.has(COMMANDS.len() + at))
     }
 
     fn take_category(&mut self, name: &str, is_allowed: bool) -> Result<(), RuleError> {

@@ -11,6 +11,7 @@ mod user;
 mod users;
 
 pub use access::Access;
+pub(crate) use access::{MOVES, access_of};
 pub use error::{Denied, RuleError, What};
 pub use selector::Selector;
 pub use user::User;

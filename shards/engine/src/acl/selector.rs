@@ -148,6 +148,16 @@ impl Selector {
         self.keys.iter().any(fits)
     }
 
+    pub(super) fn may_read_all(&self) -> bool {
+        let is_all =
+            |(access, pattern): &(Access, String)| pattern == "*" && access.has(Access::READ);
+        self.all_keys || self.keys.iter().any(is_all)
+    }
+
+    pub(super) fn may_listen(&self, channel: &[u8], is_pattern: bool) -> bool {
+        self.all_channels || self.allows_channel(channel, is_pattern)
+    }
+
     /// A pattern of a client must be one of those that are allowed, letter by letter.
     fn allows_channel(&self, channel: &[u8], is_pattern: bool) -> bool {
         self.channels

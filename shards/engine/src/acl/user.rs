@@ -78,6 +78,37 @@ impl User {
         denied.map_or(Ok(()), Err)
     }
 
+    /// The option of a SORT that names other keys, if it has one and the user may not read all keys.
+    #[must_use]
+    pub fn sort_denied(&self, spec: &CommandSpec, arguments: &[&[u8]]) -> Option<&'static str> {
+        if spec.name != "sort" && spec.name != "sort_ro" {
+            return None;
+        }
+        let may_read_all = |it: &Selector| it.may_read_all() && it.check(spec, arguments).is_ok();
+        let mut rest = arguments.get(2..).unwrap_or_default();
+        while let Some((word, behind)) = rest.split_first() {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            let named = match behind.first() {
+                Some(pattern) if is("by") && pattern.contains(&b'*') => Some("BY"),
+                Some(_) if is("get") => Some("GET"),
+                _ => None,
+            };
+            if named.is_some() && !self.selectors.iter().any(may_read_all) {
+                return named;
+            }
+            let words =
+                if is("limit") { 2 } else { usize::from(is("by") || is("get") || is("store")) };
+            rest = behind.get(words..).unwrap_or_default();
+        }
+        None
+    }
+
+    /// Whether the user may listen to a channel, or to those that fit a pattern.
+    #[must_use]
+    pub fn may_listen(&self, channel: &[u8], is_pattern: bool) -> bool {
+        self.selectors.iter().any(|selector| selector.may_listen(channel, is_pattern))
+    }
+
     /// Takes one rule.
     ///
     /// # Errors

@@ -93,6 +93,10 @@ pub fn is_in(spec: &CommandSpec, category: &str) -> bool {
     let on_keys = spec.writes() || spec.flags.has(Flags::READONLY);
     let is_of_keys = on_keys && !["sort", "sort_ro"].contains(&spec.name);
     let by_group = by_group(category, spec.group) && (category != "keyspace" || is_of_keys);
+    // Who may read may not run scripts by that.
+    if category == "read" && spec.group == Group::Scripting {
+        return false;
+    }
     by_group || by_flags(category, spec.flags) || is_named(&MORE) || is_named(&TYPES)
 }
 

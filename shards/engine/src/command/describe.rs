@@ -1,12 +1,14 @@
 //! Owns COMMAND: what the table says, in the shapes that clients read.
 
-use super::category::{category, is_in};
+use super::category::{category, is_in, members};
 use super::context::{integer, is_word};
 use super::error::{CommandError, repeat};
 use super::glob::matches;
 use super::lookup::find;
 use super::spec::{CommandSpec, KeySpec, keys_of};
+use super::subcommands::{SUBCOMMANDS, subcommands_of};
 use super::table::COMMANDS;
+use crate::acl::{Access, MOVES, access_of};
 use hyperion_model::ReplyWriter;
 
 /// All categories as COMMAND INFO writes them.
@@ -196,25 +198,29 @@ fn docs(names: &[&[u8]], reply: &mut dyn ReplyWriter) {
 }
 
 fn list(words: &[&[u8]], reply: &mut dyn ReplyWriter) -> Result<(), CommandError> {
-    let chosen: Vec<&CommandSpec> = match words {
-        [] => COMMANDS.iter().collect(),
+    let all = || {
+        let commands = COMMANDS.iter().map(|spec| spec.name);
+        let below = COMMANDS.iter().flat_map(subcommands_of).map(|at| SUBCOMMANDS[at].full_name);
+        commands.chain(below)
+    };
+    let chosen: Vec<&'static str> = match words {
+        [] => all().collect(),
         [filter, kind, value] if is_word(filter, "filterby") => {
-            let keep: &dyn Fn(&CommandSpec) -> bool = if is_word(kind, "module") {
-                &|_| false
+            if is_word(kind, "module") {
+                Vec::new()
             } else if is_word(kind, "aclcat") {
-                &|spec| category(value).is_some_and(|category| is_in(spec, category))
+                category(value).map(members).unwrap_or_default()
             } else if is_word(kind, "pattern") {
                 let pattern = value.to_ascii_lowercase();
-                &move |spec| matches(&pattern, spec.name.as_bytes())
+                all().filter(|name| matches(&pattern, name.as_bytes())).collect()
             } else {
                 return Err(CommandError::Syntax);
-            };
-            COMMANDS.iter().filter(|spec| keep(spec)).collect()
+            }
         }
         _ => return Err(CommandError::Syntax),
     };
     reply.array(chosen.len());
-    chosen.iter().for_each(|spec| reply.bulk(spec.name.as_bytes()));
+    chosen.iter().for_each(|name| reply.bulk(name.as_bytes()));
     Ok(())
 }
 
@@ -227,11 +233,20 @@ fn keys(line: &[&[u8]], with_flags: bool, reply: &mut dyn ReplyWriter) -> Result
         return Err(CommandError::InvalidArgumentCount);
     }
     reply.array(keys_of(spec, line).count());
-    for at in keys_of(spec, line) {
+    for (number, at) in keys_of(spec, line).enumerate() {
         if with_flags {
             reply.array(2);
             reply.bulk(line[at]);
-            simple_set(key_flags(spec).iter().copied(), reply);
+            let access = access_of(spec, line, number);
+            let flags: &[&str] = match (MOVES.contains(&spec.name), number) {
+                (true, 0) => &["RW", "access", "delete"],
+                (true, _) => &["RW", "insert"],
+                _ if access == Access::BOTH => &["RW", "access", "update"],
+                _ if access == Access::WRITE => &["OW", "update"],
+                _ if access == Access::READ => &["RO", "access"],
+                _ => &["RO"],
+            };
+            simple_set(flags.iter().copied(), reply);
         } else {
             reply.bulk(line[at]);
         }

@@ -59,7 +59,7 @@ pub use gather::{Gather, Part, check, merge, part};
 pub use glob::matches;
 pub(crate) use hash::field_expired;
 pub use lookup::find;
-pub use rdb::{read_string, seal};
+pub use rdb::{dump_libraries, read_libraries, read_string, seal};
 pub use relocate::move_target;
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_part};

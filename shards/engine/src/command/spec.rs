@@ -392,4 +392,8 @@ pub enum FrontCommand {
     Evalsha,
     /// The scripts that are known.
     Script,
+    /// Runs a function of a library.
+    Fcall,
+    /// The libraries.
+    Function,
 }

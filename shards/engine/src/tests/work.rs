@@ -107,6 +107,81 @@ fn work_that_is_refused_has_no_effect() {
     assert!(machine.engine.locks.is_empty() && machine.engine.is_settled());
 }
 
+/// Changes keys of all types where they lie, then is stopped.
+#[derive(Debug)]
+struct Stopped(&'static [&'static str]);
+
+impl Work for Stopped {
+    fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
+        for line in self.0 {
+            let reply = call(bench, line)?;
+            assert!(!reply.is_error(), "{line}: {reply:?}");
+        }
+        Err(Halt::Refused("ERR stopped".to_owned()))
+    }
+
+    fn may_write(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn work_that_is_stopped_is_taken_back_where_it_ran() {
+    let mut machine = Machine::in_memory();
+    let keys = ["string", "hash", "list", "set", "sorted", "expiring", "fresh", "renamed"];
+    let words = |line: &str| -> Vec<Vec<u8>> { line.split(' ').map(Into::into).collect() };
+    let run = |machine: &mut Machine, line: &str| {
+        let words = words(line);
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        machine.run((0, 1), &words)
+    };
+    for line in [
+        "set string a",
+        "hset hash f v g w",
+        "rpush list a b c",
+        "sadd set a b",
+        "zadd sorted 1 a 2 b",
+        "set expiring x px 100000",
+    ] {
+        run(&mut machine, line);
+    }
+    let dump = |machine: &mut Machine| {
+        keys.map(|key| {
+            let store = machine.engine.store_mut();
+            let place = store.key(DATABASE, key.as_bytes());
+            let found = store.peek(&place)?;
+            Some((store.content(&found), store.expiry_ms(&found)))
+        })
+    };
+    let before = dump(&mut machine);
+    let lines = &[
+        "append string b",
+        "hset hash f changed",
+        "hdel hash g",
+        "lpop list",
+        "rename list renamed",
+        "sadd set c",
+        "del sorted",
+        "set sorted text",
+        "persist expiring",
+        "incr fresh",
+        "incr fresh",
+    ];
+    let (answer, _) = machine.engine.try_work(&mut Stopped(lines)).expect("it is alone");
+    assert!(matches!(&answer, Answer::Error(line) if line == "ERR stopped"), "{answer:?}");
+    assert_eq!(dump(&mut machine), before);
+
+    // What is too long is not kept, and the client is told what that means.
+    let long = "x".repeat(1 << 16);
+    run(&mut machine, &format!("set string {long}"));
+    let (answer, _) =
+        machine.engine.try_work(&mut Stopped(&["append string b"])).expect("it is alone");
+    assert!(matches!(&answer, Answer::Error(line) if line.contains("stands")), "{answer:?}");
+    assert_eq!(machine.read(b"string").len(), long.len() + 1);
+    let (answer, _) = machine.engine.try_work(&mut Stopped(&["get string"])).expect("it is alone");
+    assert!(matches!(&answer, Answer::Error(line) if line == "ERR stopped"), "{answer:?}");
+}
+
 fn unit(lines: &[&str]) -> Unit {
     let commands = lines.iter().map(|line| {
         let arguments: Vec<Vec<u8>> =

@@ -29,6 +29,15 @@ pub(super) enum Target<'a> {
 }
 
 impl Bench<'_> {
+    /// Whether all that it has changed so far can be taken back: [`Halt::Refused`] does.
+    #[must_use]
+    pub fn can_take_back(&self) -> bool {
+        match &self.0 {
+            Target::Copies(_) => true,
+            Target::Core(engine) => engine.can_take_back(),
+        }
+    }
+
     /// Unix ms of this turn.
     pub fn now_ms(&mut self) -> u64 {
         match &mut self.0 {

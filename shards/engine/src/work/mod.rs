@@ -5,6 +5,7 @@ mod bench;
 mod keys;
 mod plan;
 mod scratch;
+mod undo;
 mod unit;
 mod units;
 mod watching;
@@ -13,6 +14,7 @@ pub use bench::{Bench, Halt};
 pub(crate) use keys::lock_keys;
 pub(crate) use plan::{Judged, Plan, too_many_bytes};
 pub(crate) use scratch::Scratch;
+pub(crate) use undo::Undo;
 pub use unit::{Queued, Unit, WatchedKey};
 pub(crate) use units::{UnitMail, Units};
 

@@ -422,9 +422,11 @@ impl Engine {
         self.store.begin_observing();
         let answer = match work.run(&mut Bench(Target::Core(self))) {
             Ok(answer) => answer,
-            Err(Halt::Refused(error)) => Answer::Error(error),
+            Err(Halt::Refused(error)) if self.take_back() => Answer::Error(error),
+            Err(Halt::Refused(error)) => Answer::Error(format!("{error} {STANDS}")),
             Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
         };
+        self.forget_before();
         if self.is_watched {
             self.seal_gone();
             self.events.seal_open(self.store.appended_position());
@@ -441,6 +443,7 @@ impl Engine {
     ) -> Recorded {
         let failed = |error: CommandError| Recorded::failed(&error.to_string());
         if spec.writes() {
+            self.note_before(spec, database, words);
             let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
             if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
                 return failed(CommandError::OutOfMemory);
@@ -452,3 +455,7 @@ impl Engine {
         self.run_words(spec, database, words).unwrap_or_else(failed)
     }
 }
+
+/// What is said where work was stopped and what it had changed is not known whole.
+const STANDS: &str =
+    "What it has changed stands, because some of it was too much to be taken back.";

@@ -17,6 +17,7 @@ mod footer;
 mod input;
 mod intset;
 mod kind;
+mod libraries;
 mod listpack;
 mod lzf;
 mod read;
@@ -35,7 +36,9 @@ pub(super) use dump::dump;
 pub(super) use restore::restore;
 pub(super) use stream::{ConsumerValue, GroupValue, PendingValue, StreamValue};
 
+use footer::open;
 pub use footer::seal;
+pub use libraries::{dump_libraries, read_libraries};
 
 /// Reads one string in any of its forms, such as a key of a dump file; `None` when it is damaged or unpacks to more than `unpacked_max` bytes.
 #[must_use]

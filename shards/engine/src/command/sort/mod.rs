@@ -6,6 +6,7 @@ mod pattern;
 
 pub(crate) use met::{meets_others, met};
 
+use super::block::Blocking;
 use super::context::{Context, integer};
 use super::error::CommandError;
 use super::fields;
@@ -91,8 +92,9 @@ fn elements(
     });
     let mut all: Vec<Vec<u8>> = all.collect();
     if options.order.is_none() {
-        if value_type == SET && options.store.is_some() {
-            // What is stored does not depend on how a set lies.
+        let is_repeated = context.blocking == Blocking::Never;
+        if value_type == SET && (options.store.is_some() || is_repeated) {
+            // What is stored, and what scripts see, does not depend on how a set lies.
             options.order = Some(options::Order::Text);
             options.by = None;
         } else if value_type != SET && options.is_descending {

@@ -43,7 +43,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "5.0.0", "O(1)", "Draws something, and tells the version."),
     row("memory", -2, READ, SECOND, Key(usage::memory))
         .about(Server, "4.0.0", "O(1)", "Tells what keys and the node take of the memory."),
-    row("migrate", -6, WRITE.and(Flags::DANGEROUS), NONE, INSTEAD)
+    row("migrate", -6, WRITE.and(Flags::DANGEROUS).and(Flags::MOVABLE_KEYS), NONE, INSTEAD)
         .about(Group::Generic, "2.6.0", "O(1)", "Is refused: partitions move by themselves."),
     row("module", -2, OPERATE, NONE, Front(FrontCommand::Module))
         .about(Server, "4.0.0", "O(1)", "Lists modules, of which there are none."),
@@ -57,9 +57,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "5.0.0", "O(1)", "Is refused but for NO ONE: nodes replicate by Raft."),
     row("role", 1, ANYTIME.and(Flags::FAST).and(Flags::NOSCRIPT), NONE, Front(FrontCommand::Role))
         .about(Server, "2.8.12", "O(1)", "Tells that the node takes writes, and which other nodes there are."),
-    row("save", 1, OPERATE, NONE, INSTEAD)
+    row("save", 1, OPERATE.and(Flags::NO_MULTI), NONE, INSTEAD)
         .about(Server, "1.0.0", "O(1)", "Is refused: BGSAVE does it without stopping the node."),
-    row("shutdown", -1, OPERATE, NONE, Front(FrontCommand::Shutdown))
+    row("shutdown", -1, OPERATE.and(Flags::NO_MULTI), NONE, Front(FrontCommand::Shutdown))
         .about(Server, "1.0.0", "O(1)", "Lets the node finish what was begun and end."),
     row("slaveof", 3, OPERATE, NONE, INSTEAD)
         .about(Server, "1.0.0", "O(1)", "Is refused but for NO ONE: nodes replicate by Raft."),

@@ -1,7 +1,7 @@
 //! Tests of COMMAND.
 
 use super::stage::{Stage, play};
-use crate::command::COMMANDS;
+use crate::command::{COMMANDS, subcommands_of};
 
 #[test]
 fn subcommands() {
@@ -16,6 +16,12 @@ fn subcommands() {
         ("COMMAND GETKEYS GET a b", "-ERR Invalid number of arguments specified for command"),
         ("COMMAND GETKEYS", "-ERR wrong number of arguments for 'command|getkeys' command"),
         ("COMMAND GETKEYSANDFLAGS GET a", "*1 *2 $a *2 +RO +access"),
+        ("COMMAND GETKEYSANDFLAGS SET a 1", "*1 *2 $a *2 +OW +update"),
+        ("COMMAND GETKEYSANDFLAGS SET a 1 GET", "*1 *2 $a *3 +RW +access +update"),
+        (
+            "COMMAND GETKEYSANDFLAGS LMOVE a b LEFT RIGHT",
+            "*2 *2 $a *3 +RW +access +delete *2 $b *2 +RW +insert",
+        ),
         ("COMMAND LIST FILTERBY PATTERN ?ttl", "*2 $httl $pttl"),
         ("COMMAND LIST FILTERBY PATTERN GETR*", "*1 $getrange"),
         ("COMMAND LIST FILTERBY MODULE none", "*0"),
@@ -43,10 +49,11 @@ fn subcommands() {
 #[test]
 fn all_commands_are_listed() {
     let count = COMMANDS.len();
+    let below: usize = COMMANDS.iter().map(|spec| subcommands_of(spec).len()).sum();
     for (line, beginning) in [
         ("COMMAND", format!("*{count} *10 $")),
         ("COMMAND INFO", format!("*{count} *10 $")),
-        ("COMMAND LIST", format!("*{count} $")),
+        ("COMMAND LIST", format!("*{} $", count + below)),
         ("COMMAND DOCS", format!("*{} $", count * 2)),
         ("COMMAND HELP", "*15 +COMMAND".to_owned()),
         ("COMMAND LIST FILTERBY ACLCAT string", "*22 $append".to_owned()),

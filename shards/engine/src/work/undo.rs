@@ -1,0 +1,92 @@
+//! Owns taking back what work has changed on the store itself.
+
+use crate::command::{CommandSpec, Run};
+use crate::engine::Engine;
+use crate::limits::{UNDO_BYTES_MAX, UNDO_KEYS_MAX, UNDO_VALUE_BYTES_MAX};
+use crate::lock::LockKey;
+use hyperion_model::DatabaseId;
+use hyperion_store::{OwnedContent, Room, StoreError};
+use std::collections::BTreeMap;
+
+/// What keys held before work changed them.
+#[derive(Debug, Default)]
+pub(crate) struct Undo {
+    before: BTreeMap<LockKey, Option<(OwnedContent, Option<u64>)>>,
+    bytes: usize,
+    /// Something was changed that is not noted: it is too long, or it is not among the keys of its command.
+    has_gaps: bool,
+}
+
+impl Engine {
+    /// Notes what the keys of a command hold, which is about to run as a part of work on the store itself.
+    pub(super) fn note_before(
+        &mut self,
+        spec: &CommandSpec,
+        database: DatabaseId,
+        words: &[&[u8]],
+    ) {
+        if self.undo.has_gaps {
+            return;
+        }
+        if !matches!(spec.run, Run::Key(_) | Run::Keys { .. }) {
+            self.undo.has_gaps = true;
+            return;
+        }
+        let lookups = self.store.lookups();
+        for key in super::lock_keys(spec, database, words) {
+            if self.undo.before.contains_key(&key) {
+                continue;
+            }
+            let place = self.store.key(key.0, &key.1);
+            let found = self.store.peek(&place);
+            let bytes = found.map_or(0, |found| self.store.key_bytes(&found));
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let is_long = bytes > UNDO_VALUE_BYTES_MAX || self.undo.bytes + bytes > UNDO_BYTES_MAX;
+            if is_long || self.undo.before.len() >= UNDO_KEYS_MAX {
+                self.undo.has_gaps = true;
+                break;
+            }
+            let held =
+                found.map(|found| (self.store.content(&found), self.store.expiry_ms(&found)));
+            self.undo.bytes += bytes;
+            self.undo.before.insert(key, held);
+        }
+        self.store.set_lookups(lookups);
+    }
+
+    /// Whether all that the work has changed is noted.
+    pub(super) fn can_take_back(&self) -> bool {
+        !self.undo.has_gaps
+    }
+
+    /// Forgets what was noted: the work that is about to run, or has run, is another.
+    pub(super) fn forget_before(&mut self) {
+        if !self.undo.before.is_empty() || self.undo.has_gaps {
+            self.undo = Undo::default();
+        }
+    }
+
+    /// Takes back what the work has changed; `false`: it cannot be, and all of it stands.
+    pub(super) fn take_back(&mut self) -> bool {
+        let undo = std::mem::take(&mut self.undo);
+        let slack = crate::engine::RECORD_SLACK_BYTES;
+        let bytes = 2 * undo.bytes + slack * undo.before.len();
+        if undo.has_gaps || self.store.room(bytes) == Room::Later {
+            return undo.before.is_empty() && !undo.has_gaps;
+        }
+        let lookups = self.store.lookups();
+        let put = undo.before.into_iter().try_for_each(|((database, key), held)| {
+            let key = self.store.key(database, &key);
+            match held {
+                Some((content, expiry_ms)) => {
+                    self.store.put_content(&key, content.as_ref(), expiry_ms)
+                }
+                None => self.store.delete(&key).map(drop),
+            }
+        });
+        self.store.set_lookups(lookups);
+        assert!(!matches!(put, Err(StoreError::NoRoom { .. })), "room was made for {bytes} bytes");
+        self.events.drop_open();
+        put.is_ok()
+    }
+}

@@ -1,0 +1,100 @@
+//! Owns what is to be noted of a script once it has had its effect: what it said on channels, what it called, and what it was denied.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use hyperion_engine::acl::Denied;
+use hyperion_engine::command::CommandSpec;
+use hyperion_model::DatabaseId;
+
+use super::limits::{DENIALS_MAX, ERRORS_MAX, SHOWN_BYTES_MAX};
+
+/// A command that a script was denied, with its words.
+#[derive(Debug)]
+pub(crate) struct Denial {
+    pub(crate) spec: &'static CommandSpec,
+    pub(crate) words: Vec<Vec<u8>>,
+    pub(crate) denied: Denied,
+}
+
+/// How often a script has called a command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) calls: u64,
+    pub(crate) failed: u64,
+    /// It did not run.
+    pub(crate) rejected: u64,
+}
+
+/// A message: channel, text, and whether it is a shard channel.
+pub(crate) type Message = (Vec<u8>, Vec<u8>, bool);
+/// A call, for who watches.
+pub(crate) type Seen = (DatabaseId, &'static CommandSpec, Vec<Vec<u8>>);
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Asides {
+    pub(crate) published: RefCell<Vec<Message>>,
+    pub(crate) denied: RefCell<Vec<Denial>>,
+    /// By the index of the command.
+    pub(crate) calls: RefCell<BTreeMap<usize, Tally>>,
+    /// The lines of errors that calls gave.
+    pub(crate) errors: RefCell<Vec<String>>,
+    /// Somebody watches.
+    pub(crate) is_watched: bool,
+    pub(crate) seen: RefCell<Vec<Seen>>,
+    seen_bytes: Cell<usize>,
+}
+
+impl Asides {
+    pub(crate) fn new(is_watched: bool) -> Self {
+        Self { is_watched, ..Self::default() }
+    }
+
+    /// Forgets all: the script begins anew.
+    pub(super) fn clear(&self) {
+        self.published.take();
+        self.denied.take();
+        self.calls.take();
+        self.errors.take();
+        self.seen.take();
+        self.seen_bytes.take();
+    }
+
+    pub(super) fn deny(&self, spec: &'static CommandSpec, words: &[&[u8]], denied: Denied) {
+        let mut noted = self.denied.borrow_mut();
+        if noted.len() < DENIALS_MAX {
+            noted.push(Denial { spec, words: owned(words), denied });
+        }
+    }
+
+    /// A call is about to run.
+    pub(super) fn see(&self, database: DatabaseId, spec: &'static CommandSpec, words: &[&[u8]]) {
+        let bytes: usize = words.iter().map(|word| word.len()).sum();
+        let all = self.seen_bytes.get() + bytes;
+        if self.is_watched && all <= SHOWN_BYTES_MAX {
+            self.seen_bytes.set(all);
+            self.seen.borrow_mut().push((database, spec, owned(words)));
+        }
+    }
+
+    pub(super) fn count(&self, spec: &CommandSpec, count: impl FnOnce(&mut Tally)) {
+        count(self.calls.borrow_mut().entry(spec.index()).or_default());
+    }
+
+    pub(super) fn fail(&self, line: &str) {
+        let mut errors = self.errors.borrow_mut();
+        if errors.len() < ERRORS_MAX {
+            errors.push(line.to_owned());
+        }
+    }
+
+    /// An error that a call gave is the answer of the script: it is counted as that.
+    pub(super) fn answered(&self) {
+        self.errors.borrow_mut().pop();
+    }
+}
+
+fn owned(words: &[&[u8]]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| word.to_vec()).collect()
+}
