@@ -155,7 +155,7 @@ impl NodeCore {
     /// How many clients wait, each counted on one core.
     pub(crate) fn blocked_clients(&self) -> usize {
         let whole = self.blocked.commands.len() - self.blocked.parts;
-        whole + self.scattered.len() + self.placed.len()
+        whole + self.scattered.len() + self.placed.standing()
     }
 
     /// How many parts of commands are kept here for clients that wait elsewhere.

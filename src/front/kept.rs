@@ -10,7 +10,7 @@ use hyperion_wire::peer::{Answer, ForwardedReply};
 use super::batch::{CommandHead, ReplyHead};
 use super::blocked::{TOO_MANY, request_of};
 use super::foreign::request_number;
-use super::limits::{KEPT_MS, KEPT_NODE_MAX, KEPT_OFFER_MS};
+use super::limits::{KEPT_FOUND_MS, KEPT_LOST_MS, KEPT_MS, KEPT_NODE_MAX, KEPT_OFFER_MS};
 use crate::node::NodeCore;
 
 impl NodeCore {
@@ -119,7 +119,9 @@ impl NodeCore {
     pub(crate) fn kept_by_node(&mut self, node: u32, is_up: bool) {
         let Some(place) = self.foreign.find(node) else { return };
         let from = u16::try_from(self.links.len() + place).expect("cores and nodes are few");
+        let now_ms = self.engine.store().now_ms();
         for waiter in self.blocked.all_of(from) {
+            self.blocked.set_end(waiter, now_ms + if is_up { KEPT_FOUND_MS } else { KEPT_LOST_MS });
             if is_up {
                 self.engine.wake(waiter);
             } else if self.engine.is_offered(waiter) {

@@ -225,8 +225,10 @@ impl PlacedCommands {
         Some(placed)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.commands.len()
+    /// How many are kept at all of their places: they miss nothing that comes from now on.
+    pub(super) fn standing(&self) -> usize {
+        let stands = |place: &Place| matches!(place.stance, Stance::Kept | Stance::Offered);
+        self.commands.values().filter(|placed| placed.places.iter().all(stands)).count()
     }
 
     /// When the next wait ends, Unix ms.
