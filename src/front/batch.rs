@@ -115,6 +115,8 @@ pub(crate) struct ReplyBatch {
     pub(crate) invalid: Vec<Invalid>,
     /// Commands that found nothing and wait on: the answer's place among the heads, and for what.
     pub(crate) still: Vec<(usize, Wait)>,
+    /// And as what some of these wait on from now on, where words that they came with stood for something of that moment.
+    pub(crate) fixed: Vec<(usize, Vec<Vec<u8>>)>,
     /// What they observed may never take effect: the clients' connections are to end.
     pub(crate) is_lost: bool,
 }
@@ -160,6 +162,7 @@ impl Parcel {
         replies.elsewhere.clear();
         replies.invalid.clear();
         replies.still.clear();
+        replies.fixed.clear();
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Wait};
+use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Wait, waited_keys};
 use hyperion_engine::{Outcome, Request, Waiter};
-use hyperion_model::ReplyWriter;
+use hyperion_model::{ReplyWriter, slot_of};
 use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandHead, ReplyHead};
@@ -17,7 +17,8 @@ use crate::node::{Io, Mail, NodeCore};
 
 /// What a client is told that CLIENT UNBLOCK ends the wait of.
 const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-const TOO_MANY: &str = "ERR too many clients wait for keys of this core; try again later";
+pub(super) const TOO_MANY: &str =
+    "ERR too many clients wait for keys of this core; try again later";
 
 /// Where a client's command waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum BlockedAt {
     There(u16),
     /// On several cores.
     Scattered,
+    /// At the leaders of partitions.
+    Placed,
 }
 
 /// How a wait ends without what was waited for.
@@ -59,8 +62,10 @@ pub(crate) struct BlockedCommands {
     /// Whose they are: one a client.
     origins: BTreeMap<(u16, ConnectionId), Waiter>,
     ends: BTreeSet<(u64, Waiter)>,
-    /// How many are parts of commands that wait on several cores.
+    /// How many are parts of commands that wait at several places.
     parts: usize,
+    /// How many each core and node has.
+    counts: BTreeMap<u16, usize>,
 }
 
 impl BlockedCommands {
@@ -68,6 +73,7 @@ impl BlockedCommands {
         self.ends.extend(command.until_ms.map(|until_ms| (until_ms, waiter)));
         self.origins.insert((command.from, command.head.connection), waiter);
         self.parts += usize::from(command.head.is_part);
+        *self.counts.entry(command.from).or_default() += 1;
         self.commands.insert(waiter, command);
     }
 
@@ -75,10 +81,62 @@ impl BlockedCommands {
         let command = self.commands.remove(&waiter)?;
         self.origins.remove(&(command.from, command.head.connection));
         self.parts -= usize::from(command.head.is_part);
+        if let Some(count) = self.counts.get_mut(&command.from) {
+            *count -= 1;
+        }
         if let Some(until_ms) = command.until_ms {
             self.ends.remove(&(until_ms, waiter));
         }
         Some(command)
+    }
+
+    pub(super) fn waiter_of(&self, from: u16, connection: ConnectionId) -> Option<Waiter> {
+        self.origins.get(&(from, connection)).copied()
+    }
+
+    pub(super) fn count_of(&self, from: u16) -> usize {
+        self.counts.get(&from).copied().unwrap_or(0)
+    }
+
+    pub(super) fn all_of(&self, from: u16) -> Vec<Waiter> {
+        let commands = self.commands.iter().filter(|(_, command)| command.from == from);
+        commands.map(|(waiter, _)| *waiter).collect()
+    }
+
+    /// Those that wait for keys of such slots.
+    pub(super) fn all_about(&self, is_meant: impl Fn(u16) -> bool) -> Vec<Waiter> {
+        let about = |command: &BlockedCommand| command.slot().is_some_and(&is_meant);
+        let commands = self.commands.iter().filter(|(_, command)| about(command));
+        commands.map(|(waiter, _)| *waiter).collect()
+    }
+
+    pub(super) fn head_of(&self, waiter: Waiter) -> Option<(u16, CommandHead)> {
+        self.commands.get(&waiter).map(|command| (command.from, command.head))
+    }
+
+    pub(super) fn words_of(&self, waiter: Waiter) -> &[Vec<u8>] {
+        self.commands.get(&waiter).map_or(&[], |command| &command.arguments)
+    }
+
+    /// The slot of the first key that one waits for.
+    pub(super) fn slot_of(&self, waiter: Waiter) -> Option<u16> {
+        self.commands.get(&waiter).and_then(BlockedCommand::slot)
+    }
+
+    /// One waits until then.
+    pub(super) fn set_end(&mut self, waiter: Waiter, until_ms: u64) {
+        let Some(command) = self.commands.get_mut(&waiter) else { return };
+        if let Some(before_ms) = command.until_ms.replace(until_ms) {
+            self.ends.remove(&(before_ms, waiter));
+        }
+        self.ends.insert((until_ms, waiter));
+    }
+}
+
+impl BlockedCommand {
+    fn slot(&self) -> Option<u16> {
+        let words: Vec<&[u8]> = self.arguments.iter().map(Vec::as_slice).collect();
+        waited_keys(self.head.spec, &words).next().map(|at| slot_of(words[at]))
     }
 }
 
@@ -96,7 +154,13 @@ pub(super) enum Tried {
 impl NodeCore {
     /// How many clients wait, each counted on one core.
     pub(crate) fn blocked_clients(&self) -> usize {
-        self.blocked.commands.len() - self.blocked.parts + self.scattered.len()
+        let whole = self.blocked.commands.len() - self.blocked.parts;
+        whole + self.scattered.len() + self.placed.standing()
+    }
+
+    /// How many parts of commands are kept here for clients that wait elsewhere.
+    pub(crate) fn kept_waits(&self) -> usize {
+        self.blocked.parts
     }
 
     // ---- a client's own side
@@ -112,6 +176,9 @@ impl NodeCore {
         if !client.output.is_in_order() {
             client.hold = Hold::Drain;
             return Progress::Held;
+        }
+        if self.may_place(client) {
+            return self.begin_placed(client, request);
         }
         let head = CommandHead::of(client, request);
         match self.keep_blocked(self.index, head, request.arguments, wait) {
@@ -158,6 +225,7 @@ impl NodeCore {
             }
             BlockedAt::There(core) => self.send_ending(core, connection, ending),
             BlockedAt::Scattered => self.end_scattered_wait(client, ending),
+            BlockedAt::Placed => self.end_placed_wait(client, ending),
         }
         if ending == Ending::Gone {
             client.blocked = None;
@@ -233,6 +301,9 @@ impl NodeCore {
             }
             return;
         }
+        if self.is_foreign(from) {
+            return self.keep_for_node(from, head, arguments, wait);
+        }
         // Its core waits for the others too: without a place here it is not offered what comes.
         match self.blocked.origins.get(&(from, head.connection)) {
             Some(&waiter) => self.engine.refuse_offer(waiter),
@@ -274,12 +345,15 @@ impl NodeCore {
     }
 
     /// Tries a command that waits. `false`: it must be tried again later.
-    fn try_blocked(&mut self, waiter: Waiter) -> bool {
-        let Some(command) = self.blocked.commands.get_mut(&waiter) else {
+    pub(super) fn try_blocked(&mut self, waiter: Waiter) -> bool {
+        let Some((from, head)) = self.blocked.head_of(waiter) else {
             self.engine.unpark(waiter);
             return true;
         };
-        let (from, head) = (command.from, command.head);
+        if head.is_part && self.is_foreign(from) {
+            self.offer_to_node(waiter, from, head.connection);
+            return true;
+        }
         if head.is_part {
             self.engine.offer(waiter);
             if from == self.index {
@@ -289,6 +363,7 @@ impl NodeCore {
             }
             return true;
         }
+        let Some(command) = self.blocked.commands.get_mut(&waiter) else { return true };
         let arguments = std::mem::take(&mut command.arguments);
         let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
         let tried = if from == self.index {
@@ -372,6 +447,12 @@ impl NodeCore {
         }
     }
 
+    /// A command waits here no more, and nobody is told.
+    pub(super) fn drop_blocked(&mut self, waiter: Waiter) {
+        self.blocked.remove(waiter);
+        self.engine.unpark(waiter);
+    }
+
     /// Ends the wait of a command of another core's or node's client.
     pub(crate) fn end_wait_of(&mut self, from: u16, connection: ConnectionId, ending: Ending) {
         if let Some(&waiter) = self.blocked.origins.get(&(from, connection)) {
@@ -391,15 +472,18 @@ impl NodeCore {
         while let Some(end) = self.scattered.next_end().filter(|end| end.0 <= now_ms) {
             self.end_late_scattered(end);
         }
+        while let Some(end) = self.placed.next_end().filter(|end| end.0 <= now_ms) {
+            self.end_late_placed(end);
+        }
         while let Some(&(_, waiter)) = self.blocked.ends.first().filter(|end| end.0 <= now_ms) {
             let Some(command) = self.blocked.remove(waiter) else { return };
             self.engine.unpark(waiter);
             self.tell_ending(&command, Ending::Timeout);
         }
-        let next = self.blocked.ends.first().map(|end| end.0);
-        if let Some(until_ms) =
-            next.into_iter().chain(self.scattered.next_end().map(|it| it.0)).min()
-        {
+        let parts = [self.scattered.next_end(), self.placed.next_end()];
+        let parts = parts.into_iter().flatten().map(|end| end.0);
+        let whole = self.blocked.ends.first().map(|end| end.0);
+        if let Some(until_ms) = whole.into_iter().chain(parts).min() {
             let left_ns = (until_ms - now_ms).saturating_mul(1_000_000);
             io.wake_at(io.now_ns().saturating_add(left_ns));
         }
@@ -408,7 +492,8 @@ impl NodeCore {
     /// Tells whose command it was that its wait has ended.
     fn tell_ending(&mut self, command: &BlockedCommand, ending: Ending) {
         let BlockedCommand { from, head, .. } = command;
-        if ending == Ending::Gone {
+        // The wait of a part is ended by who waits for all of them.
+        if ending == Ending::Gone || head.is_part {
             return;
         }
         if *from != self.index {
@@ -429,7 +514,7 @@ impl NodeCore {
     }
 
     /// Answers a command of another core's or node's client.
-    fn tell_other(
+    pub(super) fn tell_other(
         &mut self,
         from: u16,
         head: &CommandHead,
@@ -444,7 +529,7 @@ impl NodeCore {
 }
 
 /// What the end of a wait is told by.
-fn write_ending(ending: Ending, reply: &mut dyn ReplyWriter) {
+pub(super) fn write_ending(ending: Ending, reply: &mut dyn ReplyWriter) {
     match ending {
         Ending::Timeout => reply.null_array(),
         Ending::Error => reply.error(UNBLOCKED),
@@ -453,7 +538,11 @@ fn write_ending(ending: Ending, reply: &mut dyn ReplyWriter) {
 }
 
 /// A command as the engine runs it.
-fn request_of<'a>(from: u16, head: &CommandHead, arguments: &'a [&'a [u8]]) -> Request<'a> {
+pub(super) fn request_of<'a>(
+    from: u16,
+    head: &CommandHead,
+    arguments: &'a [&'a [u8]],
+) -> Request<'a> {
     let spec: &'static CommandSpec = head.spec;
     Request {
         spec,

@@ -1,13 +1,14 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
 use hyperion_engine::command::{
-    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, Spread,
+    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, Spread, waits,
 };
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
+use super::blocked::BlockedAt;
 use super::client::{Client, Hold};
 use super::commands::check_listening;
 use super::limits::{BACKLOG_BATCHES_MAX, YOUNG_MS};
@@ -126,7 +127,7 @@ impl NodeCore {
             from_replica: client.session.reads_from_replicas && !spec.writes(),
             blocking: Blocking::May,
         };
-        let may_wait = spec.flags.has(Flags::BLOCKING);
+        let may_wait = waits(spec, arguments);
         let is_whole = matches!(spec.run, Run::Every(_) | Run::Scan);
         if is_whole
             && self.forwards_for(client)
@@ -145,6 +146,11 @@ impl NodeCore {
         let progress = match route {
             Route::Here if self.engine.is_sliced(&request) => self.run_sliced(client, &request),
             Route::Here => self.run_here(io, client, &request),
+            Route::There(_) | Route::CrossSlot | Route::Elsewhere { .. }
+                if may_wait && self.may_place(client) =>
+            {
+                self.begin_placed(client, &request)
+            }
             Route::There(core) if may_wait => self.send_blocking(client, core.0, &request),
             Route::There(core) => self.send_there(client, core.0, &request),
             Route::Spread | Route::Everywhere if !client.output.is_in_order() => {
@@ -152,10 +158,7 @@ impl NodeCore {
                 Progress::Held
             }
             Route::Spread if is_any(spec) => self.begin_scattered(client, &request),
-            Route::Spread | Route::CrossSlot if may_wait => {
-                self.answer(client, |reply| reply.error(&CommandError::OverCores.to_string()));
-                Progress::Ran
-            }
+            Route::Spread if may_wait => self.begin_placed(client, &request),
             Route::Spread => {
                 let ticket = self.fresh_ticket(client);
                 self.begin_read(client, spec, arguments);
@@ -195,7 +198,9 @@ impl NodeCore {
                 self.answer(client, |reply| reply.error(&line));
                 Progress::Ran
             }
-            Route::CrossSlot if self.may_span(client) => self.begin_spanning(client, &request),
+            Route::CrossSlot if self.may_span(client) && !may_wait => {
+                self.begin_spanning(client, &request)
+            }
             Route::CrossSlot => {
                 self.answer(client, |reply| reply.error(CROSS_SLOT));
                 Progress::Ran
@@ -240,6 +245,9 @@ impl NodeCore {
             Outcome::Done { observed } => observed,
             Outcome::Elsewhere { slot } => {
                 buffer.truncate(before);
+                if self.may_place(client) && waits(request.spec, request.arguments) {
+                    return self.begin_placed(client, request);
+                }
                 if self.forwards_for(client) {
                     return self.forward(io, client, request, slot);
                 }
@@ -426,6 +434,9 @@ impl NodeCore {
             self.scripts.forget(ticket);
             return;
         };
+        if client.blocked == Some(BlockedAt::Placed) {
+            return self.placed_collected(client, answer);
+        }
         self.script_came(io, &mut client, ticket, &answer);
         if let Some(answer) = self.take_transaction_answer(&mut client, answer) {
             let random = self.draw();
@@ -525,7 +536,7 @@ pub(super) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
-const WAITS_ELSEWHERE: &str = "ERR a command that waits is not carried to another node; send it to the node that serves the key";
+const WAITS_ELSEWHERE: &str = "TRYAGAIN a node that is reached does not know how to keep a command that waits; send it to the node that serves the key";
 pub(super) const CROSS_SLOT: &str = "CROSSSLOT Keys in request don't hash to the same slot";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hyperion_engine::command::{Run, find, find_memcached, keys_of, parse_cursor};
 use hyperion_engine::{Answer as Gathered, Ticket, key_slot};
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::{DATABASES, SLOTS};
 use hyperion_model::{DatabaseId, slot_of};
 use hyperion_runtime::ConnectionId;
 use hyperion_store::ScanCursor;
@@ -14,6 +14,7 @@ use hyperion_wire::peer::{
 };
 
 use super::batch::{CommandHead, ReplyBatch};
+use super::blocked::Ending;
 use super::execute::write_answer;
 use super::limits::{FORWARDED_BYTES_MAX, FRAME_BYTES, LONG_FRAME_BYTES};
 use super::memcached::is_memcached;
@@ -24,6 +25,12 @@ use crate::peers::Peers;
 /// The flag of a command about all that the asked node leads.
 pub(super) const WHOLE_NODE: u8 = 1;
 
+/// The flags of a command that waits at several places: it runs, and is kept if it finds nothing; it is kept and not run; it is kept no more, and
+/// the one argument is the slot (2 bytes, little endian).
+pub(super) const PART: u8 = 4;
+pub(super) const KEEP: u8 = 8;
+pub(super) const END: u8 = 16;
+
 /// What this core has for clients of each other node.
 #[derive(Default)]
 pub(crate) struct Foreign {
@@ -33,22 +40,37 @@ pub(crate) struct Foreign {
     questions: BTreeMap<Ticket, (u32, u64)>,
     /// Long answers so far.
     long: u32,
+    /// What is offered to commands that wait here, and to which node.
+    pub(super) offers: Vec<(u32, ForwardedReply<'static>)>,
 }
 
 /// A command of another node's client, on its way to the core that runs it.
 #[derive(Debug)]
-pub(crate) struct ForeignCommand {
-    head: CommandHead,
-    arguments: Vec<Vec<u8>>,
+pub(crate) enum ForeignCommand {
+    /// It runs.
+    Run(CommandHead, Vec<Vec<u8>>),
+    /// It is kept and does not run.
+    Keep(CommandHead, Vec<Vec<u8>>),
+    /// It is kept no more.
+    End(ConnectionId),
 }
 
 impl Foreign {
     fn place_of(&mut self, node: u32) -> usize {
-        let known = self.links.iter().position(|(other, _)| *other == node);
-        known.unwrap_or_else(|| {
+        self.find(node).unwrap_or_else(|| {
             self.links.push((node, Link::default()));
             self.links.len() - 1
         })
+    }
+
+    /// A node's place, if it has one.
+    pub(super) fn find(&self, node: u32) -> Option<usize> {
+        self.links.iter().position(|(other, _)| *other == node)
+    }
+
+    /// The node at a place.
+    pub(super) fn node_of(&self, place: usize) -> u32 {
+        self.links[place].0
     }
 
     pub(super) fn link(&mut self, place: usize) -> &mut Link {
@@ -70,11 +92,29 @@ impl NodeCore {
                 self.take_span(node, &command);
                 continue;
             }
+            if command.flags == END {
+                let Some(core) = self.core_of_end(&words) else { continue };
+                let end = ForeignCommand::End(origin_of(command.request));
+                if core == self.index {
+                    self.take_foreign(node, vec![end]);
+                } else {
+                    for_others.entry(core).or_default().push(end);
+                }
+                continue;
+            }
+            let is_kept = command.flags == KEEP;
             match self.place_foreign(&command, &words) {
-                Ok((core, head)) if core == self.index => self.run_foreign(node, head, &words),
+                Ok((core, head)) if core == self.index && !is_kept => {
+                    self.run_foreign(node, head, &words);
+                }
                 Ok((core, head)) => {
                     let arguments = words.into_iter().map(<[u8]>::to_vec).collect();
-                    for_others.entry(core).or_default().push(ForeignCommand { head, arguments });
+                    let kind = if is_kept { ForeignCommand::Keep } else { ForeignCommand::Run };
+                    if core == self.index {
+                        self.take_foreign(node, vec![kind(head, arguments)]);
+                    } else {
+                        for_others.entry(core).or_default().push(kind(head, arguments));
+                    }
                 }
                 Err(sentence) => {
                     let answer = Answer::Refused { sentence: sentence.into() };
@@ -92,16 +132,42 @@ impl NodeCore {
 
     /// Commands that came to another core of this node.
     pub(crate) fn take_foreign(&mut self, node: u32, commands: Vec<ForeignCommand>) {
-        for ForeignCommand { head, arguments } in commands {
-            let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            self.run_foreign(node, head, &words);
+        for command in commands {
+            match command {
+                ForeignCommand::Run(head, arguments) => {
+                    let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+                    self.run_foreign(node, head, &words);
+                }
+                ForeignCommand::Keep(head, arguments) => {
+                    let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+                    let from = self.place_number(node);
+                    self.keep_source(from, head, &words);
+                }
+                ForeignCommand::End(connection) => {
+                    let from = self.place_number(node);
+                    self.end_wait_of(from, connection, Ending::Gone);
+                }
+            }
         }
+    }
+
+    /// What stands for a node where cores and nodes are counted together.
+    fn place_number(&mut self, node: u32) -> u16 {
+        let place = self.foreign.place_of(node);
+        u16::try_from(self.links.len() + place).expect("cores and nodes are few")
+    }
+
+    /// The core that keeps a command which is to be kept no more.
+    fn core_of_end(&self, words: &[&[u8]]) -> Option<u16> {
+        let slot = words.first().and_then(|bytes| bytes.first_chunk());
+        let map = self.engine.map();
+        let partition = map.partition_of(u16::from_le_bytes(*slot?).min(SLOTS - 1));
+        Some(map.owner(partition).0)
     }
 
     /// Runs a command; its answer leaves when the log has released it.
     pub(super) fn run_foreign(&mut self, node: u32, head: CommandHead, words: &[&[u8]]) {
-        let place = self.foreign.place_of(node);
-        let from = u16::try_from(self.links.len() + place).expect("cores and nodes are few");
+        let from = self.place_number(node);
         self.run_or_park(from, head, words);
     }
 
@@ -189,7 +255,7 @@ impl NodeCore {
             from_replica: false,
             no_touch: false,
             tracks: false,
-            is_part: false,
+            is_part: matches!(command.flags, PART | KEEP),
         };
         Ok((map.owner(partition).0, head))
     }
@@ -209,16 +275,30 @@ impl NodeCore {
             self.send_answers(node, replies);
             self.spare_parcels.keep(parcel);
         }
+        let mut by_node: BTreeMap<u32, Vec<ForwardedReply<'static>>> = BTreeMap::new();
+        for (node, offer) in std::mem::take(&mut self.foreign.offers) {
+            by_node.entry(node).or_default().push(offer);
+        }
+        for (node, offers) in by_node {
+            self.send_answers(node, offers);
+        }
     }
 
     fn answers_of<'a>(&self, batch: &'a ReplyBatch, replies: &mut Vec<ForwardedReply<'a>>) {
         let mut rest = batch.bytes.as_slice();
         let mut elsewhere = batch.elsewhere.iter().peekable();
+        let mut still = batch.still.iter().peekable();
+        let mut fixed = batch.fixed.iter().peekable();
         for (number, head) in batch.heads.iter().enumerate() {
             let bytes = rest.split_off(..head.length).expect("a batch holds what its heads name");
             let moved = elsewhere.next_if(|(of, _)| *of == number);
+            let is_still = still.next_if(|(of, _)| *of == number).is_some();
+            let words = fixed.next_if(|(of, _)| *of == number).map(|(_, words)| words);
             let answer = if batch.is_lost {
                 Answer::Lost
+            } else if is_still {
+                let words = words.into_iter().flatten();
+                Answer::Still { words: words.map(|word| word.as_slice().into()).collect() }
             } else if let Some(&(_, slot)) = moved {
                 Answer::Moved { slot, node: self.leader_of(slot).unwrap_or(0), core: 0 }
             } else if bytes.len() > FORWARDED_BYTES_MAX {
@@ -230,13 +310,13 @@ impl NodeCore {
             } else {
                 Answer::Done { resp: bytes.into() }
             };
-            replies.push(ForwardedReply { request: request_of(head.connection), answer });
+            replies.push(ForwardedReply { request: request_number(head.connection), answer });
         }
     }
 
     /// Sends answers in frames; where the link has no room or is down, the asking node gives them up in time.
     fn send_answers(&mut self, node: u32, replies: Vec<ForwardedReply<'_>>) {
-        if self.view.as_ref().is_some_and(|view| view.nodes[view.own].id == node) {
+        if self.is_own_node(node) {
             return self.own_answers.extend(replies.into_iter().map(owned));
         }
         let Some(peers) = &mut self.peers else { return };
@@ -289,7 +369,8 @@ fn length_of(answer: &Answer<'_>) -> usize {
     match answer {
         Answer::Done { resp } => resp.len(),
         Answer::Refused { sentence } => sentence.len(),
-        Answer::Moved { .. } | Answer::Lost => 0,
+        Answer::Still { words } => words.iter().map(|word| word.len()).sum(),
+        Answer::Moved { .. } | Answer::Lost | Answer::Offer { .. } => 0,
     }
 }
 
@@ -299,6 +380,10 @@ pub(super) fn owned(reply: ForwardedReply<'_>) -> ForwardedReply<'static> {
         Answer::Refused { sentence } => Answer::Refused { sentence: sentence.into_owned().into() },
         Answer::Moved { slot, node, core } => Answer::Moved { slot, node, core },
         Answer::Lost => Answer::Lost,
+        Answer::Still { words } => Answer::Still {
+            words: words.into_iter().map(|word| word.into_owned().into()).collect(),
+        },
+        Answer::Offer { node, slot } => Answer::Offer { node, slot },
     };
     ForwardedReply { request: reply.request, answer }
 }
@@ -310,6 +395,6 @@ fn origin_of(request: u64) -> ConnectionId {
     ConnectionId { index, generation }
 }
 
-fn request_of(origin: ConnectionId) -> u64 {
+pub(super) fn request_number(origin: ConnectionId) -> u64 {
     u64::from(origin.index) << 32 | u64::from(origin.generation)
 }

@@ -269,7 +269,7 @@ impl NodeCore {
 
     fn take_answer(&mut self, io: &mut Io, reply: ForwardedReply<'_>) {
         let number = reply.request;
-        if self.take_whole(io, &reply) {
+        if self.take_placed(io, &reply) || self.take_whole(io, &reply) {
             return;
         }
         // Given up meanwhile, or told twice.
@@ -287,6 +287,8 @@ impl NodeCore {
                 let hint = Some(node).filter(|&node| node != 0 && node != own);
                 self.ask_again(io, number, hint);
             }
+            // No command that was sent so is answered so.
+            Answer::Still { .. } | Answer::Offer { .. } => {}
         }
     }
 
@@ -312,6 +314,7 @@ impl NodeCore {
     /// The link to a node is gone, and what became of what it was asked is not known.
     pub(crate) fn forward_lost(&mut self, io: &mut Io, node: u32) {
         self.whole_lost(io, node);
+        self.placed_lost(io, node);
         let asked: Vec<u64> = self.forwarding.asked(node);
         for number in asked {
             let Some(pending) = self.forwarding.pending.get(&number) else { continue };

@@ -65,6 +65,21 @@ pub(crate) const QUEUED_TOTAL_BYTES_MAX: usize = 1 << 30;
 pub(crate) const WATCHED_KEYS_MAX: usize = 16_384;
 /// Commands that wait on one core for what others write.
 pub(crate) const BLOCKED_MAX: usize = 131_072;
+/// And of those the ones of one other node.
+pub(crate) const KEPT_NODE_MAX: usize = 65_536;
+/// Bytes of a command that waits for keys of several partitions or of another node.
+pub(crate) const PLACED_BYTES_MAX: usize = 1 << 20;
+/// How often commands that wait at other places are looked through, and after which time one is asked for again where it is kept.
+pub(crate) const TEND_PLACED_MS: u64 = 1_000;
+pub(crate) const PLACED_AGAIN_MS: u64 = 15_000;
+/// How long a command of another node is kept that is not asked for again, one that is offered something, and all of a node whose link is
+/// gone, or is there again: longer than it takes to be asked for.
+pub(crate) const KEPT_MS: u64 = 60_000;
+pub(crate) const KEPT_OFFER_MS: u64 = 10_000;
+pub(crate) const KEPT_LOST_MS: u64 = 5_000;
+pub(crate) const KEPT_FOUND_MS: u64 = 20_000;
+const _: () =
+    assert!(KEPT_FOUND_MS > PLACED_AGAIN_MS + TEND_PLACED_MS, "who is there asks in time");
 /// Commands about all keys of all nodes that one core has under way.
 pub(crate) const WHOLE_MAX: usize = 256;
 /// How often the log of a core is told of a connection that ended because of TLS.

@@ -35,15 +35,18 @@ impl NodeCore {
     /// Whether a client's command may lie in several partitions: one that does not know the cluster, where no node is reached that would not know
     /// the steps.
     pub(super) fn may_span(&self, client: &Client) -> bool {
+        self.may_place(client) && self.engine.is_replicated()
+    }
+
+    /// Whether a client's command may wait at other nodes: they know what that is from the same version on.
+    pub(super) fn may_place(&self, client: &Client) -> bool {
         let knows = |peers: &Peers| {
             peers
                 .nodes()
                 .filter_map(|node| peers.protocol(node))
                 .all(|spoken| spoken >= SPAN_PROTOCOL)
         };
-        self.forwards_for(client)
-            && self.engine.is_replicated()
-            && self.peers.as_ref().is_none_or(knows)
+        self.forwards_for(client) && self.peers.as_ref().is_none_or(knows)
     }
 
     /// Sends a step to another node.

@@ -159,7 +159,9 @@ impl NodeCore {
         let part = match &reply.answer {
             Answer::Done { resp } => part_of(resp),
             Answer::Refused { sentence } => Some(Part::Refused(sentence.to_string())),
-            Answer::Moved { .. } | Answer::Lost => None,
+            Answer::Moved { .. } | Answer::Lost | Answer::Still { .. } | Answer::Offer { .. } => {
+                None
+            }
         };
         let Some(part) = part else {
             self.lose_whole(io, ticket);

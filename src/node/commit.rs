@@ -117,9 +117,13 @@ impl NodeCore {
         self.carry_out(io);
         self.send_shown(io);
         self.send_forwarded();
+        self.send_placed();
         self.send_foreign_answers();
         self.look_for_copies(io);
         self.take_own_answers(io);
+        if self.has_unsent_places() {
+            io.wake_again();
+        }
         if self.engine.has_changes() || !self.invalid.is_empty() {
             self.invalidate(io);
         }

@@ -262,6 +262,8 @@ pub(crate) struct NodeCore {
     pub(crate) blocked: BlockedCommands,
     /// Commands of its clients that wait on several cores.
     pub(crate) scattered: crate::front::ScatteredCommands,
+    /// And at the leaders of partitions.
+    pub(crate) placed: crate::front::PlacedCommands,
     pub(crate) links: Vec<Link>,
     /// What it has for clients of other nodes.
     pub(crate) foreign: Foreign,

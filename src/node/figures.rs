@@ -223,6 +223,8 @@ pub(crate) struct CoreFigures {
     pub(crate) clients: u64,
     /// Commands that wait for keys of the core.
     pub(crate) blocked: u64,
+    /// Parts of commands that the core keeps for clients of other nodes, or of this one as if they were.
+    pub(crate) kept: u64,
     pub(crate) input_bytes: u64,
     /// Keys and expiring keys of each database.
     pub(crate) databases: [(u64, u64); DATABASES as usize],

@@ -61,6 +61,7 @@ impl NodeCore {
     /// Closes the parcels of this turn and posts what may go.
     pub(super) fn post_mail(&mut self, io: &mut Io) {
         self.send_bundles();
+        self.catch_up();
         let released = self.engine.released_position();
         for (core, link) in self.links.iter_mut().enumerate() {
             if core == usize::from(self.index) {

@@ -214,6 +214,7 @@ impl Maker {
             no_segments: None,
             blocked: crate::front::BlockedCommands::default(),
             scattered: crate::front::ScatteredCommands::default(),
+            placed: crate::front::PlacedCommands::default(),
             parked: Default::default(),
             links: (0..cores).map(|_| Link::default()).collect(),
             foreign: Foreign::default(),

@@ -229,7 +229,7 @@ impl NodeCore {
     /// What has become of links since the last turn.
     pub(super) fn hear_of_peers(&mut self, io: &mut Io) {
         let Some(peers) = &mut self.peers else { return };
-        let mut lost = Vec::new();
+        let (mut lost, mut changed) = (Vec::new(), Vec::new());
         for word in peers.take_words() {
             let (node, is_up) = match word {
                 Incoming::Up(node) => (node, true),
@@ -244,6 +244,7 @@ impl NodeCore {
                     continue;
                 }
             };
+            changed.push((node, is_up));
             if is_up {
                 self.ask_anew(node);
             } else {
@@ -259,12 +260,18 @@ impl NodeCore {
                 nodes.iter_mut().filter(|it| it.id == node).for_each(|it| it.is_up = is_up);
             }
         }
+        for (node, is_up) in changed {
+            self.kept_by_node(node, is_up);
+        }
         lost.into_iter().for_each(|node| self.forward_lost(io, node));
     }
 
     /// Somebody else leads a partition of this core: all cores are told.
     pub(super) fn leader_news(&mut self, partition: PartitionId, leader: Leader) {
         self.note_leader(partition, leader);
+        if matches!(leader, Leader::Nobody | Leader::Node(_)) {
+            self.release_waiting(partition);
+        }
         let own = usize::from(self.index);
         for (core, link) in self.links.iter_mut().enumerate() {
             if core != own {

@@ -66,6 +66,7 @@ impl NodeCore {
         self.snapshot.tick();
         self.tick_peers(io);
         self.tick_forwarding(io);
+        self.tick_placed();
         self.tick_leaving(io);
         self.bulk.go_on();
         if !self.parked.is_empty() || !self.held.is_empty() {
@@ -90,6 +91,7 @@ impl NodeCore {
     pub(super) fn tick_all(&mut self, io: &mut Io) {
         self.sweep_expired();
         self.engine.cool();
+        self.tend_placed(io);
         let since = self.observer.latencies.is_on().then(Instant::now);
         self.tick_memory();
         self.note_latency("eviction-cycle", since);
@@ -217,6 +219,7 @@ impl NodeCore {
             rate: self.rates.a_second(),
             clients: self.clients.len() as u64,
             blocked: (self.blocked_clients() + self.paused_clients()) as u64,
+            kept: self.kept_waits() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
             ring_level: io.level().to_string(),

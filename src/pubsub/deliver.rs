@@ -256,10 +256,11 @@ impl NodeCore {
 
     // ---- other cores
 
-    /// Closes the bundles of this turn: to be called before mail is posted.
+    /// Closes the bundles of this turn: to be called before mail is posted. One for a core that takes no mail stays open, and what is too
+    /// much for it is dropped or waits.
     pub(crate) fn send_bundles(&mut self) {
         for (core, bundle) in self.pubsub.outgoing.iter_mut().enumerate() {
-            if !bundle.is_empty() {
+            if !bundle.is_empty() && self.links[core].has_room() {
                 let bundle = std::mem::take(bundle);
                 self.links[core].backlog.push_back(Mail::Channels(Box::new(bundle)));
             }

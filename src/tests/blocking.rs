@@ -99,6 +99,60 @@ fn keys_of_several_cores_are_waited_for_together() {
     }
 }
 
+/// What tells of several keys, or changes two, waits for them wherever they lie.
+#[test]
+fn keys_of_several_cores_are_brought_together_when_there_is_something() {
+    for (_, node) in nodes() {
+        let (mut waiting, mut other) = (node.client(), node.client());
+        let keys = ["a", "b", "c", "d", "e", "f"];
+        let all = keys.join(" ");
+        for (key, target) in keys.iter().flat_map(|key| keys.map(|target| (*key, target))) {
+            for line in ["BLMOVE KEY TARGET RIGHT LEFT 0", "BRPOPLPUSH KEY TARGET 0"] {
+                let line = line.replace("KEY", key).replace("TARGET", target);
+                waiting.send(&pipeline([line.as_str(), "ECHO behind"]));
+                wait_for_blocked(&mut other, 1);
+                assert_eq!(other.ask(&format!("RPUSH {key} x")), "1");
+                assert_eq!([waiting.shown(), waiting.shown()], ["x", "behind"], "{line}");
+                assert_eq!(other.ask(&format!("LRANGE {target} 0 -1")), "[x]", "{line}");
+                assert_eq!(other.ask(&format!("DEL {all}")), "1");
+            }
+        }
+        for (at, key) in keys.into_iter().enumerate() {
+            waiting.send(&words(&format!("XREAD BLOCK 0 STREAMS {all} $ 0 0 0 $ $")));
+            wait_for_blocked(&mut other, 1);
+            other.expect(&[(&format!("XADD {key} 1-{at} f v"), &format!("1-{at}"))]);
+            assert_eq!(waiting.shown(), format!("[[{key} [[1-{at} [f v]]]]]"));
+            // Touched, and nothing is there for who waits: it is not asked again and again.
+            waiting.send(&words(&format!("XREAD BLOCK 0 STREAMS {all} $ $ $ $ $ $")));
+            wait_for_blocked(&mut other, 1);
+            other.expect(&[
+                (&format!("XDEL {key} 1-{at}"), "1"),
+                (&format!("XGROUP CREATE {key} g $"), "OK"),
+                (&format!("XADD {key} 2-0 f w"), "2-0"),
+            ]);
+            assert_eq!(waiting.shown(), format!("[[{key} [[2-0 [f w]]]]]"));
+            other.expect(&[(&format!("DEL {key}"), "1")]);
+        }
+        waiting.expect(&[
+            ("XADD a 1-1 f v", "1-1"),
+            ("XADD b 1-1 f v", "1-1"),
+            ("XREAD BLOCK 0 STREAMS a b c d 0 0 0 $", "[[a [[1-1 [f v]]]] [b [[1-1 [f v]]]]]"),
+            ("DEL a b", "2"),
+            (&format!("XREAD BLOCK 10 STREAMS {all} 0 0 0 0 0 0"), "nil"),
+            ("BLMOVE a b LEFT RIGHT 0.01", "nil"),
+            ("BLMOVE b c LEFT RIGHT 0.01", "nil"),
+        ]);
+        let mut gone = node.client();
+        gone.send(&words("BLMOVE a b LEFT RIGHT 0"));
+        let mut away = node.client();
+        away.send(&words("BLMOVE b c LEFT RIGHT 0"));
+        wait_for_blocked(&mut other, 2);
+        drop((gone, away));
+        wait_for_blocked(&mut other, 0);
+        other.expect(&[("RPUSH a 1", "1"), ("RPUSH b 1", "1"), ("LLEN a", "1"), ("LLEN b", "1")]);
+    }
+}
+
 #[test]
 fn a_wait_ends_in_time() {
     for (_, node) in nodes() {

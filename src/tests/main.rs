@@ -29,6 +29,7 @@ mod cluster_start;
 mod cluster_stop;
 mod cluster_tls;
 mod cluster_voter;
+mod cluster_waits;
 mod collections;
 mod crowd;
 mod damage;

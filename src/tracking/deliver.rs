@@ -1,6 +1,6 @@
 //! Owns the way of an invalidation: from the core that owns a key to the clients that have read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_engine::Change;
 use hyperion_engine::command::{CommandSpec, Flags, keys_of};
@@ -8,9 +8,11 @@ use hyperion_model::slot_of;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Encoder, Protocol};
 
+use super::limits::INVALID_MAX;
 use super::session::{Target, Tracking};
 use super::table::{Reader, Table};
 use crate::front::Client;
+use crate::front::limits::BACKLOG_BATCHES_MAX;
 use crate::node::{Io, Mail, NodeCore};
 use crate::pubsub::{Frames, Kind};
 
@@ -67,6 +69,10 @@ pub(crate) struct TrackingFigures {
 pub(crate) struct Trackers {
     table: Table,
     told: u64,
+    /// Cores that took no mail when they were to hear of a key: they hear that all keys have changed.
+    behind: BTreeSet<u16>,
+    /// As that, of clients that others have named: the core, the client, and who has named it.
+    redirected_behind: BTreeSet<(u16, ConnectionId, ConnectionId)>,
 }
 
 impl NodeCore {
@@ -209,10 +215,40 @@ impl NodeCore {
 
     fn tell_core(&mut self, core: u16, invalid: Invalid) {
         if core == self.index {
-            self.invalid.push(invalid);
-        } else {
-            self.links[usize::from(core)].open.replies.invalid.push(invalid);
+            return self.invalid.push(invalid);
         }
+        let link = &mut self.links[usize::from(core)];
+        let invalids = &mut link.open.replies.invalid;
+        if self.trackers.behind.contains(&core) {
+            return;
+        }
+        if link.backlog.len() >= BACKLOG_BATCHES_MAX || invalids.len() >= INVALID_MAX {
+            self.trackers.behind.insert(core);
+            return;
+        }
+        invalids.push(invalid);
+    }
+
+    /// Tells cores that take mail again that all keys have changed, and clients that others have named: to be called before mail is posted.
+    pub(crate) fn catch_up(&mut self) {
+        let links = &mut self.links;
+        self.trackers.behind.retain(|&core| {
+            let link = &mut links[usize::from(core)];
+            let has_room = link.has_room();
+            if has_room {
+                link.open.replies.invalid.push(Invalid::All);
+            }
+            !has_room
+        });
+        self.trackers.redirected_behind.retain(|&(core, target, reader)| {
+            let link = &mut links[usize::from(core)];
+            let has_room = link.has_room();
+            if has_room {
+                let mail = RedirectMail::Keys { target, reader, keys: None };
+                link.backlog.push_back(Mail::Redirect(Box::new(mail)));
+            }
+            !has_room
+        });
     }
 
     /// What this core's clients have read has changed.
@@ -291,6 +327,8 @@ impl NodeCore {
         let mail = RedirectMail::Keys { target, reader: connection, keys };
         if core == self.index {
             self.take_redirect(io, core, mail);
+        } else if !self.links[usize::from(core)].has_room() {
+            self.trackers.redirected_behind.insert((core, target, connection));
         } else {
             self.links[usize::from(core)].backlog.push_back(Mail::Redirect(Box::new(mail)));
         }

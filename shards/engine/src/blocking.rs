@@ -4,7 +4,7 @@
 //! changes a key that is waited for, by whatever way, is noted by the store. After every command the front asks for
 //! [`Engine::next_woken`] and runs that command again, until there is none.
 
-use crate::command::{self, Wait, keys_of};
+use crate::command::{self, Wait, waited_keys};
 use crate::engine::{Engine, Request};
 use hyperion_model::DatabaseId;
 use hyperion_store::KeyMark;
@@ -38,6 +38,8 @@ pub(crate) struct Blocked {
     fresh: BTreeSet<KeyMark>,
     /// How many mind the loss of a key.
     minding: usize,
+    /// Those that were offered a key and found nothing there: they are not asked again before one of their keys changes.
+    passed: BTreeSet<Waiter>,
 }
 
 impl Blocked {
@@ -45,6 +47,16 @@ impl Blocked {
         if self.by_key.contains_key(&mark) && self.fresh.insert(mark) {
             self.ready.push_back(mark);
         }
+    }
+
+    /// A key has changed.
+    fn changed(&mut self, mark: KeyMark) {
+        if !self.passed.is_empty()
+            && let Some(waiters) = self.by_key.get(&mark)
+        {
+            self.passed.retain(|waiter| !waiters.contains(waiter));
+        }
+        self.touch(mark);
     }
 
     fn next_key(&mut self) {
@@ -59,7 +71,7 @@ impl Blocked {
 impl Engine {
     /// From now on a command that was [`Outcome::Blocks`](crate::Outcome::Blocks) waits for those of its keys that this core has.
     pub fn park(&mut self, request: &Request<'_>, wait: Wait) -> Waiter {
-        let mut keys: Vec<(KeyMark, Vec<u8>)> = keys_of(request.spec, request.arguments)
+        let mut keys: Vec<(KeyMark, Vec<u8>)> = waited_keys(request.spec, request.arguments)
             .map(|at| request.arguments[at])
             .filter(|bytes| self.store.owns_key(bytes))
             .map(|bytes| (self.store.key(request.database, bytes).mark(), bytes.to_vec()))
@@ -94,6 +106,7 @@ impl Engine {
         let blocked = &mut self.blocked;
         let Some(waiting) = blocked.waiting.remove(&waiter) else { return false };
         blocked.minding -= usize::from(waiting.wait.minds_loss);
+        blocked.passed.remove(&waiter);
         for (mark, _) in &waiting.keys {
             self.store.forget_key(*mark);
             if let Some(waiters) = blocked.by_key.get_mut(mark) {
@@ -132,7 +145,7 @@ impl Engine {
     /// it stays where it is; else [`Engine::unpark`] must follow.
     pub fn next_woken(&mut self) -> Option<Waiter> {
         for mark in self.store.take_touched() {
-            self.blocked.touch(mark);
+            self.blocked.changed(mark);
         }
         loop {
             let mark = *self.blocked.ready.front()?;
@@ -153,6 +166,9 @@ impl Engine {
             let waiting = &self.blocked.waiting[&waiter];
             if waiting.is_offered {
                 self.blocked.next_key();
+                continue;
+            }
+            if self.blocked.passed.contains(&waiter) {
                 continue;
             }
             let is_key = |(other, _): &&(KeyMark, Vec<u8>)| *other == mark;
@@ -180,16 +196,38 @@ impl Engine {
         }
     }
 
-    /// The command that was given last is offered what it waits for: it takes it on another core's word, and those behind it wait
-    /// until it has, was unparked or [`Engine::refuse_offer`].
+    /// The command that was given last is offered what it waits for: it takes it on the word of another core or node, and those behind
+    /// it wait until it has, was unparked or [`Engine::refuse_offer`].
     pub fn offer(&mut self, waiter: Waiter) {
         if let Some(waiting) = self.blocked.waiting.get_mut(&waiter) {
             waiting.is_offered = true;
+            if self.blocked.asked == Some(waiter) {
+                self.blocked.next_key();
+            }
         }
     }
 
-    /// What was offered is not there any more: the command waits on in its place.
+    /// What was offered was looked for and is not there any more: the command waits on in its place, and those behind it are asked.
     pub fn refuse_offer(&mut self, waiter: Waiter) {
+        if self.blocked.waiting.contains_key(&waiter) {
+            self.blocked.passed.insert(waiter);
+            self.ask_anew(waiter);
+        }
+    }
+
+    /// What a command waits for may be there already: it is asked as if its keys had just changed.
+    pub fn wake(&mut self, waiter: Waiter) {
+        self.blocked.passed.remove(&waiter);
+        self.ask_anew(waiter);
+    }
+
+    /// Whether a command was offered what it waits for.
+    #[must_use]
+    pub fn is_offered(&self, waiter: Waiter) -> bool {
+        self.blocked.waiting.get(&waiter).is_some_and(|waiting| waiting.is_offered)
+    }
+
+    fn ask_anew(&mut self, waiter: Waiter) {
         let Some(waiting) = self.blocked.waiting.get_mut(&waiter) else { return };
         waiting.is_offered = false;
         let marks: Vec<KeyMark> = waiting.keys.iter().map(|(mark, _)| *mark).collect();

@@ -50,8 +50,9 @@ pub(crate) const SPAN_UNDECIDED_NS: u64 = 3_000_000_000;
 pub(crate) const SPAN_STUCK_NS: u64 = 6_000_000_000;
 /// Between two words about the same.
 pub(crate) const SPAN_AGAIN_NS: u64 = 300_000_000;
-/// How long a coordinator begins anew, and its rest between two tries.
+/// How long a coordinator waits for a leader, how long it begins anew where others have the keys locked, and its rest between two tries.
 pub(crate) const SPAN_PATIENCE_NS: u64 = 3_000_000_000;
+pub(crate) const SPAN_CONTENTION_NS: u64 = 10_000_000_000;
 pub(crate) const SPAN_PAUSE_NS: u64 = 20_000_000;
 /// How long a coordinator waits for one step, and for the decision.
 pub(crate) const SPAN_ANSWER_NS: u64 = 4_000_000_000;

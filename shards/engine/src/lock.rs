@@ -3,7 +3,7 @@
 use crate::effect::Want;
 use hyperion_model::collections::Map;
 use hyperion_model::{DatabaseId, TransactionId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A key as locks name it. Clients choose keys, so it is ordered, not hashed.
 pub(crate) type LockKey = (DatabaseId, Vec<u8>);
@@ -21,7 +21,11 @@ pub(crate) struct LockRequest {
 pub(crate) struct Locks {
     held: BTreeMap<LockKey, TransactionId>,
     holders: Map<TransactionId, Vec<LockKey>>,
+    /// In the order in which they came. None gets a key that an earlier one waits for: else one of many keys would wait for ever where others
+    /// take them one by one.
     waiting: VecDeque<LockRequest>,
+    /// How many of them want each key.
+    wanted: BTreeMap<LockKey, usize>,
     /// A lock was let go since this was last asked.
     released: bool,
     /// Somebody waits until no key is locked: requests wait behind.
@@ -48,12 +52,28 @@ impl Locks {
 
     /// Asks for keys; `true`: they are locked now, else the request waits.
     pub(crate) fn lock(&mut self, request: LockRequest) -> Option<LockRequest> {
-        if self.is_free(&request) {
+        let is_wanted = || request.keys.iter().any(|key| self.wanted.contains_key(key));
+        if self.is_free(&request) && !is_wanted() {
             self.take(&request);
             return Some(request);
         }
+        for key in &request.keys {
+            *self.wanted.entry(key.clone()).or_default() += 1;
+        }
         self.waiting.push_back(request);
         None
+    }
+
+    /// A request waits no more.
+    fn unwant(&mut self, request: &LockRequest) {
+        for key in &request.keys {
+            if let Some(count) = self.wanted.get_mut(key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.wanted.remove(key);
+                }
+            }
+        }
     }
 
     /// Takes keys that were this transaction's before, whoever waits.
@@ -84,14 +104,26 @@ impl Locks {
         for key in self.holders.remove(&id).unwrap_or_default() {
             self.held.remove(&key);
         }
-        self.waiting.retain(|request| request.id != id);
+        while let Some(at) = self.waiting.iter().position(|request| request.id == id) {
+            let request = self.waiting.remove(at).expect("its place was just found");
+            self.unwant(&request);
+        }
         self.released = true;
     }
 
-    /// The next waiting request whose keys are free; they are locked for it.
+    /// The next waiting request whose keys are free, and for none of which an earlier one waits; they are locked for it.
+    ///
+    /// Nobody waits in a circle by that: who waits here waits in the end for one who holds keys here, and that one for nobody here.
     pub(crate) fn next_granted(&mut self) -> Option<LockRequest> {
-        let at = self.waiting.iter().position(|request| self.is_free(request))?;
+        let mut before: BTreeSet<&LockKey> = BTreeSet::new();
+        let at = self.waiting.iter().position(|request| {
+            let is_next =
+                self.is_free(request) && !request.keys.iter().any(|key| before.contains(key));
+            before.extend(&request.keys);
+            is_next
+        })?;
         let request = self.waiting.remove(at).expect("its place was just found");
+        self.unwant(&request);
         self.take(&request);
         Some(request)
     }
@@ -140,14 +172,38 @@ mod tests {
         assert!(locks.lock(request(1, &[b"a", b"b"])).is_some());
         assert!(locks.lock(request(2, &[b"b", b"c"])).is_none());
         assert!(!locks.holds(DatabaseId(0), b"c"), "a waiting request holds nothing");
-        assert!(locks.lock(request(3, &[b"c"])).is_some());
+        assert!(locks.lock(request(3, &[b"d"])).is_some());
         assert!(locks.next_granted().is_none());
         locks.release(TransactionId(1));
-        assert!(locks.next_granted().is_none(), "c is still held");
-        locks.release(TransactionId(3));
         assert_eq!(locks.next_granted().map(|granted| granted.id), Some(TransactionId(2)));
         locks.release(TransactionId(2));
+        locks.release(TransactionId(3));
         assert!(locks.is_empty() && locks.take_released() && !locks.take_released());
+    }
+
+    #[test]
+    fn nobody_overtakes_who_waits_for_the_same_key() {
+        let mut locks = Locks::default();
+        assert!(locks.lock(request(1, &[b"a"])).is_some());
+        assert!(locks.lock(request(2, &[b"a", b"b", b"c"])).is_none());
+        // Free, and wanted by one who came before.
+        assert!(locks.lock(request(3, &[b"b"])).is_none());
+        assert!(locks.lock(request(4, &[b"c", b"d"])).is_none());
+        assert!(locks.lock(request(5, &[b"e"])).is_some(), "wanted by nobody");
+        assert!(locks.next_granted().is_none());
+        locks.release(TransactionId(1));
+        assert_eq!(locks.next_granted().map(|granted| granted.id), Some(TransactionId(2)));
+        assert!(locks.next_granted().is_none());
+        locks.release(TransactionId(2));
+        let next = [locks.next_granted(), locks.next_granted()].map(|it| it.map(|it| it.id));
+        assert_eq!(next, [Some(TransactionId(3)), Some(TransactionId(4))]);
+        // One who gives up is not waited for.
+        assert!(locks.lock(request(6, &[b"b", b"f"])).is_none());
+        assert!(locks.lock(request(7, &[b"f"])).is_none());
+        locks.release(TransactionId(6));
+        assert_eq!(locks.next_granted().map(|granted| granted.id), Some(TransactionId(7)));
+        (3..8).for_each(|id| locks.release(TransactionId(id)));
+        assert!(locks.is_empty() && locks.wanted.is_empty());
     }
 
     #[test]

@@ -52,6 +52,12 @@ impl Recorded {
         matches!(self.words.first(), Some(Word::Error(_)))
     }
 
+    /// Whether it says that there is nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        matches!(self.words.first(), Some(Word::Null | Word::NullArray))
+    }
+
     /// Bytes that it takes, about.
     #[must_use]
     pub fn bytes(&self) -> usize {

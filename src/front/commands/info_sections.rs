@@ -123,6 +123,7 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "tracking_clients", facts.sum(|core| core.tracking.clients));
     line(text, "clients_in_timeout_table", 0);
     line(text, "pubsub_clients", facts.sum(|core| core.pubsub.clients));
+    line(text, "hyperion_kept_waits", facts.sum(|core| core.kept));
     line(text, "hyperion_unread_input_bytes", facts.sum(|core| core.input_bytes));
 }
 

@@ -76,6 +76,21 @@ pub enum Answer<'a> {
     /// It was executed, and what it saw or did may never take effect: nothing can be said of it.
     #[speedy(tag = 4)]
     Lost,
+    /// It found nothing, changed nothing, and waits in its place; there may be an [`Answer::Offer`] later. Only what was sent as such a
+    /// command is answered so, and [`Answer::Offer`] alike.
+    #[speedy(tag = 5)]
+    Still {
+        /// Its words as it is to be sent from now on; none: as they are.
+        words: Vec<Cow<'a, [u8]>>,
+    },
+    /// It waits, and may find something now, if it is sent again.
+    #[speedy(tag = 6)]
+    Offer {
+        /// The node where it waits.
+        node: u32,
+        /// A slot of the group for whose keys it waits.
+        slot: u16,
+    },
 }
 
 /// The reply to one command.
@@ -100,8 +115,14 @@ impl<'a> Body<'a> for Replies<'a> {
     fn check(&self) -> Result<(), BodyError> {
         within(Self::KIND, "count of replies", self.replies.len(), FORWARDED_MAX)?;
         for reply in &self.replies {
-            if let Answer::Refused { sentence } = &reply.answer {
-                within(Self::KIND, "sentence's length", sentence.len(), SENTENCE_BYTES_MAX)?;
+            match &reply.answer {
+                Answer::Refused { sentence } => {
+                    within(Self::KIND, "sentence's length", sentence.len(), SENTENCE_BYTES_MAX)?;
+                }
+                Answer::Still { words } => {
+                    within(Self::KIND, "count of words", words.len(), ARGUMENTS_MAX as usize)?;
+                }
+                _ => {}
             }
         }
         Ok(())

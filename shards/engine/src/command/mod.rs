@@ -3,6 +3,7 @@
 mod big;
 mod bits;
 mod block;
+mod block_parts;
 mod category;
 mod chance;
 mod context;
@@ -50,6 +51,7 @@ mod tests;
 
 pub use bits::staged_growth;
 pub use block::{Blocking, Nothing, Wait};
+pub use block_parts::{is_move, part_words, source_words, time_to_wait, waited_keys, waits};
 pub use category::{CATEGORIES, category, is_in, is_subcommand_in, members};
 pub use context::{Context, reply_value};
 pub use describe::describe;

@@ -6,8 +6,8 @@ use crate::effect::{Answer, Effect, OwnedWrite, Ticket};
 use crate::engine::Engine;
 use crate::events::KeyEvent;
 use crate::limits::{
-    SPAN_ANSWER_NS, SPAN_BYTES_MAX, SPAN_DECISION_NS, SPAN_KEYS_MAX, SPAN_PATIENCE_NS,
-    SPAN_PAUSE_NS, WORK_ROUNDS_MAX,
+    SPAN_ANSWER_NS, SPAN_BYTES_MAX, SPAN_CONTENTION_NS, SPAN_DECISION_NS, SPAN_KEYS_MAX,
+    SPAN_PATIENCE_NS, SPAN_PAUSE_NS, WORK_ROUNDS_MAX,
 };
 use crate::lock::LockKey;
 use crate::transaction::Verdict;
@@ -362,7 +362,10 @@ impl Engine {
         let Some(it) = self.spanning.coordinated.remove(&id) else { return };
         self.abort_parts(id, &it.parts);
         let now_ns = self.now_ns();
-        let is_late = now_ns.saturating_sub(it.asked.began_ns) > SPAN_PATIENCE_NS;
+        let is_leaderless =
+            matches!(it.stage, Stage::Locks { part } if it.parts[part].node.is_none());
+        let patience_ns = if is_leaderless { SPAN_PATIENCE_NS } else { SPAN_CONTENTION_NS };
+        let is_late = now_ns.saturating_sub(it.asked.began_ns) > patience_ns;
         let error = error.or_else(|| is_late.then(|| TRY_AGAIN.to_owned()));
         if let Some(error) = error {
             return self.finish(it.asked.ticket, Answer::Error(error));

@@ -1,5 +1,6 @@
 //! Tests of the whole machine of one core.
 
+mod blocking;
 mod events;
 mod machine;
 mod slices;

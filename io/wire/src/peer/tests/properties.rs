@@ -94,6 +94,8 @@ fn message() -> impl Strategy<Value = Message<'static>> {
         any::<(u16, u32, u16)>().prop_map(|(slot, node, core)| Answer::Moved { slot, node, core }),
         "\\PC{0,20}".prop_map(|sentence| Answer::Refused { sentence: sentence.into() }),
         Just(Answer::Lost),
+        vec(bytes(), 0..6).prop_map(|words| Answer::Still { words }),
+        any::<(u32, u16)>().prop_map(|(node, slot)| Answer::Offer { node, slot }),
     ];
     let reply =
         (any::<u64>(), answer).prop_map(|(request, answer)| ForwardedReply { request, answer });

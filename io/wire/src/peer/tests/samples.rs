@@ -80,6 +80,8 @@ fn forwarded() -> Vec<Message<'static>> {
         reply(1, Answer::Done { resp: b"+OK\r\n"[..].into() }),
         reply(2, Answer::Moved { slot: 16_383, node: 3, core: 1 }),
         reply(3, Answer::Refused { sentence: "CLUSTERDOWN no leader is known".into() }),
+        reply(4, Answer::Still { words: vec![b"xread"[..].into(), b""[..].into()] }),
+        reply(5, Answer::Offer { node: 3, slot: 16_383 }),
     ];
     let message = |is_shard, payload: &'static [u8]| PublishedMessage {
         is_shard,

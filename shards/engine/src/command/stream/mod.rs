@@ -27,6 +27,7 @@ mod whole;
 
 pub(super) use error::StreamError;
 pub(crate) use read::fixed_ids;
+pub(super) use read_options::block_ms;
 pub(super) use {
     ack::xack,
     add::xadd,

@@ -69,6 +69,11 @@ impl<'a> ReadOptions<'a> {
     }
 }
 
+/// How long XREAD or XREADGROUP waits where there is nothing, ms. `None`: it does not, or its words are wrong.
+pub(in crate::command) fn block_ms(arguments: &[&[u8]]) -> Option<u64> {
+    ReadOptions::parse(arguments).ok()?.block_ms
+}
+
 fn must_be_group(is_group: bool, text: &'static str) -> Result<(), CommandError> {
     if is_group { Ok(()) } else { Err(StreamError::Said(text).into()) }
 }

@@ -1,0 +1,488 @@
+//! Owns the way of commands that wait at other places: from the client to the partitions' leaders, their answers, and what ends them.
+
+use std::collections::BTreeMap;
+
+use hyperion_engine::command::{
+    CommandSpec, is_move, part_words, source_words, time_to_wait, waited_keys,
+};
+use hyperion_engine::{Answer as Collected, Request};
+use hyperion_model::{ReplyWriter, slot_of};
+use hyperion_runtime::ConnectionId;
+use hyperion_wire::Protocol;
+use hyperion_wire::peer::{Answer, Body, Forwarded, ForwardedCommand, ForwardedReply};
+
+use super::batch::CommandHead;
+use super::blocked::{BlockedAt, Ending, TOO_MANY, write_ending};
+use super::client::{Client, Hold};
+use super::execute::{CROSS_SLOT, Progress, write_answer};
+use super::foreign::{END, KEEP, PART};
+use super::forward::number_of;
+use super::limits::{
+    ANSWER_WAIT_NS, BLOCKED_MAX, FRAME_BYTES, LEADER_WAIT_NS, PLACED_AGAIN_MS, PLACED_BYTES_MAX,
+    TEND_PLACED_MS,
+};
+use super::placed::{Collects, Next, Place, Placed, Stance};
+use super::replies::Replies;
+use crate::node::{Io, NodeCore};
+
+impl NodeCore {
+    /// The number of this node in the config; 0 where it is alone.
+    pub(super) fn own_node(&self) -> u32 {
+        self.view.as_ref().map_or(0, |view| view.nodes[view.own].id)
+    }
+
+    /// Whether a node is this one, or was before it became one of several.
+    pub(super) fn is_own_node(&self, node: u32) -> bool {
+        node == 0 || node == self.own_node()
+    }
+
+    /// Who leads the slot's partition and is reached.
+    fn reached_leader(&self, slot: u16) -> Option<u32> {
+        let Some(view) = &self.view else { return Some(0) };
+        let leader = view.partitions[usize::from(view.partition_of(slot).0)].leader?;
+        let is_reached = leader == view.own || view.nodes[leader].is_up;
+        is_reached.then(|| view.nodes[leader].id)
+    }
+
+    // ---- the client's side
+
+    /// Begins a command that waits, for keys wherever they are. It has changed nothing so far.
+    pub(super) fn begin_placed(&mut self, client: &mut Client, request: &Request<'_>) -> Progress {
+        if !client.output.is_in_order() {
+            client.hold = Hold::Drain;
+            return Progress::Held;
+        }
+        let Request { spec, arguments, .. } = *request;
+        let places = self.places_of(spec, arguments);
+        if places.is_none() && self.view.is_some() && !self.may_span(client) {
+            self.answer(client, |reply| reply.error(CROSS_SLOT));
+            return Progress::Ran;
+        }
+        let (places, collects) = places.unwrap_or_else(|| self.places_apart(spec, arguments));
+        let bytes: usize = arguments.iter().map(|word| word.len()).sum();
+        if bytes > PLACED_BYTES_MAX {
+            let line = format!(
+                "ERR a command of {bytes} bytes may not wait for keys of several cores or nodes; {PLACED_BYTES_MAX} is the most"
+            );
+            self.answer(client, |reply| reply.error(&line));
+            return Progress::Ran;
+        }
+        if self.placed.places + places.len() > BLOCKED_MAX {
+            self.answer(client, |reply| reply.error(TOO_MANY));
+            return Progress::Ran;
+        }
+        let timeout_ms = time_to_wait(spec, arguments).filter(|&timeout_ms| timeout_ms > 0);
+        let now_ms = self.engine.store().now_ms();
+        let until_ms = timeout_ms.map(|timeout_ms| now_ms.saturating_add(timeout_ms));
+        let head = CommandHead { is_part: true, ..CommandHead::of(client, request) };
+        let arguments = arguments.iter().map(|word| word.to_vec()).collect();
+        client.hold = Hold::Blocked;
+        client.blocked = Some(BlockedAt::Placed);
+        self.counters.forwarded += 1;
+        self.placed.add(Placed::new(head, arguments, places, collects, until_ms));
+        self.go_on_placed(client);
+        if matches!(client.hold, Hold::Answer(_)) {
+            // As for a command that waits: what is behind it may want an answer.
+            client.session.reply_mode = client.session.reply_mode.next();
+        }
+        Progress::Ran
+    }
+
+    /// The one place of a command, if all its keys lie in one partition.
+    fn places_of(&self, spec: &CommandSpec, arguments: &[&[u8]]) -> Option<(Vec<Place>, Collects)> {
+        let map = self.engine.map();
+        let keys = hyperion_engine::command::keys_of(spec, arguments);
+        let mut slots = keys.map(|at| slot_of(arguments[at]));
+        let slot = slots.next()?;
+        let partition = map.partition_of(slot);
+        let is_one = slots.all(|other| map.partition_of(other) == partition);
+        let words = arguments.iter().map(|word| word.to_vec()).collect();
+        is_one.then(|| (vec![Place::new(slot, words)], Collects::Never))
+    }
+
+    /// The places of a command whose keys lie in several partitions, in the order of its keys.
+    fn places_apart(&self, spec: &CommandSpec, arguments: &[&[u8]]) -> (Vec<Place>, Collects) {
+        if is_move(spec) {
+            let source = arguments[1];
+            return (vec![Place::new(slot_of(source), source_words(source))], Collects::Always);
+        }
+        let map = self.engine.map();
+        let partition_at = |at: usize| map.partition_of(slot_of(arguments[at]));
+        let mut seen = Vec::new();
+        let mut places = Vec::new();
+        for at in waited_keys(spec, arguments) {
+            let partition = partition_at(at);
+            if !seen.contains(&partition) {
+                seen.push(partition);
+                let words = part_words(spec, arguments, |key| partition_at(key) == partition);
+                places.push(Place::new(slot_of(arguments[at]), words));
+            }
+        }
+        let is_read = spec.name.starts_with("xread");
+        // Where only what is to come is asked for there is nothing at first.
+        let is_new = |word: &&[u8]| **word == b"$"[..];
+        let ids = arguments.len() - waited_keys(spec, arguments).count();
+        let is_first = is_read && !arguments[ids..].iter().all(is_new);
+        (places, if is_first { Collects::First } else { Collects::Never })
+    }
+
+    /// Does what is to be done next for the command of a client.
+    fn go_on_placed(&mut self, client: &mut Client) {
+        let connection = client.connection;
+        loop {
+            let Some(placed) = self.placed.commands.get_mut(&connection) else { return };
+            if !placed.is_running()
+                && let Some(ending) = placed.ending
+            {
+                return self.finish_placed(client, None, |out, protocol| {
+                    write_ending(ending, &mut Replies::new(out, protocol));
+                });
+            }
+            match placed.next() {
+                None => return,
+                Some(Next::Collect) => return self.collect_placed(client),
+                Some(Next::Ask(at)) => self.ask_place(connection, at),
+            }
+        }
+    }
+
+    fn collect_placed(&mut self, client: &mut Client) {
+        let Some(placed) = self.placed.commands.get_mut(&client.connection) else { return };
+        placed.is_collecting = true;
+        let CommandHead { spec, database, .. } = placed.head;
+        let arguments = placed.arguments.clone();
+        let ticket = self.fresh_ticket(client);
+        if self.engine.is_replicated() {
+            self.engine.begin_spanning(ticket, spec, database, arguments);
+        } else {
+            self.engine.begin_spread(ticket, spec, database, arguments);
+        }
+    }
+
+    /// A command ran on copies of its keys: it is answered, or waits.
+    pub(super) fn placed_collected(&mut self, mut client: Box<Client>, answer: Collected) {
+        let connection = client.connection;
+        let is_nothing = matches!(&answer, Collected::Recorded(told) if told.is_nothing());
+        let random = self.draw();
+        let now_ms = self.engine.store().now_ms();
+        if let Some(placed) = self.placed.commands.get_mut(&connection) {
+            placed.is_collecting = false;
+            client.hold = Hold::Blocked;
+            if is_too_early(&answer) && !placed.is_late(now_ms, LEADER_WAIT_MS) {
+                placed.leaderless_since_ms.get_or_insert(now_ms);
+                placed.collects_later = true;
+                self.placed.astray.insert(connection);
+                if placed.ending.is_some() {
+                    self.go_on_placed(&mut client);
+                }
+            } else if is_nothing {
+                self.go_on_placed(&mut client);
+            } else {
+                self.finish_placed(&mut client, None, |out, protocol| {
+                    write_answer(answer, random, &mut Replies::new(out, protocol));
+                });
+            }
+        }
+        self.clients.put_back(client);
+    }
+
+    /// Sends the command to one of its places, with the next turn's end.
+    fn ask_place(&mut self, connection: ConnectionId, at: usize) {
+        let now_ms = self.engine.store().now_ms();
+        let Some(placed) = self.placed.commands.get(&connection) else { return };
+        let place = &placed.places[at];
+        let (node, number) = match place.at {
+            Some(known) => known,
+            None => {
+                let Some(node) = self.reached_leader(place.slot) else {
+                    return self.placed.stray(connection, at, now_ms);
+                };
+                (node, number_of(self.index, connection, self.forwarding.fresh()))
+            }
+        };
+        let Some(placed) = self.placed.commands.get_mut(&connection) else { return };
+        let CommandHead { database, protocol, .. } = placed.head;
+        let flags = if placed.collects == Collects::Always { KEEP } else { PART };
+        let place = &mut placed.places[at];
+        place.at = Some((node, number));
+        place.stand(Stance::Asked, now_ms);
+        let command = ForwardedCommand {
+            request: number,
+            database: database.0,
+            protocol: if protocol == Protocol::Resp3 { 3 } else { 2 },
+            flags,
+            arguments: place.words.iter().map(|word| word.clone().into()).collect(),
+        };
+        self.placed.numbers.insert(number, (connection, at));
+        self.placed.unsent.push((node, command));
+    }
+
+    /// The command has its answer, from its place `answered` or otherwise: nobody keeps it any more.
+    fn finish_placed(
+        &mut self,
+        client: &mut Client,
+        answered: Option<usize>,
+        write: impl FnOnce(&mut Vec<u8>, Protocol),
+    ) {
+        let Some(head) = self.drop_placed(client.connection, answered) else { return };
+        if !head.is_silent {
+            let buffer = client.output.buffer();
+            let before = buffer.len();
+            write(buffer, head.protocol);
+            if buffer.get(before) == Some(&b'-') {
+                self.counters.error(&buffer[before + 1..]);
+            }
+            client.output.mark(0, self.engine.released_position());
+        }
+        self.unblock(client);
+    }
+
+    /// Forgets a command, and has those that keep it forget it.
+    fn drop_placed(
+        &mut self,
+        connection: ConnectionId,
+        answered: Option<usize>,
+    ) -> Option<CommandHead> {
+        let placed = self.placed.remove(connection)?;
+        for (at, place) in placed.places.iter().enumerate() {
+            if let Some((node, number)) = place.at.filter(|_| answered != Some(at)) {
+                self.end_place(node, number, place.slot);
+            }
+        }
+        Some(placed.head)
+    }
+
+    fn end_place(&mut self, node: u32, number: u64, slot: u16) {
+        let command = ForwardedCommand {
+            request: number,
+            database: 0,
+            protocol: 2,
+            flags: END,
+            arguments: vec![slot.to_le_bytes().to_vec().into()],
+        };
+        self.placed.unsent.push((node, command));
+    }
+
+    /// Its time is up, or somebody ends it.
+    pub(super) fn end_placed_wait(&mut self, client: &mut Client, ending: Ending) {
+        if ending == Ending::Gone {
+            self.drop_placed(client.connection, None);
+            return;
+        }
+        if let Some(placed) = self.placed.commands.get_mut(&client.connection) {
+            placed.ending = Some(ending);
+        }
+        self.go_on_placed(client);
+    }
+
+    /// Ends the wait of a client whose time is up.
+    pub(super) fn end_late_placed(&mut self, end: (u64, ConnectionId)) {
+        self.placed.ends.remove(&end);
+        self.with_placed(end.1, |core, client| core.end_placed_wait(client, Ending::Timeout));
+    }
+
+    fn with_placed(&mut self, connection: ConnectionId, run: impl FnOnce(&mut Self, &mut Client)) {
+        let Some(mut client) = self.clients.take(connection) else { return };
+        if client.blocked == Some(BlockedAt::Placed) {
+            run(self, &mut client);
+        }
+        self.clients.put_back(client);
+    }
+
+    // ---- to and from the places
+
+    /// Sends what this turn's commands ask their places.
+    pub(crate) fn send_placed(&mut self) {
+        let unsent = std::mem::take(&mut self.placed.unsent);
+        if unsent.is_empty() {
+            return;
+        }
+        let mut by_node: BTreeMap<u32, Vec<ForwardedCommand<'static>>> = BTreeMap::new();
+        for (node, command) in unsent {
+            by_node.entry(node).or_default().push(command);
+        }
+        for (node, commands) in by_node {
+            if self.is_own_node(node) {
+                self.take_forwarded(node, Forwarded { commands });
+                continue;
+            }
+            let mut frame = Forwarded::default();
+            let mut bytes = 0;
+            for command in commands {
+                bytes += command.arguments.iter().map(|word| word.len() + 16).sum::<usize>();
+                frame.commands.push(command);
+                if bytes > FRAME_BYTES {
+                    self.send_places(node, &std::mem::take(&mut frame));
+                    bytes = 0;
+                }
+            }
+            self.send_places(node, &frame);
+        }
+    }
+
+    /// Sends a frame; what does not go is asked again later. That an end did not go is told to who offers next.
+    fn send_places(&mut self, node: u32, frame: &Forwarded<'_>) {
+        let is_taken = self.peers.as_mut().is_some_and(|peers| {
+            let mut is_written = true;
+            peers.queue(node, |out| is_written = frame.encode(out).is_ok()) && is_written
+        });
+        if is_taken {
+            return;
+        }
+        let now_ms = self.engine.store().now_ms();
+        for command in &frame.commands {
+            if let Some(&(connection, at)) = self.placed.numbers.get(&command.request) {
+                self.placed.stray(connection, at, now_ms);
+            }
+        }
+    }
+
+    /// Whether something was asked since the places were last asked.
+    pub(crate) fn has_unsent_places(&self) -> bool {
+        !self.placed.unsent.is_empty()
+    }
+
+    /// Takes the answer of a place; `false` when the number is of no such command.
+    pub(super) fn take_placed(&mut self, io: &mut Io, reply: &ForwardedReply<'_>) -> bool {
+        let number = reply.request;
+        let Some(&(connection, at)) = self.placed.numbers.get(&number) else {
+            if let Answer::Offer { node, slot } = reply.answer {
+                self.end_place(node, number, slot);
+            }
+            return matches!(reply.answer, Answer::Offer { .. } | Answer::Still { .. });
+        };
+        let now_ms = self.engine.store().now_ms();
+        let Some(placed) = self.placed.commands.get_mut(&connection) else { return true };
+        match &reply.answer {
+            Answer::Done { resp } => self.with_placed(connection, |core, client| {
+                core.finish_placed(client, Some(at), |out, _| out.extend_from_slice(resp));
+            }),
+            Answer::Refused { sentence } => self.with_placed(connection, |core, client| {
+                core.finish_placed(client, Some(at), |out, protocol| {
+                    Replies::new(out, protocol).error(sentence);
+                });
+            }),
+            Answer::Lost => {
+                self.drop_placed(connection, Some(at));
+                io.close(connection);
+            }
+            Answer::Moved { .. } => {
+                self.placed.stray(connection, at, now_ms);
+                self.with_placed(connection, Self::go_on_placed);
+            }
+            Answer::Still { words } => {
+                let words = words.iter().map(|word| word.to_vec()).collect();
+                placed.places[at].keep(words, now_ms);
+                placed.note_kept();
+                self.with_placed(connection, Self::go_on_placed);
+            }
+            Answer::Offer { .. } => {
+                placed.places[at].offer(now_ms);
+                self.with_placed(connection, Self::go_on_placed);
+            }
+        }
+        true
+    }
+
+    // ---- what is lost, and what takes too long
+
+    /// The link to a node is gone: what runs there may have taken something, what is kept there has not.
+    pub(super) fn placed_lost(&mut self, io: &mut Io, node: u32) {
+        let now_ms = self.engine.store().now_ms();
+        let (mut astray, mut lost) = (Vec::new(), Vec::new());
+        for (connection, placed) in &self.placed.commands {
+            for (at, place) in placed.places.iter().enumerate() {
+                if place.at.is_none_or(|(there, _)| there != node) {
+                    continue;
+                }
+                if may_have_taken(placed, place) {
+                    lost.push(*connection);
+                } else {
+                    astray.push((*connection, at));
+                }
+            }
+        }
+        for (connection, at) in astray {
+            self.placed.stray(connection, at, now_ms);
+        }
+        for connection in lost {
+            self.drop_placed(connection, None);
+            io.close(connection);
+        }
+    }
+
+    /// Asks again for what is astray; gives up what is so for too long.
+    pub(crate) fn tick_placed(&mut self) {
+        let now_ms = self.engine.store().now_ms();
+        for connection in std::mem::take(&mut self.placed.astray) {
+            let Some(placed) = self.placed.commands.get_mut(&connection) else { continue };
+            let slot = placed.tick(now_ms);
+            let is_late = placed.is_late(now_ms, LEADER_WAIT_MS);
+            let Some(slot) = slot.filter(|_| is_late && !placed.is_running()) else {
+                // While another place runs it, the rest is due when that has answered.
+                self.with_placed(connection, Self::go_on_placed);
+                continue;
+            };
+            let line = format!(
+                "CLUSTERDOWN slot {slot} is served by nobody that this node reaches; try again"
+            );
+            self.with_placed(connection, |core, client| {
+                core.finish_placed(client, None, |out, protocol| {
+                    Replies::new(out, protocol).error(&line);
+                });
+            });
+        }
+    }
+
+    /// Shows those that keep commands that they are still wanted; gives up what was asked and not answered.
+    pub(crate) fn tend_placed(&mut self, io: &mut Io) {
+        let now_ms = self.engine.store().now_ms();
+        if self.view.is_none() {
+            self.tick_placed();
+        }
+        if now_ms.saturating_sub(self.placed.tended_ms) < TEND_PLACED_MS {
+            return;
+        }
+        self.placed.tended_ms = now_ms;
+        let (mut wanted, mut late) = (Vec::new(), Vec::new());
+        for (connection, placed) in &mut self.placed.commands {
+            let is_collected = placed.collects == Collects::Always;
+            for (at, place) in placed.places.iter_mut().enumerate() {
+                let for_ms = now_ms.saturating_sub(place.since_ms);
+                if place.stance == Stance::Kept && for_ms > PLACED_AGAIN_MS {
+                    place.stand(if is_collected { Stance::Due } else { Stance::Offered }, now_ms);
+                    wanted.push(*connection);
+                } else if place.stance == Stance::Asked && for_ms > ANSWER_WAIT_NS / 1_000_000 {
+                    late.push((*connection, at));
+                }
+            }
+        }
+        for connection in wanted {
+            self.with_placed(connection, Self::go_on_placed);
+        }
+        for (connection, at) in late {
+            let Some(placed) = self.placed.commands.get(&connection) else { continue };
+            if may_have_taken(placed, &placed.places[at]) {
+                self.drop_placed(connection, None);
+                io.close(connection);
+            } else {
+                self.placed.stray(connection, at, now_ms);
+            }
+        }
+    }
+}
+
+/// Whether nothing happened because a partition has no leader at the moment.
+fn is_too_early(answer: &Collected) -> bool {
+    let Collected::Error(line) = answer else { return false };
+    line.starts_with("TRYAGAIN") || line.starts_with("CLUSTERDOWN")
+}
+
+/// How long a command waits for a leader, in ms.
+const LEADER_WAIT_MS: u64 = LEADER_WAIT_NS / 1_000_000;
+
+/// Whether a command may have taken something at a place, and nobody will say so.
+fn may_have_taken(placed: &Placed, place: &Place) -> bool {
+    let writes = placed.head.spec.writes() && placed.collects != Collects::Always;
+    place.stance == Stance::Asked && writes
+}
