@@ -147,7 +147,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 58] = [
+    let edits: [(&str, Edit); 59] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),

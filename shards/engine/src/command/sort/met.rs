@@ -29,7 +29,8 @@ pub(crate) fn met(
 ) -> Result<Vec<Vec<u8>>, CommandError> {
     let mut options = Options::parse(&arguments[2..], true)?;
     let key = store.key(database, arguments[1]);
-    let elements = elements(store, &key, &mut options)?;
+    // In scripts a set is sorted, and any of it may be given.
+    let elements = elements(store, &key, &mut options, true)?;
     // Which of them are given is known where they are not sorted.
     let given = match options.order {
         None => &elements[options.range(elements.len())],

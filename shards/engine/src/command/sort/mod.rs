@@ -42,7 +42,8 @@ pub(super) fn sort_ro(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
 fn run(context: &mut Context<'_>, arguments: &[&[u8]], may_store: bool) -> Done {
     let mut options = Options::parse(&arguments[2..], may_store)?;
     let key = context.key(arguments[1])?;
-    let elements = elements(context.store, &key, &mut options)?;
+    let is_repeated = context.blocking == Blocking::Never;
+    let elements = elements(context.store, &key, &mut options, is_repeated)?;
     let elements = match options.order {
         None => elements,
         Some(order) => sorted(context, &key, elements, &options, order)?,
@@ -72,11 +73,12 @@ fn run(context: &mut Context<'_>, arguments: &[&[u8]], may_store: bool) -> Done 
     }
 }
 
-/// The elements in the order in which they lie.
+/// The elements in the order in which they lie; those of a set in that of the alphabet, where the same is to come out again.
 fn elements(
     store: &mut Store,
     key: &Key<'_>,
     options: &mut Options<'_>,
+    is_repeated: bool,
 ) -> Result<Vec<Vec<u8>>, CommandError> {
     let Some(found) = store.find(key) else { return Ok(Vec::new()) };
     let value_type = store.value_type(&found);
@@ -92,7 +94,6 @@ fn elements(
     });
     let mut all: Vec<Vec<u8>> = all.collect();
     if options.order.is_none() {
-        let is_repeated = context.blocking == Blocking::Never;
         if value_type == SET && (options.store.is_some() || is_repeated) {
             // What is stored, and what scripts see, does not depend on how a set lies.
             options.order = Some(options::Order::Text);
