@@ -158,7 +158,7 @@ impl Machine {
         let watch = Watch::of_library(ms_max);
         self.watch_clock(&watch).map_err(failed)?;
         let ran = self.frame.call::<(bool, Value)>((function, Value::Nil));
-        self.lua.remove_hook();
+        self.lua.remove_global_hook();
         self.switch.call::<()>(false).map_err(failed)?;
         let registered = self.registering.take();
         match ran.map_err(failed)? {
@@ -198,7 +198,7 @@ impl Machine {
                 }
             }
         });
-        self.lua.remove_hook();
+        self.lua.remove_global_hook();
         watch.end();
         let (is_whole, value) = ran?;
         Ok(if is_whole { Ok(value) } else { Err(value) })
@@ -216,20 +216,24 @@ impl Machine {
     fn watch_clock(&self, watch: &Rc<Watch>) -> mlua::Result<()> {
         let (watch, poll) = (Rc::clone(watch), self.poll.clone());
         let seldom = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_A_LOOK);
-        self.lua.set_hook(seldom, move |lua, _| {
+        // For its coroutines too.
+        self.lua.set_global_hook(seldom, move |lua, _| {
             let Some(why) = watch.look() else {
                 if watch.is_busy() {
                     poll.call::<()>(())?;
                 }
                 return Ok(VmState::Continue);
             };
-            let told = mlua::Error::runtime(&why);
-            lua.set_hook(HookTriggers::new().every_nth_instruction(1), move |_, _| {
-                Err(mlua::Error::runtime(&why))
-            })?;
-            Err(told)
+            Err(stop(lua, &why))
         })
     }
+}
+
+/// Has every instruction from now on raise the error, in whichever coroutine one runs.
+fn stop(lua: &Lua, why: &str) -> mlua::Error {
+    let (told, always) = (why.to_owned(), HookTriggers::new().every_nth_instruction(1));
+    let set = lua.set_global_hook(always, move |lua, _| Err(stop(lua, &told)));
+    set.err().unwrap_or_else(|| mlua::Error::runtime(why))
 }
 
 /// Reads the first line of a script, `#!lua flags=no-writes`, and makes it a comment. Gives what it says of itself, if it does.

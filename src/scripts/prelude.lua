@@ -117,6 +117,7 @@ redis.call = function(...)
     return answer
 end
 redis.acl_check_cmd = function(...)
+    if select('#', ...) > 1000 then raise('too many arguments', 2) end
     local answer = current('\0acl', ...)
     if type(answer) == 'table' then raise(answer, 0) end
     return answer

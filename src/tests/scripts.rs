@@ -103,10 +103,15 @@ fn scripts_answer_as_in_redis() {
 fn a_script_that_does_not_end_is_stopped() {
     let node = Setup::new().start();
     let mut client = node.client();
-    let script = "while true do pcall(function() while true do end end) end";
-    let answer = eval(&mut client, script, &["0"]);
-    assert!(answer.contains("took more than"), "{answer}");
-    client.expect(&[("PING", "PONG")]);
+    for script in [
+        "while true do pcall(function() while true do end end) end",
+        "coroutine.wrap(function() while true do end end)()",
+        "while true do pcall(coroutine.wrap(function() while true do end end)) end",
+    ] {
+        let answer = eval(&mut client, script, &["0"]);
+        assert!(answer.contains("took more than"), "{answer}");
+        client.expect(&[("PING", "PONG")]);
+    }
 }
 
 #[test]
@@ -207,7 +212,17 @@ fn what_scripts_make_may_be_long() {
             "return tostring(pcall(struct.unpack, string.rep('s', 7000), string.rep('a\\0', 7000)))",
             "false",
         ),
-        ("return tostring(pcall(bit.band, unpack(t, 1, 7000)))", "false"),
+        ("return tostring(pcall(bit.band, unpack(t, 1, 7990)))", "false"),
+        ("return tostring(pcall(redis.acl_check_cmd, unpack(t, 1, 7990)))", "false"),
+        ("return tostring(pcall(redis.setresp, unpack(t, 1, 7990)))", "false"),
+        ("return tostring(pcall(redis.log, 1, unpack(t, 1, 7990)))", "false"),
+        ("return tostring(pcall(redis.sha1hex, unpack(t, 1, 7990)))", "false"),
+        ("return cjson.encode(t[1], unpack(t, 1, 7990))", "\"v1\""),
+        ("return struct.size('i4', unpack(t, 1, 7990))", "4"),
+        (
+            "local _, v = cmsgpack.unpack_one(cmsgpack.pack(t), 0, unpack(t, 1, 7900)) return #v",
+            "20000",
+        ),
         ("local o, v = cmsgpack.unpack_one('\\1\\2', 1) return {o, v}", "[-1 2]"),
         ("local o, v = cmsgpack.unpack_limit('\\1\\2', 1, 0) return {o, v}", "[1 1]"),
         ("return struct.unpack('>I2', struct.pack('>I2', 258))", "258"),
