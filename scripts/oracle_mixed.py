@@ -65,8 +65,8 @@ class Commands:
         while True:
             group = dice.choices([self.strings, self.sorted_sets, self.streams, None], [16, 16, 14, 54])[0]
             command = group.next() if group else self.of_collections()
-            is_scan = str(command[0]).upper() == "SCAN" or str(command[0]).upper() == "SELECT"
-            if not (is_plain and is_scan):
+            # Scans are loops, and some commands are not for scripts here.
+            if not (is_plain and str(command[0]).upper() in ("SCAN", "SELECT", "COMMAND")):
                 return command
 
     def of_collections(self):
