@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use hyperion_cluster::group::MessageType;
-use hyperion_engine::{Leader, Outgoing, SnapshotMail, SnapshotStep};
+use hyperion_engine::{Leader, Outgoing, SNAPSHOT_PART_BYTES_MAX, SnapshotMail, SnapshotStep};
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{ConnectionId, process};
+use hyperion_wire::limits::BULK_CHUNK_BYTES;
 use hyperion_wire::peer::{
     Body, BodyError, Heartbeat, Heartbeats, Kind, Message, RaftMessages, SnapshotAbort,
     SnapshotAck, SnapshotChunk, SnapshotEnd,
@@ -18,6 +19,8 @@ use crate::peers::{Incoming, RaftMessage, from_wire, to_wire};
 /// Messages, and bytes of entries, that go into one frame, about.
 const FRAME_MESSAGES: usize = 256;
 const FRAME_BYTES: usize = 1 << 20;
+const _: () =
+    assert!(SNAPSHOT_PART_BYTES_MAX == BULK_CHUNK_BYTES, "a part of a snapshot is a chunk");
 /// A message with more bytes of entries goes in parts, so that heartbeats get through between them.
 const LONG_BYTES: usize = 2 << 20;
 

@@ -55,6 +55,11 @@ fn fill(client: &mut Client) -> Keys {
         value[300_000..300_006].copy_from_slice(b"inside");
         written.insert(key, Some(value));
     }
+    // More than one part of a snapshot holds.
+    for (key, bytes) in [("longer", 3 << 20), ("longest", 9_437_184)] {
+        client.set(key, &vec![b'b'; bytes]);
+        written.insert(key.to_owned(), Some(vec![b'b'; bytes]));
+    }
     for number in 0..100 {
         client.expect(&[(&format!("SET e{number} here EX 3600"), "OK")]);
         written.insert(format!("e{number}"), Some(b"here".to_vec()));

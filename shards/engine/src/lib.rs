@@ -39,7 +39,7 @@ pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use recorded::Recorded;
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
-    Said, SnapshotMail, SnapshotStep, groups_of, recovered,
+    SNAPSHOT_PART_BYTES_MAX, Said, SnapshotMail, SnapshotStep, groups_of, recovered,
 };
 pub use route::{Route, key_slot};
 pub use serving::Leader;

@@ -43,7 +43,7 @@ pub use copies::Marks;
 pub use leave::LeaveProgress;
 pub use propose::{ANNOUNCED, Proposed};
 pub use report::GroupReport;
-pub use snapshot::{SnapshotMail, SnapshotStep};
+pub use snapshot::{SNAPSHOT_PART_BYTES_MAX, SnapshotMail, SnapshotStep};
 
 /// What snapshots may send in a second, unless the config says.
 const SEND_BYTES_A_SECOND: u64 = 128 << 20;

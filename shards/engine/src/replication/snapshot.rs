@@ -13,6 +13,10 @@ use std::sync::Arc;
 
 /// Bytes of one part, about.
 const PART_BYTES: usize = 128 << 10;
+/// Bytes of the longest part. One that is as long goes on in the next: what one bucket of an index holds may be longer.
+pub const SNAPSHOT_PART_BYTES_MAX: usize = 1 << 20;
+/// Bytes that parts may bring together until they are whole: values of one bucket.
+const RUN_BYTES_MAX: usize = 2 << 30;
 /// Parts that may be under way to one replica.
 const WINDOW: u64 = 8;
 /// Parts of all partitions that one turn reads.
@@ -63,6 +67,8 @@ pub(super) struct Sending {
     begun_ns: Option<u64>,
     /// Where the next part begins; `None`: all were sent.
     cursor: Option<PartitionCursor>,
+    /// What the scan gave and was not sent yet, and how much of it was.
+    rest: Option<(Vec<u8>, usize)>,
     /// Of group 0: all of it, and what was sent.
     meta: Option<(Arc<Vec<u8>>, usize)>,
     sent: u64,
@@ -83,9 +89,26 @@ pub(super) struct Receiving {
     next: u64,
     /// Parts that found no room yet, from `next` on.
     parts: VecDeque<Vec<u8>>,
+    /// What was taken out of them and is not installed: with more to come, unless it is whole.
+    run: Vec<u8>,
+    is_run_whole: bool,
     /// All parts are there and the group has stepped the message: so many, to be acknowledged once that is in force.
     count: Option<u64>,
     heard_ns: u64,
+}
+
+impl Sending {
+    /// The next part of what the scan gave; `None`: all of it was sent. A whole part says that another follows, be it empty.
+    fn next_of_rest(&mut self) -> Option<Vec<u8>> {
+        let (bytes, from) = self.rest.as_mut()?;
+        let left = bytes.len() - *from;
+        if left < SNAPSHOT_PART_BYTES_MAX {
+            let (mut bytes, from) = self.rest.take().expect("looked at above");
+            return Some(if from == 0 { bytes } else { bytes.split_off(from) });
+        }
+        *from += SNAPSHOT_PART_BYTES_MAX;
+        Some(bytes[*from - SNAPSHOT_PART_BYTES_MAX..*from].to_vec())
+    }
 }
 
 impl Replication {
@@ -104,6 +127,7 @@ impl Replication {
         let is_meta = group == GroupId::METADATA;
         let meta = is_meta.then(|| (self.meta.kept_bytes(), 0));
         self.sending.push(Sending {
+            rest: None,
             meta,
             node,
             group,
@@ -173,6 +197,8 @@ impl Engine {
                     has_begun: false,
                     next: 0,
                     parts: VecDeque::new(),
+                    run: Vec::new(),
+                    is_run_whole: false,
                     count: None,
                     heard_ns: now_ns,
                 });
@@ -196,7 +222,9 @@ impl Engine {
             }
             SnapshotStep::Part(number, bytes) => {
                 let place = replication.receiving.iter_mut().find(|it| it.transfer == transfer);
-                let expected = |it: &&mut Receiving| it.next + it.parts.len() as u64 == number;
+                let expected = |it: &&mut Receiving| {
+                    it.next + it.parts.len() as u64 + u64::from(it.is_run_whole) == number
+                };
                 let Some(it) = place.filter(|it| it.has_begun).filter(expected) else { return };
                 it.heard_ns = now_ns;
                 it.parts.push_back(bytes);
@@ -234,28 +262,45 @@ impl Engine {
         let Some(replication) = &mut self.replication else { return };
         let (mut mails, mut of_meta) = (Vec::new(), Vec::new());
         replication.receiving.retain_mut(|it| {
-            while let Some(bytes) = it.parts.front() {
-                if it.group == GroupId::METADATA {
-                    of_meta.push((it.next, bytes.clone()));
-                } else {
-                    match self.store.install_chunk(it.group, bytes) {
-                        Ok(()) => {}
-                        Err(StoreError::NoRoom { .. }) => {
-                            // It waits for room, and its sender is told that it is still wanted.
-                            if replication.now_ns > it.heard_ns + AGAIN_NS {
-                                it.heard_ns = replication.now_ns;
-                                let step = SnapshotStep::Ack(it.next);
-                                mails.push((it.node, it.group, it.transfer, step));
-                            }
-                            return true;
-                        }
-                        Err(_) => {
-                            mails.push((it.node, it.group, it.transfer, SnapshotStep::Abort));
-                            return false;
-                        }
+            loop {
+                if !it.is_run_whole {
+                    let Some(bytes) = it.parts.pop_front() else { break };
+                    it.is_run_whole = bytes.len() < SNAPSHOT_PART_BYTES_MAX;
+                    if it.run.is_empty() {
+                        it.run = bytes;
+                    } else {
+                        it.run.extend_from_slice(&bytes);
                     }
                 }
-                it.parts.pop_front();
+                let installed = if !it.is_run_whole && it.run.len() > RUN_BYTES_MAX {
+                    Err(StoreError::BadEntry { offset: RUN_BYTES_MAX })
+                } else if !it.is_run_whole {
+                    Ok(())
+                } else if it.group == GroupId::METADATA {
+                    of_meta.push((it.next, std::mem::take(&mut it.run)));
+                    Ok(())
+                } else {
+                    self.store.install_chunk(it.group, &it.run)
+                };
+                match installed {
+                    Ok(()) => {}
+                    Err(StoreError::NoRoom { .. }) => {
+                        // It waits for room, and its sender is told that it is still wanted.
+                        if replication.now_ns > it.heard_ns + AGAIN_NS {
+                            it.heard_ns = replication.now_ns;
+                            let step = SnapshotStep::Ack(it.next);
+                            mails.push((it.node, it.group, it.transfer, step));
+                        }
+                        return true;
+                    }
+                    Err(_) => {
+                        mails.push((it.node, it.group, it.transfer, SnapshotStep::Abort));
+                        return false;
+                    }
+                }
+                if std::mem::take(&mut it.is_run_whole) {
+                    it.run = Vec::new();
+                }
                 it.next += 1;
                 mails.push((it.node, it.group, it.transfer, SnapshotStep::Ack(it.next)));
             }
@@ -304,6 +349,15 @@ impl Engine {
                 && it.sent.saturating_sub(acked) < WINDOW
                 && replication.send_bytes > 0
             {
+                if let Some(bytes) = it.next_of_rest() {
+                    let sent = bytes.len() as u64;
+                    replication.send_bytes = replication.send_bytes.saturating_sub(sent);
+                    let step = SnapshotStep::Part(it.sent, bytes);
+                    mails.push((it.node, it.group, it.transfer, step));
+                    it.sent += 1;
+                    parts += 1;
+                    continue;
+                }
                 let Some(cursor) = it.cursor else { break };
                 let mut bytes = Vec::new();
                 it.cursor = match (it.group.partition(), &mut it.meta) {
@@ -318,12 +372,9 @@ impl Engine {
                     }
                     (None, None) => None,
                 };
-                replication.send_bytes = replication.send_bytes.saturating_sub(bytes.len() as u64);
-                mails.push((it.node, it.group, it.transfer, SnapshotStep::Part(it.sent, bytes)));
-                it.sent += 1;
-                parts += 1;
+                it.rest = Some((bytes, 0));
             }
-            if it.cursor.is_none() && acked == it.sent && !it.has_ended {
+            if it.rest.is_none() && it.cursor.is_none() && acked == it.sent && !it.has_ended {
                 it.has_ended = true;
                 mails.push((it.node, it.group, it.transfer, SnapshotStep::End(it.sent)));
             }
@@ -345,7 +396,8 @@ impl Engine {
             replication.send_bytes > 0
                 && replication.sending.iter().any(|it| {
                     it.acked.is_some_and(|acked| {
-                        it.cursor.is_some() && it.sent.saturating_sub(acked) < WINDOW
+                        (it.rest.is_some() || it.cursor.is_some())
+                            && it.sent.saturating_sub(acked) < WINDOW
                     })
                 })
         })
