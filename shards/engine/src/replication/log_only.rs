@@ -14,8 +14,9 @@ use hyperion_model::GroupId;
 
 /// Which part of its memory a node that keeps logs alone may use for what others may lack.
 const KEPT_PART: usize = 4;
-/// Ticks for which the log may have no room for what is to be appended, until half of what is kept for others goes.
-const STUCK_TICKS_MAX: u32 = 10;
+/// Ticks of 10 ms for which the log may have no room for what is to be appended, until half of what is kept for others goes: room that comes
+/// by itself, by the disk, is waited for.
+const STUCK_TICKS_MAX: u32 = 500;
 
 impl Replication {
     /// Whether another node keeps logs alone: it gets no keys.
