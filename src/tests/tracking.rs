@@ -60,6 +60,45 @@ fn a_change_of_what_was_read_is_told_once() {
 }
 
 #[test]
+fn what_transactions_and_scripts_change_is_told() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+        // All keys on one core, and on several.
+        for keys in [["{t}a", "{t}b", "{t}c"], ["a", "b", "c"]] {
+            for round in 0..4 {
+                for key in keys {
+                    ann.ask(&format!("GET {key}"));
+                }
+                match round % 2 {
+                    0 => {
+                        bob.expect(&[("MULTI", "OK")]);
+                        for key in keys {
+                            bob.expect(&[(&format!("INCR {key}"), "QUEUED")]);
+                        }
+                        assert!(bob.ask("EXEC").starts_with('['));
+                    }
+                    _ => {
+                        let script = b"for _, key in ipairs(KEYS) do redis.call('INCR', key) end";
+                        let [one, two, three] = keys.map(str::as_bytes);
+                        bob.call(&[b"EVAL", script, b"3", one, two, three]);
+                    }
+                }
+                let mut heard: Vec<String> = keys.iter().map(|_| ann.shown()).collect();
+                heard.sort_unstable();
+                let told = keys.map(|key| format!("[invalidate [{key}]]"));
+                assert_eq!(heard, told, "round {round}");
+                ann.expect(&[("PING", "PONG")]);
+            }
+        }
+        // One that changes nothing tells nothing.
+        ann.expect(&[("GET {t}none", "nil")]);
+        bob.expect(&[("MULTI", "OK"), ("DEL {t}none", "QUEUED"), ("EXEC", "[0]")]);
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
+#[test]
 fn reads_of_several_keys_count_wherever_they_lie() {
     for node in nodes() {
         let [mut ann, mut bob] = clients(&node);

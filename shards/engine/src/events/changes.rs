@@ -24,6 +24,10 @@ pub(crate) struct Changes {
     pub(crate) is_on: bool,
     waiting: VecDeque<(u64, Change)>,
     bytes: usize,
+    /// Keys that commands of the unit under way write.
+    open: Vec<Vec<u8>>,
+    /// They were too many to name.
+    is_open_all: bool,
     /// Keys whose changes a transaction over several cores has prepared here.
     prepared: BTreeMap<TransactionId, Vec<Vec<u8>>>,
 }
@@ -43,6 +47,31 @@ impl Changes {
         }
         self.bytes += key.len();
         self.waiting.push_back((position, Change::Key { key, by }));
+    }
+
+    /// A command of the unit under way writes a key.
+    pub(crate) fn note_open(&mut self, key: &[u8]) {
+        if self.open.len() >= CHANGES_MAX {
+            (self.open, self.is_open_all) = (Vec::new(), true);
+        }
+        if !self.is_open_all {
+            self.open.push(key.to_vec());
+        }
+    }
+
+    /// The unit has ended: what it wrote lies before `position`.
+    pub(crate) fn seal_open(&mut self, position: u64) {
+        if std::mem::take(&mut self.is_open_all) {
+            self.note_all(position);
+        }
+        for key in std::mem::take(&mut self.open) {
+            self.note(position, key, None);
+        }
+    }
+
+    /// The unit has changed nothing.
+    pub(crate) fn drop_open(&mut self) {
+        (self.open, self.is_open_all) = (Vec::new(), false);
     }
 
     pub(crate) fn note_all(&mut self, position: u64) {

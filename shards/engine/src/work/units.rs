@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, Halt, Target};
 use super::{Plan, Queued, Unit};
-use crate::command::{self, CommandError, CommandSpec, Flags, Run};
+use crate::command::{self, CommandError, CommandSpec, Flags, Run, keys_of};
 use crate::effect::{Answer, Effect, Mail, Ticket};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
@@ -283,6 +283,7 @@ impl Engine {
             return Ran::Later;
         }
         self.store.begin_observing();
+        let appended = self.store.appended_position();
         let stands = unit.watched.iter().all(|it| {
             let lookups = self.store.lookups();
             let key = self.store.key(it.database, &it.key);
@@ -297,7 +298,7 @@ impl Engine {
                 Ok(reply) => reply,
                 Err(CommandError::Store(StoreError::NoRoom { .. })) if group.is_some() => {
                     self.store.drop_entry();
-                    self.events.drop_open();
+                    self.drop_open();
                     return Ran::Later;
                 }
                 Err(error) => Recorded::failed(&error.to_string()),
@@ -308,20 +309,38 @@ impl Engine {
             match self.end_around(group) {
                 Ok(has_entry) if has_entry || self.has_lease(group) => {}
                 Ok(_) | Err(StoreError::NoRoom { .. }) => {
-                    self.events.drop_open();
+                    self.drop_open();
                     return Ran::Later;
                 }
                 Err(error) => {
-                    self.events.drop_open();
+                    self.drop_open();
                     return Ran::Failed(format!("ERR {error}"));
                 }
             }
         }
-        if self.is_watched {
-            self.seal_gone();
-            self.events.seal_open(self.store.appended_position());
-        }
+        self.seal_unit(appended);
         Ran::Done { replies, observed: self.store.observed_position() }
+    }
+
+    /// Commands that ran together have ended: what happened to their keys is told once the log has released what they appended.
+    fn seal_unit(&mut self, appended: u64) {
+        if !self.is_watched {
+            return;
+        }
+        self.seal_gone();
+        let position = self.store.appended_position();
+        self.events.seal_open(position);
+        if position == appended {
+            self.changes.drop_open();
+        } else {
+            self.changes.seal_open(position);
+        }
+    }
+
+    /// They have changed nothing.
+    fn drop_open(&mut self) {
+        self.events.drop_open();
+        self.changes.drop_open();
     }
 
     fn partition_group(&self, key: &[u8]) -> (PartitionId, GroupId) {
@@ -398,6 +417,11 @@ impl Engine {
         };
         if spec.writes() {
             self.store.set_lookups(lookups);
+            if self.changes.is_on && result.is_ok() {
+                for at in keys_of(spec, words) {
+                    self.changes.note_open(words[at]);
+                }
+            }
         }
         result.map(|()| reply)
     }
@@ -420,6 +444,7 @@ impl Engine {
             return None;
         }
         self.store.begin_observing();
+        let appended = self.store.appended_position();
         let answer = match work.run(&mut Bench(Target::Core(self))) {
             Ok(answer) => answer,
             Err(Halt::Refused(error)) if self.take_back() => Answer::Error(error),
@@ -427,10 +452,7 @@ impl Engine {
             Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
         };
         self.forget_before();
-        if self.is_watched {
-            self.seal_gone();
-            self.events.seal_open(self.store.appended_position());
-        }
+        self.seal_unit(appended);
         Some((answer, self.store.observed_position()))
     }
 
