@@ -79,7 +79,7 @@ impl Log {
         }
     }
 
-    /// Looks whether writers, and the cleaner, wait for the disk: more is held than is aimed at, and the disk is late with what was emptied. What it owes
+    /// Looks whether writers wait for the disk: more is held than is aimed at, and the disk is late with what was emptied. What it owes
     /// comes by itself, so nobody waits for good; what others keep (a snapshot, a transaction) is not waited for.
     pub(crate) fn look_at_disk(&mut self) {
         let all = (self.segments_max * self.segment_bytes) as u64;
@@ -197,11 +197,6 @@ impl Cleaner {
         self.seen = end;
         if log.demand_bytes > 0 || self.is_eager {
             self.owed = u64::MAX;
-            return;
-        }
-        if log.is_behind {
-            // What it emptied now would be held for longer, and its copies with it.
-            self.owed = 0;
             return;
         }
         let carried = if self.owed > log.segment_bytes as u64 { 0 } else { self.owed };
