@@ -40,6 +40,8 @@ pub(super) struct Calm {
     ticks: usize,
     /// When the last one was sent.
     beat_ns: u64,
+    /// The group was calm when the last one was due: until the next one raft counts no ticks.
+    is_on: bool,
 }
 
 impl Group {
@@ -48,7 +50,8 @@ impl Group {
         let raft = &self.raw.raft;
         let is_due = self.calm.ticks + 1 >= HEARTBEAT_TICKS;
         let looks_calm = raft.raft_log.committed == raft.raft_log.last_index();
-        if !looks_calm || is_due && !self.is_calm() {
+        self.calm.is_on = looks_calm && if is_due { self.is_calm() } else { self.calm.is_on };
+        if !self.calm.is_on {
             let is_ready = self.raw.tick();
             let ticks = self.raw.raft.heartbeat_elapsed();
             if ticks == 0 {

@@ -67,6 +67,27 @@ fn who_does_not_answer_is_asked_by_raft() {
 }
 
 #[test]
+fn a_group_with_a_member_that_lags_has_heartbeats_as_often() {
+    let (mut lab, leader) = Lab::led(3);
+    lab.pass(500);
+    let follower = lab.follower(leader);
+    lab.isolate(follower);
+    lab.propose(leader);
+    lab.pass(300);
+    let mut heartbeats = 0;
+    for _ in 0..50 {
+        lab.now_ns += 10 * MS;
+        for id in 1..=3 {
+            lab.turn(id);
+        }
+        let is_heartbeat = |it: &&Message| it.get_msg_type() == MessageType::MsgHeartbeat;
+        heartbeats += lab.wire.iter().filter(is_heartbeat).count();
+        lab.deliver();
+    }
+    assert!(heartbeats >= 16, "{heartbeats} of 20 in half a second");
+}
+
+#[test]
 fn only_a_follower_that_has_all_answers() {
     let (mut lab, leader) = Lab::led(3);
     lab.pass(500);
