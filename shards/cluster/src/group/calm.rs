@@ -9,7 +9,10 @@ use hyperion_model::GroupId;
 use raft::{ProgressState, StateRole};
 
 use super::replica::Group;
-use super::timing::HEARTBEAT_TICKS;
+use super::timing::{CALM_BEATS, CALM_HEARTBEAT_TICKS, HEARTBEAT_TICKS};
+
+/// The first beat of a group follows its last heartbeat no sooner than so: the answer is still on its way.
+const BEAT_TICKS_MIN: usize = 3;
 
 /// The beat of a calm group, or the answer to it, which has the same fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,17 +45,65 @@ pub(super) struct Calm {
     beat_ns: u64,
     /// The group was calm when the last one was due: until the next one raft counts no ticks.
     is_on: bool,
+    /// Beats since the last entry.
+    beats: usize,
+    /// The index that they told.
+    told: u64,
+}
+
+impl Calm {
+    /// Ticks from a beat to the next.
+    fn every(&self) -> usize {
+        if self.beats < CALM_BEATS { HEARTBEAT_TICKS } else { CALM_HEARTBEAT_TICKS }
+    }
+
+    /// Whether a beat is due in this tick, or the question whether the group is calm. All groups of a core beat in the same ticks: what
+    /// leaves a node together costs it one frame.
+    fn is_due(&self, tick: u64) -> bool {
+        if self.is_on {
+            tick.is_multiple_of(self.every() as u64) && self.ticks + 1 >= BEAT_TICKS_MIN
+        } else {
+            self.ticks + 1 >= HEARTBEAT_TICKS
+        }
+    }
+
+    /// Ticks behind this one in which no beat is due.
+    pub(super) fn rests(&self, tick: u64) -> usize {
+        let every = self.every() as u64;
+        let left = every - 1 - tick % every;
+        if self.is_on { usize::try_from(left).expect("it is short") } else { 0 }
+    }
+
+    /// Ticks in which the group was left alone.
+    pub(super) fn missed(&mut self, ticks: usize) {
+        self.ticks += ticks;
+    }
+
+    fn note_beat(&mut self, index: u64) {
+        self.beats = if index == self.told { self.beats + 1 } else { 0 };
+        self.told = index;
+        self.ticks = 0;
+    }
 }
 
 impl Group {
     /// One tick of a leader. True when raft has something to do.
     pub(super) fn tick_leader(&mut self, now_ns: u64, beats: &mut Vec<BeatOut>) -> bool {
+        let tick = self.seen_tick;
         let raft = &self.raw.raft;
-        let is_due = self.calm.ticks + 1 >= HEARTBEAT_TICKS;
+        let is_due = self.calm.is_due(tick);
         let looks_calm = raft.raft_log.committed == raft.raft_log.last_index();
-        self.calm.is_on = looks_calm && if is_due { self.is_calm() } else { self.calm.is_on };
+        let was_on = self.calm.is_on;
+        self.calm.is_on = looks_calm && if is_due { self.is_calm() } else { was_on };
         if !self.calm.is_on {
-            let is_ready = self.raw.tick();
+            self.calm.beats = 0;
+            let is_late = was_on && self.calm.ticks + 1 >= HEARTBEAT_TICKS;
+            if is_late {
+                // Raft's own count does not know that the last beat is so long ago.
+                self.raw.ping();
+                self.calm.beat_ns = now_ns;
+            }
+            let is_ready = self.raw.tick() | is_late;
             let ticks = self.raw.raft.heartbeat_elapsed();
             if ticks == 0 {
                 self.calm.beat_ns = now_ns;
@@ -72,18 +123,21 @@ impl Group {
         if !is_due || !self.is_leader() {
             return is_ready;
         }
-        self.calm.ticks = 0;
         let (term, commit) = (self.raw.raft.term, self.raw.raft.raft_log.committed);
+        self.calm.note_beat(commit);
         let since_ns = std::mem::replace(&mut self.calm.beat_ns, now_ns);
         let members = || self.raw.raft.prs().iter().map(|(id, _)| *id);
         let is_other = |id: &u64| *id != self.node;
         let is_silent = |id: u64| !self.acks.has_since(term, id, since_ns);
         if members().filter(is_other).any(is_silent) {
+            self.calm.beats = 0;
             self.raw.ping();
             return true;
         }
         let beat = Beat { group: self.id, term, commit, stamp_ns: now_ns };
         beats.extend(members().filter(is_other).map(|to| BeatOut { to, beat }));
+        // All were there since the last beat: raft need not look for a majority.
+        self.raw.raft.election_elapsed = 0;
         self.note_everywhere(commit, now_ns);
         is_ready
     }

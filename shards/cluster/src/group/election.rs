@@ -88,6 +88,11 @@ impl Election {
         self.fast_at_ns = Some(self.quiet_until_ns.max(now_ns) + wait_ns);
     }
 
+    /// It campaigns as soon as it may.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.fast_at_ns.is_some()
+    }
+
     /// One tick of a replica that does not lead; `able` when nothing else speaks against a campaign.
     pub(super) fn tick(&mut self, raft: &mut Raft<Tail>, able: bool, now_ns: u64) -> bool {
         let due = raft.randomized_election_timeout();

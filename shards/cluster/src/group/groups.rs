@@ -6,12 +6,12 @@ use hyperion_model::GroupId;
 use raft::eraftpb::Message;
 
 use super::calm::{Beat, BeatOut};
-use super::conf::{Change, Conf};
+use super::conf::Change;
 use super::drive::Turn;
-use super::effect::{Effect, GroupState, Ticket};
+use super::effect::{Effect, Ticket};
 use super::error::{GroupError, Refusal};
-use super::lease::Lease;
 use super::limits::{Bounds, GROUPS_MAX};
+use super::pace::Pace;
 use super::planted::Planted;
 use super::recovered::{Position, RecoveredGroup};
 use super::replica::Group;
@@ -23,22 +23,23 @@ use super::timing::{STALL_NS, TICK_NS};
 /// batches (`next_position`, `propose`), then `ready`. Send what is to be sent at once, append and sync once, `persisted`,
 /// and `ready` again. `applied` may come at any time after its `Apply`.
 pub struct Groups {
-    node: u64,
+    pub(super) node: u64,
     seed: u64,
     bounds: Bounds,
     is_last: bool,
-    groups: Vec<Option<Box<Group>>>,
-    dirty: Vec<GroupId>,
+    pub(super) groups: Vec<Option<Box<Group>>>,
+    pace: Pace,
+    pub(super) dirty: Vec<GroupId>,
     /// Effects of calls outside `ready`.
-    early: Vec<Effect>,
+    pub(super) early: Vec<Effect>,
     beats: Vec<BeatOut>,
     now_ns: u64,
     ticked_ns: u64,
     ticket_next: u64,
     /// Tickets under way, with the groups that wait for each.
     waiting: VecDeque<(Ticket, Vec<GroupId>)>,
-    stalls: u64,
-    planted: Planted,
+    pub(super) stalls: u64,
+    pub(super) planted: Planted,
 }
 
 impl Groups {
@@ -55,6 +56,7 @@ impl Groups {
             bounds,
             is_last: false,
             groups: Vec::new(),
+            pace: Pace::default(),
             dirty: Vec::new(),
             early: Vec::new(),
             beats: Vec::new(),
@@ -89,6 +91,7 @@ impl Groups {
         }
         let mut group = Group::restore(id, self.node, recovered, self.bounds, self.seed, now_ns)?;
         group.planted = self.planted;
+        group.seen_tick = self.pace.tick();
         if self.is_last {
             group.election.be_last();
         }
@@ -111,6 +114,7 @@ impl Groups {
     pub fn remove(&mut self, id: GroupId) {
         if let Some(slot) = self.groups.get_mut(id.0 as usize) {
             *slot = None;
+            self.pace.forget(id.0 as usize);
         }
     }
 
@@ -148,15 +152,23 @@ impl Groups {
         let late = self.now_ns - self.ticked_ns >= 2 * TICK_NS;
         self.ticked_ns = if late { self.now_ns } else { self.ticked_ns + TICK_NS };
         let now_ns = self.now_ns;
-        let mut bytes = 0;
-        for group in self.groups.iter_mut().flatten() {
+        self.pace.begin();
+        let tick = self.pace.tick();
+        for (at, slot) in self.groups.iter_mut().enumerate() {
+            if !self.pace.is_due(at) {
+                continue;
+            }
+            let Some(group) = slot else { continue };
+            group.catch_up(tick - 1);
+            group.seen_tick = tick;
             let due = group.tick(now_ns, &mut self.beats) | group.is_record_due(now_ns);
             if due && !group.dirty {
                 group.dirty = true;
                 self.dirty.push(group.id);
             }
-            bytes += group.tail().bytes();
+            self.pace.looked(at, group.rests(), group.tail().bytes());
         }
+        let bytes = self.pace.bytes();
         if bytes > self.bounds.core_bytes {
             self.shrink(bytes, self.bounds.core_bytes / 4 * 3);
         }
@@ -170,15 +182,26 @@ impl Groups {
 
     /// Takes a beat of the node that leads its group. True when it is to be answered with the same beat; whoever is silent is asked by raft.
     pub fn hear_beat(&mut self, from: u64, beat: &Beat) -> bool {
-        let now_ns = self.now_ns;
-        self.group(beat.group).is_some_and(|group| group.hear_beat(from, beat, now_ns))
+        let at = beat.group.0 as usize;
+        let Some(group) = self.groups.get_mut(at).and_then(Option::as_deref_mut) else {
+            return false;
+        };
+        let agrees = group.hear_beat(from, beat, self.now_ns);
+        if agrees {
+            // It counts from here.
+            group.seen_tick = self.pace.tick();
+        }
+        if group.unrecorded_since.is_some() {
+            self.pace.wake(at);
+        }
+        agrees
     }
 
     /// Takes the answer of a member to a beat.
     pub fn hear_answer(&mut self, from: u64, answer: &Beat) {
-        let now_ns = self.now_ns;
-        if let Some(group) = self.group(answer.group) {
-            group.hear_answer(from, answer, now_ns);
+        let group = self.groups.get_mut(answer.group.0 as usize).and_then(Option::as_deref_mut);
+        if let Some(group) = group {
+            group.hear_answer(from, answer, self.now_ns);
         }
     }
 
@@ -231,13 +254,6 @@ impl Groups {
         self.known(id)?.read_index(token)?;
         self.mark(id);
         Ok(())
-    }
-
-    /// Whether reads of a group may be answered here without asking: before the read, and again before the reply leaves,
-    /// each with a fresh CLOCK_BOOTTIME.
-    #[must_use]
-    pub fn lease(&self, id: GroupId, now_ns: u64) -> Lease {
-        self.get(id).map_or(Lease::Expired, |group| group.lease(now_ns))
     }
 
     /// What is to be done now, for the groups that something happened to. Effects of several groups may be carried out
@@ -312,61 +328,15 @@ impl Groups {
     /// The connection to a node is dead. Groups that it led elect as soon as the quiet time allows, in order of rank.
     pub fn peer_lost(&mut self, node: u64) {
         let now_ns = self.now_ns;
-        for group in self.groups.iter_mut().flatten() {
+        for (at, group) in self.groups.iter_mut().enumerate() {
+            let Some(group) = group else { continue };
             if group.is_leader() {
                 group.raw.report_unreachable(node);
             } else if group.leader() == Some(node) {
                 group.election.hurry(now_ns);
+                self.pace.wake(at);
             }
         }
-    }
-
-    /// Whether `node` has nearly all entries of a group that this replica leads: a learner may be promoted.
-    #[must_use]
-    pub fn is_caught_up(&self, id: GroupId, node: u64) -> bool {
-        self.planted.learners_caught_up
-            || self.get(id).is_some_and(|group| group.is_caught_up(node))
-    }
-
-    /// The last index of a group that this replica leads.
-    #[must_use]
-    pub fn last_led(&self, id: GroupId) -> Option<u64> {
-        let group = self.get(id).filter(|group| group.is_leader())?;
-        Some(group.raw.raft.raft_log.last_index())
-    }
-
-    /// Other members of a group, but `keeps_none`, that have acknowledged all entries up to `index`; `None` when this replica does not lead.
-    #[must_use]
-    pub fn copies_of(&self, id: GroupId, index: u64, keeps_none: Option<u64>) -> Option<u32> {
-        let group = self.get(id).filter(|group| group.is_leader())?;
-        let members = group.raw.raft.prs().iter();
-        let others = members.filter(|(node, _)| **node != self.node && Some(**node) != keeps_none);
-        let has = others.filter(|(_, one)| one.matched >= index);
-        u32::try_from(has.count()).ok()
-    }
-
-    /// Whether `node` lacks little of a group that this replica leads, and was heard of lately: the lead may begin to go over.
-    #[must_use]
-    pub fn may_lead(&self, id: GroupId, node: u64) -> bool {
-        self.get(id).is_some_and(|group| group.is_heard(node) && group.is_caught_up(node))
-    }
-
-    /// Whether `node` has all entries of a group that this replica leads, and was heard of lately: it may take the lead over at once, or go.
-    #[must_use]
-    pub fn has_all(&self, id: GroupId, node: u64) -> bool {
-        self.get(id).is_some_and(|group| group.has_all(node))
-    }
-
-    /// Whether this replica leads a group and takes proposals, but for a handover or a full queue.
-    #[must_use]
-    pub fn serves(&self, id: GroupId) -> bool {
-        self.get(id).is_some_and(|group| group.check_serving().is_ok())
-    }
-
-    /// The current term of a group.
-    #[must_use]
-    pub fn term(&self, id: GroupId) -> u64 {
-        self.get(id).map_or(0, |group| group.raw.raft.term)
     }
 
     /// Gives the lead up, to be elected anew in another term: after a handover that came to nothing, leases are not to be had in this one.
@@ -376,108 +346,6 @@ impl Groups {
             group.step_down(now_ns);
             self.mark(id);
         }
-    }
-
-    /// Node id of a group's leader, as far as known here.
-    #[must_use]
-    pub fn leader(&self, id: GroupId) -> Option<u64> {
-        self.get(id)?.leader()
-    }
-
-    /// Whether the members of a group, as applied here, are found again after a crash: a start that does not know that a change was
-    /// committed asks those for their votes who had one before it.
-    #[must_use]
-    pub fn has_durable_conf(&self, id: GroupId) -> bool {
-        self.get(id).is_some_and(|group| group.conf_durable >= group.tail().conf().index)
-    }
-
-    /// Members of a group, as applied here.
-    #[must_use]
-    pub fn conf(&self, id: GroupId) -> Option<&Conf> {
-        Some(self.get(id)?.tail().conf())
-    }
-
-    /// State of a group as of now, for the cleaner's rewriting and for status.
-    #[must_use]
-    pub fn state(&self, id: GroupId) -> Option<GroupState> {
-        Some(self.get(id)?.state())
-    }
-
-    /// The last entry of a group that is not kept for others any more.
-    #[must_use]
-    pub fn truncated(&self, id: GroupId) -> u64 {
-        self.get(id).map_or(0, |group| group.tail().truncated().index)
-    }
-
-    /// Entries of a group that are in memory: count and bytes.
-    #[must_use]
-    pub fn tail_size(&self, id: GroupId) -> (usize, usize) {
-        self.get(id).map_or((0, 0), |group| (group.tail().len(), group.tail().bytes()))
-    }
-
-    /// Whether a turn would find something to do, but for the clock.
-    #[must_use]
-    pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty() || !self.early.is_empty()
-    }
-
-    /// Gaps between turns of 100 ms or more: a metric.
-    #[must_use]
-    pub fn stalls(&self) -> u64 {
-        self.stalls
-    }
-
-    #[cfg(test)]
-    pub(super) fn set_faults(&mut self, faults: super::tests::faults::Faults) {
-        for group in self.groups.iter_mut().flatten() {
-            group.faults = faults;
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn election_timeout_ticks(&self, id: GroupId) -> usize {
-        self.get(id).map_or(0, |group| group.raw.raft.randomized_election_timeout())
-    }
-
-    #[cfg(test)]
-    pub(super) fn force_pre_candidate(&mut self, id: GroupId) {
-        let group = self.group(id).expect("the group is here");
-        group.raw.raft.become_pre_candidate();
-        group.after_raft();
-    }
-
-    /// As if raft had counted a whole election timeout.
-    #[cfg(test)]
-    pub(super) fn hasten(&mut self, id: GroupId) {
-        let raft = &mut self.group(id).expect("the group is here").raw.raft;
-        raft.election_elapsed = raft.randomized_election_timeout();
-    }
-
-    /// All about a group, for a test that fails.
-    #[cfg(test)]
-    pub(super) fn tell(&self, id: GroupId) -> String {
-        let Some(group) = self.get(id) else { return String::new() };
-        let (raft, log) = (&group.raw.raft, &group.raw.raft.raft_log);
-        format!(
-            "node {} {:?} leader {} term {} last {} {} commit {} persisted {} applied {} handed {} timeout {}/{} {:?} {:?} {:?} pending conf {} progress {:?}",
-            self.node,
-            raft.state,
-            raft.leader_id,
-            raft.term,
-            log.last_index(),
-            log.last_term(),
-            log.committed,
-            log.persisted,
-            log.applied,
-            group.handed,
-            raft.election_elapsed,
-            raft.randomized_election_timeout(),
-            group.state(),
-            group.told,
-            group.election,
-            raft.pending_conf_index,
-            raft.prs().iter().map(|(id, one)| (*id, one.state, one.matched)).collect::<Vec<_>>(),
-        )
     }
 
     /// Forgets half of what is kept of logs for members that lag: there is no room for more. Who lacks it gets a snapshot, from who can
@@ -516,12 +384,17 @@ impl Groups {
         }
     }
 
-    fn get(&self, id: GroupId) -> Option<&Group> {
+    pub(super) fn get(&self, id: GroupId) -> Option<&Group> {
         self.groups.get(id.0 as usize)?.as_deref()
     }
 
-    fn group(&mut self, id: GroupId) -> Option<&mut Group> {
-        self.groups.get_mut(id.0 as usize)?.as_deref_mut()
+    /// A group that something happens to.
+    pub(super) fn group(&mut self, id: GroupId) -> Option<&mut Group> {
+        let at = id.0 as usize;
+        let group = self.groups.get_mut(at)?.as_deref_mut()?;
+        group.catch_up(self.pace.tick());
+        self.pace.wake(at);
+        Some(group)
     }
 
     fn known(&mut self, id: GroupId) -> Result<&mut Group, Refusal> {

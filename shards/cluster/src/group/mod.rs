@@ -1,6 +1,7 @@
 //! Raft groups: everything that one core's replicas do, as events in and effects out.
 
 mod apply;
+mod asked;
 mod batch;
 mod calm;
 mod conf;
@@ -8,11 +9,14 @@ mod drive;
 mod effect;
 mod election;
 mod error;
+#[cfg(test)]
+mod forced;
 mod groups;
 mod lease;
 pub mod limits;
 mod membership;
 mod message;
+mod pace;
 mod planted;
 mod reads;
 mod recovered;

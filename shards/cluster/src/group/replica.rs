@@ -100,6 +100,8 @@ pub(super) struct Group {
     /// Entries that all members have, as the leader says.
     pub(super) everywhere: u64,
     pub(super) dirty: bool,
+    /// The tick up to which raft has counted.
+    pub(super) seen_tick: u64,
     pub(super) planted: Planted,
     #[cfg(test)]
     pub(super) faults: super::tests::faults::Faults,
@@ -149,6 +151,7 @@ impl Group {
             state_due: false,
             unrecorded_since: None,
             everywhere: 0,
+            seen_tick: 0,
             dirty: true,
             planted: Planted::default(),
             raw,

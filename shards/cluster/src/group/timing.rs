@@ -4,6 +4,10 @@
 pub const TICK_NS: u64 = 10_000_000;
 /// A leader's heartbeat, in ticks: 50 ms.
 pub const HEARTBEAT_TICKS: usize = 5;
+/// The same where nothing went on for so many of them: 100 ms. A lease outlives one that is lost.
+pub const CALM_HEARTBEAT_TICKS: usize = 10;
+/// See there: a second.
+pub const CALM_BEATS: usize = 20;
 /// Shortest election timeout, in ticks: 300 ms.
 pub const ELECTION_TICKS_MIN: usize = 30;
 /// End of the election timeouts, in ticks: 600 ms.
@@ -31,6 +35,10 @@ pub const COMMIT_RECORD_NS: u64 = 500_000_000;
 pub const STALL_NS: u64 = 100_000_000;
 
 const _: () = assert!(LEASE_NS < QUIET_NS, "a lease ends before anyone may vote");
+const _: () = assert!(
+    2 * CALM_HEARTBEAT_TICKS as u64 * TICK_NS < LEASE_NS,
+    "a lease outlives a heartbeat that is lost"
+);
 const _: () = assert!(
     ELECTION_TICKS_MIN + RANK_MAX * RANK_TICKS < ELECTION_TICKS_END,
     "the last rank's timeout lies inside raft's range"
