@@ -17,7 +17,7 @@ use super::settling::LOOKS_A_TAKE;
 use crate::cluster::Known;
 
 /// Looks of 100 ms between two tellings of all groups; those that have changed are told at once.
-const LOOKS_A_TELLING: u32 = 10;
+pub(super) const LOOKS_A_TELLING: u32 = 10;
 /// Looks for which a removed node sends its clients to the others: 30 s.
 const REMOVED_LOOKS: u32 = 300;
 /// Looks for which a node that has given everything up waits to hear that it is removed: 10 s.
@@ -28,7 +28,9 @@ const UNHEARD_LOOKS: u32 = 100;
 pub(super) struct Members {
     /// Term and index of the members of each led group, as they were told last.
     told: BTreeMap<GroupId, (u64, u64)>,
-    looks: u32,
+    /// Term of each led group, as nodes without a copy were told last.
+    pub(super) told_leads: BTreeMap<PartitionId, u64>,
+    pub(super) looks: u32,
     /// What was last handed to the thread that keeps the config.
     handed: Option<Arc<ClusterState>>,
     /// What group 0 holds.
@@ -156,11 +158,10 @@ impl NodeCore {
     fn tell_reports(&mut self) {
         self.members.looks += 1;
         let tells_all = self.members.looks.is_multiple_of(LOOKS_A_TELLING);
-        let mut reports = self.engine.reports();
         let told = &mut self.members.told;
-        reports.retain(|report| {
-            let now = (report.term, report.conf_index);
-            told.insert(report.group, now) != Some(now) || tells_all
+        let reports = self.engine.reports(|group, term, conf_index| {
+            let now = (term, conf_index);
+            told.insert(group, now) != Some(now) || tells_all
         });
         if reports.is_empty() {
             return;

@@ -14,6 +14,7 @@ use hyperion_wire::peer::{
 
 use super::Io;
 use super::core::{Mail, NodeCore};
+use super::members::LOOKS_A_TELLING;
 use crate::peers::{Incoming, RaftMessage, from_wire, to_wire};
 
 /// Messages, and bytes of entries, that go into one frame, about.
@@ -250,6 +251,8 @@ impl NodeCore {
             changed.push((node, is_up));
             if is_up {
                 self.ask_anew(node);
+                // Who was away is told all.
+                self.members.told_leads.clear();
             } else {
                 self.engine.peer_lost(node);
                 if self.index == 0 {
@@ -285,8 +288,11 @@ impl NodeCore {
 
     /// Tells all peers which partitions this core leads: those that have no copy know it by this alone.
     pub(super) fn tell_leaders(&mut self) {
-        let led = self.engine.led_terms();
+        let mut led = self.engine.led_terms();
         let Some(peers) = &mut self.peers else { return };
+        let tells_all = self.members.looks.is_multiple_of(LOOKS_A_TELLING);
+        let told = &mut self.members.told_leads;
+        led.retain(|&(partition, term)| told.insert(partition, term) != Some(term) || tells_all);
         let heartbeat = |&(partition, term): &(PartitionId, u64)| Heartbeat {
             group: GroupId::of(partition).0,
             term,

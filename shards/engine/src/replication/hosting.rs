@@ -46,14 +46,15 @@ impl Engine {
     pub fn set_cluster(&mut self, state: Arc<ClusterState>) {
         if let Some(replication) = &mut self.replication {
             replication.known = Some(state);
+            replication.settled_calls = 0;
             self.host_wanted();
         }
     }
 
-    /// Begins the replicas that are wanted here and are not there.
-    pub(super) fn host_wanted(&mut self) {
-        let Some(replication) = &self.replication else { return };
-        let Some(state) = &replication.known else { return };
+    /// Begins the replicas that are wanted here and are not there; `true` when none was.
+    pub(super) fn host_wanted(&mut self) -> bool {
+        let Some(replication) = &self.replication else { return true };
+        let Some(state) = &replication.known else { return true };
         let (node, hosted) = (NodeId(replication.node), &replication.hosted);
         let own = self.map.owned_by(self.core).map(GroupId::of);
         let is_wanted = |group: &GroupId| {
@@ -61,38 +62,43 @@ impl Engine {
             !hosted.contains(group) && wanted.is_some_and(|wanted| wanted.has(node))
         };
         let missing: Vec<GroupId> = own.filter(is_wanted).collect();
+        let is_done = missing.is_empty();
         for group in missing {
             // What finds no room is tried again.
             if self.host(group, RecoveredGroup::joining()).is_err() {
-                return;
+                break;
             }
         }
+        is_done
     }
 
-    /// Drops the replicas that the cluster does not want here and whose groups are without them, as their leaders say who will know it after
+    /// Drops, until nothing is left to do (`true`), the replicas that the cluster does not want here and whose groups are without them, as their leaders say who will know it after
     /// a crash too. That this replica knows it is not enough: where two voted and one is left, or each of two copies has another place, a
     /// leader that starts again and has not recorded that the change was committed needs the vote of who is out.
-    pub(super) fn drop_unwanted(&mut self) {
-        let Some(replication) = &self.replication else { return };
-        let Some(state) = &replication.known else { return };
+    pub(super) fn drop_unwanted(&mut self) -> bool {
+        let Some(replication) = &self.replication else { return true };
+        let Some(state) = &replication.known else { return true };
         let node = replication.node;
+        let is_unwanted = |group: &GroupId| {
+            let wanted = state.target().group(group.0);
+            *group != GroupId::METADATA && wanted.is_some_and(|wanted| !wanted.has(NodeId(node)))
+        };
         let is_over = |group: &GroupId| {
-            let is_wanted =
-                state.target().group(group.0).is_none_or(|wanted| wanted.has(NodeId(node)));
-            if *group == GroupId::METADATA || is_wanted {
-                return false;
-            }
             let Some(conf) = replication.groups.conf(*group) else { return false };
             // Who lags behind does not hear of its end from its group either.
             let said = replication.reports.get(group);
             said.is_some_and(|it| it.conf_index >= conf.index && !it.names(node))
         };
-        let over: Vec<GroupId> = replication.hosted.iter().copied().filter(is_over).collect();
+        let unwanted: Vec<GroupId> =
+            replication.hosted.iter().copied().filter(is_unwanted).collect();
+        let is_done = unwanted.is_empty();
+        let over: Vec<GroupId> = unwanted.into_iter().filter(is_over).collect();
         for group in over {
             if !self.drop_replica(group) {
-                return;
+                break;
             }
         }
+        is_done
     }
 
     /// Drops a replica with all that it has. `false`: there is no room to say so.

@@ -208,6 +208,7 @@ impl Engine {
         let replication = self.replication.as_mut().expect("asked for groups alone");
         let Some(state) = &replication.meta.state else { return };
         replication.known = Some(Arc::clone(state));
+        replication.settled_calls = 0;
         self.effects.push(Effect::Cluster { state: Arc::clone(state) });
     }
 }

@@ -105,6 +105,8 @@ pub(crate) struct Replication {
     meta_is_due: bool,
     /// What group 0 holds, as this core knows it.
     known: Option<Arc<ClusterState>>,
+    /// Looks at where the groups are to be that are passed over: all was as it should be.
+    settled_calls: u32,
     /// Where groups are, as their leaders say.
     reports: BTreeMap<GroupId, GroupReport>,
     /// The leads that go over to other nodes.
@@ -216,6 +218,7 @@ impl Engine {
             meta: Meta::default(),
             meta_is_due: false,
             known: None,
+            settled_calls: 0,
             reports: BTreeMap::new(),
             handovers: Handovers::default(),
             leave: None,

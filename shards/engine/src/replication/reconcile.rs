@@ -18,6 +18,8 @@ const MOVES_A_CORE: usize = 2;
 const SMALL_MOVES_A_CORE: usize = 12;
 /// What all groups on the move hold together, about, beyond [`MOVES_A_CORE`].
 const SMALL_MOVES_BYTES: u64 = 8 << 20;
+/// Calls that are passed over after one in which all was as it should be, unless the cluster wants something else meanwhile.
+const SETTLED_CALLS: u32 = 9;
 /// How long a node that is out of the config may take to hear of it.
 const GONE_NS: u64 = 5_000_000_000;
 
@@ -76,8 +78,12 @@ impl Replication {
 impl Engine {
     /// Brings replicas a step nearer to where the cluster wants them; to be called some ten times a second.
     pub fn reconcile(&mut self) {
-        self.host_wanted();
-        self.drop_unwanted();
+        let Some(replication) = &mut self.replication else { return };
+        if replication.settled_calls > 0 {
+            replication.settled_calls -= 1;
+            return;
+        }
+        let is_placed = self.host_wanted() & self.drop_unwanted();
         if self.store.is_log_only() {
             // Whoever leads next does what is to be done.
             return;
@@ -94,6 +100,7 @@ impl Engine {
             .filter(|group| replication.groups.serves(**group))
             .filter_map(|group| Some((*group, replication.groups.conf(*group)?.clone())))
             .collect();
+        let mut is_settled = is_placed;
         let bytes_of = |group: GroupId| group.partition().map_or(0, |it| bytes_of(&self.store, it));
         let moves = |(group, conf): &&(GroupId, Conf)| group.0 != META && !conf.learners.is_empty();
         let mut open = 0;
@@ -106,10 +113,12 @@ impl Engine {
             if group.0 == META {
                 replication.note_gone(&conf, &state);
             }
+            is_settled &= !conf.is_joint() && (group.0 == META || conf.learners.is_empty());
             if conf.is_joint() || replication.is_handing_over(group) {
                 continue;
             }
             let Some(step) = replication.next(group, &conf, &state) else { continue };
+            is_settled = false;
             if group.0 != META
                 && conf.learners.is_empty()
                 && matches!(step, Step::AddLearner { .. })
@@ -124,6 +133,8 @@ impl Engine {
             }
             replication.begin_step(step, &state);
         }
+        is_settled &= replication.gone_since_ns.is_empty();
+        replication.settled_calls = if is_settled { SETTLED_CALLS } else { 0 };
     }
 
     /// Of group 0, on the core that leads it: what its map is to learn of where groups are, and that a node which leaves is gone.

@@ -38,15 +38,19 @@ impl GroupReport {
 }
 
 impl Engine {
-    /// Of all groups that this core leads, where they are, once that is durable: replicas that are out go by it.
+    /// Of the groups that this core leads, where they are, once that is durable: replicas that are out go by it. Of those that `is_told` names
+    /// by their term and the index of their last change of members.
     #[must_use]
-    pub fn reports(&self) -> Vec<GroupReport> {
+    pub fn reports(&self, mut is_told: impl FnMut(GroupId, u64, u64) -> bool) -> Vec<GroupReport> {
         let Some(replication) = &self.replication else { return Vec::new() };
         let groups = &replication.groups;
-        let is_told = |group: &&GroupId| groups.serves(**group) && groups.has_durable_conf(**group);
-        let led = replication.hosted.iter().filter(is_told);
+        let is_led = |group: &&GroupId| groups.serves(**group) && groups.has_durable_conf(**group);
+        let led = replication.hosted.iter().filter(is_led);
         led.filter_map(|&group| {
             let conf = replication.groups.conf(group)?;
+            if !is_told(group, groups.term(group), conf.index) {
+                return None;
+            }
             let (voters, learners) = members(conf, replication.node);
             Some(GroupReport {
                 group,

@@ -239,11 +239,10 @@ impl World {
         let core = &mut self.nodes[at.node].cores[at.core];
         core.looks += 1;
         let tells_all = core.looks.is_multiple_of(LOOKS_A_TELLING);
-        let mut reports = core.engine.reports();
         let told = &mut core.told;
-        reports.retain(|report| {
-            let now = (report.term, report.conf_index);
-            told.insert(report.group, now) != Some(now) || tells_all
+        let reports = core.engine.reports(|group, term, conf_index| {
+            let now = (term, conf_index);
+            told.insert(group, now) != Some(now) || tells_all
         });
         if reports.is_empty() {
             return Ok(());

@@ -167,8 +167,7 @@ impl World {
 
     fn reports_of(&self, group: GroupId) -> Vec<GroupReport> {
         let cores = self.nodes.iter().flat_map(|node| &node.cores);
-        let reports = cores.flat_map(|core| core.engine.reports());
-        reports.filter(|report| report.group == group).collect()
+        cores.flat_map(|core| core.engine.reports(|it, _, _| it == group)).collect()
     }
 
     fn tell_groups(&self, groups: &[u32]) -> String {
