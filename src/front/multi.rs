@@ -367,7 +367,7 @@ impl NodeCore {
             }
             let Some(next) = exec.commands.front() else {
                 self.forget_watched(exec.watched);
-                return;
+                return self.end_read(client);
             };
             let spec = next.queued.spec;
             if let Some(refusal) = &next.refusal {
@@ -441,6 +441,9 @@ impl NodeCore {
         if let Err(line) = self.redirection(client, &unit.keys()) {
             return self.unit_came(client, Answer::Error(line));
         }
+        // What was read before is in the client's output.
+        self.end_read(client);
+        self.begin_unit_reads(client, &unit);
         if let Some(answer) = self.engine.try_unit(&unit) {
             return self.unit_came(client, answer);
         }
@@ -474,6 +477,7 @@ impl NodeCore {
             _ => unreachable!("a unit is answered as one"),
         };
         if ended {
+            self.end_read(client);
             return self.forget_watched(exec.watched);
         }
         if !exec.is_begun {

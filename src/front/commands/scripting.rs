@@ -101,7 +101,8 @@ impl NodeCore {
         }
         let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
         let line = Line { command: spec.name, name, keys: owned(keys), words: owned(words) };
-        let asides = Rc::new(Asides::new(self.observer.watch.is_on));
+        self.end_read(client);
+        let asides = Rc::new(Asides::new(self.observer.watch.is_on, client.wants_read()));
         let mut work = ScriptWork {
             machine,
             script,
@@ -120,12 +121,14 @@ impl NodeCore {
         self.redirection(client, &keys)?;
         if let Some((answer, observed)) = self.try_script(io, &mut work) {
             self.tell_asides(io, client, spec, &answer, &asides);
+            self.note_script_reads(client, &asides.reads.take());
             let random = self.draw();
             self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
             return Ok(Progress::Ran);
         }
         let ticket = self.fresh_ticket(client);
         self.scripts.asides.insert(ticket.0, (spec, asides));
+        self.begin_script_reads(client, keys.iter().map(|(_, key)| key.clone()).collect());
         self.engine.begin_work(ticket, keys, Box::new(work));
         Ok(Progress::Ran)
     }
@@ -193,6 +196,7 @@ impl NodeCore {
     ) {
         if let Some((spec, asides)) = self.scripts.asides.remove(&ticket.0) {
             self.tell_asides(io, client, spec, answer, &asides);
+            self.settle_script_reads(client, &asides.reads.take());
         }
     }
 
