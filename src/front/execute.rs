@@ -538,7 +538,7 @@ fn is_any(spec: &CommandSpec) -> bool {
 }
 
 /// A connection as the engine names it.
-pub(super) fn client_word(connection: ConnectionId) -> u64 {
+pub(in crate::front) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 
