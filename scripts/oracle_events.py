@@ -8,8 +8,8 @@ from resp import Client
 
 PATTERN = "__keyevent@*__:*"
 END = b"\x00 the end of a part"
-# `new` is sent before what made the key, in Redis as here, but only where it is asked for; `expired` and `evicted` are each server's own.
-OWN = {b"expired", b"evicted"}
+# Which of a group's consumers there are is told by newer servers also where nothing was read; `expired` and `evicted` are each server's own.
+OWN = {b"expired", b"evicted", b"xgroup-createconsumer", b"xgroup-delconsumer"}
 SHOWN = 8
 
 
