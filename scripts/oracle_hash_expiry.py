@@ -102,8 +102,8 @@ def same(name, command, left, right):
     """Whether two replies that differ in their bytes say the same; `None`: that is for others to say."""
     if name in TIMES and isinstance(left[1], list) and isinstance(right[1], list) and left[0] == right[0]:
         return all(near(one, other, TIMES[name]) for one, other in zip(left[1], right[1]))
-    if name in (b"HSCAN", b"SSCAN") and command[2:3] == ("",):
-        # No cursor was 0 until 8.0.
+    if name == b"HSCAN" and (left[0].startswith(b"-") or left[1] and left[1][0][1] != b"0\r\n" or right[1] and right[1][0][1] != b"0\r\n"):
+        # Where a scan stands is the server's own; Redis takes fewer words for a cursor from 8.0 on.
         return True
     if name == b"HSCAN" and str(command[-1]).upper() == "NOVALUES" and isinstance(left[1], list) and isinstance(right[1], list):
         return sorted(map(repr, left[1][1][1])) == sorted(map(repr, right[1][1][1]))
