@@ -8,6 +8,7 @@ within milliseconds, as which key of several comes first may be another over sev
 
 import random
 
+import oracle_asides
 import oracle_collections
 import oracle_sorted_sets
 import oracle_streams
@@ -16,12 +17,20 @@ TYPES = ["string", "hash", "list", "set", "zset", "stream", "sketch"]
 KEYS_A_TYPE = 40
 OFTEN = 0.9
 KEYS = [f"{kind}{number}" for kind in TYPES for number in range(KEYS_A_TYPE)] + [f"k{number}" for number in range(20)]
+# Keys whose values stay short.
+SHORT = ["short0", "short1", "short2", "short3"]
 CALL = "return redis.call(unpack(ARGV))"
 PCALL = "return redis.pcall(unpack(ARGV))"
 SCRIPTS = [CALL, CALL, PCALL, PCALL, "redis.setresp(3) " + PCALL, "local reply = redis.pcall(unpack(ARGV)) return reply"]
 
 
+RUNS_ITS_WORDS = {*SCRIPTS, *map(oracle_asides.sha1, SCRIPTS), *oracle_asides.FUNCTIONS}
+
+
 class Commands:
+    BEGIN = [("FUNCTION", "LOAD", "REPLACE", oracle_asides.LIBRARY)]
+    protocol = 2
+
     def __init__(self, seed, strings):
         self.dice = dice = random.Random(seed)
         self.collections = oracle_collections.Collections(dice, self.key)
@@ -29,6 +38,7 @@ class Commands:
         self.strings.connection = self.connection
         self.sorted_sets = with_keys(oracle_sorted_sets.Commands, seed + 2, lambda: self.key("zset"))
         self.streams = with_keys(oracle_streams.Commands, seed + 3, lambda: self.key("stream"))
+        self.asides = oracle_asides.Asides(self)
         self.waiting = []
 
     def key(self, kind):
@@ -40,6 +50,12 @@ class Commands:
 
     def any_key(self):
         return self.dice.choice(KEYS)
+
+    def short(self):
+        return self.dice.choice(SHORT)
+
+    def known_sum(self):
+        return oracle_asides.sha1(self.dice.choice(SCRIPTS))
 
     def next(self):
         if self.waiting:
@@ -58,6 +74,8 @@ class Commands:
             return [self.scripted()]
         if draw < 0.072:
             return [self.wait()]
+        if draw < 0.102:
+            return self.asides.draw()
         return [self.one()]
 
     def one(self, is_plain=False):
@@ -65,6 +83,9 @@ class Commands:
         while True:
             group = dice.choices([self.strings, self.sorted_sets, self.streams, None], [16, 16, 14, 54])[0]
             command = group.next() if group else self.of_collections()
+            # WITHSCORE is newer than 7.0, so a transaction would be refused there alone.
+            if is_plain and str(command[0]).upper() in ("ZRANK", "ZREVRANK") and len(command) == 4:
+                continue
             # Scans are loops, and some commands are not for scripts here.
             if not (is_plain and str(command[0]).upper() in ("SCAN", "SELECT", "COMMAND")):
                 return command
@@ -92,7 +113,9 @@ class Commands:
 
     def keyspace(self):
         dice, key = self.dice, self.any_key()
+        short = "".join(dice.choices("abc", k=dice.randint(0, 30)))
         return dice.choice([
+            ("SET", self.short(), short), ("SET", self.short(), short),
             ("DEL", key), ("DEL", key, self.any_key()), ("UNLINK", key, self.any_key()), ("EXISTS", key, self.any_key(), self.any_key()), ("TYPE", key),
             ("RENAME", key, self.any_key()), ("RENAMENX", key, self.any_key()), ("COPY", key, self.any_key()), ("COPY", key, self.any_key(), "REPLACE"),
             ("EXPIRE", key, dice.choice([1000, 20_000, 0])), ("PERSIST", key), ("TTL", key), ("EXPIRETIME", key), ("OBJECT", "ENCODING", key),
@@ -124,7 +147,12 @@ class Commands:
         dice = self.dice
         command = self.one(is_plain=True)
         keys = [part for part in command[1:] if part in KEYS] if dice.random() < 0.7 else []
-        return dice.choice(["EVAL", "EVAL", "EVAL", "eval", "EVAL_RO"]), dice.choice(SCRIPTS), len(keys), *keys, *command
+        name, script = dice.choice(["EVAL", "EVAL", "EVAL", "eval", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"]), dice.choice(SCRIPTS)
+        if name.startswith("EVALSHA"):
+            script = oracle_asides.sha1(script)
+        elif name.startswith("FCALL"):
+            script = dice.choice(oracle_asides.FUNCTIONS)
+        return name, script, len(keys), *keys, *command
 
     def wait(self):
         """Of one key, and a time that is short or refused."""
@@ -136,6 +164,9 @@ class Commands:
             (dice.choice(["BLPOP", "BRPOP"]), kept, seconds), ("BLMOVE", kept, kept, end, end, seconds), ("BRPOPLPUSH", kept, kept, seconds),
             ("BLMPOP", seconds, 1, kept, end), (dice.choice(["BZPOPMIN", "BZPOPMAX"]), self.key("zset"), seconds),
             ("BZMPOP", seconds, 1, self.key("zset"), dice.choice(["MIN", "MAX"])),
+            ("BLMOVE", kept, self.key("list"), end, "LEFT", seconds), ("BLMPOP", seconds, 1, kept, end, "COUNT", dice.choice([0, 2, 100])),
+            ("XREAD", "BLOCK", dice.choice([1, 2, -1, "x"]), "STREAMS", self.key("stream"), dice.choice(["$", "0", "5-1"])),
+            ("XREADGROUP", "GROUP", "g", "ann", "BLOCK", dice.choice([1, 2, -1]), "STREAMS", self.key("stream"), ">"),
         ])
 
 
@@ -148,7 +179,7 @@ def with_keys(commands, seed, key):
 def inner(command):
     """The command that a script runs, or the command itself."""
     name = command[0].upper() if isinstance(command[0], str) else b""
-    if name in ("EVAL", "EVAL_RO") and len(command) > 2 and command[1] in SCRIPTS:
+    if name in ("EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO") and len(command) > 2 and command[1] in RUNS_ITS_WORDS:
         try:
             rest = command[3 + int(command[2]):]
         except ValueError:
@@ -159,15 +190,19 @@ def inner(command):
 
 def same(name, command, left, right):
     """Whether two replies that differ in their bytes say the same; `None`: that is for others to say."""
+    said = oracle_asides.same(name, command, left, right)
+    if said is not None:
+        return said
     if name in (b"BITCOUNT", b"BITPOS") and right[0].startswith(b"-ERR"):
         # 7.0 looks at the key before what stands behind it; 7.2 does not.
         return left[0] in (b":0\r\n", b":-1\r\n") or left[0].startswith(b"-WRONGTYPE") or None
     if name in (b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP") and left[0][:1] == right[0][:1] == b"*":
         return oracle_sorted_sets.alike(left, right)
-    if name.startswith((b"GEOSEARCH", b"GEORADIUS")) and left[0] == right[0] and isinstance(left[1], list):
+    if name.startswith((b"GEOSEARCH", b"GEORADIUS", b"GEOPOS")) and left[0] == right[0] and isinstance(left[1], list):
         # Places as far away as each other come in any order, and any of them where they are counted.
         words = {str(word).upper() for word in command}
-        return "COUNT" in words or sorted(map(repr, left[1])) == sorted(map(repr, right[1]))
+        same_places = sorted(map(repr, left[1])) == sorted(map(repr, right[1]))
+        return "COUNT" in words or same_places or oracle_sorted_sets.alike(left, right)
     if name == b"OBJECT REFCOUNT":
         # Small integers are one object in Redis.
         return left[0][:1] == right[0][:1]

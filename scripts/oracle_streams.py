@@ -219,8 +219,9 @@ def plain(node):
     line, body = node
     if not isinstance(body, list):
         return [line, body]
+    # A script that speaks RESP3 gives the fields in the order of a table.
     names = [text(one) for one in body[::2]]
-    if names and names[0] in (b"name", b"length"):
+    if b"name" in names or b"length" in names:
         fields = {name: one for name, one in zip(names, body[1::2]) if name not in MASKED}
         if isinstance(fields.get(b"consumers", (b"", None))[1], list):
             busy = [one for one in fields[b"consumers"][1] if amount(one) != 0]
@@ -250,7 +251,7 @@ def amount(node):
     if not isinstance(node[1], list) or len(node[1]) < 4:
         return None
     fields = {text(name): one for name, one in zip(node[1][::2], node[1][1::2])}
-    if b"last-delivered-id" in fields or text(node[1][0]) != b"name":
+    if b"last-delivered-id" in fields or b"name" not in fields:
         return None
     line = fields.get(b"pel-count", fields.get(b"pending", (b":1", None)))[0]
     return int(line[1:])

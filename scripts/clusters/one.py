@@ -11,10 +11,10 @@ NODES = 3
 class OneOfThree:
     """As `servers.Server`, as far as tests of clients need it."""
 
-    def __init__(self, folder, binary, mode="interval", partitions=64):
+    def __init__(self, folder, binary, mode="interval", partitions=64, port=None):
         settings = {"durability": mode, "memory_bytes_max": "512MiB", "segment_bytes": "4MiB", "partitions": partitions,
                     "resp": {"cluster": "transparent"}}
-        self.nodes = Nodes(os.path.join(folder, "cluster"), NODES, NODES, binary, settings)
+        self.nodes = Nodes(os.path.join(folder, "cluster"), NODES, NODES, binary, settings, port)
         self.port = self.nodes.port(1)
 
     def start(self):
@@ -36,6 +36,10 @@ class OneOfThree:
 
     def tail(self):
         return "\n".join(self.nodes.wrong)
+
+    def kill(self):
+        """SIGKILL to all, if they still run."""
+        self.nodes.close()
 
     def stop(self):
         self.nodes.look()

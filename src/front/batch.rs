@@ -50,7 +50,7 @@ impl CommandHead {
             slot: request.slot,
             from_replica: request.from_replica,
             no_touch: client.session.no_touch,
-            tracks: client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()),
+            tracks: client.wants_read(),
             is_part: false,
         }
     }

@@ -197,6 +197,11 @@ impl Session {
 }
 
 impl Client {
+    /// Whether it keeps copies of what its next command reads.
+    pub(crate) fn wants_read(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.wants_read())
+    }
+
     pub(crate) fn new(
         connection: ConnectionId,
         number: u64,

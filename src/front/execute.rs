@@ -41,7 +41,10 @@ impl NodeCore {
         if progress == Progress::Ran
             && let Some(tracking) = &mut client.tracking
         {
-            tracking.caching &= spec.is_some_and(|spec| spec.name == "client");
+            // It holds for a whole transaction.
+            tracking.caching &= spec.is_some_and(|spec| spec.name == "client")
+                || client.session.multi.is_some()
+                || client.exec.is_some();
         }
         // An answer that comes later is silenced by the mode that holds now.
         if progress == Progress::Ran && !matches!(client.hold, Hold::Answer(_)) {
@@ -298,7 +301,7 @@ impl NodeCore {
         } else if !is_in_order {
             client.output.paid(own, length, observed);
         }
-        if client.tracking.as_ref().is_some_and(|tracking| tracking.wants_read()) {
+        if client.wants_read() {
             self.note_read(own, client.connection, request.spec, request.arguments);
         }
         if let Some(since) = timed
@@ -442,7 +445,10 @@ impl NodeCore {
             let random = self.draw();
             self.answer(&mut client, |reply| write_answer(answer, random, reply));
         }
-        self.end_read(&mut client);
+        // A transaction's answers are not all in the output yet.
+        if client.exec.is_none() {
+            self.end_read(&mut client);
+        }
         self.go_on(io, client);
     }
 
@@ -532,7 +538,7 @@ fn is_any(spec: &CommandSpec) -> bool {
 }
 
 /// A connection as the engine names it.
-pub(super) fn client_word(connection: ConnectionId) -> u64 {
+pub(in crate::front) fn client_word(connection: ConnectionId) -> u64 {
     u64::from(connection.index) << 32 | u64::from(connection.generation)
 }
 

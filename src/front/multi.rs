@@ -72,6 +72,8 @@ pub(crate) struct Exec {
     watched: Vec<WatchedKey>,
     /// The first unit has run: the number of answers is told.
     is_begun: bool,
+    /// Units end before commands about all keys: together they would be too much for one batch of the log.
+    is_cut: bool,
 }
 
 const WITHOUT_MULTI: &str = "ERR EXEC without MULTI";
@@ -281,7 +283,7 @@ impl NodeCore {
             // What runs in a unit is shown before EXEC; the rest when it runs.
             for step in commands.iter().filter(|it| it.refusal.is_none()) {
                 let Queued { spec, database, .. } = step.queued;
-                if self.is_of_unit(client, spec) {
+                if self.is_of_unit(client, spec, false) {
                     self.show_queued(io, client, spec, database, &step.queued.words());
                 }
             }
@@ -294,6 +296,7 @@ impl NodeCore {
             observed: 0,
             watched,
             is_begun: false,
+            is_cut: false,
         };
         client.exec = Some(Box::new(exec));
         self.go_on_exec(io, client);
@@ -336,11 +339,11 @@ impl NodeCore {
     // ---- an EXEC under way
 
     /// Whether a command runs in a unit.
-    fn is_of_unit(&self, client: &Client, spec: &CommandSpec) -> bool {
+    fn is_of_unit(&self, client: &Client, spec: &CommandSpec, is_cut: bool) -> bool {
         match spec.run {
             Run::Key(_) | Run::Keys { .. } => true,
             Run::Every(_) | Run::Scan => {
-                self.links.len() == 1 && self.view.is_none() && !client.own_core_only
+                !is_cut && self.links.len() == 1 && self.view.is_none() && !client.own_core_only
             }
             Run::Front(_) => false,
         }
@@ -367,7 +370,7 @@ impl NodeCore {
             }
             let Some(next) = exec.commands.front() else {
                 self.forget_watched(exec.watched);
-                return;
+                return self.end_read(client);
             };
             let spec = next.queued.spec;
             if let Some(refusal) = &next.refusal {
@@ -377,7 +380,7 @@ impl NodeCore {
                 client.exec = Some(exec);
                 continue;
             }
-            if !self.is_of_unit(client, spec) {
+            if !self.is_of_unit(client, spec, exec.is_cut) {
                 let next = next.queued.clone();
                 client.exec = Some(exec);
                 let words = next.words();
@@ -406,7 +409,27 @@ impl NodeCore {
     }
 
     /// The commands that come next and run as a unit.
-    fn next_unit(&self, client: &Client, exec: &mut Exec) -> Unit {
+    fn next_unit(&mut self, client: &Client, exec: &mut Exec) -> Unit {
+        let unit = self.take_unit(client, exec);
+        if !self.engine.is_too_much(&unit) {
+            return unit;
+        }
+        let is_cut = std::mem::replace(&mut exec.is_cut, true);
+        assert!(!is_cut, "a unit that was cut has no command about all keys");
+        let mut taken = unit.commands.into_iter();
+        let steps = exec.commands.iter_mut().filter(|step| step.refusal.is_none());
+        for step in steps.map(|step| &mut step.queued) {
+            // A command whose words were taken has none.
+            if step.arguments.is_empty()
+                && let Some(command) = taken.next()
+            {
+                step.arguments = command.arguments;
+            }
+        }
+        self.take_unit(client, exec)
+    }
+
+    fn take_unit(&self, client: &Client, exec: &mut Exec) -> Unit {
         let mut unit = Unit::default();
         if !exec.is_begun {
             unit.watched.clone_from(&exec.watched);
@@ -414,7 +437,7 @@ impl NodeCore {
         let mut chosen = client.session.database;
         let steps = exec.commands.iter_mut().filter(|step| step.refusal.is_none());
         for command in steps.map(|step| &mut step.queued) {
-            if self.is_of_unit(client, command.spec) {
+            if self.is_of_unit(client, command.spec, exec.is_cut) {
                 let arguments = std::mem::take(&mut command.arguments);
                 let spec = command.spec;
                 unit.commands.push(Queued { spec, database: chosen, arguments });
@@ -441,7 +464,13 @@ impl NodeCore {
         if let Err(line) = self.redirection(client, &unit.keys()) {
             return self.unit_came(client, Answer::Error(line));
         }
-        if let Some(answer) = self.engine.try_unit(&unit) {
+        // What was read before is in the client's output.
+        self.end_read(client);
+        self.begin_unit_reads(client, &unit);
+        self.engine.act_for(Some((self.index, client_word(client.connection))));
+        let answer = self.engine.try_unit(&unit);
+        self.engine.act_for(None);
+        if let Some(answer) = answer {
             return self.unit_came(client, answer);
         }
         let ticket = self.fresh_ticket(client);
@@ -474,6 +503,7 @@ impl NodeCore {
             _ => unreachable!("a unit is answered as one"),
         };
         if ended {
+            self.end_read(client);
             return self.forget_watched(exec.watched);
         }
         if !exec.is_begun {

@@ -1,13 +1,13 @@
 //! Owns what is to be noted of a script once it has had its effect: what it said on channels, what it called, and what it was denied.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_engine::acl::Denied;
-use hyperion_engine::command::CommandSpec;
+use hyperion_engine::command::{CommandSpec, Flags, keys_of};
 use hyperion_model::DatabaseId;
 
-use super::limits::{DENIALS_MAX, ERRORS_MAX, SHOWN_BYTES_MAX};
+use super::limits::{DENIALS_MAX, ERRORS_MAX, READ_BYTES_MAX, READS_MAX, SHOWN_BYTES_MAX};
 
 /// A command that a script was denied, with its words.
 #[derive(Debug)]
@@ -24,6 +24,15 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// It did not run.
     pub(crate) rejected: u64,
+}
+
+/// Keys that a script has read, for a client that keeps copies.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    pub(crate) keys: BTreeSet<Vec<u8>>,
+    bytes: usize,
+    /// More than are noted.
+    pub(crate) are_too_many: bool,
 }
 
 /// A message: channel, text, and whether it is a shard channel.
@@ -44,11 +53,14 @@ pub(crate) struct Asides {
     pub(crate) is_watched: bool,
     pub(crate) seen: RefCell<Vec<Seen>>,
     seen_bytes: Cell<usize>,
+    /// Its client keeps copies of what is read.
+    is_tracked: bool,
+    pub(crate) reads: RefCell<Reads>,
 }
 
 impl Asides {
-    pub(crate) fn new(is_watched: bool) -> Self {
-        Self { is_watched, ..Self::default() }
+    pub(crate) fn new(is_watched: bool, is_tracked: bool) -> Self {
+        Self { is_watched, is_tracked, ..Self::default() }
     }
 
     /// Forgets all: the script begins anew.
@@ -59,6 +71,7 @@ impl Asides {
         self.errors.take();
         self.seen.take();
         self.seen_bytes.take();
+        self.reads.take();
     }
 
     pub(super) fn deny(&self, spec: &'static CommandSpec, words: &[&[u8]], denied: Denied) {
@@ -75,6 +88,25 @@ impl Asides {
         if self.is_watched && all <= SHOWN_BYTES_MAX {
             self.seen_bytes.set(all);
             self.seen.borrow_mut().push((database, spec, owned(words)));
+        }
+    }
+
+    /// A call runs: what it reads is noted where somebody wants to know.
+    pub(super) fn read(&self, spec: &CommandSpec, words: &[&[u8]]) {
+        if !self.is_tracked || !spec.flags.has(Flags::READONLY) {
+            return;
+        }
+        let mut reads = self.reads.borrow_mut();
+        for at in keys_of(spec, words) {
+            if reads.keys.contains(words[at]) {
+                continue;
+            }
+            if reads.keys.len() >= READS_MAX || reads.bytes + words[at].len() > READ_BYTES_MAX {
+                reads.are_too_many = true;
+                return;
+            }
+            reads.bytes += words[at].len();
+            reads.keys.insert(words[at].to_vec());
         }
     }
 

@@ -23,7 +23,7 @@ mod values;
 mod watch;
 mod work;
 
-pub(crate) use asides::Asides;
+pub(crate) use asides::{Asides, Reads};
 pub(crate) use flags::ScriptFlags;
 pub(crate) use library::{Libraries, Library, Policy, add, restore};
 pub(crate) use machine::{Compiled, Kind, Machine};

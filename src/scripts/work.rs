@@ -309,6 +309,7 @@ impl Underway<'_, '_, '_> {
             self.check_rights(spec, words)?;
         }
         self.work.asides.see(self.database, spec, words);
+        self.work.asides.read(spec, words);
         if let Run::Front(command) = spec.run {
             return self.run_front(command, words, answer);
         }

@@ -226,6 +226,29 @@ fn long_values_and_many_commands_are_one_transaction_too() {
 }
 
 #[test]
+fn commands_about_all_keys_stand_beside_long_values() {
+    on_one_core_and_two(|node| {
+        for mut client in clients(node) {
+            let long = vec![b'v'; 3 << 20];
+            client.expect(&[("FLUSHALL", "OK"), ("SET a 1", "OK"), ("MULTI", "OK")]);
+            client.send(&command(&[b"SET", b"long", &long]));
+            assert_eq!(client.shown(), "QUEUED");
+            client.expect(&[
+                ("APPEND long x", "QUEUED"),
+                ("DBSIZE", "QUEUED"),
+                ("PING", "QUEUED"),
+                ("INCR a", "QUEUED"),
+                ("KEYS a", "QUEUED"),
+                ("FLUSHALL", "QUEUED"),
+                ("EXISTS a long", "QUEUED"),
+                ("EXEC", &format!("[OK {} 2 PONG 2 [a] OK 0]", (3 << 20) + 1)),
+                ("DBSIZE", "0"),
+            ]);
+        }
+    });
+}
+
+#[test]
 fn too_much_is_refused_in_a_sentence() {
     let Some(setup) = Setup::two_cores() else { return };
     let node = setup.start();

@@ -76,6 +76,21 @@ fn events_come_on_the_channels_that_were_chosen_from_the_moment_they_were() {
 }
 
 #[test]
+fn a_field_that_overflows_tells_nothing() {
+    let node = Setup::new().start();
+    let (mut client, mut listener) = (node.client(), node.client());
+    listener.expect(&[("PSUBSCRIBE __key*__:*", "[psubscribe __key*__:* 1]")]);
+    client.expect(&[
+        ("CONFIG SET notify-keyspace-events EA", "OK"),
+        ("BITFIELD bits OVERFLOW FAIL SET u8 0 256 INCRBY u8 0 300", "[nil nil]"),
+        ("BITFIELD bits OVERFLOW FAIL SET u8 0 256 SET u8 8 1", "[nil 0]"),
+    ]);
+    hears(&mut listener, "__keyevent@0__:setbit", "bits");
+    client.expect(&[("PUBLISH __keyspace@0__:end end", "1")]);
+    hears(&mut listener, "__keyspace@0__:end", "end");
+}
+
+#[test]
 fn commands_over_several_cores_tell_each_key() {
     for node in nodes() {
         let mut client = node.client();

@@ -99,6 +99,68 @@ fn what_transactions_and_scripts_change_is_told() {
 }
 
 #[test]
+fn what_transactions_and_scripts_read_counts() {
+    for (is_one_of_several, node) in nodes().into_iter().enumerate().map(|(at, it)| (at > 0, it)) {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+        let get = b"return redis.call('GET', ARGV[1])";
+        for keys in [["{t}a", "{t}b", "{t}c"], ["a", "b", "c"]] {
+            let [one, two, three] = keys;
+            let change = |bob: &mut Client| {
+                for key in keys {
+                    bob.ask(&format!("INCR {key}"));
+                }
+            };
+            change(&mut bob);
+            // In a transaction.
+            ann.expect(&[("MULTI", "OK")]);
+            ann.expect(&[(&format!("GET {one}"), "QUEUED"), (&format!("STRLEN {two}"), "QUEUED")]);
+            ann.expect(&[(&format!("SET {three} 1"), "QUEUED")]);
+            assert!(ann.ask("EXEC").starts_with('['));
+            change(&mut bob);
+            let mut heard = [ann.shown(), ann.shown()];
+            heard.sort_unstable();
+            assert_eq!(heard, [one, two].map(|key| format!("[invalidate [{key}]]")));
+            ann.expect(&[("PING", "PONG")]);
+            // In a script: what it has read of what it has declared.
+            ann.call(&[b"EVAL", get, b"2", one.as_bytes(), two.as_bytes(), one.as_bytes()]);
+            change(&mut bob);
+            hears(&mut ann, &format!("[{one}]"));
+            ann.expect(&[("PING", "PONG")]);
+            // One that reads nothing leaves what was read before.
+            ann.ask(&format!("GET {two}"));
+            ann.call(&[b"EVAL", b"return 1", b"2", one.as_bytes(), two.as_bytes()]);
+            change(&mut bob);
+            hears(&mut ann, &format!("[{two}]"));
+            ann.expect(&[("PING", "PONG")]);
+            // What is not declared: it is told at once, or with the next change.
+            ann.call(&[b"EVAL", get, b"0", three.as_bytes()]);
+            change(&mut bob);
+            hears(&mut ann, &format!("[{three}]"));
+            ann.expect(&[("PING", "PONG")]);
+        }
+        // Who does not want to hear of its own changes hears of none, of one core.
+        ann.expect(&[("CLIENT TRACKING OFF", "OK"), ("CLIENT TRACKING ON NOLOOP", "OK")]);
+        if !is_one_of_several {
+            ann.expect(&[("SET a 1", "OK"), ("GET a", "1")]);
+            ann.call(&[b"EVAL", b"return redis.call('SET', KEYS[1], '2')", b"1", b"a"]);
+            ann.expect(&[
+                ("MULTI", "OK"),
+                ("SET a 3", "QUEUED"),
+                ("EXEC", "[OK]"),
+                ("PING", "PONG"),
+            ]);
+        }
+        // CLIENT CACHING is about a whole transaction.
+        ann.expect(&[("CLIENT TRACKING OFF", "OK"), ("CLIENT TRACKING ON OPTIN", "OK")]);
+        ann.expect(&[("CLIENT CACHING YES", "OK"), ("MULTI", "OK"), ("GET a", "QUEUED")]);
+        assert!(ann.ask("EXEC").starts_with('['));
+        bob.expect(&[("SET a 1", "OK")]);
+        hears(&mut ann, "[a]");
+    }
+}
+
+#[test]
 fn reads_of_several_keys_count_wherever_they_lie() {
     for node in nodes() {
         let [mut ann, mut bob] = clients(&node);

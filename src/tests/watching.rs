@@ -37,6 +37,9 @@ fn a_monitor_sees_what_others_do_and_no_secret() {
             client.expect(&[
                 ("GET a b", "-ERR wrong number of arguments for 'get' command"),
                 ("get a", "1"),
+                // A script that is not there is shown, as it was asked for.
+                ("EVALSHA ffff 0", "-NOSCRIPT No matching script. Please use EVAL."),
+                ("FCALL ffff 0", "-ERR Function not found"),
             ]);
             for line in [
                 "0 \"SELECT\" \"3\"",
@@ -44,6 +47,8 @@ fn a_monitor_sees_what_others_do_and_no_secret() {
                 r#"3 "SET" "b" "x y\r\n\"\xff""#,
                 "3 \"AUTH\" \"(redacted)\"",
                 "3 \"get\" \"a\"",
+                "3 \"EVALSHA\" \"ffff\" \"0\"",
+                "3 \"FCALL\" \"ffff\" \"0\"",
             ] {
                 // What a SELECT changes is there before it is shown.
                 let shown = shown(&mut monitor);

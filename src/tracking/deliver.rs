@@ -10,7 +10,7 @@ use hyperion_wire::{Encoder, Protocol};
 
 use super::limits::INVALID_MAX;
 use super::session::{Target, Tracking};
-use super::table::{Reader, Table};
+use super::table::{Reader, Reading, Table};
 use crate::front::Client;
 use crate::front::limits::BACKLOG_BATCHES_MAX;
 use crate::node::{Io, Mail, NodeCore};
@@ -31,7 +31,9 @@ pub(crate) enum Invalid {
     },
     /// A key, to those with a prefix of it.
     Prefixed { key: Vec<u8>, by: Option<(u16, u64)> },
-    /// Everything.
+    /// Everything, to one client of the core itself.
+    AllOf(ConnectionId),
+    /// Everything, to all clients.
     All,
 }
 
@@ -40,8 +42,7 @@ pub(crate) enum Invalid {
 pub(crate) struct Track {
     pub(crate) connection: ConnectionId,
     pub(crate) keys: Vec<Vec<u8>>,
-    /// The read is under way.
-    pub(crate) is_held: bool,
+    pub(crate) reading: Reading,
 }
 
 /// An invalidation for a client that another has named.
@@ -67,7 +68,7 @@ pub(crate) struct TrackingFigures {
 /// What one core knows of clients that keep copies.
 #[derive(Debug, Default)]
 pub(crate) struct Trackers {
-    table: Table,
+    pub(super) table: Table,
     told: u64,
     /// Cores that took no mail when they were to hear of a key: they hear that all keys have changed.
     behind: BTreeSet<u16>,
@@ -101,7 +102,7 @@ impl NodeCore {
             return;
         }
         for at in keys_of(spec, arguments) {
-            self.trackers.table.add(arguments[at], core, connection, false);
+            self.trackers.table.add(arguments[at], core, connection, Reading::Done);
         }
         self.forget_oldest();
         self.engine.tell_changes(true);
@@ -114,13 +115,19 @@ impl NodeCore {
         spec: &CommandSpec,
         arguments: &[&[u8]],
     ) {
-        let Some(tracking) = client.tracking.as_mut().filter(|it| it.wants_read()) else { return };
-        if !spec.flags.has(Flags::READONLY) {
-            return;
+        if spec.flags.has(Flags::READONLY) && client.wants_read() {
+            self.begin_reads(
+                client,
+                keys_of(spec, arguments).map(|at| arguments[at].to_vec()).collect(),
+            );
         }
-        tracking.reading = keys_of(spec, arguments).map(|at| arguments[at].to_vec()).collect();
-        let keys = tracking.reading.clone();
-        self.track(client.connection, keys, true);
+    }
+
+    /// As `begin_read`, of these keys.
+    pub(super) fn begin_reads(&mut self, client: &mut Client, keys: Vec<Vec<u8>>) {
+        let Some(tracking) = client.tracking.as_mut() else { return };
+        tracking.reading.clone_from(&keys);
+        self.track(client.connection, keys, Reading::Begun);
     }
 
     /// It has ended, and its answer is in the client's output; or the client has gone.
@@ -128,12 +135,12 @@ impl NodeCore {
         let Some(tracking) = client.tracking.as_mut() else { return };
         let keys = std::mem::take(&mut tracking.reading);
         if !keys.is_empty() {
-            self.track(client.connection, keys, false);
+            self.track(client.connection, keys, Reading::Done);
         }
     }
 
     /// Tells the cores that own keys that a client of this core reads them. The mail goes ahead of what this core sends for the read later.
-    fn track(&mut self, connection: ConnectionId, keys: Vec<Vec<u8>>, is_held: bool) {
+    pub(super) fn track(&mut self, connection: ConnectionId, keys: Vec<Vec<u8>>, reading: Reading) {
         let mut by_core: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
         let map = self.engine.map();
         for key in keys {
@@ -141,7 +148,7 @@ impl NodeCore {
             by_core.entry(owner.0).or_default().push(key);
         }
         for (core, keys) in by_core {
-            let track = Track { connection, keys, is_held };
+            let track = Track { connection, keys, reading };
             if core == self.index {
                 self.take_track(core, &track);
             } else {
@@ -152,14 +159,14 @@ impl NodeCore {
 
     pub(crate) fn take_track(&mut self, from: u16, track: &Track) {
         for key in &track.keys {
-            self.trackers.table.add(key, from, track.connection, track.is_held);
+            self.trackers.table.add(key, from, track.connection, track.reading);
         }
         self.forget_oldest();
         self.engine.tell_changes(true);
     }
 
     /// Keys beyond what may be remembered count as changed.
-    fn forget_oldest(&mut self) {
+    pub(super) fn forget_oldest(&mut self) {
         while let Some((key, readers)) = self.trackers.table.too_much() {
             self.tell_readers(&key, readers, None);
         }
@@ -276,6 +283,9 @@ impl NodeCore {
                             keys.push(key);
                         }
                     }
+                }
+                Invalid::AllOf(connection) => {
+                    self.tell_invalid(io, *connection, None::<&[&[u8]]>);
                 }
                 Invalid::All => {
                     let clients = self.clients.iter().filter(|client| client.tracking.is_some());

@@ -13,6 +13,19 @@ pub(super) struct Reader {
     pub(super) connection: ConnectionId,
     /// Its read is under way: it may yet see a change that was told before.
     is_held: bool,
+    /// A read that has ended counts since the last change.
+    has_read: bool,
+}
+
+/// What a client does with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A read is under way: it hears of all changes.
+    Begun,
+    /// It has read: it hears of the next change.
+    Done,
+    /// What was under way has not read it after all.
+    Without,
 }
 
 /// Keys and their readers; a key goes when it changes.
@@ -38,9 +51,19 @@ impl Table {
         self.readers
     }
 
-    /// A client reads a key: it hears of the next change. `is_held`: of all changes, until this is said again without.
-    pub(super) fn add(&mut self, key: &[u8], core: u16, connection: ConnectionId, is_held: bool) {
-        let reader = Reader { core, connection, is_held };
+    /// A client reads a key.
+    pub(super) fn add(
+        &mut self,
+        key: &[u8],
+        core: u16,
+        connection: ConnectionId,
+        reading: Reading,
+    ) {
+        if reading == Reading::Without {
+            return self.end_without(key, core, connection);
+        }
+        let (is_held, has_read) = (reading == Reading::Begun, reading == Reading::Done);
+        let reader = Reader { core, connection, is_held, has_read };
         let readers = match self.keys.get_mut(key) {
             Some(readers) => readers,
             None => {
@@ -51,12 +74,31 @@ impl Table {
         };
         let is_same = |other: &&mut Reader| (other.core, other.connection) == (core, connection);
         match readers.iter_mut().find(is_same) {
-            Some(other) => other.is_held = is_held,
+            Some(other) => {
+                other.is_held = is_held;
+                other.has_read |= has_read;
+            }
             None => {
                 self.bytes += READER_BYTES;
                 self.readers += 1;
                 readers.push(reader);
             }
+        }
+    }
+
+    /// A read has ended that was none of this key: what was read before it counts on.
+    fn end_without(&mut self, key: &[u8], core: u16, connection: ConnectionId) {
+        let Some(readers) = self.keys.get_mut(key) else { return };
+        let of = |reader: &Reader| (reader.core, reader.connection) == (core, connection);
+        let Some(at) = readers.iter().position(of) else { return };
+        readers[at].is_held = false;
+        if !readers[at].has_read {
+            readers.swap_remove(at);
+            self.bytes -= READER_BYTES;
+            self.readers -= 1;
+        }
+        if readers.is_empty() {
+            self.take(key);
         }
     }
 
@@ -66,7 +108,7 @@ impl Table {
         let all = readers.clone();
         readers.retain(|reader| reader.is_held);
         for Reader { core, connection, .. } in readers {
-            self.add(key, core, connection, true);
+            self.add(key, core, connection, Reading::Begun);
         }
         all
     }
@@ -103,7 +145,7 @@ impl Table {
             .collect();
         *self = Self::default();
         for (key, reader) in held {
-            self.add(&key, reader.core, reader.connection, true);
+            self.add(&key, reader.core, reader.connection, Reading::Begun);
         }
     }
 }
@@ -121,17 +163,36 @@ mod tests {
     #[test]
     fn a_reader_hears_of_one_change_and_of_all_while_it_reads() {
         let mut table = Table::default();
-        table.add(b"a", 0, ANN, false);
-        table.add(b"a", 0, ANN, false);
-        table.add(b"a", 1, ANN, true);
+        table.add(b"a", 0, ANN, Reading::Done);
+        table.add(b"a", 0, ANN, Reading::Done);
+        table.add(b"a", 1, ANN, Reading::Begun);
         assert_eq!((table.keys_count(), table.readers_count()), (1, 2));
         assert_eq!(readers(&mut table, b"a"), [0, 1]);
         assert_eq!(readers(&mut table, b"a"), [1]);
         table.clear();
         assert_eq!(readers(&mut table, b"a"), [1]);
-        table.add(b"a", 1, ANN, false);
+        table.add(b"a", 1, ANN, Reading::Done);
         assert_eq!(readers(&mut table, b"a"), [1]);
         assert_eq!(readers(&mut table, b"a"), [0; 0]);
+        assert_eq!((table.is_empty(), table.bytes, table.readers), (true, 0, 0));
+    }
+
+    #[test]
+    fn what_was_not_read_after_all_leaves_what_was_read_before() {
+        let mut table = Table::default();
+        // A script may read two keys and reads none of them; one was read before.
+        table.add(b"a", 0, ANN, Reading::Done);
+        for key in [b"a", b"b"] {
+            table.add(key, 0, ANN, Reading::Begun);
+            table.add(key, 0, ANN, Reading::Without);
+        }
+        assert_eq!(readers(&mut table, b"b"), [0; 0]);
+        assert_eq!(readers(&mut table, b"a"), [0]);
+        // What was read before has changed and was told while the script ran.
+        table.add(b"a", 0, ANN, Reading::Done);
+        table.add(b"a", 0, ANN, Reading::Begun);
+        assert_eq!(readers(&mut table, b"a"), [0]);
+        table.add(b"a", 0, ANN, Reading::Without);
         assert_eq!((table.is_empty(), table.bytes, table.readers), (true, 0, 0));
     }
 
@@ -142,7 +203,7 @@ mod tests {
         let mut gone = Vec::new();
         for number in 0..200_u16 {
             let key = [&number.to_le_bytes()[..], &long].concat();
-            table.add(&key, number, ANN, false);
+            table.add(&key, number, ANN, Reading::Done);
             gone.extend(std::iter::from_fn(|| table.too_much()).map(|(_, all)| all[0].core));
         }
         assert!(table.bytes <= TRACKED_BYTES_MAX);
@@ -154,7 +215,7 @@ mod tests {
     fn names_of_keys_that_come_and_go_do_not_heap_up() {
         let mut table = Table::default();
         for number in 0..10_000_u32 {
-            table.add(&number.to_le_bytes(), 0, ANN, false);
+            table.add(&number.to_le_bytes(), 0, ANN, Reading::Done);
             table.changed(&number.to_le_bytes());
         }
         assert!(table.order.len() <= 1_026, "{}", table.order.len());

@@ -91,17 +91,17 @@ impl NodeCore {
         spec: &'static CommandSpec,
         arguments: &[&[u8]],
     ) -> Carried {
-        let libraries = self.libraries()?;
-        let (name, script) = libraries.find(arguments[1]).ok_or("ERR Function not found")?;
-        let machine = libraries.machine();
-        let bad = "ERR Bad number of keys provided";
-        let counted = super::scripting::key_count(arguments, bad)?;
         if self.must_wait(io, client)? {
             return Ok(Progress::Held);
         }
         if self.observer.watch.is_on {
             self.show_line(io, client, spec, arguments);
         }
+        let libraries = self.libraries()?;
+        let (name, script) = libraries.find(arguments[1]).ok_or("ERR Function not found")?;
+        let machine = libraries.machine();
+        let bad = "ERR Bad number of keys provided";
+        let counted = super::scripting::key_count(arguments, bad)?;
         self.run_script(io, client, spec, (machine, name, script), arguments[3..].split_at(counted))
     }
 

@@ -9,7 +9,7 @@ use hyperion_model::number::parse_integer;
 
 use super::super::busy::BusyDoor;
 use super::super::client::Client;
-use super::super::execute::{Progress, write_answer};
+use super::super::execute::{Progress, client_word, write_answer};
 use super::super::observe::Circumstance;
 use super::functions::LoadedLibraries;
 use super::limits::BUSY_MS;
@@ -60,10 +60,14 @@ impl NodeCore {
         arguments: &[&[u8]],
         is_by_name: bool,
     ) -> Carried {
-        let count = key_count(arguments, "ERR value is not an integer or out of range")?;
         if self.must_wait(io, client)? {
             return Ok(Progress::Held);
         }
+        // It is shown before what it calls, and also where nothing runs.
+        if self.observer.watch.is_on {
+            self.show_line(io, client, spec, arguments);
+        }
+        let count = key_count(arguments, "ERR value is not an integer or out of range")?;
         let name = if is_by_name { keyword(arguments[1]) } else { sha1_hex(arguments[1]) };
         let machine = self.machine()?;
         let flushes = self.shared.scripts.flushes();
@@ -79,9 +83,6 @@ impl NodeCore {
                 script
             }
         };
-        if self.observer.watch.is_on {
-            self.show_line(io, client, spec, arguments);
-        }
         self.run_script(io, client, spec, (machine, name, script), arguments[3..].split_at(count))
     }
 
@@ -101,7 +102,8 @@ impl NodeCore {
         }
         let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
         let line = Line { command: spec.name, name, keys: owned(keys), words: owned(words) };
-        let asides = Rc::new(Asides::new(self.observer.watch.is_on));
+        self.end_read(client);
+        let asides = Rc::new(Asides::new(self.observer.watch.is_on, client.wants_read()));
         let mut work = ScriptWork {
             machine,
             script,
@@ -118,14 +120,19 @@ impl NodeCore {
         keys.sort_unstable();
         keys.dedup();
         self.redirection(client, &keys)?;
-        if let Some((answer, observed)) = self.try_script(io, &mut work) {
+        self.engine.act_for(Some((self.index, client_word(client.connection))));
+        let ran = self.try_script(io, &mut work);
+        self.engine.act_for(None);
+        if let Some((answer, observed)) = ran {
             self.tell_asides(io, client, spec, &answer, &asides);
+            self.note_script_reads(client, &asides.reads.take());
             let random = self.draw();
             self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
             return Ok(Progress::Ran);
         }
         let ticket = self.fresh_ticket(client);
         self.scripts.asides.insert(ticket.0, (spec, asides));
+        self.begin_script_reads(client, keys.iter().map(|(_, key)| key.clone()).collect());
         self.engine.begin_work(ticket, keys, Box::new(work));
         Ok(Progress::Ran)
     }
@@ -193,6 +200,7 @@ impl NodeCore {
     ) {
         if let Some((spec, asides)) = self.scripts.asides.remove(&ticket.0) {
             self.tell_asides(io, client, spec, answer, &asides);
+            self.settle_script_reads(client, &asides.reads.take());
         }
     }
 

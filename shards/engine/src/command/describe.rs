@@ -5,11 +5,12 @@ use super::context::{integer, is_word};
 use super::error::{CommandError, repeat};
 use super::glob::matches;
 use super::lookup::find;
-use super::spec::{CommandSpec, KeySpec, keys_of};
+use super::spec::{CommandSpec, KeySpec, More, keys_of};
 use super::subcommands::{SUBCOMMANDS, subcommands_of};
 use super::table::COMMANDS;
 use crate::acl::{Access, MOVES, access_of};
 use hyperion_model::ReplyWriter;
+use hyperion_model::number::parse_integer;
 
 /// All categories as COMMAND INFO writes them.
 const CATEGORIES_SIGNED: [&str; 21] = [
@@ -224,6 +225,15 @@ fn list(words: &[&[u8]], reply: &mut dyn ReplyWriter) -> Result<(), CommandError
     Ok(())
 }
 
+/// Whether the number of keys that a line tells, if it tells one, is that of the keys behind it.
+fn counts_its_keys(spec: &CommandSpec, line: &[&[u8]]) -> bool {
+    let More::Counted { at } = spec.keys.more else { return true };
+    let at = usize::from(at);
+    let count = line.get(at).and_then(|word| parse_integer(word));
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    count.is_some_and(|count| count > 0 && count < line.len() - at)
+}
+
 fn keys(line: &[&[u8]], with_flags: bool, reply: &mut dyn ReplyWriter) -> Result<(), CommandError> {
     let spec = find(line[0]).ok_or(CommandError::InvalidCommand)?;
     if spec.keys == KeySpec::NONE {
@@ -232,7 +242,16 @@ fn keys(line: &[&[u8]], with_flags: bool, reply: &mut dyn ReplyWriter) -> Result
     if !spec.admits(line.len()) {
         return Err(CommandError::InvalidArgumentCount);
     }
-    reply.array(keys_of(spec, line).count());
+    let count = keys_of(spec, line).count();
+    if count == 0 || !counts_its_keys(spec, line) {
+        // Scripts and functions may have none.
+        if !spec.name.starts_with("eval") && !spec.name.starts_with("fcall") {
+            return Err(CommandError::InvalidArguments);
+        }
+        reply.array(0);
+        return Ok(());
+    }
+    reply.array(count);
     for (number, at) in keys_of(spec, line).enumerate() {
         if with_flags {
             reply.array(2);

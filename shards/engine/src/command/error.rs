@@ -181,6 +181,9 @@ pub enum CommandError {
     /// COMMAND GETKEYS about a command line that is too short or too long.
     #[error("ERR Invalid number of arguments specified for command")]
     InvalidArgumentCount,
+    /// COMMAND GETKEYS about a line that does not name the keys it counts.
+    #[error("ERR Invalid arguments specified for command")]
+    InvalidArguments,
     /// COMMAND GETKEYS about a command without keys.
     #[error("ERR The command has no key arguments")]
     NoKeyArguments,

@@ -26,6 +26,8 @@ pub(crate) struct Changes {
     bytes: usize,
     /// Keys that commands of the unit under way write.
     open: Vec<Vec<u8>>,
+    /// Whose unit it is.
+    pub(crate) open_by: Option<(u16, u64)>,
     /// They were too many to name.
     is_open_all: bool,
     /// Keys whose changes a transaction over several cores has prepared here.
@@ -65,7 +67,7 @@ impl Changes {
             self.note_all(position);
         }
         for key in std::mem::take(&mut self.open) {
-            self.note(position, key, None);
+            self.note(position, key, self.open_by);
         }
     }
 

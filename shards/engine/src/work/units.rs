@@ -98,6 +98,17 @@ impl Engine {
         }
     }
 
+    /// Whose what [`Engine::try_unit`] and [`Engine::try_work`] run is, until this is said again: its core and its name there. What runs later or
+    /// over several cores is nobody's.
+    pub fn act_for(&mut self, client: Option<(u16, u64)>) {
+        self.changes.open_by = client;
+    }
+
+    /// Whether a unit with commands about all keys writes more than one batch holds: it is to be cut at those commands.
+    pub fn is_too_much(&mut self, unit: &Unit) -> bool {
+        unit.is_about_all() && unit.may_write() && self.unit_bytes(unit).is_none()
+    }
+
     /// Begins a unit; the answer comes as [`crate::Effect::Finished`] with [`Answer::Unit`] or an error, or as
     /// [`crate::Effect::Unknown`].
     pub fn begin_unit(&mut self, ticket: Ticket, unit: Unit) {

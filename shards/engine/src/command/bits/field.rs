@@ -58,7 +58,9 @@ pub(in super::super) fn bitfield(context: &mut Context<'_>, arguments: &[&[u8]])
     let before_bytes = found.map_or(0, |found| context.store.value(&found).len());
     let mut runs = load(context, found.as_ref(), &steps, before_bytes.max(end));
     let answers: Vec<Option<i64>> = steps.iter().map(|step| take(&mut runs, step)).collect();
-    if write(context, &key, found, &runs, end)? {
+    let mut done = steps.iter().zip(&answers);
+    let has_changed = done.any(|(step, answer)| step.writes() && answer.is_some());
+    if write(context, &key, found, &runs, end)? && has_changed {
         context.notify(EventClass::String, "setbit", arguments[1]);
     }
     answer(context, &answers);

@@ -41,8 +41,9 @@ fn pop_or_wait(context: &mut Context<'_>, arguments: &[&[u8]], end: End) -> Done
 
 /// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]`
 pub(in crate::command) fn blmpop(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    let timeout_ms = timeout_ms(arguments[1])?;
+    // As in Redis the time is looked at last.
     let pops = Pops::parse(&arguments[2..])?;
+    let timeout_ms = timeout_ms(arguments[1])?;
     if pops.run(context)? {
         return Ok(());
     }

@@ -29,8 +29,9 @@ fn pop_or_wait(context: &mut Context<'_>, arguments: &[&[u8]], which: Which) -> 
 
 /// `BZMPOP timeout count key [key ...] MIN | MAX [COUNT count]`
 pub(in crate::command) fn bzmpop(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
-    let timeout_ms = timeout_ms(arguments[1])?;
+    // As in Redis the time is looked at last.
     let asked = MultiplePop::parse(&arguments[2..])?;
+    let timeout_ms = timeout_ms(arguments[1])?;
     if asked.run(context)? {
         return Ok(());
     }

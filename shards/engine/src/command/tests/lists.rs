@@ -232,6 +232,8 @@ fn commands_that_wait_are_as_those_that_do_not() {
         ("BLPOP m 1e300", "-ERR timeout is out of range"),
         ("BLMPOP x 1 m LEFT", "-ERR timeout is not a float or out of range"),
         ("BLMPOP 0 0 m LEFT", "-ERR numkeys should be greater than 0"),
+        ("BLMPOP x 1 m LEFT COUNT 0", "-ERR count should be greater than 0"),
+        ("BLMPOP -1 1 m UP", SYNTAX),
         ("BLMOVE m l UP LEFT 0", SYNTAX),
         ("BLMOVE m l LEFT LEFT -0.1", "-ERR timeout is negative"),
         ("COMMAND GETKEYS BLPOP a b 0", "*2 $a $b"),

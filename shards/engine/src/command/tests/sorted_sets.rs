@@ -163,6 +163,8 @@ fn members_are_popped_and_drawn() {
         ("ZADD y 7 q 8 r", ":2"),
         ("BZPOPMIN none y 0", "*3 $y $q $7"),
         ("BZMPOP 0 1 y MAX", "*2 $y *1 *2 $r $8"),
+        ("BZMPOP x 1 y MAX COUNT 0", "-ERR count should be greater than 0"),
+        ("BZMPOP -1 1 y MAX", "-ERR timeout is negative"),
         ("ZMPOP 1 z MIN COUNT 9", "*2 $z *1 *2 $b $2"),
         ("EXISTS z", ":0"),
     ]);
