@@ -20,7 +20,16 @@ pub(crate) enum Distribution {
     Zipf,
 }
 
-/// Load a server that speaks the Redis protocol and report its latency and throughput.
+/// What the server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dialect {
+    /// The Redis protocol.
+    Resp,
+    /// Memcached's text protocol, by its meta commands.
+    Memcached,
+}
+
+/// Load a server that speaks the Redis protocol, or memcached's, and report its latency and throughput.
 ///
 /// Without --rate the loop is closed: each connection sends a pipeline of requests and waits for
 /// their replies. With --rate it is open: requests have a time to be sent at, and latency counts
@@ -37,6 +46,9 @@ pub(crate) struct Arguments {
     /// Unix socket to connect to instead
     #[arg(long, value_name = "PATH")]
     pub(crate) unix: Option<PathBuf>,
+    /// Protocol; memcached's has get and set alone
+    #[arg(long, value_enum, default_value_t = Dialect::Resp)]
+    pub(crate) protocol: Dialect,
     /// Password sent by AUTH
     #[arg(long)]
     pub(crate) password: Option<String>,
@@ -128,7 +140,16 @@ impl Arguments {
                  lower --connections, --pipeline or --value-bytes"
             ));
         }
-        self.mix().map(|_| ())
+        if self.protocol == Dialect::Memcached && self.password.is_some() {
+            return refuse("--password is for --protocol resp".to_owned());
+        }
+        let mix = self.mix()?;
+        match mix.iter().find(|(command, _)| !command.is_in(self.protocol)) {
+            Some((command, _)) => {
+                refuse(format!("--protocol memcached has no {command:?} here; its are get and set"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The commands to send and their shares, which need not sum up to one.

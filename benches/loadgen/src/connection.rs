@@ -35,7 +35,7 @@ pub(crate) struct Closed(pub(crate) String);
 
 impl From<NotResp> for Closed {
     fn from(error: NotResp) -> Self {
-        Self(format!("the server sent {:?}, which is not RESP", error.0))
+        Self(format!("the server sent {:?}, which is neither RESP nor memcached's", error.0))
     }
 }
 

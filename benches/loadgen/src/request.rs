@@ -2,6 +2,7 @@
 
 use hyperion_wire::{Encoder, Protocol};
 
+use crate::arguments::Dialect;
 use crate::keys::Keys;
 use crate::random::Random;
 
@@ -9,6 +10,8 @@ use crate::random::Random;
 pub(crate) const REQUEST_OVERHEAD_BYTES: u64 = 64;
 /// Digits of the number in a key.
 const KEY_DIGITS: usize = 12;
+/// A key before its digits are put in.
+const KEY: &[u8] = b"key:000000000000";
 
 /// A command that the load may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +38,36 @@ impl Command {
         })
     }
 
+    /// Whether a request of it can be written in this protocol.
+    pub(crate) fn is_in(self, dialect: Dialect) -> bool {
+        dialect == Dialect::Resp || matches!(self, Self::Get | Self::Set)
+    }
+
+    /// `dialect` has the command.
+    fn template(self, dialect: Dialect, value: &[u8]) -> Template {
+        match dialect {
+            Dialect::Resp => self.in_resp(value),
+            Dialect::Memcached => self.in_memcached(value),
+        }
+    }
+
+    fn in_memcached(self, value: &[u8]) -> Template {
+        let mut bytes = if self == Self::Set { b"ms ".to_vec() } else { b"mg ".to_vec() };
+        let digits_at = bytes.len() + KEY.len() - KEY_DIGITS;
+        bytes.extend_from_slice(KEY);
+        if self == Self::Set {
+            bytes.extend_from_slice(format!(" {}\r\n", value.len()).as_bytes());
+            bytes.extend_from_slice(value);
+        } else {
+            bytes.extend_from_slice(b" v");
+        }
+        bytes.extend_from_slice(b"\r\n");
+        Template { bytes, digits_at: Some(digits_at) }
+    }
+
     /// INCR has keys of its own: a value of the others is not a number.
-    fn template(self, value: &[u8]) -> Template {
-        let key = b"key:000000000000".as_slice();
+    fn in_resp(self, value: &[u8]) -> Template {
+        let key = KEY;
         let counter = b"ctr:000000000000".as_slice();
         let words: &[&[u8]] = match self {
             Self::Get => &[b"GET", key],
@@ -112,8 +142,8 @@ pub(crate) struct Fill {
 
 impl Fill {
     /// Starts at key number `start`.
-    pub(crate) fn new(start: u64, value: &[u8]) -> Self {
-        Self { template: Command::Set.template(value), next: start }
+    pub(crate) fn new(start: u64, dialect: Dialect, value: &[u8]) -> Self {
+        Self { template: Command::Set.template(dialect, value), next: start }
     }
 }
 
@@ -127,8 +157,14 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    /// `shares` has one command at least, each with a share above 0.
-    pub(crate) fn new(shares: &[(Command, f64)], value: &[u8], keys: Keys, random: Random) -> Self {
+    /// `shares` has one command at least, each with a share above 0 and in `dialect`.
+    pub(crate) fn new(
+        shares: &[(Command, f64)],
+        dialect: Dialect,
+        value: &[u8],
+        keys: Keys,
+        random: Random,
+    ) -> Self {
         let total: f64 = shares.iter().map(|(_, share)| share).sum();
         let mut sum = 0.0;
         let mut templates = Vec::new();
@@ -137,7 +173,7 @@ impl Mix {
             #[expect(clippy::cast_possible_truncation, reason = "at most about 2^32")]
             #[expect(clippy::cast_sign_loss, reason = "a sum of shares above 0")]
             let end = (sum * (1_u64 << 32) as f64).round() as u64;
-            templates.push((end, command.template(value)));
+            templates.push((end, command.template(dialect, value)));
         }
         Self { templates, keys, random }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Dialect};
 use crate::connect::Endpoint;
 use crate::error::LoadError;
 use crate::keys::Keys;
@@ -32,7 +32,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Report, LoadError> {
     if arguments.preload {
         preload(arguments, &endpoint, &value)?;
     }
-    let server = arguments.server_pid.or_else(|| endpoint.server_process());
+    let asks_server = arguments.protocol == Dialect::Resp;
+    let server =
+        arguments.server_pid.or_else(|| asks_server.then(|| endpoint.server_process()).flatten());
     let plans = plans(arguments, &endpoint, &value)?;
     let total = arguments.requests;
     let time = plans.first().and_then(|plan| plan.time);
@@ -59,6 +61,7 @@ fn plans(arguments: &Arguments, endpoint: &Endpoint, value: &[u8]) -> Result<Vec
         endpoint: endpoint.clone(),
         source: Source::Mix(Mix::new(
             &mix,
+            arguments.protocol,
             value,
             keys.clone(),
             Random::new(arguments.seed, u64::from(thread)),
@@ -80,7 +83,7 @@ fn preload(arguments: &Arguments, endpoint: &Endpoint, value: &[u8]) -> Result<(
     let keys = arguments.keys;
     let plan = Plan {
         endpoint: endpoint.clone(),
-        source: Source::Fill(Fill::new(0, value)),
+        source: Source::Fill(Fill::new(0, arguments.protocol, value)),
         connections: arguments.connections.min(PRELOAD_CONNECTIONS),
         pipeline: fitting.clamp(1, PRELOAD_PIPELINE),
         requests: keys,

@@ -1,5 +1,8 @@
 //! Counts replies without reading them: skips over bytes of strings, keeps nothing but the part
 //! of a line that a read cut off, and the first error's text.
+//!
+//! Replies of memcached's meta commands begin with letters, those of RESP with other signs, so one
+//! skipper knows both.
 
 use hyperion_wire::number::parse_i64;
 
@@ -29,7 +32,7 @@ pub(crate) struct Skipper {
     pub(crate) first_error: Option<String>,
 }
 
-/// The stream is not RESP: the line that shows it.
+/// The stream is neither RESP nor memcached's: the line that shows it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotResp(pub(crate) String);
 
@@ -103,6 +106,34 @@ impl Skipper {
                 let own = u64::from(*marker == b'|');
                 self.parts =
                     self.parts.saturating_add(count.saturating_mul(each)).saturating_add(own);
+            }
+            _ => return self.read_meta_line(line, counted),
+        }
+        self.end_part(counted);
+        Ok(())
+    }
+
+    /// Reads one line of memcached's with its end.
+    ///
+    /// Source: memcached, doc/protocol.txt, "Meta Commands".
+    #[inline]
+    fn read_meta_line(&mut self, line: &[u8], counted: &mut Counted) -> Result<(), NotResp> {
+        let text = line.trim_ascii_end();
+        match text {
+            b"HD" => {}
+            b"EN" | b"NF" => counted.nulls += 1,
+            b"NS" => self.error(text, counted),
+            [b'V', b'A', b' ', length @ ..] => {
+                let length = parse_i64(length).and_then(|length| u64::try_from(length).ok());
+                let length = length.ok_or_else(|| NotResp(shown(line)))?;
+                self.skip_bytes = length.saturating_add(2);
+                return Ok(());
+            }
+            _ if [&b"ERROR"[..], b"CLIENT_ERROR ", b"SERVER_ERROR "]
+                .iter()
+                .any(|error| text.starts_with(error)) =>
+            {
+                self.error(text, counted);
             }
             _ => return Err(NotResp(shown(line))),
         }

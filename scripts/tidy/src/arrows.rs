@@ -30,7 +30,7 @@ const RING: [&str; 3] = ["glommio", "io-uring", "memmap2"];
 
 /// For each folder, the crates of this repository that it may name outside its tests. A folder that
 /// does not stand here may name none; `src` may name all.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("io/wire", &[]),
     ("io/runtime", &[]),
     ("io/client", &["io/wire", "shards/model", "io/client/derive"]),
@@ -48,6 +48,17 @@ const ARROWS: [(&str, &[&str]); 15] = [
     (
         "benches",
         &["io/wire", "io/runtime", "io/client", "shards/model", "shards/store", "shards/engine"],
+    ),
+    (
+        "benches/hot",
+        &[
+            "io/wire",
+            "io/runtime",
+            "shards/model",
+            "shards/store",
+            "shards/cluster",
+            "shards/engine",
+        ],
     ),
     ("benches/loadgen", &["io/wire", "io/client"]),
     ("benches/peers", &["io/wire", "io/client"]),

@@ -39,6 +39,8 @@ fn refused() {
         ("--commands get:x", "\"x\" is not a share of 0 or more"),
         ("--commands get:-1", "\"-1\" is not a share of 0 or more"),
         ("--commands get:0", "no command has a share above 0"),
+        ("--protocol memcached --commands get,incr", "--protocol memcached has no Incr here"),
+        ("--protocol memcached --password a", "--password is for --protocol resp"),
     ] {
         let error = flags(line).check().unwrap_err().to_string();
         assert!(error.contains(expected), "{line}: {error}");

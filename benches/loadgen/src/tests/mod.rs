@@ -5,6 +5,7 @@ mod arguments;
 mod end_to_end;
 mod keys;
 mod plot;
+mod requests;
 mod schedule;
 mod server;
 mod skipper;

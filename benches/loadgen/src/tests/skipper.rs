@@ -17,6 +17,9 @@ fn counts() {
         ("|1\r\n+a\r\n:1\r\n%1\r\n+k\r\n~1\r\n:1\r\n", counted(1, 0, 0)),
         ("*2\r\n:1\r\n", counted(0, 0, 0)),
         ("$5\r\nab", counted(0, 0, 0)),
+        ("HD\r\nVA 3\r\na\r\n\r\nEN\r\n", counted(3, 0, 1)),
+        ("VA 0\r\n\r\nNS\r\nSERVER_ERROR out of memory\r\nERROR\r\n", counted(4, 3, 0)),
+        ("VA 5\r\nab", counted(0, 0, 0)),
     ] {
         let mut skipper = Skipper::default();
         assert_eq!(skipper.feed(input.as_bytes()), Ok(expected), "{input:?}");
@@ -45,6 +48,8 @@ fn what_is_not_resp_is_shown() {
         (&b"HTTP/1.1 400 Bad Request\r\n"[..], "HTTP/1.1 400 Bad Request"),
         (b"$x\r\n", "$x"),
         (b"+OK\n", "+OK"),
+        (b"VA x\r\n", "VA x"),
+        (b"VALUE key:1 0 3\r\n", "VALUE key:1 0 3"),
     ] {
         let found = Skipper::default().feed(input);
         assert_eq!(found, Err(NotResp(shown.to_owned())), "{}", input.escape_ascii());
