@@ -2,8 +2,10 @@
 
 mod compress;
 #[cfg(test)]
+pub(crate) mod table;
+#[cfg(test)]
 mod tests;
 mod unpack;
 
-pub(crate) use compress::{Compressor, Probe};
+pub(crate) use compress::{Compressor, Goal, Probe};
 pub(crate) use unpack::unpack;

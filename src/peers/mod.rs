@@ -9,11 +9,13 @@ mod limits;
 mod links;
 mod long;
 mod out_link;
+mod route;
 mod secure;
 mod strangers;
 
-pub(crate) use bulk::{Bulk, BulkFigures, Packed, Unpacked};
+pub(crate) use bulk::{Bulk, Packed, Unpacked};
 pub(crate) use convert::{from_wire, to_wire};
 pub(crate) use dial::Dialed;
 pub(crate) use hyperion_cluster::group::Message as RaftMessage;
 pub(crate) use links::{Incoming, PeerNode, PeerNodes, PeerSetup, Peers};
+pub(crate) use route::BulkFigures;

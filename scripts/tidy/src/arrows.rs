@@ -83,8 +83,8 @@ pub(crate) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
         .map(|(_, folder, manifest)| (manifest.package.as_str(), *folder))
         .collect();
     for (path, folder, manifest) in &manifests {
-        // A fuzz crate stands outside the workspace and only drives what it stands beside.
-        if folder.ends_with("/fuzz") {
+        // A fuzz crate, as any workspace of its own, only drives what it stands beside: nobody builds on it.
+        if folder.ends_with("/fuzz") || (!folder.is_empty() && is_workspace(&tree.files[*path])) {
             continue;
         }
         for dependency in &manifest.dependencies {
@@ -95,6 +95,10 @@ pub(crate) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+fn is_workspace(manifest: &str) -> bool {
+    manifest.lines().any(|line| line.trim() == "[workspace]")
 }
 
 /// Why `folder` may not name `dependency`, which stands at `target` when it is one of ours.

@@ -113,6 +113,8 @@ fn arrows_are_held() {
             "[dependencies]\nlibc = \"0.2\"\nhyperion-engine = { path = \"x\" }",
             false,
         ),
+        ("benches/bars", "[dependencies]\nhyperion-engine = { path = \"x\" }\n[workspace]", false),
+        ("benches/bars", "[dependencies]\nhyperion-engine = { path = \"x\" }", true),
     ] {
         let expected: Vec<String> = match refused {
             false => vec![],
