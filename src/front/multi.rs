@@ -407,7 +407,8 @@ impl NodeCore {
 
     /// The commands that come next and run as a unit.
     fn next_unit(&self, client: &Client, exec: &mut Exec) -> Unit {
-        let mut unit = Unit::default();
+        let by = (self.index, client_word(client.connection));
+        let mut unit = Unit { client: Some(by), ..Unit::default() };
         if !exec.is_begun {
             unit.watched.clone_from(&exec.watched);
         }
@@ -441,7 +442,9 @@ impl NodeCore {
         if let Err(line) = self.redirection(client, &unit.keys()) {
             return self.unit_came(client, Answer::Error(line));
         }
+        self.begin_reads(client, &unit);
         if let Some(answer) = self.engine.try_unit(&unit) {
+            self.end_read(client);
             return self.unit_came(client, answer);
         }
         let ticket = self.fresh_ticket(client);

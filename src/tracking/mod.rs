@@ -2,6 +2,7 @@
 
 mod deliver;
 mod limits;
+mod reads;
 mod session;
 mod table;
 

@@ -118,10 +118,12 @@ impl NodeCore {
         keys.sort_unstable();
         keys.dedup();
         self.redirection(client, &keys)?;
+        self.begin_reading(client, work.line.keys.clone());
         if let Some((answer, observed)) = self.try_script(io, &mut work) {
             self.tell_asides(io, client, spec, &answer, &asides);
             let random = self.draw();
             self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
+            self.end_read(client);
             return Ok(Progress::Ran);
         }
         let ticket = self.fresh_ticket(client);

@@ -143,11 +143,11 @@ proptest! {
             }
         }
         // Each round names other fields, of which some are not there and some are there twice.
-        for (round, condition) in times.iter().enumerate() {
+        for (round, condition) in (0_u16..).zip(&times) {
             let words: Vec<String> =
-                named.iter().map(|name| format!("name:{}", name + 3 * round as u16)).collect();
+                named.iter().map(|name| format!("name:{}", name + 3 * round)).collect();
             let condition = ["", "NX ", "GT ", "LT "][*condition];
-            let ms = [9_000, 700, 4_000, 0, 50][round % 5];
+            let ms = [9_000, 700, 4_000, 0, 50][usize::from(round % 5)];
             let begin = format!("HPEXPIRE KEY {ms} {condition}FIELDS COUNT");
             let [a, b] = both(&mut stage, (&begin, ""), &words);
             prop_assert_eq!(a, b, "{}", begin);
