@@ -137,11 +137,7 @@ impl Keeper {
     ///
     /// Errors: [`Refused`]; the current config stands.
     pub(crate) fn propose(&mut self, bytes: &[u8]) -> Result<Accepted, Refused> {
-        if bytes.len() > CONFIG_BYTES_MAX {
-            return Err(Refused::TooBig);
-        }
-        let proposed =
-            parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
+        let proposed = self.read(bytes)?;
         let current = self.current();
         match compare(&current.config, &current.hash, &proposed) {
             Compared::Same => return self.reload(),
@@ -154,15 +150,30 @@ impl Keeper {
         self.take(proposed, &rest)
     }
 
+    /// Reads a whole config. One that does not name the libraries of functions keeps those that are there: they come by FUNCTION LOAD, and who
+    /// changes something else need not know of them. An empty object removes them.
+    fn read(&self, bytes: &[u8]) -> Result<Config, Refused> {
+        if bytes.len() > CONFIG_BYTES_MAX {
+            return Err(Refused::TooBig);
+        }
+        let mut proposed =
+            parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
+        let current = self.current();
+        let kept = &current.config.settings.functions;
+        if proposed.settings.functions.is_empty() && !kept.is_empty() && !names_functions(bytes) {
+            proposed.settings.functions.clone_from(kept);
+            if proposed.to_text().len() > CONFIG_BYTES_MAX {
+                return Err(Refused::TooBig);
+            }
+        }
+        Ok(proposed)
+    }
+
     /// Looks at a whole config without taking it: [`Keeper::learn`] does when the cluster has agreed.
     ///
     /// Errors: [`Refused`].
     pub(crate) fn check(&self, bytes: &[u8]) -> Result<Checked, Refused> {
-        if bytes.len() > CONFIG_BYTES_MAX {
-            return Err(Refused::TooBig);
-        }
-        let proposed =
-            parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
+        let proposed = self.read(bytes)?;
         let current = self.current();
         match compare(&current.config, &current.hash, &proposed) {
             Compared::Same => Ok(Checked::Same(self.unchanged())),
@@ -330,6 +341,12 @@ impl Keeper {
             }
         })
     }
+}
+
+/// Whether a document has the field of the libraries of functions.
+fn names_functions(bytes: &[u8]) -> bool {
+    let document: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
+    document.is_ok_and(|document| document.pointer("/settings/functions").is_some())
 }
 
 /// The uuid of the node with this name.

@@ -17,6 +17,7 @@ use super::first::first_config;
 use super::keeper::Keeper;
 use super::overrides::Overrides;
 use super::resolve::validate;
+use super::restored::take_functions;
 use super::uuid;
 use crate::cluster::mark_in;
 use crate::flags::Flags;
@@ -48,7 +49,7 @@ pub(crate) fn open(flags: &Flags, machine: &Machine) -> Result<Opened, ConfigErr
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => return Err(ConfigError::Unreadable { path, error }),
     };
-    let (path, config) = if found {
+    let (path, mut config) = if found {
         // A link is followed once, here: replacing the link itself would leave its target old.
         let path = match fs::canonicalize(&path) {
             Ok(path) => path,
@@ -77,6 +78,7 @@ pub(crate) fn open(flags: &Flags, machine: &Machine) -> Result<Opened, ConfigErr
         }
         (path, config)
     };
+    said.extend(take_functions(&path, &mut config, &flags.data, !flags.check)?);
     let keeper = match Keeper::new(&path, config, overrides, machine.clone()) {
         Ok(keeper) => keeper,
         Err(problems) => return Err(ConfigError::Invalid { path, problems }),

@@ -15,6 +15,7 @@ mod password;
 mod published;
 mod reload;
 mod resolve;
+mod restored;
 mod stopped;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,6 +30,7 @@ pub(crate) use machine::probe;
 pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
+pub(crate) use restored::RESTORED_FUNCTIONS;
 pub(crate) use stopped::{replace_file, write_file};
 pub(crate) use tls::NodeTls;
 

@@ -53,6 +53,8 @@ struct Pending {
     asked: Option<u32>,
     /// The node to ask, by the word of the one that was.
     hint: Option<u32>,
+    /// Keys that its client is told as changed behind the answer.
+    unheard: Vec<Vec<u8>>,
 }
 
 /// A client's lanes for answers of other nodes, in use or not: they come in any order, so each has one of its own.
@@ -128,6 +130,7 @@ impl NodeCore {
             return Progress::Held;
         };
         let lane = self.first_lane() + lane;
+        let unheard = self.note_forwarded(client, request.spec, request.arguments);
         client.output.owe(lane, client.is_silent());
         self.counters.forwarded += 1;
         let pending = Pending {
@@ -142,6 +145,7 @@ impl NodeCore {
             since_ns: io.now_ns(),
             asked: None,
             hint: None,
+            unheard,
         };
         let forwarding = &mut self.forwarding;
         let number = number_of(self.index, client.connection, forwarding.fresh());
@@ -365,7 +369,8 @@ impl NodeCore {
     /// Puts an answer in its place.
     fn deliver(&mut self, io: &mut Io, number: u64, bytes: &[u8]) {
         let released = self.engine.released_position();
-        let Some(Pending { connection, lane, .. }) = self.forget(number) else { return };
+        let Some(Pending { connection, lane, unheard, .. }) = self.forget(number) else { return };
+        self.tell_unheard(connection, unheard);
         let Some(client) = self.clients.get(connection) else { return };
         client.output.arrived(lane, bytes, released);
         client.note_remote_answer(bytes.len());

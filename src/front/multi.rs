@@ -430,7 +430,8 @@ impl NodeCore {
     }
 
     fn take_unit(&self, client: &Client, exec: &mut Exec) -> Unit {
-        let mut unit = Unit::default();
+        let by = (self.index, client_word(client.connection));
+        let mut unit = Unit { client: Some(by), ..Unit::default() };
         if !exec.is_begun {
             unit.watched.clone_from(&exec.watched);
         }
@@ -467,10 +468,7 @@ impl NodeCore {
         // What was read before is in the client's output.
         self.end_read(client);
         self.begin_unit_reads(client, &unit);
-        self.engine.act_for(Some((self.index, client_word(client.connection))));
-        let answer = self.engine.try_unit(&unit);
-        self.engine.act_for(None);
-        if let Some(answer) = answer {
+        if let Some(answer) = self.engine.try_unit(&unit) {
             return self.unit_came(client, answer);
         }
         let ticket = self.fresh_ticket(client);

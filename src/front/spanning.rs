@@ -27,6 +27,7 @@ impl NodeCore {
             return Progress::Held;
         }
         let ticket = self.fresh_ticket(client);
+        self.begin_read(client, request.spec, request.arguments);
         let arguments = request.arguments.iter().map(|argument| argument.to_vec()).collect();
         self.engine.begin_spanning(ticket, request.spec, request.database, arguments);
         Progress::Ran

@@ -15,6 +15,8 @@ pub(crate) struct Link {
     pub(crate) open: Box<Parcel>,
     /// What the mailbox did not take yet, in order.
     pub(crate) backlog: VecDeque<Mail>,
+    /// It did not take all of the last turn's.
+    pub(crate) is_behind: bool,
     /// Answers that wait for the log, in order.
     held: VecDeque<Box<Parcel>>,
 }
@@ -74,6 +76,7 @@ impl NodeCore {
                     break;
                 }
             }
+            link.is_behind = !link.backlog.is_empty();
         }
         io.ring_bells();
     }

@@ -9,7 +9,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use hyperion_runtime::files;
 
 use super::cluster::manifest_name;
-use super::format::{ChunkHead, Footer, Head, IndexCore, low, write_index};
+use super::format::{ChunkHead, Footer, Head, IndexCore, Libraries, low, write_index};
 use super::limits::SYNC_BYTES;
 
 /// What stands behind the name of a file that is not whole.
@@ -78,8 +78,8 @@ impl SnapshotFile {
     /// Writes the index and the footer, brings all to the disk and gives the file its name. Gives its size.
     ///
     /// Errors: those of the system; nothing is left then.
-    pub(super) fn finish(mut self, index: &[IndexCore]) -> io::Result<u64> {
-        let bytes = write_index(index);
+    pub(super) fn finish(mut self, index: &[IndexCore], libraries: &Libraries) -> io::Result<u64> {
+        let bytes = write_index(index, libraries);
         let index_offset = self.bytes;
         self.write(&bytes)?;
         let ends = index.iter().flat_map(|core| &core.segments).map(|segment| segment.end);

@@ -1,5 +1,7 @@
 //! Owns the bytes of a snapshot file, version 1; README.md shows them with their offsets.
 
+use std::collections::BTreeMap;
+
 use crc_fast::checksum;
 use hyperion_store::manifest::{MANIFEST_BYTES, Manifest};
 use hyperion_store::{HeaderState, SegmentHeader};
@@ -19,6 +21,7 @@ const SEGMENT_HEADER_BYTES: usize = 68;
 const MAGIC: &[u8; 8] = b"HYPRSNAP";
 const CHUNK_MAGIC: &[u8; 4] = b"CHNK";
 const INDEX_MAGIC: &[u8; 8] = b"HYPRINDX";
+const LIBRARIES_MAGIC: &[u8; 8] = b"HYPRFUNC";
 const FOOTER_MAGIC: &[u8; 8] = b"HYPRDONE";
 
 /// CRC-32/ISCSI.
@@ -177,8 +180,11 @@ pub(super) struct IndexCore {
     pub(super) segments: Vec<IndexSegment>,
 }
 
+/// Libraries of functions: each with its code by its name.
+pub(super) type Libraries = BTreeMap<String, String>;
+
 /// The bytes of the index.
-pub(super) fn write_index(cores: &[IndexCore]) -> Vec<u8> {
+pub(super) fn write_index(cores: &[IndexCore], libraries: &Libraries) -> Vec<u8> {
     let mut out = INDEX_MAGIC.to_vec();
     out.extend_from_slice(&(cores.len() as u64).to_le_bytes());
     for core in cores {
@@ -193,12 +199,20 @@ pub(super) fn write_index(cores: &[IndexCore]) -> Vec<u8> {
             segment.chunks.iter().for_each(|chunk| out.extend_from_slice(&chunk.to_le_bytes()));
         }
     }
+    if !libraries.is_empty() {
+        out.extend_from_slice(LIBRARIES_MAGIC);
+        out.extend_from_slice(&(libraries.len() as u64).to_le_bytes());
+        for text in libraries.iter().flat_map(|(name, code)| [name, code]) {
+            out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
     out.extend_from_slice(&crc(&out).to_le_bytes());
     out
 }
 
 /// Errors: a few words on what is wrong.
-pub(super) fn read_index(bytes: &[u8]) -> Result<Vec<IndexCore>, &'static str> {
+pub(super) fn read_index(bytes: &[u8]) -> Result<(Vec<IndexCore>, Libraries), &'static str> {
     const SHORT: &str = "the index is shorter than it says";
     let Some((mut rest, checksum)) = bytes.split_last_chunk::<4>() else {
         return Err(SHORT);
@@ -231,7 +245,32 @@ pub(super) fn read_index(bytes: &[u8]) -> Result<Vec<IndexCore>, &'static str> {
         }
         index.push(core);
     }
-    Ok(index)
+    Ok((index, read_libraries(rest)?))
+}
+
+/// Errors: a few words on what is wrong.
+fn read_libraries(mut rest: &[u8]) -> Result<Libraries, &'static str> {
+    const WRONG: &str = "the libraries of functions in the index are not whole";
+    let mut libraries = Libraries::new();
+    if rest.is_empty() {
+        return Ok(libraries);
+    }
+    let mut take = |count: usize| {
+        let (taken, left) = rest.split_at_checked(count).ok_or(WRONG)?;
+        rest = left;
+        Ok::<&[u8], &'static str>(taken)
+    };
+    if take(8)? != LIBRARIES_MAGIC {
+        return Err(WRONG);
+    }
+    for _ in 0..wide(take(8)?, 0) {
+        let mut text = || {
+            let count = usize::try_from(wide(take(8)?, 0)).map_err(|_| WRONG)?;
+            String::from_utf8(take(count)?.to_vec()).map_err(|_| WRONG)
+        };
+        libraries.insert(text()?, text()?);
+    }
+    Ok(libraries)
 }
 
 /// The last bytes of the file.

@@ -12,9 +12,10 @@ use hyperion_store::{BatchCheck, HEADER_BYTES};
 
 use super::format::{
     CHUNK_HEAD_BYTES, ChunkHead, Coding, FOOTER_BYTES, Footer, HEAD_BYTES, Head, IndexCore,
-    IndexSegment, crc, low, read_index,
+    IndexSegment, Libraries, crc, low, read_index,
 };
 use super::restore_error::RestoreError;
+use crate::config::RESTORED_FUNCTIONS;
 use crate::node::{core_folder, segment_path};
 
 const READ_BYTES: usize = 1 << 20;
@@ -29,17 +30,20 @@ pub(crate) struct Restored {
     pub(crate) cores: u16,
     pub(crate) partitions: u16,
     pub(crate) segment_bytes: u32,
+    /// Libraries of functions, which the next start takes into its config.
+    pub(crate) libraries: usize,
 }
 
 impl Restored {
     /// What is told of it.
     pub(crate) fn sentence(&self, data: &Path) -> String {
         format!(
-            "restored {} keys, {} bytes in {} segments, to {}; start it without a config, or with one of partitions {} and segment_bytes {}, any \
+            "restored {} keys, {} bytes in {} segments, {} libraries of functions, to {}; start it without a config, or with one of partitions {} and segment_bytes {}, any \
              number of cores (it was {})",
             self.keys,
             self.bytes,
             self.segments,
+            self.libraries,
             data.display(),
             self.partitions,
             self.segment_bytes,
@@ -125,6 +129,7 @@ pub(super) struct Snapshot {
     head: Head,
     footer: Footer,
     index: Vec<IndexCore>,
+    libraries: Libraries,
 }
 
 impl Snapshot {
@@ -157,9 +162,9 @@ impl Snapshot {
         }
         let mut index = vec![0; usize::try_from(footer.index_bytes).unwrap_or(0)];
         file.read_exact_at(&mut index, footer.index_offset).map_err(failed(path))?;
-        let index =
+        let (index, libraries) =
             read_index(&index).map_err(|what| damaged(footer.index_offset, what.to_owned()))?;
-        let snapshot = Self { path: path.to_path_buf(), file, head, footer, index };
+        let snapshot = Self { path: path.to_path_buf(), file, head, footer, index, libraries };
         if snapshot.is_sound() {
             Ok(snapshot)
         } else {
@@ -224,6 +229,11 @@ impl Snapshot {
             let path = core_folder(folder, number);
             files::sync_directory(&path).map_err(failed(&path))?;
         }
+        if !self.libraries.is_empty() {
+            let path = folder.join(RESTORED_FUNCTIONS);
+            let text = serde_json::to_vec(&self.libraries).expect("a map of texts is JSON");
+            files::replace(&path, &text).map_err(failed(&path))?;
+        }
         let path = folder.join("MANIFEST");
         files::replace(&path, &manifest.write()).map_err(failed(&path))?;
         Ok(Restored {
@@ -233,6 +243,7 @@ impl Snapshot {
             cores: manifest.cores,
             partitions: manifest.partitions,
             segment_bytes: manifest.segment_bytes,
+            libraries: self.libraries.len(),
         })
     }
 

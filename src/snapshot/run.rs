@@ -13,7 +13,7 @@ use super::core_part::{CoreList, SnapshotNote};
 use super::cut::{Cutting, tell_all};
 use super::error::{SnapshotError, failed};
 use super::file::SnapshotFile;
-use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, crc};
+use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, Libraries, crc};
 use super::job::{Job, Role};
 use super::limits::{CHUNK_BYTES, CUT_REMAINDER_BYTES, PASSES_MAX, PIN_RAW_S, PIN_S_MAX};
 use super::progress::Figures;
@@ -114,9 +114,11 @@ pub(super) fn run(
     run.copy_all(&cutting.lists)?;
     drop(pin);
     let pinned_ms = u64::try_from(pinned.elapsed().as_millis()).unwrap_or(u64::MAX);
+    // The parts of a snapshot over all nodes have the config beside them.
+    let libraries = if is_part { Libraries::new() } else { desk.libraries() };
     let index = run.index(&cutting.lists, manifest)?;
     let Run { file, compressor, dropped_bytes, .. } = run;
-    let file_bytes = file.finish(&index).map_err(failed(&path))?;
+    let file_bytes = file.finish(&index, &libraries).map_err(failed(&path))?;
     let ends = index.iter().flat_map(|core| &core.segments).map(|segment| segment.end);
     Ok(Figures {
         keys: index.iter().map(|core| core.keys).sum(),

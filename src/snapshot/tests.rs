@@ -8,7 +8,10 @@ use hyperion_store::manifest::Manifest;
 use hyperion_store::{BatchCheck, HEADER_BYTES, Options, SegmentInUse, Store};
 
 use super::file::{SnapshotFile, name_at, newest_ms, remove_parts};
-use super::format::{ChunkHead, Coding, Head, IndexCore, IndexSegment, VERSION, crc};
+use super::format::{
+    ChunkHead, Coding, Head, IndexCore, IndexSegment, Libraries, VERSION, crc, read_index,
+    write_index,
+};
 use super::restore::restore;
 use super::restore_error::RestoreError;
 use crate::packing::Compressor;
@@ -124,7 +127,7 @@ fn write(path: &Path) {
         core.segments.push(IndexSegment { header: segment.header, end, chunks: chunks.collect() });
     }
     assert_eq!(core.segments.len(), 2);
-    file.finish(&[core]).expect("the disk has room");
+    file.finish(&[core], &Libraries::new()).expect("the disk has room");
 }
 
 /// To write the file anew, after the format's version was raised: `HYPERION_GOLDEN=write cargo test -p hyperion golden`.
@@ -208,6 +211,32 @@ fn a_chunk_says_what_it_is() {
     ] {
         assert!(ChunkHead::read(&broken.write()).is_err(), "{broken:?}");
     }
+}
+
+#[test]
+fn an_index_has_the_libraries_of_functions() {
+    let none = Libraries::new();
+    let some = Libraries::from([
+        ("a".to_owned(), "#!lua name=a\n".repeat(1_000)),
+        ("lib_2".to_owned(), String::new()),
+    ]);
+    let cores = [IndexCore { keys: 3, segments: Vec::new() }];
+    for libraries in [&none, &some] {
+        let bytes = write_index(&cores, libraries);
+        assert_eq!(read_index(&bytes), Ok((cores.to_vec(), libraries.clone())));
+    }
+    // What follows is as long as it says, and text.
+    let whole = write_index(&cores, &some);
+    let plain = &whole[..whole.len() - 4];
+    let sealed = |bytes: &[u8]| [bytes, &crc(bytes).to_le_bytes()].concat();
+    let begin = write_index(&cores, &none).len() - 4;
+    for cut in begin + 1..plain.len() {
+        assert!(read_index(&sealed(&plain[..cut])).is_err(), "cut at {cut}");
+    }
+    let mut wrong = plain.to_vec();
+    let name = wrong.windows(5).position(|it| it == b"lib_2").expect("it is there");
+    wrong[name] = 0xff;
+    assert!(read_index(&sealed(&wrong)).is_err());
 }
 
 #[test]

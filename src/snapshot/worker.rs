@@ -17,6 +17,7 @@ use super::core_part::SnapshotNote;
 use super::cut::{Cutting, cut_all, tell};
 use super::error::SnapshotError;
 use super::file::{name_at, newest_ms, part_name_at, remove_all_but, remove_parts};
+use super::format::Libraries;
 use super::job::{Job, Role};
 use super::limits::SNAPSHOT_BYTES_A_SECOND;
 use super::progress::{Done, Figures, Progress, Running};
@@ -221,6 +222,11 @@ impl Snapshots {
         let current = self.config.get();
         let given = current.resolved.settings().snapshot.bytes_a_second.as_ref();
         given.map_or(SNAPSHOT_BYTES_A_SECOND, Size::bytes).max(1)
+    }
+
+    /// The libraries of functions, as the config has them now.
+    pub(super) fn libraries(&self) -> Libraries {
+        self.config.get().resolved.settings().functions.clone()
     }
 
     /// Removes the oldest snapshots, so that as many stay as the config says.

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 
-use super::client::{Client, Dice, pipeline};
+use super::client::{Client, Dice, pipeline, show};
 use super::disk::may_mount;
 use super::harness::{Node, PAUSE, Setup, wait_for};
 use super::http_call::{change, get, post};
@@ -290,6 +290,24 @@ fn every_kind_of_key_comes_back() {
     let (path, last) = take(&empty);
     assert_eq!((&last["ok"], &last["keys"]), (&json!(true), &json!(0)), "{last}");
     restored(Setup::new(), &path).client().expect(&[("DBSIZE", "0")]);
+}
+
+#[test]
+fn libraries_of_functions_come_back() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    let code = "#!lua name=lib\nredis.register_function('double', function(keys) return 2 * redis.call('GET', keys[1]) end)";
+    assert_eq!(show(&client.call(&[b"FUNCTION", b"LOAD", code.as_bytes()])), "lib");
+    client.expect(&[("SET n 21", "OK"), ("FCALL double 1 n", "42")]);
+    let (path, last) = take(&node);
+    assert_eq!(last["ok"], json!(true), "{last}");
+    let mut other = restored(Setup::new(), &path);
+    other.client().expect(&[("FCALL double 1 n", "42")]);
+    // They are in the config from then on.
+    other.kill_and_start();
+    other.client().expect(&[("FCALL double 1 n", "42"), ("FUNCTION DELETE lib", "OK")]);
+    other.kill_and_start();
+    other.client().expect(&[("FCALL double 1 n", "-ERR Function not found")]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hyperion_wire::reply::Reply;
+use serde_json::json;
 
 use super::client::{Client, Dice, pipeline, show};
 use super::cluster_harness::Cluster;
@@ -395,9 +396,165 @@ fn a_copy_is_never_old_for_long_whatever_is_written_meanwhile() {
 }
 
 #[test]
-fn a_cluster_refuses_it_in_a_sentence() {
-    let cluster = Cluster::plan(2).start();
-    let answer = cluster.client(1).ask("CLIENT TRACKING ON");
-    assert!(answer.starts_with("-ERR CLIENT TRACKING is not supported in a cluster"), "{answer}");
-    cluster.client(1).expect(&[("CLIENT TRACKING OFF", "OK")]);
+fn a_script_s_keys_count_and_those_that_a_transaction_reads() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+        let script = b"return redis.call('GET', KEYS[1])";
+        for key in ["a", "b", "c", "d"] {
+            bob.expect(&[(&format!("SET {key} 1"), "OK")]);
+            assert_eq!(show(&ann.call(&[b"EVAL", script, b"1", key.as_bytes()])), "1");
+            bob.expect(&[(&format!("SET {key} 2"), "OK")]);
+            hears(&mut ann, &format!("[{key}]"));
+            ann.expect(&[("MULTI", "OK"), (&format!("GET {key}"), "QUEUED"), ("EXEC", "[2]")]);
+            bob.expect(&[(&format!("SET {key} 3"), "OK")]);
+            hears(&mut ann, &format!("[{key}]"));
+            ann.expect(&[("PING", "PONG")]);
+        }
+    }
+}
+
+/// Redis tells a client that wants none of its own changes neither of those of its transactions.
+#[test]
+fn noloop_hears_not_of_its_own_exec() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON NOLOOP", "OK")]);
+        for key in ["a", "b", "c", "d"] {
+            ann.expect(&[
+                (&format!("GET {key}"), "nil"),
+                ("MULTI", "OK"),
+                (&format!("SET {key} 1"), "QUEUED"),
+                ("EXEC", "[OK]"),
+                ("PING", "PONG"),
+                (&format!("GET {key}"), "1"),
+            ]);
+            bob.expect(&[("MULTI", "OK"), (&format!("SET {key} 2"), "QUEUED"), ("EXEC", "[OK]")]);
+            hears(&mut ann, &format!("[{key}]"));
+        }
+    }
+}
+
+// ---- clusters
+
+/// What a client was told since it last asked: keys, or `nil` for all of them.
+fn told(client: &mut Client) -> Vec<String> {
+    client.send(&super::client::words("PING"));
+    let told = std::iter::from_fn(|| Some(client.shown()).filter(|it| it != "PONG"));
+    told.map(|it| it.trim_start_matches("[invalidate ").trim_end_matches(']').to_owned()).collect()
+}
+
+/// A client's answer; what it is told before is passed over.
+fn asks(client: &mut Client, line: &str) -> String {
+    client.send(&super::client::words(line));
+    let mut shown = std::iter::repeat_with(|| client.shown());
+    shown.find(|it| !it.starts_with("[invalidate")).expect("it goes on")
+}
+
+/// Waits until a client was told that a key has changed, or all of them.
+fn hears_in_time(client: &mut Client, key: &str) {
+    wait_for("to hear of the change", || {
+        told(client).iter().any(|it| it == "nil" || *it == format!("[{key}"))
+    });
+}
+
+fn reader(cluster: &Cluster, node: u32) -> Client {
+    let mut client = cluster.client(node);
+    client.ask("HELLO 3");
+    client.expect(&[("CLIENT TRACKING ON", "OK")]);
+    client
+}
+
+/// Where clients know the cluster, they read at the leaders, or at replicas if they say so; whoever changes the key, at whichever node.
+#[test]
+fn a_cluster_s_node_tells_what_was_read_there() {
+    let cluster = Cluster::plan(3).start();
+    let mut routed = cluster.routed();
+    for node in cluster.numbers() {
+        let mut ann = reader(&cluster, node);
+        let mut seen = 0;
+        for number in 0..40 {
+            let key = format!("key:{node}:{number}");
+            assert_eq!(routed.ask(&format!("SET {key} 1")), "OK");
+            let answer = asks(&mut ann, &format!("GET {key}"));
+            if answer.starts_with("-MOVED") {
+                continue;
+            }
+            seen += 1;
+            assert_eq!(answer, "1");
+            assert_eq!(routed.ask(&format!("SET {key} 2")), "OK");
+            hears_in_time(&mut ann, &key);
+        }
+        assert!(seen > 0, "node {node} leads nothing");
+        // A replica tells what it has applied.
+        assert_eq!(asks(&mut ann, "READONLY"), "OK");
+        for number in 0..40 {
+            let key = format!("key:{node}:{number}");
+            asks(&mut ann, &format!("GET {key}"));
+            assert_eq!(routed.ask(&format!("DEL {key}")), "1");
+            hears_in_time(&mut ann, &key);
+            wait_for("the deletion", || asks(&mut ann, &format!("EXISTS {key}")) == "0");
+        }
+    }
+}
+
+/// Where clients do not know the cluster, a node reads for them at the others, which tell it of nothing: its own replica does, and where it has
+/// none, no copy is kept.
+#[test]
+fn a_client_that_knows_one_node_hears_of_all_changes() {
+    for (mode, copies) in [("duplication", 3), ("sharding+duplication", 2)] {
+        let cluster = Cluster::plan(3)
+            .at("/mode", json!(mode))
+            .at("/replication", json!(copies))
+            .at("/settings/resp", json!({ "cluster": "transparent" }))
+            .start();
+        for node in cluster.numbers() {
+            let mut ann = reader(&cluster, node);
+            let mut bob = cluster.client(node % 3 + 1);
+            for number in 0..30 {
+                let key = format!("key:{node}:{number}");
+                bob.expect(&[(&format!("SET {key} 1"), "OK")]);
+                assert_eq!(asks(&mut ann, &format!("GET {key}")), "1");
+                bob.expect(&[(&format!("SET {key} 2"), "OK")]);
+                hears_in_time(&mut ann, &key);
+                // Several keys at once, wherever they are led.
+                assert_eq!(asks(&mut ann, &format!("MGET {key} other:{key}")), "[2 nil]");
+                bob.expect(&[(&format!("SET other:{key} 1"), "OK")]);
+                hears_in_time(&mut ann, &format!("other:{key}"));
+                let script = "return(redis.call('GET',KEYS[1]))";
+                assert_eq!(asks(&mut ann, &format!("EVAL {script} 1 {key}")), "2");
+                bob.expect(&[("MULTI", "OK"), (&format!("DEL {key}"), "QUEUED")]);
+                assert_eq!(bob.ask("EXEC"), "[1]");
+                hears_in_time(&mut ann, &key);
+            }
+        }
+        let mut ann = cluster.client(1);
+        let answer = ann.ask("CLIENT TRACKING ON BCAST");
+        if copies == 3 {
+            assert_eq!(answer, "OK");
+        } else {
+            assert!(answer.starts_with("-ERR CLIENT TRACKING with BCAST"), "{answer}");
+        }
+    }
+}
+
+/// Who leads has changed: what was read before may have changed unheard.
+#[test]
+fn another_leader_makes_all_copies_void() {
+    let mut cluster =
+        Cluster::plan(3).at("/settings/resp", json!({ "cluster": "transparent" })).start();
+    let mut ann = reader(&cluster, 1);
+    for number in 0..30 {
+        assert_eq!(asks(&mut ann, &format!("GET key:{number}")), "nil");
+    }
+    told(&mut ann);
+    cluster.kill(3);
+    wait_for("to hear that all may have changed", || told(&mut ann).iter().any(|it| it == "nil"));
+    let mut bob = cluster.client(2);
+    for number in 0..30 {
+        let key = format!("key:{number}");
+        wait_for("a leader", || asks(&mut ann, &format!("GET {key}")) == "nil");
+        wait_for("the write", || bob.ask(&format!("SET {key} 1")) == "OK");
+        hears_in_time(&mut ann, &key);
+    }
 }

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_engine::Change;
-use hyperion_engine::command::{CommandSpec, Flags, keys_of};
-use hyperion_model::slot_of;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Encoder, Protocol};
 
@@ -88,102 +86,21 @@ impl NodeCore {
         }
     }
 
-    // ---- reads
-
-    /// A client of `core` has read keys of this core in a command that is answered.
-    pub(crate) fn note_read(
-        &mut self,
-        core: u16,
-        connection: ConnectionId,
-        spec: &CommandSpec,
-        arguments: &[&[u8]],
-    ) {
-        if !spec.flags.has(Flags::READONLY) {
-            return;
-        }
-        for at in keys_of(spec, arguments) {
-            self.trackers.table.add(arguments[at], core, connection, Reading::Done);
-        }
-        self.forget_oldest();
-        self.engine.tell_changes(true);
-    }
-
-    /// A read of several turns or cores begins: until it ends, its client hears of every change, because no core knows which one it sees.
-    pub(crate) fn begin_read(
-        &mut self,
-        client: &mut Client,
-        spec: &CommandSpec,
-        arguments: &[&[u8]],
-    ) {
-        if spec.flags.has(Flags::READONLY) && client.wants_read() {
-            self.begin_reads(
-                client,
-                keys_of(spec, arguments).map(|at| arguments[at].to_vec()).collect(),
-            );
-        }
-    }
-
-    /// As `begin_read`, of these keys.
-    pub(super) fn begin_reads(&mut self, client: &mut Client, keys: Vec<Vec<u8>>) {
-        let Some(tracking) = client.tracking.as_mut() else { return };
-        tracking.reading.clone_from(&keys);
-        self.track(client.connection, keys, Reading::Begun);
-    }
-
-    /// It has ended, and its answer is in the client's output; or the client has gone.
-    pub(crate) fn end_read(&mut self, client: &mut Client) {
-        let Some(tracking) = client.tracking.as_mut() else { return };
-        let keys = std::mem::take(&mut tracking.reading);
-        if !keys.is_empty() {
-            self.track(client.connection, keys, Reading::Done);
-        }
-    }
-
-    /// Tells the cores that own keys that a client of this core reads them. The mail goes ahead of what this core sends for the read later.
-    pub(super) fn track(&mut self, connection: ConnectionId, keys: Vec<Vec<u8>>, reading: Reading) {
-        let mut by_core: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
-        let map = self.engine.map();
-        for key in keys {
-            let owner = map.owner(map.partition_of(slot_of(&key)));
-            by_core.entry(owner.0).or_default().push(key);
-        }
-        for (core, keys) in by_core {
-            let track = Track { connection, keys, reading };
-            if core == self.index {
-                self.take_track(core, &track);
-            } else {
-                self.links[usize::from(core)].backlog.push_back(Mail::Track(Box::new(track)));
-            }
-        }
-    }
-
-    pub(crate) fn take_track(&mut self, from: u16, track: &Track) {
-        for key in &track.keys {
-            self.trackers.table.add(key, from, track.connection, track.reading);
-        }
-        self.forget_oldest();
-        self.engine.tell_changes(true);
-    }
-
-    /// Keys beyond what may be remembered count as changed.
-    pub(super) fn forget_oldest(&mut self) {
-        while let Some((key, readers)) = self.trackers.table.too_much() {
-            self.tell_readers(&key, readers, None);
-        }
-    }
-
     /// Looks whether anybody still wants to hear of changes: to be called every tick.
     pub(crate) fn tick_tracking(&mut self, io: &mut Io) {
         let is_wanted =
             !self.trackers.table.is_empty() || self.pubsub.registry.names_count(Kind::Prefix) > 0;
         self.engine.tell_changes(is_wanted);
-        if self.view.is_none() {
+        if self.may_broadcast() {
             return;
         }
-        // The node has become one of several: it does not hear of all changes any more.
-        let with_copies = self.clients.iter().filter(|client| client.tracking.is_some());
-        let with_copies: Vec<ConnectionId> = with_copies.map(|client| client.connection).collect();
-        with_copies.into_iter().for_each(|connection| io.close(connection));
+        // Keys have gone to other nodes, and changes of them are not heard here any more.
+        let is_broadcast = |client: &&Client| {
+            client.tracking.as_ref().is_some_and(|tracking| tracking.options.is_broadcast)
+        };
+        let listening: Vec<ConnectionId> =
+            self.clients.iter().filter(is_broadcast).map(|client| client.connection).collect();
+        listening.into_iter().for_each(|connection| io.close(connection));
     }
 
     // ---- changes
@@ -214,7 +131,12 @@ impl NodeCore {
         }
     }
 
-    fn tell_readers(&mut self, key: &[u8], readers: Vec<Reader>, by: Option<(u16, u64)>) {
+    pub(super) fn tell_readers(
+        &mut self,
+        key: &[u8],
+        readers: Vec<Reader>,
+        by: Option<(u16, u64)>,
+    ) {
         for Reader { core, connection, .. } in readers {
             self.tell_core(core, Invalid::Read { connection, key: key.to_vec(), by });
         }

@@ -3,6 +3,7 @@
 mod deliver;
 mod inside;
 mod limits;
+mod reads;
 mod session;
 mod table;
 

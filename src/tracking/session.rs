@@ -49,6 +49,8 @@ pub(crate) struct Tracking {
     pub(crate) caching: bool,
     /// Keys that a read under way is about.
     pub(crate) reading: Vec<Vec<u8>>,
+    /// Those of them of whose changes this node does not hear.
+    pub(crate) unheard: Vec<Vec<u8>>,
 }
 
 impl Options {

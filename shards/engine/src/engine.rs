@@ -520,7 +520,7 @@ impl Engine {
         }
         let random = self.draw();
         let part = command::part(gather, &mut self.store, database, arguments, random)?;
-        if gather == command::Gather::Flush && self.changes.is_on {
+        if gather == command::Gather::Flush && self.changes.notes_commands() {
             self.changes.note_all(self.store.appended_position());
         }
         Ok(part)

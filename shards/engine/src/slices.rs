@@ -379,7 +379,7 @@ impl Engine {
         self.store.observe_all();
         let position = self.store.appended_position();
         self.events.seal(position, std::mem::take(&mut sliced.events));
-        if self.changes.is_on {
+        if self.changes.notes_commands() {
             for at in (0..sliced.words.len()).step_by(sliced.stride()) {
                 self.changes.note(position, sliced.words.get(at).to_vec(), None);
             }

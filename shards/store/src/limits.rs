@@ -110,3 +110,5 @@ pub(crate) const HOLE_KEYS_MAX: usize = 1_000;
 pub(crate) const HOLE_CHECKED_BYTES_MAX: usize = 256 << 20;
 /// Names of keys that went by themselves which are kept until somebody asks.
 pub(crate) const GONE_KEYS_MAX: usize = 65_536;
+/// Names of keys that entries have changed which are kept until somebody asks; beyond, any may have changed.
+pub(crate) const APPLIED_KEYS_MAX: usize = 65_536;

@@ -12,7 +12,7 @@ use hyperion_cluster::config::{
 use super::certificates::Authority;
 use super::{Folder, config, keeper_at, machine};
 use crate::config::file;
-use crate::config::keeper::{Keeper, Refused};
+use crate::config::keeper::{Checked, Keeper, Refused};
 use crate::config::load::load;
 use crate::config::overrides::Overrides;
 use crate::config::{Config, Durability, LogLevel, Size, Storage};
@@ -79,6 +79,38 @@ fn pattern(pointer: &str) -> String {
         }
     }
     pointer.replacen("/nodes/0", "/nodes/*", 1)
+}
+
+/// Who changes something else need not know of the libraries that others have loaded; an empty object removes them, for it says so.
+#[test]
+fn libraries_stay_where_a_config_does_not_name_them() {
+    let folder = Folder::new();
+    let path = folder.file("config.json");
+    let mut keeper = keeper_at(&path, config());
+    let code = "#!lua name=lib".to_owned();
+    keeper
+        .amend(|settings| drop(settings.functions.insert("lib".to_owned(), code.clone())))
+        .expect("a library");
+    let kept = |keeper: &Keeper| keeper.current().config.settings.functions.clone();
+    let mut next = keeper.current().next();
+    next.settings.functions.clear();
+    next.settings.durability = Durability::Never;
+    assert!(!next.to_text().contains("functions"));
+    let checked = keeper.check(&bytes(&next)).expect("a child");
+    assert!(matches!(checked, Checked::Child(child) if child.settings.functions.len() == 1));
+    let accepted = keeper.propose(&bytes(&next)).expect("a child");
+    assert_eq!(accepted.changed_live, ["/settings/durability"]);
+    assert_eq!(kept(&keeper).get("lib"), Some(&code));
+    // The very same text again is the config in force.
+    let again = keeper.propose(&bytes(&next)).expect("the very same");
+    assert_eq!((again.hash, again.changed_live.len()), (accepted.hash, 0));
+
+    let mut next = keeper.current().next();
+    next.settings.functions.clear();
+    let named = next.to_text().replacen("\"settings\": {", "\"settings\": {\"functions\": {},", 1);
+    let accepted = keeper.propose(named.as_bytes()).expect("a child");
+    assert_eq!(accepted.changed_live, ["/settings/functions/lib"]);
+    assert!(kept(&keeper).is_empty());
 }
 
 #[test]

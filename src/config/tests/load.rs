@@ -41,6 +41,35 @@ fn the_first_start_makes_a_config_and_the_next_one_uses_it() {
     assert!(second.said[0].contains("/settings/durability"), "{:?}", second.said);
 }
 
+/// Libraries of functions that a restore has left beside the data go into the config, which stands where it has one of that name.
+#[test]
+fn libraries_of_a_snapshot_are_taken_into_the_config() {
+    let folder = Folder::new();
+    fs::create_dir(folder.file("data")).expect("the folder is ours");
+    let (beside, path) = (folder.file("data/functions.json"), folder.file("data/config.json"));
+    let data = folder.file("data");
+    let data = data.to_str().expect("text");
+    fs::write(&beside, r#"{ "lib": "restored", "other": "restored" }"#).expect("written");
+    open(&flags(&["--data", data, "--check"]), &machine()).expect("it would start");
+    assert!(beside.exists() && !path.exists(), "--check makes nothing");
+    let made = open(&flags(&["--data", data]), &machine()).expect("made");
+    assert!(made.said.iter().any(|said| said.contains("took 2 libraries")), "{:?}", made.said);
+    assert!(!beside.exists());
+    assert_eq!(load(&path).expect("written").settings.functions.len(), 2);
+
+    fs::write(&beside, r#"{ "lib": "older", "third": "restored" }"#).expect("written");
+    let taken = open(&flags(&["--data", data]), &machine()).expect("there");
+    let functions = load(&path).expect("written").settings.functions;
+    assert_eq!(taken.keeper.current().config.settings.functions, functions);
+    let found: Vec<_> = functions.iter().map(|(name, code)| (&name[..], &code[..])).collect();
+    assert_eq!(found, [("lib", "restored"), ("other", "restored"), ("third", "restored")]);
+
+    fs::write(&beside, "{ no").expect("written");
+    let error = open(&flags(&["--data", data]), &machine()).expect_err("it is no JSON");
+    assert!(error.to_string().contains("functions.json"), "{error}");
+    assert!(beside.exists());
+}
+
 #[test]
 fn a_refused_config_is_one_sentence() {
     let folder = Folder::new();

@@ -128,6 +128,7 @@ impl NodeCore {
             self.note_script_reads(client, &asides.reads.take());
             let random = self.draw();
             self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
+            self.end_read(client);
             return Ok(Progress::Ran);
         }
         let ticket = self.fresh_ticket(client);

@@ -8,8 +8,8 @@ use super::run::{Carried, syntax, wrong_arity};
 use crate::node::{Io, NodeCore};
 use crate::tracking::{Options, Target, Tracking};
 
-const NO_CLUSTER: &str = "ERR CLIENT TRACKING is not supported in a cluster of several nodes, where a node does not hear of every change; \
-     read without a copy, or subscribe to keyspace notifications on each node";
+const NO_BROADCAST: &str = "ERR CLIENT TRACKING with BCAST is not supported at a node that has no replica of some keys, and does not hear of their \
+     changes; track without BCAST";
 const NO_TARGET: &str = "ERR The client ID you want redirect to does not exist";
 
 impl NodeCore {
@@ -25,8 +25,8 @@ impl NodeCore {
             self.set_tracking(client, None);
             return Ok(self.agree(client));
         }
-        if self.view.is_some() {
-            return Err(NO_CLUSTER.to_owned());
+        if options.is_broadcast && !self.may_broadcast() {
+            return Err(NO_BROADCAST.to_owned());
         }
         let options = options.over(client.tracking.as_deref())?;
         // Redis takes 0 for the client itself.

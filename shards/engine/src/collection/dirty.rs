@@ -97,6 +97,13 @@ impl Dirty {
         self.splices = None;
     }
 
+    /// Has these entries from now on, `count` of them; room for a head comes before them.
+    pub(super) fn rewrite(&mut self, entries: Vec<u8>, count: usize) {
+        (self.bytes, self.count, self.is_first_changed) = (entries.len() - HEAD_BYTES, count, true);
+        self.made = OnceCell::from(entries);
+        self.splices = None;
+    }
+
     /// Its entries with all changes; `stored` gives those that are stored.
     pub(super) fn entries<'s>(&self, stored: impl FnOnce() -> Cow<'s, [u8]>) -> &[u8] {
         let made = self.made.get_or_init(|| {

@@ -18,12 +18,14 @@ mod dirty;
 mod edit;
 pub mod ends;
 pub mod few;
+mod merge;
 mod notes;
 mod seek;
 mod view;
 
 pub use edit::Edit;
 pub use ends::End;
+pub use merge::MergeChange;
 pub use view::{Cursor, Entry, Iter, View, meta_of};
 
 /// A section of a collection, below [`SECTIONS_MAX`].

@@ -31,6 +31,11 @@ impl View<'_> {
         Err(Some(Cursor { chunk, at }))
     }
 
+    /// The chunk that `key` is in or belongs to; `None`: the section has no chunk.
+    pub(super) fn seek_chunk(&self, section: Section, key: &[u8]) -> Option<usize> {
+        self.chunk_for(section, key).map(|(chunk, _)| chunk)
+    }
+
     /// The first entry whose key is not below `key`.
     #[must_use]
     pub fn lower_bound(&self, section: Section, key: &[u8]) -> Option<Cursor> {

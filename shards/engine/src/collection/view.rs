@@ -183,9 +183,13 @@ impl<'a> View<'a> {
 
     /// Chunks of a section that only the edit knows: one at most.
     fn dirty_range(&self, section: Section) -> Range<usize> {
-        let mut dirty = self.dirty.into_iter().flatten();
-        let at = dirty.find(|(_, dirty)| dirty.section == section).map(|(at, _)| *at);
-        at.map_or(0..0, |at| at..at + 1)
+        // The one chunk of a packed collection, or a new one.
+        let mut places = [0, NEW_CHUNKS + usize::from(section)].into_iter();
+        let is_it = |at: &usize| {
+            let dirty = self.dirty.and_then(|dirty| dirty.get(at));
+            dirty.is_some_and(|dirty| dirty.section == section)
+        };
+        places.find(is_it).map_or(0..0, |at| at..at + 1)
     }
 
     pub(super) fn note(&self, chunk: usize) -> Option<&'a Note> {

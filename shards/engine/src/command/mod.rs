@@ -15,6 +15,7 @@ mod expire;
 mod extended;
 mod fields;
 mod fields_all;
+mod fields_many;
 mod fields_scan;
 mod flags;
 mod float;

@@ -21,7 +21,9 @@ pub enum Change {
 /// Changes that wait for the log, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) is_on: bool,
+    is_on: bool,
+    /// Partitions are groups: what their entries change is told, and not what commands do.
+    by_entries: bool,
     waiting: VecDeque<(u64, Change)>,
     bytes: usize,
     /// Keys that commands of the unit under way write.
@@ -35,11 +37,29 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    pub(crate) fn turn(&mut self, is_on: bool) {
-        self.is_on = is_on;
-        if !is_on {
-            *self = Self::default();
+    /// Whether they are told.
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Whether what commands do is to be noted.
+    #[inline]
+    pub(crate) fn notes_commands(&self) -> bool {
+        self.is_on && !self.by_entries
+    }
+
+    /// From now on they are told, or not. `false`: they were so before.
+    pub(crate) fn turn(&mut self, is_on: bool, by_entries: bool) -> bool {
+        if (self.is_on, self.by_entries) == (is_on, by_entries) {
+            return false;
         }
+        let was_on = self.is_on;
+        *self = Self { is_on, by_entries, ..Self::default() };
+        if was_on && is_on {
+            // What was noted the other way is not told any more.
+            self.note_all(0);
+        }
+        true
     }
 
     /// A key changes with what is at `position`. Where too many wait, all may have changed.
@@ -61,13 +81,13 @@ impl Changes {
         }
     }
 
-    /// The unit has ended: what it wrote lies before `position`.
-    pub(crate) fn seal_open(&mut self, position: u64) {
+    /// The unit of a client, if it is one client's, has ended: what it wrote lies before `position`.
+    pub(crate) fn seal_open(&mut self, position: u64, by: Option<(u16, u64)>) {
         if std::mem::take(&mut self.is_open_all) {
             self.note_all(position);
         }
         for key in std::mem::take(&mut self.open) {
-            self.note(position, key, self.open_by);
+            self.note(position, key, by.or(self.open_by));
         }
     }
 
@@ -83,7 +103,7 @@ impl Changes {
     }
 
     pub(crate) fn prepared(&mut self, id: TransactionId, keys: impl Iterator<Item = Vec<u8>>) {
-        if self.is_on {
+        if self.notes_commands() {
             self.prepared.insert(id, keys.collect());
         }
     }

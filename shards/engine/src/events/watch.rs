@@ -16,15 +16,23 @@ impl Engine {
 
     /// Whether the names of keys that change are told from now on: [`Engine::take_change`].
     pub fn tell_changes(&mut self, is_on: bool) {
-        if is_on != self.changes.is_on {
-            self.changes.turn(is_on);
+        let by_entries = self.replication.is_some();
+        if self.changes.turn(is_on, by_entries) {
+            self.store.keep_applied(is_on && by_entries);
             self.watch();
+        }
+    }
+
+    /// Any key may have another value from now on, for who keeps copies: who leads, or which replicas are here, has changed.
+    pub(crate) fn all_changed(&mut self) {
+        if self.changes.is_on() {
+            self.changes.note_all(0);
         }
     }
 
     /// Whether commands are watched at all: the one question that a command pays for when nobody listens.
     fn watch(&mut self) {
-        self.is_watched = self.events.is_listening() || self.changes.is_on;
+        self.is_watched = self.events.is_listening() || self.changes.notes_commands();
         self.store.keep_gone(self.is_watched);
     }
 
@@ -57,7 +65,7 @@ impl Engine {
         }
         self.seal_gone();
         let position = self.store.appended_position();
-        if self.changes.is_on && request.spec.writes() && position != appended {
+        if self.changes.notes_commands() && request.spec.writes() && position != appended {
             for at in keys_of(request.spec, request.arguments) {
                 self.changes.note(position, request.arguments[at].to_vec(), Some(request.client));
             }
@@ -87,13 +95,22 @@ impl Engine {
     #[inline]
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        self.changes.has_some() || self.changes.is_on && self.store.has_gone()
+        self.changes.has_some()
+            || self.changes.notes_commands() && self.store.has_gone()
+            || self.store.has_applied()
     }
 
     /// Takes the next change that may be told.
     pub fn take_change(&mut self) -> Option<Change> {
         if self.store.has_gone() {
             self.seal_gone();
+        }
+        if self.store.has_applied() {
+            // A majority has them: they wait for nothing.
+            match self.store.take_applied() {
+                Some(keys) => keys.into_iter().for_each(|key| self.changes.note(0, key, None)),
+                None => self.changes.note_all(0),
+            }
         }
         if !self.changes.has_some() {
             return None;
@@ -124,7 +141,7 @@ impl Engine {
         let (gone, dropped) = self.store.take_gone();
         self.events.count_dropped(dropped);
         let position = self.store.appended_position();
-        if dropped > 0 && self.changes.is_on {
+        if dropped > 0 && self.changes.notes_commands() {
             self.changes.note_all(position);
         }
         for gone in gone {
@@ -132,7 +149,7 @@ impl Engine {
                 GoneWhy::Expired => (EventClass::Expired, "expired"),
                 GoneWhy::Evicted => (EventClass::Evicted, "evicted"),
             };
-            if self.changes.is_on {
+            if self.changes.notes_commands() {
                 self.changes.note(position, gone.key.clone(), None);
             }
             if self.events.wants(class) {

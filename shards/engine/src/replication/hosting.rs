@@ -127,6 +127,7 @@ impl Engine {
             }
             self.store.set_told(partition, false);
             self.elsewhere.insert(partition);
+            self.all_changed();
             self.effects.push(Effect::Hosted { partition, is_here: false });
         }
         true

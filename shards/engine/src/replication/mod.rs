@@ -382,6 +382,7 @@ impl Engine {
         }
         if serving.set_leader(partition, leader) {
             self.store.set_told(partition, serving.tells(partition));
+            self.all_changed();
             self.span_lead(partition, leader == Leader::Own);
             self.effects.push(Effect::Leader { partition, leader });
         }

@@ -425,6 +425,8 @@ impl Engine {
         if let (Some(serving), Some(partition)) = (&mut self.serving, group.partition()) {
             serving.set_copy(partition, has_keys);
         }
+        // Keys came that no entry names.
+        self.all_changed();
         true
     }
 }

@@ -39,6 +39,8 @@ pub struct Unit {
     pub watched: Vec<WatchedKey>,
     /// It is one command, whose answer is that of the unit.
     pub is_single: bool,
+    /// Whose it is, as [`crate::Request::client`] names clients.
+    pub client: Option<(u16, u64)>,
 }
 
 impl Queued {
@@ -62,7 +64,7 @@ impl Unit {
         arguments: Vec<Vec<u8>>,
     ) -> Self {
         let commands = vec![Queued { spec, database, arguments }];
-        Self { commands, watched: Vec::new(), is_single: true }
+        Self { commands, is_single: true, ..Self::default() }
     }
 
     /// Its keys, each once, in order.

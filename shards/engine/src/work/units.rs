@@ -329,12 +329,13 @@ impl Engine {
                 }
             }
         }
-        self.seal_unit(appended);
+        self.seal_unit(appended, unit.client);
         Ran::Done { replies, observed: self.store.observed_position() }
     }
 
-    /// Commands that ran together have ended: what happened to their keys is told once the log has released what they appended.
-    fn seal_unit(&mut self, appended: u64) {
+    /// Commands that ran together, of one client if `by` names it, have ended: what happened to their keys is told once the log has released
+    /// what they appended.
+    fn seal_unit(&mut self, appended: u64, by: Option<(u16, u64)>) {
         if !self.is_watched {
             return;
         }
@@ -344,7 +345,7 @@ impl Engine {
         if position == appended {
             self.changes.drop_open();
         } else {
-            self.changes.seal_open(position);
+            self.changes.seal_open(position, by);
         }
     }
 
@@ -428,7 +429,7 @@ impl Engine {
         };
         if spec.writes() {
             self.store.set_lookups(lookups);
-            if self.changes.is_on && result.is_ok() {
+            if self.changes.notes_commands() && result.is_ok() {
                 for at in keys_of(spec, words) {
                     self.changes.note_open(words[at]);
                 }
@@ -463,7 +464,7 @@ impl Engine {
             Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
         };
         self.forget_before();
-        self.seal_unit(appended);
+        self.seal_unit(appended, None);
         Some((answer, self.store.observed_position()))
     }
 

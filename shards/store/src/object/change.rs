@@ -13,6 +13,12 @@ use crate::log::{Location, Log};
 use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX, is_object, value_at};
 use crate::store::Store;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// Touches that are looked at one by one: edits of a chunk mostly follow each other.
+const TOUCHES_LATE: usize = 8;
+/// Places in which chunks are put in one after the other, each of which moves what is behind.
+const INSERTS_SPLICED_MAX: usize = 8;
 
 /// A change of one chunk. Indexes name chunks as they are before the change as a whole; places and lengths in a chunk hold
 /// after the edits that stand before.
@@ -213,10 +219,15 @@ impl Object {
             next.map_or(NO_CHUNK, |next| self.order[next])
         };
         let mut touches: Vec<Touch<'_>> = Vec::new();
-        let touch = |touches: &mut Vec<Touch<'_>>, index: usize| {
+        // Where those are that are not among the last few, which are looked at first.
+        let mut places: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut touch = |touches: &mut Vec<Touch<'_>>, index: usize| {
             assert!(!is_removed(&index), "chunk {index} is removed by the same change");
             let number = self.order[index];
-            touches.iter().rposition(|touch| touch.number == number).unwrap_or_else(|| {
+            let late = touches.len().saturating_sub(TOUCHES_LATE);
+            let found = touches[late..].iter().rposition(|touch| touch.number == number);
+            let found = found.map(|at| late + at).or_else(|| places.get(&number).copied());
+            found.unwrap_or_else(|| {
                 let chunk = &self.chunks[&number];
                 touches.push(Touch {
                     number,
@@ -225,6 +236,9 @@ impl Object {
                     next: behind(index),
                     is_rebased: false,
                 });
+                if let Some(early) = touches.len().checked_sub(TOUCHES_LATE + 1) {
+                    places.insert(touches[early].number, early);
+                }
                 touches.len() - 1
             })
         };
@@ -287,9 +301,22 @@ impl Object {
             });
         }
         inserted.sort_unstable_by_key(|(after, _)| *after);
-        for (after, numbers) in inserted.into_iter().rev() {
-            let at = after + 1 - removed.partition_point(|&index| index < after);
-            self.order.splice(at..at, numbers);
+        let place = |after: usize| after + 1 - removed.partition_point(|&index| index < after);
+        if inserted.len() > INSERTS_SPLICED_MAX {
+            let mut order = Vec::with_capacity(self.order.len() + inserted.len());
+            let mut copied = 0;
+            for (after, numbers) in inserted {
+                order.extend_from_slice(&self.order[copied..place(after)]);
+                order.extend(numbers);
+                copied = place(after);
+            }
+            order.extend_from_slice(&self.order[copied..]);
+            self.order = order;
+        } else {
+            for (after, numbers) in inserted.into_iter().rev() {
+                let at = place(after);
+                self.order.splice(at..at, numbers);
+            }
         }
         self.changed_at = log.appended_position();
         Ok(())

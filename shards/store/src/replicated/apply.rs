@@ -70,7 +70,12 @@ impl Store {
             self.drop_partition(local, database);
             return;
         }
-        let Some(place) = self.replayed_key(&record).map(|key| key.place()) else { return };
+        let Some(key) = self.replayed_key(&record) else { return };
+        let place = key.place();
+        if self.keeps_applied() {
+            let bytes = key.bytes.to_vec();
+            self.note_applied(place.database, &bytes);
+        }
         self.replicated.overlay.remove(place, location, size);
         if kind == Kind::Tombstone {
             self.log.add_anchor(location);

@@ -7,6 +7,7 @@ impl Store {
     /// Empties the indexes of a partition.
     pub(crate) fn drop_partition(&mut self, local: u16, database: Option<u8>) {
         self.touch_flushed(database, Some(local));
+        self.note_applied_all();
         for at in 0..self.databases.len() {
             let is_meant = database.is_none_or(|database| usize::from(database) == at);
             if !is_meant || self.databases[at].is_empty() {

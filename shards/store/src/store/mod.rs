@@ -1,5 +1,6 @@
 //! Owns one core's store: reads and changes by key, over the log and the indexes.
 
+mod applied;
 mod awaited;
 mod detached;
 mod evict;
@@ -27,6 +28,7 @@ use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::replicated::Replicated;
 use crate::transaction::Transactions;
+use applied::AppliedKeys;
 use awaited::Awaited;
 pub use awaited::KeyMark;
 use detached::Detached;
@@ -140,6 +142,7 @@ pub struct Store {
     hand: Hand,
     evictor: Evictor,
     gone: GoneKeys,
+    applied: AppliedKeys,
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
@@ -201,6 +204,7 @@ impl Store {
             hand: Hand::default(),
             evictor: Evictor::default(),
             gone: GoneKeys::default(),
+            applied: AppliedKeys::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
             watches: Watches::new(options.entropy),

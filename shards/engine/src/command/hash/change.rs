@@ -4,20 +4,24 @@
 
 use super::live::{earliest, expired, expiry, time_of};
 use super::{EXPIRIES, FIELDS};
-use crate::collection::{Edit, Layout};
+use crate::collection::{Edit, Layout, MergeChange};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::fields;
 use crate::command::fields_all::{is_for_all, put_all};
+use crate::command::fields_many::{is_for_many, is_ready_for_many, keys_of, put_many, remove_keys};
 use crate::command::types::HASH;
 use hyperion_model::EventClass;
 use hyperion_store::{Found, Key};
+use std::collections::BTreeMap;
 
 /// A hash under change. Nothing of it is seen before [`Change::commit`]; dropped, it never was.
 pub(super) struct Change<'s, 'k> {
     edit: Edit<'s, 'k>,
-    /// Fields of it may expire; to count them is a step for each chunk that has changed.
+    /// Fields of it may expire.
     may_expire: bool,
+    /// By the keys of fields: when they expire from now on, Unix ms, or that they do not. It is put in at the end, all at once.
+    expiries: BTreeMap<Vec<u8>, Option<u64>>,
     has_expired: bool,
     /// Something was taken out, or it is known again which field expires first.
     is_purged: bool,
@@ -48,7 +52,8 @@ impl<'c, 'k> Change<'c, 'k> {
     ) -> Result<Self, CommandError> {
         let edit = Edit::open_found(context.store, (key, found), HASH, &Layout::KEYED)?;
         let may_expire = edit.view().count(EXPIRIES) > 0;
-        let mut change = Self { edit, may_expire, has_expired: false, is_purged: false };
+        let expiries = BTreeMap::new();
+        let mut change = Self { edit, may_expire, expiries, has_expired: false, is_purged: false };
         if may_expire {
             change.purge();
         }
@@ -65,12 +70,8 @@ impl<'c, 'k> Change<'c, 'k> {
             expired(view, now_ms).map(|entry| entry.key.into_owned()).collect();
         self.has_expired = !gone.is_empty();
         self.is_purged = true;
-        for key in &gone {
-            for section in [FIELDS, EXPIRIES] {
-                if let Ok(cursor) = self.edit.view().seek(section, key) {
-                    self.edit.remove(section, cursor);
-                }
-            }
+        for section in [FIELDS, EXPIRIES] {
+            remove_keys(&mut self.edit, section, &gone);
         }
         let left = self.edit.view().all(EXPIRIES).map(|(_, entry)| time_of(&entry.value)).min();
         self.set_earliest(left);
@@ -108,11 +109,23 @@ impl<'c, 'k> Change<'c, 'k> {
     /// As [`Change::put`] for each pair of field and value. Gives how many fields are new.
     pub(super) fn put_all(&mut self, pairs: &[[&[u8]; 2]]) -> usize {
         let bytes = pairs.iter().flatten().map(|word| word.len()).sum();
-        if self.may_expire || !is_for_all(&self.edit, FIELDS, (pairs.len(), bytes)) {
-            return pairs.iter().filter(|[field, value]| self.put(field, value)).count();
+        if !self.may_expire && is_for_all(&self.edit, FIELDS, (pairs.len(), bytes)) {
+            let entries: Vec<_> = pairs.iter().map(|[field, value]| (*field, *value)).collect();
+            return put_all(&mut self.edit, FIELDS, &entries);
         }
-        let entries: Vec<_> = pairs.iter().map(|[field, value]| (*field, *value)).collect();
-        put_all(&mut self.edit, FIELDS, &entries)
+        for [field, _] in pairs {
+            self.persist(field);
+        }
+        self.put_all_kept(pairs)
+    }
+
+    /// As [`Change::put_kept`] for each pair of field and value. Gives how many fields are new.
+    pub(super) fn put_all_kept(&mut self, pairs: &[[&[u8]; 2]]) -> usize {
+        let bytes = pairs.iter().flatten().map(|word| word.len()).sum();
+        if is_ready_for_many(&mut self.edit, FIELDS, (pairs.len(), bytes)) {
+            return put_many(&mut self.edit, FIELDS, pairs);
+        }
+        pairs.iter().filter(|[field, value]| self.put_kept(field, value)).count()
     }
 
     /// As [`Change::put`]; a field that is there expires when it did.
@@ -128,15 +141,29 @@ impl<'c, 'k> Change<'c, 'k> {
         true
     }
 
+    /// Takes fields out. Gives how many were there.
+    pub(super) fn remove_all(&mut self, names: &[&[u8]]) -> usize {
+        if !is_for_many(&self.edit, names.len()) {
+            return names.iter().filter(|field| self.remove(field)).count();
+        }
+        for field in names {
+            self.persist(field);
+        }
+        remove_keys(&mut self.edit, FIELDS, &keys_of(names))
+    }
+
     /// When a field expires, Unix ms.
     pub(super) fn expiry(&self, field: &[u8]) -> Option<u64> {
         if !self.may_expire {
             return None;
         }
-        let view = self.edit.view();
         let mut key = Vec::new();
         fields::hashed(field, &mut key);
-        expiry(&view, &key)
+        self.expiry_by(&key)
+    }
+
+    fn expiry_by(&self, key: &[u8]) -> Option<u64> {
+        self.expiries.get(key).copied().unwrap_or_else(|| expiry(&self.edit.view(), key))
     }
 
     /// Sets when a field that is there expires. The hash is an object from then on.
@@ -147,13 +174,7 @@ impl<'c, 'k> Change<'c, 'k> {
         }
         let mut key = Vec::new();
         fields::hashed(field, &mut key);
-        let first = earliest(&self.edit.view(), self.edit.meta());
-        let value = at_ms.to_be_bytes();
-        match self.edit.view().seek(EXPIRIES, &key) {
-            Ok(cursor) => self.edit.replace(EXPIRIES, cursor, &value),
-            Err(at) => drop(self.edit.insert(EXPIRIES, at, &key, &value)),
-        }
-        self.set_earliest(Some(first.map_or(at_ms, |first| first.min(at_ms))));
+        self.expiries.insert(key, Some(at_ms));
     }
 
     /// A field does not expire any more. `true`: it did.
@@ -161,20 +182,38 @@ impl<'c, 'k> Change<'c, 'k> {
         if !self.may_expire {
             return false;
         }
-        let view = self.edit.view();
         let mut key = Vec::new();
         fields::hashed(field, &mut key);
-        let Ok(cursor) = view.seek(EXPIRIES, &key) else { return false };
-        self.edit.remove(EXPIRIES, cursor);
-        if self.edit.view().count(EXPIRIES) == 0 {
-            self.set_earliest(None);
+        let does = self.expiry_by(&key).is_some();
+        if does {
+            self.expiries.insert(key, None);
         }
-        true
+        does
+    }
+
+    /// Puts in when fields expire, and the first of these times.
+    fn put_expiries(&mut self) {
+        let expiries = std::mem::take(&mut self.expiries);
+        if expiries.is_empty() {
+            return;
+        }
+        let first_ms = earliest(&self.edit.view(), self.edit.meta());
+        let values: Vec<_> = expiries.values().map(|it| it.map(u64::to_be_bytes)).collect();
+        let changes: Vec<MergeChange<'_>> = expiries
+            .keys()
+            .zip(&values)
+            .map(|(key, value)| (&key[..], value.as_ref().map(|it| &it[..])))
+            .collect();
+        self.edit.merge(EXPIRIES, &changes);
+        let put_ms = expiries.values().flatten().min().copied();
+        let is_any = self.edit.view().count(EXPIRIES) > 0;
+        self.set_earliest(first_ms.into_iter().chain(put_ms).min().filter(|_| is_any));
     }
 
     /// Lets all of it take effect, if there is anything: `is_changed` tells whether the command has changed something. A hash without
     /// fields goes with its key.
-    pub(super) fn commit(self, is_changed: bool) -> Result<Changed, CommandError> {
+    pub(super) fn commit(mut self, is_changed: bool) -> Result<Changed, CommandError> {
+        self.put_expiries();
         let Self { edit, has_expired, is_purged, .. } = self;
         if !is_changed && !is_purged {
             return Ok(Changed { has_expired, is_gone: false });

@@ -141,22 +141,26 @@ pub(in crate::command) fn hsetex(context: &mut Context<'_>, arguments: &[&[u8]])
     let is_set = setting.if_there.is_none_or(meets);
     let mut events: &[&str] = &[];
     if is_set {
-        events = &["hset"];
-        for [field, value] in setting.pairs {
-            match setting.expiry {
-                Expiry::Keep => drop(change.put_kept(field, value)),
-                Expiry::At(at_ms) if at_ms <= now_ms => {
-                    change.remove(field);
-                    events = &["hset", "hdel"];
-                }
-                Expiry::At(at_ms) => {
-                    change.put_kept(field, value);
-                    change.set_expiry(field, at_ms);
-                    events = &["hset", "hexpire"];
-                }
-                Expiry::Default | Expiry::Persist => drop(change.put(field, value)),
+        let names = || setting.pairs.iter().map(|[field, _]| *field);
+        events = match setting.expiry {
+            Expiry::Keep => {
+                change.put_all_kept(setting.pairs);
+                &["hset"]
             }
-        }
+            Expiry::At(at_ms) if at_ms <= now_ms => {
+                change.remove_all(&names().collect::<Vec<_>>());
+                &["hset", "hdel"]
+            }
+            Expiry::At(at_ms) => {
+                change.put_all_kept(setting.pairs);
+                names().for_each(|field| change.set_expiry(field, at_ms));
+                &["hset", "hexpire"]
+            }
+            Expiry::Default | Expiry::Persist => {
+                change.put_all(setting.pairs);
+                &["hset"]
+            }
+        };
     }
     let changed = change.commit(is_set)?;
     changed.tell(context, events, arguments[1]);

@@ -84,7 +84,7 @@ pub(in crate::command) fn hsetnx(context: &mut Context<'_>, arguments: &[&[u8]])
 pub(in crate::command) fn hdel(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut change = Change::open(context, &key)?;
-    let removed = arguments[2..].iter().filter(|field| change.remove(field)).count();
+    let removed = change.remove_all(&arguments[2..]);
     let events: &[&str] = if removed > 0 { &["hdel"] } else { &[] };
     let changed = change.commit(removed > 0)?;
     changed.tell(context, events, arguments[1]);

@@ -1,10 +1,10 @@
 //! Owns what is made of several sets: intersection, union, difference.
 
-use super::{MEMBERS, add, find};
+use super::{MEMBERS, find};
 use crate::collection::{Edit, Layout, View};
 use crate::command::context::{Context, integer, is_word};
 use crate::command::error::CommandError;
-use crate::command::fields::name_of;
+use crate::command::fields::{build, name_of};
 use crate::command::types::SET;
 use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
@@ -104,9 +104,9 @@ fn store_in(context: &mut Context<'_>, operation: Operation, arguments: &[&[u8]]
         combine(&views, operation, u64::MAX).into_iter().map(Cow::into_owned).collect();
     let was_there = members.is_empty() && context.store.peek(&target).is_some();
     let mut edit = Edit::replacing(context.store, &target, SET, &Layout::KEYED);
-    for member in &members {
-        add(&mut edit, member);
-    }
+    let entries: Vec<_> = members.iter().map(|member| (&member[..], &[][..])).collect();
+    let are_distinct = build(&mut edit, MEMBERS, &entries);
+    debug_assert!(are_distinct, "sets are made of sets");
     edit.commit()?;
     if !members.is_empty() {
         context.notify(EventClass::Set, operation.event(), arguments[1]);

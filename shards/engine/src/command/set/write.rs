@@ -2,10 +2,11 @@
 
 use super::{MEMBERS, add, edit, find, tell_removed};
 use crate::collection::{Edit, Layout};
-use crate::command::context::Context;
+use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
 use crate::command::fields::put_one;
 use crate::command::fields_all::{is_for_all, put_all};
+use crate::command::fields_many::{is_for_many, keys_of, remove_keys};
 use crate::command::types::SET;
 use hyperion_model::EventClass;
 use hyperion_store::StoreError;
@@ -51,21 +52,26 @@ pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -
 pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     let mut edit = edit(context, &key)?;
-    let mut removed = 0;
-    for member in &arguments[2..] {
-        let found = find(&edit.view(), member);
-        if let Some(cursor) = found {
-            edit.remove(MEMBERS, cursor);
-            removed += 1;
-        }
-    }
+    let members = &arguments[2..];
+    let removed = if is_for_many(&edit, members.len()) {
+        remove_keys(&mut edit, MEMBERS, &keys_of(members))
+    } else {
+        members.iter().filter(|member| take(&mut edit, member)).count()
+    };
     if removed > 0 {
         let is_gone = edit.view().count(MEMBERS) == 0;
         edit.commit()?;
         tell_removed(context, "srem", arguments[1], is_gone);
     }
-    context.reply.integer(removed);
+    context.reply.integer(integer(removed));
     Ok(())
+}
+
+/// Takes a member out. `true`: it was there.
+fn take(edit: &mut Edit<'_, '_>, member: &[u8]) -> bool {
+    let Some(cursor) = find(&edit.view(), member) else { return false };
+    edit.remove(MEMBERS, cursor);
+    true
 }
 
 /// SMOVE source target member

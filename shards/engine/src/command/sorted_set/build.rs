@@ -13,9 +13,14 @@ const CHANGES_MIN: u64 = 64;
 /// So is one change for more than so many members.
 const MEMBERS_A_CHANGE: u64 = 8;
 
+/// Whether changes are so many that they are not made one by one.
+pub(super) fn is_many(changes: u64) -> bool {
+    changes >= CHANGES_MIN
+}
+
 /// Whether a set of many changes is better written anew.
 pub(super) fn is_worth(view: &View<'_>, changes: u64) -> bool {
-    changes >= CHANGES_MIN && changes.saturating_mul(MEMBERS_A_CHANGE) >= card(view)
+    is_many(changes) && changes.saturating_mul(MEMBERS_A_CHANGE) >= card(view)
 }
 
 /// Puts ranks, in their order, and their members into a collection that has none and is no packed one.

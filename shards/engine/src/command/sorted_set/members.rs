@@ -1,12 +1,13 @@
 //! Owns finding members and changing their scores, packed or not.
 
-use super::build::{build, is_worth};
+use super::build::{build, is_many, is_worth};
 use super::score::{Scored, member_of, rank_key, rank_value, score_of, score_of_value, value};
 use super::{MEMBERS, RANKS};
 use crate::collection::few::{Few, Of};
 use crate::collection::{Cursor, Edit, Layout, View};
 use crate::command::error::CommandError;
 use crate::command::fields::hashed;
+use crate::command::fields_many::remove_keys;
 use hyperion_store::{Found, Key, Store, StoreError};
 use std::collections::BTreeMap;
 
@@ -170,6 +171,30 @@ impl<'s, 'k> Writer<'s, 'k> {
         let rank = edit.view().seek(RANKS, key).expect("each member has a rank");
         edit.remove(RANKS, rank);
         true
+    }
+
+    /// Takes members out. Gives how many were there.
+    pub(in crate::command) fn remove_all(&mut self, members: &[&[u8]]) -> usize {
+        if self.all.is_some() || self.edit.is_packed() || !is_many(members.len() as u64) {
+            return members.iter().filter(|member| self.remove(member)).count();
+        }
+        let (view, mut keys, mut ranks) = (self.edit.view(), Vec::new(), Vec::new());
+        for member in members {
+            let mut key = Vec::new();
+            let Some(score) = locate(&view, member, &mut key).score else { continue };
+            keys.push(key);
+            let mut rank = Vec::new();
+            rank_key(score, member, &mut rank);
+            ranks.push(rank);
+        }
+        let mut removed = 0;
+        for (section, mut keys) in [(MEMBERS, keys), (RANKS, ranks)] {
+            keys.sort_unstable();
+            keys.dedup();
+            removed = remove_keys(&mut self.edit, section, &keys);
+        }
+        self.is_changed |= removed > 0;
+        removed
     }
 
     /// Lets all changes take effect.

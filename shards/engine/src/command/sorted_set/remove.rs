@@ -1,13 +1,14 @@
 //! Owns the commands that take members out by name or by range.
 
-use super::build::{build, is_worth};
+use super::build::{build, is_many, is_worth};
 use super::members::Writer;
 use super::score::member_of;
 use super::select::{Ranks, Selection, entries};
-use super::{RANKS, card, edit, tell_removed, told};
+use super::{MEMBERS, RANKS, card, edit, tell_removed, told};
 use crate::collection::Edit;
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
+use crate::command::fields_many::{keys_of, remove_keys};
 use hyperion_store::StoreError;
 
 type Done = Result<(), CommandError>;
@@ -19,7 +20,7 @@ pub(in crate::command) fn zrem(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let edit = edit(context, &key)?;
     let before = card(&edit.view());
     let mut writer = Writer::new(edit, members.len());
-    let removed = members.iter().filter(|member| writer.remove(member)).count();
+    let removed = writer.remove_all(members);
     writer.commit()?;
     if removed > 0 {
         tell_removed(context, "zrem", arguments[1], removed as u64 == before);
@@ -79,6 +80,12 @@ pub(super) fn remove(mut edit: Edit<'_, '_>, ranks: &Ranks) -> Result<(), StoreE
     }
     let members: Vec<Vec<u8>> =
         entries(&view, ranks, false).map(|entry| member_of(&entry.key).to_vec()).collect();
+    if is_many(count) && !edit.is_packed() {
+        let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
+        remove_keys(&mut edit, MEMBERS, &keys_of(&members));
+        edit.remove_from(RANKS, ranks.start, count);
+        return edit.commit();
+    }
     let mut writer = Writer::new(edit, 0);
     for member in &members {
         writer.remove(member);

@@ -1,9 +1,9 @@
 //! Owns XACK.
 
 use super::Stream;
+use super::giving::Giving;
 use super::group::Group;
 use super::id::{StreamId, parse_strict};
-use super::pending::Pending;
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 
@@ -21,15 +21,15 @@ pub(in crate::command) fn xack(
     };
     let ids: Vec<StreamId> =
         arguments[3..].iter().map(|word| parse_strict(word, 0)).collect::<Result<_, _>>()?;
-    let mut count = 0;
+    let (mut count, mut giving) = (0, Giving::new(group.number));
     for id in ids {
-        let found = Pending::find(&stream.edit.view(), group.number, id);
-        if let Some((cursor, pending)) = found {
-            pending.remove(&mut stream.edit, group.number, cursor);
+        if let Some(pending) = giving.find(&stream.edit.view(), id) {
+            giving.remove(id, pending);
             count += 1;
         }
     }
     if count > 0 {
+        giving.put(&mut stream.edit, None);
         stream.commit_groups()?;
     }
     reply.integer(count);

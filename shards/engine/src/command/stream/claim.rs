@@ -3,6 +3,7 @@
 use super::consumer::Consumer;
 use super::entry::reply_entry;
 use super::error::StreamError;
+use super::giving::Giving;
 use super::group::Group;
 use super::id::{StreamId, parse_start, parse_strict};
 use super::pending::Pending;
@@ -102,17 +103,18 @@ pub(in crate::command) fn xclaim(context: &mut Context<'_>, arguments: &[&[u8]])
         group.put(&mut stream.edit, arguments[2]);
     }
     let (mut consumer, is_new) = taker(&stream, &group, arguments[3], now_ms)?;
-    let mut claimed = Vec::new();
+    let (mut claimed, mut giving) = (Vec::new(), Giving::new(group.number));
+    let view = stream.edit.view();
     for id in ids {
-        let found = Pending::find(&stream.edit.view(), group.number, id);
-        if stream.edit.view().seek(ENTRIES, &id.key()).is_err() {
-            if let Some((cursor, pending)) = found {
-                forget(&mut stream, &group, &mut consumer, cursor, pending);
+        let found = giving.find(&view, id);
+        if view.seek(ENTRIES, &id.key()).is_err() {
+            if let Some(pending) = found {
+                giving.remove(id, pending);
             }
             continue;
         }
         let (mut pending, is_new) = match found {
-            Some((_, pending)) => (pending, false),
+            Some(pending) => (pending, false),
             None if claim.is_forced => {
                 let pending = Pending { consumer: consumer.number, given_ms: now_ms, times: 1 };
                 (pending, true)
@@ -122,19 +124,15 @@ pub(in crate::command) fn xclaim(context: &mut Context<'_>, arguments: &[&[u8]])
         if !is_new && claim.idle_ms_min > 0 && pending.idle_ms(now_ms) < claim.idle_ms_min {
             continue;
         }
-        if is_new {
-            consumer.pending += 1;
-        } else {
-            pending.change_owner(&mut stream.edit, group.number, &mut consumer);
-        }
         pending.consumer = consumer.number;
         pending.given_ms = claim.given_ms;
         let times = pending.times.saturating_add(u64::from(!claim.is_id_only));
         pending.times = claim.times.unwrap_or(times);
-        pending.put(&mut stream.edit, group.number, id);
+        giving.set(id, found, pending);
         consumer.active_ms = Some(now_ms);
         claimed.push(id);
     }
+    giving.put(&mut stream.edit, Some(&mut consumer));
     consumer.put(&mut stream.edit, group.number);
     stream.commit_groups()?;
     if is_new {
@@ -167,22 +165,20 @@ pub(in crate::command) fn xautoclaim(context: &mut Context<'_>, arguments: &[&[u
     let (mut consumer, is_new) = taker(&stream, &group, arguments[3], now_ms)?;
     let (looked_at, next) = look(&stream.edit.view(), &group, start, (most, idle_ms_min), now_ms);
     let (mut claimed, mut gone) = (Vec::new(), Vec::new());
-    for (id, is_there) in looked_at {
-        let found = Pending::find(&stream.edit.view(), group.number, id);
-        let Some((cursor, mut pending)) = found else { continue };
+    let mut giving = Giving::new(group.number);
+    for (id, before, is_there) in looked_at {
         if !is_there {
-            forget(&mut stream, &group, &mut consumer, cursor, pending);
+            giving.remove(id, before);
             gone.push(id);
             continue;
         }
-        pending.change_owner(&mut stream.edit, group.number, &mut consumer);
-        pending.consumer = consumer.number;
-        pending.given_ms = now_ms;
-        pending.times = pending.times.saturating_add(u64::from(!is_id_only));
-        pending.replace(&mut stream.edit, cursor);
+        let times = before.times.saturating_add(u64::from(!is_id_only));
+        let pending = Pending { consumer: consumer.number, given_ms: now_ms, times };
+        giving.set(id, Some(before), pending);
         consumer.active_ms = Some(now_ms);
         claimed.push(id);
     }
+    giving.put(&mut stream.edit, Some(&mut consumer));
     consumer.put(&mut stream.edit, group.number);
     stream.commit_groups()?;
     if is_new {
@@ -203,7 +199,7 @@ fn look(
     start: StreamId,
     (most, idle_ms_min): (usize, i64),
     now_ms: u64,
-) -> (Vec<(StreamId, bool)>, Option<StreamId>) {
+) -> (Vec<(StreamId, Pending, bool)>, Option<StreamId>) {
     let mut looked_at = Vec::new();
     let mut looks = most.saturating_mul(LOOKS);
     let mut all = Pending::from(view, group.number, start);
@@ -212,7 +208,7 @@ fn look(
         looks -= 1;
         let is_there = view.seek(ENTRIES, &id.key()).is_ok();
         if !is_there || idle_ms_min <= 0 || pending.idle_ms(now_ms) >= idle_ms_min {
-            looked_at.push((id, is_there));
+            looked_at.push((id, pending, is_there));
         }
     }
     (looked_at, all.next().map(|(_, id, _)| id))
@@ -236,21 +232,6 @@ fn taker(
         found.ok_or(StreamError::Said("the group has too many consumers"))?;
     consumer.seen_ms = now_ms;
     Ok((consumer, is_new))
-}
-
-/// Takes a pending entry out whose entry is gone.
-fn forget(
-    stream: &mut Stream<'_, '_>,
-    group: &Group,
-    consumer: &mut Consumer,
-    cursor: crate::collection::Cursor,
-    pending: Pending,
-) {
-    pending.remove(&mut stream.edit, group.number, cursor);
-    // Its record is written at the end.
-    if pending.consumer == consumer.number {
-        consumer.pending = consumer.pending.saturating_sub(1);
-    }
 }
 
 /// Answers with entries that were claimed.

@@ -76,6 +76,11 @@ impl Consumer {
         Some((Self { number, seen_ms: now_ms, active_ms: None, pending: 0, name }, true))
     }
 
+    /// So many more entries are pending for it.
+    pub(super) fn count(&mut self, change: i64) {
+        self.pending = self.pending.saturating_add_signed(change);
+    }
+
     pub(super) fn put(&self, edit: &mut Edit<'_, '_>, group: u32) {
         let key = key(group, self.number);
         let place = edit.view().seek(CONSUMERS, &key);

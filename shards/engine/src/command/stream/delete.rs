@@ -5,7 +5,8 @@ use super::id::{StreamId, parse_strict};
 use super::meta::last_entry_id;
 use super::trim::TrimOptions;
 use super::{ENTRIES, Stream, number, view};
-use crate::command::context::{Context, is_word};
+use crate::collection::MergeChange;
+use crate::command::context::{Context, integer, is_word};
 use crate::command::error::CommandError;
 use hyperion_model::EventClass;
 
@@ -18,23 +19,23 @@ pub(in crate::command) fn xdel(context: &mut Context<'_>, arguments: &[&[u8]]) -
         context.reply.integer(0);
         return Ok(());
     }
-    let ids: Vec<StreamId> =
+    let mut ids: Vec<StreamId> =
         arguments[2..].iter().map(|word| parse_strict(word, 0)).collect::<Result<_, _>>()?;
+    ids.sort_unstable();
+    ids.dedup();
     let mut stream = Stream::open(context.store, &key)?;
-    let mut removed = 0;
-    for id in ids {
-        let place = stream.edit.view().seek(ENTRIES, &id.key());
-        if let Ok(cursor) = place {
-            stream.edit.remove(ENTRIES, cursor);
-            stream.meta.deleted_id = stream.meta.deleted_id.max(id);
-            removed += 1;
-        }
-    }
-    if removed > 0 {
+    let view = stream.edit.view();
+    ids.retain(|id| view.seek(ENTRIES, &id.key()).is_ok());
+    let removed = ids.len();
+    if let Some(last) = ids.last() {
+        let keys: Vec<_> = ids.iter().map(|id| id.key()).collect();
+        let changes: Vec<MergeChange<'_>> = keys.iter().map(|key| (&key[..], None)).collect();
+        stream.edit.merge(ENTRIES, &changes);
+        stream.meta.deleted_id = stream.meta.deleted_id.max(*last);
         stream.commit()?;
         context.notify(EventClass::Stream, "xdel", arguments[1]);
     }
-    context.reply.integer(removed);
+    context.reply.integer(integer(removed));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::consumer::Consumer;
 use super::error::StreamError;
+use super::giving::Giving;
 use super::group::Group;
 use super::id::StreamId;
 use super::pending::Pending;
@@ -92,19 +93,11 @@ impl Stream<'_, '_> {
             consumer.pending += ids.len() as u64;
             return;
         }
+        let mut giving = Giving::new(group);
         for id in ids {
-            let found = Pending::find(&self.edit.view(), group, *id);
-            match found {
-                Some((cursor, old)) => {
-                    old.change_owner(&mut self.edit, group, consumer);
-                    pending.replace(&mut self.edit, cursor);
-                }
-                None => {
-                    consumer.pending += 1;
-                    pending.put(&mut self.edit, group, *id);
-                }
-            }
+            giving.set(*id, giving.find(&self.edit.view(), *id), pending);
         }
+        giving.put(&mut self.edit, Some(consumer));
     }
 
     fn give_again(
@@ -129,24 +122,5 @@ impl Stream<'_, '_> {
             }
         }
         Given::Each(found.into_iter().map(|(_, id, _)| id).collect())
-    }
-}
-
-impl Pending {
-    /// Counts an entry for another consumer, whose own record the caller writes.
-    pub(super) fn change_owner(
-        &self,
-        edit: &mut crate::collection::Edit<'_, '_>,
-        group: u32,
-        consumer: &mut Consumer,
-    ) {
-        if self.consumer == consumer.number {
-            return;
-        }
-        consumer.pending += 1;
-        if let Some(mut old) = Consumer::numbered(&edit.view(), group, self.consumer) {
-            old.pending = old.pending.saturating_sub(1);
-            old.put(edit, group);
-        }
     }
 }

@@ -11,6 +11,7 @@ mod delete;
 mod deliver;
 mod entry;
 mod error;
+mod giving;
 mod group;
 mod groups;
 mod id;

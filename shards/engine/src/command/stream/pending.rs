@@ -5,15 +5,15 @@
 //! value   number of the consumer u32, last given at u64 (Unix ms), times given u64
 //! ```
 
+use super::PENDING;
 use super::id::{ID_BYTES, StreamId};
-use super::{PENDING, consumer::Consumer};
 use crate::collection::{Cursor, Edit, View};
 
 const KEY_BYTES: usize = 4 + ID_BYTES;
 const VALUE_BYTES: usize = 4 + 8 + 8;
 
 /// An entry that is pending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pending {
     pub(super) consumer: u32,
     /// When it was last given, Unix ms.
@@ -57,15 +57,6 @@ impl Pending {
         i64::try_from(now_ms.saturating_sub(self.given_ms)).unwrap_or(i64::MAX)
     }
 
-    pub(super) fn put(&self, edit: &mut Edit<'_, '_>, group: u32, id: StreamId) {
-        let key = key(group, id);
-        let place = edit.view().seek(PENDING, &key);
-        match place {
-            Ok(cursor) => edit.replace(PENDING, cursor, &self.bytes()),
-            Err(at) => drop(edit.insert(PENDING, at, &key, &self.bytes())),
-        }
-    }
-
     /// Replaces the one at a cursor.
     pub(super) fn replace(&self, edit: &mut Edit<'_, '_>, cursor: Cursor) {
         edit.replace(PENDING, cursor, &self.bytes());
@@ -77,15 +68,6 @@ impl Pending {
         let at = edit.view().seek(PENDING, &key(group, *first)).map_or_else(|at| at, Some);
         let value = self.bytes();
         edit.insert_all(PENDING, at, ids.iter().map(|id| (key(group, *id), value)));
-    }
-
-    /// Takes one out, and off its consumer's count.
-    pub(super) fn remove(&self, edit: &mut Edit<'_, '_>, group: u32, cursor: Cursor) {
-        edit.remove(PENDING, cursor);
-        if let Some(mut consumer) = Consumer::numbered(&edit.view(), group, self.consumer) {
-            consumer.pending = consumer.pending.saturating_sub(1);
-            consumer.put(edit, group);
-        }
     }
 
     fn bytes(&self) -> [u8; VALUE_BYTES] {

@@ -90,6 +90,72 @@ fn check(view: &View<'_>, section: u8) -> Entries {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10))]
 
+    /// Many changes at once, some of keys that share their first eight bytes, beside single ones in the same edit.
+    #[test]
+    fn merged_entries_are_what_a_map_says(seed in any::<u64>()) {
+        let mut dice = Dice(seed);
+        let mut stage = Stage::with_segments([1 << 17, 1 << 20][dice.roll(2)]);
+        let mut model = [std::collections::BTreeMap::new(), std::collections::BTreeMap::new()];
+        for round in 0..12 {
+            let layout = [&UNPACKED, &LOOSE][dice.roll(2)];
+            let mut parts = Vec::new();
+            for section in [0_u8, 1, 0] {
+                let most = [1, 6, 40, 400][dice.roll(4)];
+                let mut changes = std::collections::BTreeMap::new();
+                for _ in 0..dice.roll(most) {
+                    let mut key = if dice.roll(2) == 0 { b"sameword".to_vec() } else { Vec::new() };
+                    let length = 1 + dice.roll(2);
+                    key.extend(dice.bytes(length));
+                    let short = dice.roll(30);
+                    let value = match most {
+                        400 => dice.bytes(short),
+                        _ => dice.value(),
+                    };
+                    let is_put = dice.roll(10) > round % 8;
+                    changes.insert(key, is_put.then_some(value));
+                }
+                parts.push((section, changes));
+            }
+            let mut expected = Vec::new();
+            for (section, changes) in &parts {
+                let map = &mut model[usize::from(*section)];
+                let mut found = 0;
+                for (key, value) in changes {
+                    let before = match value {
+                        Some(value) => map.insert(key.clone(), value.clone()),
+                        None => map.remove(key),
+                    };
+                    found += usize::from(before.is_some());
+                }
+                expected.push(found);
+            }
+            let mut told = Vec::new();
+            edit(&mut stage, SORTED_SET, layout, |edit| {
+                told.clear();
+                if !edit.was_there() {
+                    edit.set_meta(b"kept".to_vec());
+                }
+                for (section, changes) in &parts {
+                    let changes: Vec<_> = changes
+                        .iter()
+                        .map(|(key, value)| (&key[..], value.as_deref()))
+                        .collect();
+                    told.push(edit.merge(*section, &changes));
+                }
+                check(&edit.view(), 0);
+            });
+            prop_assert_eq!(&told, &expected);
+            for (section, map) in (0_u8..).zip(&model) {
+                let expected: Entries = map.clone().into_iter().collect();
+                prop_assert!(read(&mut stage, section) == expected, "section {}", section);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
     /// Two sections, each in the order of its keys; some keys share their first eight bytes.
     #[test]
     fn keyed_entries_are_what_a_map_says(seed in any::<u64>()) {

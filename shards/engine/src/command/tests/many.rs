@@ -1,4 +1,4 @@
-//! Tests of commands that put many names in at once: they leave what the same names leave one by one.
+//! Tests of commands about many names at once: they leave, and answer, what the same names do one by one.
 
 use super::stage::Stage;
 use proptest::prelude::*;
@@ -74,5 +74,147 @@ fn a_new_collection_is_in_chunks() {
         assert_eq!(stage.run(&line(command, "k", &names, 0)), ":0");
         assert_eq!(stage.run("TTL k"), ":100");
         stage.run("DEL k");
+    }
+}
+
+/// Runs a command for all words at once, and for each in turn on another key; gives both answers in one form.
+fn both(stage: &mut Stage, (before, behind): (&str, &str), words: &[String]) -> [Vec<String>; 2] {
+    let told = |text: String| {
+        let words = text.split(' ').filter(|word| !word.starts_with('*'));
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let line = |key: &str, words: &[String]| {
+        let (before, count) = (before.replace("KEY", key), words.len().to_string());
+        format!("{} {}{behind}", before.replace("COUNT", &count), words.join(" "))
+    };
+    let at_once = told(stage.run(&line("a", words)));
+    let one_by_one =
+        words.iter().flat_map(|word| told(stage.run(&line("b", std::slice::from_ref(word)))));
+    [at_once, one_by_one.collect()]
+}
+
+fn sum(told: &[String]) -> u64 {
+    told.iter().map(|word| count(word)).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn what_is_taken_out_at_once_is_gone_as_one_by_one(before in names(), gone in names()) {
+        let mut stage = Stage::new();
+        let words: Vec<String> = gone.iter().map(|name| format!("name:{name}")).collect();
+        for (put, take, all) in [
+            ("SADD", "SREM", "SMEMBERS KEY"),
+            ("HSET", "HDEL", "HGETALL KEY"),
+            ("ZADD", "ZREM", "ZRANGE KEY 0 -1 WITHSCORES"),
+        ] {
+            for key in ["a", "b"] {
+                for (at, name) in before.iter().enumerate() {
+                    match put {
+                        "ZADD" => stage.run(&format!("ZADD {key} {} name:{name}", at % 7)),
+                        _ => stage.run(&line(put, key, &[*name], at)),
+                    };
+                }
+                if put == "HSET" {
+                    let some = before.iter().step_by(3).map(|name| format!("name:{name}"));
+                    let some: Vec<String> = some.collect();
+                    stage.run(&format!("HPEXPIRE {key} 500 FIELDS {} {}", some.len(), some.join(" ")));
+                }
+            }
+            let [at_once, one_by_one] = both(&mut stage, (&format!("{take} KEY"), ""), &words);
+            prop_assert_eq!(sum(&at_once), sum(&one_by_one), "{}", take);
+            let [a, b] = ["a", "b"].map(|key| stage.run(&all.replace("KEY", key)));
+            prop_assert_eq!(sorted(&a), sorted(&b), "{}", take);
+            if put == "HSET" {
+                let [a, b] = both(&mut stage, ("HPTTL KEY FIELDS COUNT", ""), &words);
+                prop_assert_eq!(a, b);
+            }
+            stage.run("DEL a b");
+        }
+    }
+
+    #[test]
+    fn fields_expire_at_once_as_one_by_one(before in names(), named in names(), times in prop::collection::vec(0..4_usize, 1..6)) {
+        let mut stage = Stage::new();
+        for key in ["a", "b"] {
+            for (at, name) in before.iter().enumerate() {
+                stage.run(&line("HSET", key, &[*name], at));
+            }
+        }
+        // Each round names other fields, of which some are not there and some are there twice.
+        for (round, condition) in (0_u16..).zip(&times) {
+            let words: Vec<String> =
+                named.iter().map(|name| format!("name:{}", name + 3 * round)).collect();
+            let condition = ["", "NX ", "GT ", "LT "][*condition];
+            let ms = [9_000, 700, 4_000, 0, 50][usize::from(round % 5)];
+            let begin = format!("HPEXPIRE KEY {ms} {condition}FIELDS COUNT");
+            let [a, b] = both(&mut stage, (&begin, ""), &words);
+            prop_assert_eq!(a, b, "{}", begin);
+            let half: Vec<String> = words.iter().step_by(2).cloned().collect();
+            for begin in ["HPERSIST KEY FIELDS COUNT", "HGETEX KEY PX 800 FIELDS COUNT", "HPTTL KEY FIELDS COUNT"] {
+                let [a, b] = both(&mut stage, (begin, ""), &half);
+                prop_assert_eq!(a, b, "{}", begin);
+            }
+            let pairs = half.iter().map(|name| format!("{name} v{round}")).collect::<Vec<_>>();
+            stage.run(&format!("HSETEX a PX 600 FIELDS {} {}", pairs.len(), pairs.join(" ")));
+            for pair in &pairs {
+                stage.run(&format!("HSETEX b PX 600 FIELDS 1 {pair}"));
+            }
+            let [a, b] = ["a", "b"].map(|key| stage.run(&format!("HGETALL {key}")));
+            prop_assert_eq!(sorted(&a), sorted(&b));
+            stage.wait(100);
+            let [a, b] = ["a", "b"].map(|key| stage.run(&format!("HGETALL {key}")));
+            prop_assert_eq!(sorted(&a), sorted(&b));
+            let [a, b] = ["a", "b"].map(|key| stage.run(&format!("HLEN {key}")));
+            prop_assert_eq!(a, b);
+        }
+    }
+
+    #[test]
+    fn pending_entries_change_hands_at_once_as_one_by_one(entries in 1..400_u16, named in names(), again in names()) {
+        let mut stage = Stage::new();
+        for key in ["a", "b"] {
+            for id in 1..=entries {
+                stage.run(&format!("XADD {key} {id}-1 f v"));
+            }
+            stage.run(&format!("XGROUP CREATE {key} g 0"));
+            stage.run(&format!("XREADGROUP GROUP g one COUNT {} STREAMS {key} >", entries / 2 + 1));
+            stage.run(&format!("XREADGROUP GROUP g two COUNT 40 STREAMS {key} >"));
+        }
+        let ids = |names: &[u16]| names.iter().map(|name| format!("{}-1", name + 1)).collect::<Vec<_>>();
+        let facts = ["XPENDING KEY g - + 1000", "XPENDING KEY g", "XINFO GROUPS KEY", "XRANGE KEY - +", "XLEN KEY"];
+        for (words, begin, end) in [
+            (&named, "XCLAIM KEY g two 0", " JUSTID"),
+            (&again, "XCLAIM KEY g three 0", " FORCE"),
+            (&again, "XDEL KEY", ""),
+            (&named, "XCLAIM KEY g one 0", " RETRYCOUNT 7"),
+            (&named, "XACK KEY g", ""),
+        ] {
+            let [a, b] = both(&mut stage, (begin, end), &ids(words));
+            if begin.starts_with("XCLAIM") {
+                prop_assert_eq!(a, b, "{}", begin);
+            } else {
+                prop_assert_eq!(sum(&a), sum(&b), "{}", begin);
+            }
+            for fact in facts {
+                let [a, b] = ["a", "b"].map(|key| stage.run(&fact.replace("KEY", key)));
+                prop_assert_eq!(a, b, "{} behind {}", fact, begin);
+            }
+        }
+        // A group that is set back is given them again.
+        for key in ["a", "b"] {
+            stage.run(&format!("XGROUP SETID {key} g 0"));
+        }
+        stage.run("XREADGROUP GROUP g four COUNT 1000 STREAMS a >");
+        for _ in 0..entries {
+            stage.run("XREADGROUP GROUP g four COUNT 1 STREAMS b >");
+        }
+        for fact in facts {
+            let [a, b] = ["a", "b"].map(|key| stage.run(&fact.replace("KEY", key)));
+            prop_assert_eq!(a, b, "{} behind a second delivery", fact);
+        }
+        let [a, b] = ["a", "b"].map(|key| stage.run(&format!("XAUTOCLAIM {key} g five 0 0 COUNT 1000 JUSTID")));
+        prop_assert_eq!(a, b);
     }
 }
