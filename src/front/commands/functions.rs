@@ -102,7 +102,13 @@ impl NodeCore {
         if self.observer.watch.is_on {
             self.show_line(io, client, spec, arguments);
         }
-        self.run_script(io, client, spec, (machine, name, script), arguments[3..].split_at(counted))
+        self.run_script(
+            io,
+            client,
+            spec,
+            (machine, &name, script),
+            arguments[3..].split_at(counted),
+        )
     }
 
     pub(super) fn function_command(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
