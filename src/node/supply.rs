@@ -218,7 +218,7 @@ impl NodeCore {
         }
     }
 
-    /// Has memory backed that the indexes will use soon: a core that touched it first would zero a huge page at a time.
+    /// Has memory backed that will be used soon: a core that touched it first would zero a huge page at a time.
     pub(super) fn back_memory(&mut self) {
         while let Some(Unbacked { address, bytes }) = self.engine.store_mut().take_unbacked() {
             // With its hands full the side thread leaves it to the first use, which is slower.
@@ -265,6 +265,7 @@ impl NodeCore {
 
     /// Counts down the pause after a failure, and gives back what is more than is needed.
     pub(super) fn tick_supply(&mut self, io: &mut Io) {
+        self.engine.store_mut().give_idle(arena::forget);
         self.supply.pause_ticks = self.supply.pause_ticks.saturating_sub(1);
         while let Some((slot, id, memory)) = self.engine.store_mut().take_surplus() {
             let file = self.commit.files.get_mut(slot as usize).and_then(Option::take);

@@ -1,7 +1,7 @@
 //! Owns what is to be noted of a script once it has had its effect: what it said on channels, what it called, and what it was denied.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hyperion_engine::acl::Denied;
 use hyperion_engine::command::{CommandSpec, Flags, keys_of};
@@ -45,8 +45,8 @@ pub(crate) type Seen = (DatabaseId, &'static CommandSpec, Vec<Vec<u8>>);
 pub(crate) struct Asides {
     pub(crate) published: RefCell<Vec<Message>>,
     pub(crate) denied: RefCell<Vec<Denial>>,
-    /// By the index of the command.
-    pub(crate) calls: RefCell<BTreeMap<usize, Tally>>,
+    /// With the index of the command.
+    pub(crate) calls: RefCell<Vec<(usize, Tally)>>,
     /// The lines of errors that calls gave.
     pub(crate) errors: RefCell<Vec<String>>,
     /// Somebody watches.
@@ -54,22 +54,18 @@ pub(crate) struct Asides {
     pub(crate) seen: RefCell<Vec<Seen>>,
     seen_bytes: Cell<usize>,
     /// Its client keeps copies of what is read.
-    is_tracked: bool,
+    pub(crate) is_tracked: bool,
     pub(crate) reads: RefCell<Reads>,
 }
 
 impl Asides {
-    pub(crate) fn new(is_watched: bool, is_tracked: bool) -> Self {
-        Self { is_watched, is_tracked, ..Self::default() }
-    }
-
     /// Forgets all: the script begins anew.
     pub(super) fn clear(&self) {
-        self.published.take();
-        self.denied.take();
-        self.calls.take();
-        self.errors.take();
-        self.seen.take();
+        self.published.borrow_mut().clear();
+        self.denied.borrow_mut().clear();
+        self.calls.borrow_mut().clear();
+        self.errors.borrow_mut().clear();
+        self.seen.borrow_mut().clear();
         self.seen_bytes.take();
         self.reads.take();
     }
@@ -111,7 +107,14 @@ impl Asides {
     }
 
     pub(super) fn count(&self, spec: &CommandSpec, count: impl FnOnce(&mut Tally)) {
-        count(self.calls.borrow_mut().entry(spec.index()).or_default());
+        let mut calls = self.calls.borrow_mut();
+        let index = spec.index();
+        if let Some((_, tally)) = calls.iter_mut().find(|(known, _)| *known == index) {
+            return count(tally);
+        }
+        let mut tally = Tally::default();
+        count(&mut tally);
+        calls.push((index, tally));
     }
 
     pub(super) fn fail(&self, line: &str) {

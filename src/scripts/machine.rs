@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::rc::Rc;
 
+use hyperion_lua::{Caller, Gate, Given, Outcome, Values, Way, Where};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 
 use super::flags::ScriptFlags;
@@ -25,9 +27,13 @@ pub(crate) enum Kind {
 impl Kind {
     /// What Lua calls the text.
     pub(super) fn chunk(self) -> &'static str {
+        self.chunk_line().to_str().unwrap_or_default()
+    }
+
+    fn chunk_line(self) -> &'static CStr {
         match self {
-            Self::Script => "user_script",
-            Self::Function => "user_function",
+            Self::Script => c"user_script",
+            Self::Function => c"user_function",
         }
     }
 }
@@ -45,22 +51,32 @@ pub(crate) struct Compiled {
 pub(crate) struct Machine {
     lua: Lua,
     kind: Kind,
-    frame: Function,
-    /// The globals of what it runs: shown, and in truth.
+    /// The way in, and of calls.
+    gate: Rc<Gate>,
+    /// Every instruction raises the error that stops what runs.
+    is_stopping: Rc<Cell<bool>>,
+    /// The globals of what it runs, as they are shown.
     environment: Table,
-    globals: Table,
     /// From what a library finds while it is loaded to what its functions find, and back.
     switch: Function,
-    /// Has who runs a script look after others.
-    poll: Function,
     registering: Rc<RefCell<Registering>>,
     compiled: RefCell<BTreeMap<String, Compiled>>,
     /// [`super::Texts::flushes`] when they were compiled.
     flushes: Cell<u64>,
 }
 
-/// What came of a script: its value, or the table of its error.
-pub(super) type Ran = Result<Value, Value>;
+/// While a library is loaded, nothing can be called.
+struct Loading(Watch);
+
+impl Caller for Loading {
+    fn call(&mut self, _: Way, _: Option<&[&[u8]]>, _: &mut Values) -> Outcome {
+        Outcome::Halted
+    }
+
+    fn look(&mut self) -> Option<String> {
+        self.0.look(None)
+    }
+}
 
 impl Machine {
     /// A machine without scripts.
@@ -77,7 +93,7 @@ impl Machine {
             lua.create_function(|_, text: mlua::String| Ok(sha1_hex(&text.as_bytes())))?,
         )?;
         redis.set("log", lua.create_function(log)?)?;
-        globals.set("redis", redis)?;
+        globals.set("redis", &redis)?;
         globals.set("bit", bit::library(&lua)?)?;
         globals.set("cjson", cjson::library(&lua)?)?;
         globals.set("cmsgpack", cmsgpack::library(&lua)?)?;
@@ -87,21 +103,27 @@ impl Machine {
         let locate =
             lua.create_function(move |lua, error: Table| super::place(lua, &error, kind.chunk()))?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=frame").into_function()?;
-        let (frame, environment, switch, globals, poll) =
+        let (environment, switch, globals, table_of): (Table, Function, Table, Function) =
             prelude.call((kind == Kind::Function, register, locate))?;
-        let (compiled, flushes) = (RefCell::default(), Cell::new(0));
-        Ok(Self {
+        let gate = Rc::new(Gate::new(&lua, kind.chunk_line(), &table_of, &globals)?);
+        let names = ["call", "pcall", "acl_check_cmd", "setresp"];
+        for (name, function) in names.iter().zip(gate.functions()) {
+            redis.raw_set(*name, function)?;
+        }
+        let (compiled, flushes, is_stopping) = (RefCell::default(), Cell::new(0), Rc::default());
+        let machine = Self {
             lua,
             kind,
-            frame,
+            gate,
+            is_stopping,
             environment,
-            globals,
             switch,
-            poll,
             registering,
             compiled,
             flushes,
-        })
+        };
+        machine.watch_clock()?;
+        Ok(machine)
     }
 
     /// The compiled form of a script, if this core has it.
@@ -149,23 +171,28 @@ impl Machine {
     pub(super) fn load(&self, text: Vec<u8>, ms_max: u64) -> Result<Registering, String> {
         let function =
             self.function_of(text).map_err(|line| format!("Error compiling function: {line}"))?;
-        let failed = |error: mlua::Error| {
-            let text = super::first_line(&error.to_string());
-            format!("Error registering functions: ERR {text}")
+        let failed =
+            |text: &str| format!("Error registering functions: ERR {}", super::first_line(text));
+        let switch = |is_loading: bool| {
+            self.switch.call::<()>(is_loading).map_err(|error| failed(&error.to_string()))
         };
         self.registering.borrow_mut().begin();
-        self.switch.call::<()>(true).map_err(failed)?;
-        let watch = Watch::of_library(ms_max);
-        self.watch_clock(&watch).map_err(failed)?;
-        let ran = self.frame.call::<(bool, Value)>((function, Value::Nil));
-        self.lua.remove_global_hook();
-        self.switch.call::<()>(false).map_err(failed)?;
+        switch(true)?;
+        let script = hyperion_lua::Script {
+            function: &function,
+            keys: &[],
+            words: &[],
+            place: Where::Nowhere,
+        };
+        let mut loading = Loading(Watch::new(ms_max, u64::MAX));
+        let ran = self.enter(&script, &mut loading, &mut Vec::new());
+        switch(false)?;
         let registered = self.registering.take();
-        match ran.map_err(failed)? {
-            (true, _) => Ok(registered),
-            (false, error) => {
+        match ran.map_err(|line| failed(&line))? {
+            Given::Failed(error) => {
                 Err(format!("Error registering functions: {}", super::error_text(&error)))
             }
+            _ => Ok(registered),
         }
     }
 
@@ -173,58 +200,53 @@ impl Machine {
         self.kind
     }
 
-    /// Runs a script or a function. `call` carries its calls out.
+    /// Runs a script or a function. What it gives as a string is appended to `text`.
     ///
     /// Errors: when the machine itself fails, for want of memory.
     pub(super) fn run(
         &self,
         script: &Compiled,
-        [keys, words]: [&[Vec<u8>]; 2],
-        watch: &Rc<Watch>,
-        mut call: impl FnMut(&Lua, MultiValue) -> mlua::Result<Value>,
-    ) -> mlua::Result<Ran> {
-        let (keys, words) = (self.list(keys)?, self.list(words)?);
-        self.watch_clock(watch)?;
-        let ran = self.lua.scope(|scope| {
-            let call = scope.create_function_mut(|lua, words: MultiValue| call(lua, words))?;
-            match self.kind {
-                Kind::Script => {
-                    self.globals.raw_set("KEYS", keys)?;
-                    self.globals.raw_set("ARGV", words)?;
-                    self.frame.call::<(bool, Value)>((&script.function, call))
-                }
-                Kind::Function => {
-                    self.frame.call::<(bool, Value)>((&script.function, call, keys, words))
-                }
-            }
-        });
-        self.lua.remove_global_hook();
-        watch.end();
-        let (is_whole, value) = ran?;
-        Ok(if is_whole { Ok(value) } else { Err(value) })
+        [keys, words]: [&[&[u8]]; 2],
+        caller: &mut dyn Caller,
+        text: &mut Vec<u8>,
+    ) -> Result<Given, String> {
+        let place = match self.kind {
+            Kind::Script => Where::Globals,
+            Kind::Function => Where::Arguments,
+        };
+        let function = &script.function;
+        self.enter(&hyperion_lua::Script { function, keys, words, place }, caller, text)
     }
 
-    fn list(&self, words: &[Vec<u8>]) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(words.len(), 0)?;
-        for (at, word) in words.iter().enumerate() {
-            table.raw_set(at + 1, self.lua.create_string(word)?)?;
+    fn enter(
+        &self,
+        script: &hyperion_lua::Script<'_>,
+        caller: &mut dyn Caller,
+        text: &mut Vec<u8>,
+    ) -> Result<Given, String> {
+        let ran = self.gate.run(&self.lua, script, caller, text);
+        if self.is_stopping.take() {
+            self.lua.remove_global_hook();
+            self.watch_clock().map_err(|error| error.to_string())?;
         }
-        Ok(table)
+        if matches!(&ran, Err(_) | Ok(Given::Failed(Value::String(_)))) {
+            // Memory was short: the next one is to find what this one has left behind.
+            let _ = self.lua.gc_collect();
+        }
+        ran
     }
 
     /// Has the clock looked at; a script that catches the error that stops it meets it again at every instruction.
-    fn watch_clock(&self, watch: &Rc<Watch>) -> mlua::Result<()> {
-        let (watch, poll) = (Rc::clone(watch), self.poll.clone());
+    fn watch_clock(&self) -> mlua::Result<()> {
+        let (gate, is_stopping) = (Rc::clone(&self.gate), Rc::clone(&self.is_stopping));
         let seldom = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_A_LOOK);
         // For its coroutines too.
-        self.lua.set_global_hook(seldom, move |lua, _| {
-            let Some(why) = watch.look() else {
-                if watch.is_busy() {
-                    poll.call::<()>(())?;
-                }
-                return Ok(VmState::Continue);
-            };
-            Err(stop(lua, &why))
+        self.lua.set_global_hook(seldom, move |lua, _| match gate.look() {
+            Some(why) => {
+                is_stopping.set(true);
+                Err(stop(lua, &why))
+            }
+            None => Ok(VmState::Continue),
         })
     }
 }

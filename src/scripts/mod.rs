@@ -29,5 +29,5 @@ pub(crate) use library::{Libraries, Library, Policy, add, restore};
 pub(crate) use machine::{Compiled, Kind, Machine};
 pub(crate) use running::{Running, Slow, busy_line};
 pub(crate) use texts::{Texts, sha1_hex};
-pub(crate) use work::{Attended, Line, ScriptWork};
+pub(crate) use work::{Attended, Line, Script};
 use work::{error_text, first_line, place};

@@ -1,11 +1,10 @@
--- What scripts and functions find: views of tables that nobody changes, calls that raise, and the frame around every run.
--- Gets: whether it is for functions of libraries, who registers those, and who knows the line of an error. Gives: the frame, the globals of scripts, and a switch between
--- what is there while a library is loaded and what is there when its functions run.
+-- What scripts and functions find: views of tables that nobody changes. What they call comes into the table `redis` later.
+-- Gets: whether it is for functions of libraries, who registers those, and who knows the line of an error. Gives: the globals of scripts as they are shown, a switch
+-- between what is there while a library is loaded and what is there when its functions run, the globals in truth, and who makes the table of an error.
 local is_of_libraries, register, locate = ...
-local raise, xpcall, type, tostring, select = error, xpcall, type, tostring, select
+local raise, type, tostring, select = error, type, tostring, select
 local setmetatable, rawget, rawset = setmetatable, rawget, rawset
 local loadstring, setfenv, collect, byte, concat = loadstring, setfenv, collectgarbage, string.byte, table.concat
-local current
 
 -- Views that are protected, also against what goes past their metatables.
 local views = setmetatable({}, { __mode = 'k' })
@@ -104,30 +103,6 @@ redis.sha1hex = function(...)
     if select('#', ...) ~= 1 then raise({ err = 'ERR wrong number of arguments' }, 0) end
     return sha1hex((...))
 end
--- Many arguments go in a table: a machine lends a few thousand values at a time.
-local function pass(...)
-    local count = select('#', ...)
-    if count > 1000 then return current('\0many', count, { ... }) end
-    return current(...)
-end
-redis.pcall = pass
-redis.call = function(...)
-    local answer = pass(...)
-    if type(answer) == 'table' and rawget(answer, 'err') ~= nil then raise(answer, 0) end
-    return answer
-end
-redis.acl_check_cmd = function(...)
-    if select('#', ...) > 1000 then raise('too many arguments', 2) end
-    local answer = current('\0acl', ...)
-    if type(answer) == 'table' then raise(answer, 0) end
-    return answer
-end
-redis.setresp = function(...)
-    if select('#', ...) ~= 1 then raise({ err = 'ERR redis.setresp() requires one argument.' }, 0) end
-    local version = ...
-    if version ~= 2 and version ~= 3 then raise({ err = 'ERR RESP version must be 2 or 3.' }, 0) end
-    current('\0setresp', version)
-end
 redis.error_reply = function(...)
     local text = ...
     if select('#', ...) ~= 1 or type(text) ~= 'string' then
@@ -206,10 +181,4 @@ else
 end
 local function switch(is_loading) meta.__index = is_loading and loading or globals end
 
-local function frame(script, call, keys, words)
-    current = call
-    if keys == nil then return xpcall(script, table_of) end
-    return xpcall(function() return script(keys, words) end, table_of)
-end
-local function poll() current('\0busy') end
-return frame, environment, switch, globals, poll
+return environment, switch, globals, table_of

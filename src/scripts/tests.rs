@@ -1,19 +1,32 @@
 //! Tests of what scripts find, what they cannot change, and of libraries beside each other.
 
-use mlua::Value;
+use hyperion_lua::{Caller, Given, Outcome, Values, Way};
 
 use super::library::{Codes, Libraries, Policy, add, restore};
 use super::machine::{Kind, Machine};
-use super::watch::Watch;
+
+/// What is called is nothing.
+struct Nothing;
+
+impl Caller for Nothing {
+    fn call(&mut self, _: Way, _: Option<&[&[u8]]>, _: &mut Values) -> Outcome {
+        Outcome::Given
+    }
+
+    fn look(&mut self) -> Option<String> {
+        None
+    }
+}
 
 /// What a script gives, or the line of its error.
 fn run(machine: &Machine, text: &str) -> Result<String, String> {
     let script = machine.compile("test", text.as_bytes())?;
-    let watch = Watch::of_library(10_000);
-    let ran = machine.run(&script, [&[], &[]], &watch, |_, _| Ok(Value::Nil));
-    match ran.map_err(|error| error.to_string())? {
-        Ok(value) => value.to_string().map_err(|error| error.to_string()),
-        Err(error) => Err(super::error_text(&error)),
+    let mut text = Vec::new();
+    match machine.run(&script, [&[], &[]], &mut Nothing, &mut text)? {
+        Given::Failed(error) => Err(super::error_text(&error)),
+        Given::Text | Given::Status => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Given::Number(number) => Ok(number.to_string()),
+        given => Ok(format!("{given:?}")),
     }
 }
 

@@ -10,7 +10,8 @@ use super::limits::{TEXTS_BYTES_MAX, TEXTS_MAX};
 
 /// The SHA1 of a text as 40 small hexadecimal digits.
 pub(crate) fn sha1_hex(text: &[u8]) -> String {
-    Sha1::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    Sha1::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[derive(Debug, Default)]

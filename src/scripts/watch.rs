@@ -1,11 +1,9 @@
 //! Owns the watch over a script that runs: its time, and whether somebody stops it.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::limits::{SCRIPT_MS_MAX, SCRIPT_SLOW_MS};
+use super::limits::SCRIPT_SLOW_MS;
 use super::machine::Kind;
 use super::running::{Running, Slow};
 use super::work::Line;
@@ -17,53 +15,37 @@ pub(super) struct Watch {
     ms_max: u64,
     /// From when on the clients of its core are looked after.
     busy_ms: u64,
-    /// Where it is told when it takes long; a library that is loaded is not.
-    told: Option<(Kind, Rc<Line>, Arc<Running>)>,
-    slow: RefCell<Option<Arc<Slow>>>,
+    slow: Option<Arc<Slow>>,
     /// What it changed cannot be taken back.
-    has_written: Cell<bool>,
-    has_stopped: Cell<bool>,
+    has_written: bool,
+    has_stopped: bool,
+}
+
+/// Where it is told when it takes long; a library that is loaded is not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    pub(super) kind: Kind,
+    pub(super) line: Line<'a>,
+    pub(super) running: &'a Running,
 }
 
 impl Watch {
-    fn new(ms_max: u64, busy_ms: u64, told: Option<(Kind, Rc<Line>, Arc<Running>)>) -> Rc<Self> {
-        let (slow, has_written, has_stopped) =
-            (RefCell::default(), Cell::new(false), Cell::new(false));
-        Rc::new(Self {
-            since: Instant::now(),
-            ms_max,
-            busy_ms,
-            told,
-            slow,
-            has_written,
-            has_stopped,
-        })
-    }
-
-    pub(super) fn of_library(ms_max: u64) -> Rc<Self> {
-        Self::new(ms_max, u64::MAX, None)
-    }
-
-    pub(super) fn of_script(
-        kind: Kind,
-        line: &Rc<Line>,
-        running: &Arc<Running>,
-        busy_ms: u64,
-    ) -> Rc<Self> {
-        Self::new(SCRIPT_MS_MAX, busy_ms, Some((kind, Rc::clone(line), Arc::clone(running))))
+    pub(super) fn new(ms_max: u64, busy_ms: u64) -> Self {
+        let (slow, has_written, has_stopped) = (None, false, false);
+        Self { since: Instant::now(), ms_max, busy_ms, slow, has_written, has_stopped }
     }
 
     /// It has changed what cannot be taken back.
-    pub(super) fn wrote(&self) {
-        self.has_written.set(true);
-        if let Some(slow) = &*self.slow.borrow() {
+    pub(super) fn wrote(&mut self) {
+        self.has_written = true;
+        if let Some(slow) = &self.slow {
             slow.wrote();
         }
     }
 
     /// Whether it was stopped.
     pub(super) fn has_stopped(&self) -> bool {
-        self.has_stopped.get()
+        self.has_stopped
     }
 
     /// Whether the clients of its core have waited long enough for a word.
@@ -72,28 +54,27 @@ impl Watch {
     }
 
     /// Why it is stopped, if it is.
-    pub(super) fn look(&self) -> Option<String> {
-        let why = self.why();
-        self.has_stopped.set(why.is_some());
+    pub(super) fn look(&mut self, told: Option<Told<'_>>) -> Option<String> {
+        let why = self.why(told);
+        self.has_stopped = why.is_some();
         why
     }
 
-    fn why(&self) -> Option<String> {
+    fn why(&mut self, told: Option<Told<'_>>) -> Option<String> {
         let took = self.since.elapsed();
-        let Some((kind, line, running)) = &self.told else {
+        let Some(Told { kind, line, running }) = told else {
             let is_over = took >= Duration::from_millis(self.ms_max);
             return is_over.then(|| "FUNCTION LOAD timeout".to_owned());
         };
-        let mut slow = self.slow.borrow_mut();
-        if slow.is_none() && took >= Duration::from_millis(SCRIPT_SLOW_MS.min(self.busy_ms)) {
-            let told = Arc::new(Slow::new(*kind, line.name.clone(), line.whole(), self.since));
-            if self.has_written.get() {
-                told.wrote();
+        if self.slow.is_none() && took >= Duration::from_millis(SCRIPT_SLOW_MS.min(self.busy_ms)) {
+            let slow = Arc::new(Slow::new(kind, line.name.to_owned(), line.whole(), self.since));
+            if self.has_written {
+                slow.wrote();
             }
-            running.begin(&told);
-            *slow = Some(told);
+            running.begin(&slow);
+            self.slow = Some(slow);
         }
-        if slow.as_ref().is_some_and(|slow| slow.is_killed()) {
+        if self.slow.as_ref().is_some_and(|slow| slow.is_killed()) {
             return Some("Script killed by user with SCRIPT KILL...".to_owned());
         }
         let is_over = took >= Duration::from_millis(self.ms_max);
@@ -101,8 +82,8 @@ impl Watch {
     }
 
     /// It has ended.
-    pub(super) fn end(&self) {
-        if let (Some(slow), Some((_, _, running))) = (self.slow.take(), &self.told) {
+    pub(super) fn end(&mut self, running: &Running) {
+        if let Some(slow) = self.slow.take() {
             running.end(&slow);
         }
     }

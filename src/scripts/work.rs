@@ -8,97 +8,113 @@ use hyperion_engine::command::{
     CommandSpec, Flags, FrontCommand, Run, SUBCOMMANDS, find, find_subcommand, subcommand_refusal,
 };
 use hyperion_engine::{Answer, Bench, Halt, Recorded, Work};
+use hyperion_lua::{Caller, Given, Outcome, Values, Way};
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
 use hyperion_model::{DatabaseId, ReplyWriter};
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{Lua, Table, Value};
 
 use super::asides::Asides;
-use super::limits::{CALL_WORDS_MAX, PUBLISHED_BYTES_MAX, PUBLISHED_MAX};
+use super::limits::{CALL_WORDS_MAX, PUBLISHED_BYTES_MAX, PUBLISHED_MAX, SCRIPT_MS_MAX};
 use super::machine::{Compiled, Machine};
 use super::running::Running;
-use super::values::{to_answer, to_lua, word_of};
-use super::watch::Watch;
+use super::values::{given_to_answer, to_lua};
+use super::watch::{Told, Watch};
 
-/// What stands before the number of words and the table of them.
-const MANY: &[u8] = b"\0many";
 /// What marks the table of an error that was counted when the call gave it, as in Redis.
 const COUNTED: &str = "ignore_error_stats_update";
 
 /// What runs a script.
-#[derive(Debug)]
-pub(crate) struct Line {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
     pub(crate) command: &'static str,
     /// Its SHA1, or the function's name.
-    pub(crate) name: String,
-    pub(crate) keys: Vec<Vec<u8>>,
-    pub(crate) words: Vec<Vec<u8>>,
+    pub(crate) name: &'a str,
+    pub(crate) keys: &'a [&'a [u8]],
+    pub(crate) words: &'a [&'a [u8]],
 }
 
-impl Line {
+impl Line<'_> {
     /// As a client sends it.
     pub(super) fn whole(&self) -> Vec<Vec<u8>> {
         let count = self.keys.len().to_string();
-        let head = [self.command, &self.name, &count].map(|word| word.as_bytes().to_vec());
-        [head.to_vec(), self.keys.clone(), self.words.clone()].concat()
+        let head = [self.command, self.name, &count].map(str::as_bytes);
+        [&head, self.keys, self.words].concat().into_iter().map(<[u8]>::to_vec).collect()
     }
 }
 
 /// A script that is to run.
-#[derive(Debug)]
-pub(crate) struct ScriptWork {
-    pub(crate) machine: Rc<Machine>,
-    pub(crate) script: Compiled,
-    pub(crate) line: Rc<Line>,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script<'a> {
+    pub(crate) machine: &'a Rc<Machine>,
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) line: Line<'a>,
     pub(crate) database: DatabaseId,
     pub(crate) only_reads: bool,
     /// Whose rights it has.
-    pub(crate) user: Arc<User>,
-    pub(crate) asides: Rc<Asides>,
-    pub(crate) running: Arc<Running>,
+    pub(crate) user: &'a Arc<User>,
+    pub(crate) asides: &'a Rc<Asides>,
+    pub(crate) running: &'a Arc<Running>,
     /// Clients of its core are looked after when it has taken so long, ms.
     pub(crate) busy_ms: u64,
 }
 
+/// A script that is to run later.
+#[derive(Debug)]
+pub(crate) struct ScriptWork {
+    machine: Rc<Machine>,
+    compiled: Compiled,
+    command: &'static str,
+    name: String,
+    keys: Vec<Vec<u8>>,
+    words: Vec<Vec<u8>>,
+    database: DatabaseId,
+    only_reads: bool,
+    user: Arc<User>,
+    asides: Rc<Asides>,
+    running: Arc<Running>,
+    busy_ms: u64,
+}
+
 /// A script that runs where somebody can look after the clients of its core meanwhile.
 pub(crate) struct Attended<'a> {
-    pub(crate) work: &'a mut ScriptWork,
+    pub(crate) script: Script<'a>,
     pub(crate) attend: &'a mut dyn FnMut(),
 }
 
 impl std::fmt::Debug for Attended<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.work.fmt(formatter)
+        self.script.fmt(formatter)
     }
 }
 
 impl Work for Attended<'_> {
     fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
-        self.work.run_attended(bench, &mut *self.attend)
+        self.script.run(bench, &mut *self.attend)
     }
 
     fn may_write(&self) -> bool {
-        self.work.may_write()
+        !self.script.only_reads
     }
-}
-
-/// A script under way.
-struct Underway<'w, 'b, 'e> {
-    work: &'w ScriptWork,
-    bench: &'b mut Bench<'e>,
-    watch: Rc<Watch>,
-    attend: &'w mut dyn FnMut(),
-    database: DatabaseId,
-    is_resp3: bool,
-    /// Bytes of what it has said on channels.
-    published_bytes: usize,
-    /// Why nothing of it may have an effect.
-    halt: Option<Halt>,
 }
 
 impl Work for ScriptWork {
     fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
-        self.run_attended(bench, &mut || {})
+        let [keys, words] = [&self.keys, &self.words]
+            .map(|list| list.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let line = Line { command: self.command, name: &self.name, keys: &keys, words: &words };
+        let script = Script {
+            machine: &self.machine,
+            compiled: &self.compiled,
+            line,
+            database: self.database,
+            only_reads: self.only_reads,
+            user: &self.user,
+            asides: &self.asides,
+            running: &self.running,
+            busy_ms: self.busy_ms,
+        };
+        script.run(bench, &mut || {})
     }
 
     fn may_write(&self) -> bool {
@@ -106,66 +122,96 @@ impl Work for ScriptWork {
     }
 }
 
-impl ScriptWork {
-    fn run_attended(
-        &self,
-        bench: &mut Bench<'_>,
-        attend: &mut dyn FnMut(),
-    ) -> Result<Answer, Halt> {
+/// A script under way.
+struct Underway<'r, 'e> {
+    script: &'r Script<'r>,
+    bench: &'r mut Bench<'e>,
+    watch: Watch,
+    attend: &'r mut dyn FnMut(),
+    database: DatabaseId,
+    is_resp3: bool,
+    /// The answer of the last call.
+    answer: Recorded,
+    /// Bytes of what it has said on channels.
+    published_bytes: usize,
+    /// Why nothing of it may have an effect.
+    halt: Option<Halt>,
+}
+
+impl Script<'_> {
+    /// The same, to be kept.
+    pub(crate) fn to_work(self) -> ScriptWork {
+        let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
+        ScriptWork {
+            machine: Rc::clone(self.machine),
+            compiled: self.compiled.clone(),
+            command: self.line.command,
+            name: self.line.name.to_owned(),
+            keys: owned(self.line.keys),
+            words: owned(self.line.words),
+            database: self.database,
+            only_reads: self.only_reads,
+            user: Arc::clone(self.user),
+            asides: Rc::clone(self.asides),
+            running: Arc::clone(self.running),
+            busy_ms: self.busy_ms,
+        }
+    }
+
+    fn run(&self, bench: &mut Bench<'_>, attend: &mut dyn FnMut()) -> Result<Answer, Halt> {
         self.asides.clear();
-        let machine = Rc::clone(&self.machine);
-        let watch = Watch::of_script(machine.kind(), &self.line, &self.running, self.busy_ms);
         let mut running = Underway {
-            work: self,
+            script: self,
             bench,
-            watch: Rc::clone(&watch),
+            watch: Watch::new(SCRIPT_MS_MAX, self.busy_ms),
             attend,
             database: self.database,
             is_resp3: false,
+            answer: Recorded::default(),
             published_bytes: 0,
             halt: None,
         };
-        let ran =
-            machine.run(&self.script, [&self.line.keys, &self.line.words], &watch, |lua, words| {
-                running.call(lua, &words)
-            });
+        let mut text = Vec::new();
+        let lists = [self.line.keys, self.line.words];
+        let ran = self.machine.run(self.compiled, lists, &mut running, &mut text);
+        running.watch.end(self.running);
         if let Some(halt) = running.halt {
             return Err(halt);
         }
-        let is_resp3 = running.is_resp3;
-        if watch.has_stopped() {
+        if running.watch.has_stopped() {
             // All or nothing: it has no effect.
-            self.asides.published.take();
+            self.asides.published.borrow_mut().clear();
             let text = match ran {
-                Ok(Ok(_)) => String::new(),
-                Ok(Err(error)) => self.error_line(&error),
-                Err(error) => format!("ERR {}", first_line(&error.to_string())),
+                Ok(Given::Failed(error)) => self.error_line(&error),
+                Ok(_) => String::new(),
+                Err(line) => format!("ERR {}", first_line(&line)),
             };
             return Err(Halt::Refused(text));
         }
-        let mut answer = Recorded::default();
+        let (is_resp3, mut answer) = (running.is_resp3, running.answer);
+        answer.clear();
         match ran {
-            Ok(Ok(value)) => {
-                if is_of_call(&value) {
-                    self.asides.answered();
-                }
-                to_answer(&value, is_resp3, 0, &mut answer);
-            }
-            Ok(Err(error)) => {
+            Ok(Given::Failed(error)) => {
                 if is_of_call(&error) {
                     self.asides.answered();
                 }
                 answer.error(&self.error_line(&error));
             }
-            Err(error) => {
-                let (line, chunk) = (first_line(&error.to_string()), self.machine.kind().chunk());
+            Ok(given) => {
+                if matches!(&given, Given::Other(value) if is_of_call(value)) {
+                    self.asides.answered();
+                }
+                given_to_answer(&given, &text, is_resp3, &mut answer);
+            }
+            Err(line) => {
+                let (line, chunk) = (first_line(&line), self.machine.kind().chunk());
                 answer.error(&format!("ERR {line} script: {}, on @{chunk}:1.", self.line.name));
             }
         }
         Ok(Answer::Recorded(answer))
     }
 
-    /// The error line of a table of an error.
+    /// The error line of what a script failed with.
     fn error_line(&self, error: &Value) -> String {
         let (text, chunk) = (error_text(error), self.machine.kind().chunk());
         let place = match error {
@@ -187,17 +233,15 @@ fn is_of_call(value: &Value) -> bool {
     matches!(value, Value::Table(table) if table.raw_get::<bool>(COUNTED).is_ok_and(|it| it))
 }
 
-/// The line of a table of an error, with its code.
+/// The line of an error, with its code: what its table says, or what the machine says, which fails without one for want of memory.
 pub(super) fn error_text(error: &Value) -> String {
+    let shown = |text: &mlua::String| String::from_utf8_lossy(&text.as_bytes()).into_owned();
     let text = match error {
-        Value::Table(table) => table.raw_get::<mlua::String>("err").ok(),
+        Value::Table(table) => table.raw_get::<mlua::String>("err").ok().map(|text| shown(&text)),
+        Value::String(text) => Some(format!("ERR {}", shown(text))),
         _ => None,
     };
-    let text = text.map_or_else(
-        || "ERR unknown error".to_owned(),
-        |text| String::from_utf8_lossy(&text.as_bytes()).into_owned(),
-    );
-    first_line(&text)
+    first_line(&text.unwrap_or_else(|| "ERR unknown error".to_owned()))
 }
 
 /// The line that a message of Lua names.
@@ -211,76 +255,100 @@ pub(super) fn first_line(text: &str) -> String {
     text.replace("runtime error: ", "").lines().next().unwrap_or_default().to_owned()
 }
 
-impl Underway<'_, '_, '_> {
-    /// Carries a call out; gives the value that the script gets, an error as a table with `err`.
-    fn call(&mut self, lua: &Lua, values: &MultiValue) -> mlua::Result<Value> {
+/// What the table of an error says where a call has no words.
+const NO_WORDS: &str = "ERR Please specify at least one argument for this redis lib call";
+const BAD_WORDS: &str = "ERR Lua redis lib command arguments must be strings or integers";
+
+impl Caller for Underway<'_, '_> {
+    fn call(&mut self, way: Way, words: Option<&[&[u8]]>, values: &mut Values) -> Outcome {
         if self.halt.is_some() {
-            return Err(mlua::Error::runtime("the script begins anew"));
+            return Outcome::Halted;
         }
-        let mut answer = Recorded::default();
-        match self.words_of(values) {
-            Ok(words) => {
-                let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-                match words.as_slice() {
-                    [b"\0setresp", version] => {
-                        self.is_resp3 = *version == b"3";
-                        return Ok(Value::Nil);
-                    }
-                    [b"\0busy"] => {
-                        (self.attend)();
-                        return Ok(Value::Nil);
-                    }
-                    [b"\0acl", line @ ..] => return self.may_run(lua, line),
-                    _ => {}
-                }
+        let mut answer = std::mem::take(&mut self.answer);
+        answer.clear();
+        match way {
+            Way::Call | Way::Pcall => self.carry_out(words, &mut answer),
+            Way::Rights => self.tell_rights(words, &mut answer),
+            Way::Protocol => self.set_protocol(words, &mut answer),
+        }
+        let has_failed = answer.is_error();
+        if self.halt.is_none() {
+            to_lua(&answer, self.is_resp3 || way == Way::Rights, values);
+        }
+        self.answer = answer;
+        match (&self.halt, has_failed) {
+            (Some(_), _) => Outcome::Halted,
+            (None, true) => Outcome::Failed,
+            (None, false) => Outcome::Given,
+        }
+    }
+
+    fn look(&mut self) -> Option<String> {
+        if self.halt.is_some() {
+            return Some("the script begins anew".to_owned());
+        }
+        let Script { machine, line, running, .. } = *self.script;
+        let why = self.watch.look(Some(Told { kind: machine.kind(), line, running }));
+        if why.is_none() && self.watch.is_busy() {
+            (self.attend)();
+        }
+        why
+    }
+}
+
+impl Underway<'_, '_> {
+    /// Carries a command out, and counts it.
+    fn carry_out(&mut self, words: Option<&[&[u8]]>, answer: &mut Recorded) {
+        let asides = self.script.asides;
+        let ran = match words {
+            Some([]) => Err(NO_WORDS.to_owned()),
+            Some(words) if words.len() > CALL_WORDS_MAX => {
+                Err(format!("ERR a call may have {CALL_WORDS_MAX} arguments"))
+            }
+            Some(words) => {
                 let spec = find(words[0]);
-                let ran = self.run_words(spec, &words, &mut answer);
+                let ran = self.run_words(spec, words, answer);
                 if let Some(spec) = spec {
                     let has_failed = u64::from(ran.is_ok() && answer.is_error());
-                    self.work.asides.count(spec, |tally| {
+                    asides.count(spec, |tally| {
                         tally.calls += u64::from(ran.is_ok());
                         tally.failed += has_failed;
                         tally.rejected += u64::from(ran.is_err());
                     });
                 }
-                if let Err(error) = ran {
-                    answer = Recorded::failed(&error);
-                }
+                ran
             }
-            Err(error) => answer.error(&error),
+            None => Err(BAD_WORDS.to_owned()),
+        };
+        if let Err(error) = ran {
+            answer.clear();
+            answer.error(&error);
         }
-        if self.halt.is_some() {
-            return Err(mlua::Error::runtime("the script begins anew"));
+        if answer.is_error() && self.halt.is_none() {
+            asides.fail(answer.error_line().unwrap_or_default());
         }
-        let value = to_lua(lua, &answer, self.is_resp3)?;
-        if answer.is_error()
-            && let Value::Table(table) = &value
-        {
-            self.work.asides.fail(&error_text(&value));
-            table.raw_set(COUNTED, true)?;
-            place(lua, table, self.work.machine.kind().chunk())?;
-        }
-        Ok(value)
     }
 
-    fn words_of(&self, values: &MultiValue) -> Result<Vec<Vec<u8>>, String> {
-        if values.is_empty() {
-            return Err("ERR Please specify at least one argument for this redis lib call".into());
+    /// `redis.setresp(version)`.
+    fn set_protocol(&mut self, words: Option<&[&[u8]]>, answer: &mut Recorded) {
+        match words {
+            Some([b"2"]) => self.is_resp3 = false,
+            Some([b"3"]) => self.is_resp3 = true,
+            Some([_]) | None => answer.error("ERR RESP version must be 2 or 3."),
+            Some(_) => answer.error("ERR redis.setresp() requires one argument."),
         }
-        if values.len() > CALL_WORDS_MAX {
-            return Err(format!("ERR a call may have {CALL_WORDS_MAX} arguments"));
-        }
-        let words: Option<Vec<Vec<u8>>> = match values.iter().collect::<Vec<_>>().as_slice() {
-            // Many come in a table: a machine lends a few thousand values at a time.
-            [Value::String(mark), count, Value::Table(table)] if *mark.as_bytes() == *MANY => {
-                let count = count.as_usize().unwrap_or(0).min(CALL_WORDS_MAX);
-                (1..=count).map(|at| word_of(&table.raw_get(at).unwrap_or(Value::Nil))).collect()
+    }
+
+    /// `redis.acl_check_cmd(...)`: whether the user may run a line.
+    fn tell_rights(&self, words: Option<&[&[u8]]>, answer: &mut Recorded) {
+        let Some(line) = words else { return answer.error(BAD_WORDS) };
+        match line.first().map(|name| find(name)) {
+            None => answer.error(NO_WORDS),
+            Some(Some(spec)) if spec.admits(line.len()) => {
+                answer.boolean(self.script.user.check(spec, line).is_ok());
             }
-            values => values.iter().map(|value| word_of(value)).collect(),
-        };
-        words.ok_or_else(|| {
-            "ERR Lua redis lib command arguments must be strings or integers".to_owned()
-        })
+            Some(_) => answer.error("ERR Invalid command passed to redis.acl_check_cmd()"),
+        }
     }
 
     fn run_words(
@@ -302,14 +370,14 @@ impl Underway<'_, '_, '_> {
         if flags.has(Flags::NOSCRIPT) {
             return Err("ERR This Redis command is not allowed from script".to_owned());
         }
-        if self.work.only_reads && (spec.writes() || tells_others(spec)) {
+        if self.script.only_reads && (spec.writes() || tells_others(spec)) {
             return Err("ERR Write commands are not allowed from read-only scripts.".to_owned());
         }
-        if !self.work.user.may_all() {
+        if !self.script.user.may_all() {
             self.check_rights(spec, words)?;
         }
-        self.work.asides.see(self.database, spec, words);
-        self.work.asides.read(spec, words);
+        self.script.asides.see(self.database, spec, words);
+        self.script.asides.read(spec, words);
         if let Run::Front(command) = spec.run {
             return self.run_front(command, words, answer);
         }
@@ -322,28 +390,14 @@ impl Underway<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether the user may run a line, for `redis.acl_check_cmd`: a table with an error where it is none.
-    fn may_run(&self, lua: &Lua, line: &[&[u8]]) -> mlua::Result<Value> {
-        let problem = match line.first() {
-            None => "ERR Please specify at least one argument for this redis lib call",
-            Some(name) => match find(name) {
-                Some(spec) if spec.admits(line.len()) => {
-                    return Ok(Value::Boolean(self.work.user.check(spec, line).is_ok()));
-                }
-                _ => "ERR Invalid command passed to redis.acl_check_cmd()",
-            },
-        };
-        to_lua(lua, &Recorded::failed(problem), false)
-    }
-
     fn check_rights(&self, spec: &'static CommandSpec, words: &[&[u8]]) -> Result<(), String> {
-        if let Some(option) = self.work.user.sort_denied(spec, words) {
+        if let Some(option) = self.script.user.sort_denied(spec, words) {
             return Err(format!(
                 "ERR {option} option of SORT denied due to insufficient ACL permissions."
             ));
         }
-        self.work.user.check(spec, words).map_err(|denied| {
-            self.work.asides.deny(spec, words, denied.clone());
+        self.script.user.check(spec, words).map_err(|denied| {
+            self.script.asides.deny(spec, words, denied.clone());
             match denied.what {
                 What::Command => "ERR The user executing the script can't run this command or subcommand",
                 What::Key => "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
@@ -379,7 +433,7 @@ impl Underway<'_, '_, '_> {
             FrontCommand::Publish | FrontCommand::Spublish => {
                 let is_shard = command == FrontCommand::Spublish;
                 let message = (words[1].to_vec(), words[2].to_vec(), is_shard);
-                let mut published = self.work.asides.published.borrow_mut();
+                let mut published = self.script.asides.published.borrow_mut();
                 self.published_bytes += message.0.len() + message.1.len();
                 if published.len() >= PUBLISHED_MAX || self.published_bytes > PUBLISHED_BYTES_MAX {
                     return Err(format!(

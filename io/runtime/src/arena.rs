@@ -124,6 +124,8 @@ pub fn populate(memory: &mut [u8]) -> io::Result<()> {
 /// Has the system back `bytes` at `address` with huge pages, if it can, ahead of their first use by another thread: a hint, and what
 /// they hold stays, whoever has them. Where the system knows no such call, or has no memory, their first use is slower.
 pub fn back(address: usize, bytes: usize) {
+    let skip = (address.next_multiple_of(4096) - address).min(bytes);
+    let (address, bytes) = (address + skip, bytes - skip);
     ask_huge(address, bytes);
     let start: *mut libc::c_void = std::ptr::without_provenance_mut(address);
     // SAFETY: the advice changes no byte of any mapping, and nothing where there is none: pages that are there stay as they are, others become zeros, as their first use would make them.
@@ -149,6 +151,14 @@ pub fn discard(memory: &mut [MaybeUninit<u8>]) {
     unsafe { libc::madvise(start.cast(), whole, libc::MADV_DONTNEED) };
 }
 
+/// As [`discard`], for memory of [`allocate`]: the pages that lie whole in it hold zeros from now on.
+pub fn forget(memory: &mut [u8]) {
+    let bytes = memory.len();
+    let start: *mut MaybeUninit<u8> = memory.as_mut_ptr().cast();
+    // SAFETY: the same bytes, which may hold anything; anonymous pages that are given back read as zeros, so they are bytes as before.
+    discard(unsafe { std::slice::from_raw_parts_mut(start, bytes) });
+}
+
 fn unmap(start: *mut u8, bytes: usize) {
     if bytes > 0 {
         // SAFETY: the range is part of the mapping just made, and no reference to it exists.
@@ -158,7 +168,7 @@ fn unmap(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALIGNMENT_BYTES, allocate, back, discard, populate, release};
+    use super::{ALIGNMENT_BYTES, allocate, back, discard, forget, populate, release};
 
     #[test]
     fn discarding_takes_nothing_but_what_is_spare() {
@@ -169,6 +179,17 @@ mod tests {
         memory.resize(1 << 20, 8);
         assert!(memory[10_000..].iter().all(|byte| *byte == 8));
         discard(&mut []);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_zeros() {
+        let memory = allocate(ALIGNMENT_BYTES).unwrap();
+        memory.fill(7);
+        forget(&mut memory[5_000..]);
+        assert!(memory[..8_192].iter().all(|byte| *byte == 7));
+        assert!(memory[8_192..].iter().all(|byte| *byte == 0));
+        forget(&mut []);
+        release(memory);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::source;
 use crate::tree::Tree;
 
 /// Folders in which code outside the compiler's checks may stand, behind a module of its own.
-const UNSAFE_FOLDERS: [&str; 3] = ["io/runtime/", "shards/store/", "gpu/"];
+const UNSAFE_FOLDERS: [&str; 4] = ["io/runtime/", "io/lua/", "shards/store/", "gpu/"];
 /// Spelled in parts, so that this file does not find itself.
 const MARKS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
 const CODE_ENDINGS: [&str; 6] = ["rs", "toml", "py", "sh", "service", "yml"];
@@ -19,7 +19,7 @@ pub(crate) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
                     findings.push(Finding::new(
                         path,
                         index + 1,
-                        "unsafe stands only in io/runtime, shards/store and gpu; call what they offer",
+                        "unsafe stands only in io/runtime, io/lua, shards/store and gpu; call what they offer",
                     ));
                 }
             }

@@ -52,6 +52,27 @@ impl Recorded {
         matches!(self.words.first(), Some(Word::Error(_)))
     }
 
+    /// The line, if it is an error.
+    ///
+    /// # Panics
+    /// When it was written as something that is not UTF-8, which the writer's types rule out.
+    #[must_use]
+    pub fn error_line(&self) -> Option<&str> {
+        let Some(Word::Error(bytes)) = self.words.first() else { return None };
+        Some(std::str::from_utf8(&self.bytes[..*bytes]).expect("it was written as text"))
+    }
+
+    /// How far it was written, for [`Recorded::cut`].
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.words.len(), self.bytes.len())
+    }
+
+    /// Forgets what was written behind a mark.
+    pub(crate) fn cut(&mut self, (words, bytes): (usize, usize)) {
+        self.words.truncate(words);
+        self.bytes.truncate(bytes);
+    }
+
     /// Whether it says that there is nothing.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
@@ -226,6 +247,13 @@ mod tests {
         again.array(3);
         assert_ne!(once, again);
         assert!(!once.is_error() && Recorded::failed("ERR no").is_error());
+        assert_eq!(Recorded::failed("ERR no").error_line(), Some("ERR no"));
+        let mark = again.mark();
+        again.bulk(b"more");
+        again.cut(mark);
+        twice.clear();
+        twice.array(3);
+        assert_eq!(again, twice);
         once.clear();
         assert_eq!(once, Recorded::default());
     }

@@ -40,6 +40,7 @@ pub use object::{
     Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, Splice, Spliced, Splices, StagedAt,
     StagedText, ValueHandle, ValueType,
 };
+pub use prefetch::prefetch_bytes;
 pub use record::Attributes;
 pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};
 pub use replicated::{

@@ -30,8 +30,15 @@ pub(crate) const COPIES_APART_SEGMENTS_MIN: usize = 12;
 pub(crate) const FULL_RESERVE_PART: usize = 8;
 /// Bytes of segments that the cleaner looks through in a turn in which nothing was written.
 pub(crate) const CLEANING_IDLE_BYTES: u64 = 16 << 10;
+/// The same where writers rest.
+pub(crate) const CLEANING_REST_BYTES: u64 = 64 << 10;
 /// Dead bytes in so many segments are left alone while memory is plenty; beyond, half of what is held is live.
 pub(crate) const SLACK_SEGMENTS: usize = 8;
+/// Writers rest when in so long a time, ms, less was appended than one part in this many of a segment. Then no more than one part in the third
+/// number of what is held is left dead.
+pub(crate) const REST_MS: u64 = 2_000;
+pub(crate) const REST_BYTES_PART: usize = 512;
+pub(crate) const REST_DEAD_PART: u64 = 8;
 /// The fewest segments of a core: one to write, two for the cleaner, two to clean.
 pub(crate) const SEGMENTS_MIN: usize = 6;
 /// Segments of a flushed index whose records are counted as dead in one slice.

@@ -4,6 +4,16 @@
     reason = "the intrinsic takes a raw pointer; measured: 2 times on lookups that miss the cache"
 )]
 
+/// Bytes of a cache line.
+const LINE_BYTES: usize = 64;
+
+/// Asks for all cache lines of bytes that are looked through soon: a walk whose next step lies in what it reads would wait for each in turn.
+#[inline]
+pub fn prefetch_bytes(bytes: &[u8]) {
+    bytes.iter().step_by(LINE_BYTES).for_each(prefetch);
+    bytes.last().into_iter().for_each(prefetch);
+}
+
 /// Asks for the cache line that holds `place`.
 #[inline(always)]
 pub(crate) fn prefetch<T>(place: &T) {

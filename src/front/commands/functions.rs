@@ -102,7 +102,8 @@ impl NodeCore {
         let machine = libraries.machine();
         let bad = "ERR Bad number of keys provided";
         let counted = super::scripting::key_count(arguments, bad)?;
-        self.run_script(io, client, spec, (machine, name, script), arguments[3..].split_at(counted))
+        let words = arguments[3..].split_at(counted);
+        self.run_script(io, client, spec, (machine, &name, script), words)
     }
 
     pub(super) fn function_command(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {

@@ -16,7 +16,7 @@ use super::limits::BUSY_MS;
 use super::run::{Carried, exactly, is_word, keyword, syntax, unknown_subcommand, wrong_arity};
 use crate::node::{Io, NodeCore};
 use crate::scripts::{
-    Asides, Attended, Compiled, Kind, Line, Machine, ScriptFlags, ScriptWork, sha1_hex,
+    Asides, Attended, Compiled, Kind, Line, Machine, Script, ScriptFlags, sha1_hex,
 };
 
 const HELP: [&str; 11] = [
@@ -41,6 +41,8 @@ pub(crate) struct Scripts {
     machine: Option<Rc<Machine>>,
     pub(super) libraries: LoadedLibraries,
     asides: std::collections::BTreeMap<u64, (&'static CommandSpec, Rc<Asides>)>,
+    /// Those of a script that has ended, for the next one.
+    spare: Rc<Asides>,
 }
 
 impl Scripts {
@@ -68,18 +70,25 @@ impl NodeCore {
             self.show_line(io, client, spec, arguments);
         }
         let count = key_count(arguments, "ERR value is not an integer or out of range")?;
-        let name = if is_by_name { keyword(arguments[1]) } else { sha1_hex(arguments[1]) };
+        let (mut folded, made);
+        let name = if is_by_name {
+            folded = [0; SHA1_DIGITS];
+            folded_name(arguments[1], &mut folded).ok_or(NO_SCRIPT)?
+        } else {
+            made = sha1_hex(arguments[1]);
+            &made
+        };
         let machine = self.machine()?;
         let flushes = self.shared.scripts.flushes();
-        let script = match machine.find(&name, flushes) {
+        let script = match machine.find(name, flushes) {
             Some(script) => script,
             None if is_by_name => {
-                let text = self.shared.scripts.find(&name).ok_or(NO_SCRIPT)?;
-                machine.compile(&name, &text)?
+                let text = self.shared.scripts.find(name).ok_or(NO_SCRIPT)?;
+                machine.compile(name, &text)?
             }
             None => {
-                let script = machine.compile(&name, arguments[1])?;
-                self.shared.scripts.keep(&name, arguments[1])?;
+                let script = machine.compile(name, arguments[1])?;
+                self.shared.scripts.keep(name, arguments[1])?;
                 script
             }
         };
@@ -92,56 +101,64 @@ impl NodeCore {
         io: &mut Io,
         client: &mut Client,
         spec: &'static CommandSpec,
-        (machine, name, script): (Rc<Machine>, String, Compiled),
+        (machine, name, compiled): (Rc<Machine>, &str, Compiled),
         (keys, words): (&[&[u8]], &[&[u8]]),
     ) -> Carried {
         let is_ro = spec.name.ends_with("_ro");
-        let flags = script.flags.unwrap_or_default();
-        if script.flags.is_some() {
+        let flags = compiled.flags.unwrap_or_default();
+        if compiled.flags.is_some() {
             self.check_flags(flags, is_ro)?;
         }
-        let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
-        let line = Line { command: spec.name, name, keys: owned(keys), words: owned(words) };
         self.end_read(client);
-        let asides = Rc::new(Asides::new(self.observer.watch.is_on, client.wants_read()));
-        let mut work = ScriptWork {
-            machine,
-            script,
-            line: Rc::new(line),
+        let mut asides = std::mem::take(&mut self.scripts.spare);
+        if Rc::get_mut(&mut asides).is_none() {
+            asides = Rc::default();
+        }
+        if let Some(asides) = Rc::get_mut(&mut asides) {
+            asides.is_watched = self.observer.watch.is_on;
+            asides.is_tracked = client.wants_read();
+        }
+        let (user, running) = (Arc::clone(&client.session.user), Arc::clone(&self.shared.running));
+        let script = Script {
+            machine: &machine,
+            compiled: &compiled,
+            line: Line { command: spec.name, name, keys, words },
             database: client.session.database,
             only_reads: is_ro || flags.has(ScriptFlags::NO_WRITES),
-            user: Arc::clone(&client.session.user),
-            asides: Rc::clone(&asides),
-            running: Arc::clone(&self.shared.running),
+            user: &user,
+            asides: &asides,
+            running: &running,
             busy_ms: self.busy_ms(),
         };
-        let mut keys: Vec<_> =
-            work.line.keys.iter().map(|key| (client.session.database, key.clone())).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        self.redirection(client, &keys)?;
         self.engine.act_for(Some((self.index, client_word(client.connection))));
-        let ran = self.try_script(io, &mut work);
+        let ran = if self.engine.is_alone() { self.try_script(io, script) } else { None };
         self.engine.act_for(None);
         if let Some((answer, observed)) = ran {
             self.tell_asides(io, client, spec, &answer, &asides);
             self.note_script_reads(client, &asides.reads.take());
+            self.scripts.spare = asides;
             let random = self.draw();
             self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
             self.end_read(client);
             return Ok(Progress::Ran);
         }
+        let mut keys: Vec<_> =
+            keys.iter().map(|key| (client.session.database, key.to_vec())).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        self.redirection(client, &keys)?;
+        let work = Box::new(script.to_work());
         let ticket = self.fresh_ticket(client);
         self.scripts.asides.insert(ticket.0, (spec, asides));
         self.begin_script_reads(client, keys.iter().map(|(_, key)| key.clone()).collect());
-        self.engine.begin_work(ticket, keys, Box::new(work));
+        self.engine.begin_work(ticket, keys, work);
         Ok(Progress::Ran)
     }
 
     /// Runs a script at once where this core has all keys there are, and looks after the other clients when that takes long.
-    fn try_script(&mut self, io: &mut Io, work: &mut ScriptWork) -> Option<(Answer, u64)> {
+    fn try_script(&mut self, io: &mut Io, script: Script<'_>) -> Option<(Answer, u64)> {
         let mut unwatched = Vec::new();
-        let (running, kind) = (Arc::clone(&self.shared.running), work.machine.kind());
+        let kind = script.machine.kind();
         let mut door = BusyDoor {
             clients: &mut self.clients,
             input_bytes: &mut self.input_bytes,
@@ -149,12 +166,12 @@ impl NodeCore {
             late: &mut self.late,
             dirty: &mut self.dirty,
             limits: &self.limits,
-            running: &running,
+            running: script.running,
             counts: self.scripts.libraries.counts(),
             unwatched: &mut unwatched,
         };
         let mut attend = || door.attend(io, kind);
-        let ran = self.engine.try_work(&mut Attended { work, attend: &mut attend });
+        let ran = self.engine.try_work(&mut Attended { script, attend: &mut attend });
         self.forget_watched(unwatched);
         ran
     }
@@ -218,12 +235,12 @@ impl NodeCore {
             _ => true,
         };
         self.counters.failed[spec.index()] += u64::from(has_failed);
-        for (index, tally) in asides.calls.take() {
+        for (index, tally) in asides.calls.borrow_mut().drain(..) {
             self.counters.commands[index] += tally.calls;
             self.counters.failed[index] += tally.failed;
             self.counters.rejected[index] += tally.rejected;
         }
-        for line in asides.errors.take() {
+        for line in asides.errors.borrow_mut().drain(..) {
             self.counters.error(line.as_bytes());
         }
         for it in asides.denied.take() {
@@ -307,6 +324,16 @@ impl NodeCore {
         }
         Ok(Progress::Ran)
     }
+}
+
+/// Digits of the SHA1 of a text.
+const SHA1_DIGITS: usize = 40;
+
+/// A name in small letters; `None` where it cannot be one.
+fn folded_name<'a>(name: &[u8], folded: &'a mut [u8; SHA1_DIGITS]) -> Option<&'a str> {
+    *folded = name.try_into().ok()?;
+    folded.make_ascii_lowercase();
+    std::str::from_utf8(folded).ok()
 }
 
 /// The number of keys; `not_integer` is what is said when it is none.

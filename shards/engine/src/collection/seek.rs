@@ -3,15 +3,29 @@
 use super::chunk::{Span, begin_of, span};
 use super::view::{Cursor, Source, View};
 use super::{Section, prefix};
+use hyperion_store::prefetch_bytes;
+
+/// Bytes of a chunk that are loaded at once, at most.
+const LOOKED_BYTES_MAX: usize = 2048;
 
 impl View<'_> {
     /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
     /// has no chunk.
     pub fn seek(&self, section: Section, key: &[u8]) -> Result<Cursor, Option<Cursor>> {
-        let Some((chunk, bound)) = self.chunk_for(section, key) else { return Err(None) };
+        let Some((chunk, between)) = self.chunk_for(section, key) else { return Err(None) };
         let entries = self.entries(chunk);
         let word = prefix(key);
-        if bound.is_some_and(|bound| is_nearer_end(&entries, word, bound)) {
+        let is_nearer_end = between.is_some_and(|(first, bound)| {
+            word.saturating_sub(first) > bound.saturating_sub(first) / 2
+        });
+        // The half in which it is, in all likelihood.
+        let (lower, upper) = entries.split_at(entries.len().min(LOOKED_BYTES_MAX) / 2);
+        prefetch_bytes(if is_nearer_end {
+            &upper[upper.len().saturating_sub(lower.len())..]
+        } else {
+            lower
+        });
+        if is_nearer_end {
             let place = seek_back(&entries, key, word);
             return match place {
                 Ok(at) => Ok(Cursor { chunk, at }),
@@ -45,9 +59,9 @@ impl View<'_> {
         }
     }
 
-    /// The last chunk of a section whose first key is not above `key`, or the first one; with the prefix of the next one's first key, where
-    /// that is at hand.
-    fn chunk_for(&self, section: Section, key: &[u8]) -> Option<(usize, Option<u64>)> {
+    /// The last chunk of a section whose first key is not above `key`, or the first one; with the prefixes of its first key and of the next
+    /// one's, where these are at hand.
+    fn chunk_for(&self, section: Section, key: &[u8]) -> Option<(usize, Option<(u64, u64)>)> {
         let chunks = self.chunks(section);
         if chunks.len() <= 1 {
             return (!chunks.is_empty()).then_some((chunks.start, None));
@@ -90,7 +104,8 @@ impl View<'_> {
         while self.is_part(chunk) {
             chunk -= 1;
         }
-        Some((chunk, bound))
+        let first = notes.get(chunk).map(|note| note.key);
+        Some((chunk, first.zip(bound)))
     }
 
     /// Finds an entry by its key in a section that is in no order of keys. Time: a look at each entry.
@@ -111,14 +126,6 @@ impl View<'_> {
         }
         None
     }
-}
-
-/// Whether a key lies in the upper half of a chunk, as far as prefixes tell that are spread evenly up to `bound`.
-#[inline]
-fn is_nearer_end(entries: &[u8], word: u64, bound: u64) -> bool {
-    let Some(Span { key: (begin, end), .. }) = span(entries, 0) else { return false };
-    let first = prefix(&entries[begin..end]);
-    word.saturating_sub(first) > bound.saturating_sub(first) / 2
 }
 
 /// As the walk of [`View::seek`], from the end of a chunk.

@@ -128,7 +128,10 @@ impl Work for Stopped {
 #[test]
 fn work_that_is_stopped_is_taken_back_where_it_ran() {
     let mut machine = Machine::in_memory();
-    let keys = ["string", "hash", "list", "set", "sorted", "expiring", "fresh", "renamed"];
+    let keys = [
+        "string", "hash", "list", "set", "sorted", "expiring", "fresh", "renamed", "another",
+        "last",
+    ];
     let words = |line: &str| -> Vec<Vec<u8>> { line.split(' ').map(Into::into).collect() };
     let run = |machine: &mut Machine, line: &str| {
         let words = words(line);
@@ -165,6 +168,10 @@ fn work_that_is_stopped_is_taken_back_where_it_ran() {
         "set sorted text",
         "persist expiring",
         "incr fresh",
+        "incr fresh",
+        "set another a",
+        "incr last",
+        "incr last",
         "incr fresh",
     ];
     let (answer, _) = machine.engine.try_work(&mut Stopped(lines)).expect("it is alone");

@@ -68,7 +68,7 @@ impl Bench<'_> {
         match &mut self.0 {
             Target::Copies(copies) => copies.call(spec, database, arguments, reply),
             Target::Core(engine) => {
-                engine.call_here(spec, database, arguments).write(reply);
+                engine.call_here(spec, database, arguments, reply);
                 Ok(())
             }
         }

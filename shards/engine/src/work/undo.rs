@@ -8,13 +8,39 @@ use hyperion_model::DatabaseId;
 use hyperion_store::{OwnedContent, Room, StoreError};
 use std::collections::BTreeMap;
 
+/// Keys of most work: so many are kept in a row, which costs no memory from one work to the next.
+const FEW_KEYS: usize = 8;
+
+/// What a key held, and when that expires.
+type Before = Option<(OwnedContent, Option<u64>)>;
+
 /// What keys held before work changed them.
 #[derive(Debug, Default)]
 pub(crate) struct Undo {
-    before: BTreeMap<LockKey, Option<(OwnedContent, Option<u64>)>>,
+    few: Vec<(LockKey, Before)>,
+    /// Those beyond.
+    more: BTreeMap<LockKey, Before>,
     bytes: usize,
     /// Something was changed that is not noted: it is too long, or it is not among the keys of its command.
     has_gaps: bool,
+}
+
+impl Undo {
+    fn has(&self, key: &LockKey) -> bool {
+        self.few.iter().any(|(noted, _)| noted == key) || self.more.contains_key(key)
+    }
+
+    fn len(&self) -> usize {
+        self.few.len() + self.more.len()
+    }
+
+    fn note(&mut self, key: LockKey, before: Before) {
+        if self.few.len() < FEW_KEYS {
+            self.few.push((key, before));
+        } else {
+            self.more.insert(key, before);
+        }
+    }
 }
 
 impl Engine {
@@ -34,7 +60,7 @@ impl Engine {
         }
         let lookups = self.store.lookups();
         for key in super::lock_keys(spec, database, words) {
-            if self.undo.before.contains_key(&key) {
+            if self.undo.has(&key) {
                 continue;
             }
             let place = self.store.key(key.0, &key.1);
@@ -42,14 +68,14 @@ impl Engine {
             let bytes = found.map_or(0, |found| self.store.key_bytes(&found));
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             let is_long = bytes > UNDO_VALUE_BYTES_MAX || self.undo.bytes + bytes > UNDO_BYTES_MAX;
-            if is_long || self.undo.before.len() >= UNDO_KEYS_MAX {
+            if is_long || self.undo.len() >= UNDO_KEYS_MAX {
                 self.undo.has_gaps = true;
                 break;
             }
             let held =
                 found.map(|found| (self.store.content(&found), self.store.expiry_ms(&found)));
             self.undo.bytes += bytes;
-            self.undo.before.insert(key, held);
+            self.undo.note(key, held);
         }
         self.store.set_lookups(lookups);
     }
@@ -61,21 +87,23 @@ impl Engine {
 
     /// Forgets what was noted: the work that is about to run, or has run, is another.
     pub(super) fn forget_before(&mut self) {
-        if !self.undo.before.is_empty() || self.undo.has_gaps {
-            self.undo = Undo::default();
+        self.undo.few.clear();
+        if !self.undo.more.is_empty() {
+            self.undo.more.clear();
         }
+        (self.undo.bytes, self.undo.has_gaps) = (0, false);
     }
 
     /// Takes back what the work has changed; `false`: it cannot be, and all of it stands.
     pub(super) fn take_back(&mut self) -> bool {
         let undo = std::mem::take(&mut self.undo);
         let slack = crate::engine::RECORD_SLACK_BYTES;
-        let bytes = 2 * undo.bytes + slack * undo.before.len();
+        let bytes = 2 * undo.bytes + slack * undo.len();
         if undo.has_gaps || self.store.room(bytes) == Room::Later {
-            return undo.before.is_empty() && !undo.has_gaps;
+            return undo.len() == 0 && !undo.has_gaps;
         }
         let lookups = self.store.lookups();
-        let put = undo.before.into_iter().try_for_each(|((database, key), held)| {
+        let put = undo.few.into_iter().chain(undo.more).try_for_each(|((database, key), held)| {
             let key = self.store.key(database, &key);
             match held {
                 Some((content, expiry_ms)) => {

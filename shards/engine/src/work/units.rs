@@ -11,7 +11,9 @@ use crate::lock::LockKey;
 use crate::recorded::Recorded;
 use crate::transaction::{Then, Until};
 use hyperion_model::collections::Map;
-use hyperion_model::{CoreId, DatabaseId, GroupId, PartitionId, TransactionId, slot_of};
+use hyperion_model::{
+    CoreId, DatabaseId, GroupId, PartitionId, ReplyWriter, TransactionId, slot_of,
+};
 use hyperion_store::{Room, StoreError};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -305,15 +307,16 @@ impl Engine {
         });
         let mut replies = stands.then(Vec::new);
         for command in unit.commands.iter().filter(|_| stands) {
-            let reply = match self.run_queued(command) {
-                Ok(reply) => reply,
+            let mut reply = Recorded::default();
+            match self.run_queued(command, &mut reply) {
+                Ok(()) => {}
                 Err(CommandError::Store(StoreError::NoRoom { .. })) if group.is_some() => {
                     self.store.drop_entry();
                     self.drop_open();
                     return Ran::Later;
                 }
-                Err(error) => Recorded::failed(&error.to_string()),
-            };
+                Err(error) => reply = Recorded::failed(&error.to_string()),
+            }
             replies.get_or_insert_default().push(reply);
         }
         if let Some((_, group)) = group {
@@ -399,31 +402,32 @@ impl Engine {
     }
 
     /// Runs one command of a unit, for which there is room.
-    fn run_queued(&mut self, command: &Queued) -> Result<Recorded, CommandError> {
-        self.run_words(command.spec, command.database, &command.words())
+    fn run_queued(&mut self, command: &Queued, reply: &mut Recorded) -> Result<(), CommandError> {
+        self.run_words(command.spec, command.database, &command.words(), reply)
     }
 
+    /// Runs one command; its answer goes behind what `reply` has.
     fn run_words(
         &mut self,
         spec: &'static CommandSpec,
         database: DatabaseId,
         words: &[&[u8]],
-    ) -> Result<Recorded, CommandError> {
+        reply: &mut Recorded,
+    ) -> Result<(), CommandError> {
         let lookups = self.store.lookups();
-        let mut reply = Recorded::default();
         let random = self.draw();
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = self.fresh_transaction();
-                let mut context = self.context(database, &mut reply, transaction, random);
+                let mut context = self.context(database, reply, transaction, random);
                 handler(&mut context, words)
             }
             Run::Scan => {
-                let mut context = self.context(database, &mut reply, TransactionId(0), 0);
+                let mut context = self.context(database, reply, TransactionId(0), 0);
                 command::scan_part(&mut context, words, false)
             }
             Run::Every(gather) => self.part(gather, database, words).map(|part| {
-                command::merge(gather, vec![part], random, &mut reply);
+                command::merge(gather, vec![part], random, reply);
             }),
             Run::Front(_) => Err(CommandError::NotAmongKeys(spec.name)),
         };
@@ -435,17 +439,21 @@ impl Engine {
                 }
             }
         }
-        result.map(|()| reply)
+        result
+    }
+
+    /// Whether this core has all keys there are.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.map.cores() == 1 && self.replication.is_none() && self.serving.is_none()
     }
 
     /// Runs work at once on this core's store, where it has all keys there are and nothing is in the way. Gives the answer and the position that the
     /// log must release first; `None`: nothing happened, see [`Engine::begin_work`].
     pub fn try_work(&mut self, work: &mut dyn super::Work) -> Option<(Answer, u64)> {
-        let is_alone =
-            self.map.cores() == 1 && self.replication.is_none() && self.serving.is_none();
         let is_busy = !self.locks.is_empty() || self.is_slicing() || !self.units.waiting.is_empty();
         let writes = work.may_write();
-        if !is_alone || is_busy || writes && self.staging.is_some() {
+        if !self.is_alone() || is_busy || writes && self.staging.is_some() {
             return None;
         }
         // What it writes in this much lies in one batch.
@@ -468,25 +476,39 @@ impl Engine {
         Some((answer, self.store.observed_position()))
     }
 
-    /// Runs one command of work on the store itself.
+    /// Runs one command of work on the store itself; what it answers goes behind what `reply` has.
     pub(super) fn call_here(
         &mut self,
         spec: &'static CommandSpec,
         database: DatabaseId,
         words: &[&[u8]],
-    ) -> Recorded {
-        let failed = |error: CommandError| Recorded::failed(&error.to_string());
+        reply: &mut Recorded,
+    ) {
+        let mark = reply.mark();
+        if let Err(error) = self.try_here(spec, database, words, reply) {
+            reply.cut(mark);
+            reply.error(&error.to_string());
+        }
+    }
+
+    fn try_here(
+        &mut self,
+        spec: &'static CommandSpec,
+        database: DatabaseId,
+        words: &[&[u8]],
+        reply: &mut Recorded,
+    ) -> Result<(), CommandError> {
         if spec.writes() {
             self.note_before(spec, database, words);
             let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
             if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
-                return failed(CommandError::OutOfMemory);
+                return Err(CommandError::OutOfMemory);
             }
             if self.store.room(bytes) == Room::Later {
-                return failed(StoreError::NoRoom { bytes }.into());
+                return Err(StoreError::NoRoom { bytes }.into());
             }
         }
-        self.run_words(spec, database, words).unwrap_or_else(failed)
+        self.run_words(spec, database, words, reply)
     }
 }
 

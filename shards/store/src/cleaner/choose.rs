@@ -3,9 +3,9 @@
 use super::{Cleaner, Pass};
 use crate::limits::{
     CLEANER_RESERVE_SEGMENTS, CLEANING_BEHIND_PERMILLE, CLEANING_IDLE_BYTES,
-    CLEANING_LIVE_PERMILLE, CLEANING_PACE_MAX, CLEANING_SPAN_PART, CLEANING_SPARE_PART_MAX,
-    CLEANING_SPARE_PART_MIN, CLEANING_SPARE_SEGMENTS_MIN, CLEANING_WAITING_PART_MAX, SEGMENTS_MAX,
-    SLACK_SEGMENTS,
+    CLEANING_LIVE_PERMILLE, CLEANING_PACE_MAX, CLEANING_REST_BYTES, CLEANING_SPAN_PART,
+    CLEANING_SPARE_PART_MAX, CLEANING_SPARE_PART_MIN, CLEANING_SPARE_SEGMENTS_MIN,
+    CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
 };
 use crate::log::Log;
 use crate::segment::{Segment, State};
@@ -94,6 +94,7 @@ impl Log {
     /// Segments were made, begun or freed, or may be more or fewer than before.
     pub(crate) fn segments_changed(&mut self) {
         self.look_at_cleaning = true;
+        self.has_other_segments();
         self.look_at_disk();
         let free = self.ready.len().saturating_sub(self.kept_back());
         if free * self.segment_bytes > self.demand_bytes {
@@ -184,7 +185,10 @@ impl Cleaner {
         let gain = held - used;
         // While somebody waits for room, even little is worth it: what is copied fills the room between.
         let is_worth_it = gain >= gain_min || log.demand_bytes > 0 && gain > 0;
-        self.is_eager && gain > 0 || log.is_short() && is_worth_it || log.is_wasteful(held, used)
+        self.is_eager && gain > 0
+            || log.is_short() && is_worth_it
+            || log.is_wasteful(held, used)
+            || log.is_loose(held, used)
     }
 
     /// Works out how many bytes of segments are to be looked through: as many as were appended, where what is free is just what is
@@ -200,6 +204,10 @@ impl Cleaner {
             return;
         }
         let carried = if self.owed > log.segment_bytes as u64 { 0 } else { self.owed };
+        if log.is_resting() {
+            self.owed = carried.max(CLEANING_REST_BYTES);
+            return;
+        }
         if appended == 0 {
             self.owed = carried.max(CLEANING_IDLE_BYTES);
             return;

@@ -52,7 +52,7 @@ impl Chunk {
 /// Memory that nobody has touched, and that the system may back with a page before somebody does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unbacked {
-    /// Where it begins, aligned to its length.
+    /// Where it begins.
     pub address: usize,
     /// Its length.
     pub bytes: usize,

@@ -3,6 +3,7 @@
 mod copies;
 mod effects;
 mod progress;
+mod rest;
 mod reuse;
 mod room;
 mod rotate;
@@ -118,6 +119,8 @@ pub(crate) struct Log {
     pub(crate) held: Held,
     /// Sum of the bytes of the segments' filters, and of the one that is being filled.
     pub(crate) filter_bytes: u64,
+    /// Whether writers rest.
+    rest: rest::Rest,
 }
 
 impl Log {
@@ -174,6 +177,7 @@ impl Log {
             live_total: 0,
             held: Held::default(),
             filter_bytes: 0,
+            rest: rest::Rest::default(),
         }
     }
 

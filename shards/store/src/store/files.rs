@@ -160,11 +160,17 @@ impl Store {
         self.owned.iter().map(|&partition| PartitionId(partition))
     }
 
-    /// Memory of the indexes that will be used soon and that nobody has touched: the caller may have the system back it meanwhile. Each
+    /// Gives memory in which nothing lies to `give`, which may make zeros of it. Nothing happens unless writers rest; [`Store::take_unbacked`] tells
+    /// what of it is wanted when they go on.
+    pub fn give_idle(&mut self, give: impl FnMut(&mut [u8])) {
+        self.log.give_idle(give);
+    }
+
+    /// Memory that will be used soon and that nobody has touched: the caller may have the system back it meanwhile. Each
     /// piece is given once.
     #[inline]
     pub fn take_unbacked(&mut self) -> Option<Unbacked> {
-        self.pool.take_unbacked()
+        self.pool.take_unbacked().or_else(|| self.log.take_bare())
     }
 
     /// Bytes of every segment.

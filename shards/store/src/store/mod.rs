@@ -215,6 +215,7 @@ impl Store {
     /// Sets the time of this turn, Unix ms. It never goes back.
     pub fn set_now(&mut self, now_ms: u64) {
         self.log.now_ms = self.log.now_ms.max(now_ms);
+        self.log.follow_rest();
         let keys = || self.databases.iter().flatten().map(Index::count).sum();
         let parts = self.access.set_now(self.log.now_ms, keys);
         self.pool.move_hand(&mut self.hand, parts, |bits| self.access.held_back(bits));

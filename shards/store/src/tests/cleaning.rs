@@ -5,7 +5,7 @@ use crate::{Content, Room, Write};
 use hyperion_model::{DatabaseId, TransactionId};
 
 /// Lets the cleaner work until it has nothing to do.
-fn clean_all(world: &mut World) {
+pub(super) fn clean_all(world: &mut World) {
     for _ in 0..1_000 {
         world.supply();
         let worked = world.store.wants_cleaning() && world.store.clean();

@@ -18,6 +18,7 @@ mod notes;
 mod objects;
 mod regions;
 mod replicated;
+mod rest;
 mod reuse;
 mod snapshot;
 mod staged;

@@ -1,0 +1,11 @@
+//! The short way into Lua and out of it. See the README of this folder.
+#![deny(unsafe_code)]
+
+mod gate;
+mod stack;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use gate::{Caller, Gate, Given, Outcome, Script, Way, Where};
+pub use values::{Name, Values, number_text};

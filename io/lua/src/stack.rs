@@ -1,0 +1,320 @@
+//! Owns a state's stack, as far as it is used: the only calls into Lua's C code.
+#![expect(unsafe_code, reason = "Lua's C interface")]
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use mlua::ffi::{self, lua_State};
+
+/// The most values that may lie in each other.
+const DEPTH_MAX: usize = 1_000;
+/// Frames of Lua that are looked through for a line of the script.
+const LEVELS_MAX: c_int = 8;
+
+/// A state of Lua at hand.
+#[derive(Clone, Copy)]
+pub(crate) struct Stack(*mut lua_State);
+
+/// A table that is being filled.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    kind: Kind,
+    left: usize,
+    put: c_int,
+    /// A key waits for its value.
+    has_key: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Array,
+    Pairs,
+    Keys,
+}
+
+/// Tables that are being filled, each in the one before.
+#[derive(Debug, Default)]
+pub(crate) struct Opened(Vec<Open>);
+
+pub(crate) const fn upvalue(at: c_int) -> c_int {
+    ffi::lua_upvalueindex(at)
+}
+
+impl Stack {
+    /// The stack of a state.
+    ///
+    /// # Safety
+    /// The state lives as long as this is used. Where a method says that it may raise, a protected call is around, and no frame between
+    /// the two has anything to drop. Places that are named exist, and what stands there is of the type that its user names.
+    pub(crate) unsafe fn new(state: *mut lua_State) -> Self {
+        Self(state)
+    }
+
+    pub(crate) fn top(self) -> c_int {
+        // SAFETY: `Stack::new` has a state that lives.
+        unsafe { ffi::lua_gettop(self.0) }
+    }
+
+    /// Forgets the topmost values.
+    pub(crate) fn pop(self, count: c_int) {
+        // SAFETY: `Stack::new` has a state that lives; who pops has pushed as many.
+        unsafe { ffi::lua_pop(self.0, count) }
+    }
+
+    pub(crate) fn kind(self, at: c_int) -> c_int {
+        // SAFETY: `Stack::new` has a state that lives, and a place that is not there is told as none.
+        unsafe { ffi::lua_type(self.0, at) }
+    }
+
+    pub(crate) fn number(self, at: c_int) -> f64 {
+        // SAFETY: `Stack::new` has a state that lives; what is no number gives 0.
+        unsafe { ffi::lua_tonumber(self.0, at) }
+    }
+
+    pub(crate) fn boolean(self, at: c_int) -> bool {
+        // SAFETY: `Stack::new` has a state that lives; any value is true or false.
+        unsafe { ffi::lua_toboolean(self.0, at) != 0 }
+    }
+
+    /// What a light userdata points to; null for other values.
+    pub(crate) fn pointer(self, at: c_int) -> *mut c_void {
+        // SAFETY: `Stack::new` has a state that lives; other values give null.
+        unsafe { ffi::lua_touserdata(self.0, at) }
+    }
+
+    /// The bytes of a string; none for other values.
+    ///
+    /// # Safety
+    /// The string stays on the stack as long as the bytes are used.
+    pub(crate) unsafe fn bytes<'a>(self, at: c_int) -> &'a [u8] {
+        if self.kind(at) != ffi::LUA_TSTRING {
+            return &[];
+        }
+        let mut length = 0;
+        // SAFETY: `Stack::new` has a state that lives, and a string is not converted, so nothing is allocated.
+        let start = unsafe { ffi::lua_tolstring(self.0, at, &raw mut length) };
+        // SAFETY: Lua's strings stand where they are, with their length, until they are collected, which the caller rules out.
+        unsafe { std::slice::from_raw_parts(start.cast(), length) }
+    }
+
+    /// Makes room for so many values; may raise.
+    pub(crate) fn reserve(self, count: c_int) {
+        // SAFETY: `Stack::new` rules over what may raise.
+        unsafe { ffi::luaL_checkstack(self.0, count, c"too many values".as_ptr()) }
+    }
+
+    pub(crate) fn push_value(self, at: c_int) {
+        // SAFETY: `Stack::new` has a state that lives, and places that exist.
+        unsafe { ffi::lua_pushvalue(self.0, at) }
+    }
+
+    pub(crate) fn push_nil(self) {
+        // SAFETY: `Stack::new` has a state that lives.
+        unsafe { ffi::lua_pushnil(self.0) }
+    }
+
+    pub(crate) fn push_boolean(self, value: bool) {
+        // SAFETY: `Stack::new` has a state that lives.
+        unsafe { ffi::lua_pushboolean(self.0, c_int::from(value)) }
+    }
+
+    pub(crate) fn push_number(self, value: f64) {
+        // SAFETY: `Stack::new` has a state that lives.
+        unsafe { ffi::lua_pushnumber(self.0, value) }
+    }
+
+    pub(crate) fn push_pointer(self, value: *mut c_void) {
+        // SAFETY: `Stack::new` has a state that lives; Lua does not look where it points.
+        unsafe { ffi::lua_pushlightuserdata(self.0, value) }
+    }
+
+    /// Pushes a string; may raise.
+    pub(crate) fn push_bytes(self, bytes: &[u8]) {
+        // SAFETY: `Stack::new` rules over what may raise; the bytes are copied.
+        unsafe { ffi::lua_pushlstring_(self.0, bytes.as_ptr().cast(), bytes.len()) }
+    }
+
+    /// Pushes a new table with room for values in order, and by key; may raise.
+    pub(crate) fn push_table(self, in_order: usize, by_key: usize) {
+        const ROOM_MAX: usize = 1 << 20;
+        let [in_order, by_key] = [in_order, by_key]
+            .map(|count| c_int::try_from(count.min(ROOM_MAX)).unwrap_or(c_int::MAX));
+        // SAFETY: `Stack::new` rules over what may raise.
+        unsafe { ffi::lua_createtable(self.0, in_order, by_key) }
+    }
+
+    /// Pushes a C function with the topmost values as its upvalues; may raise.
+    pub(crate) fn push_function(self, function: ffi::lua_CFunction, upvalues: c_int) {
+        // SAFETY: `Stack::new` rules over what may raise, and has the upvalues on the stack.
+        unsafe { ffi::lua_pushcclosure(self.0, function, upvalues) }
+    }
+
+    /// Puts the topmost value below all others.
+    pub(crate) fn sink(self) {
+        // SAFETY: `Stack::new` has a state that lives, and there is a value.
+        unsafe { ffi::lua_insert(self.0, 1) }
+    }
+
+    /// The value of the topmost key in a table, in place of the key; no metatable is asked.
+    pub(crate) fn raw_get(self, table: c_int) {
+        // SAFETY: `Stack::new` has a table at this place.
+        unsafe { ffi::lua_rawget_(self.0, table) }
+    }
+
+    /// Puts the topmost value into a table under the key below it, and forgets both; may raise. A key that no table can have is left out.
+    pub(crate) fn raw_set(self, table: c_int) {
+        let is_key = match self.kind(-2) {
+            ffi::LUA_TNIL => false,
+            ffi::LUA_TNUMBER => !self.number(-2).is_nan(),
+            _ => true,
+        };
+        if !is_key {
+            return self.pop(2);
+        }
+        // SAFETY: `Stack::new` rules over what may raise, and has a table at this place.
+        unsafe { ffi::lua_rawset(self.0, table) }
+    }
+
+    /// Puts the topmost value into the table below it at an index, and forgets it; may raise.
+    fn raw_set_at(self, index: c_int) {
+        // SAFETY: `Stack::new` rules over what may raise, and has a table at this place.
+        unsafe { ffi::lua_rawseti_(self.0, -2, index) }
+    }
+
+    /// Calls the function below so many arguments, with the handler at a place; gives what Lua says of it.
+    pub(crate) fn call(self, arguments: c_int, results: c_int, handler: c_int) -> c_int {
+        // SAFETY: `Stack::new` has a state that lives, and the function and its arguments are there; errors end in here.
+        unsafe { ffi::lua_pcall(self.0, arguments, results, handler) }
+    }
+
+    /// Raises the topmost value.
+    pub(crate) fn raise(self) -> c_int {
+        // SAFETY: `Stack::new` rules over what may raise.
+        unsafe { ffi::lua_error(self.0) }
+    }
+
+    /// Pushes a list of strings as a table; may raise.
+    pub(crate) fn push_list(self, list: &[&[u8]]) {
+        self.push_table(list.len(), 0);
+        let mut index = 0;
+        for word in list {
+            index += 1;
+            self.push_bytes(word);
+            self.raw_set_at(index);
+        }
+    }
+
+    /// Pushes one value with all that is in it; may raise.
+    pub(crate) fn push_values(self, values: &crate::values::Values, opened: &mut Opened) {
+        use crate::values::Value;
+        opened.0.clear();
+        let mut bytes = values.bytes.as_slice();
+        for value in &values.list {
+            self.reserve(4);
+            match *value {
+                Value::Nil => self.push_nil(),
+                Value::Boolean(value) => self.push_boolean(value),
+                Value::Number(value) => self.push_number(value),
+                Value::Text(length) => {
+                    let (text, behind) = bytes.split_at(length);
+                    bytes = behind;
+                    self.push_bytes(text);
+                }
+                Value::Array(count) => {
+                    self.push_table(count, 0);
+                    if self.open(opened, Kind::Array, count) {
+                        continue;
+                    }
+                }
+                Value::Named(name) => {
+                    self.push_table(0, 1);
+                    self.open(opened, Kind::Pairs, 1);
+                    self.push_bytes(name.text());
+                }
+                Value::Pairs(count) => {
+                    self.push_table(0, count);
+                    if self.open(opened, Kind::Pairs, count) {
+                        continue;
+                    }
+                }
+                Value::Keys(count) => {
+                    self.push_table(0, count);
+                    if self.open(opened, Kind::Keys, count) {
+                        continue;
+                    }
+                }
+            }
+            self.settle(opened);
+        }
+        if values.list.is_empty() {
+            self.push_nil();
+        }
+    }
+
+    /// Whether values have to follow into the topmost table; may raise.
+    fn open(self, opened: &mut Opened, kind: Kind, left: usize) -> bool {
+        if opened.0.len() >= DEPTH_MAX {
+            self.push_bytes(b"too many tables in tables");
+            self.raise();
+        }
+        if left > 0 {
+            opened.0.push(Open { kind, left, put: 0, has_key: false });
+        }
+        left > 0
+    }
+
+    /// The topmost value is whole: it goes into its table, and that one into its own if it is full now. May raise.
+    fn settle(self, opened: &mut Opened) {
+        while let Some(open) = opened.0.last_mut() {
+            match open.kind {
+                Kind::Array => {
+                    open.put += 1;
+                    self.raw_set_at(open.put);
+                }
+                Kind::Keys => {
+                    self.push_boolean(true);
+                    self.raw_set(-3);
+                }
+                Kind::Pairs if !open.has_key => {
+                    open.has_key = true;
+                    return;
+                }
+                Kind::Pairs => {
+                    open.has_key = false;
+                    self.raw_set(-3);
+                }
+            }
+            open.left -= 1;
+            if open.left > 0 {
+                return;
+            }
+            opened.0.pop();
+        }
+    }
+
+    /// The line at which the nearest function of a chunk stands.
+    pub(crate) fn line_of(self, chunk: &CStr) -> Option<c_int> {
+        for level in 1..LEVELS_MAX {
+            let mut found = MaybeUninit::<ffi::lua_Debug>::zeroed();
+            // SAFETY: `Stack::new` has a state that lives, and the record is ours.
+            let is_there = unsafe { ffi::lua_getstack(self.0, level, found.as_mut_ptr()) } != 0;
+            if !is_there {
+                return None;
+            }
+            // SAFETY: the record names a function that is under way.
+            let is_told = unsafe { ffi::lua_getinfo(self.0, c"Sl".as_ptr(), found.as_mut_ptr()) };
+            if is_told == 0 {
+                continue;
+            }
+            // SAFETY: all its fields are numbers and pointers, for which zeros are fine, and Lua has filled what was asked for.
+            let found = unsafe { found.assume_init() };
+            // SAFETY: Lua ends the name by a zero, within the record.
+            let source = unsafe { CStr::from_ptr(ptr::from_ref(&found.short_src).cast()) };
+            if source == chunk {
+                return (found.currentline > 0).then_some(found.currentline);
+            }
+        }
+        None
+    }
+}

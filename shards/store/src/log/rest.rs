@@ -1,0 +1,88 @@
+//! Owns whether writers rest. While they do, what is dead goes even where memory is plenty, and memory in which nothing lies is given back.
+
+use super::Log;
+use crate::index::Unbacked;
+use crate::limits::{REST_BYTES_PART, REST_DEAD_PART, REST_MS};
+use crate::segment::State;
+
+/// What is known of it.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// Since when it is looked, Unix ms, and how much had been appended then.
+    since_ms: u64,
+    seen: u64,
+    pub(super) is_on: bool,
+    /// Segments whose free memory was given back, and has not been asked for again.
+    bare: Vec<u32>,
+    has_given: bool,
+}
+
+impl Log {
+    /// Looks whether somebody writes. To be called every turn, when the clock has been told.
+    #[inline]
+    pub(crate) fn follow_rest(&mut self) {
+        let written = self.appended_position().abs_diff(self.rest.seen);
+        let is_written = written > (self.segment_bytes / REST_BYTES_PART) as u64;
+        if is_written || self.rest.since_ms == 0 {
+            (self.rest.is_on, self.rest.has_given) = (false, false);
+        } else if self.now_ms < self.rest.since_ms + REST_MS {
+            return;
+        } else {
+            self.rest.is_on = true;
+            self.look_at_cleaning = true;
+        }
+        (self.rest.since_ms, self.rest.seen) = (self.now_ms, self.appended_position());
+    }
+
+    /// Whether nobody has written for a while.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.rest.is_on
+    }
+
+    /// Segments came, went or were begun: there may be more that nothing lies in.
+    pub(crate) fn has_other_segments(&mut self) {
+        self.rest.has_given = false;
+    }
+
+    /// More of what is held is dead than is left alone where nobody writes.
+    pub(crate) fn is_loose(&self, held: u64, live: u64) -> bool {
+        let least = (held / REST_DEAD_PART).max(self.segment_bytes as u64);
+        self.rest.is_on && held - live > least
+    }
+
+    /// Gives memory in which nothing lies to `give`, which may make zeros of it: what is ready, and what is behind the end of what is filled. Once
+    /// while writers rest, and again when the cleaner has begun or freed a segment.
+    pub(crate) fn give_idle(&mut self, mut give: impl FnMut(&mut [u8])) {
+        if !self.rest.is_on || self.rest.has_given {
+            return;
+        }
+        self.rest.has_given = true;
+        self.rest.bare.clear();
+        for (slot, segment) in self.segments.iter_mut().enumerate() {
+            let from = match segment.state {
+                State::Ready => 0,
+                State::Active => segment.filled,
+                _ => continue,
+            };
+            give(&mut segment.memory[from..]);
+            self.rest.bare.push(u32::try_from(slot).expect("slots are few"));
+        }
+    }
+
+    /// Memory that was given back and is filled soon: writers do not rest any more.
+    #[inline]
+    pub(crate) fn take_bare(&mut self) -> Option<Unbacked> {
+        if self.rest.bare.is_empty() || self.rest.is_on {
+            return None;
+        }
+        let next = self.ready.front().copied();
+        let at = self.rest.bare.iter().position(|&slot| {
+            let state = self.segments[slot as usize].state;
+            Some(slot) == next || !matches!(state, State::Ready)
+        })?;
+        let segment = &self.segments[self.rest.bare.swap_remove(at) as usize];
+        let from = segment.filled.min(segment.memory.len());
+        let left = &segment.memory[from..];
+        Some(Unbacked { address: left.as_ptr().addr(), bytes: left.len() })
+    }
+}
