@@ -273,9 +273,9 @@ fn write_core(
 
 impl Target<'_> {
     fn take(&mut self, held: &Held<'_>) -> Result<(), OpenError> {
-        let Held { key: bytes, value, value_type, expiry_ms, .. } = *held;
+        let Held { key: bytes, value, value_type, expiry_ms, attributes, .. } = *held;
         self.make_room(value.len() + bytes.len() + 256)?;
-        let key = self.store.key(held.database, bytes);
+        let key = self.store.key(held.database, bytes).with_attributes(attributes);
         let result = match value {
             _ if value_type == ValueType::STRING => {
                 let pieces: Vec<&[u8]>;
@@ -306,6 +306,10 @@ impl Target<'_> {
         if found.is_installing {
             // It has a part of its keys, which do not count.
             return self.store.install_begin(group).map_err(|error| self.refused(error));
+        }
+        if found.horizon > 0 {
+            let set = self.store.set_horizon(group, found.horizon);
+            set.map_err(|error| self.refused(error))?;
         }
         for entry in &found.entries {
             self.make_room(entry.payload.len() + GROUP_BYTES)?;

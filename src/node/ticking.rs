@@ -23,6 +23,8 @@ use crate::front::{Arrival, Client, Ending};
 
 /// Ticks of the groups, of 10 ms, between those of everything else.
 pub(super) const GROUP_TICKS: u32 = 10;
+/// The protocol version from which nodes know entries that amend values in chunks.
+const AMENDING_PROTOCOL: u16 = 2;
 /// Ticks of the groups between two looks at where their replicas should be.
 const RECONCILE_TICKS: u32 = 5;
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
@@ -61,6 +63,9 @@ impl NodeCore {
     pub(super) fn ticks_all(&mut self, io: &mut Io) -> bool {
         if self.view.is_none() {
             return true;
+        }
+        if let Some(peers) = &self.peers {
+            self.engine.set_amending(peers.least_protocol() >= AMENDING_PROTOCOL);
         }
         self.engine.tick_groups();
         self.snapshot.tick();

@@ -121,6 +121,12 @@ impl Peers {
         self.out.get(&control(node)).filter(|link| link.is_up()).map(|link| link.protocol)
     }
 
+    /// The oldest protocol version among this node's and those that the others spoke last; 0 while one of them was not reached yet.
+    pub(crate) fn least_protocol(&self) -> u16 {
+        let spoken = |node| self.out.get(&control(node)).map_or(0, |link| link.protocol);
+        self.nodes().map(spoken).min().unwrap_or(u16::MAX).min(self.own_protocol())
+    }
+
     /// The newest protocol version that this node speaks.
     pub(crate) fn own_protocol(&self) -> u16 {
         self.setup.identity.protocol_max

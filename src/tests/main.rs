@@ -11,6 +11,7 @@ mod certificates;
 mod client;
 mod cluster;
 mod cluster_bulk;
+mod cluster_collections;
 mod cluster_config;
 mod cluster_cores;
 mod cluster_eviction;

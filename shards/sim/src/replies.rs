@@ -128,7 +128,10 @@ pub(crate) fn read(words: &[Word], values: &mut Values) -> Result<Answer, String
         [Word::Error(text)] if text.starts_with("TRYAGAIN") => Ok(Answer::Refused),
         [Word::Error(text)] if text.starts_with("ERR string exceeds") => Ok(Answer::Refused),
         [Word::Error(text)] if text.starts_with("ERR no such key") => Ok(Answer::NoSuchKey),
-        [Word::Error(text)] if text.starts_with("ERR value is not an integer") => {
+        [Word::Error(text)]
+            if text.starts_with("ERR value is not an integer")
+                || text.starts_with("ERR hash value is not an integer") =>
+        {
             Ok(Answer::NotInteger)
         }
         [one @ (Word::Bulk(_) | Word::Null)] => Ok(Answer::Values(vec![value(one)?])),

@@ -79,7 +79,7 @@ impl<'a> Pieces<'a> {
     /// Number of chunks.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.chunks.object.chunk_count()
+        self.chunks.count()
     }
 
     /// The bytes of one chunk.
@@ -88,7 +88,7 @@ impl<'a> Pieces<'a> {
     /// When there is none at `index`.
     #[must_use]
     pub fn chunk(&self, index: usize) -> &'a [u8] {
-        self.chunks.object.chunk(self.chunks.log, index)
+        self.chunks.chunk(index)
     }
 }
 
@@ -98,7 +98,7 @@ impl<'a> Value<'a> {
     pub fn len(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Pieces(pieces) => pieces.chunks.object.bytes(),
+            Self::Pieces(pieces) => pieces.chunks.bytes(),
         }
     }
 

@@ -55,6 +55,11 @@ pub(crate) const RECORD_PART_OF_SEGMENT: usize = 8;
 pub(crate) const OBJECT_CHUNK_BYTES_MAX: usize = 65_520;
 /// Most chunks of an object.
 pub(crate) const OBJECT_CHUNKS_MAX: usize = 1 << 20;
+/// What the amendments of one entry write when they are applied, at most, as a part of a batch; from which part on values are written whole;
+/// and what entries write at most that are applied together, unless it is one.
+pub(crate) const AMENDED_PART_OF_BATCH: usize = 2;
+pub(crate) const WHOLE_PART_OF_BATCH: usize = 4;
+pub(crate) const APPLIED_PART_OF_BATCH: usize = 8;
 /// A chunk gets a new base when its deltas take more than its own length, and this at least.
 pub(crate) const DELTA_BYTES_MIN: usize = 1 << 10;
 /// Bytes that a changed chunk grows by before its memory is another, at least, and as a part of its own.

@@ -286,7 +286,7 @@ impl World {
 
     fn any_operation(&mut self) -> Operation {
         let key = REGISTERS[self.random.index(2)];
-        match self.random.below(100) {
+        let operation = match self.random.below(100) {
             0..26 => Operation::Get(key),
             26..40 => Operation::Set(key, Held { value: self.any_value(), expiry_ms: None }),
             40..52 => Operation::Increment(COUNTER),
@@ -303,6 +303,14 @@ impl World {
             95..97 => Operation::Delete(REGISTERS.to_vec()),
             97..98 => Operation::Delete(vec![TEXT]),
             _ => Operation::Rename(REGISTERS[0], REGISTERS[1]),
+        };
+        match operation {
+            // Fields of hashes have no such commands.
+            Operation::Rename(..) if self.settings.collections => {
+                Operation::GetAll(REGISTERS.to_vec())
+            }
+            Operation::SetAllAbsent(all) if self.settings.collections => Operation::SetAll(all),
+            other => other,
         }
     }
 
@@ -320,8 +328,39 @@ impl World {
         self.values.id(&value)
     }
 
+    /// As [`World::words`], for keys that are fields of the partition's hash. `None`: they are not.
+    fn words_of_fields(&self, partition: usize, operation: &Operation) -> Option<Vec<Vec<u8>>> {
+        let hash = self.hashes.get(partition).filter(|_| self.settings.collections)?;
+        let name = |key: KeyId| self.names[partition][key].clone();
+        let value = |value: ValueId| self.values.bytes(value).to_vec();
+        let (verb, mut rest): (&str, Vec<Vec<u8>>) = match operation {
+            Operation::Get(TEXT) => return None,
+            Operation::Get(key) => ("hget", vec![name(*key)]),
+            Operation::Set(key, held) => ("hmset", vec![name(*key), value(held.value)]),
+            Operation::Delete(keys) if keys.contains(&TEXT) => return None,
+            Operation::Delete(keys) => ("hdel", keys.iter().map(|&key| name(key)).collect()),
+            Operation::Increment(key) => ("hincrby", vec![name(*key), b"1".to_vec()]),
+            Operation::SetAll(all) => {
+                ("hmset", all.iter().flat_map(|&(key, set)| [name(key), value(set)]).collect())
+            }
+            Operation::GetAll(keys) => ("hmget", keys.iter().map(|&key| name(key)).collect()),
+            _ => return None,
+        };
+        if let Operation::Set(_, held) = operation {
+            // The hash becomes large, and changes in several places.
+            for number in [held.value % 41, held.value % 43] {
+                let length = 100 + 7 * (held.value as usize % 23);
+                rest.extend([format!("pad {number}").into_bytes(), vec![b'p'; length]]);
+            }
+        }
+        Some([verb.as_bytes().to_vec(), hash.clone()].into_iter().chain(rest).collect())
+    }
+
     /// The command as a client writes it.
     fn words(&self, partition: usize, operation: &Operation) -> Vec<Vec<u8>> {
+        if let Some(words) = self.words_of_fields(partition, operation) {
+            return words;
+        }
         let name = |key: KeyId| self.names[partition][key].clone();
         let value = |value: ValueId| self.values.bytes(value).to_vec();
         let pairs = |pairs: &[(KeyId, ValueId)]| -> Vec<Vec<u8>> {

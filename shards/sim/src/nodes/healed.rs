@@ -140,6 +140,7 @@ impl World {
             let node = usize::try_from(id - 1).expect("nodes are few");
             let at = Place { node, core: self.core_of(node, partition) };
             let mut names = self.keys_of(usize::from(partition.0)).to_vec();
+            names.push(self.hashes[usize::from(partition.0)].clone());
             let spanning = self.names.iter().skip(usize::from(self.settings.partitions)).flatten();
             names.extend(spanning.filter(|name| self.lies_in(partition, name)).cloned());
             let node = &mut self.nodes[at.node];

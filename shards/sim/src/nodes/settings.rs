@@ -85,6 +85,8 @@ pub struct Settings {
     pub members: bool,
     /// What it leans to.
     pub lean: Lean,
+    /// Clients keep their values in fields of large hashes, one a partition.
+    pub collections: bool,
     /// What is done wrong.
     pub wrong: Wrong,
     /// A violation comes with all that happened before it.
@@ -113,6 +115,7 @@ impl Settings {
             length_ms: 4_000 + random.below(4_000),
             members: false,
             lean,
+            collections: mix(seed ^ 0xc011_ec75).is_multiple_of(3),
             wrong: Wrong::Nothing,
             tells: false,
         };
@@ -141,6 +144,8 @@ impl Settings {
     #[must_use]
     pub fn of_seed_with(seed: u64, nodes: u16, wrong: Wrong) -> Self {
         let settings = Self { wrong, ..Self::of_seed(seed, nodes) };
+        let collections = settings.collections && wrong == Wrong::Nothing;
+        let settings = Self { collections, ..settings };
         match wrong {
             Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings }.without_members(),
             Wrong::ReadsWithoutLease | Wrong::ClockStopsInPauses => {

@@ -103,6 +103,9 @@ impl World {
             } else {
                 self.begin_groups(at, core, &mut made.engine, found)?;
             }
+            // Now and then one does not know that all know amendments.
+            let (id, life) = (u64::from(self.nodes[at].id), self.nodes[at].life);
+            made.engine.set_amending(!mix(self.seed ^ id << 32 ^ life).is_multiple_of(5));
             self.nodes[at].cores.push(made);
         }
         self.nodes[at].mail = self.no_mail(at);

@@ -20,6 +20,11 @@ fn short(seed: u64, nodes: u16) -> Settings {
     Settings { length_ms: 2_500, ..Settings::of_seed(seed, nodes) }.without_members()
 }
 
+/// As the seed has it, values under keys of their own.
+fn plain(seed: u64, nodes: u16) -> Settings {
+    Settings { collections: false, ..Settings::of_seed(seed, nodes) }
+}
+
 /// The first of these seeds that a fault is found with, be it by a panic. How many it takes differs with each change of the engine: one in
 /// fifty finds the rarest fault, and so many are tried that chance alone spoils one run of thousands.
 fn finder(wrong: Wrong, nodes: u16) -> Option<u64> {
@@ -63,6 +68,17 @@ fn nodes_that_fall_far_behind_take_partitions_over_whole() {
 }
 
 #[test]
+fn large_hashes_are_kept_as_keys_are() {
+    let with = |settings: Settings| Settings { collections: true, ..settings };
+    let sum = run_all(6_000..6_030, |seed| with(short(seed, 3)));
+    assert!(sum.answers > 1_000 && sum.kills > 10 && sum.elections > 60, "{sum}");
+    let settings = |seed| Settings { lean: Lean::Snapshots, ..with(Settings::of_seed(seed, 3)) };
+    let sum = run_all(6_100..6_106, |seed| settings(seed).without_members());
+    assert!(sum.snapshots > 2, "{sum}");
+    run_all(6_200..6_216, |seed| with(short(seed, 3)).with_members(seed));
+}
+
+#[test]
 fn commands_over_several_partitions_are_whole_or_absent() {
     let settings = |seed| Settings { lean: Lean::Spans, ..short(seed, 3).without_members() };
     let sum = run_all(3_000..3_024, settings);
@@ -89,8 +105,7 @@ fn the_same_seed_gives_the_same_trace() {
 /// before, because commands that change nothing have no entry (10264, 10706).
 #[test]
 fn seeds_that_found_faults_hold_now() {
-    let settings =
-        |seed| Settings { lean: Lean::Leaders, ..Settings::of_seed(seed, 3) }.without_members();
+    let settings = |seed| Settings { lean: Lean::Leaders, ..plain(seed, 3) }.without_members();
     run_all([10_264, 10_706].into_iter(), settings);
 }
 
@@ -118,7 +133,7 @@ fn machines_that_are_lost_are_given_up() {
 /// other one started again, did not know that the change was committed, and asked for the vote of who had dropped its replica, without an end.
 #[test]
 fn seeds_that_found_faults_of_moves_hold_now() {
-    run_all([19, 93, 98].into_iter(), |seed| Settings::of_seed(seed, 3).with_members(seed));
+    run_all([19, 93, 98].into_iter(), |seed| plain(seed, 3).with_members(seed));
 }
 
 /// Without these the checks might find nothing because they look at nothing.

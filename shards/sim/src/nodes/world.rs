@@ -111,6 +111,8 @@ pub(super) struct World {
     pub(super) ledgers: Vec<Ledger>,
     /// In the same order, the names of the keys.
     pub(super) names: Vec<Vec<Vec<u8>>>,
+    /// The name of each partition's hash, where values are fields.
+    pub(super) hashes: Vec<Vec<u8>>,
     pub(super) weather: Weather,
     /// Clients send of themselves, and things go wrong.
     pub(super) is_busy: bool,
@@ -155,6 +157,7 @@ impl World {
             (member.agreed, member.is_founder) = (formed.clone(), true);
         }
         let mut names = names(&map, settings.partitions);
+        let hashes = (0..settings.partitions).map(|it| hash_in(&map, PartitionId(it))).collect();
         if settings.lean == Lean::Spans {
             names.extend(spans(&map, settings.partitions));
         }
@@ -175,6 +178,7 @@ impl World {
             values_made: 0,
             values: Values::default(),
             names,
+            hashes,
             is_busy: true,
             terms: Terms::default(),
             epochs: Epochs::default(),
@@ -370,6 +374,13 @@ impl World {
 }
 
 /// Names of keys, by partition.
+/// A name in a partition.
+fn hash_in(map: &PartitionMap, partition: PartitionId) -> Vec<u8> {
+    let mut names = (0..).map(|number| format!("hash-{number}").into_bytes());
+    let lies_there = |name: &Vec<u8>| map.partition_of(slot_of(name)) == partition;
+    names.find(lies_there).expect("names lie anywhere")
+}
+
 fn names(map: &PartitionMap, partitions: u16) -> Vec<Vec<Vec<u8>>> {
     let mut names = vec![Vec::new(); usize::from(partitions)];
     let mut number = 0;

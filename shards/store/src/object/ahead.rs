@@ -42,7 +42,7 @@ impl Chunks<'_> {
         let (first, starts_at) = self.seek(offset);
         let first_bytes = (starts_at + each - offset).min(text_bytes);
         let rest = text_bytes - first_bytes;
-        let reaches_end = offset + text_bytes >= self.object.bytes();
+        let reaches_end = offset + text_bytes >= self.bytes();
         let (last, last_bytes) =
             if reaches_end { (count, 0) } else { (first + 1 + rest / each, rest % each) };
         let behind = if last < count { self.object.order[last] } else { NO_CHUNK };

@@ -1,24 +1,24 @@
 //! Owns the changes of an object: each is one batch, whole or absent after a crash.
 
 use super::cool::WarmChunks;
+use super::foreseen::rearrange;
 use super::format::{
     CHUNK_HEAD_BYTES, DELTA_HEAD_BYTES, Delta, Head, KEY_BYTES, NO_CHUNK, SPLICE_HEAD_BYTES, apply,
     chunk_key, push_splice,
 };
-use super::{Chunk, Hot, Object, Objects};
+use super::{Amendment, Chunk, Hot, Object, Objects};
 use crate::database::{Found, Key};
 use crate::error::StoreError;
 use crate::limits::DELTA_BYTES_MIN;
 use crate::log::{Location, Log};
 use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX, is_object, value_at};
 use crate::store::Store;
+use hyperion_model::collections::Map;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Touches that are looked at one by one: edits of a chunk mostly follow each other.
 const TOUCHES_LATE: usize = 8;
-/// Places in which chunks are put in one after the other, each of which moves what is behind.
-const INSERTS_SPLICED_MAX: usize = 8;
 
 /// A change of one chunk. Indexes name chunks as they are before the change as a whole; places and lengths in a chunk hold
 /// after the edits that stand before.
@@ -76,8 +76,8 @@ impl Store {
     ///
     /// # Panics
     /// When `found` is no object, an index or a place lies outside, a chunk becomes too long, the first chunk is to be removed, or
-    /// a chunk that is removed is edited or followed by the insertion. When the key lies in a replicated partition: what other
-    /// replicas get is whole.
+    /// a chunk that is removed is edited or followed by the insertion. When the key lies in a replicated partition and is
+    /// [written whole](Store::is_written_whole).
     pub fn change(
         &mut self,
         found: &Found,
@@ -85,6 +85,9 @@ impl Store {
         inserts: &[Insert<'_>],
     ) -> Result<(), StoreError> {
         let head = self.changed_head(found);
+        if self.is_amended(found) {
+            return self.amend_in_entry(found, edits, inserts);
+        }
         self.objects.change(&mut self.log, head.id, edits, inserts)?;
         self.has_changed(found);
         Ok(())
@@ -93,11 +96,13 @@ impl Store {
     /// The head of an object that is to be changed.
     #[inline]
     pub(super) fn changed_head(&self, found: &Found) -> Head {
-        assert!(
-            !self.replicated.is_used || !self.is_replicated_at(found.location),
-            "values of replicated partitions are written whole"
-        );
         self.object_head(found.location).expect("only objects are changed in parts")
+    }
+
+    /// Whether changes of a value go into an entry.
+    #[inline]
+    pub(super) fn is_amended(&self, found: &Found) -> bool {
+        self.replicated.is_used && self.is_replicated_at(found.location)
     }
 
     #[inline]
@@ -106,10 +111,11 @@ impl Store {
         self.observe(self.log.appended_position());
     }
 
-    /// Whether the value of a key is always written whole, because its partition is replicated: [`Store::change`] is not for it.
+    /// Whether the value of a key is written whole, because its partition is replicated and a replica may not know amendments, or because
+    /// the entry that is being built has as many as it may: [`Store::change`] is not for it.
     #[must_use]
     pub fn is_written_whole(&self, key: &Key<'_>) -> bool {
-        self.replicated.is_used && self.replicated.has_partition(key.local)
+        self.replicated.is_used && self.replicated.has_partition(key.local) && !self.may_amend()
     }
 
     /// Sees to it that so many bytes of records fit the batch that is open: what is written next within them cannot fail, and lies
@@ -148,9 +154,55 @@ impl Objects {
     ) -> Result<(), StoreError> {
         let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
         let before = object.heap_bytes;
-        let result = object.change(log, id, edits, inserts, &mut self.warm);
+        let result = object.change(log, id, (edits, inserts, true), &mut self.warm);
         self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
-        result
+        result.map(drop)
+    }
+
+    /// Whether the splices of an amendment lie within the chunks of an object, and leave none too long.
+    pub(crate) fn fits(&self, id: u64, amendment: &Amendment<'_>, chunk_bytes_max: usize) -> bool {
+        let object = self.get(id);
+        let mut lengths: Map<usize, usize> = Map::default();
+        amendment.edits.iter().all(|edit| {
+            let Edit::Splice { chunk, at, removed, inserted } = *edit else { return true };
+            let length = lengths.entry(chunk).or_insert_with(|| object.chunk_bytes(chunk));
+            let is_within = at + removed <= *length;
+            *length = (*length + inserted.len()).saturating_sub(removed);
+            is_within && *length <= chunk_bytes_max
+        })
+    }
+
+    /// Carries an amendment out that ends at `amended_at`: in the batch that is open, for which the caller made room. Chunks that are
+    /// due are for [`Objects::rebase_due`].
+    pub(crate) fn amend(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        amendment: &Amendment<'_>,
+        amended_at: u64,
+    ) {
+        let first_new = self.foreseen_number(id);
+        let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
+        let before = object.heap_bytes;
+        let number_next = object.number_next;
+        object.number_next = first_new.unwrap_or(number_next);
+        let change = (&amendment.edits[..], &amendment.inserts()[..], false);
+        let due = object.change(log, id, change, &mut self.warm).expect("room was made for it");
+        object.number_next = object.number_next.max(number_next);
+        object.amended_at = (object.changed_at, amended_at);
+        self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
+        self.has_come(log, id);
+        self.due.extend(due.into_iter().map(|number| (id, number)));
+    }
+
+    /// Writes chunks anew that have too many deltas since they were amended, if there is room: they are the same with and without.
+    pub(crate) fn rebase_due(&mut self, log: &mut Log) {
+        for (id, number) in std::mem::take(&mut self.due) {
+            let chunk = self.objects.get(&id).and_then(|object| object.chunks.get(&number));
+            if chunk.is_some_and(|chunk| chunk.hot.is_some()) {
+                let _ = self.rebase(log, id, number);
+            }
+        }
     }
 
     /// Writes a chunk anew as it is, so that all its records before may go. Gives the bytes that were written.
@@ -195,14 +247,14 @@ impl Touch<'_> {
 }
 
 impl Object {
+    /// Carries a change out; the last word says whether chunks that are due are written anew with it. Where not, their numbers are given.
     fn change(
         &mut self,
         log: &mut Log,
         id: u64,
-        edits: &[Edit<'_>],
-        inserts: &[Insert<'_>],
+        (edits, inserts, rebases): (&[Edit<'_>], &[Insert<'_>], bool),
         warm: &mut WarmChunks,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<u32>, StoreError> {
         let mut removed: Vec<usize> = edits
             .iter()
             .filter_map(|edit| match edit {
@@ -280,9 +332,13 @@ impl Object {
             touches[index].is_rebased = self.chunks[&touches[index].number].hot.is_some();
         }
         let bytes_max = log.chunk_bytes_max();
+        let mut due = Vec::new();
         for touch in &mut touches {
             assert!(touch.bytes <= bytes_max, "a chunk of {} bytes", touch.bytes);
             touch.is_rebased |= self.chunks[&touch.number].wants_base(touch);
+            if !rebases && std::mem::take(&mut touch.is_rebased) {
+                due.push(touch.number);
+            }
         }
         let room = touches.iter().map(Touch::record_bytes).sum();
         if let Err(error) = log.make_room(room) {
@@ -293,33 +349,9 @@ impl Object {
         for &index in &removed {
             self.drop_chunk(log, self.order[index]);
         }
-        if !removed.is_empty() {
-            let mut index = 0;
-            self.order.retain(|_| {
-                index += 1;
-                removed.binary_search(&(index - 1)).is_err()
-            });
-        }
-        inserted.sort_unstable_by_key(|(after, _)| *after);
-        let place = |after: usize| after + 1 - removed.partition_point(|&index| index < after);
-        if inserted.len() > INSERTS_SPLICED_MAX {
-            let mut order = Vec::with_capacity(self.order.len() + inserted.len());
-            let mut copied = 0;
-            for (after, numbers) in inserted {
-                order.extend_from_slice(&self.order[copied..place(after)]);
-                order.extend(numbers);
-                copied = place(after);
-            }
-            order.extend_from_slice(&self.order[copied..]);
-            self.order = order;
-        } else {
-            for (after, numbers) in inserted.into_iter().rev() {
-                let at = place(after);
-                self.order.splice(at..at, numbers);
-            }
-        }
+        rearrange(&mut self.order, &removed, inserted);
         self.changed_at = log.appended_position();
-        Ok(())
+        Ok(due)
     }
 
     /// Writes the record of a touched chunk, for which there is room.

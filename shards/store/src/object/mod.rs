@@ -8,10 +8,12 @@
 //! object is reached from its head, the record that the index points at; what no head reaches is dropped at a start.
 
 mod ahead;
+mod amendment;
 mod change;
 mod cool;
 mod copy;
 mod create;
+mod foreseen;
 mod format;
 mod notes;
 mod patch;
@@ -21,9 +23,11 @@ mod splices;
 mod stage;
 mod text;
 
+pub(crate) use amendment::{Amendment, encode as encode_amendment, room as amendment_room};
 pub use change::{Edit, Insert};
 pub(crate) use copy::Copying;
 pub(crate) use create::cut;
+pub(crate) use foreseen::Foreseen;
 pub(crate) use format::{HEAD_BYTES, Head, read_chunk_key};
 pub use notes::{NOTE_KINDS, Note, Notes, ObjectHandle};
 pub use read::ValueHandle;
@@ -154,6 +158,8 @@ pub(crate) struct Object {
     heap_bytes: usize,
     /// The log's position behind the last change.
     changed_at: u64,
+    /// That position where an amendment was the last change, and where the amendment stands, which is what who sees it has seen.
+    amended_at: (u64, u64),
     /// Its records count as live.
     is_counted: bool,
     /// Those who read it in parts.
@@ -165,10 +171,6 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Bytes of its live records, but the head, and of the heap.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.log_bytes + self.heap_bytes as u64
@@ -176,6 +178,17 @@ impl Object {
 
     pub(crate) fn changed_at(&self) -> u64 {
         self.changed_at
+    }
+
+    /// What was seen by who sees the last change.
+    pub(crate) fn observable_at(&self) -> u64 {
+        let (changed_at, amended_at) = self.amended_at;
+        if changed_at == self.changed_at { amended_at } else { self.changed_at }
+    }
+
+    /// Whether its chunks hold what they were created with: no delta or other base was written since.
+    pub(crate) fn is_as_created(&self) -> bool {
+        self.generation_next == 1 && self.chunks.values().all(|chunk| chunk.hot.is_none())
     }
 
     pub(crate) fn chunk_count(&self) -> usize {
@@ -215,6 +228,10 @@ pub(crate) struct Objects {
     dying: Vec<Object>,
     dying_bytes: u64,
     heap_bytes: usize,
+    /// Objects that have amendments that wait, as they will be.
+    foreseen: Map<u64, Box<Foreseen>>,
+    /// Chunks that were amended and have too many deltas.
+    due: Vec<(u64, u32)>,
     /// Chunks that are looked at to be cooled.
     warm: cool::WarmChunks,
     /// A head was read from the log, whether its object was or not.
@@ -251,6 +268,7 @@ impl Objects {
 
     /// The value is gone. Its records count as live until [`Objects::count_dying`] has met them.
     pub(crate) fn remove(&mut self, id: u64) {
+        self.forget_foreseen(id);
         if let Some(object) = self.objects.get_mut(&id).filter(|object| object.pins > 0) {
             object.is_gone = true;
             self.heap_bytes -= object.heap_bytes;
@@ -295,6 +313,7 @@ impl Objects {
     pub(crate) fn all_died(&mut self, log: &mut Log, all: bool) {
         self.dying_bytes = 0;
         if all {
+            self.foreseen.clear();
             let unread = self.objects.extract_if(|_, object| object.pins == 0);
             self.dying.extend(unread.map(|(_, object)| object));
             self.heap_bytes = 0;
@@ -318,15 +337,16 @@ impl Objects {
     }
 }
 
-/// The chunks of an object, in order.
+/// The chunks of an object, in order: as they are, or as they will be where that is foreseen.
 #[derive(Clone, Copy)]
 pub(crate) struct Chunks<'a> {
     pub(crate) log: &'a Log,
     pub(crate) object: &'a Object,
+    pub(crate) foreseen: Option<&'a Foreseen>,
 }
 
 impl<'a> Chunks<'a> {
     pub(crate) fn iter(self, from: usize) -> impl Iterator<Item = &'a [u8]> + 'a {
-        (from..self.object.chunk_count()).map(move |index| self.object.chunk(self.log, index))
+        (from..self.count()).map(move |index| self.chunk(index))
     }
 }

@@ -254,7 +254,7 @@ impl Notes {
         self.flagged -= usize::from(note.flags != 0);
     }
 
-    fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         let each = size_of::<Vec<Note>>() + size_of::<usize>() + 2 * size_of::<u64>();
         size_of::<Self>() + self.blocks.capacity() * each + self.room * size_of::<Note>()
     }
@@ -275,17 +275,14 @@ impl Store {
     #[inline]
     #[must_use]
     pub fn object(&self, handle: ObjectHandle) -> (Pieces<'_>, Option<&Notes>) {
-        let object = self.objects.get(handle.0.id);
-        let notes = object.notes.as_deref().filter(|notes| notes.at == object.changed_at);
-        let chunks = Chunks { log: &self.log, object };
-        (Pieces { value_type: handle.0.value_type, chunks }, notes)
+        let chunks = self.chunks_of(handle.0.id);
+        (Pieces { value_type: handle.0.value_type, chunks }, chunks.notes())
     }
 
     /// The notes of an object; `None` when none are kept, or it has changed since.
     #[must_use]
     pub fn notes(&self, found: &Found) -> Option<&Notes> {
-        let object = self.objects.get(self.object_head(found.location)?.id);
-        object.notes.as_deref().filter(|notes| notes.at == object.changed_at)
+        self.chunks_of(self.object_head(found.location)?.id).notes()
     }
 
     /// Keeps notes of an object as it is now.
@@ -294,7 +291,7 @@ impl Store {
     /// When `found` is no object.
     pub fn set_notes(&mut self, found: &Found, notes: Notes) {
         let head = self.object_head(found.location).expect("only objects have notes");
-        self.objects.with_notes(head.id, |object| object.notes = Some(Box::new(notes)));
+        self.with_notes(head.id, |of| *of = Some(Box::new(notes)));
     }
 
     /// Brings the notes of an object up to date behind a change of it. Nothing happens where none are kept.
@@ -303,15 +300,51 @@ impl Store {
     /// When `found` is no object.
     pub fn update_notes(&mut self, found: &Found, update: impl FnOnce(&mut Notes)) {
         let head = self.object_head(found.location).expect("only objects have notes");
-        self.objects.with_notes(head.id, |object| {
-            if let Some(notes) = &mut object.notes {
+        self.with_notes(head.id, |of| {
+            if let Some(notes) = of {
                 update(notes);
             }
         });
     }
+
+    /// Changes the notes of an object, or of what it will be where that is foreseen: they tell of it as it is now.
+    fn with_notes(&mut self, id: u64, change: impl FnOnce(&mut Option<Box<Notes>>)) {
+        if self.replicated.reads_applied() || self.objects.foreseen(id).is_none() {
+            return self.objects.with_notes(id, |object| change(&mut object.notes));
+        }
+        self.objects.with_foreseen(id, |foreseen, _| {
+            change(&mut foreseen.notes);
+            if let Some(notes) = &mut foreseen.notes {
+                notes.at = foreseen.version;
+            }
+        });
+    }
+
+    /// The chunks of an object as commands see them.
+    #[inline]
+    pub(crate) fn chunks_of(&self, id: u64) -> Chunks<'_> {
+        let foreseen = self.objects.foreseen(id).filter(|_| !self.replicated.reads_applied());
+        Chunks { log: &self.log, object: self.objects.get(id), foreseen }
+    }
+}
+
+impl<'a> Chunks<'a> {
+    /// Notes that tell of them as they are.
+    fn notes(self) -> Option<&'a Notes> {
+        let (notes, at) = match self.foreseen {
+            None => (&self.object.notes, self.object.changed_at),
+            Some(foreseen) => (&foreseen.notes, foreseen.version),
+        };
+        notes.as_deref().filter(|notes| notes.at == at)
+    }
 }
 
 impl Object {
+    /// Bytes of its notes.
+    pub(super) fn note_bytes(&self) -> usize {
+        self.notes.as_ref().map_or(0, |notes| notes.heap_bytes())
+    }
+
     /// Whether notes of it are kept, and tell of it as it is.
     pub(super) fn has_notes(&self) -> bool {
         self.notes.as_ref().is_some_and(|notes| notes.at == self.changed_at)
@@ -319,7 +352,7 @@ impl Object {
 }
 
 impl Objects {
-    fn with_notes(&mut self, id: u64, change: impl FnOnce(&mut Object)) {
+    pub(super) fn with_notes(&mut self, id: u64, change: impl FnOnce(&mut Object)) {
         let object = self.get_mut(id);
         let before = object.notes.as_ref().map_or(0, |notes| notes.heap_bytes());
         change(object);

@@ -42,7 +42,7 @@ impl Store {
     pub fn copy_part(&self, handle: ValueHandle, from: usize, bytes: usize, out: &mut Vec<u8>) {
         let object = self.objects.get(handle.0);
         assert!(object.pins > 0, "a value is read in parts without being pinned");
-        let chunks = Chunks { log: &self.log, object };
+        let chunks = Chunks { log: &self.log, object, foreseen: None };
         let value = Value::Pieces(Pieces { value_type: ValueType::STRING, chunks });
         value.copy_range(from, from.saturating_add(bytes), out);
     }

@@ -1,6 +1,6 @@
 //! Owns the changes that are made most often: bytes of chunks are replaced, and no chunk comes or goes.
 
-use super::change::Touch;
+use super::change::{Edit, Touch};
 use super::format::{SPLICE_HEAD_BYTES, apply};
 use super::{Note, Object, Objects};
 use crate::database::Found;
@@ -131,6 +131,23 @@ impl Store {
         changes: impl Iterator<Item = Spliced<'a>> + Clone,
     ) -> Result<(), StoreError> {
         let head = self.changed_head(found);
+        if self.is_amended(found) {
+            let edits: Vec<Edit<'_>> = changes
+                .clone()
+                .flat_map(|it| it.splices.iter().map(move |splice| (it.chunk, splice)))
+                .map(|(chunk, Splice { at, removed, inserted })| Edit::Splice {
+                    chunk,
+                    at,
+                    removed,
+                    inserted,
+                })
+                .collect();
+            self.amend_in_entry(found, &edits, &[])?;
+            if !edits.is_empty() {
+                self.objects.note_foreseen(head.id, changes);
+            }
+            return Ok(());
+        }
         self.objects.splice(&mut self.log, head.id, changes)?;
         self.has_changed(found);
         Ok(())
@@ -142,6 +159,10 @@ impl Store {
     /// When `found` is no object, or has no such chunk.
     pub fn rest_chunk(&mut self, found: &Found, chunk: usize) {
         let id = self.changed_head(found).id;
+        if self.is_amended(found) {
+            // Each replica does so by itself.
+            return;
+        }
         let object = self.objects.get(id);
         let number = object.order[chunk];
         if object.chunks[&number].hot.is_some() {
@@ -152,6 +173,17 @@ impl Store {
 }
 
 impl Objects {
+    /// Notes of chunks that were changed last, if notes were kept until then.
+    fn note_foreseen<'a>(&mut self, id: u64, changes: impl Iterator<Item = Spliced<'a>>) {
+        self.with_foreseen(id, |foreseen, _| {
+            let before = foreseen.version - 1;
+            if let Some(notes) = foreseen.notes.as_mut().filter(|notes| notes.at == before) {
+                changes.for_each(|change| notes.set(change.chunk, change.note));
+                notes.at = foreseen.version;
+            }
+        });
+    }
+
     fn splice<'a>(
         &mut self,
         log: &mut Log,

@@ -3,10 +3,14 @@
 use super::group::Part;
 use super::read_flush_key;
 use crate::error::StoreError;
+use crate::limits::APPLIED_PART_OF_BATCH;
 use crate::log::Location;
 use crate::record::Kind;
 use crate::store::Store;
 use hyperion_model::GroupId;
+
+/// Bytes of the word, at most, with what its append asks for.
+const WORD_BYTES: usize = 128;
 
 impl Store {
     /// Lets the entries up to `index` take effect, in order. That they are applied is told in the log first: what follows from them,
@@ -15,7 +19,8 @@ impl Store {
     /// Where the store keeps a log alone ([`Store::keep_log_only`]), what the entries hold goes instead.
     ///
     /// # Errors
-    /// When there is no room for the word of it; then nothing has changed.
+    /// When there is no room for the word of it, or for what amendments write; then those that were told are applied, and the rest is for
+    /// another call.
     ///
     /// # Panics
     /// When there is no entry `index`.
@@ -27,12 +32,50 @@ impl Store {
         }
         let last = kept.last_index();
         assert!(index <= last, "entry {index} of {group:?} is to be applied, the last is {last}");
-        let due = usize::try_from(index - applied).expect("that many entries are there");
-        let term = kept.entries[due - 1].term;
-        self.tell_applied(group, (index, term))?;
+        let mut result = Ok(());
+        while result.is_ok() && self.replicated.group(group).applied.0 < index {
+            result = self.apply_some(group, index);
+        }
+        self.release_held();
+        result
+    }
+
+    /// Applies as many entries as go with one word: what amendments write lies in its batch, so that neither is found without the other.
+    fn apply_some(&mut self, group: GroupId, up_to: u64) -> Result<(), StoreError> {
         let local = self.group_local(group);
+        let room_max = self.log.batch_bytes_max() / APPLIED_PART_OF_BATCH;
+        let kept = self.replicated.group(group);
+        let applied = kept.applied.0;
+        let left = usize::try_from(up_to - applied).expect("that many entries are there");
+        let (mut due, mut room) = (0_u64, 0);
+        for entry in kept.entries.iter().take(left) {
+            let bytes: usize = entry.parts().map(|part| part.room).sum();
+            if due > 0 && bytes > 0 && room + bytes > room_max {
+                break;
+            }
+            (due, room) = (due + 1, room + bytes);
+        }
+        let index = applied + due;
+        let term = kept.entries[usize::try_from(due - 1).expect("few")].term;
+        let before = std::mem::replace(&mut self.log.may_use_reserve, true);
+        let made = if room > 0 { self.log.make_room(WORD_BYTES + room) } else { Ok(()) };
+        let told = made.and_then(|()| self.tell_applied(group, (index, term)));
+        if told.is_ok() {
+            self.take_effect(group, local, applied + 1..=index);
+        }
+        self.log.may_use_reserve = before;
+        self.objects.rebase_due(&mut self.log);
+        told
+    }
+
+    fn take_effect(
+        &mut self,
+        group: GroupId,
+        local: Option<u16>,
+        indexes: std::ops::RangeInclusive<u64>,
+    ) {
         self.watches.is_applying = true;
-        for _ in 0..due {
+        for index in indexes {
             let entry = self.replicated.group(group).entries.pop_front().expect("counted above");
             if local.is_some() && self.replicated.log_only {
                 let parts: Vec<Part> = entry.parts().collect();
@@ -41,14 +84,15 @@ impl Store {
             }
             for part in entry.parts() {
                 if let Some(local) = local {
+                    if part.room > 0 {
+                        self.apply_amendments(group, index, part);
+                    }
                     self.apply_part(local, part);
                 }
                 self.log.unpin(part.opening);
             }
         }
         self.watches.is_applying = false;
-        self.release_held();
-        Ok(())
     }
 
     fn apply_part(&mut self, local: u16, part: Part) {

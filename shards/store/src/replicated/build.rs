@@ -3,7 +3,7 @@
 //! Changes are gathered as the payload that other replicas get, and written from it as theirs is. A command that reads what it wrote
 //! itself has that much written at once, as a first part of its entry: so a value that is found always lies in the log.
 
-use super::change::{ChangeKind, decode_changes, push_change};
+use super::change::{ChangeKind, changes_at, decode_changes, push_change};
 use super::format::{FIRST_PART, LAST_PART, Run};
 use super::group::{Entry, Part};
 use crate::database::Key;
@@ -22,6 +22,10 @@ pub(super) struct Building {
     /// Bytes of the payload that were written, and how many changes lie behind them.
     written: usize,
     unwritten: usize,
+    /// Those are amendments.
+    amends: bool,
+    /// Bytes that all amendments of the entry are carried out with, at most.
+    room: usize,
     /// Heads of long values among the changes that were not written.
     heads: Vec<(usize, Head)>,
     /// Keys of those changes.
@@ -61,6 +65,8 @@ impl Store {
             payload: Vec::new(),
             written: 0,
             unwritten: 0,
+            amends: false,
+            room: 0,
             heads: Vec::new(),
             keys: Set::default(),
             has_flush: false,
@@ -113,6 +119,9 @@ impl Store {
     /// Drops the parts that were written of an entry: they are void only when the log says so, before their index is used again.
     fn drop_built(&mut self, building: &Building) {
         self.drop_parts(&building.parts);
+        if building.room > 0 {
+            changes_at(&building.payload).for_each(|(_, change)| self.forget_foreseen_of(&change));
+        }
         let has_parts = !building.parts.is_empty();
         self.replicated.group(building.run.group).must_cut |= has_parts;
     }
@@ -158,11 +167,14 @@ impl Store {
             Ok(())
         };
         let result = result.and_then(|()| {
-            let changes = decode_changes(&building.payload[building.written..])?;
-            self.write_part(&run, &changes, heads, &[])
+            let payload = &building.payload[building.written..];
+            if building.amends {
+                return self.write_amendments(&run, payload);
+            }
+            self.write_part(&run, &decode_changes(payload)?, heads, &[])
         });
         building.written = building.payload.len();
-        (building.unwritten, building.bytes) = (0, 0);
+        (building.unwritten, building.bytes, building.amends) = (0, 0, false);
         building.keys.clear();
         (building.has_flush, building.sets_keys) = (false, false);
         let result = result.map(|part| building.parts.push(part));
@@ -190,6 +202,9 @@ impl Store {
             }
             None => {}
         }
+        if self.replicated.building.as_ref().is_some_and(|building| building.amends) {
+            self.spill();
+        }
         let mut building = self.replicated.building.take().expect("an entry is being built");
         let begin = building.payload.len();
         let bytes = key.map_or(&[][..], |key| key.bytes);
@@ -206,6 +221,49 @@ impl Store {
         }
         self.replicated.building = Some(building);
         result
+    }
+
+    /// Takes an amendment into the entry, that is carried out with so many bytes.
+    pub(super) fn build_amendment(
+        &mut self,
+        key: &Key<'_>,
+        value: &[u8],
+        room: usize,
+    ) -> Result<(), StoreError> {
+        let bytes_max = self.amended_bytes_max();
+        let is_other =
+            |building: &Building| building.unwritten > 0 && !building.amends && !building.is_lost;
+        if self.replicated.building.as_ref().is_some_and(is_other) {
+            self.spill();
+        }
+        let mut building = self.replicated.building.take().expect("an entry is being built");
+        let begin = building.payload.len();
+        let at = (ChangeKind::Amend, key.database);
+        push_change(&mut building.payload, at, key.bytes, &[value], (None, None));
+        let bytes = self.part_bytes(&[], &building.payload[building.written..]);
+        let result = if building.is_lost {
+            Err(StoreError::NoRoom { bytes })
+        } else if building.room + room > bytes_max {
+            Err(StoreError::TooLarge { bytes: building.room + room, bytes_max })
+        } else {
+            self.log.make_room(bytes)
+        };
+        if result.is_ok() {
+            building.unwritten += 1;
+            (building.amends, building.sets_keys) = (true, true);
+            (building.room, building.bytes) = (building.room + room, bytes);
+            self.touch(key.place());
+            self.touch_place(key.place());
+        } else {
+            building.payload.truncate(begin);
+        }
+        self.replicated.building = Some(building);
+        result
+    }
+
+    /// Bytes that the amendments so far are carried out with, at most.
+    pub(super) fn amended_bytes(&self) -> usize {
+        self.replicated.building.as_ref().map_or(0, |building| building.room)
     }
 
     /// Writes the chunks of the change at `begin`, and makes room for all that the entry has.

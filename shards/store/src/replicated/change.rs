@@ -2,8 +2,10 @@
 //!
 //! A change: kind u8 (0x80: it expires, 0x40: it has attributes), database u8, key length u32, value length u32, expiry in Unix ms u64 if
 //! it has one, attributes (u32 flags, u64 cas) if it has some, key, value. The value of a packed one begins with its type; that of an object is its type, then each chunk: length u32, bytes.
+//! That of an amendment: see `object/amendment.rs`.
 
 use crate::error::StoreError;
+use crate::object::Amendment;
 use crate::record::{Attributes, read_u32, read_u64_short};
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::DATABASES_KEPT;
@@ -24,6 +26,8 @@ pub enum ChangeKind {
     Flush = 5,
     /// All keys of the partition go.
     FlushAll = 6,
+    /// Chunks of a key's value change. Nothing happens where the key is gone, or has no value in chunks.
+    Amend = 7,
 }
 
 /// One change of an entry.
@@ -49,9 +53,16 @@ const HEAD_BYTES: usize = 10;
 
 impl ChangeKind {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Put, Self::Packed, Self::Object, Self::Delete, Self::Flush, Self::FlushAll]
-            .into_iter()
-            .find(|&kind| kind as u8 == byte)
+        let kinds = [
+            Self::Put,
+            Self::Packed,
+            Self::Object,
+            Self::Delete,
+            Self::Flush,
+            Self::FlushAll,
+            Self::Amend,
+        ];
+        kinds.into_iter().find(|&kind| kind as u8 == byte)
     }
 
     /// Whether it gives a key a value.
@@ -99,6 +110,16 @@ pub(super) fn push_change(
     value.iter().for_each(|part| out.extend_from_slice(part));
 }
 
+/// The changes of an entry that was read before, and where each begins.
+pub(super) fn changes_at(bytes: &[u8]) -> impl Iterator<Item = (usize, Change<'_>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (change, size) = read_change(&bytes[at..])?;
+        at += size;
+        Some((at - size, change))
+    })
+}
+
 /// Reads the changes of an entry. Every length is checked before it is used.
 ///
 /// # Errors
@@ -142,6 +163,7 @@ fn read_change(bytes: &[u8]) -> Option<(Change<'_>, usize)> {
         ChangeKind::Packed => !value.is_empty(),
         ChangeKind::Object => read_chunks(value).is_some(),
         ChangeKind::Delete => value.is_empty() && expiry_ms.is_none(),
+        ChangeKind::Amend => expiry_ms.is_none() && Amendment::read(value).is_some(),
         ChangeKind::Flush | ChangeKind::FlushAll => {
             key.is_empty() && value.is_empty() && expiry_ms.is_none()
         }

@@ -1,6 +1,7 @@
 //! Owns what commands change in a replicated partition: each change goes into the entry that is being built.
 
 use super::change::{Change, ChangeKind, decode_changes, join_chunks};
+use super::scan::Shown;
 use crate::database::Key;
 use crate::error::StoreError;
 use crate::object::ValueType;
@@ -86,7 +87,7 @@ impl Store {
         expiry_ms: Option<u64>,
     ) -> Result<(), StoreError> {
         let mut payload = Vec::new();
-        let change = self.push_record(&mut payload, found.location, expiry_ms);
+        let change = self.push_record(&mut payload, found.location, expiry_ms, Shown::Seen);
         change.expect("a value that was found is whole");
         let changes = decode_changes(&payload).expect("it was just written");
         let [Change { kind, value, attributes, .. }] = changes[..] else {

@@ -87,6 +87,9 @@ impl Store {
     /// The same where nothing in the log has to make them void.
     pub(super) fn void_parts(&mut self, parts: &[Part]) {
         for &part in parts.iter().rev() {
+            if part.room > 0 {
+                self.void_amendments(part);
+            }
             let records: Vec<Location> = self.records_of(part).collect();
             for location in records.into_iter().rev() {
                 let record = self.log.record(location);

@@ -1,12 +1,12 @@
 //! Owns the way of an entry into the log: its opening and its records in one batch, long values ahead of it.
 
-use super::change::{Change, ChangeKind, decode_changes, read_chunks};
+use super::change::{Change, ChangeKind, decode_changes, encode_changes, read_chunks};
 use super::format::{FIRST_PART, LAST_PART, RUN_KEY_BYTES, RUN_VALUE_BYTES, Run, flush_key};
 use super::group::{Entry, Part};
 use super::partition_of;
 use crate::error::StoreError;
 use crate::log::Location;
-use crate::object::{Head, ValueType, cut};
+use crate::object::{Amendment, Head, ValueType, cut};
 use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX};
 use crate::store::Store;
 use crate::transaction::Write;
@@ -50,10 +50,48 @@ impl Store {
         if self.has_watches() {
             self.touch_changes(group, &changes);
         }
-        let heads = vec![None; changes.len()];
-        let first = self.write_part(&run, &changes, heads, opaque)?;
-        let entry = Entry { term, first, more: Vec::new() };
+        let mut parts = Vec::new();
+        if changes.iter().any(|change| change.kind == ChangeKind::Amend) {
+            if let Err(error) = self.write_mixed(&run, &changes, &mut parts) {
+                self.drop_parts(&parts);
+                self.replicated.group(group).must_cut |= !parts.is_empty();
+                return Err(error);
+            }
+        } else {
+            let heads = vec![None; changes.len()];
+            parts.push(self.write_part(&run, &changes, heads, opaque)?);
+        }
+        let (&first, more) = parts.split_first().expect("an entry has a part");
+        let entry = Entry { term, first, more: more.to_vec() };
         self.replicated.group(group).entries.push_back(entry);
+        Ok(())
+    }
+
+    /// Writes an entry that has amendments: they and other changes in parts of their own, in order.
+    fn write_mixed(
+        &mut self,
+        run: &Run,
+        changes: &[Change<'_>],
+        parts: &mut Vec<Part>,
+    ) -> Result<(), StoreError> {
+        let is_amendment = |change: &Change<'_>| change.kind == ChangeKind::Amend;
+        let stretches: Vec<&[Change<'_>]> =
+            changes.chunk_by(|one, next| is_amendment(one) == is_amendment(next)).collect();
+        for (at, stretch) in stretches.iter().enumerate() {
+            let first = if at == 0 { FIRST_PART } else { 0 };
+            let last = if at + 1 == stretches.len() { LAST_PART } else { 0 };
+            let run = Run { flags: first | last, ..*run };
+            let part = if is_amendment(&stretch[0]) {
+                let mut payload = Vec::new();
+                encode_changes(stretch, &mut payload);
+                // Another leader's: what was foreseen of these keys is not all any more.
+                stretch.iter().for_each(|change| self.forget_foreseen_of(change));
+                self.write_amendments(&run, &payload)?
+            } else {
+                self.write_part(&run, stretch, vec![None; stretch.len()], &[])?
+            };
+            parts.push(part);
+        }
         Ok(())
     }
 
@@ -92,6 +130,10 @@ impl Store {
                 || read_chunks(change.value).is_some_and(|(_, chunks)| {
                     chunks.iter().flatten().all(|chunk| chunk.len() <= chunk_max)
                 });
+            let fits = fits
+                && (change.kind != ChangeKind::Amend
+                    || Amendment::read(change.value)
+                        .is_some_and(|it| it.inserted_max() <= chunk_max));
             if !is_ours || !fits {
                 return Err(StoreError::BadEntry { offset: at });
             }
@@ -158,7 +200,7 @@ impl Store {
         result.map_err(|error| self.drop_heads(&heads, error))
     }
 
-    fn write_records(
+    pub(super) fn write_records(
         &mut self,
         run: &Run,
         changes: &[Change<'_>],
@@ -175,14 +217,15 @@ impl Store {
         for (change, head) in changes.iter().zip(heads) {
             self.write_change(run.group, change, *head);
         }
-        Part { opening, records }
+        Part { opening, records, room: 0 }
     }
 
     fn write_change(&mut self, group: GroupId, change: &Change<'_>, head: Option<Head>) {
         let extras = Extras {
             expiry_ms: change.expiry_ms,
             namespace: u16::from(change.database.0),
-            attributes: change.attributes,
+            // Those of a value in chunks are an installation's.
+            attributes: change.attributes.filter(|_| change.kind != ChangeKind::Object),
             moved_lsn: None,
         };
         let partition = partition_of(group).expect("only partitions have changes");
@@ -196,6 +239,7 @@ impl Store {
             (ChangeKind::Delete, _) => (Kind::Tombstone, change.key, &[][..]),
             (ChangeKind::Flush | ChangeKind::FlushAll, _) => (Kind::Flush, &flush[..], &[][..]),
             (ChangeKind::Put | ChangeKind::Object, None) => (Kind::Put, change.key, change.value),
+            (ChangeKind::Amend, _) => unreachable!("amendments have parts of their own"),
         };
         let there = "room was made for the whole entry";
         let location = self.log.append(kind, &extras, key, &[value]).expect(there);

@@ -1,9 +1,10 @@
 //! Owns the bytes of the records that tell of groups.
 //!
-//! Run, which opens an entry or a part of one; key: group u32, term u64, index u64, type u8, flags u8 (1: first part, 2: last part);
-//! value: changes u32, then the payload of an opaque entry. The changes are the records that follow in the same batch.
+//! Run, which opens an entry or a part of one; key: group u32, term u64, index u64, type u8, flags u8 (1: first part, 2: last part,
+//! 4: amendments); value: changes u32, then the payload of an opaque entry, or the amendments as in a payload. The other changes are the records
+//! that follow in the same batch; a part has amendments or others.
 //! Group; key: group u32; value, whole: term, vote, commit, applied index, applied term, truncated index, truncated term, all u64,
-//! flags u8 (1: being installed, 2: gone), then the voters as the driver wrote them; short: applied index u64, applied term u64.
+//! flags u8 (1: being installed, 2: gone, 4: a horizon u64 follows), then the voters as the driver wrote them; short: applied index u64, applied term u64.
 //! Cut; key: group u32, index u64: entries of the group from there on that stand before it are void.
 //! Flush in a partition; key: `p` for one database or `P` for all, partition u16.
 
@@ -17,8 +18,10 @@ pub(super) const RUN_KEY_BYTES: usize = 22;
 pub(super) const RUN_VALUE_BYTES: usize = 4;
 pub(super) const FIRST_PART: u8 = 1;
 pub(super) const LAST_PART: u8 = 2;
+pub(super) const AMENDS: u8 = 4;
 const IS_INSTALLING: u8 = 1;
 const IS_GONE: u8 = 2;
+const HAS_HORIZON: u8 = 4;
 const SHORT_BYTES: usize = 16;
 const STATE_BYTES: usize = 57;
 /// No group gets this far; what claims to is no entry.
@@ -61,6 +64,11 @@ impl Run {
         (run.index < INDEX_MAX).then_some((run, read_u32(record.value, 0)))
     }
 
+    /// Whether the part's changes are amendments, in its opening.
+    pub(super) fn amends(&self) -> bool {
+        !self.is_opaque() && self.flags & AMENDS != 0
+    }
+
     /// Whether the payload is not ours to read: the config's, and changes of the voters.
     pub(super) fn is_opaque(&self) -> bool {
         self.group.0 == 0 || self.entry_type != 0
@@ -70,8 +78,14 @@ impl Run {
 /// What a group's record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// All of it: the state, what is applied, whether the group is being installed, and whether it is gone.
-    Whole { state: GroupState, applied: (u64, u64), is_installing: bool, is_gone: bool },
+    /// All of it: the state, what is applied, whether the group is being installed, whether it is gone, and its horizon.
+    Whole {
+        state: GroupState,
+        applied: (u64, u64),
+        is_installing: bool,
+        is_gone: bool,
+        horizon: u64,
+    },
     /// What is applied.
     Applied((u64, u64)),
 }
@@ -79,9 +93,11 @@ pub(super) enum Told {
 pub(super) fn whole_value(
     state: &GroupState,
     applied: (u64, u64),
-    is_installing: bool,
-    is_gone: bool,
+    (is_installing, is_gone): (bool, bool),
+    horizon: u64,
 ) -> Vec<u8> {
+    // Behind it nothing is left of it.
+    let has_horizon = horizon > applied.0 && !is_installing && !is_gone;
     let words = [
         state.term,
         state.vote,
@@ -92,7 +108,12 @@ pub(super) fn whole_value(
         state.truncated_term,
     ];
     let mut value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    value.push(if is_installing { IS_INSTALLING } else { 0 } | if is_gone { IS_GONE } else { 0 });
+    value.push(
+        if is_installing { IS_INSTALLING } else { 0 }
+            | if is_gone { IS_GONE } else { 0 }
+            | if has_horizon { HAS_HORIZON } else { 0 },
+    );
+    value.extend(has_horizon.then(|| horizon.to_le_bytes()).iter().flatten());
     value.extend_from_slice(&state.voters);
     value
 }
@@ -110,6 +131,14 @@ pub(super) fn read_told(record: &Record<'_>) -> Option<(GroupId, Told)> {
     let told = if record.value.len() == SHORT_BYTES {
         Told::Applied((word(0), word(1)))
     } else if record.value.len() >= STATE_BYTES {
+        let flags = record.value[STATE_BYTES - 1];
+        let (horizon, voters) = match flags & HAS_HORIZON {
+            0 => (0, &record.value[STATE_BYTES..]),
+            _ => {
+                let (horizon, voters) = record.value[STATE_BYTES..].split_at_checked(8)?;
+                (read_u64_short(horizon), voters)
+            }
+        };
         Told::Whole {
             state: GroupState {
                 term: word(0),
@@ -117,11 +146,12 @@ pub(super) fn read_told(record: &Record<'_>) -> Option<(GroupId, Told)> {
                 commit: word(2),
                 truncated_index: word(5),
                 truncated_term: word(6),
-                voters: record.value[STATE_BYTES..].to_vec(),
+                voters: voters.to_vec(),
             },
             applied: (word(3), word(4)),
-            is_installing: record.value[STATE_BYTES - 1] & IS_INSTALLING != 0,
-            is_gone: record.value[STATE_BYTES - 1] & IS_GONE != 0,
+            is_installing: flags & IS_INSTALLING != 0,
+            is_gone: flags & IS_GONE != 0,
+            horizon,
         }
     } else {
         return None;

@@ -30,6 +30,8 @@ pub struct GroupState {
 pub(super) struct Part {
     pub(super) opening: Location,
     pub(super) records: u32,
+    /// Bytes that its amendments are carried out with, at most; 0: it has none.
+    pub(super) room: usize,
 }
 
 /// An entry, as it lies in the log.
@@ -55,6 +57,8 @@ pub(super) struct Group {
     pub(super) applied: (u64, u64),
     /// The snapshot of another replica is being taken over.
     pub(super) is_installing: bool,
+    /// The newest entry that the keys of the last installation may hold: until it is applied, heads are asked which amendments they have.
+    pub(super) horizon: u64,
     /// The replica was given up.
     pub(super) is_gone: bool,
     /// Records of the log that tell of it: the last whole one, and a short one behind it.
@@ -158,7 +162,8 @@ impl Store {
         if known.is_none() {
             applied = (state.truncated_index, state.truncated_term);
         }
-        let value = format::whole_value(state, applied, is_installing, false);
+        let horizon = before.map_or(0, |before| before.horizon);
+        let value = format::whole_value(state, applied, (is_installing, false), horizon);
         let location = self.append_kept(Kind::Group, &group.0.to_le_bytes(), &value)?;
         self.replicated.is_used = true;
         if let Some(local) = local {
@@ -167,9 +172,23 @@ impl Store {
         }
         let kept = self.replicated.groups.entry(group).or_default();
         kept.state = state.clone();
-        (kept.applied, kept.is_gone) = (applied, false);
+        (kept.applied, kept.is_gone, kept.horizon) = (applied, false, horizon);
         self.take_whole(group, location);
         Ok(())
+    }
+
+    /// Values of the group's keys may have amendments of entries up to `horizon`, as those of an installation do: for a store that takes the
+    /// keys of another over.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    pub fn set_horizon(&mut self, group: GroupId, horizon: u64) -> Result<(), StoreError> {
+        let before = std::mem::replace(&mut self.replicated.group(group).horizon, horizon);
+        let result = self.tell_whole(group);
+        if result.is_err() {
+            self.replicated.group(group).horizon = before;
+        }
+        result
     }
 
     /// The record at `location` tells all of a group from now on.
@@ -200,8 +219,8 @@ impl Store {
     /// Tells all of a group once more.
     pub(super) fn tell_whole(&mut self, group: GroupId) -> Result<(), StoreError> {
         let kept = self.replicated.group(group);
-        let value =
-            format::whole_value(&kept.state, kept.applied, kept.is_installing, kept.is_gone);
+        let flags = (kept.is_installing, kept.is_gone);
+        let value = format::whole_value(&kept.state, kept.applied, flags, kept.horizon);
         let location = self.append_kept(Kind::Group, &group.0.to_le_bytes(), &value)?;
         self.take_whole(group, location);
         Ok(())

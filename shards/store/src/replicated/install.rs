@@ -8,7 +8,7 @@ use super::format::{self, flush_key};
 use super::group::Part;
 use super::partition_of;
 use crate::error::StoreError;
-use crate::record::{Extras, Kind};
+use crate::record::{Attributes, Extras, Kind};
 use crate::store::Store;
 use hyperion_model::GroupId;
 
@@ -58,7 +58,7 @@ impl Store {
         (kept.is_installing, kept.is_gone) = (is_installing, !is_installing);
         let parts: Vec<Part> =
             kept.entries.drain(..).flat_map(|entry| entry.parts().collect::<Vec<Part>>()).collect();
-        (kept.applied, kept.must_cut) = ((0, 0), false);
+        (kept.applied, kept.must_cut, kept.horizon) = ((0, 0), false, 0);
         (kept.state.truncated_index, kept.state.truncated_term) = (0, 0);
         self.tell_whole(group).expect(there);
         // What was applied is void too: all that it did is flushed.
@@ -90,7 +90,13 @@ impl Store {
             return Ok(());
         }
         for (at, change) in changes.iter().enumerate() {
-            let key = self.key(change.database, change.key);
+            let key = self.key(change.database, change.key).with_attributes(change.attributes);
+            if let (ChangeKind::Object, Some(Attributes { cas, .. })) =
+                (change.kind, change.attributes)
+            {
+                let kept = self.replicated.group(group);
+                kept.horizon = kept.horizon.max(cas);
+            }
             let extras = key.extras(change.expiry_ms);
             let head = self.write_chunks(change)?;
             let location = match (change.kind, head) {
@@ -106,6 +112,12 @@ impl Store {
             self.point(key.place(), location, self.log.last_size, change.expiry_ms.is_some());
         }
         Ok(())
+    }
+
+    /// The newest entry that values of the last installation may have amendments of.
+    #[cfg(test)]
+    pub(crate) fn replicated_horizon(&mut self, group: GroupId) -> u64 {
+        self.replicated.group(group).horizon
     }
 
     /// All keys are there: they are those of the entry `index`, or younger.
@@ -127,7 +139,8 @@ impl Store {
         (state.truncated_index, state.truncated_term) = (index, term);
         state.commit = state.commit.max(index);
         state.voters = voters.to_vec();
-        let value = format::whole_value(&state, (index, term), false, false);
+        let horizon = kept.horizon;
+        let value = format::whole_value(&state, (index, term), (false, false), horizon);
         let location = self.append_kept(Kind::Group, &group.0.to_le_bytes(), &value)?;
         let kept = self.replicated.group(group);
         (kept.state, kept.applied, kept.is_installing) = (state, (index, term), false);

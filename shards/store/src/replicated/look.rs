@@ -26,7 +26,10 @@ impl Store {
             return None;
         }
         let location = match self.replicated.overlay.see(&self.log, key.place(), key.bytes) {
-            Seen::Nothing => return None,
+            Seen::Nothing => {
+                self.foresee(key, None);
+                return None;
+            }
             Seen::Gone(location) => {
                 self.observe(self.log.position(location) + 1);
                 self.lookups_missed();
@@ -42,7 +45,8 @@ impl Store {
         }
         self.lookups_hit();
         if let Some(head) = self.object_head(location) {
-            self.observe(self.objects.get(head.id).changed_at());
+            self.observe(self.objects.get(head.id).observable_at());
+            self.foresee(key, Some(location));
         }
         let expires = self.log.record(location).expiry_ms.is_some();
         Some(Some(Found { location, spot: Spot::NOWHERE, expires, access: 0 }))

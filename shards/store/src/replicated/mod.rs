@@ -8,6 +8,7 @@
 //! stands behind a change that it does not hold. And entries of one group stand in the log in their order, but for those that a
 //! cut behind them makes void. So each applied entry can take effect where it stands.
 
+mod amend;
 mod apply;
 mod build;
 mod change;
@@ -53,6 +54,10 @@ pub(crate) struct Replicated {
     log_only: bool,
     /// Lookups leave the overlay out.
     reads_applied: bool,
+    /// All replicas know amendments.
+    may_amend: bool,
+    /// There may be amendments in the entries of this store's groups.
+    has_amended: bool,
     building: Option<Building>,
     cuts: Vec<CutNote>,
     /// Expired keys that the sweep met in replicated partitions.
@@ -65,6 +70,11 @@ impl Replicated {
     /// Bytes of records that have not taken effect.
     pub(crate) fn pending_bytes(&self) -> u64 {
         self.overlay.bytes()
+    }
+
+    /// Whether lookups leave out what is not applied.
+    pub(crate) fn reads_applied(&self) -> bool {
+        self.reads_applied
     }
 
     /// Bytes beside the log.

@@ -1,7 +1,7 @@
 //! Owns the first walk over a log with groups: what is applied and what is void is known only at its end, and the second walk asks. Both stop
 //! at the same batch, for they check the same.
 
-use super::format::{FIRST_PART, LAST_PART, Run, Told, read_cut, read_told};
+use super::format::{FIRST_PART, LAST_PART, RUN_VALUE_BYTES, Run, Told, read_cut, read_told};
 use super::group::{Entry, Group, Part};
 use super::partition_of;
 use crate::limits::RECOVERED_ENTRIES_BYTES_MAX;
@@ -152,7 +152,9 @@ impl Store {
     ) -> usize {
         let Some((run, records)) = Run::read(record) else { return 0 };
         let records = records.min(u32::try_from(behind).unwrap_or(u32::MAX));
-        let part = Part { opening, records };
+        let room =
+            if run.amends() { self.amendments_room(&record.value[RUN_VALUE_BYTES..]) } else { 0 };
+        let part = Part { opening, records, room };
         let bytes = record.size as u64
             + self.records_of(part).map(|at| self.log.record(at).size as u64).sum::<u64>();
         if run.flags & FIRST_PART != 0 {
@@ -216,8 +218,8 @@ impl Store {
 fn note_told(noted: &mut NotedGroup, location: Location, told: Option<(GroupId, Told)>) {
     let group = &mut noted.group;
     match told {
-        Some((_, Told::Whole { state, applied, is_installing, is_gone })) => {
-            (group.state, group.applied) = (state, applied);
+        Some((_, Told::Whole { state, applied, is_installing, is_gone, horizon })) => {
+            (group.state, group.applied, group.horizon) = (state, applied, horizon);
             (group.is_installing, group.is_gone) = (is_installing, is_gone);
             (group.whole_at, group.short_at) = (Some(location), None);
         }

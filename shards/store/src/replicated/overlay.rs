@@ -25,6 +25,15 @@ struct PendingFlush {
     location: Location,
 }
 
+/// Where an amendment lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AmendedAt {
+    /// The opening of its part.
+    pub(super) opening: Location,
+    /// Where it begins among the part's changes.
+    pub(super) at: usize,
+}
+
 /// What unapplied entries say of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -41,6 +50,8 @@ pub(super) enum Seen {
 pub(super) struct Overlay {
     keys: Map<(u64, u8), Stack>,
     flushes: Vec<PendingFlush>,
+    /// Amendments of keys whose hashes are alike, the oldest first: they set no key, and hide nothing.
+    amendments: Map<(u64, u8), VecDeque<AmendedAt>>,
     changes: u64,
     bytes: u64,
 }
@@ -119,6 +130,46 @@ impl Overlay {
         self.flushes.remove(at);
         self.changes -= 1;
         self.bytes -= size as u64;
+    }
+
+    pub(super) fn push_amendment(&mut self, place: Place, at: AmendedAt, size: usize) {
+        self.changes += 1;
+        self.bytes += size as u64;
+        self.amendments.entry((place.hash, place.database.0)).or_default().push_back(at);
+    }
+
+    pub(super) fn remove_amendment(&mut self, place: Place, at: AmendedAt, size: usize) {
+        let key = (place.hash, place.database.0);
+        let Some(waiting) = self.amendments.get_mut(&key) else { return };
+        if waiting.front() == Some(&at) {
+            waiting.pop_front();
+        } else if let Some(index) = waiting.iter().rposition(|other| *other == at) {
+            waiting.remove(index);
+        } else {
+            return;
+        }
+        if waiting.is_empty() {
+            self.amendments.remove(&key);
+        }
+        self.changes -= 1;
+        self.bytes -= size as u64;
+    }
+
+    /// The amendments of keys with this hash.
+    pub(super) fn amendments_of(&self, place: Place) -> Option<&VecDeque<AmendedAt>> {
+        if self.amendments.is_empty() {
+            return None;
+        }
+        self.amendments.get(&(place.hash, place.database.0))
+    }
+
+    /// Records of keys with this hash.
+    pub(super) fn records_of(&self, place: Place) -> Vec<Location> {
+        match self.keys.get(&(place.hash, place.database.0)) {
+            None => Vec::new(),
+            Some(Stack::One(only)) => vec![*only],
+            Some(Stack::Many(locations)) => locations.iter().copied().collect(),
+        }
     }
 
     /// The last flush that concerns the place.

@@ -2,9 +2,10 @@
 
 use super::format::{RUN_VALUE_BYTES, Run};
 use super::group::{Entry, Group, GroupState};
-use super::note::NotedGroup;
+use super::note::{Noted, NotedGroup};
+use super::scan::Shown;
 use crate::log::Location;
-use crate::object::Head;
+use crate::object::{Head, ValueType};
 use crate::store::Store;
 use hyperion_model::GroupId;
 use std::collections::VecDeque;
@@ -34,6 +35,8 @@ pub struct RecoveredGroup {
     pub applied: (u64, u64),
     /// It was being installed: it has a part of its keys, and neither votes nor serves until that is done anew.
     pub is_installing: bool,
+    /// The newest entry whose amendments values of the last installation may have; 0 where all such entries took effect.
+    pub horizon: u64,
     /// The newest entries, in order, up to the last one: all that did not take effect, and some before.
     pub entries: Vec<RecoveredEntry>,
 }
@@ -44,6 +47,8 @@ impl Store {
         let Some(mut replay) = self.replicated.replay.take() else { return };
         for (&id, noted) in &mut replay.groups {
             self.replicated.is_used = true;
+            let amends = |noted: &Noted| noted.entry.parts().any(|part| part.room > 0);
+            self.replicated.has_amended |= noted.entries.iter().any(amends);
             let local = self.local_of_group(id);
             let mut group = std::mem::take(&mut noted.group);
             for told in [group.whole_at, group.short_at].into_iter().flatten() {
@@ -71,6 +76,9 @@ impl Store {
             group.entries = pending.map(|noted| noted.entry.clone()).collect();
             for part in group.entries.iter().flat_map(Entry::parts) {
                 self.log.pin(part.opening);
+                if part.room > 0 {
+                    self.wait_for_amendments(part);
+                }
                 let records: Vec<Location> = self.records_of(part).collect();
                 for location in records {
                     let size = self.log.record(location).size;
@@ -103,7 +111,8 @@ impl Store {
                 state.commit = state.commit.max(group.applied.0).min(group.last_index());
                 (state.truncated_index, state.truncated_term) = truncated;
                 let (applied, is_installing) = (group.applied, group.is_installing);
-                RecoveredGroup { group: id, state, applied, is_installing, entries }
+                let horizon = if group.horizon > applied.0 { group.horizon } else { 0 };
+                RecoveredGroup { group: id, state, applied, is_installing, horizon, entries }
             })
             .collect()
     }
@@ -118,7 +127,7 @@ impl Store {
         for entry in noted.entries.iter().rev() {
             let is_pending = entry.index > group.applied.0;
             let payload = (is_pending || entry.index > group.state.truncated_index)
-                .then(|| self.payload_of(&entry.entry));
+                .then(|| self.payload_of(&entry.entry, is_pending));
             let Some(Some(payload)) = payload else {
                 before = Some((entry.index, entry.entry.term));
                 break;
@@ -143,18 +152,24 @@ impl Store {
         (truncated, entries.into())
     }
 
-    /// The payload of an entry, from its records. `None`: a long value in it is gone.
-    fn payload_of(&self, entry: &Entry) -> Option<Vec<u8>> {
+    /// The payload of an entry, from its records. `None`: a long value in it is gone, or, where it took effect, was amended since.
+    fn payload_of(&self, entry: &Entry, is_pending: bool) -> Option<Vec<u8>> {
         let mut payload = Vec::new();
         for part in entry.parts() {
             let record = self.log.record(part.opening);
             let (run, _) = Run::read(&record)?;
-            if run.is_opaque() {
+            if run.is_opaque() || run.amends() {
                 payload.extend_from_slice(&record.value[RUN_VALUE_BYTES..]);
                 continue;
             }
             for at in self.records_of(part) {
-                self.push_record(&mut payload, at, self.log.record(at).expiry_ms)?;
+                let is_amendable = |head: &Head| head.value_type != ValueType::STRING;
+                let amendable = self.object_head(at).filter(is_amendable);
+                let object = amendable.and_then(|head| self.objects.find(head.id));
+                if !is_pending && object.is_some_and(|object| !object.is_as_created()) {
+                    return None;
+                }
+                self.push_record(&mut payload, at, self.log.record(at).expiry_ms, Shown::Applied)?;
             }
         }
         Some(payload)

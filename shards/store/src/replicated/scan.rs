@@ -5,10 +5,10 @@ use super::format::read_flush_key;
 use crate::index::Cursor;
 use crate::log::Location;
 use crate::object::{Chunks, Head, ValueType};
-use crate::record::{self, Kind};
+use crate::record::{self, Attributes, Kind};
 use crate::store::Store;
 use hyperion_model::limits::DATABASES_KEPT;
-use hyperion_model::{DatabaseId, PartitionId};
+use hyperion_model::{DatabaseId, GroupId, PartitionId};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Where the walk over a partition stands.
@@ -16,6 +16,17 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Shape as a number: 8 bits database, 8 bits bucket, 32 bits prefix; 0 is the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartitionCursor(pub u64);
+
+/// What is shown of a value in chunks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shown {
+    /// It as it is applied.
+    Applied,
+    /// It as it is applied, and that it has all amendments of the entries up to this one.
+    Through(u64),
+    /// It as commands see it.
+    Seen,
+}
 
 impl Store {
     /// Appends the next changes that make up a partition to `out`, about `bytes_max` bytes of them and one bucket at least, and gives where
@@ -32,6 +43,11 @@ impl Store {
         out: &mut Vec<u8>,
     ) -> Option<PartitionCursor> {
         let local = self.local_of_partition(partition).expect("the partition is this core's");
+        let shown = if self.replicated.has_amended {
+            Shown::Through(self.applied(GroupId::of(partition)).0)
+        } else {
+            Shown::Applied
+        };
         let hash_at = |at: Location| {
             xxh3_64_with_seed(record::key_at(self.log.bytes_at(at)), self.hash_seed())
         };
@@ -48,7 +64,7 @@ impl Store {
                 let next = index.walk(&self.pool, within, hash_at, |_, entry| met.push(entry));
                 for entry in met {
                     let expiry_ms = self.log.record(entry.location()).expiry_ms;
-                    let _ = self.push_record(out, entry.location(), expiry_ms);
+                    let _ = self.push_record(out, entry.location(), expiry_ms, shown);
                 }
                 next
             });
@@ -73,11 +89,16 @@ impl Store {
         out: &mut Vec<u8>,
         location: Location,
         expiry_ms: Option<u64>,
+        shown: Shown,
     ) -> Option<()> {
         let record = self.log.record(location);
         let database = DatabaseId(u8::try_from(record.namespace).ok()?);
         let mut push = |kind: ChangeKind, key: &[u8], value: &[&[u8]]| {
-            let attributes = record.attributes.filter(|_| kind.sets_key());
+            let attributes = match (kind, shown) {
+                (ChangeKind::Object, Shown::Through(cas)) => Some(Attributes { flags: 0, cas }),
+                (ChangeKind::Object, _) => None,
+                _ => record.attributes.filter(|_| kind.sets_key()),
+            };
             push_change(out, (kind, database), key, value, (expiry_ms, attributes));
         };
         match record.kind {
@@ -91,7 +112,10 @@ impl Store {
             Kind::Object => {
                 let head = Head::read(record.value)?;
                 let object = self.objects.find(head.id)?;
-                let chunks = Chunks { log: &self.log, object };
+                let chunks = match shown {
+                    Shown::Seen => self.chunks_of(head.id),
+                    _ => Chunks { log: &self.log, object, foreseen: None },
+                };
                 if head.value_type == ValueType::STRING {
                     let pieces: Vec<&[u8]> = chunks.iter(0).collect();
                     push(ChangeKind::Put, record.key, &pieces);

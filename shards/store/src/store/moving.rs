@@ -5,7 +5,7 @@ use crate::database::{Found, Value};
 use crate::index::{Entry, Index, Spot};
 use crate::object::ValueType;
 use crate::prefetch::prefetch;
-use crate::record;
+use crate::record::{self, Attributes};
 use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{DatabaseId, PartitionId};
 
@@ -27,6 +27,8 @@ pub struct Held<'a> {
     pub value_type: ValueType,
     /// When the key expires, Unix ms.
     pub expiry_ms: Option<u64>,
+    /// What else was written with the value.
+    pub attributes: Option<Attributes>,
 }
 
 impl Store {
@@ -73,6 +75,7 @@ impl Store {
             value: self.value(&found),
             value_type: self.value_type(&found),
             expiry_ms: self.expiry_ms(&found),
+            attributes: self.attributes(&found),
         })
     }
 

@@ -4,7 +4,7 @@ use super::Store;
 use crate::database::{Found, Key, Pieces, Place, Value};
 use crate::index::{Entry, Spot};
 use crate::log::Location;
-use crate::object::{Chunks, Head, ValueType};
+use crate::object::{Head, ValueType};
 use crate::record::{self, Attributes, Kind};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -91,7 +91,7 @@ impl Store {
         match record.kind {
             Kind::Object => {
                 let head = Head::read(record.value).expect("an indexed head is whole");
-                let chunks = Chunks { log: &self.log, object: self.objects.get(head.id) };
+                let chunks = self.chunks_of(head.id);
                 Value::Pieces(Pieces { value_type: head.value_type, chunks })
             }
             Kind::Packed => Value::Whole(record.value.get(1..).unwrap_or_default()),
@@ -121,7 +121,7 @@ impl Store {
     #[cold]
     fn observe_object(&mut self, location: Location) {
         if let Some(head) = self.object_head(location) {
-            self.observe(self.objects.get(head.id).changed_at());
+            self.observe(self.objects.get(head.id).observable_at());
         }
     }
 

@@ -1,14 +1,36 @@
 //! Tests of the bytes of changes: what is written is read, and nothing else is.
 
 use super::fixture::payload;
-use crate::{Attributes, Change, ChangeKind, decode_changes};
+use crate::object::{Amendment, encode_amendment};
+use crate::{Attributes, Change, ChangeKind, Edit, Insert, ValueType, decode_changes};
 use hyperion_model::DatabaseId;
 use proptest::prelude::*;
 
 const ATTRIBUTES: Attributes = Attributes { flags: 7, cas: 1 << 40 };
 
+/// Of a value of type 4 in 3 chunks: a splice of the third, which goes in the place of two bytes; the second goes; one comes behind the first.
+const AMENDMENT: &[u8] = &[
+    4, 3, 0, 0, 0, //
+    0, 2, 0, 0, 0, 8, 0, 0, 0, 5, 0, 2, 0, 2, 0, b'a', b'b', //
+    1, 1, 0, 0, 0, //
+    2, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, b'n', b'e', b'w',
+];
+
 fn change(kind: ChangeKind, key: &'static [u8], value: &'static [u8]) -> Change<'static> {
     Change { kind, database: DatabaseId(3), key, value, expiry_ms: None, attributes: None }
+}
+
+#[test]
+fn an_amendment_has_these_bytes() {
+    let edits =
+        [Edit::Splice { chunk: 2, at: 5, removed: 2, inserted: b"ab" }, Edit::Remove { chunk: 1 }];
+    let new = [vec![&b"n"[..], b"ew"]];
+    let bytes = encode_amendment(ValueType(4), 3, &edits, &[Insert { after: 0, chunks: &new }]);
+    assert_eq!(bytes, AMENDMENT);
+    let read = Amendment::read(AMENDMENT).expect("it is one");
+    assert_eq!((read.value_type, read.chunks, &read.edits[..]), (ValueType(4), 3, &edits[..]));
+    assert_eq!(read.inserts()[0].after, 0);
+    assert_eq!(read.inserts()[0].chunks.concat().concat(), b"new");
 }
 
 #[test]
@@ -24,6 +46,7 @@ fn changes_are_read_as_they_were_written() {
         },
         change(ChangeKind::Packed, b"packed", &[4, 1]),
         change(ChangeKind::Object, b"object", &[4, 1, 0, 0, 0, 9, 0, 0, 0, 0]),
+        change(ChangeKind::Amend, b"amended", AMENDMENT),
         change(ChangeKind::Delete, b"gone", b""),
         change(ChangeKind::Flush, b"", b""),
         change(ChangeKind::FlushAll, b"", b""),
@@ -40,6 +63,10 @@ fn changes_are_read_as_they_were_written() {
         (change(ChangeKind::Packed, b"packed", b""), "no type"),
         (change(ChangeKind::Object, b"object", &[4]), "no chunk"),
         (change(ChangeKind::Object, b"object", &[4, 2, 0, 0, 0, 9]), "a short chunk"),
+        (change(ChangeKind::Amend, b"amended", &AMENDMENT[..5]), "no step"),
+        (change(ChangeKind::Amend, b"amended", &AMENDMENT[..20]), "a short step"),
+        (change(ChangeKind::Amend, b"amended", &[4, 3, 0, 0, 0, 1, 0, 0, 0, 0]), "the first goes"),
+        (change(ChangeKind::Amend, b"amended", &[4, 3, 0, 0, 0, 1, 3, 0, 0, 0]), "no chunk"),
         (change(ChangeKind::Delete, b"gone", b"value"), "a value"),
         (change(ChangeKind::Flush, b"key", b""), "a key"),
         (Change { database: DatabaseId(17), ..change(ChangeKind::Put, b"", b"") }, "a database"),

@@ -1,10 +1,12 @@
 //! Owns a store with two groups and the model of each, and crashes that leave any prefix of what was written.
 
-use super::model::{Model, State, carry_out};
+use super::model::{Model, OBJECT, State, carry_out};
+use crate::object::Amendment;
+use crate::replicated::{join_chunks, read_chunks};
 use crate::tests::disk::{Disk, SEGMENT_BYTES, World};
 use crate::{
-    Change, ChangeKind, GroupState, PartitionCursor, RecoveredGroup, Store, StoreError,
-    encode_changes,
+    Change, ChangeKind, Found, GroupState, PartitionCursor, RecoveredGroup, Room, Store,
+    StoreError, Value, ValueType, encode_changes,
 };
 use hyperion_model::{DatabaseId, GroupId, PartitionId, PartitionMap, slot_of};
 
@@ -75,6 +77,19 @@ pub(super) fn applied_state(store: &Store, partition: u16) -> State {
     }
 }
 
+/// A value as the model has it.
+pub(super) fn value_of(store: &Store, found: &Found) -> Vec<u8> {
+    let (value, value_type) = (store.value(found), store.value_type(found));
+    if matches!(value, Value::Pieces(_)) && value_type != ValueType::STRING {
+        let chunks = join_chunks(value_type.0, value.pieces());
+        assert_eq!(value.len(), value.pieces().map(<[u8]>::len).sum::<usize>());
+        return [OBJECT, &chunks].concat();
+    }
+    let mut bytes = Vec::new();
+    value.copy_range(0, usize::MAX, &mut bytes);
+    bytes
+}
+
 impl Groups {
     pub(super) fn new(segments: u64) -> Self {
         let world = World::new();
@@ -95,6 +110,7 @@ impl Groups {
         let beside = self.world.store.bytes_beside();
         self.world.store.set_memory(beside + self.segments * SEGMENT_BYTES as u64);
         self.world.store.clean_eagerly();
+        self.world.store.set_amending(true);
     }
 
     /// Writes, and keeps what the models are now.
@@ -136,6 +152,20 @@ impl Groups {
                     ChangeKind::Delete => {
                         let key = key(store);
                         store.delete(&key).map(|_| ())
+                    }
+                    ChangeKind::Object => {
+                        let (value_type, chunks) = read_chunks(change.value).expect("it is whole");
+                        let bytes = change.value.len() + 64 * chunks.len() + 1_000;
+                        if store.room(bytes) == Room::Later {
+                            return Err(StoreError::NoRoom { bytes });
+                        }
+                        let key = key(store);
+                        store.put_object(&key, ValueType(value_type), &chunks, change.expiry_ms)
+                    }
+                    ChangeKind::Amend => {
+                        let amendment = Amendment::read(change.value).expect("it is whole");
+                        let found = store.find(&key(store)).expect("who amends has found it");
+                        store.change(&found, &amendment.edits, &amendment.inserts())
                     }
                     ChangeKind::Flush => store.flush(Some(change.database)),
                     ChangeKind::FlushAll => store.flush(None),
@@ -331,11 +361,9 @@ impl Groups {
                 let bytes = key_of(partition, number);
                 let store = &mut self.world.store;
                 let key = store.key(DatabaseId(database), &bytes);
-                let found = store.find(&key).map(|found| {
-                    let mut value = Vec::new();
-                    store.value(&found).copy_range(0, usize::MAX, &mut value);
-                    (value, store.expiry_ms(&found))
-                });
+                let found = store
+                    .find(&key)
+                    .map(|found| (value_of(store, &found), store.expiry_ms(&found)));
                 assert!(found.as_ref() == seen.get(&(database, bytes)), "group {at} key {number}");
             }
         }

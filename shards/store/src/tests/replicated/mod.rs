@@ -1,5 +1,6 @@
 //! Tests of replicated entries: against a map and a list, and rule by rule.
 
+mod amending;
 mod changes;
 mod cleaning;
 mod fixture;

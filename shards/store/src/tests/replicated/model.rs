@@ -1,7 +1,12 @@
 //! Owns the simplest model of a group: a list of entries, how many took effect, and the map that they make.
 
-use crate::{ChangeKind, decode_changes};
+use crate::object::Amendment;
+use crate::replicated::{join_chunks, read_chunks};
+use crate::{ChangeKind, Edit, decode_changes};
 use std::collections::BTreeMap;
+
+/// What the value of an object begins with: then type and chunks as in an entry.
+pub(super) const OBJECT: &[u8] = b"object: ";
 
 /// Database and key to value and expiry.
 pub(super) type State = BTreeMap<(u8, Vec<u8>), (Vec<u8>, Option<u64>)>;
@@ -53,12 +58,57 @@ pub(super) fn carry_out(payload: &[u8], state: &mut State) {
     for change in decode_changes(payload).expect("an entry is whole") {
         let at = (change.database.0, change.key.to_vec());
         match change.kind {
-            ChangeKind::Put | ChangeKind::Packed | ChangeKind::Object => {
+            ChangeKind::Put | ChangeKind::Packed => {
                 state.insert(at, (change.value.to_vec(), change.expiry_ms));
+            }
+            ChangeKind::Object => {
+                state.insert(at, ([OBJECT, change.value].concat(), change.expiry_ms));
+            }
+            ChangeKind::Amend => {
+                let amendment = Amendment::read(change.value).expect("an entry is whole");
+                if let Some((value, _)) = state.get_mut(&at)
+                    && let Some(chunks) = chunks_of(value)
+                {
+                    let chunks = amended(chunks, &amendment);
+                    let chunks =
+                        join_chunks(amendment.value_type.0, chunks.iter().map(Vec::as_slice));
+                    *value = [OBJECT, &chunks].concat();
+                }
             }
             ChangeKind::Delete => drop(state.remove(&at)),
             ChangeKind::Flush => state.retain(|(database, _), _| *database != change.database.0),
             ChangeKind::FlushAll => state.clear(),
         }
     }
+}
+
+/// The chunks of a value that is an object.
+pub(super) fn chunks_of(value: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (_, chunks) = read_chunks(value.strip_prefix(OBJECT)?).expect("it is whole");
+    Some(chunks.iter().map(|parts| parts.concat()).collect())
+}
+
+/// Chunks after an amendment.
+fn amended(mut chunks: Vec<Vec<u8>>, amendment: &Amendment<'_>) -> Vec<Vec<u8>> {
+    assert_eq!(chunks.len(), amendment.chunks);
+    let mut goes = vec![false; chunks.len()];
+    for edit in &amendment.edits {
+        match *edit {
+            Edit::Splice { chunk, at, removed, inserted } => {
+                chunks[chunk].splice(at..at + removed, inserted.iter().copied());
+            }
+            Edit::Remove { chunk } => goes[chunk] = true,
+        }
+    }
+    let inserts = amendment.inserts();
+    let mut after = Vec::new();
+    for (index, chunk) in chunks.into_iter().enumerate() {
+        if !goes[index] {
+            after.push(chunk);
+        }
+        for insert in inserts.iter().filter(|insert| insert.after == index) {
+            after.extend(insert.chunks.iter().map(|parts| parts.concat()));
+        }
+    }
+    after
 }

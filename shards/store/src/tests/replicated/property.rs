@@ -1,6 +1,9 @@
 //! Tests any sequence of entries, applications, cuts, installations, cleaning and crashes against the model.
 
-use super::fixture::{Groups, KEYS, key_of};
+use super::amending::{Owned, TYPE, amendment};
+use super::fixture::{Groups, KEYS, key_of, payload};
+use super::model::{State, carry_out, chunks_of};
+use crate::replicated::join_chunks;
 use crate::tests::disk::pattern;
 use crate::{Change, ChangeKind};
 use hyperion_model::DatabaseId;
@@ -124,24 +127,58 @@ fn changes_of<'a>(
     changes.collect()
 }
 
+/// The changes that these are where a value stands in its key's chunks: some make or amend an object.
+fn with_objects(made: &[Made], changes: Vec<Change<'_>>, mut state: State) -> Vec<Owned> {
+    let mut owned = Vec::new();
+    for (one, change) in made.iter().zip(changes) {
+        let mut change = Owned::of(&change);
+        if change.kind == ChangeKind::Put && (8..30).contains(&one.kind) {
+            let held = state.get(&(change.database.0, change.key.clone()));
+            match held.and_then(|(value, _)| chunks_of(value)) {
+                Some(chunks) if one.kind >= 12 => {
+                    (change.kind, change.expiry_ms) = (ChangeKind::Amend, None);
+                    change.value = amendment(&chunks, one.length, &change.value);
+                }
+                _ => {
+                    change.kind = ChangeKind::Object;
+                    let each = (one.length / 4).clamp(1, 3_000);
+                    change.value = join_chunks(TYPE.0, change.value.chunks(each));
+                    if change.value.len() == 1 {
+                        change.value = join_chunks(TYPE.0, std::iter::once(&b"first"[..]));
+                    }
+                }
+            }
+        }
+        carry_out(&payload(&[change.as_ref()]), &mut state);
+        owned.push(change);
+    }
+    owned
+}
+
 fn run(steps: Vec<Step>) {
     let mut groups = Groups::new(14);
     for (seed, step) in steps.into_iter().enumerate() {
         match step {
             Step::Append { group, made } => {
                 let bytes = bytes_of(seed, group, &made);
-                let index = groups.models[group].last() + 1;
-                groups.append(group, index, &changes_of(&made, &bytes, true));
+                let last = groups.models[group].last();
+                let state = groups.models[group].state_at(last);
+                let changes = with_objects(&made, changes_of(&made, &bytes, true), state);
+                groups.append(group, last + 1, &Owned::all(&changes));
             }
             Step::Build { group, made } => {
                 let bytes = bytes_of(seed, group, &made);
-                groups.build(group, &changes_of(&made, &bytes, true));
+                let state = groups.models[group].state_at(groups.models[group].last());
+                let changes = with_objects(&made, changes_of(&made, &bytes, true), state);
+                groups.build(group, &Owned::all(&changes));
             }
             Step::Replace { group, back, made } => {
                 let bytes = bytes_of(seed, group, &made);
                 let model = &groups.models[group];
                 let index = model.last().saturating_sub(back).max(model.applied + 1);
-                groups.append(group, index, &changes_of(&made, &bytes, true));
+                let state = model.state_at(index - 1);
+                let changes = with_objects(&made, changes_of(&made, &bytes, true), state);
+                groups.append(group, index, &Owned::all(&changes));
             }
             Step::Apply { group, part } => {
                 let model = &groups.models[group];
