@@ -495,6 +495,13 @@ fn a_cluster_s_node_tells_what_was_read_there() {
             hears_in_time(&mut ann, &key);
             wait_for("the deletion", || asks(&mut ann, &format!("EXISTS {key}")) == "0");
         }
+        // So it does where an entry changes a part of a large value.
+        let large = format!("large:{node}");
+        let fields: String = (0..400).map(|field| format!(" f{field} {field:050}")).collect();
+        assert_eq!(routed.ask(&format!("HSET {large}{fields}")), "400");
+        wait_for("the hash", || asks(&mut ann, &format!("HLEN {large}")) == "400");
+        assert_eq!(routed.ask(&format!("HSET {large} f7 new")), "0");
+        hears_in_time(&mut ann, &large);
     }
 }
 

@@ -160,6 +160,7 @@ impl Store {
             );
             store.objects.amend(&mut store.log, head.id, &amendment, amended_at);
             store.touch_place(key.place());
+            store.note_applied(change.database, change.key);
         });
     }
 
