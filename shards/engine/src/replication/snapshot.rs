@@ -4,7 +4,7 @@
 //! snapshot's index on, so the replica is right when it has those too; until then it neither votes nor serves.
 
 use super::convert::members;
-use super::{Engine, Replication};
+use super::{Engine, Replication, Work};
 use hyperion_cluster::group::{Conf, Message, Position};
 use hyperion_model::GroupId;
 use hyperion_store::{PartitionCursor, StoreError};
@@ -188,6 +188,8 @@ impl Engine {
                     replication.mail(node, group, transfer, SnapshotStep::Abort);
                     return;
                 }
+                // What waited for room of the log that is given up goes with it.
+                replication.work.retain(|work| !is_of_log(work, group));
                 replication.receiving.retain(|it| it.group != group);
                 replication.receiving.push(Receiving {
                     node,
@@ -429,4 +431,14 @@ impl Engine {
         self.all_changed();
         true
     }
+}
+
+/// Whether this is to append to a group's log, or to let entries of it take effect.
+fn is_of_log(work: &Work, group: GroupId) -> bool {
+    use hyperion_cluster::group::Effect;
+    let Work::Effect(Effect::Append { group: of, .. } | Effect::Apply { group: of, .. }) = work
+    else {
+        return false;
+    };
+    *of == group
 }

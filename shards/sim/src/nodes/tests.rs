@@ -109,6 +109,12 @@ fn seeds_that_found_faults_hold_now() {
     run_all([10_264, 10_706].into_iter(), settings);
 }
 
+/// A seed in which entries waited for room to take effect when a snapshot took their log's place: they were told to have taken effect behind it.
+#[test]
+fn a_seed_that_found_a_fault_of_snapshots_holds_now() {
+    run_all(91_388..91_389, |seed| Settings::of_seed(seed, 3));
+}
+
 #[test]
 fn nodes_that_come_and_go_keep_every_promise() {
     let settings = |seed| short(seed, 3).with_members(seed);
