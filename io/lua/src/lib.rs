@@ -2,10 +2,12 @@
 #![deny(unsafe_code)]
 
 mod gate;
+mod script;
 mod stack;
 #[cfg(test)]
 mod tests;
 mod values;
 
-pub use gate::{Caller, Gate, Given, Outcome, Script, Way, Where};
+pub use gate::Gate;
+pub use script::{Caller, Given, Outcome, Script, Way, Where};
 pub use values::{Name, Values, number_text};
