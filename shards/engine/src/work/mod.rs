@@ -2,6 +2,7 @@
 //! changed there is written back as one transaction.
 
 mod bench;
+mod here;
 mod keys;
 mod plan;
 mod scratch;

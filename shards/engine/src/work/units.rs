@@ -1,19 +1,15 @@
 //! Owns the way of a unit to where it runs: on the one core that owns its keys, in one turn, or on copies.
 
-use super::bench::{Bench, Halt, Target};
 use super::{Plan, Queued, Unit};
 use crate::command::{self, CommandError, CommandSpec, Flags, Run, keys_of};
 use crate::effect::{Answer, Effect, Mail, Ticket};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
-use crate::limits::WORK_BATCH_BYTES;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
 use crate::transaction::{Then, Until};
 use hyperion_model::collections::Map;
-use hyperion_model::{
-    CoreId, DatabaseId, GroupId, PartitionId, ReplyWriter, TransactionId, slot_of,
-};
+use hyperion_model::{CoreId, DatabaseId, GroupId, PartitionId, TransactionId, slot_of};
 use hyperion_store::{Room, StoreError};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -79,6 +75,11 @@ enum Ran {
 }
 
 impl Units {
+    /// Whether some wait until they can run.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.away.is_empty()
     }
@@ -89,8 +90,7 @@ impl Engine {
     /// [`Engine::begin_unit`].
     pub fn try_unit(&mut self, unit: &Unit) -> Option<Answer> {
         let keys = unit.keys();
-        if !self.units.waiting.is_empty() || !matches!(self.place_of_unit(unit, &keys), Place::Here)
-        {
+        if self.units.has_waiting() || !matches!(self.place_of_unit(unit, &keys), Place::Here) {
             return None;
         }
         match self.run_unit(unit, &keys) {
@@ -98,12 +98,6 @@ impl Engine {
             Ran::Failed(error) => Some(Answer::Error(error)),
             Ran::Later | Ran::TooMuch => None,
         }
-    }
-
-    /// Whose what [`Engine::try_unit`] and [`Engine::try_work`] run is, until this is said again: its core and its name there. What runs later or
-    /// over several cores is nobody's.
-    pub fn act_for(&mut self, client: Option<(u16, u64)>) {
-        self.changes.open_by = client;
     }
 
     /// Whether a unit with commands about all keys writes more than one batch holds: it is to be cut at those commands.
@@ -173,7 +167,7 @@ impl Engine {
     /// Lets units that wait try again. To be called every turn, when the clock has been told.
     #[inline]
     pub fn go_on_with_units(&mut self) {
-        if !self.units.waiting.is_empty() {
+        if self.units.has_waiting() {
             self.retry_units();
             self.settle();
         }
@@ -338,7 +332,7 @@ impl Engine {
 
     /// Commands that ran together, of one client if `by` names it, have ended: what happened to their keys is told once the log has released
     /// what they appended.
-    fn seal_unit(&mut self, appended: u64, by: Option<(u16, u64)>) {
+    pub(super) fn seal_unit(&mut self, appended: u64, by: Option<(u16, u64)>) {
         if !self.is_watched {
             return;
         }
@@ -407,7 +401,7 @@ impl Engine {
     }
 
     /// Runs one command; its answer goes behind what `reply` has.
-    fn run_words(
+    pub(super) fn run_words(
         &mut self,
         spec: &'static CommandSpec,
         database: DatabaseId,
@@ -441,77 +435,4 @@ impl Engine {
         }
         result
     }
-
-    /// Whether this core has all keys there are.
-    #[must_use]
-    pub fn is_alone(&self) -> bool {
-        self.map.cores() == 1 && self.replication.is_none() && self.serving.is_none()
-    }
-
-    /// Runs work at once on this core's store, where it has all keys there are and nothing is in the way. Gives the answer and the position that the
-    /// log must release first; `None`: nothing happened, see [`Engine::begin_work`].
-    pub fn try_work(&mut self, work: &mut dyn super::Work) -> Option<(Answer, u64)> {
-        let is_busy = !self.locks.is_empty() || self.is_slicing() || !self.units.waiting.is_empty();
-        let writes = work.may_write();
-        if !self.is_alone() || is_busy || writes && self.staging.is_some() {
-            return None;
-        }
-        // What it writes in this much lies in one batch.
-        let bytes = WORK_BATCH_BYTES.min(self.store.batch_bytes_max() / 2);
-        if writes
-            && (self.store.room(bytes) == Room::Later || self.store.make_batch(bytes).is_err())
-        {
-            return None;
-        }
-        self.store.begin_observing();
-        let appended = self.store.appended_position();
-        let answer = match work.run(&mut Bench(Target::Core(self))) {
-            Ok(answer) => answer,
-            Err(Halt::Refused(error)) if self.take_back() => Answer::Error(error),
-            Err(Halt::Refused(error)) => Answer::Error(format!("{error} {STANDS}")),
-            Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
-        };
-        self.forget_before();
-        self.seal_unit(appended, None);
-        Some((answer, self.store.observed_position()))
-    }
-
-    /// Runs one command of work on the store itself; what it answers goes behind what `reply` has.
-    pub(super) fn call_here(
-        &mut self,
-        spec: &'static CommandSpec,
-        database: DatabaseId,
-        words: &[&[u8]],
-        reply: &mut Recorded,
-    ) {
-        let mark = reply.mark();
-        if let Err(error) = self.try_here(spec, database, words, reply) {
-            reply.cut(mark);
-            reply.error(&error.to_string());
-        }
-    }
-
-    fn try_here(
-        &mut self,
-        spec: &'static CommandSpec,
-        database: DatabaseId,
-        words: &[&[u8]],
-        reply: &mut Recorded,
-    ) -> Result<(), CommandError> {
-        if spec.writes() {
-            self.note_before(spec, database, words);
-            let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
-            if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
-                return Err(CommandError::OutOfMemory);
-            }
-            if self.store.room(bytes) == Room::Later {
-                return Err(StoreError::NoRoom { bytes }.into());
-            }
-        }
-        self.run_words(spec, database, words, reply)
-    }
 }
-
-/// What is said where work was stopped and what it had changed is not known whole.
-const STANDS: &str =
-    "What it has changed stands, because some of it was too much to be taken back.";

@@ -1,0 +1,92 @@
+//! Owns work that runs at once on the store of the one core that has all keys, where no copies are made.
+
+use super::bench::{Bench, Halt, Target};
+use crate::command::{CommandError, CommandSpec, Flags};
+use crate::effect::Answer;
+use crate::engine::{Engine, RECORD_SLACK_BYTES};
+use crate::evict::Fit;
+use crate::limits::WORK_BATCH_BYTES;
+use crate::recorded::Recorded;
+use hyperion_model::{DatabaseId, ReplyWriter};
+use hyperion_store::{Room, StoreError};
+
+/// What is said where work was stopped and what it had changed is not known whole.
+const STANDS: &str =
+    "What it has changed stands, because some of it was too much to be taken back.";
+
+impl Engine {
+    /// Whose what [`Engine::try_unit`] and [`Engine::try_work`] run is, until this is said again: its core and its name there. What runs later or
+    /// over several cores is nobody's.
+    pub fn act_for(&mut self, client: Option<(u16, u64)>) {
+        self.changes.open_by = client;
+    }
+
+    /// Whether this core has all keys there are.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.map.cores() == 1 && self.replication.is_none() && self.serving.is_none()
+    }
+
+    /// Runs work at once on this core's store, where it has all keys there are and nothing is in the way. Gives the answer and the position that the
+    /// log must release first; `None`: nothing happened, see [`Engine::begin_work`].
+    pub fn try_work(&mut self, work: &mut dyn super::Work) -> Option<(Answer, u64)> {
+        let is_busy = !self.locks.is_empty() || self.is_slicing() || self.units.has_waiting();
+        let writes = work.may_write();
+        if !self.is_alone() || is_busy || writes && self.staging.is_some() {
+            return None;
+        }
+        // What it writes in this much lies in one batch.
+        let bytes = WORK_BATCH_BYTES.min(self.store.batch_bytes_max() / 2);
+        if writes
+            && (self.store.room(bytes) == Room::Later || self.store.make_batch(bytes).is_err())
+        {
+            return None;
+        }
+        self.store.begin_observing();
+        let appended = self.store.appended_position();
+        let answer = match work.run(&mut Bench(Target::Core(self))) {
+            Ok(answer) => answer,
+            Err(Halt::Refused(error)) if self.take_back() => Answer::Error(error),
+            Err(Halt::Refused(error)) => Answer::Error(format!("{error} {STANDS}")),
+            Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
+        };
+        self.forget_before();
+        self.seal_unit(appended, None);
+        Some((answer, self.store.observed_position()))
+    }
+
+    /// Runs one command of work on the store itself; what it answers goes behind what `reply` has.
+    pub(super) fn call_here(
+        &mut self,
+        spec: &'static CommandSpec,
+        database: DatabaseId,
+        words: &[&[u8]],
+        reply: &mut Recorded,
+    ) {
+        let mark = reply.mark();
+        if let Err(error) = self.try_here(spec, database, words, reply) {
+            reply.cut(mark);
+            reply.error(&error.to_string());
+        }
+    }
+
+    fn try_here(
+        &mut self,
+        spec: &'static CommandSpec,
+        database: DatabaseId,
+        words: &[&[u8]],
+        reply: &mut Recorded,
+    ) -> Result<(), CommandError> {
+        if spec.writes() {
+            self.note_before(spec, database, words);
+            let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
+            if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
+                return Err(CommandError::OutOfMemory);
+            }
+            if self.store.room(bytes) == Room::Later {
+                return Err(StoreError::NoRoom { bytes }.into());
+            }
+        }
+        self.run_words(spec, database, words, reply)
+    }
+}
