@@ -3,7 +3,7 @@
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::peer::RefusalCode;
 
-use super::links::{Incoming, PeerNodes, Peers, control, link_to};
+use super::all::{Incoming, PeerNodes, Peers, control, link_to};
 use super::out_link::{LinkId, State};
 use super::strangers::removed;
 use crate::node::{Io, NodeCore};

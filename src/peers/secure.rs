@@ -9,9 +9,9 @@ use hyperion_runtime::tls::{HANDSHAKE_RECORD, NO_TLS_ALERT, TlsClient, Unsecured
 use hyperion_runtime::{ConnectionId, Socket};
 use hyperion_wire::peer::{Body, RefusalCode, Refused, Secret};
 
+use super::all::Peers;
 use super::in_link::InLink;
 use super::limits::PLAIN_STAYS_NS;
-use super::links::Peers;
 use super::out_link::{LinkId, State};
 use crate::config::NodeTls;
 use crate::node::{Io, NodeCore};

@@ -3,8 +3,8 @@
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::peer::{Body, COMPRESSED_PROTOCOL, Established, Message, RefusalCode, Refused};
 
+use super::all::{Peers, control};
 use super::limits::STRANGERS_MAX;
-use super::links::{Peers, control};
 use crate::node::{Io, NodeCore};
 
 /// What all that else is said comes to.
