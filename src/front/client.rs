@@ -9,12 +9,13 @@ use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Parser, Protocol};
 
 use super::blocked::BlockedAt;
+use super::exec::Exec;
 use super::forward::ForwardLanes;
 use super::limits::{
     REMOTE_ANSWER_BYTES, REMOTE_ANSWER_BYTES_MIN, REMOTE_ANSWERS_MAX, REMOTE_BYTES_MAX,
 };
 use super::memcached::MemcachedState;
-use super::multi::{Exec, Multi};
+use super::multi::Multi;
 use super::output::Output;
 use crate::pubsub::Subscriptions;
 use crate::tracking::Tracking;

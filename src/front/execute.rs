@@ -11,10 +11,9 @@ use super::batch::CommandHead;
 use super::blocked::BlockedAt;
 use super::client::{Client, Hold};
 use super::commands::check_listening;
-use super::limits::{BACKLOG_BATCHES_MAX, YOUNG_MS};
+use super::limits::BACKLOG_BATCHES_MAX;
 use super::replies::Replies;
 use super::streams::Stream;
-use crate::cluster::{Conflict, Status};
 use crate::node::{Io, NodeCore};
 
 /// What became of a command.
@@ -373,40 +372,6 @@ impl NodeCore {
         client.output.owe(core, client.is_silent());
         self.counters.hops += 1;
         Progress::Ran
-    }
-
-    /// Whether the node has just started: it hears of the cluster and of who leads in a moment.
-    pub(super) fn is_young(&self, io: &Io) -> bool {
-        io.now_unix_ms().saturating_sub(self.shared.started_ms) < YOUNG_MS
-    }
-
-    /// The line for a client that wants data of a node that is not settled: it holds some, and may not say what.
-    #[cold]
-    pub(super) fn unsettled(&self) -> String {
-        let standing = self.shared.member().map(|member| member.standing.get());
-        match standing {
-            Some(Status::Waits(sentence)) => format!("CLUSTERDOWN {sentence}"),
-            Some(Status::Conflict(Conflict { sentence, .. })) => {
-                format!("CLUSTERDOWN conflict: {sentence}")
-            }
-            Some(Status::Serves) | None => {
-                "CLUSTERDOWN this core is about to serve; try again".to_owned()
-            }
-        }
-    }
-
-    /// The line that sends a client to the node that serves `slot`.
-    pub(super) fn moved(&self, slot: u16, is_secured: bool) -> String {
-        self.view.as_ref().map_or_else(
-            || format!("CLUSTERDOWN slot {slot} is served by nobody; try again"),
-            |view| view.moved(slot, is_secured),
-        )
-    }
-
-    /// The client's commands wait until something changes on this core.
-    pub(super) fn hold_again(&mut self, client: &mut Client) {
-        client.hold = Hold::Again;
-        self.held.push(client.connection);
     }
 
     /// Names a command that is answered later; the client waits for it.

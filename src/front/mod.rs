@@ -5,6 +5,8 @@ mod blocked;
 mod busy;
 pub(crate) mod client;
 mod commands;
+mod elsewhere;
+mod exec;
 mod execute;
 mod foreign;
 mod forward;
