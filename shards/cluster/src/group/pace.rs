@@ -108,3 +108,37 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Pace;
+
+    /// The ticks up to `end` in which a group is looked at, where each look leaves it alone for `rests`.
+    fn looks(pace: &mut Pace, end: u64, rests: usize) -> usize {
+        let mut looks = 0;
+        while pace.tick() < end {
+            pace.begin();
+            if pace.is_due(3) {
+                looks += 1;
+                pace.looked(3, rests, 100);
+            }
+        }
+        looks
+    }
+
+    #[test]
+    fn who_rests_is_left_alone_until_something_is_due_or_happens() {
+        let mut pace = Pace::default();
+        assert_eq!(
+            looks(&mut pace, 100, 0),
+            100,
+            "while something goes on it is looked at every tick"
+        );
+        assert_eq!(looks(&mut pace, 200, 9), 10);
+        assert_eq!(pace.bytes(), 100);
+        pace.wake(3);
+        assert_eq!(looks(&mut pace, 201, 9), 1);
+        pace.forget(3);
+        assert_eq!(pace.bytes(), 0);
+    }
+}

@@ -17,6 +17,18 @@ fn wait_beat(lab: &mut Lab, leader: u64) {
     panic!("the leader is silent");
 }
 
+/// A tick of all three; gives raft's heartbeats in it.
+fn tick(lab: &mut Lab) -> usize {
+    lab.now_ns += 10 * MS;
+    for id in 1..=3 {
+        lab.turn(id);
+    }
+    let is_heartbeat = |it: &&Message| it.get_msg_type() == MessageType::MsgHeartbeat;
+    let heartbeats = lab.wire.iter().filter(is_heartbeat).count();
+    lab.deliver();
+    heartbeats
+}
+
 fn is_valid(lab: &mut Lab, id: u64) -> bool {
     let now_ns = lab.now_ns;
     lab.node(id).lease(GROUP, now_ns) != Lease::Expired
@@ -29,13 +41,7 @@ fn an_idle_group_lives_by_beats() {
     let before = lab.answered;
     let mut heartbeats = 0;
     for _ in 0..500 {
-        lab.now_ns += 10 * MS;
-        for id in 1..=3 {
-            lab.turn(id);
-        }
-        let is_heartbeat = |it: &&Message| it.get_msg_type() == MessageType::MsgHeartbeat;
-        heartbeats += lab.wire.iter().filter(is_heartbeat).count();
-        lab.deliver();
+        heartbeats += tick(&mut lab);
         assert!(is_valid(&mut lab, leader));
     }
     assert!(lab.answered - before > 80, "{} of 100", lab.answered - before);
@@ -52,11 +58,7 @@ fn followers_that_were_left_alone_elect_as_soon() {
     let silent_since = lab.now_ns;
     lab.effects.clear();
     while lab.leader_or(leader) == leader {
-        lab.now_ns += 10 * MS;
-        for id in 1..=3 {
-            lab.turn(id);
-        }
-        lab.deliver();
+        tick(&mut lab);
         assert!(lab.now_ns - silent_since < 800 * MS, "nobody leads");
     }
     assert!(lab.now_ns - silent_since > QUIET_NS - 110 * MS, "a lease may have been valid");
@@ -107,16 +109,7 @@ fn a_group_with_a_member_that_lags_has_heartbeats_as_often() {
     lab.isolate(follower);
     lab.propose(leader);
     lab.pass(300);
-    let mut heartbeats = 0;
-    for _ in 0..50 {
-        lab.now_ns += 10 * MS;
-        for id in 1..=3 {
-            lab.turn(id);
-        }
-        let is_heartbeat = |it: &&Message| it.get_msg_type() == MessageType::MsgHeartbeat;
-        heartbeats += lab.wire.iter().filter(is_heartbeat).count();
-        lab.deliver();
-    }
+    let heartbeats: usize = (0..50).map(|_| tick(&mut lab)).sum();
     assert!(heartbeats >= 16, "{heartbeats} of 20 in half a second");
 }
 
