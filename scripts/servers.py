@@ -12,8 +12,13 @@ import time
 from resp import Client, ServerError
 
 START_SECONDS_MAX = 60
+START_TRIES = 5
 STOP_SECONDS_MAX = 30
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class PortTaken(RuntimeError):
+    """The port was free a moment ago."""
 
 
 class Server:
@@ -53,6 +58,16 @@ class Server:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def start(self):
+        for left in reversed(range(START_TRIES)):
+            try:
+                return self.start_once()
+            except PortTaken:
+                if left == 0:
+                    raise
+                # Somebody else has taken it since it was found free.
+                self.port, self.http_port = free_ports(2)
+
+    def start_once(self):
         begin = time.monotonic()
         self.launch()
         while time.monotonic() - begin < START_SECONDS_MAX and self.alive():
@@ -63,6 +78,8 @@ class Server:
         how = f"did not answer within {START_SECONDS_MAX} s"
         if not self.alive():
             how = f"ended with exit code {self.process.poll()} before it answered"
+            if "Address already in use" in self.tail():
+                raise PortTaken(f"the server {how}; its last lines:\n{self.tail()}")
         raise RuntimeError(f"the server {how}; its last lines:\n{self.tail()}")
 
     def answers(self):

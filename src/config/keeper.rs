@@ -150,8 +150,8 @@ impl Keeper {
         self.take(proposed, &rest)
     }
 
-    /// Reads a whole config. One that does not name the libraries of functions keeps those that are there: they come by FUNCTION LOAD, and who
-    /// changes something else need not know of them. An empty object removes them.
+    /// Reads a whole config. One that does not name the libraries of functions, or the order of the databases, keeps what is there: it comes by
+    /// FUNCTION LOAD and SWAPDB, and who changes something else need not know of it. An empty object or list removes it.
     fn read(&self, bytes: &[u8]) -> Result<Config, Refused> {
         if bytes.len() > CONFIG_BYTES_MAX {
             return Err(Refused::TooBig);
@@ -159,9 +159,15 @@ impl Keeper {
         let mut proposed =
             parse(bytes).map_err(|error| Refused::Invalid(vec![error.into_problem()]))?;
         let current = self.current();
-        let kept = &current.config.settings.functions;
-        if proposed.settings.functions.is_empty() && !kept.is_empty() && !names_functions(bytes) {
-            proposed.settings.functions.clone_from(kept);
+        let kept = &current.config.settings;
+        let next = &mut proposed.settings;
+        let keeps_functions = next.functions.is_empty() && !kept.functions.is_empty();
+        let keeps_databases = next.databases.is_empty() && !kept.databases.is_empty();
+        if keeps_databases && !names(bytes, "/settings/databases") {
+            next.databases.clone_from(&kept.databases);
+        }
+        if keeps_functions && !names(bytes, "/settings/functions") {
+            next.functions.clone_from(&kept.functions);
             if proposed.to_text().len() > CONFIG_BYTES_MAX {
                 return Err(Refused::TooBig);
             }
@@ -343,10 +349,10 @@ impl Keeper {
     }
 }
 
-/// Whether a document has the field of the libraries of functions.
-fn names_functions(bytes: &[u8]) -> bool {
+/// Whether a document has the field.
+fn names(bytes: &[u8], field: &str) -> bool {
     let document: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
-    document.is_ok_and(|document| document.pointer("/settings/functions").is_some())
+    document.is_ok_and(|document| document.pointer(field).is_some())
 }
 
 /// The uuid of the node with this name.

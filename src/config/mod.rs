@@ -30,7 +30,7 @@ pub(crate) use machine::probe;
 pub(crate) use password::hash_line;
 pub(crate) use published::{Current, Published};
 pub(crate) use resolve::Resolved;
-pub(crate) use restored::RESTORED_FUNCTIONS;
+pub(crate) use restored::{DATABASES_NAME, RESTORED_FUNCTIONS};
 pub(crate) use stopped::{replace_file, write_file};
 pub(crate) use tls::NodeTls;
 

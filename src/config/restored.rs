@@ -1,4 +1,4 @@
-//! Owns the libraries of functions that came with a snapshot: they lie beside the data until a start has taken them into the config.
+//! Owns the libraries of functions and the order of the databases that came with a snapshot: they lie beside the data until a start has taken them into the config.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +12,9 @@ use super::file;
 
 /// The file in the data folder that has them: an object, each code by the name of its library.
 pub(crate) const RESTORED_FUNCTIONS: &str = "functions.json";
+
+/// The name under which the order of the databases stands among the libraries; none of them can have it.
+pub(crate) const DATABASES_NAME: &str = "/settings/databases";
 
 /// Takes libraries that lie beside the data into a config, those whose names it does not have. `writes`: the config's file has them then, and
 /// the file beside the data is gone. Gives a sentence for the log.
@@ -30,15 +33,21 @@ pub(super) fn take_functions(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
-    let libraries: BTreeMap<String, String> = serde_json::from_slice(&bytes)
-        .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    let invalid = |error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error));
+    let mut libraries: BTreeMap<String, String> =
+        serde_json::from_slice(&bytes).map_err(invalid)?;
+    let databases = libraries.remove(DATABASES_NAME);
+    let databases: Option<Vec<u8>> =
+        databases.map(|text| serde_json::from_str(&text).map_err(invalid)).transpose()?;
     if config.nodes.len() > 1 {
         // Its file would be another one than those of the other nodes.
+        let order = databases.map(|order| format!(", set {DATABASES_NAME} to {order:?}"));
         return Ok(Some(format!(
             "{} holds {} libraries of functions of a snapshot, which are not taken into the config of several nodes: load them with \
-             FUNCTION LOAD, and remove the file",
+             FUNCTION LOAD{}, and remove the file",
             beside.display(),
-            libraries.len()
+            libraries.len(),
+            order.unwrap_or_default()
         )));
     }
     let functions = &mut config.settings.functions;
@@ -47,9 +56,11 @@ pub(super) fn take_functions(
         functions.entry(name).or_insert(code);
     }
     let taken = functions.len() - before;
+    let has_order = databases.is_some();
+    config.settings.databases = databases.unwrap_or_else(|| config.settings.databases.clone());
     if writes {
         let not_made = |error| ConfigError::NotMade { path: path.to_owned(), error };
-        if taken > 0 {
+        if taken > 0 || has_order {
             file::write_atomically(path, config.to_text().as_bytes()).map_err(not_made)?;
         }
         fs::remove_file(&beside).map_err(not_made)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_engine::command::{Blocking, CommandError, CommandSpec, Wait, waited_keys};
 use hyperion_engine::{Outcome, Request, Waiter};
-use hyperion_model::{ReplyWriter, slot_of};
+use hyperion_model::{DatabaseId, ReplyWriter, slot_of};
 use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandHead, ReplyHead};
@@ -445,6 +445,16 @@ impl NodeCore {
                 Tried::Waits
             }
         }
+    }
+
+    /// Databases have changed numbers: who waits for a key waits for the one that has its number now, which may be there.
+    pub(super) fn move_waits(&mut self, moved: impl Fn(DatabaseId) -> DatabaseId) {
+        for command in self.blocked.commands.values_mut() {
+            command.head.database = moved(command.head.database);
+        }
+        self.scattered.move_databases(&moved);
+        self.engine.move_waits(moved);
+        self.serve_blocked();
     }
 
     /// A command waits here no more, and nobody is told.

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use hyperion_engine::command::{CommandSpec, FrontCommand, Run};
+use hyperion_engine::command::{CommandSpec, FrontCommand, Run, kept_words};
 use hyperion_engine::{Answer, Queued, Recorded, Unit, WatchedKey, key_slot};
 
 use super::client::{Client, Hold};
@@ -187,15 +187,17 @@ impl NodeCore {
         let steps = exec.commands.iter_mut().filter(|step| step.refusal.is_none());
         for command in steps.map(|step| &mut step.queued) {
             if self.is_of_unit(client, command.spec, exec.is_cut) {
-                let arguments = std::mem::take(&mut command.arguments);
                 let spec = command.spec;
+                let kept = kept_words(self.databases, spec, &command.words());
+                let arguments = kept.unwrap_or_else(|| std::mem::take(&mut command.arguments));
                 unit.commands.push(Queued { spec, database: chosen, arguments });
                 continue;
             }
             match command.spec.run {
                 Run::Front(FrontCommand::Select) => {
                     let number = command.arguments.get(1);
-                    chosen = number.and_then(|it| database(it).ok()).unwrap_or(chosen);
+                    let number = number.and_then(|it| database(it).ok());
+                    chosen = number.map_or(chosen, |it| self.databases.kept(it));
                 }
                 // A script works on what the commands before it have left.
                 Run::Front(FrontCommand::Eval | FrontCommand::Evalsha | FrontCommand::Fcall) => {

@@ -1,7 +1,7 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
 use hyperion_engine::command::{
-    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, Spread, waits,
+    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, Spread, kept_words, waits,
 };
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
@@ -119,6 +119,9 @@ impl NodeCore {
             self.hold_again(client);
             return Progress::Held;
         }
+        let kept = kept_words(self.databases, spec, arguments);
+        let kept = kept.as_ref().map(|words| words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let arguments = kept.as_deref().unwrap_or(arguments);
         let request = Request {
             spec,
             database: client.session.database,

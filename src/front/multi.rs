@@ -39,6 +39,13 @@ impl Multi {
         self.bytes
     }
 
+    /// Databases have changed numbers.
+    pub(super) fn move_databases(&mut self, moved: impl Fn(DatabaseId) -> DatabaseId) {
+        for queued in &mut self.commands {
+            queued.database = moved(queued.database);
+        }
+    }
+
     /// EXEC will run none of it; gives the bytes that it does not hold any more.
     pub(crate) fn refuse(&mut self) -> usize {
         self.is_refused = true;

@@ -118,7 +118,7 @@ impl NodeCore {
         command: &str,
         mut refusal: Refusal,
     ) {
-        refusal.client = client_line(&Whereabouts::of(io, client), client, command);
+        refusal.client = client_line(&Whereabouts::of(io, client), client, self.databases, command);
         self.counters.denied[refusal.reason as usize] += 1;
         refusal.id = self.shared.notes.fetch_add(1, Ordering::Relaxed);
         let max = self.config.settings().observe.acl_log_len_max as usize;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hyperion_engine::Request;
 use hyperion_engine::command::{Wait, keys_of};
-use hyperion_model::slot_of;
+use hyperion_model::{DatabaseId, slot_of};
 use hyperion_runtime::ConnectionId;
 
 use super::batch::CommandHead;
@@ -53,6 +53,13 @@ impl ScatteredCommands {
 
     pub(super) fn len(&self) -> usize {
         self.commands.len()
+    }
+
+    /// Databases have changed numbers.
+    pub(super) fn move_databases(&mut self, moved: impl Fn(DatabaseId) -> DatabaseId) {
+        for command in self.commands.values_mut() {
+            command.head.database = moved(command.head.database);
+        }
     }
 
     /// When the next wait ends, Unix ms.

@@ -13,7 +13,7 @@ use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
     Effect, Engine, GroupReport, Leader, Mail as EngineMail, Outgoing, Said, SnapshotMail, Ticket,
 };
-use hyperion_model::{CoreId, GroupId, PartitionId};
+use hyperion_model::{CoreId, Databases, GroupId, PartitionId};
 use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
 use hyperion_wire::Limits;
 use hyperion_wire::peer::{ForwardedReply, Replies};
@@ -210,6 +210,8 @@ pub(crate) struct NodeCore {
     pub(crate) engine: Engine,
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: Arc<Resolved>,
+    /// Which database has which number.
+    pub(crate) databases: Databases,
     pub(crate) limits: Limits,
     /// Who serves what, where there are several nodes.
     pub(crate) view: Option<Arc<ClusterView>>,

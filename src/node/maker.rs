@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use hyperion_engine::Engine;
 use hyperion_model::collections::Set;
-use hyperion_model::{CoreId, PartitionMap, TransactionId};
+use hyperion_model::{CoreId, Databases, PartitionMap, TransactionId};
 use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::ArenaView;
 use hyperion_store::{Options, Store};
@@ -186,6 +186,7 @@ impl Maker {
             engine,
             shared: Arc::clone(&self.shared),
             config: Arc::clone(&self.config),
+            databases: Databases::of(&self.config.settings().databases).unwrap_or_default(),
             limits,
             view: self.cluster.as_ref().map(|cluster| Arc::new(cluster.view.clone())),
             peers: self.cluster.as_ref().map(|cluster| Peers::new(cluster.peers_of(index))),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hyperion_cluster::config::Size;
 use hyperion_engine::{Durability, Settings};
-use hyperion_model::DatabaseId;
+use hyperion_model::Databases;
 use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN};
 use hyperion_runtime::{ConnectionId, Socket};
 use hyperion_store::Lookups;
@@ -212,7 +212,8 @@ impl NodeCore {
         let store = self.engine.store();
         let mut databases = [(0, 0); DATABASES as usize];
         for (number, place) in (0..DATABASES).zip(&mut databases) {
-            *place = (store.count(DatabaseId(number)), store.expiring(DatabaseId(number)));
+            let kept = self.databases.kept(number);
+            *place = (store.count(kept), store.expiring(kept));
         }
         let (mut figures, mut runtime) = (store.figures(), *io.stats());
         self.baseline.apply(&mut figures, &mut runtime);
@@ -244,6 +245,10 @@ impl NodeCore {
         self.engine.set_send_bytes_a_second(send_bytes_a_second(&config));
         self.limits.bulk_bytes_max = config.value_bytes_max;
         self.observer.apply(config.settings());
+        let databases = Databases::of(&config.settings().databases).unwrap_or_default();
+        if databases != self.databases {
+            self.databases_changed(databases);
+        }
         let has_new_users = self.config.users != config.users;
         self.config = config;
         if has_new_users {
@@ -306,13 +311,15 @@ impl NodeCore {
                 }
                 self.counters.connections += 1;
                 let number = shared.client_numbers.fetch_add(1, Ordering::Relaxed) + 1;
-                self.clients.add(Client::new(
+                let mut client = Client::new(
                     connection,
                     number,
                     arrival,
                     io.now_unix_ms(),
                     self.config.users.default_user(),
-                ));
+                );
+                client.session.database = self.databases.kept(0);
+                self.clients.add(client);
                 Some(connection)
             }
             Err(socket) => {

@@ -368,7 +368,7 @@ impl NodeCore {
             if self.pubsub.registry.is_empty() {
                 continue;
             }
-            let number = database.0;
+            let number = self.databases.number(database);
             if mask.by_key() {
                 let channel = [format!("__keyspace@{number}__:").as_bytes(), &key].concat();
                 self.pubsub.counters.published += 1;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use hyperion_engine::acl::{User, What};
 use hyperion_engine::command::{
-    CommandSpec, Flags, FrontCommand, Run, SUBCOMMANDS, find, find_subcommand, subcommand_refusal,
+    CommandSpec, Flags, FrontCommand, Run, SUBCOMMANDS, find, find_subcommand, kept_words,
+    subcommand_refusal,
 };
 use hyperion_engine::{Answer, Bench, Halt, Recorded, Work};
 use hyperion_lua::{Caller, Given, Outcome, Values, Way};
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
-use hyperion_model::{DatabaseId, ReplyWriter};
+use hyperion_model::{DatabaseId, Databases, ReplyWriter};
 use mlua::{Lua, Table, Value};
 
 use super::asides::Asides;
@@ -50,6 +51,7 @@ pub(crate) struct Script<'a> {
     pub(crate) compiled: &'a Compiled,
     pub(crate) line: Line<'a>,
     pub(crate) database: DatabaseId,
+    pub(crate) databases: Databases,
     pub(crate) only_reads: bool,
     /// Whose rights it has.
     pub(crate) user: &'a Arc<User>,
@@ -69,6 +71,7 @@ pub(crate) struct ScriptWork {
     keys: Vec<Vec<u8>>,
     words: Vec<Vec<u8>>,
     database: DatabaseId,
+    databases: Databases,
     only_reads: bool,
     user: Arc<User>,
     asides: Rc<Asides>,
@@ -108,6 +111,7 @@ impl Work for ScriptWork {
             compiled: &self.compiled,
             line,
             database: self.database,
+            databases: self.databases,
             only_reads: self.only_reads,
             user: &self.user,
             asides: &self.asides,
@@ -150,6 +154,7 @@ impl Script<'_> {
             keys: owned(self.line.keys),
             words: owned(self.line.words),
             database: self.database,
+            databases: self.databases,
             only_reads: self.only_reads,
             user: Arc::clone(self.user),
             asides: Rc::clone(self.asides),
@@ -381,6 +386,9 @@ impl Underway<'_, '_> {
         if let Run::Front(command) = spec.run {
             return self.run_front(command, words, answer);
         }
+        let kept = kept_words(self.script.databases, spec, words);
+        let kept = kept.as_ref().map(|words| words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let words = kept.as_deref().unwrap_or(words);
         if let Err(halt) = self.bench.call(spec, self.database, words, answer) {
             self.halt = Some(halt);
         }
@@ -427,7 +435,8 @@ impl Underway<'_, '_> {
                 let number =
                     parse_integer(words[1]).ok_or("ERR value is not an integer or out of range")?;
                 let number = u8::try_from(number).ok().filter(|&number| number < DATABASES);
-                self.database = DatabaseId(number.ok_or("ERR DB index is out of range")?);
+                let number = number.ok_or("ERR DB index is out of range")?;
+                self.database = self.script.databases.kept(number);
                 answer.simple("OK");
             }
             FrontCommand::Publish | FrontCommand::Spublish => {

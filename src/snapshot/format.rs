@@ -180,7 +180,8 @@ pub(super) struct IndexCore {
     pub(super) segments: Vec<IndexSegment>,
 }
 
-/// Libraries of functions: each with its code by its name.
+/// What of the config belongs to the data: libraries of functions, each with its code by its name, and the order of the databases under
+/// [`DATABASES_NAME`](crate::config::DATABASES_NAME).
 pub(super) type Libraries = BTreeMap<String, String>;
 
 /// The bytes of the index.

@@ -15,7 +15,7 @@ use super::format::{
     IndexSegment, Libraries, crc, low, read_index,
 };
 use super::restore_error::RestoreError;
-use crate::config::RESTORED_FUNCTIONS;
+use crate::config::{DATABASES_NAME, RESTORED_FUNCTIONS};
 use crate::node::{core_folder, segment_path};
 
 const READ_BYTES: usize = 1 << 20;
@@ -243,7 +243,7 @@ impl Snapshot {
             cores: manifest.cores,
             partitions: manifest.partitions,
             segment_bytes: manifest.segment_bytes,
-            libraries: self.libraries.len(),
+            libraries: self.libraries.keys().filter(|name| *name != DATABASES_NAME).count(),
         })
     }
 

@@ -24,7 +24,7 @@ use super::progress::{Done, Figures, Progress, Running};
 use super::run::run;
 use super::source::Source;
 use crate::cluster::MemberPlace;
-use crate::config::{Published, Size};
+use crate::config::{DATABASES_NAME, Published, Size};
 use crate::node::Note;
 use crate::remedy::Remedy;
 
@@ -224,9 +224,15 @@ impl Snapshots {
         given.map_or(SNAPSHOT_BYTES_A_SECOND, Size::bytes).max(1)
     }
 
-    /// The libraries of functions, as the config has them now.
+    /// What of the config belongs to the data, as it is now.
     pub(super) fn libraries(&self) -> Libraries {
-        self.config.get().resolved.settings().functions.clone()
+        let config = self.config.get();
+        let settings = config.resolved.settings();
+        let mut libraries = settings.functions.clone();
+        if !settings.databases.is_empty() {
+            libraries.insert(DATABASES_NAME.to_owned(), format!("{:?}", settings.databases));
+        }
+        libraries
     }
 
     /// Removes the oldest snapshots, so that as many stay as the config says.

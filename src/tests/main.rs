@@ -34,6 +34,7 @@ mod cluster_waits;
 mod collections;
 mod crowd;
 mod damage;
+mod databases;
 mod disk;
 mod door;
 mod dump;

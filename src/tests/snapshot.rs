@@ -311,6 +311,19 @@ fn libraries_of_functions_come_back() {
 }
 
 #[test]
+fn numbers_of_databases_come_back() {
+    let node = Setup::new().start();
+    node.client().expect(&[("SET a 1", "OK"), ("SWAPDB 0 6", "OK"), ("SET a 2", "OK")]);
+    let (path, last) = take(&node);
+    assert_eq!(last["ok"], json!(true), "{last}");
+    let mut other = restored(Setup::new(), &path);
+    for _ in 0..2 {
+        other.client().expect(&[("GET a", "2"), ("SELECT 6", "OK"), ("GET a", "1")]);
+        other.kill_and_start();
+    }
+}
+
+#[test]
 fn the_commands_of_redis_are_answered() {
     let node = Setup::new().at(SPEED, json!({ "bytes_a_second": 2_000_000 })).start();
     let mut client = node.client();

@@ -165,7 +165,6 @@ fn what_cannot_be_meant_says_what_to_use() {
         "REPLCONF x",
         "FAILOVER",
         "BGREWRITEAOF",
-        "SWAPDB 0 1",
         "SAVE",
         "MODULE LOAD x",
         "DEBUG JMAP",

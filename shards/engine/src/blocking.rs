@@ -91,6 +91,39 @@ impl Engine {
         waiter
     }
 
+    /// Commands that wait for keys of a database wait for those of another one from now on, each in its place, and are asked anew.
+    pub fn move_waits(&mut self, moved: impl Fn(DatabaseId) -> DatabaseId) {
+        let blocked = &mut self.blocked;
+        for (&waiter, waiting) in &mut blocked.waiting {
+            let database = moved(waiting.database);
+            if database == waiting.database {
+                continue;
+            }
+            waiting.database = database;
+            blocked.passed.remove(&waiter);
+            for (mark, bytes) in &mut waiting.keys {
+                self.store.forget_key(*mark);
+                if let Some(waiters) = blocked.by_key.get_mut(mark) {
+                    waiters.remove(&waiter);
+                    if waiters.is_empty() {
+                        blocked.by_key.remove(mark);
+                    }
+                }
+                *mark = self.store.key(database, bytes).mark();
+                self.store.await_key(*mark);
+                blocked.by_key.entry(*mark).or_default().insert(waiter);
+            }
+            waiting.keys.sort_unstable();
+        }
+        for waiting in blocked.waiting.values() {
+            for (mark, _) in &waiting.keys {
+                if !blocked.ready.contains(mark) && blocked.fresh.insert(*mark) {
+                    blocked.ready.push_back(*mark);
+                }
+            }
+        }
+    }
+
     /// The words of a command that is to be parked, as it is to run again: what they say of the present is put in.
     #[must_use]
     pub fn words_to_keep(&mut self, request: &Request<'_>) -> Vec<Vec<u8>> {

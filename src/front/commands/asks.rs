@@ -183,7 +183,10 @@ impl NodeCore {
             (FrontAsk::ClientList(filter), FrontPart::Lines(lines)) => {
                 let place = Whereabouts::of(io, client);
                 if filter.fits(place.candidate(client)) {
-                    lines.push((client.number, client_line(&place, client, "client|list")));
+                    lines.push((
+                        client.number,
+                        client_line(&place, client, self.databases, "client|list"),
+                    ));
                 }
             }
             (FrontAsk::ClientKill(filter), FrontPart::Count(count)) => {
@@ -218,7 +221,8 @@ impl NodeCore {
             FrontAsk::ClientList(filter) => {
                 let lines = self.clients.iter().filter_map(|client| {
                     let place = Whereabouts::of(io, client);
-                    let line = || client_line(&place, client, client.session.last_command);
+                    let line =
+                        || client_line(&place, client, self.databases, client.session.last_command);
                     filter.fits(place.candidate(client)).then(|| (client.number, line()))
                 });
                 FrontPart::Lines(lines.collect())

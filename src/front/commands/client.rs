@@ -112,7 +112,12 @@ impl NodeCore {
             }
             "info" => {
                 exactly(words, 0, "client|info")?;
-                let line = client_line(&Whereabouts::of(io, client), client, "client|info");
+                let line = client_line(
+                    &Whereabouts::of(io, client),
+                    client,
+                    self.databases,
+                    "client|info",
+                );
                 self.answer(client, |reply| reply.verbatim("txt", line.as_bytes()));
             }
             "kill" => return self.client_kill(io, client, words),

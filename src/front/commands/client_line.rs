@@ -1,5 +1,6 @@
 //! Owns the line about one client in CLIENT LIST and CLIENT INFO.
 
+use hyperion_model::Databases;
 use hyperion_wire::Protocol;
 
 use super::super::client::{Client, Hold};
@@ -46,6 +47,7 @@ impl<'a> Whereabouts<'a> {
 pub(in crate::front) fn client_line(
     place: &Whereabouts<'_>,
     client: &Client,
+    databases: Databases,
     command: &str,
 ) -> String {
     let session = &client.session;
@@ -62,7 +64,7 @@ pub(in crate::front) fn client_line(
         client.number,
         session.name,
         flags(place, client),
-        session.database.0,
+        databases.number(session.database),
         names(Kind::Channel),
         names(Kind::Pattern),
         names(Kind::Shard),

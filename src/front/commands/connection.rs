@@ -2,9 +2,9 @@
 
 use hyperion_engine::acl::DEFAULT;
 use hyperion_engine::command::CommandError;
+use hyperion_model::ReplyWriter;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
-use hyperion_model::{DatabaseId, ReplyWriter};
 use hyperion_wire::Protocol;
 
 use super::super::client::{Client, Session};
@@ -103,7 +103,7 @@ impl NodeCore {
 
     pub(super) fn select(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Carried {
         let [_, number] = arguments else { return Err(wrong_arity("select")) };
-        client.session.database = database(number)?;
+        client.session.database = self.databases.kept(database(number)?);
         Ok(self.agree(client))
     }
 
@@ -119,7 +119,10 @@ impl NodeCore {
         self.forget_transaction(client);
         self.drop_subscriptions(client);
         self.set_tracking(client, None);
-        let fresh = Session::new(self.config.users.default_user());
+        let fresh = Session {
+            database: self.databases.kept(0),
+            ..Session::new(self.config.users.default_user())
+        };
         let old = std::mem::replace(&mut client.session, fresh);
         self.stop_watching(client.connection);
         client.session.library_name = old.library_name;
@@ -130,13 +133,12 @@ impl NodeCore {
 }
 
 /// Reads the number of a database.
-pub(in crate::front) fn database(text: &[u8]) -> Result<DatabaseId, String> {
+pub(in crate::front) fn database(text: &[u8]) -> Result<u8, String> {
     let number = parse_integer(text).ok_or_else(not_integer)?;
     let number = i32::try_from(number).map_err(|_| CommandError::OutOfRange.to_string())?;
     u8::try_from(number)
         .ok()
         .filter(|number| *number < DATABASES)
-        .map(DatabaseId)
         .ok_or_else(|| CommandError::DatabaseOutOfRange.to_string())
 }
 

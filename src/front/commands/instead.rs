@@ -6,7 +6,7 @@ use super::run::{Carried, exactly, is_word, keyword, syntax, unknown_subcommand}
 use crate::node::{Io, NodeCore, Note};
 
 /// Commands, and why and instead of what.
-const INSTEAD: [(&str, &str); 10] = [
+const INSTEAD: [(&str, &str); 9] = [
     (
         "bgrewriteaof",
         "ERR BGREWRITEAOF is not needed: the log is cleaned all the time, bit by bit. Use BGSAVE for a snapshot.",
@@ -35,10 +35,6 @@ const INSTEAD: [(&str, &str); 10] = [
     (
         "slaveof",
         "ERR SLAVEOF is not supported: nodes replicate by Raft. Use POST /config with more nodes and a higher \"replication\".",
-    ),
-    (
-        "swapdb",
-        "ERR SWAPDB is not supported: each record says which database it is in. Use SELECT with another number in the clients, or RENAME of keys.",
     ),
     ("sync", "ERR SYNC is not supported: nodes replicate by Raft. Use BGSAVE for a snapshot."),
 ];

@@ -31,6 +31,7 @@ mod save;
 mod scripting;
 mod server;
 mod slowlog;
+mod swapdb;
 #[cfg(test)]
 mod tests;
 mod tracking;

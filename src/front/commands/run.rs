@@ -80,6 +80,7 @@ impl NodeCore {
             FrontCommand::Latency => self.latency(io, client, arguments),
             FrontCommand::Monitor => self.monitor(io, client),
             FrontCommand::Module => self.module(client, arguments),
+            FrontCommand::Swapdb => self.swapdb(client, arguments),
             FrontCommand::Role => Ok(self.role(client)),
             FrontCommand::Shutdown => self.shutdown(io, client, &arguments[1..]),
         };

@@ -124,6 +124,7 @@ impl NodeCore {
             compiled: &compiled,
             line: Line { command: spec.name, name, keys, words },
             database: client.session.database,
+            databases: self.databases,
             only_reads: is_ro || flags.has(ScriptFlags::NO_WRITES),
             user: &user,
             asides: &asides,

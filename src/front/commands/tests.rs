@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hyperion_engine::acl::Users;
+use hyperion_model::Databases;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::Protocol;
 
@@ -92,7 +93,7 @@ fn names_and_databases_have_their_bounds() {
         ),
         ("a", Err("ERR value is not an integer or out of range")),
     ] {
-        let found = database(text.as_bytes()).map(|database| database.0);
+        let found = database(text.as_bytes());
         assert_eq!(found, expected.map_err(str::to_owned), "text {text}");
     }
 }
@@ -178,7 +179,7 @@ fn the_line_about_a_client_has_the_fields_that_tools_read() {
     client.session.library_name = "lib".to_owned();
     let place =
         Whereabouts { peer: CANDIDATE.peer, local: CANDIDATE.local, fd: 9, age_s: 10, idle_s: 2 };
-    let line = client_line(&place, &client, "get");
+    let line = client_line(&place, &client, Databases::default(), "get");
     let begin = "id=7 addr=127.0.0.1:50000 laddr=127.0.0.1:7379 fd=9 name=n age=10 idle=2 flags=N db=0 \
          sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 ";
     assert!(line.starts_with(begin), "line {line}");
@@ -189,7 +190,7 @@ fn the_line_about_a_client_has_the_fields_that_tools_read() {
     client.session.no_evict = true;
     client.is_closing = true;
     let unix = Whereabouts { local: "/run/hyperion.sock:0", ..place };
-    assert!(client_line(&unix, &client, "get").contains(" flags=ceU "));
+    assert!(client_line(&unix, &client, Databases::default(), "get").contains(" flags=ceU "));
 }
 
 #[test]

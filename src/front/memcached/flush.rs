@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use hyperion_engine::command::find;
-use hyperion_model::DatabaseId;
 
 use super::super::client::Client;
 use super::super::execute::Progress;
@@ -61,7 +60,7 @@ impl NodeCore {
         let at_ms = self.shared.flush_at_ms.load(Ordering::Relaxed);
         let is_due = self.index == 0 && at_ms > 0 && at_ms <= io.now_unix_ms();
         let must_wait = self.is_unsettled || self.observer.is_paused || self.growing.is_some();
-        if is_due && !must_wait && self.empty_for_nobody(io, DatabaseId(0)) {
+        if is_due && !must_wait && self.empty_for_nobody(io, self.databases.kept(0)) {
             // Another time may have been told meanwhile.
             let shared = &self.shared.flush_at_ms;
             let _ = shared.compare_exchange(at_ms, 0, Ordering::Relaxed, Ordering::Relaxed);

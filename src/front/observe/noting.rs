@@ -229,7 +229,8 @@ impl NodeCore {
     ) {
         let words = told(spec, arguments);
         let peer = io.peer(client.connection);
-        self.observer.watch.add(now_us(), client.session.database.0, peer, &words);
+        let number = self.databases.number(client.session.database);
+        self.observer.watch.add(now_us(), number, peer, &words);
     }
 
     /// A command of a transaction, for those who watch.
@@ -243,7 +244,8 @@ impl NodeCore {
     ) {
         if is_shown(spec, arguments) {
             let peer = io.peer(client.connection);
-            self.observer.watch.add(now_us(), database.0, peer, &told(spec, arguments));
+            let number = self.databases.number(database);
+            self.observer.watch.add(now_us(), number, peer, &told(spec, arguments));
         }
     }
 
@@ -255,7 +257,8 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) {
         if is_shown(spec, arguments) {
-            self.observer.watch.add(now_us(), database.0, "lua", &told(spec, arguments));
+            let number = self.databases.number(database);
+            self.observer.watch.add(now_us(), number, "lua", &told(spec, arguments));
         }
     }
 

@@ -23,6 +23,9 @@ const FIXED: Change = Change::Never(
     "it is fixed when the cluster is made; start a new cluster in an empty data folder",
 );
 const ONE_NODE: Change = Change::Never("mode \"single\" keeps it as it is");
+const ONE_ORDER: Change = Change::Never(
+    "databases change numbers on a node that is alone: nodes of a cluster would not do it at the same time",
+);
 const IDENTITY: Change = Change::Never(
     "it is what the node is known by; remove the node and let it join anew with a new uuid and id",
 );
@@ -120,6 +123,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/thresholds/zset_listpack_value", LIVE, LIVE),
     row("/settings/redis/*", LIVE, LIVE),
     row("/settings/functions/*", LIVE, LIVE),
+    row("/settings/databases", LIVE, ONE_ORDER),
     row("/settings/notify_keyspace_events", LIVE, LIVE),
     row("/settings/tls/cert_file", LIVE, LIVE),
     row("/settings/tls/key_file", LIVE, LIVE),

@@ -18,6 +18,7 @@ use super::settings_check::{
 use super::tls;
 use super::users::check_users;
 use super::uuid::is_uuid;
+use hyperion_model::Databases;
 
 /// The node that asks, and what it knows.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +99,11 @@ fn walk(
     check_settings(settings, problems);
     check_users(settings, problems);
     check_functions(settings, problems);
+    if Databases::of(&settings.databases).is_none() {
+        let text = format!("it is {:?}", settings.databases);
+        let hint = "give the numbers from 0 to 15 in the order wanted, each once, or leave it out";
+        problems.push(Problem::at("/settings/databases", text, hint));
+    }
     check_shown_back(settings, problems);
     let (node_index, machine) = here?;
     let own = nodes.into_iter().nth(node_index)?;

@@ -60,6 +60,9 @@ pub struct Settings {
     /// Libraries of functions in Lua, each with its code by its name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub functions: BTreeMap<String, String>,
+    /// The kept database behind each number, where SWAPDB has changed that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<u8>,
     /// Which keyspace events are told on channels, by Redis' letters; none by default.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub notify_keyspace_events: String,
@@ -340,6 +343,7 @@ impl Default for Settings {
             thresholds: Thresholds::default(),
             redis: BTreeMap::new(),
             functions: BTreeMap::new(),
+            databases: Vec::new(),
             notify_keyspace_events: String::new(),
             tls: Tls::default(),
         }

@@ -63,7 +63,7 @@ pub use glob::matches;
 pub(crate) use hash::field_expired;
 pub use lookup::find;
 pub use rdb::{dump_libraries, read_libraries, read_string, seal};
-pub use relocate::move_target;
+pub use relocate::{kept_words, move_target};
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_part};
 pub(crate) use sort::{meets_others, met};

@@ -332,6 +332,8 @@ pub enum FrontCommand {
     Bgsave,
     /// When the newest snapshot was made.
     Lastsave,
+    /// Two databases change numbers.
+    Swapdb,
     /// Refused with what to use instead.
     Instead,
     /// Slow commands.

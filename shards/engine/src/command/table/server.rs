@@ -65,8 +65,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "1.0.0", "O(1)", "Is refused but for NO ONE: nodes replicate by Raft."),
     row("slowlog", -2, OPERATE, NONE, Front(FrontCommand::Slowlog))
         .about(Server, "2.2.12", "O(N) with the number of entries", "Lists commands that took long."),
-    row("swapdb", 3, WRITE.and(Flags::FAST), NONE, INSTEAD)
-        .about(Server, "4.0.0", "O(1)", "Is refused: a record says which database it is in."),
+    row("swapdb", 3, WRITE.and(Flags::FAST).and(Flags::NO_MULTI), NONE, Front(FrontCommand::Swapdb))
+        .about(Server, "4.0.0", "O(N) with the clients that watch or wait", "Lets two databases change numbers."),
     row("sync", 1, OPERATE, NONE, INSTEAD)
         .about(Server, "1.0.0", "O(1)", "Is refused: nodes replicate by Raft."),
     row("time", 1, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Time))
