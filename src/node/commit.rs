@@ -5,6 +5,7 @@
 //!   a worker thread, which costs more than the copy), then an fsync on the ring when it is time.
 //! - `always`: one direct write of whole blocks on the ring that is durable when it completes; batches that come meanwhile
 //!   are one batch, written when it is through. Where direct writes do not pay: the first way, with an fsync a batch.
+//!   Both wait for more commands where more are about to come (`gathering`).
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,15 +18,13 @@ use hyperion_store::{Append, SyncTicket};
 
 use super::Io;
 use super::core::{Mail, NodeCore};
+use super::gathering::Gathering;
 use crate::front::limits::{GATHER_BYTES, OUTPUT_KEEP_BYTES};
 
 /// Exit code of a node whose disk failed: what was not answered may be lost, what was answered is not.
 pub(crate) const EXIT_DISK: i32 = 74;
 /// Rounds of writing and settling in one turn; what is left goes on in the next.
 const ROUNDS: usize = 4;
-/// Turns for which a direct write waits while more commands come in, and the batch that does not wait.
-const HOLD_TURNS: u32 = 4;
-const HOLD_BYTES: u64 = 16 << 10;
 /// Tokens of work on a segment's file: the segment's slot is added. A commit's sync.
 const TOKEN_SYNC: u64 = 1 << 32;
 /// A direct write.
@@ -51,20 +50,23 @@ pub(super) struct Commit {
     appends: Vec<Append>,
     /// Appends whose direct writes are under way, writes that are, and when they began.
     direct: Vec<Append>,
-    direct_left: usize,
+    pub(super) direct_left: usize,
     direct_since: Option<Instant>,
-    sync: Option<(SyncTicket, usize, Instant)>,
+    pub(super) sync: Option<(SyncTicket, usize, Instant)>,
     last_sync_ns: u64,
     freeing: Vec<u32>,
     /// The open batch waits for the next turn's commands, and has waited for so many turns.
-    is_held: bool,
+    pub(super) is_held: bool,
+    /// A commit waits for other clients' writes.
+    pub(super) gathers: bool,
+    pub(super) gathering: Gathering,
     /// What is durable was told in the log, before the stop.
     said_last: bool,
     /// A segment was freed: what waits for room is tried again.
     has_room: bool,
     /// More is durable than when dead segments were last looked for.
     may_free: bool,
-    holds: u32,
+    pub(super) holds: u32,
 }
 
 impl NodeCore {
@@ -147,7 +149,7 @@ impl NodeCore {
         if self.spent.give_back() {
             io.wake_again();
         }
-        if self.engine.has_open_batch() && self.commit.direct_left == 0
+        if self.engine.has_open_batch() && self.commit.direct_left == 0 && !self.commit.gathers
             || !self.dirty.is_empty() && !holds
             || self.engine.has_snapshot_work()
             || !self.late.is_empty()
@@ -170,18 +172,6 @@ impl NodeCore {
         let goes_on = self.turn.cleaning(|| engine.clean());
         self.note_latency("cleaning", since);
         goes_on
-    }
-
-    /// Lets a small batch wait while the kernel has more commands already: the disk is asked less often, for more at once.
-    fn hold(&mut self, io: &mut Io) {
-        let store = self.engine.store();
-        let bytes = store.appended_position() - store.written_position();
-        self.commit.is_held = bytes > 0
-            && bytes < HOLD_BYTES
-            && self.commit.holds < HOLD_TURNS
-            && self.engine.settings().durability == Durability::Always
-            && io.has_more();
-        self.commit.holds = if self.commit.is_held { self.commit.holds + 1 } else { 0 };
     }
 
     fn segment_file(&self, slot: u32) -> SegmentFile {
@@ -230,6 +220,7 @@ impl NodeCore {
     /// the batches before and after: the first hold the same bytes again, the last are written once more by the next commit.
     fn commit_direct(&mut self, io: &mut Io, appends: &[Append]) {
         self.commit.direct_since = Some(Instant::now());
+        self.commit.gathering.began(self.engine.store().records_appended());
         for append in appends {
             if let Some((file, arena)) = self.segment_file(append.slot).direct {
                 let start = append.start / DIRECT_BLOCK_BYTES * DIRECT_BLOCK_BYTES;
@@ -245,13 +236,13 @@ impl NodeCore {
     }
 
     /// A direct write is durable.
-    fn direct_done(&mut self) {
+    fn direct_done(&mut self, io: &Io) {
         self.commit.direct_left -= 1;
         if self.commit.direct_left > 0 {
             return;
         }
         if let Some(since) = self.commit.direct_since.take() {
-            self.counters.syncs.add(since.elapsed());
+            self.count_commit(io, since.elapsed());
             self.note_latency("aof-fsync", Some(since));
         }
         self.commit.may_free = true;
@@ -262,6 +253,12 @@ impl NodeCore {
         if let Some(ticket) = self.engine.store_mut().begin_sync() {
             self.engine.synced(&ticket);
         }
+    }
+
+    /// A commit has ended after `took`.
+    fn count_commit(&mut self, io: &Io, took: Duration) {
+        self.commit.gathering.ended(self.engine.store().records_appended(), took, io.now_ns());
+        self.counters.syncs.add(took);
     }
 
     fn carry_out(&mut self, io: &mut Io) {
@@ -296,7 +293,7 @@ impl NodeCore {
         let interval_ns = u64::from(self.config.settings().sync_interval_ms) * 1_000_000;
         let is_time = io.now_ns().saturating_sub(self.commit.last_sync_ns) >= interval_ns;
         let wanted = match self.engine.settings().durability {
-            Durability::Always => true,
+            Durability::Always => !self.commit.gathers,
             Durability::Interval => is_time || self.engine.wants_sync(),
             Durability::Never => self.engine.wants_sync() || is_time && self.engine.awaits_sync(),
         };
@@ -305,6 +302,7 @@ impl NodeCore {
         }
         let Some(ticket) = self.engine.store_mut().begin_sync() else { return };
         self.commit.last_sync_ns = io.now_ns();
+        self.commit.gathering.began(self.engine.store().records_appended());
         let mut begun = 0;
         for &slot in &ticket.slots {
             if let Some(file) = self.commit.files.get(slot as usize).copied().flatten() {
@@ -314,12 +312,12 @@ impl NodeCore {
         }
         self.commit.sync = Some((ticket, begun, Instant::now()));
         if begun == 0 {
-            self.finish_sync();
+            self.finish_sync(io);
         }
     }
 
     /// A sync on the ring is through.
-    pub(super) fn synced(&mut self, token: u64, result: io::Result<()>) {
+    pub(super) fn synced(&mut self, io: &Io, token: u64, result: io::Result<()>) {
         let slot = u32::try_from(token & TOKEN_SLOT).expect("32 bits were kept");
         let kind = token & !TOKEN_SLOT;
         if let Err(error) = result {
@@ -328,7 +326,7 @@ impl NodeCore {
             die(&format!("{what} {} failed: {error}", self.segment_name(slot)));
         }
         if kind == TOKEN_DIRECT {
-            return self.direct_done();
+            return self.direct_done(io);
         }
         if kind == TOKEN_FREE {
             self.engine.store_mut().freed(slot);
@@ -339,14 +337,14 @@ impl NodeCore {
         let Some((_, left, _)) = &mut self.commit.sync else { return };
         *left -= 1;
         if *left == 0 {
-            self.finish_sync();
+            self.finish_sync(io);
         }
     }
 
-    fn finish_sync(&mut self) {
+    fn finish_sync(&mut self, io: &Io) {
         self.commit.may_free = true;
         if let Some((ticket, _, since)) = self.commit.sync.take() {
-            self.counters.syncs.add(since.elapsed());
+            self.count_commit(io, since.elapsed());
             self.note_latency("aof-fsync", Some(since));
             self.engine.synced(&ticket);
         }

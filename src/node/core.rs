@@ -518,7 +518,7 @@ impl Core for NodeCore {
 
     fn file_done(&mut self, io: &mut Io, token: u64, result: io::Result<()>) {
         self.begin(io);
-        self.synced(token, result);
+        self.synced(io, token, result);
     }
 
     fn tick(&mut self, io: &mut Io) {

@@ -8,6 +8,7 @@ mod commit;
 mod core;
 mod error;
 mod figures;
+mod gathering;
 mod growing;
 mod joining;
 mod leaving;

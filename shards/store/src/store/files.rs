@@ -115,6 +115,13 @@ impl Store {
         self.log.appended_position()
     }
 
+    /// How many records were ever appended, with those of earlier starts, and numbers that were left out.
+    #[must_use]
+    #[inline]
+    pub fn records_appended(&self) -> u64 {
+        self.log.lsn_next - 1
+    }
+
     /// End of what survives the end of the process.
     #[must_use]
     #[inline]
