@@ -69,7 +69,7 @@ impl View<'_> {
         let word = prefix(key);
         let Source::Object(_, notes) = self.source else { return Some((chunks.start, None)) };
         let (start, end) = (chunks.start, chunks.end);
-        let below = notes.partition(start..end, |key| key < word);
+        let below = notes.not_below(start..end, word);
         let bound = if below < end { notes.get(below).map(|note| note.key) } else { None };
         let not_above = if bound == Some(word) {
             notes.partition(below..end, |key| key <= word)
