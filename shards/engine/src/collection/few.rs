@@ -110,11 +110,15 @@ impl Few {
     /// Takes an entry out of a chunk to which nothing has happened yet, and which has others. `None`: it cannot.
     #[must_use]
     pub fn remove(&mut self, of: &Of<'_>, at: Cursor) -> Option<()> {
-        let end = span(&of.view.entries(at.chunk), at.at)?.end;
+        let entries = of.view.entries(at.chunk);
+        let end = span(&entries, at.at)?.end;
         let chunk = self.chunk(of, at.chunk)?;
-        // The first one is what the chunk is found by.
-        if !chunk.splices.is_empty() || chunk.note.count < 2 || at.at == 0 {
+        if !chunk.splices.is_empty() || chunk.note.count < 2 {
             return None;
+        }
+        if at.at == 0 {
+            // The next one is what the chunk is found by.
+            chunk.note.key = chunk::first_prefix(&entries[end..]);
         }
         chunk.splices.push(HEAD_BYTES + at.at, end - at.at, &[]);
         chunk.removed = (at.at, end - at.at);

@@ -10,6 +10,7 @@
 //! entry   length of the key, length of the value (both LEB128), key, value, length of these four backwards
 //! ```
 
+mod ahead;
 mod append;
 mod bulk;
 mod chunk;
@@ -23,6 +24,7 @@ mod notes;
 mod seek;
 mod view;
 
+pub use ahead::Ahead;
 pub use edit::Edit;
 pub use ends::End;
 pub use merge::MergeChange;

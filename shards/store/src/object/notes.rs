@@ -13,6 +13,13 @@ pub const NOTE_KINDS: usize = 8;
 /// Notes of a block, at most; a full one is cut in two.
 const BLOCK_NOTES_MAX: usize = 128;
 
+/// So few are searched by halves.
+const EVEN_NOTES_MIN: usize = 8;
+/// Steps from where a note should be, at most, until it is searched by halves.
+const EVEN_STEPS_MAX: usize = 8;
+/// Bits of a distance between keys that are looked at, less one.
+const EVEN_BITS: u32 = 31;
+
 /// What is noted of one chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Note {
@@ -24,6 +31,49 @@ pub struct Note {
     pub kind: u8,
     /// What else its owner keeps of it.
     pub flags: u8,
+}
+
+/// Notes of one block, at least one, whose keys rise.
+struct Part<'a> {
+    /// Index of the first one's chunk.
+    first: usize,
+    notes: &'a [Note],
+    /// The first one's key, and that of the one behind all, where these follow each other.
+    low: u64,
+    high: Option<u64>,
+}
+
+impl Part<'_> {
+    /// How many have a key below `key`. Begins where that would be if keys rose evenly, so that mostly one line of the cache is looked at.
+    #[inline]
+    fn not_below(&self, key: u64) -> usize {
+        let (notes, is_below) = (self.notes, |note: &Note| note.key < key);
+        let high = self.high.unwrap_or_else(|| notes[notes.len() - 1].key);
+        if notes.len() < EVEN_NOTES_MIN || key <= self.low || high <= self.low {
+            return notes.partition_point(is_below);
+        }
+        // Both fit 32 bits.
+        let shift = (high - self.low).ilog2().saturating_sub(EVEN_BITS);
+        let (from_low, span) = ((key - self.low) >> shift, (high - self.low) >> shift);
+        let guess = from_low.min(span) * notes.len() as u64 / span;
+        let mut at = usize::try_from(guess).map_or(0, |guess| guess.min(notes.len() - 1));
+        if is_below(&notes[at]) {
+            for _ in 0..EVEN_STEPS_MAX {
+                at += 1;
+                if notes.get(at).is_none_or(|note| !is_below(note)) {
+                    return at;
+                }
+            }
+            return at + notes[at..].partition_point(is_below);
+        }
+        for _ in 0..EVEN_STEPS_MAX {
+            if at == 0 || is_below(&notes[at - 1]) {
+                return at;
+            }
+            at -= 1;
+        }
+        notes[..at].partition_point(is_below)
+    }
 }
 
 /// Notes of all chunks, in their order.
@@ -128,8 +178,23 @@ impl Notes {
     #[must_use]
     #[inline]
     pub fn partition(&self, range: Range<usize>, is_before: impl Fn(u64) -> bool) -> usize {
+        let Some(part) = self.part(&range, &is_before) else { return range.start };
+        part.first + part.notes.partition_point(|note| is_before(note.key))
+    }
+
+    /// The first chunk of a range whose key is not below `key`: keys rise in it, and where they do so evenly a look or two finds it.
+    #[must_use]
+    #[inline]
+    pub fn not_below(&self, range: Range<usize>, key: u64) -> usize {
+        let Some(part) = self.part(&range, |other| other < key) else { return range.start };
+        part.first + part.not_below(key)
+    }
+
+    /// The notes of a range in the block where it turns from keys that are before to those that are not.
+    #[inline]
+    fn part(&self, range: &Range<usize>, is_before: impl Fn(u64) -> bool) -> Option<Part<'_>> {
         if range.is_empty() || self.blocks.is_empty() {
-            return range.start;
+            return None;
         }
         // Mostly it begins behind the head, and is all there is.
         let first = if range.start < self.blocks[0].len() {
@@ -148,8 +213,10 @@ impl Notes {
         let start = self.starts[block];
         let notes = &self.blocks[block];
         let begin = range.start.saturating_sub(start);
-        let end = notes.len().min(range.end - start);
-        start + begin + notes[begin..end].partition_point(|note| is_before(note.key))
+        let notes = &notes[begin..notes.len().min(range.end - start)];
+        let low = if begin == 0 { self.keys[block] } else { notes[0].key };
+        let high = if block < last { Some(self.keys[block + 1]) } else { None };
+        Some(Part { first: start + begin, notes, low, high })
     }
 
     /// Adds a note behind all.

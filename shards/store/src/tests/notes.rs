@@ -49,7 +49,17 @@ proptest! {
     }
 
     #[test]
-    fn keys_are_found_in_any_range(count in 1..700_usize, seed in any::<u64>()) {
+    fn keys_are_found_in_any_range(
+        count in 1..700_usize,
+        seed in any::<u64>(),
+        power in 1..8_u32,
+        is_high in any::<bool>(),
+    ) {
+        // Even and uneven keys, near each other and over all words.
+        let key_of = |number: usize| {
+            let key = (number as u64).pow(power);
+            if is_high { key * (u64::MAX / 200_u64.pow(power)) } else { key }
+        };
         let mut notes = Notes::default();
         let mut model: Vec<u64> = Vec::new();
         let mut state = seed;
@@ -58,7 +68,7 @@ proptest! {
             (state >> 33) as usize % sides
         };
         for _ in 0..count {
-            let key = roll(200) as u64;
+            let key = key_of(roll(200));
             let at = model.partition_point(|&other| other < key);
             model.insert(at, key);
             notes.splice(at..at, &[Note { key, count: 1, kind: 0, flags: 0 }]);
@@ -66,9 +76,10 @@ proptest! {
         for _ in 0..200 {
             let (from, to) = (roll(count + 1), roll(count + 1));
             let (from, to) = (from.min(to), from.max(to));
-            let key = roll(201) as u64;
+            let key = key_of(roll(201).min(200)).saturating_add(roll(2) as u64);
             let expected = from + model[from..to].partition_point(|&other| other < key);
             prop_assert_eq!(notes.partition(from..to, |other| other < key), expected);
+            prop_assert_eq!(notes.not_below(from..to, key), expected);
         }
     }
 }
