@@ -17,4 +17,5 @@ pub use announce::{announce, announced_by};
 pub use check::{Author, Effects, Refusal, Standing, check_change};
 pub use compare::{Compared, Stale, compare};
 pub use finish::finish_leaving;
+pub use membership::is_for_now;
 pub use remove::{Removal, remove};
