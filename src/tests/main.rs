@@ -44,6 +44,7 @@ mod functions;
 mod harness;
 mod http;
 mod http_call;
+mod idle_memory;
 mod levels;
 mod live_settings;
 mod long_values;
