@@ -85,6 +85,10 @@ pub(crate) enum Command {
         /// Of a cluster: the node whose folder is made.
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
+        /// Of a cluster: a config file with the nodes of another one, which gets the data: at other addresses, with more nodes or copies. What it
+        /// does not say is as in the snapshot. The same file for all nodes; each folder gets the whole config.
+        #[arg(long, value_name = "FILE", requires = "node")]
+        config: Option<PathBuf>,
         /// The folder of the data files; it must be empty or not there.
         #[arg(long, value_name = "NEW_DIR")]
         data: PathBuf,
@@ -242,6 +246,14 @@ mod tests {
         let none = parse("").expect("every flag may be left out");
         assert_eq!(none.data, PathBuf::from("hyperion-data"));
         assert!(!none.repair && parse("--repair").expect("a flag").repair);
+        let restore = parse("restore --from s.json --node a --config c.json --data d");
+        let expected = Command::Restore {
+            from: PathBuf::from("s.json"),
+            node: Some("a".to_owned()),
+            config: Some(PathBuf::from("c.json")),
+            data: PathBuf::from("d"),
+        };
+        assert_eq!(restore.expect("a subcommand").command, Some(expected));
         let check = parse("check-data --data d").expect("a subcommand");
         assert_eq!(check.command, Some(Command::CheckData { data: PathBuf::from("d") }));
         let resolve = parse("resolve --take mine --config c.json --node a").expect("a subcommand");
@@ -281,6 +293,7 @@ mod tests {
             ("--pretend-protocol 2-1", "the older one first"),
             ("nonsense", "nonsense"),
             ("import", "--from"),
+            ("restore --from s.json --config c.json --data d", "--node"),
             ("import --from a:1 --rdb f", "--rdb"),
             ("resolve", "--take"),
             ("resolve --take yours", "mine"),

@@ -63,14 +63,14 @@ fn main() -> ExitCode {
             }
         };
     }
-    if let Some(Command::Restore { from, node, data }) = &flags.command {
+    if let Some(Command::Restore { from, node, config, data }) = &flags.command {
         let restored = match node {
-            Some(node) => snapshot::restore_part(from, node, data),
-            None => snapshot::restore(from, data),
+            Some(node) => snapshot::restore_part(from, node, config.as_deref(), data),
+            None => snapshot::restore(from, data).map(|restored| restored.sentence(data)),
         };
         return match restored {
-            Ok(restored) => {
-                println!("{}", restored.sentence(data));
+            Ok(told) => {
+                println!("{told}");
                 ExitCode::SUCCESS
             }
             Err(error) => {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::members;
+use super::removals::Removal;
 use super::side::Busy;
 use super::view::NodeView;
 use crate::config::{Accepted, Checked, Keeper, Problem, Refused, Settings};
@@ -57,7 +58,7 @@ pub(crate) enum Job {
 pub(crate) type ToCluster = Box<dyn Fn(u64, Vec<u8>) -> bool + Send>;
 
 /// Who waits for the cluster to agree.
-enum Asker {
+pub(super) enum Asker {
     Http(tiny_http::Request),
     Reply(Reply),
 }
@@ -109,7 +110,7 @@ impl Jobs {
 /// The state of the thread that changes the config.
 pub(crate) struct Changer {
     keeper: Arc<Mutex<Keeper>>,
-    view: Arc<NodeView>,
+    pub(super) view: Arc<NodeView>,
     answer_time: Duration,
     /// A config was written that some core has not taken: the next accepted one is handed out in
     /// any case.
@@ -117,6 +118,7 @@ pub(crate) struct Changer {
     /// Where a config goes that is not this node's alone.
     to_cluster: Option<ToCluster>,
     proposed: Vec<Proposed>,
+    pub(super) removals: Vec<Removal>,
     /// Configs that were given to the cluster; the first one has number 1.
     numbers: u64,
 }
@@ -130,8 +132,16 @@ impl Changer {
         answer_time: Duration,
         to_cluster: Option<ToCluster>,
     ) -> Self {
-        let proposed = Vec::new();
-        Self { keeper, view, answer_time, apply_owed: false, to_cluster, proposed, numbers: 0 }
+        Self {
+            keeper,
+            view,
+            answer_time,
+            apply_owed: false,
+            to_cluster,
+            proposed: Vec::new(),
+            removals: Vec::new(),
+            numbers: 0,
+        }
     }
 
     /// Works until the last sender is gone.
@@ -139,6 +149,7 @@ impl Changer {
         loop {
             self.ask_again();
             self.give_up();
+            self.remove_again();
             let job = match jobs.recv_timeout(AGREE_LOOK) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => continue,
@@ -147,7 +158,9 @@ impl Changer {
             match job {
                 Job::Learn { state, keeps_bak } => self.learn(&state, keeps_bak),
                 Job::Judged { number, status, body } => self.judged(number, status, &body),
-                Job::Remove { body, request, came } => self.remove(&body, request, came),
+                Job::Remove { body, request, came } => {
+                    self.remove(Removal { body, request, came });
+                }
                 Job::DryRun { body, request } => {
                     let answer = self.dry_run(&body);
                     let _ = request.respond(answer.into_response());
@@ -182,7 +195,7 @@ impl Changer {
         }
     }
 
-    fn keeper(&self) -> MutexGuard<'_, Keeper> {
+    pub(super) fn keeper(&self) -> MutexGuard<'_, Keeper> {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -203,7 +216,12 @@ impl Changer {
     }
 
     /// Gives a config to the cluster, or answers at once.
-    fn ask_cluster(&mut self, checked: Result<Checked, Refused>, asker: Asker, came: Instant) {
+    pub(super) fn ask_cluster(
+        &mut self,
+        checked: Result<Checked, Refused>,
+        asker: Asker,
+        came: Instant,
+    ) {
         let outcome = match checked {
             Ok(Checked::Same(accepted)) => Ok(accepted),
             Err(refused) => Err(ChangeError::Refused(refused)),
@@ -309,18 +327,6 @@ impl Changer {
     fn give_up(&mut self) {
         for waiting in self.proposed.extract_if(.., |it| it.came.elapsed() > AGREE_TIME) {
             answer_asker(waiting.asker, Err(ChangeError::NoMajority));
-        }
-    }
-
-    /// Lets a node leave.
-    fn remove(&mut self, body: &[u8], request: tiny_http::Request, came: Instant) {
-        let config = members::removal(body, (self.view.cluster)());
-        match config {
-            Ok(config) => {
-                let checked = self.keeper().check(config.to_text().as_bytes());
-                self.ask_cluster(checked, Asker::Http(request), came);
-            }
-            Err(answer) => drop(request.respond(answer.into_response())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Owns what is asked of the members of a cluster: which config lets a node leave, and what a config would move.
 
-use hyperion_cluster::change::{Author, Refusal, Removal, check_change, remove};
+use hyperion_cluster::change::{Author, Refusal, Removal, check_change, is_for_now, remove};
 use hyperion_cluster::config::Config;
 use hyperion_engine::Eviction;
 use serde::Deserialize;
@@ -10,6 +10,9 @@ use super::answer::Answer;
 use super::changer::refused_answer;
 use crate::cluster::Known;
 use crate::config::{Problem, Refused};
+
+/// The longest time after which it is to be tried again, in seconds.
+const RETRY_S_MAX: u64 = 60;
 
 /// The body of `POST /nodes/remove`.
 #[derive(Deserialize)]
@@ -32,10 +35,24 @@ fn alone() -> Answer {
     )
 }
 
+/// Why a node does not begin to leave.
+pub(super) struct Stays {
+    /// What to answer.
+    pub(super) answer: Answer,
+    /// An earlier change has not come to its end: it may leave then.
+    pub(super) is_for_now: bool,
+}
+
+impl From<Answer> for Stays {
+    fn from(answer: Answer) -> Self {
+        Self { answer, is_for_now: false }
+    }
+}
+
 /// The config in which a node leaves.
 ///
 /// Errors: the answer that says why it may not.
-pub(super) fn removal(body: &[u8], known: Option<Known>) -> Result<Config, Answer> {
+pub(super) fn removal(body: &[u8], known: Option<Known>) -> Result<Config, Stays> {
     let asked: Asked = serde_json::from_slice(body).map_err(|error| {
         let hint = "send {\"node\": \"NAME\"}, and \"dead\": true for a node that is lost";
         Answer::error(400, &format!("the body says of no node that it leaves: {error}"), hint)
@@ -43,8 +60,25 @@ pub(super) fn removal(body: &[u8], known: Option<Known>) -> Result<Config, Answe
     let known = known.ok_or_else(alone)?;
     let (usage, evictions) = (known.usage(), evictions());
     let removal = Removal { node: &asked.node, dead: asked.dead };
-    remove(known.state.standing(&usage, &evictions), removal)
-        .map_err(|problems| Answer::errors(422, &problems))
+    let removed = remove(known.state.standing(&usage, &evictions), removal);
+    removed.map_err(|problems| {
+        let is_for_now = is_for_now(&problems);
+        let answer = if is_for_now { later(&known) } else { Answer::errors(422, &problems) };
+        Stays { answer, is_for_now }
+    })
+}
+
+/// What is told where an earlier change has not come to its end.
+fn later(known: &Known) -> Answer {
+    let progress = known.progress();
+    let (groups, bytes, seconds) =
+        (&progress["groups_to_do"], &progress["bytes_left"], &progress["seconds_left"]);
+    let problem = format!(
+        "what the change before moves is not where it belongs yet: {groups} partitions, {bytes} bytes, about {seconds} s at the rate that the config allows"
+    );
+    let hint = "send it again when /status says \"moving\": false under \"cluster\"; a node that is lost may be given up at once with \"dead\": true";
+    let retry = seconds.as_u64().unwrap_or(1).clamp(1, RETRY_S_MAX);
+    Answer::error(503, &problem, hint).with("Retry-After", retry.to_string())
 }
 
 /// What a config that this node would take moves; the rules of the cluster are held against it as well.

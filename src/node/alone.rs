@@ -64,6 +64,13 @@ impl Stopped {
     ///
     /// Errors: it is in use, damaged, or holds no data.
     pub(crate) fn open(path: &Path) -> Result<Self, NodeError> {
+        Self::open_as(path, false)
+    }
+
+    /// The same for a node that keeps logs alone, if it does.
+    ///
+    /// Errors: as [`Self::open`].
+    pub(crate) fn open_as(path: &Path, is_log_only: bool) -> Result<Self, NodeError> {
         let manifest = manifest_of(path)?;
         let mut random = [0; 8];
         random_bytes(&mut random)
@@ -75,7 +82,8 @@ impl Stopped {
             segment_bytes: manifest.segment_bytes,
             repairs: false,
         };
-        let data = Data::open(path, wanted, [0; 3])?;
+        let mut data = Data::open(path, wanted, [0; 3])?;
+        data.is_log_only = is_log_only;
         let map = PartitionMap::spread(manifest.partitions, manifest.cores);
         let mut cores = Vec::new();
         for core in 0..manifest.cores {
@@ -115,7 +123,7 @@ impl Stopped {
         (0..=u32::from(self.partitions())).map(GroupId)
     }
 
-    fn core_of(&self, group: GroupId) -> usize {
+    pub(super) fn core_of(&self, group: GroupId) -> usize {
         group.partition().map_or(0, |partition| usize::from(self.map.owner(partition).0))
     }
 
@@ -171,6 +179,13 @@ impl Stopped {
             let core = self.core_of(group);
             self.with_room(core, |store| rewrite_one(store, group, node, state))?;
         }
+        self.write_out()
+    }
+
+    /// Writes what is there, the first core's last.
+    ///
+    /// Errors: the disk does not take it.
+    pub(super) fn write_out(&mut self) -> Result<(), NodeError> {
         for loaded in self.cores.iter_mut().rev() {
             write_out(&mut loaded.store, &loaded.files, &self.data.path)?;
         }
@@ -178,7 +193,7 @@ impl Stopped {
     }
 
     /// Does something to a core's store, with as many segments more as it takes.
-    fn with_room(
+    pub(super) fn with_room(
         &mut self,
         core: usize,
         mut deed: impl FnMut(&mut Store) -> Result<(), StoreError>,

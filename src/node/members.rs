@@ -36,6 +36,8 @@ pub(super) struct Members {
     /// What group 0 holds.
     pub(super) state: Option<Arc<ClusterState>>,
     groups_moving_max: usize,
+    /// What was shown last: what group 0 held, how often reports had changed, who led group 0.
+    shown: Option<(Arc<ClusterState>, u64, Option<u32>)>,
     /// Looks since this node is none of the cluster's any more.
     removed: Option<u32>,
     /// Who says that it is none.
@@ -204,6 +206,14 @@ impl NodeCore {
     /// Shows the cluster to the side threads.
     fn show_cluster(&mut self) {
         let Some(state) = &self.members.state else { return };
+        let (changes, leader) = (self.engine.report_changes(), self.engine.cluster_leader());
+        let is_shown = |(shown, of, led): &(Arc<ClusterState>, u64, Option<u32>)| {
+            Arc::ptr_eq(shown, state) && (*of, *led) == (changes, leader)
+        };
+        if self.members.shown.as_ref().is_some_and(is_shown) {
+            return;
+        }
+        self.members.shown = Some((Arc::clone(state), changes, leader));
         let mut partition_bytes = vec![0; state.config().partitions as usize];
         let mut leaders = vec![None; partition_bytes.len()];
         for report in self.engine.heard_reports() {
@@ -222,7 +232,7 @@ impl NodeCore {
             state: Arc::clone(state),
             partition_bytes,
             leaders,
-            leader: self.engine.cluster_leader(),
+            leader,
             groups_moving_max: *most,
         });
     }

@@ -1,6 +1,7 @@
 //! One node: its cores, their files and mailboxes, and what they show to the side threads.
 
 mod alone;
+mod anew;
 mod beats;
 mod board;
 mod clients;

@@ -3,6 +3,7 @@
 mod cluster;
 mod core_part;
 mod cut;
+mod elsewhere;
 mod error;
 mod file;
 mod format;

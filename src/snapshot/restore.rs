@@ -52,7 +52,7 @@ impl Restored {
     }
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> RestoreError + '_ {
+pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> RestoreError + '_ {
     |error| RestoreError::Io { path: path.to_path_buf(), error }
 }
 
@@ -72,12 +72,25 @@ pub(super) fn restore_with(
     from: &Path,
     to: &Path,
     is_part: bool,
-    add: impl FnOnce(&Path) -> io::Result<()>,
+    add: impl FnOnce(&Path) -> Result<(), RestoreError>,
 ) -> Result<Restored, RestoreError> {
     let mut snapshot = Snapshot::open(from)?;
     if snapshot.head.is_part && !is_part {
         return Err(RestoreError::IsPart { path: from.to_path_buf() });
     }
+    make_folder(to, |part| {
+        let restored = snapshot.write(part)?;
+        add(part).map(|()| restored)
+    })
+}
+
+/// Makes a folder, which must be empty or not there, whole or not at all: `fill` fills it before it gets its name.
+///
+/// Errors: [`RestoreError`]; the folder is as it was then.
+pub(super) fn make_folder<T>(
+    to: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, RestoreError>,
+) -> Result<T, RestoreError> {
     match fs::read_dir(to) {
         Ok(mut entries) => {
             if entries.next().is_some() {
@@ -99,17 +112,16 @@ pub(super) fn restore_with(
         io::ErrorKind::AlreadyExists => RestoreError::LeftOver { path: part.clone() },
         _ => failed(&part)(error),
     })?;
-    let restored = snapshot.write(&part).and_then(|restored| {
-        add(&part).map_err(failed(&part))?;
+    let made = fill(&part).and_then(|made| {
         fs::rename(&part, &to).map_err(failed(&to))?;
         files::sync_directory(parent).map_err(failed(parent))?;
-        Ok(restored)
+        Ok(made)
     });
-    if restored.is_err() {
+    if made.is_err() {
         // The first error is the one to tell; what stays is told at the next try.
         let _ = fs::remove_dir_all(&part);
     }
-    restored
+    made
 }
 
 /// A segment on its way back. Its file is opened when it is written: there may be more of them than files may be open.

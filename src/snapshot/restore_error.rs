@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::config::ConfigError;
+use crate::node::NodeError;
 use crate::remedy::Remedy;
 
 /// Why nothing was restored. Nothing is left of it on the disk.
@@ -50,6 +52,17 @@ pub(crate) enum RestoreError {
         /// What was found, and what to do.
         what: String,
     },
+    /// The config for other machines does not fit: all problems, as sentences.
+    #[error("{path}: {what}; nothing was restored")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// What was restored is not what a node starts with.
+    #[error("{0}; nothing was restored")]
+    Data(#[from] NodeError),
     /// A call failed.
     #[error(
         "{path}: {error}; {}, and restore again", Remedy::of(error).advice()
@@ -67,6 +80,8 @@ impl RestoreError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Damaged { .. } => 65,
+            Self::Config { .. } => ConfigError::EXIT_CODE,
+            Self::Data(error) => error.exit_code(),
             _ => 1,
         }
     }

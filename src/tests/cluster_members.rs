@@ -390,3 +390,36 @@ fn changes_are_judged_by_the_rules_of_the_cluster() {
     both.sort_unstable();
     assert_eq!(both, [200, 409]);
 }
+
+#[test]
+fn a_node_that_is_removed_while_another_joins_leaves_when_that_one_has_its_share() {
+    let mut cluster = Cluster::plan(3)
+        .at("/mode", json!("sharding+duplication"))
+        .at("/replication", json!(2))
+        .start();
+    let mut routed = cluster.routed();
+    let written = write_keys(&mut routed, 2_000);
+    let entry = cluster.add_entry();
+    let mut next = get(cluster.http(1), "/config?next=1").json();
+    next["nodes"].as_array_mut().expect("a list").push(entry);
+    cluster.write_config(4, &next);
+    cluster.start_only(&[4]);
+    wait_for("a node that is given its share", || {
+        let status = cluster_status(&cluster, 2);
+        status["epoch"] == json!(2) && status["moving"] == json!(true)
+    });
+    let body = r#"{"node": "n1"}"#;
+    let mut answer = post(cluster.http(2), "/nodes/remove", body);
+    wait_for("its turn", || {
+        if answer.status != 200 {
+            assert_eq!(answer.status, 503, "{answer:?}");
+            assert!(answer.body.contains("send it again when /status says"), "{answer:?}");
+            answer = post(cluster.http(2), "/nodes/remove", body);
+        }
+        answer.status == 200
+    });
+    assert_eq!(taken(&answer), 3);
+    wait_settled(&cluster, &[2, 3, 4], 4);
+    routed.expect_all(&written);
+    wait_shares(&cluster, &[2, 3, 4], 2, written.len());
+}

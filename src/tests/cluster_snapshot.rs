@@ -23,7 +23,7 @@ const CLIENTS: usize = 4;
 const PLACES: u64 = 12;
 const KEYS: usize = 300;
 
-type Keys = BTreeMap<String, Option<Vec<u8>>>;
+pub(super) type Keys = BTreeMap<String, Option<Vec<u8>>>;
 
 /// Clients that write numbers, each when the one before is answered: whoever has a number has all before it.
 struct Walkers {
@@ -108,7 +108,7 @@ fn status(cluster: &Cluster, node: u32) -> Value {
 }
 
 /// Asks a node for a snapshot and waits for its end: its name, and what is said of it.
-fn take(cluster: &Cluster, node: u32) -> (String, Value) {
+pub(super) fn take(cluster: &Cluster, node: u32) -> (String, Value) {
     let answer = post(cluster.http(node), "/snapshot", "");
     assert_eq!(answer.status, 202, "{answer:?}");
     let name = answer.json()["snapshot"].as_str().expect("a name").to_owned();
@@ -128,7 +128,7 @@ fn files(cluster: &Cluster, node: u32) -> Vec<PathBuf> {
 }
 
 /// Brings the parts of all nodes together.
-fn together(cluster: &Cluster, folder: &Path) {
+pub(super) fn together(cluster: &Cluster, folder: &Path) {
     fs::create_dir_all(folder).expect("the folder is ours");
     for path in cluster.numbers().flat_map(|node| files(cluster, node)) {
         fs::copy(&path, folder.join(path.file_name().expect("a file")))
@@ -145,7 +145,7 @@ fn restore(from: &Path, node: Option<&str>, to: &Path) -> Output {
     command.output().expect("the binary is built")
 }
 
-fn refused(output: &Output, sentence: &str) {
+pub(super) fn refused(output: &Output, sentence: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains(sentence), "{output:?}");
 }
@@ -162,7 +162,7 @@ fn restore_all(cluster: &mut Cluster, from: &Path) {
     cluster.wait_served();
 }
 
-fn fill(cluster: &Cluster) -> Keys {
+pub(super) fn fill(cluster: &Cluster) -> Keys {
     let mut routed = cluster.routed();
     let entry = |number: usize| (format!("k{number}"), vec![b'v'; 200 + number]);
     (0..KEYS)

@@ -208,7 +208,9 @@ impl<C: Core> Driver<C> {
             }
             Err(_) => match -result {
                 libc::ENOBUFS => {
-                    self.io.stats.receive_buffers_empty += 1;
+                    if !buffers.as_ref().is_some_and(|buffers| buffers.give_more()) {
+                        self.io.stats.receive_buffers_empty += 1;
+                    }
                     self.io.rearm_receive_later(id);
                     return;
                 }

@@ -6,8 +6,13 @@ use std::time::Duration;
 pub const RING_ENTRIES: u32 = 4096;
 /// Entries of the completion queue; what does not fit waits in the kernel.
 pub const COMPLETION_ENTRIES: u32 = 16 * 1024;
+/// What the executor sets aside and pins for reads and writes of its own, of which there are none: the least that it takes.
+pub const EXECUTOR_IO_BYTES: usize = 64 * 1024;
 /// Receive buffers of one core, shared by its connections. A power of two.
 pub const RECEIVE_BUFFERS: u16 = 1024;
+/// Those of them that the kernel is given at first; it is given as many more whenever it finds none free. It goes round all that it has,
+/// so that a core with little to receive would else touch all of them sooner or later.
+pub const RECEIVE_BUFFERS_FIRST: u16 = 64;
 /// Bytes of one receive buffer: the most that one call of `received` brings.
 pub const RECEIVE_BUFFER_BYTES: u32 = 16 * 1024;
 /// Messages one core may have on the way to one other core. A power of two.

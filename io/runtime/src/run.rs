@@ -62,6 +62,7 @@ where
         let spawned = LocalExecutorBuilder::new(Placement::Fixed(cpu))
             .name(&format!("core-{core}"))
             .preempt_timer(limits::PREEMPT)
+            .io_memory(limits::EXECUTOR_IO_BYTES)
             .spawn(move || async move {
                 let guard = StopAll { bells: bells.clone() };
                 let cross = CrossCore::new(core, bells, senders, receivers);

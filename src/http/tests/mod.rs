@@ -1,4 +1,5 @@
 //! Lists the tests of the HTTP side.
 
 mod front;
+mod removal;
 mod side;

@@ -11,6 +11,8 @@ use std::{
 
 use io_uring::{IoUring, types::BufRingEntry};
 
+use crate::limits::RECEIVE_BUFFERS_FIRST;
+
 /// Alignment of both allocations: the kernel asks for whole pages.
 const PAGE_BYTES: usize = 4096;
 
@@ -23,6 +25,8 @@ pub(crate) struct ReceiveBuffers {
     count: u16,
     bytes: u32,
     tail: Cell<u16>,
+    /// How many of them the kernel has been given; the rest was never touched.
+    in_use: Cell<u16>,
 }
 
 /// One filled buffer; goes back to the kernel on drop.
@@ -48,14 +52,28 @@ impl ReceiveBuffers {
             count,
             bytes,
             tail: Cell::new(0),
+            in_use: Cell::new(0),
         };
         // SAFETY: both allocations live until `drop`; `Io` drains the ring before it drops them, or
         // leaks them.
         unsafe {
             ring.submitter().register_buf_ring_with_flags(buffers.entries as u64, count, 0, 0)?;
         }
-        (0..count).for_each(|id| buffers.give(id));
+        buffers.give_first(count.min(RECEIVE_BUFFERS_FIRST));
         Ok(buffers)
+    }
+
+    /// Gives the kernel some more, because it found none free; `false`: it has all of them.
+    pub(crate) fn give_more(&self) -> bool {
+        let before = self.in_use.get();
+        self.give_first(before.saturating_add(RECEIVE_BUFFERS_FIRST).min(self.count));
+        self.in_use.get() > before
+    }
+
+    /// Sees to it that the kernel has been given so many.
+    fn give_first(&self, count: u16) {
+        (self.in_use.get()..count).for_each(|id| self.give(id));
+        self.in_use.set(count);
     }
 
     /// The buffer that a completion named, with the bytes it says were written.
@@ -122,4 +140,36 @@ fn allocate(layout: Layout) -> *mut u8 {
         handle_alloc_error(layout);
     }
     memory
+}
+
+#[cfg(test)]
+mod tests {
+    use io_uring::IoUring;
+
+    use super::{RECEIVE_BUFFERS_FIRST, ReceiveBuffers};
+
+    /// The kernel goes round all that it has: what it is not given stays untouched.
+    #[test]
+    fn the_kernel_is_given_more_only_when_it_finds_none_free() {
+        let Ok(ring) = IoUring::new(8) else {
+            println!("left out: there is no io_uring here");
+            return;
+        };
+        let Ok(buffers) = ReceiveBuffers::new(&ring, 256, 64) else {
+            println!("left out: the kernel knows no rings of buffers");
+            return;
+        };
+        assert_eq!(buffers.tail.get(), RECEIVE_BUFFERS_FIRST);
+        drop(buffers.lend(3, 10));
+        assert_eq!(buffers.in_use.get(), RECEIVE_BUFFERS_FIRST, "what comes back is none more");
+        let mut counts = Vec::new();
+        while buffers.give_more() {
+            counts.push(buffers.in_use.get());
+        }
+        assert_eq!(counts, [128, 192, 256]);
+        assert_eq!(buffers.tail.get(), 256 + 1);
+        let few =
+            ReceiveBuffers::new(&IoUring::new(8).expect("as above"), 2, 64).expect("as above");
+        assert!(few.in_use.get() == 2 && !few.give_more());
+    }
 }

@@ -7,6 +7,15 @@ use crate::config::{Config, Leaving, Mode, Node, Problem};
 
 use super::check::Standing;
 
+/// Why a change has to wait for the one before.
+const IN_PROGRESS: &str = "another change of the nodes or copies is in progress";
+
+/// Whether a change is refused for now alone: nothing is wrong with it, but what an earlier one moves has not come to its end.
+#[must_use]
+pub fn is_for_now(problems: &[Problem]) -> bool {
+    !problems.is_empty() && problems.iter().all(|problem| problem.problem == IN_PROGRESS)
+}
+
 /// Checks the nodes and the list of removed ones against those before.
 pub(super) fn check_membership(
     standing: Standing<'_>,
@@ -122,7 +131,7 @@ fn check_one_at_a_time(
     for pointer in moves.iter().filter(|pointer| !is_escape(pointer) && !may_follow(pointer)) {
         problems.push(Problem::at(
             pointer.as_str(),
-            "another change of the nodes or copies is in progress",
+            IN_PROGRESS,
             "send it again when /status says that nothing moves; a node that is lost may be given up with \"leaving\": \"dead\"",
         ));
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::table::{Change, Column, FIELDS, change_of};
-use super::{Author, Effects, Refusal, Removal, announce, check_change, finish_leaving, remove};
+use super::{
+    Author, Effects, Refusal, Removal, announce, check_change, finish_leaving, is_for_now, remove,
+};
 use crate::NodeId;
 use crate::config::tests::{EVICTIONS, cluster, config, node, uuid};
 use crate::config::{Config, Durability, Leaving, Problem, Role, Usage};
@@ -198,6 +200,14 @@ fn one_membership_change_at_a_time_and_ways_out_of_it() {
         let found = problems(check(&state, &edited(&state, edit), Author::Person));
         assert!(found.iter().any(|one| one.problem.contains("in progress")), "{found:?}");
     }
+    let racked = |c: &mut Config| c.nodes[0].rack = Some("r".to_owned());
+    let found = problems(check(&state, &edited(&state, racked), Author::Person));
+    assert!(is_for_now(&found), "{found:?}");
+    let wrong = edited(&state, |c| {
+        racked(c);
+        c.nodes[1].resp = c.nodes[0].resp.clone();
+    });
+    assert!(!is_for_now(&problems(check(&state, &wrong, Author::Person))), "it is wrong as well");
     // A setting may change, the node may stay after all, or be lost on its way.
     for edit in [
         (|c: &mut Config| c.settings.durability = Durability::Never) as fn(&mut Config),

@@ -20,6 +20,7 @@ pub(super) struct Turn<'a> {
 impl Group {
     /// Carries out all that is due. True when something has to become durable under the turn's ticket.
     pub(super) fn drive(&mut self, turn: &mut Turn) -> bool {
+        self.note_busy();
         self.tell_loss(turn.effects);
         self.flush(turn.effects);
         self.leave_joint();

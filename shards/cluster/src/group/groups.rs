@@ -166,7 +166,11 @@ impl Groups {
                 group.dirty = true;
                 self.dirty.push(group.id);
             }
-            self.pace.looked(at, group.rests(), group.tail().bytes());
+            let rests = group.rests();
+            if rests > 0 {
+                group.rest();
+            }
+            self.pace.looked(at, rests, group.tail().bytes());
         }
         let bytes = self.pace.bytes();
         if bytes > self.bounds.core_bytes {

@@ -21,6 +21,7 @@ mod planted;
 mod reads;
 mod recovered;
 mod replica;
+mod rest;
 mod roles;
 mod snapshot;
 mod tail;

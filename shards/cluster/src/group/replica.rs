@@ -16,6 +16,7 @@ use super::limits::{Bounds, INFLIGHT_MESSAGES_MAX, MEMBERS_MAX, MESSAGE_BYTES_MA
 use super::planted::Planted;
 use super::reads::Reads;
 use super::recovered::{Position, RecoveredGroup};
+use super::rest::Rest;
 use super::tail::Tail;
 use super::timing::{ELECTION_TICKS_END, ELECTION_TICKS_MIN, HEARTBEAT_TICKS};
 
@@ -102,6 +103,7 @@ pub(super) struct Group {
     pub(super) dirty: bool,
     /// The tick up to which raft has counted.
     pub(super) seen_tick: u64,
+    pub(super) rest: Rest,
     pub(super) planted: Planted,
     #[cfg(test)]
     pub(super) faults: super::tests::faults::Faults,
@@ -152,6 +154,7 @@ impl Group {
             unrecorded_since: None,
             everywhere: 0,
             seen_tick: 0,
+            rest: Rest::default(),
             dirty: true,
             planted: Planted::default(),
             raw,

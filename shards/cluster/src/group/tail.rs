@@ -108,6 +108,17 @@ impl Tail {
         }
     }
 
+    /// Gives back room for entries that are not there.
+    pub(super) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
+    /// Entries that it has room for beside those that are there.
+    #[cfg(test)]
+    pub(super) fn spare(&self) -> usize {
+        self.entries.capacity() - self.entries.len()
+    }
+
     /// Index to truncate at so that no more than so many entries and bytes stay.
     pub(super) fn index_within(&self, entries_max: usize, bytes_max: usize) -> u64 {
         let mut index = self.truncated.index;

@@ -14,9 +14,9 @@ use super::history::{EpochEntry, History};
 /// What group 0 holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterState {
-    config: Config,
-    hash: String,
-    history: History,
+    pub(super) config: Config,
+    pub(super) hash: String,
+    pub(super) history: History,
     placement: Placement,
     target: Placement,
     id_last: NodeId,
@@ -213,7 +213,7 @@ impl ClusterState {
     }
 }
 
-fn entry(config: &Config, hash: &str, note: Option<String>) -> EpochEntry {
+pub(super) fn entry(config: &Config, hash: &str, note: Option<String>) -> EpochEntry {
     EpochEntry { epoch: config.epoch, hash: hash.to_owned(), parent: config.parent.clone(), note }
 }
 

@@ -4,6 +4,7 @@ mod cluster;
 mod command;
 mod growth;
 mod history;
+mod renamed;
 #[cfg(test)]
 mod tests;
 

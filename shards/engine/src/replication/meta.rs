@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) struct Meta {
     /// What it holds, as of the entry `index`; none before its first snapshot.
     pub(super) state: Option<Arc<ClusterState>>,
-    index: u64,
+    pub(super) index: u64,
     /// Entries that have no effect yet, by index.
     log: BTreeMap<u64, Vec<u8>>,
     /// The bytes of `state`, once they were asked for.

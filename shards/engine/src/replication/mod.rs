@@ -109,6 +109,10 @@ pub(crate) struct Replication {
     settled_calls: u32,
     /// Where groups are, as their leaders say.
     reports: BTreeMap<GroupId, GroupReport>,
+    /// How often they have changed.
+    report_changes: u64,
+    /// What group 0 held and what was said when its map was found to be right: nothing is to be told until one of them changes.
+    tended: Option<(u64, u64)>,
     /// The leads that go over to other nodes.
     handovers: Handovers,
     /// This node is about to stop.
@@ -220,6 +224,8 @@ impl Engine {
             known: None,
             settled_calls: 0,
             reports: BTreeMap::new(),
+            report_changes: 0,
+            tended: None,
             handovers: Handovers::default(),
             leave: None,
             gone_since_ns: BTreeMap::new(),

@@ -142,7 +142,11 @@ impl Engine {
         if !self.leads_cluster() {
             return;
         }
-        let Some(replication) = &self.replication else { return };
+        let Some(replication) = &mut self.replication else { return };
+        let now = (replication.meta.index, replication.report_changes);
+        if replication.tended == Some(now) {
+            return;
+        }
         let Some(state) = replication.meta.state.clone() else { return };
         let mut found: Vec<(u32, Replicas)> = Vec::new();
         for report in replication.reports.values().filter(|report| !report.is_joint) {
@@ -164,9 +168,10 @@ impl Engine {
         } else {
             Some(Command::Found { groups: found })
         };
-        if let Some(command) = command {
+        match command {
             // Who cannot take it now is asked again.
-            let _ = self.propose_cluster(&command);
+            Some(command) => drop(self.propose_cluster(&command)),
+            None => replication.tended = Some(now),
         }
     }
 }

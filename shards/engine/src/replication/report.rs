@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use hyperion_cluster::group::Conf;
 use hyperion_model::{GroupId, PartitionId};
-use hyperion_store::Store;
+use hyperion_store::{Store, StoreFigures};
 
 /// What the leader of a group says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ impl Engine {
     pub fn reports(&self, mut is_told: impl FnMut(GroupId, u64, u64) -> bool) -> Vec<GroupReport> {
         let Some(replication) = &self.replication else { return Vec::new() };
         let groups = &replication.groups;
+        // As of now, for all of them; asked for when the first one is told.
+        let mut figures = None;
         let is_led = |group: &&GroupId| groups.serves(**group) && groups.has_durable_conf(**group);
         let led = replication.hosted.iter().filter(is_led);
         led.filter_map(|&group| {
@@ -56,7 +58,10 @@ impl Engine {
                 group,
                 term: replication.groups.term(group),
                 conf_index: conf.index,
-                bytes: group.partition().map_or(0, |it| bytes_of(&self.store, it)),
+                bytes: group.partition().map_or(0, |it| {
+                    let figures = figures.get_or_insert_with(|| self.store.figures());
+                    bytes_within(figures, &self.store, it)
+                }),
                 voters,
                 learners,
                 is_joint: conf.is_joint(),
@@ -69,9 +74,16 @@ impl Engine {
     pub fn hear_report(&mut self, report: &GroupReport) {
         let Some(replication) = &mut self.replication else { return };
         let known = replication.reports.get(&report.group);
-        if known.is_none_or(|known| known.age() <= report.age()) {
+        if known.is_none_or(|known| known.age() <= report.age() && known != report) {
             replication.reports.insert(report.group, report.clone());
+            replication.report_changes += 1;
         }
+    }
+
+    /// Counts the changes of what [`Engine::heard_reports`] gives.
+    #[must_use]
+    pub fn report_changes(&self) -> u64 {
+        self.replication.as_ref().map_or(0, |replication| replication.report_changes)
     }
 
     /// What is known of all groups, by what their leaders said last.
@@ -82,7 +94,10 @@ impl Engine {
 
 /// Bytes of one copy of a partition, about: a key is taken to be as long as any other on this core.
 pub(super) fn bytes_of(store: &Store, partition: PartitionId) -> u64 {
-    let figures = store.figures();
+    bytes_within(&store.figures(), store, partition)
+}
+
+fn bytes_within(figures: &StoreFigures, store: &Store, partition: PartitionId) -> u64 {
     let keys = u128::from(store.partition_keys(partition));
     let bytes = u128::from(figures.live_bytes) * keys / u128::from(figures.keys.max(1));
     u64::try_from(bytes).unwrap_or(u64::MAX)

@@ -3,7 +3,7 @@
 use super::lab::{GROUP, Lab};
 use super::world::MS;
 use crate::group::timing::QUIET_NS;
-use crate::group::{Beat, BeatOut, Lease, Message, MessageType};
+use crate::group::{Beat, BeatOut, Effect, Lease, Message, MessageType};
 
 /// Lets time pass until the leader has sent a beat or a heartbeat; nothing is delivered.
 fn wait_beat(lab: &mut Lab, leader: u64) {
@@ -75,6 +75,31 @@ fn a_group_that_was_left_alone_goes_on_at_once() {
             lab.pass(10);
             assert!(is_valid(&mut lab, leader), "after a rest of {rest_ms} ms");
         }
+    }
+}
+
+/// A group that sleeps has no room for traffic, and needs none of it to go on.
+#[test]
+fn a_group_that_rests_gives_room_back() {
+    let (mut lab, leader) = Lab::led(3);
+    let follower = lab.follower(leader);
+    for _ in 0..5 {
+        lab.propose(leader);
+        lab.pass(50);
+    }
+    for id in [leader, follower] {
+        assert!(lab.node(id).spare_bytes(GROUP) > 0, "node {id} had traffic");
+    }
+    lab.pass(3_500);
+    for id in 1..=3 {
+        assert_eq!(lab.node(id).spare_bytes(GROUP), 0, "node {id}");
+    }
+    lab.effects.clear();
+    let index = lab.propose(leader);
+    lab.pass(100);
+    for id in 1..=3 {
+        let has_it = |it: &Effect| matches!(it, Effect::Apply { up_to, .. } if *up_to == index);
+        assert!(lab.saw(id, has_it), "node {id} has what came after it");
     }
 }
 
