@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod collections;
+pub mod counted;
 pub mod events;
 pub mod ids;
 pub mod limits;
@@ -11,6 +12,7 @@ pub mod number;
 pub mod reply;
 pub mod slot;
 
+pub use counted::Counted;
 pub use events::{EventClass, EventMask};
 pub use ids::{CoreId, DatabaseId, GroupId, PartitionId, TransactionId};
 pub use reply::ReplyWriter;
