@@ -19,6 +19,8 @@ CONNECTIONS = 50
 CELL_BYTES_MAX = 65_536
 CELL_PEERS = ("valkey", "kevy")
 MEMORY_PEER = "valkey"
+# Fewer samples of where the processor was say nothing.
+TICKS_MIN = 50
 # Writes synced before their answer, in times of Redis', with 50 connections.
 COMMITS_OF_REDIS = 3.0
 # Writes a second of three nodes with three copies, with so many outstanding; the median in milliseconds with fewer.
@@ -81,9 +83,9 @@ def words(ratio, of):
 
 
 def kernel_words(results, about):
-    """The part of our processor time that is the kernel's, where that was measured."""
-    shares = results.figures(about, "hyperion", "kernel_share")
-    return f"; {statistics.median(shares):.0%} of it in the kernel" if shares else ""
+    """The part of our processor time that is the kernel's, where enough of it was sampled."""
+    kernel, ticks = (sum(results.figures(about, "hyperion", name)) for name in ("kernel_ticks", "ticks"))
+    return f"; {kernel / ticks:.0%} of it in the kernel" if ticks >= TICKS_MIN else ""
 
 
 def cell_name(about):

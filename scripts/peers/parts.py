@@ -57,13 +57,12 @@ class Bench:
         self.told[peer.name]["commands"].setdefault(part, peer.told())
 
     def measure(self, part, about, peer, load):
-        """One run: its figures, the processor time that the server took for each of its requests, and the kernel's part of it."""
+        """One run: its figures, the processor time that the server took for each of its requests, and the ticks of it, all and the kernel's."""
         before, ticks_before = peer.cpu_ns(), peer.kernel_ticks()
         figures = load()
         figures["server_cpu_ns"] = (peer.cpu_ns() - before) / max(figures["requests"], 1)
-        kernel, ticks = (after - before for after, before in zip(peer.kernel_ticks(), ticks_before))
-        if ticks > 0:
-            figures["kernel_share"] = kernel / ticks
+        for name, after, earlier in zip(("kernel_ticks", "ticks"), peer.kernel_ticks(), ticks_before):
+            figures[name] = after - earlier
         self.cells.add(part, about, peer.name, figures)
 
     def rounds(self, peers):

@@ -105,7 +105,7 @@ class Programs:
             if subprocess.run(cargo, cwd=REPOSITORY, stdout=sys.stderr).returncode != 0:
                 raise Absent("it does not build; its errors stand above")
         if not os.access(path, os.X_OK):
-            raise Absent(f"{path} is not a program; leave --no-install out, or build it by cargo build --release")
+            raise Absent(f"{path} is not a program; build it by cargo build --release, or name another with --binary")
         return path
 
     def loadgen(self):

@@ -22,7 +22,7 @@ class Progress:
         self.expected, self.done = max(expected, 0.1), 0.0
         self.begin = self.told = time.monotonic()
         self.is_terminal = sys.stderr.isatty()
-        print(f"{NAME}: about {clock(self.expected)} minutes", file=sys.stderr, flush=True)
+        print(f"{NAME}: will take about {clock(self.expected)} min", file=sys.stderr, flush=True)
 
     def left(self, now):
         rate = (now - self.begin + TRUST_SECONDS) / (self.done + TRUST_SECONDS)
@@ -43,4 +43,4 @@ class Progress:
     def end(self):
         if self.is_terminal:
             print(f"\r{'':100}\r", end="", file=sys.stderr)
-        print(f"{NAME}: took {clock(time.monotonic() - self.begin)}", file=sys.stderr, flush=True)
+        print(f"{NAME}: took {clock(time.monotonic() - self.begin)} min", file=sys.stderr, flush=True)
