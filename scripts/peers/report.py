@@ -8,8 +8,9 @@ import re
 import subprocess
 
 from peers import plots, tables
+from peers.figures import Cells
 from peers.parts import PERCENTILES
-from peers.programs import REPOSITORY
+from peers.programs import PEERS, REPOSITORY
 
 
 def machine():
@@ -32,6 +33,27 @@ def commit():
     def git(*words):
         return subprocess.run(["git", "-C", REPOSITORY, *words], capture_output=True, text=True).stdout.strip()
     return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def joined(plains):
+    """One report of several files' contents, all measured on one machine. Errors: `ValueError`."""
+    machines = [plain["machine"] for plain in plains]
+    if any(machine != machines[0] for machine in machines):
+        raise ValueError("they were not measured on one machine")
+    cells, told, notes = Cells(), {}, {}
+    for plain in plains:
+        cells.add_plain(plain["cells"])
+        for peer, it in plain["peers"].items():
+            known = told.setdefault(peer, {"version": it["version"], "commands": {}})
+            if known["version"] != it["version"]:
+                raise ValueError(f"{peer} was {known['version']} in one and {it['version']} in another")
+            known["commands"].update(it["commands"])
+        for part, note in plain["notes"].items():
+            notes[part] = note if notes.get(part, note) == note else f"{notes[part]} {note}"
+    report = Report(cells, [peer for peer in PEERS if peer in told], told, "; ".join(plain["command"] for plain in plains), notes)
+    report.machine = machines[0]
+    report.date, report.commit = (", ".join(dict.fromkeys(plain[name] for plain in plains)) for name in ("date", "commit"))
+    return report
 
 
 class Report:

@@ -117,6 +117,12 @@ class Peer:
                 continue
         return total
 
+    def kernel_ticks(self):
+        """Ticks in the kernel, and in all. The split is sampled: only over many ticks it says something."""
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            user, kernel = map(int, file.read().rsplit(")", 1)[1].split()[11:13])
+        return kernel, user + kernel
+
     def resident_bytes(self):
         with open(f"/proc/{self.process.pid}/smaps_rollup") as lines:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))

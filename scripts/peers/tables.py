@@ -1,8 +1,10 @@
 """The figures as Markdown: a section a part, its table, and what was measured how."""
 
-from peers.figures import geometric_mean
+from peers.figures import mean_spread
 from peers.parts import COMMIT_BYTES, PERCENTILES
 
+# A part of the requests that is worth a sentence when it was not sent.
+UNSENT_SHARE_MIN = 0.001
 NAMES = {"redis": "Redis", "redis-newest": "Redis", "valkey": "Valkey", "memcached": "Memcached", "kevy": "kevy", "hyperion": "Hyperion"}
 
 
@@ -48,12 +50,12 @@ class Tables:
         return table(what, self.heads(peers), rows)
 
     def means(self, part, peers, metric, over):
-        """The geometric mean of the medians of all cells that are alike in one thing."""
+        """The geometric mean of all cells that are alike in one thing."""
         rows, cells = [], self.cells.cells(part)
         for value in dict.fromkeys(about[over] for about in cells):
             alike = [about for about in cells if about[over] == value]
-            means = [geometric_mean([self.cells.spread(part, about, peer, metric)["median"] for about in alike]) for peer in peers]
-            rows.append([f"**geometric mean, {over} {value}**", *(f"{text(mean)} ({mean / means[0]:.2f})" for mean in means)])
+            means = [mean_spread([self.cells.values(part, about, peer, metric) for about in alike]) for peer in peers]
+            rows.append([f"**geometric mean, {over} {value}**", *(figure(mean, means[0]) for mean in means)])
         return rows
 
     def throughput(self):
@@ -70,9 +72,13 @@ class Tables:
                 label = f"{about['bytes']} B, {about['clients']} clients, {name.replace('_', '.')}"
                 rows.append([label, *(figure(one, spreads[0]) for one in spreads)])
         said = table("latency, us", self.heads(peers), rows)
-        late = [f"{NAMES[peer]} {self.versions[peer]} ({text(spread['median'])} requests)" for about in self.cells.cells("latency") for peer in peers
-                if (spread := self.cells.spread("latency", about, peer, "unsent")) and spread["median"] > 0]
-        return said + (f"\n\nNot sent in time, and in no percentile: {', '.join(late)}." if late else "")
+        late = [f"{NAMES[peer]} {self.versions[peer]} {share:.1%} of {about['bytes']} B" for about in self.cells.cells("latency") for peer in peers
+                if (share := self.unsent_share(about, peer)) > UNSENT_SHARE_MIN]
+        return said + (f"\n\nNot sent in time, and in no percentile (median of the runs): {', '.join(late)}." if late else "")
+
+    def unsent_share(self, about, peer):
+        unsent, sent = (self.cells.spread("latency", about, peer, figure)["median"] for figure in ("unsent", "requests"))
+        return unsent / (unsent + sent)
 
     def memory(self):
         def name(about):

@@ -24,75 +24,61 @@ impl Numbers {
     }
 }
 
-/// About 45 bytes: fixed numbers, a time and a short text.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    serde::Serialize,
-    serde::Deserialize,
-    speedy::Readable,
-    speedy::Writable,
-    bincode::Encode,
-    bincode::Decode,
-    rkyv::Archive,
-    rkyv::Serialize,
-    rkyv::Deserialize,
-)]
-pub(crate) struct Small {
-    pub(crate) id: u64,
-    #[rkyv(with = rkyv::with::AsUnixTime)]
-    pub(crate) at: SystemTime,
-    pub(crate) value: f64,
-    pub(crate) room: u32,
-    pub(crate) is_live: bool,
-    pub(crate) name: String,
+/// A struct that each of the serializers takes. By tokens: some of them read no visibility that a macro has matched.
+macro_rules! serialized {
+    ($($item:tt)*) => {
+        #[derive(
+            Clone,
+            Debug,
+            PartialEq,
+            serde::Serialize,
+            serde::Deserialize,
+            speedy::Readable,
+            speedy::Writable,
+            bincode::Encode,
+            bincode::Decode,
+            rkyv::Archive,
+            rkyv::Serialize,
+            rkyv::Deserialize,
+        )]
+        $($item)*
+    };
+}
+pub(crate) use serialized;
+
+serialized! {
+    /// About 45 bytes: fixed numbers, a time and a short text.
+    pub(crate) struct Small {
+        pub(crate) id: u64,
+        #[rkyv(with = rkyv::with::AsUnixTime)]
+        pub(crate) at: SystemTime,
+        pub(crate) value: f64,
+        pub(crate) room: u32,
+        pub(crate) is_live: bool,
+        pub(crate) name: String,
+    }
 }
 
-/// A name and its text.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    serde::Serialize,
-    serde::Deserialize,
-    speedy::Readable,
-    speedy::Writable,
-    bincode::Encode,
-    bincode::Decode,
-    rkyv::Archive,
-    rkyv::Serialize,
-    rkyv::Deserialize,
-)]
-pub(crate) struct Attribute {
-    pub(crate) name: String,
-    pub(crate) value: String,
+serialized! {
+    /// A name and its text.
+    pub(crate) struct Attribute {
+        pub(crate) name: String,
+        pub(crate) value: String,
+    }
 }
 
-/// About 1 KB: lists of numbers and of texts beside a long text.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    serde::Serialize,
-    serde::Deserialize,
-    speedy::Readable,
-    speedy::Writable,
-    bincode::Encode,
-    bincode::Decode,
-    rkyv::Archive,
-    rkyv::Serialize,
-    rkyv::Deserialize,
-)]
-pub(crate) struct Large {
-    pub(crate) id: u64,
-    #[rkyv(with = rkyv::with::AsUnixTime)]
-    pub(crate) at: SystemTime,
-    pub(crate) title: String,
-    pub(crate) tags: Vec<String>,
-    pub(crate) values: Vec<f64>,
-    pub(crate) attributes: Vec<Attribute>,
-    pub(crate) body: String,
+serialized! {
+    /// About 1 KB: lists of numbers and of texts beside a long text.
+    pub(crate) struct Large {
+        pub(crate) id: u64,
+        #[rkyv(with = rkyv::with::AsUnixTime)]
+        pub(crate) at: SystemTime,
+        pub(crate) title: String,
+        pub(crate) tags: Vec<String>,
+        pub(crate) values: Vec<f64>,
+        pub(crate) attributes: Vec<Attribute>,
+        pub(crate) body: String,
+    }
 }
 
 const WORDS: [&str; 24] = [

@@ -6,12 +6,15 @@ mod cache;
 mod clock;
 mod compression;
 mod data;
+mod extent;
 mod protocols;
 mod report;
 mod serializers;
 mod time_precision;
 
 use clap::{Parser, Subcommand};
+
+use extent::Extent;
 
 /// The server's allocator: what allocates much is measured as it runs there.
 #[global_allocator]
@@ -28,16 +31,16 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Bar {
     /// Frames on the ring beside HTTP.
-    Protocols(protocols::Options),
+    Protocols(Extent),
     /// One of the servers of `protocols`, until its standard input ends.
     Serve {
         /// Which one.
         server: protocols::ServerKind,
     },
     /// `speedy` beside others.
-    Serializers(serializers::Options),
+    Serializers(Extent),
     /// Brotli beside others.
-    Compression(compression::Options),
+    Compression(Extent),
     /// GET and SET of large values on servers that run already.
     Cache(cache::Options),
     /// The client of one cell of `cache`.
@@ -46,14 +49,14 @@ enum Bar {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Arguments::parse().bar {
-        Bar::Protocols(options) => protocols::run(&options),
+        Bar::Protocols(extent) => protocols::run(&extent),
         Bar::Serve { server } => protocols::serve(server),
-        Bar::Serializers(options) => {
-            serializers::run(&options);
+        Bar::Serializers(extent) => {
+            serializers::run(&extent);
             Ok(())
         }
-        Bar::Compression(options) => {
-            compression::run(&options);
+        Bar::Compression(extent) => {
+            compression::run(&extent);
             Ok(())
         }
         Bar::Cache(options) => cache::run(&options),

@@ -7,23 +7,15 @@ use prost_types::Timestamp;
 use rkyv::rancor;
 use speedy::{LittleEndian, Readable, Writable};
 
+use crate::data::serialized;
 use crate::report::Report;
 
-/// A struct with nothing but a time.
-#[derive(
-    serde::Serialize,
-    serde::Deserialize,
-    speedy::Readable,
-    speedy::Writable,
-    bincode::Encode,
-    bincode::Decode,
-    rkyv::Archive,
-    rkyv::Serialize,
-    rkyv::Deserialize,
-)]
-struct Moment {
-    #[rkyv(with = rkyv::with::AsUnixTime)]
-    at: SystemTime,
+serialized! {
+    /// A struct with nothing but a time.
+    struct Moment {
+        #[rkyv(with = rkyv::with::AsUnixTime)]
+        at: SystemTime,
+    }
 }
 
 /// The time as most JSON has it.

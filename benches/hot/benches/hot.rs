@@ -51,6 +51,45 @@ fn index(criterion: &mut Criterion) {
             bencher.iter(|| black_box(path(shelf)));
         });
     }
+    drop(made);
+    let mut growing = Growing::default();
+    group.bench_function("insert", |bencher| {
+        bencher.iter_custom(|turns| growing.timed(turns, |_| {}, settle));
+    });
+}
+
+fn settle(shelf: &mut Shelf) {
+    black_box(shelf.commit());
+}
+
+/// A store to which keys are added. They stay, so it is made anew now and then, which is not timed.
+#[derive(Default)]
+struct Growing(Option<Shelf>);
+
+impl Growing {
+    /// Time of so many turns of new keys, each with what is timed `beside` them and without what comes `after`.
+    fn timed(
+        &mut self,
+        turns: u64,
+        beside: impl Fn(&mut Shelf),
+        after: impl Fn(&mut Shelf),
+    ) -> Duration {
+        let (mut left, mut spent) = (turns, Duration::ZERO);
+        while left > 0 {
+            let mut shelf = self.0.take().map_or_else(|| Shelf::new(CHANGED_KEYS), Shelf::renewed);
+            let some = left.min(INSERT_TURNS);
+            for _ in 0..some {
+                let begin = Instant::now();
+                shelf.inserts();
+                beside(&mut shelf);
+                spent += begin.elapsed();
+                after(&mut shelf);
+            }
+            left -= some;
+            self.0 = Some(shelf);
+        }
+        spent
+    }
 }
 
 fn log(criterion: &mut Criterion) {
@@ -59,25 +98,9 @@ fn log(criterion: &mut Criterion) {
         let mut shelf = Shelf::new(CHANGED_KEYS);
         bencher.iter(|| black_box(shelf.overwrites()));
     });
-    let mut renewed: Option<Shelf> = None;
+    let mut growing = Growing::default();
     group.bench_function("insert and commit", |bencher| {
-        // New keys stay, so the store is made anew now and then, which is not timed.
-        bencher.iter_custom(|turns| {
-            let (mut left, mut spent) = (turns, Duration::ZERO);
-            while left > 0 {
-                let mut shelf =
-                    renewed.take().map_or_else(|| Shelf::new(CHANGED_KEYS), Shelf::renewed);
-                let some = left.min(INSERT_TURNS);
-                let begin = Instant::now();
-                for _ in 0..some {
-                    black_box(shelf.inserts());
-                }
-                spent += begin.elapsed();
-                left -= some;
-                renewed = Some(shelf);
-            }
-            spent
-        });
+        bencher.iter_custom(|turns| growing.timed(turns, settle, |_| {}));
     });
 }
 

@@ -2,7 +2,7 @@
 
 use hyperion_engine::command::{Blocking, CommandSpec, find};
 use hyperion_engine::{Durability, Engine, Eviction, Outcome, Request, Settings, Thresholds};
-use hyperion_model::{CoreId, DatabaseId, ReplyWriter};
+use hyperion_model::{CoreId, Counted, DatabaseId};
 use hyperion_store::Store;
 
 use crate::store::{Stock, options};
@@ -13,37 +13,6 @@ const MEMORY_BYTES: u64 = 256 << 20;
 const TICK_TURNS: u64 = 600;
 /// Turns until the cleaner has made room.
 const WAIT_TURNS_MAX: usize = 10_000;
-
-/// Counts answers.
-#[derive(Default)]
-struct Counted(u64);
-
-impl ReplyWriter for Counted {
-    fn simple(&mut self, _: &str) {
-        self.0 += 1;
-    }
-    fn error(&mut self, text: &str) {
-        panic!("{text}");
-    }
-    fn integer(&mut self, _: i64) {
-        self.0 += 1;
-    }
-    fn bulk(&mut self, _: &[u8]) {
-        self.0 += 1;
-    }
-    fn bulk_begin(&mut self, _: u64) {
-        self.0 += 1;
-    }
-    fn bulk_piece(&mut self, _: &[u8], _: bool) {}
-    fn null(&mut self) {}
-    fn null_array(&mut self) {}
-    fn array(&mut self, _: usize) {}
-    fn map(&mut self, _: usize) {}
-    fn set(&mut self, _: usize) {}
-    fn double(&mut self, _: f64) {}
-    fn boolean(&mut self, _: bool) {}
-    fn verbatim(&mut self, _: &str, _: &[u8]) {}
-}
 
 /// A machine with what a client of it has set.
 pub struct Machine {
@@ -117,7 +86,7 @@ impl Machine {
         }
     }
 
-    /// A turn of [`TURN`] commands of one kind; gives how many were answered with something.
+    /// A turn of [`TURN`] commands of one kind; gives how many were answered with something, and none with an error.
     fn turn(&mut self, mut one: impl FnMut(&mut Self, u64, &mut Counted)) -> u64 {
         let mut answers = Counted::default();
         for _ in 0..TURN {
@@ -125,7 +94,8 @@ impl Machine {
             one(self, number, &mut answers);
         }
         self.next_turn();
-        answers.0
+        assert_eq!(answers.error, "");
+        answers.answers
     }
 
     /// A turn of SET, 64 bytes.

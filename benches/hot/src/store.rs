@@ -122,7 +122,8 @@ impl Shelf {
         self.store.put(&key, &[&VALUE], None).expect("there is room");
     }
 
-    fn commit(&mut self) -> usize {
+    /// Ends a turn: what was put is one batch, written and synced; gives its bytes, and those that the cleaner copied.
+    pub fn commit(&mut self) -> usize {
         self.store.set_memory(memory_bytes(self.inserted));
         if self.store.wants_cleaning() {
             self.store.clean();
@@ -173,13 +174,12 @@ impl Shelf {
         bytes
     }
 
-    /// Adds [`TURN`] keys that were not there before, and commits them as one batch; gives its bytes.
-    pub fn inserts(&mut self) -> usize {
+    /// Adds [`TURN`] keys that were not there before.
+    pub fn inserts(&mut self) {
         for _ in 0..TURN {
             self.put(self.inserted);
             self.inserted += 1;
         }
-        self.commit()
     }
 
     /// Writes [`TURN`] keys anew and commits them as one batch; gives its bytes, and those that the cleaner copied.

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod code_map;
+mod commands;
 mod finding;
 mod folders;
 mod manifest;
@@ -54,6 +55,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
     arrows::check(tree, &mut findings);
     words::check(tree, &mut findings);
     code_map::check(tree, &mut findings);
+    commands::check(tree, &mut findings);
     findings.sort();
     findings
 }

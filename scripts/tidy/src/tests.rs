@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::finding::Finding;
 use crate::tree::Tree;
-use crate::{arrows, code_map, folders, manifest, source, top_level, words};
+use crate::{arrows, code_map, commands, folders, manifest, source, top_level, words};
 
 fn tree(files: &[(&str, &str)]) -> Tree {
     let files: BTreeMap<String, String> =
@@ -225,4 +225,37 @@ fn a_tree_is_read_from_disk_without_what_git_ignores() {
     std::fs::remove_dir_all(&root).unwrap();
     let paths: Vec<String> = tree.unwrap().files.into_keys().collect();
     assert_eq!(paths, [".gitignore", "src/main.rs"]);
+}
+
+#[test]
+fn commands_on_pages_are_those_that_exist() {
+    let scripts = [
+        ("scripts/measure", "add(\"--keys\", type=int)\nadd(\"--keys-most\")"),
+        ("scripts/load", "exec cargo run -p hyperion-load -- \"$@\""),
+        ("load/Cargo.toml", "name = \"hyperion-load\"\n"),
+        ("load/src/arguments.rs", "value_bytes: usize, \"--bare\""),
+    ];
+    for (page, lines) in [
+        ("`scripts/measure memory --keys 5 --keys-most=7`", &[][..]),
+        ("`scripts/measure` and `scripts/measure --key 5`", &[1]),
+        ("`scripts/gone`, `--key`", &[1]),
+        ("`scripts/load --value-bytes 3 --bare --help`", &[]),
+        ("`scripts/load --bytes 3`", &[1]),
+        ("`cargo bench -p hyperion-load -- x`, `cargo add -p other`", &[]),
+        ("`cargo nextest run -p hyperion-gone`", &[1]),
+        ("scripts/gone --key", &[]),
+        (
+            "```sh\nX=1 scripts/measure --keys 3 && scripts/gone  # scripts/lost\n$ scripts/lost\n```\nscripts/lost",
+            &[2, 3],
+        ),
+    ] {
+        let expected: Vec<String> =
+            lines.iter().map(|line: &usize| format!("io/README.md:{line}")).collect();
+        for (path, expected) in [("io/README.md", expected), ("benches/results/old.md", Vec::new())]
+        {
+            let mut files = scripts.to_vec();
+            files.push((path, page));
+            assert_eq!(places(commands::check, &files), expected, "{path}: {page}");
+        }
+    }
 }

@@ -5,7 +5,8 @@
 //! [`Engine::next_woken`] and runs that command again, until there is none.
 
 use crate::command::{self, Wait, waited_keys};
-use crate::engine::{Engine, Request};
+use crate::engine::Engine;
+use crate::request::Request;
 use hyperion_model::DatabaseId;
 use hyperion_store::KeyMark;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -2,9 +2,10 @@
 //! but its place. So it finds what came by any way: commands, copies, replication, a start.
 
 use crate::command::{Blocking, field_expired, find};
-use crate::engine::{Engine, Request};
+use crate::engine::Engine;
 use crate::limits::{FIELD_SWEEP_KEYS, FIELD_SWEEP_KEYS_BUSY};
 use crate::recorded::Recorded;
+use crate::request::Request;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::DATABASES;
 use hyperion_store::ScanCursor;

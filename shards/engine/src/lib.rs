@@ -11,12 +11,14 @@ mod effect;
 mod engine;
 mod events;
 mod evict;
+mod execute;
 mod field_sweep;
 mod limits;
 mod lock;
 mod mail;
 mod recorded;
 mod replication;
+mod request;
 mod route;
 mod serving;
 mod settings;
@@ -32,7 +34,7 @@ mod work;
 
 pub use blocking::Waiter;
 pub use effect::{Answer, Effect, Mail, Ticket, TransactionMail, Want, Wanted};
-pub use engine::{Engine, Outcome, Request};
+pub use engine::Engine;
 pub use events::{Change, Events, KeyEvent};
 pub use hyperion_cluster::config::Thresholds;
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
@@ -41,6 +43,7 @@ pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
     SNAPSHOT_PART_BYTES_MAX, Said, SnapshotMail, SnapshotStep, groups_of, recovered,
 };
+pub use request::{Outcome, Request};
 pub use route::{Route, key_slot};
 pub use serving::Leader;
 pub use settings::{Durability, Settings};

@@ -1,7 +1,8 @@
 //! Owns the way of a command to where it runs: here, on another core, on all, on another node.
 
 use crate::command::{self, CommandSpec, Run};
-use crate::engine::{Engine, Request};
+use crate::engine::Engine;
+use crate::request::Request;
 use crate::serving::Serving;
 use hyperion_model::{CoreId, DatabaseId, slot_of};
 use hyperion_store::ScanCursor;

@@ -6,10 +6,11 @@
 
 use crate::command::{CommandError, Flags, Run, Spread};
 use crate::effect::{Effect, Ticket};
-use crate::engine::{Engine, RECORD_SLACK_BYTES, Request};
+use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::events::KeyEvent;
 use crate::evict::Fit;
 use crate::limits::{SLICE_AHEAD, SLICE_KEYS, SLICED_ARGUMENTS, SLICED_BYTES_MIN};
+use crate::request::Request;
 use crate::told::{Item, Told};
 use crate::words::Words;
 use hyperion_model::limits::KEY_BYTES_MAX;

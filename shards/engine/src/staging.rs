@@ -1,9 +1,10 @@
 //! Owns the way of long strings into the store: a part a turn, so that no turn has to write all of one command.
 
 use crate::command::{Flags, Run, Spread, copy_options, keys_of, staged_growth};
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::Engine;
 use crate::evict::Fit;
 use crate::limits::{STAGED_PART_OF_SEGMENT, STAGED_PATIENCE_MS, STAGED_VALUE_BYTES_MIN};
+use crate::request::{Outcome, Request};
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_model::number::parse_integer;
 use hyperion_model::{DatabaseId, ReplyWriter};

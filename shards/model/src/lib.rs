@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod collections;
+pub mod counted;
 pub mod databases;
 pub mod events;
 pub mod ids;
@@ -12,6 +13,7 @@ pub mod number;
 pub mod reply;
 pub mod slot;
 
+pub use counted::Counted;
 pub use databases::Databases;
 pub use events::{EventClass, EventMask};
 pub use ids::{CoreId, DatabaseId, GroupId, PartitionId, TransactionId};

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::protocol::{Command, Protocol};
+use crate::extent::Extent;
 use crate::report::Report;
 
 /// Bytes of a value and how many commands a repeat has.
@@ -18,12 +19,8 @@ const SIZES: [(usize, u32); 5] =
 /// How much is measured, on which servers.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// A fifth of the commands.
-    #[arg(long)]
-    short: bool,
-    /// Repeats of each cell.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    repeats: u32,
+    #[command(flatten)]
+    extent: Extent,
     /// A server that runs: NAME,resp|memcached,ADDRESS:PORT,PID.
     #[arg(long = "server", required = true)]
     servers: Vec<ServerAt>,
@@ -56,15 +53,15 @@ impl FromStr for ServerAt {
 }
 
 /// Measures all cells.
-pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(Options { extent, servers }: &Options) -> Result<(), Box<dyn Error>> {
     let commands = [Command::Get, Command::Set];
-    let steps = SIZES.len() * commands.len() * options.servers.len() * options.repeats as usize;
+    let steps = SIZES.len() * commands.len() * servers.len() * extent.repeats as usize;
     let mut report = Report::new(steps);
     for (bytes, count) in SIZES {
-        let count = if options.short { count / 5 } else { count };
+        let count = if extent.short { count / 5 } else { count };
         for command in commands {
-            for _ in 0..options.repeats {
-                for server in &options.servers {
+            for _ in 0..extent.repeats {
+                for server in servers {
                     measure(server, command, bytes, count, &mut report)?;
                     report.step();
                 }

@@ -4,4 +4,4 @@ mod codecs;
 mod run;
 mod samples;
 
-pub(crate) use run::{Options, run};
+pub(crate) use run::run;

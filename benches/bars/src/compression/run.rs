@@ -5,6 +5,7 @@ use std::hint::black_box;
 use super::codecs::{self, Codec};
 use super::samples::{KINDS, sample};
 use crate::clock::timed;
+use crate::extent::Extent;
 use crate::report::Report;
 
 /// Lengths; 128 KB is one part of a snapshot between nodes.
@@ -13,27 +14,16 @@ const SHORT_SIZES: [usize; 3] = [2 << 10, 128 << 10, 1 << 20];
 /// A repeat of short data takes it again and again until so many bytes were compressed.
 const BYTES_A_REPEAT: usize = 256 << 10;
 
-/// How much is measured.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// Without the longest data.
-    #[arg(long)]
-    short: bool,
-    /// Repeats of each cell.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    repeats: u32,
-}
-
 /// Measures all codecs, repeat after repeat, so that a disturbance falls on all of them.
-pub(crate) fn run(options: &Options) {
-    let sizes = if options.short { &SHORT_SIZES[..] } else { &SIZES[..] };
+pub(crate) fn run(extent: &Extent) {
+    let sizes = if extent.short { &SHORT_SIZES[..] } else { &SIZES[..] };
     let mut codecs = codecs::all();
     let mut report =
-        Report::new(options.repeats as usize * KINDS.len() * sizes.len() * codecs.len());
+        Report::new(extent.repeats as usize * KINDS.len() * sizes.len() * codecs.len());
     for bytes in sizes {
         for kind in KINDS {
             let plain = sample(kind, *bytes);
-            for _ in 0..options.repeats {
+            for _ in 0..extent.repeats {
                 for codec in &mut codecs {
                     if *bytes <= codec.bytes_max {
                         measure(codec, kind, &plain, &mut report);

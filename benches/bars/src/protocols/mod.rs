@@ -11,7 +11,7 @@ mod run;
 mod server;
 mod tiny_server;
 
-pub(crate) use run::{Options, run};
+pub(crate) use run::run;
 pub(crate) use server::{ServerKind, serve};
 
 /// What comes back of a message.

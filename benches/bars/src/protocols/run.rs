@@ -9,18 +9,8 @@ use super::frames::FrameClient;
 use super::http::HttpClient;
 use super::server::{Server, ServerKind};
 use crate::clock::{ns, process_time_ns, thread_time};
+use crate::extent::Extent;
 use crate::report::Report;
-
-/// How much is measured.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// Fewer messages, and none above 10 MB.
-    #[arg(long)]
-    short: bool,
-    /// Repeats of each cell.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    repeats: u32,
-}
 
 /// Bytes of a message and how many go in one repeat at most.
 const SIZES: [(usize, u32); 6] = [
@@ -71,8 +61,8 @@ const SERIES: [Series; 6] = [
 ];
 
 /// Measures each size by each series, series after series, repeat after repeat.
-pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let sizes = if options.short { &SIZES[..5] } else { &SIZES[..] };
+pub(crate) fn run(extent: &Extent) -> Result<(), Box<dyn Error>> {
+    let sizes = if extent.short { &SIZES[..5] } else { &SIZES[..] };
     let servers = [ServerKind::Ring, ServerKind::TinyHttp, ServerKind::Hyper]
         .into_iter()
         .map(|kind| Ok((kind, Server::start(kind)?)))
@@ -93,15 +83,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             runs.push(Run { series, way: *way, pid: server.pid(), client });
         }
     }
-    let mut report = Report::new(sizes.len() * runs.len() * options.repeats as usize);
+    let mut report = Report::new(sizes.len() * runs.len() * extent.repeats as usize);
     for (bytes, count) in sizes {
-        let limit = if options.short { SHORT_REPEAT } else { REPEAT };
+        let limit = if extent.short { SHORT_REPEAT } else { REPEAT };
         let body = vec![b'x'; *bytes];
         for run in runs.iter_mut().filter(|_| *bytes < LONG_BYTES) {
             // Buffers grow, congestion windows open.
             run.exchange(&body, count.div_ceil(4), limit / 4)?;
         }
-        for _ in 0..options.repeats {
+        for _ in 0..extent.repeats {
             for run in &mut runs {
                 run.measure(&body, (*count, limit), &mut report)?;
                 report.step();

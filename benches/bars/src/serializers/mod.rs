@@ -5,4 +5,4 @@ mod messages;
 mod run;
 
 use codecs::Codec;
-pub(crate) use run::{Options, run};
+pub(crate) use run::run;

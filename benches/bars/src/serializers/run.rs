@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use super::{Codec, codecs};
 use crate::clock::timed;
+use crate::extent::Extent;
 use crate::report::Report;
 use crate::{data, time_precision};
 
@@ -13,27 +14,16 @@ const LARGE_COUNT: usize = 100_000;
 /// How often a single struct is encoded and decoded in a repeat.
 const TIMES: u32 = 20_000;
 
-/// How much is measured.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// A tenth of the structs.
-    #[arg(long)]
-    short: bool,
-    /// Repeats of each cell; large structs have twice as many.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    repeats: u32,
-}
-
 /// Measures all libraries.
-pub(crate) fn run(options: &Options) {
-    let part = if options.short { 10 } else { 1 };
+pub(crate) fn run(extent: &Extent) {
+    let part = if extent.short { 10 } else { 1 };
     let (small_count, large_count) = (SMALL_COUNT / part, LARGE_COUNT / part);
     let libraries = codecs::ALL.len();
-    let mut report = Report::new(3 * libraries * options.repeats as usize);
+    let mut report = Report::new(3 * libraries * extent.repeats as usize);
     {
         let items = data::small(small_count);
         let messages = items.iter().map(Into::into).collect();
-        for _ in 0..options.repeats {
+        for _ in 0..extent.repeats {
             for codec in codecs::small() {
                 measure(&codec, "small", &items, &mut report);
             }
@@ -42,7 +32,7 @@ pub(crate) fn run(options: &Options) {
     }
     let items = data::large(large_count);
     let messages = items.iter().map(Into::into).collect();
-    for _ in 0..options.repeats * 2 {
+    for _ in 0..extent.repeats * 2 {
         for codec in codecs::large() {
             measure(&codec, "large", &items, &mut report);
         }

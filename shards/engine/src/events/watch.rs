@@ -2,7 +2,8 @@
 
 use super::{Change, KeyEvent};
 use crate::command::{Flags, keys_of};
-use crate::engine::{Engine, Request};
+use crate::engine::Engine;
+use crate::request::Request;
 use hyperion_model::{EventClass, EventMask};
 use hyperion_store::GoneWhy;
 

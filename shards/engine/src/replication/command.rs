@@ -2,7 +2,8 @@
 
 use super::Replication;
 use crate::command::{CommandError, Flags};
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::Engine;
+use crate::request::{Outcome, Request};
 use hyperion_cluster::group::{Lease, Refusal};
 use hyperion_model::limits::DATABASES;
 use hyperion_model::{DatabaseId, GroupId, PartitionId, slot_of};

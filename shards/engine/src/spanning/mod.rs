@@ -14,8 +14,9 @@ mod retry;
 mod tests;
 
 use crate::command::keys_of;
-use crate::engine::{Engine, Request};
+use crate::engine::Engine;
 use crate::limits::SPAN_STUCK_NS;
+use crate::request::Request;
 use crate::serving::Leader;
 use hyperion_model::collections::Map;
 use hyperion_model::{CoreId, GroupId, PartitionId, TransactionId};

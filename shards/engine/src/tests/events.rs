@@ -1,7 +1,7 @@
 //! Tests of keyspace events: what each command tells, in which order, and when.
 
 use super::machine::{ANN, Machine};
-use crate::engine::Outcome;
+use crate::request::Outcome;
 use crate::settings::{Durability, Settings};
 use crate::{Change, Eviction};
 use hyperion_model::EventMask;

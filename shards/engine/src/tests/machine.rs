@@ -2,7 +2,8 @@
 
 use crate::command::find;
 use crate::effect::{Effect, Ticket};
-use crate::engine::{Engine, Outcome, Request};
+use crate::engine::Engine;
+use crate::request::{Outcome, Request};
 use crate::settings::{Durability, Settings};
 use hyperion_model::{CoreId, DatabaseId, PartitionMap, ReplyWriter};
 use hyperion_store::{Append, Options, Policy, Store};

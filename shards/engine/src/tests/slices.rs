@@ -1,8 +1,8 @@
 //! Tests of commands that are worked in slices: how much a turn does of them, and what others see meanwhile.
 
 use super::machine::{BOB, Machine, SEGMENT_BYTES};
-use crate::engine::Outcome;
 use crate::limits::{SLICE_KEYS, SLICED_BYTES_MIN};
+use crate::request::Outcome;
 use hyperion_model::ReplyWriter;
 
 const KEYS: usize = 5_000;

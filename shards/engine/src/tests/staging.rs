@@ -1,7 +1,7 @@
 //! Tests of commands that bring long strings: how much a turn writes of them, and what others see meanwhile.
 
 use super::machine::{ANN, BOB, Machine, TURN_BYTES};
-use crate::engine::Outcome;
+use crate::request::Outcome;
 
 /// What a string is after a command that writes into it.
 fn after(before: &[u8], command: &[&[u8]]) -> Vec<u8> {
