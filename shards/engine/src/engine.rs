@@ -15,7 +15,7 @@ use crate::slices::Sliced;
 use crate::spanning::{STUCK, Spanning};
 use crate::staging::{Staging, Step};
 use crate::transaction::{Coordinator, Waiting};
-use crate::work::{Scratch, Undo, Units};
+use crate::work::{ReadyWork, Scratch, Undo, Units};
 use hyperion_model::{
     CoreId, DatabaseId, PartitionId, PartitionMap, ReplyWriter, TransactionId, slot_of,
 };
@@ -120,6 +120,8 @@ pub struct Engine {
     pub(crate) is_watched: bool,
     /// Commands that run as one, on their way.
     pub(crate) units: Units,
+    /// Work on copies that may run.
+    pub(crate) ready_work: ReadyWork,
     /// Where commands run on copies.
     pub(crate) bench: Scratch,
     /// What the work that runs on the store itself has changed.
@@ -168,6 +170,7 @@ impl Engine {
             changes: Changes::default(),
             is_watched: false,
             units: Units::default(),
+            ready_work: ReadyWork::default(),
             bench: Scratch::default(),
             undo: Undo::default(),
             field_sweep: FieldSweep::default(),
