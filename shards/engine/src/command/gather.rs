@@ -142,7 +142,7 @@ fn write_scanned(parts: &[Part], reply: &mut dyn ReplyWriter) {
             _ => None,
         })
     };
-    let cursor = steps().last().map_or(ScanCursor(0), |(cursor, _)| cursor);
+    let cursor = steps().next_back().map_or(ScanCursor(0), |(cursor, _)| cursor);
     reply.array(2);
     reply.bulk(cursor.0.to_string().as_bytes());
     reply.array(steps().map(|(_, keys)| keys.len()).sum());
