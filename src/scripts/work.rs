@@ -479,11 +479,18 @@ impl Underway<'_, '_> {
                 answer.bulk((now_ms % 1_000 * 1_000).to_string().as_bytes());
             }
             FrontCommand::Select => {
-                let number =
-                    parse_integer(words[1]).ok_or("ERR value is not an integer or out of range")?;
-                let number = u8::try_from(number).ok().filter(|&number| number < DATABASES);
-                self.database = DatabaseId(number.ok_or("ERR DB index is out of range")?);
-                answer.simple("OK");
+                // It has run, and failed.
+                let Some(number) = parse_integer(words[1]) else {
+                    answer.error("ERR value is not an integer or out of range");
+                    return Ok(());
+                };
+                match u8::try_from(number).ok().filter(|&number| number < DATABASES) {
+                    Some(number) => {
+                        self.database = DatabaseId(number);
+                        answer.simple("OK");
+                    }
+                    None => answer.error("ERR DB index is out of range"),
+                }
             }
             FrontCommand::Publish | FrontCommand::Spublish => {
                 let is_shard = command == FrontCommand::Spublish;

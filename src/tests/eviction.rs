@@ -281,6 +281,7 @@ fn takes_a_limit_that_is_too_low(node: &Node) {
     wait_for("all keys to go", || client.ask("DBSIZE") == "0");
     client.expect(&[
         ("CONFIG SET maxmemory 0", "OK"),
+        ("CONFIG GET maxmemory", "[maxmemory 0]"),
         ("SET a 1", "OK"),
         ("CONFIG SET maxmemory 100mb", "OK"),
         ("CONFIG GET maxmemory", "[maxmemory 104857600]"),

@@ -90,10 +90,7 @@ fn slow_commands_on_another_core_are_told_of_their_client() {
         client.expect(&[(&format!("SET k{key} 1"), "OK")]);
     }
     wait_for("all of them", || {
-        let sets = slow(&mut client, "-1")
-            .iter()
-            .filter(|line| line.to_lowercase().starts_with("[set "))
-            .count();
+        let sets = slow(&mut client, "-1").iter().filter(|line| line.starts_with("[SET ")).count();
         sets == 16
     });
     let all = slow(&mut client, "-1");

@@ -82,8 +82,8 @@ impl NodeCore {
         self.tell_unknown_reads(client, reads);
     }
 
-    /// A script that took turns or cores has run, and is about to be answered. What it did not declare may have changed since it was read, so
-    /// its client hears that it has.
+    /// A script that took turns or cores has run, and is about to be answered. What one without keys has read
+    /// may have changed since, so its client hears that it has.
     pub(crate) fn settle_script_reads(&mut self, client: &mut Client, reads: &Reads) {
         let Some(tracking) = client.tracking.as_mut() else { return };
         let declared = std::mem::take(&mut tracking.reading);
@@ -95,7 +95,9 @@ impl NodeCore {
         };
         tracking.reading = read;
         self.track(client.connection, unread, Reading::Without);
-        for key in reads.keys.iter().filter(|key| !declared.contains(key)) {
+        // Of others than these Redis 7.0 tells nothing.
+        let others = reads.keys.iter().filter(|_| declared.is_empty());
+        for key in others {
             let (connection, key) = (client.connection, key.clone());
             self.invalid.push(Invalid::Read { connection, key, by: None });
         }

@@ -27,6 +27,8 @@ pub(super) struct Facts<'a> {
     pub(super) clients: usize,
     /// Slow commands that were noted since the start.
     pub(super) slow_commands: u64,
+    /// Who asks keeps copies: it is out of the table while it does.
+    pub(super) own_tracks: u64,
     /// The most memory that the data took.
     pub(super) used_peak: u64,
     /// Scripts whose texts are kept.
@@ -121,7 +123,7 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "cluster_connections", 0);
     line(text, "maxclients", facts.config.settings().limits.clients);
     line(text, "blocked_clients", facts.sum(|core| core.blocked));
-    line(text, "tracking_clients", facts.sum(|core| core.tracking.clients));
+    line(text, "tracking_clients", facts.own_tracks + facts.sum(|core| core.tracking.clients));
     line(text, "clients_in_timeout_table", 0);
     line(text, "pubsub_clients", facts.sum(|core| core.pubsub.clients));
     line(text, "hyperion_kept_waits", facts.sum(|core| core.kept));

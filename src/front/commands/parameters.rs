@@ -223,7 +223,9 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         "/settings/memory_bytes_max",
         |config, _| {
             let tight = config.settings().redis.get(MAXMEMORY);
-            tight.map_or_else(|| config.memory_bytes_max.to_string(), String::clone)
+            // Without one the node takes its share of the machine's memory, which INFO tells.
+            let given = config.settings().memory_bytes_max.as_ref().map_or(0, Size::bytes);
+            tight.map_or_else(|| given.to_string(), String::clone)
         },
         |text| {
             // Redis means "no limit" by 0; here it takes the share of the machine's memory that a config without a limit has.

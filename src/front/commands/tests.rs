@@ -400,6 +400,7 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         clients: 3,
         slow_commands: 0,
         used_peak: 4_000,
+        own_tracks: 0,
         scripts: 3,
         saves: SaveFacts { last_save_s: 10_000, last_is_ok: true, ..SaveFacts::default() },
     }

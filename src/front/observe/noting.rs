@@ -200,7 +200,11 @@ impl NodeCore {
         took: Duration,
     ) {
         let now_ms = self.engine.store().now_ms();
-        let Some(slow) = self.slow_command(now_ms, spec, arguments, took) else { return };
+        // The name did not come along; most clients send it so.
+        let name = spec.name.to_ascii_uppercase();
+        let rest = arguments.iter().skip(1).copied();
+        let words: Vec<&[u8]> = std::iter::once(name.as_bytes()).chain(rest).collect();
+        let Some(slow) = self.slow_command(now_ms, spec, &words, took) else { return };
         match self.links.get_mut(usize::from(from)).filter(|link| link.has_room()) {
             Some(link) => link.backlog.push_back(Mail::Slow(connection, slow)),
             None => self.keep_slow(slow),

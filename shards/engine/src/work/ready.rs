@@ -42,6 +42,7 @@ impl Engine {
                 Ready::Span(id) => self.judge(id, attend),
             }
         }
+        self.settle();
     }
 
     /// Puts work aside until somebody attends to others; `false`: it may run at once.
