@@ -25,6 +25,7 @@ mod uuid;
 pub(crate) use error::ConfigError;
 pub(crate) use growth::Growth;
 pub(crate) use keeper::{Accepted, Checked, Keeper, Refused};
+pub(crate) use limits::NODE_BYTES;
 pub(crate) use load::{Opened, http_address, load, open};
 pub(crate) use machine::probe;
 pub(crate) use password::hash_line;

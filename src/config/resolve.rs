@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hyperion_cluster::config::limits::SEGMENTS_A_CORE_MIN;
 use hyperion_cluster::config::{
     Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, Usage, check,
     lints, user_pointer,
@@ -11,6 +12,7 @@ use hyperion_engine::Eviction;
 use hyperion_engine::acl::Users;
 use hyperion_model::EventMask;
 
+use super::limits::NODE_BYTES;
 use crate::pubsub::ListenerLimit;
 
 /// A config that has been checked, with its texts turned into values.
@@ -81,6 +83,17 @@ impl Resolved {
     }
 
     /// The settings.
+    /// A limit of memory below what the node can work with, as CONFIG SET has it: what the data of all cores may take.
+    pub(crate) fn tight_bytes(&self) -> Option<u64> {
+        let limit: u64 = self.settings().redis.get("maxmemory")?.parse().ok()?;
+        Some(limit.saturating_sub(NODE_BYTES))
+    }
+
+    /// The lowest limit of memory that the node can work with.
+    pub(crate) fn memory_bytes_min(&self) -> u64 {
+        SEGMENTS_A_CORE_MIN * self.segment_bytes * self.cores.len().max(1) as u64
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.config.settings
     }

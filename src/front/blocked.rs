@@ -410,6 +410,7 @@ impl NodeCore {
         let buffer = client.output.buffer();
         let before = buffer.len();
         let mut replies = Replies::new(buffer, head.protocol);
+        let timed = self.time_command(head.spec, words.len());
         let outcome = self.engine.execute(&request_of(self.index, head, words), &mut replies);
         match outcome {
             Outcome::Done { observed } => {
@@ -421,6 +422,9 @@ impl NodeCore {
                     buffer.truncate(before);
                 }
                 client.output.mark(observed, self.engine.released_position());
+                if let Some(took) = timed.and_then(|since| self.took(head.spec, words, since)) {
+                    self.note_served(client, head.spec, words, took);
+                }
                 Tried::Ran
             }
             Outcome::Elsewhere { slot } => {

@@ -1,7 +1,10 @@
-//! Owns what clients of a core are told while a script holds it for long: little is done for them, and the rest is refused with BUSY.
+//! Owns what clients are told while a script keeps the node busy: little is done for them, and the rest is refused with BUSY. Clients of the
+//! script's own core are looked after from within it.
 
 use hyperion_engine::WatchedKey;
-use hyperion_engine::command::find;
+use hyperion_engine::command::{
+    CommandSpec, Flags, FrontCommand, Run, SUBCOMMANDS, find, find_subcommand,
+};
 use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Limits, Parsed, Protocol};
@@ -10,8 +13,8 @@ use super::client::{Client, Hold};
 use super::commands::write_function_stats;
 use super::limits::INPUT_PAUSE_BYTES;
 use super::replies::Replies;
-use crate::node::{Clients, Io};
-use crate::scripts::{Kind, Running, busy_line};
+use crate::node::{Clients, Io, NodeCore};
+use crate::scripts::{Kind, Running};
 
 /// What of a core is at hand while its engine runs a script.
 pub(crate) struct BusyDoor<'a> {
@@ -39,8 +42,8 @@ enum Done {
 }
 
 impl BusyDoor<'_> {
-    /// Answers what clients have sent while a script of this kind runs.
-    pub(crate) fn attend(&mut self, io: &mut Io, kind: Kind) {
+    /// Answers what clients have sent while a script runs.
+    pub(crate) fn attend(&mut self, io: &mut Io) {
         let clients = &*self.clients;
         let received = io.look_in(|id| clients.view(id).is_some_and(may_be_read));
         for (id, bytes) in received {
@@ -49,13 +52,13 @@ impl BusyDoor<'_> {
             client.input_reached = client.input_reached.max(client.input.len());
             *self.input_bytes += bytes.len();
             if client.hold == Hold::None {
-                self.read(io, &mut client, kind);
+                self.read(io, &mut client);
             }
             self.clients.put_back(client);
         }
     }
 
-    fn read(&mut self, io: &mut Io, client: &mut Client, kind: Kind) {
+    fn read(&mut self, io: &mut Io, client: &mut Client) {
         let input = std::mem::take(&mut client.input);
         let (mut at, mut spans) = (0, Vec::new());
         client.input_needed = 0;
@@ -79,7 +82,7 @@ impl BusyDoor<'_> {
             };
             let base = unquoted.as_deref().unwrap_or(rest);
             let words: Vec<&[u8]> = spans.iter().map(|span| span.of(base)).collect();
-            match self.answer(io, client, kind, &words) {
+            match self.answer(io, client, &words) {
                 Done::Answered => at += consumed,
                 Done::Later => {
                     self.leave(client);
@@ -99,7 +102,7 @@ impl BusyDoor<'_> {
         self.late.push(client.connection);
     }
 
-    fn answer(&mut self, io: &mut Io, client: &mut Client, kind: Kind, words: &[&[u8]]) -> Done {
+    fn answer(&mut self, io: &mut Io, client: &mut Client, words: &[&[u8]]) -> Done {
         let is = |at: usize, name: &str| {
             words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
         };
@@ -112,7 +115,7 @@ impl BusyDoor<'_> {
         }
         let may_run = client.session.is_free
             || find(words[0]).is_some_and(|spec| client.session.user.check(spec, words).is_ok());
-        let mut line = busy_line(kind);
+        let Some(mut line) = self.running.busy_line() else { return Done::Later };
         if let Some(multi) = &mut client.session.multi {
             if is(0, "discard") {
                 return Done::Later;
@@ -170,6 +173,43 @@ impl BusyDoor<'_> {
             client.is_dirty = true;
             self.dirty.push(client.connection);
         }
+    }
+}
+
+pub(crate) const NO_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
+
+impl NodeCore {
+    /// Whether there is a hindrance, for some commands.
+    #[inline]
+    pub(super) fn is_hindered(&self) -> bool {
+        self.is_busy | self.lacks_replicas
+    }
+
+    /// Why a command does not run while a script keeps another core busy, or replicas are missing that the config wants for writes.
+    #[cold]
+    pub(super) fn hindrance(
+        &self,
+        client: &Client,
+        spec: &'static CommandSpec,
+        words: &[&[u8]],
+    ) -> Option<String> {
+        // What has begun goes on.
+        if client.exec.is_some() {
+            return None;
+        }
+        if !self.is_busy {
+            return spec.writes().then(|| NO_REPLICAS.to_owned());
+        }
+        if matches!(spec.run, Run::Front(FrontCommand::Shutdown)) {
+            self.shared.running.kill_all();
+            return None;
+        }
+        let sub = words.get(1).and_then(|word| find_subcommand(spec, word));
+        let flags = sub.map_or(spec.flags, |at| SUBCOMMANDS[at].flags);
+        if flags.has(Flags::ALLOW_BUSY) {
+            return None;
+        }
+        self.shared.running.busy_line()
     }
 }
 

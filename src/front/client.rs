@@ -91,6 +91,8 @@ pub(crate) struct Client {
     pub(crate) input: Vec<u8>,
     /// The most that lay in it since its buffer was made.
     pub(crate) input_reached: usize,
+    /// Bytes of the line by which it asks about clients.
+    pub(crate) line_bytes: usize,
     /// Length of input below which a half command cannot be whole.
     pub(crate) input_needed: usize,
     pub(crate) output: Output,
@@ -219,6 +221,7 @@ impl Client {
             parser: Parser::new(),
             input: Vec::new(),
             input_reached: 0,
+            line_bytes: 0,
             input_needed: 0,
             output: Output::default(),
             remote_answer_bytes: REMOTE_ANSWER_BYTES,

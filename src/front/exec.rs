@@ -12,6 +12,7 @@ use super::client::{Client, Hold};
 use super::commands::{Carried, database};
 use super::execute::{Progress, client_word};
 use crate::node::{Io, NodeCore};
+use crate::tracking::Touched;
 
 const WITHOUT_MULTI: &str = "ERR EXEC without MULTI";
 const PREVIOUS_ERRORS: &str = "EXECABORT Transaction discarded because of previous errors.";
@@ -217,10 +218,13 @@ impl NodeCore {
         }
         // What was read before is in the client's output.
         self.end_read(client);
-        self.begin_unit_reads(client, &unit);
+        let touched = if client.wants_read() { Touched::by(&unit) } else { Vec::new() };
+        let before = self.engine.store().appended_position();
         if let Some(answer) = self.engine.try_unit(&unit) {
+            self.note_unit_reads(client, touched, before);
             return self.unit_came(client, answer);
         }
+        self.begin_unit_reads(client, &unit);
         let ticket = self.fresh_ticket(client);
         self.engine.begin_unit(ticket, unit);
     }

@@ -1,7 +1,8 @@
 //! Owns the step from a command to where it runs: here, on another core, on all, or in the front itself.
 
 use hyperion_engine::command::{
-    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Run, Spread, kept_words, waits,
+    Blocking, CommandError, CommandSpec, Flags, FrontCommand, Gather, Run, Spread, kept_words,
+    waits,
 };
 use hyperion_engine::{Answer, Outcome, Request, Route, Ticket, Told};
 use hyperion_model::ReplyWriter;
@@ -102,6 +103,18 @@ impl NodeCore {
             self.answer(client, |reply| reply.error(&error));
             return Progress::Ran;
         }
+        if self.is_hindered()
+            && let Some(mut line) = self.hindrance(client, spec, arguments)
+        {
+            self.counters.rejected[spec.index()] += 1;
+            self.counters.of_subcommand(spec, arguments, |it| it.rejected += 1);
+            if matches!(spec.run, Run::Front(FrontCommand::Exec)) {
+                self.forget_transaction(client);
+                line = format!("EXECABORT Transaction discarded because of: {line}");
+            }
+            self.answer(client, |reply| reply.error(&line));
+            return Progress::Ran;
+        }
         if self.is_unsettled && (spec.flags.has(Flags::READONLY) || spec.flags.has(Flags::WRITE)) {
             if self.is_young(io) {
                 self.hold_again(client);
@@ -171,19 +184,7 @@ impl NodeCore {
                 Progress::Ran
             }
             Route::Everywhere => {
-                if let Run::Every(gather) = spec.run {
-                    if let Err(error) = hyperion_engine::command::check(gather, arguments) {
-                        self.answer(client, |reply| reply.error(&error.to_string()));
-                    } else {
-                        let ticket = self.fresh_ticket(client);
-                        self.engine.begin_gather(
-                            ticket,
-                            gather,
-                            request.database,
-                            &owned(arguments),
-                        );
-                    }
-                }
+                self.begin_everywhere(client, &request);
                 Progress::Ran
             }
             Route::Front => self.run_front(io, client, spec, arguments),
@@ -220,6 +221,23 @@ impl NodeCore {
             }
         }
         progress
+    }
+
+    /// Begins a command about all keys of this node.
+    fn begin_everywhere(&mut self, client: &mut Client, request: &Request<'_>) {
+        let gather = match request.spec.run {
+            Run::Every(gather) => gather,
+            _ => Gather::Scan,
+        };
+        if let Err(error) = hyperion_engine::command::check(gather, request.arguments) {
+            return self.answer(client, |reply| reply.error(&error.to_string()));
+        }
+        let (ticket, arguments) = (self.fresh_ticket(client), owned(request.arguments));
+        if gather == Gather::Scan {
+            self.engine.begin_scan(ticket, request.database, arguments, false);
+        } else {
+            self.engine.begin_gather(ticket, gather, request.database, &arguments);
+        }
     }
 
     #[inline]
@@ -401,6 +419,7 @@ impl NodeCore {
     /// A command over several cores is done: tells its client, and goes on with what that sent behind it.
     pub(crate) fn finished(&mut self, io: &mut Io, ticket: Ticket, answer: Answer) {
         let Some(answer) = self.answer_question(ticket, answer) else { return };
+        let Some(answer) = self.script_asks(io, ticket, answer) else { return };
         let Some(mut client) = self.client_of(ticket) else {
             self.scripts.forget(ticket);
             return;

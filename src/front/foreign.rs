@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hyperion_engine::command::{Run, find, find_memcached, keys_of, parse_cursor};
+use hyperion_engine::command::{Gather, Run, check, find, find_memcached, keys_of, parse_cursor};
 use hyperion_engine::{Answer as Gathered, Ticket, key_slot};
 use hyperion_model::limits::{DATABASES, SLOTS};
 use hyperion_model::{DatabaseId, slot_of};
@@ -176,6 +176,7 @@ impl NodeCore {
         let spec = words.first().and_then(|name| find(name).or_else(|| find_memcached(name)));
         let gather = spec.filter(|spec| spec.admits(words.len())).and_then(|spec| match spec.run {
             Run::Every(gather) => Some(gather),
+            Run::Scan if check(Gather::Scan, words).is_ok() => Some(Gather::Scan),
             _ => None,
         });
         let Some(gather) = gather.filter(|_| command.database < DATABASES) else {
@@ -188,7 +189,12 @@ impl NodeCore {
         let ticket = Ticket(self.tickets_given);
         self.foreign.questions.insert(ticket, (node, command.request));
         let arguments: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
-        self.engine.begin_gather(ticket, gather, DatabaseId(command.database), &arguments);
+        let database = DatabaseId(command.database);
+        if gather == Gather::Scan {
+            self.engine.begin_scan(ticket, database, arguments, true);
+        } else {
+            self.engine.begin_gather(ticket, gather, database, &arguments);
+        }
     }
 
     /// Takes the answer to a question of another node; gives it back when it is none.

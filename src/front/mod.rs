@@ -31,6 +31,7 @@ pub(crate) mod tls;
 mod whole;
 
 pub(crate) use blocked::{BlockedCommands, Ending};
+pub(crate) use busy::NO_REPLICAS;
 pub(crate) use client::{Arrival, Client};
 pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Scripts, Wake};
 pub(crate) use foreign::{Foreign, ForeignCommand};

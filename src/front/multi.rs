@@ -94,6 +94,11 @@ impl NodeCore {
         {
             return None;
         }
+        if self.is_hindered()
+            && let Some(line) = self.hindrance(client, spec, arguments)
+        {
+            return Some(self.refuse_queued(client, &line));
+        }
         if spec.flags.has(Flags::NO_MULTI) {
             let error = "ERR Command not allowed inside a transaction";
             return Some(self.refuse_queued(client, error));

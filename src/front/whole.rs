@@ -1,10 +1,12 @@
-//! Owns commands about all keys of all nodes, for clients that do not know the cluster: every node is asked for its part.
+//! Owns commands about all keys of all nodes, for clients that do not know the cluster: every node is asked for its part, and a scan goes from
+//! one to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hyperion_cluster::config::ClientRouting;
-use hyperion_engine::command::{Gather, Part, Run, check, merge, parse_cursor};
-use hyperion_engine::{Request, Ticket};
+use hyperion_engine::command::{Gather, Part, Run, check, merge, parse_cursor, scan_count};
+use hyperion_engine::{Recorded, Request, Ticket};
 use hyperion_model::{DatabaseId, PartitionId};
 use hyperion_runtime::ConnectionId;
 use hyperion_store::ScanCursor;
@@ -18,6 +20,7 @@ use super::forward::number_of;
 use super::limits::{ANSWER_WAIT_NS, WHOLE_MAX};
 use crate::cluster::ClusterView;
 use crate::node::{Io, NodeCore};
+use crate::scripts::Ask;
 
 /// Questions to all nodes that are under way.
 #[derive(Debug, Default)]
@@ -33,28 +36,126 @@ struct Whole {
     parts: Vec<Part>,
     missing: usize,
     since_ns: u64,
+    /// How a scan goes on, if it is one.
+    scan: Option<Scan>,
+}
+
+/// A scan on its way from node to node.
+#[derive(Debug)]
+struct Scan {
+    connection: ConnectionId,
+    database: DatabaseId,
+    arguments: Vec<Vec<u8>>,
+    /// Keys that are still to be found, and where the node that was asked last began.
+    left: u64,
+    cursor: ScanCursor,
 }
 
 impl NodeCore {
-    /// Runs SCAN where its cursor stands, or a command about all keys everywhere; `None` when it belongs here alone.
+    /// Runs a command about all keys at all nodes, SCAN from where its cursor stands; `None` when it belongs here alone.
     pub(super) fn run_over_nodes(
         &mut self,
         io: &mut Io,
         client: &mut Client,
         request: &Request<'_>,
     ) -> Option<Progress> {
-        let Run::Every(gather) = request.spec.run else {
-            let cursor = request.arguments.get(1).and_then(|cursor| parse_cursor(cursor));
-            let partition = cursor.map_or(PartitionId(0), ScanCursor::partition);
-            let view = self.view.as_ref()?;
-            let place = view.partitions.get(usize::from(partition.0))?;
-            if place.leader == Some(view.own) {
-                return None;
+        if let Run::Every(gather) = request.spec.run {
+            return Some(self.ask_nodes(io, client, request, gather));
+        }
+        // What is no cursor is refused here, and one of no partition ends here.
+        let cursor = request.arguments.get(1).and_then(|cursor| parse_cursor(cursor))?;
+        let view = self.view.as_ref()?;
+        view.partitions.get(usize::from(cursor.partition().0))?;
+        Some(self.scan_nodes(io, client, request, cursor))
+    }
+
+    fn scan_nodes(
+        &mut self,
+        io: &mut Io,
+        client: &mut Client,
+        request: &Request<'_>,
+        cursor: ScanCursor,
+    ) -> Progress {
+        if !client.output.is_in_order() {
+            client.hold = Hold::Drain;
+            return Progress::Held;
+        }
+        let left = match scan_count(request.arguments) {
+            Ok(left) => left,
+            Err(error) => {
+                self.answer(client, |reply| reply.error(&error.to_string()));
+                return Progress::Ran;
             }
-            let (slot, _) = view.slots_of(usize::from(partition.0));
-            return Some(self.forward(io, client, request, slot));
         };
-        Some(self.ask_nodes(io, client, request, gather))
+        if self.wholes.questions.len() >= WHOLE_MAX {
+            self.hold_again(client);
+            return Progress::Held;
+        }
+        let Some(node) = self.scanned_node(cursor.partition()) else {
+            let slot = self.view.as_ref().map_or(0, |view| {
+                let (slot, _) = view.slots_of(usize::from(cursor.partition().0));
+                slot
+            });
+            return self.wait_for_leader(io, client, slot);
+        };
+        client.leaderless_since_ns = None;
+        let ticket = self.fresh_ticket(client);
+        let asked =
+            (request.database, request.arguments.iter().map(|word| word.to_vec()).collect());
+        self.begin_scan_over_nodes(io, (ticket, client.connection), node, asked, (left, cursor));
+        Progress::Ran
+    }
+
+    fn begin_scan_over_nodes(
+        &mut self,
+        io: &Io,
+        (ticket, connection): (Ticket, ConnectionId),
+        node: u32,
+        (database, arguments): (DatabaseId, Vec<Vec<u8>>),
+        (left, cursor): (u64, ScanCursor),
+    ) {
+        let (parts, since_ns) = (Vec::new(), io.now_ns());
+        let scan = Some(Scan { connection, database, arguments, left, cursor });
+        let whole = Whole { gather: Gather::Scan, parts, missing: 0, since_ns, scan };
+        self.counters.forwarded += 1;
+        self.wholes.questions.insert(ticket, whole);
+        self.ask_scan(io, ticket, node, cursor);
+    }
+
+    /// The node to ask for what a partition has, if it is reached.
+    fn scanned_node(&self, partition: PartitionId) -> Option<u32> {
+        let view = self.view.as_ref()?;
+        let leader = view.partitions.get(usize::from(partition.0))?.leader?;
+        let is_reached = leader == view.own || view.nodes[leader].is_up;
+        is_reached.then(|| view.nodes[leader].id)
+    }
+
+    /// Asks a node for the next step of a scan.
+    fn ask_scan(&mut self, io: &Io, ticket: Ticket, node: u32, cursor: ScanCursor) {
+        let Some(whole) = self.wholes.questions.get_mut(&ticket) else { return };
+        let Some(scan) = &mut whole.scan else { return };
+        (whole.missing, whole.since_ns, scan.cursor) = (1, io.now_ns(), cursor);
+        let mut arguments = scan.arguments.clone();
+        arguments[1] = cursor.0.to_string().into_bytes();
+        arguments.extend([b"COUNT".to_vec(), scan.left.to_string().into_bytes()]);
+        let (connection, database) = (scan.connection, scan.database);
+        let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+        self.ask_node((ticket, connection), node, database, &words);
+    }
+
+    /// Where a scan goes on now that a node has made its step: at the node that has the next partition, if there is not enough.
+    fn next_of_scan(&mut self, ticket: Ticket) -> Option<(u32, ScanCursor)> {
+        let whole = self.wholes.questions.get_mut(&ticket)?;
+        let scan = whole.scan.as_mut()?;
+        let Some(Part::Scan { cursor, keys, .. }) = whole.parts.last() else { return None };
+        scan.left = scan.left.saturating_sub(keys.len() as u64);
+        let (cursor, partition) = (*cursor, cursor.partition());
+        // A step that ends within a partition has looked at enough; one that went nowhere was asked of a node that has it no more.
+        let is_between = cursor == ScanCursor::at_partition(partition);
+        if scan.left == 0 || cursor.0 <= scan.cursor.0 || !is_between {
+            return None;
+        }
+        self.scanned_node(partition).map(|node| (node, cursor))
     }
 
     fn ask_nodes(
@@ -105,6 +206,49 @@ impl NodeCore {
         true
     }
 
+    /// Asks all cores for a script, and all nodes where it spans them; the answer comes by its ticket.
+    ///
+    /// Errors: why nobody was asked.
+    pub(super) fn ask_for_script(
+        &mut self,
+        io: &Io,
+        asker: (Ticket, ConnectionId),
+        ask: &Ask,
+        spans: bool,
+    ) -> Result<(), String> {
+        const NOT_NOW: &str = "TRYAGAIN not all keys are served now; send the command again";
+        let arguments: Vec<&[u8]> = ask.words.iter().map(Vec::as_slice).collect();
+        let gather = match ask.spec.run {
+            Run::Every(gather) => gather,
+            _ => Gather::Scan,
+        };
+        check(gather, &arguments).map_err(|error| error.to_string())?;
+        let view = self.view.clone().filter(|_| spans);
+        if gather == Gather::Scan {
+            let cursor = parse_cursor(arguments[1]).unwrap_or_default();
+            let is_there =
+                |view: &Arc<ClusterView>| usize::from(cursor.partition().0) < view.partitions.len();
+            if !view.as_ref().is_some_and(is_there) {
+                self.engine.begin_scan(asker.0, ask.database, ask.words.clone(), false);
+                return Ok(());
+            }
+            let left = scan_count(&arguments).unwrap_or(1);
+            let node = self.scanned_node(cursor.partition()).ok_or(NOT_NOW)?;
+            let asked = (ask.database, ask.words.clone());
+            self.begin_scan_over_nodes(io, asker, node, asked, (left, cursor));
+            return Ok(());
+        }
+        let Some(view) = view else {
+            self.engine.begin_gather(asker.0, gather, ask.database, &ask.words);
+            return Ok(());
+        };
+        if self.wholes.questions.len() >= WHOLE_MAX || leaderless(&view).is_some() {
+            return Err(NOT_NOW.to_owned());
+        }
+        self.ask_leaders(io, &view, asker, gather, ask.database, &arguments);
+        Ok(())
+    }
+
     fn ask_leaders(
         &mut self,
         io: &Io,
@@ -118,30 +262,40 @@ impl NodeCore {
             view.partitions.iter().filter_map(|partition| partition.leader).collect();
         self.counters.forwarded += 1;
         let (parts, missing, since_ns) = (Vec::new(), leaders.len(), io.now_ns());
-        self.wholes.questions.insert(ticket, Whole { gather, parts, missing, since_ns });
+        let whole = Whole { gather, parts, missing, since_ns, scan: None };
+        self.wholes.questions.insert(ticket, whole);
         for node in leaders.into_iter().map(|node| view.nodes[node].id) {
-            let number = number_of(self.index, connection, self.forwarding.fresh());
-            self.wholes.numbers.insert(number, (ticket, node));
-            let command = ForwardedCommand {
-                request: number,
-                database: database.0,
-                protocol: 2,
-                flags: WHOLE_NODE,
-                arguments: arguments.iter().map(|&argument| argument.into()).collect(),
-            };
-            let frame = Forwarded { commands: vec![command] };
-            if node == view.nodes[view.own].id {
-                self.take_forwarded(node, frame);
-            } else {
-                let peers = self.peers.as_mut();
-                let is_taken = peers.is_some_and(|peers| {
-                    let mut is_written = true;
-                    peers.queue(node, |out| is_written = frame.encode(out).is_ok()) && is_written
-                });
-                if !is_taken {
-                    self.fail_whole_later(number);
-                }
-            }
+            self.ask_node((ticket, connection), node, database, arguments);
+        }
+    }
+
+    /// Asks one node for its part of a question.
+    fn ask_node(
+        &mut self,
+        (ticket, connection): (Ticket, ConnectionId),
+        node: u32,
+        database: DatabaseId,
+        arguments: &[&[u8]],
+    ) {
+        let number = number_of(self.index, connection, self.forwarding.fresh());
+        self.wholes.numbers.insert(number, (ticket, node));
+        let command = ForwardedCommand {
+            request: number,
+            database: database.0,
+            protocol: 2,
+            flags: WHOLE_NODE,
+            arguments: arguments.iter().map(|&argument| argument.into()).collect(),
+        };
+        let frame = Forwarded { commands: vec![command] };
+        if self.is_own_node(node) {
+            return self.take_forwarded(node, frame);
+        }
+        let is_taken = self.peers.as_mut().is_some_and(|peers| {
+            let mut is_written = true;
+            peers.queue(node, |out| is_written = frame.encode(out).is_ok()) && is_written
+        });
+        if !is_taken {
+            self.fail_whole_later(number);
         }
     }
 
@@ -169,10 +323,21 @@ impl NodeCore {
         };
         whole.parts.push(part);
         whole.missing -= 1;
-        if whole.missing == 0
+        if let Some((node, cursor)) = self.next_of_scan(ticket) {
+            self.ask_scan(io, ticket, node, cursor);
+            return true;
+        }
+        let is_whole = |whole: &Whole| whole.missing == 0;
+        if self.wholes.questions.get(&ticket).is_some_and(is_whole)
             && let Some(Whole { gather, parts, .. }) = self.wholes.questions.remove(&ticket)
         {
             let random = self.draw();
+            if self.scripts.is_asking(ticket) {
+                let mut said = Recorded::default();
+                merge(gather, parts, random, &mut said);
+                self.script_heard(ticket, said);
+                return true;
+            }
             self.finish_with(io, ticket, |reply| merge(gather, parts, random, reply));
         }
         true
@@ -181,6 +346,7 @@ impl NodeCore {
     /// Nothing can be said of what a node did: the client hears so by the end of its connection.
     fn lose_whole(&mut self, io: &mut Io, ticket: Ticket) {
         self.wholes.questions.remove(&ticket);
+        self.scripts.forget(ticket);
         self.wholes.numbers.retain(|_, (other, _)| *other != ticket);
         if let Some(connection) = self.tickets.get(&ticket) {
             io.close(*connection);
@@ -221,14 +387,23 @@ fn part_of(resp: &[u8]) -> Option<Part> {
         Reply::Null => Part::Key { key: None, count: 0 },
         Reply::Bulk(key) => Part::Key { key: Some(key), count: 1 },
         Reply::Error(line) => Part::Refused(String::from_utf8_lossy(&line).into_owned()),
-        Reply::Array(keys) => Part::KeyList(
-            keys.into_iter()
-                .map(|key| match key {
-                    Reply::Bulk(key) => Some(key),
-                    _ => None,
-                })
-                .collect::<Option<_>>()?,
-        ),
+        Reply::Array(mut words) => {
+            if let [Reply::Bulk(cursor), Reply::Array(_)] = words.as_slice() {
+                let cursor = parse_cursor(cursor)?;
+                let keys = words.pop().and_then(keys_of)?;
+                return Some(Part::Scan { cursor, met: keys.len() as u64, keys });
+            }
+            Part::KeyList(keys_of(Reply::Array(words))?)
+        }
         _ => return None,
     })
+}
+
+fn keys_of(reply: Reply) -> Option<Vec<Vec<u8>>> {
+    let Reply::Array(keys) = reply else { return None };
+    let key = |reply| match reply {
+        Reply::Bulk(key) => Some(key),
+        _ => None,
+    };
+    keys.into_iter().map(key).collect()
 }

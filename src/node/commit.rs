@@ -98,6 +98,7 @@ impl NodeCore {
         self.end_late_waits(io);
         self.hold(io);
         for _ in 0..ROUNDS {
+            self.run_ready_work(io);
             self.write_batch(io);
             self.drive_groups();
             self.engine.settle();
@@ -105,7 +106,7 @@ impl NodeCore {
             self.carry_out(io);
             if self.engine.take_unlocked() {
                 self.retry_held(io);
-            } else if !self.engine.has_open_batch()
+            } else if !self.engine.has_ready_work() && !self.engine.has_open_batch()
                 || self.commit.direct_left > 0
                 || self.commit.is_held
             {
@@ -153,6 +154,7 @@ impl NodeCore {
             || !self.dirty.is_empty() && !holds
             || self.engine.has_snapshot_work()
             || !self.late.is_empty()
+            || self.engine.has_ready_work()
             || !self.retried.is_empty()
             || self.is_unfinished
         {

@@ -306,6 +306,11 @@ pub(crate) struct NodeCore {
     pub(crate) queued_bytes: usize,
     /// Long input buffers on their way back to the system.
     pub(crate) spent: Spent,
+    /// A script on another core kept the node busy when the turn began.
+    pub(crate) is_busy: bool,
+    /// Replicas without which nothing is written, by `min-replicas-to-write`, and that there were fewer when the turn began.
+    pub(crate) min_replicas: usize,
+    pub(crate) lacks_replicas: bool,
     /// Keys of this core, a tick old.
     pub(crate) keys: u64,
     pub(crate) lines: Lines,
@@ -329,6 +334,13 @@ impl NodeCore {
             self.begun = true;
             self.turn.begin(self.commands_run, self.counters.writes.sum_ns);
             self.engine.begin_turn(io.now_unix_ms());
+            self.is_busy = self.shared.running.is_busy();
+            self.lacks_replicas = self.min_replicas > 0 && self.good_replicas() < self.min_replicas;
+            let is_paused = self.observer.is_paused && self.observer.pause.holds(io.now_unix_ms());
+            self.engine.store_mut().keep_expired(is_paused);
+            if self.engine.has_tight_limit() {
+                self.engine.evict_slice();
+            }
             self.tell_time();
             self.engine.go_on_with_units();
             if !self.late.is_empty() {
@@ -344,6 +356,13 @@ impl NodeCore {
             client.is_dirty = true;
             self.dirty.push(client.connection);
         }
+    }
+
+    /// Other nodes that are reached.
+    fn good_replicas(&self) -> usize {
+        let Some(view) = &self.view else { return 0 };
+        let nodes = view.nodes.iter().enumerate();
+        nodes.filter(|(number, node)| *number != view.own && node.is_up).count()
     }
 
     /// Random bits.

@@ -164,6 +164,7 @@ impl Maker {
         let settings = engine_settings(&self.config);
         let mut engine = Engine::new(id, self.map.clone(), store, settings, start, random);
         engine.set_events(self.config.events);
+        engine.keep_ready_work();
         engine.begin_turn(unix_ms());
         let waiting = self.cluster.as_ref().map(|cluster| {
             // The partitions are groups, and nobody serves them before the node is settled.
@@ -253,6 +254,9 @@ impl Maker {
             input_bytes: 0,
             queued_bytes: 0,
             spent: Default::default(),
+            is_busy: false,
+            min_replicas: 0,
+            lacks_replicas: false,
             keys: 0,
             lines: Lines::default(),
             effects: Vec::new(),
@@ -265,6 +269,8 @@ impl Maker {
             finds_expired: false,
         };
         self.listen(&mut made, io)?;
+        made.limit_tracked_keys();
+        made.read_min_replicas();
         let figures = made.figures(io);
         self.shared.board.show(core, figures);
         Ok(made)

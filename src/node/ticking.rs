@@ -39,6 +39,7 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
             ConfigDurability::Never => Durability::Never,
         },
         memory_bytes_max: config.memory_bytes_max / cores,
+        tight_bytes: config.tight_bytes().map(|bytes| bytes / cores),
         eviction: config.eviction,
         value_bytes_max: config.value_bytes_max,
         thresholds: config.settings().thresholds,
@@ -251,9 +252,17 @@ impl NodeCore {
         }
         let has_new_users = self.config.users != config.users;
         self.config = config;
+        self.limit_tracked_keys();
+        self.read_min_replicas();
         if has_new_users {
             self.users_changed(io);
         }
+    }
+
+    /// How many replicas there must be for a write, by the config.
+    pub(super) fn read_min_replicas(&mut self) {
+        let set = self.config.settings().redis.get("min-replicas-to-write");
+        self.min_replicas = set.and_then(|text| text.parse().ok()).unwrap_or(0);
     }
 
     // ---- clients

@@ -25,6 +25,9 @@ pub(crate) const CALL_WORDS_MAX: usize = 1 << 20;
 pub(crate) const DENIALS_MAX: usize = 16;
 /// Errors of its calls, as far as they are counted by their codes.
 pub(crate) const ERRORS_MAX: usize = 64;
+/// Questions about all keys of several cores that one script asks, and bytes of what it was told.
+pub(crate) const ASKS_MAX: usize = 1_024;
+pub(crate) const ASKS_BYTES_MAX: usize = 64 << 20;
 /// Keys that one script reads, as far as a client that keeps copies may keep them, and their bytes.
 pub(crate) const READS_MAX: usize = 1 << 16;
 pub(crate) const READ_BYTES_MAX: usize = 16 << 20;

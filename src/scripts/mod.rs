@@ -6,6 +6,7 @@
 //! back as one transaction. One that meets a key which it did not declare is begun anew with that key too.
 
 mod asides;
+mod asking;
 mod bit;
 mod cjson;
 mod cmsgpack;
@@ -24,10 +25,11 @@ mod watch;
 mod work;
 
 pub(crate) use asides::{Asides, Reads};
+pub(crate) use asking::Ask;
 pub(crate) use flags::ScriptFlags;
 pub(crate) use library::{Libraries, Library, Policy, add, restore};
 pub(crate) use machine::{Compiled, Kind, Machine};
-pub(crate) use running::{Running, Slow, busy_line};
+pub(crate) use running::{Running, Slow};
 pub(crate) use texts::{Texts, sha1_hex};
-pub(crate) use work::{Attended, Line, Script};
+pub(crate) use work::{Line, Script, ScriptWork};
 use work::{error_text, first_line, place};

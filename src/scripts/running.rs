@@ -1,6 +1,6 @@
 //! Owns which scripts run for long on the cores of a node, for who asks or stops them from another core.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -40,13 +40,17 @@ impl Slow {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<Vec<Arc<Slow>>>);
+pub(crate) struct Running {
+    slow: Mutex<Vec<Arc<Slow>>>,
+    /// How many have taken so long that the node is busy.
+    busy: AtomicUsize,
+}
 
 const NOT_BUSY: &str = "NOTBUSY No scripts in execution right now.";
 const UNKILLABLE: &str = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
 
 /// What is said while a script runs to who asked for the other kind.
-pub(crate) fn busy_line(kind: Kind) -> String {
+fn busy_line(kind: Kind) -> String {
     let command = match kind {
         Kind::Script => "SCRIPT",
         Kind::Function => "FUNCTION",
@@ -58,7 +62,7 @@ pub(crate) fn busy_line(kind: Kind) -> String {
 
 impl Running {
     fn slow(&self) -> MutexGuard<'_, Vec<Arc<Slow>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn begin(&self, slow: &Arc<Slow>) {
@@ -67,6 +71,25 @@ impl Running {
 
     pub(super) fn end(&self, slow: &Arc<Slow>) {
         self.slow().retain(|it| !Arc::ptr_eq(it, slow));
+    }
+
+    /// One takes so long that the node is busy.
+    pub(super) fn begin_busy(&self) {
+        self.busy.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn end_busy(&self) {
+        self.busy.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Whether a script keeps the node busy.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire) > 0
+    }
+
+    /// What is said while a script keeps the node busy; `None`: it has just ended.
+    pub(crate) fn busy_line(&self) -> Option<String> {
+        self.slow().first().map(|first| busy_line(first.kind))
     }
 
     /// A function that runs.

@@ -16,6 +16,8 @@ pub(super) struct Watch {
     /// From when on the clients of its core are looked after.
     busy_ms: u64,
     slow: Option<Arc<Slow>>,
+    /// The node is busy with it.
+    is_busy: bool,
     /// What it changed cannot be taken back.
     has_written: bool,
     has_stopped: bool,
@@ -31,8 +33,8 @@ pub(super) struct Told<'a> {
 
 impl Watch {
     pub(super) fn new(ms_max: u64, busy_ms: u64) -> Self {
-        let (slow, has_written, has_stopped) = (None, false, false);
-        Self { since: Instant::now(), ms_max, busy_ms, slow, has_written, has_stopped }
+        let (slow, is_busy, has_written, has_stopped) = (None, false, false, false);
+        Self { since: Instant::now(), ms_max, busy_ms, slow, is_busy, has_written, has_stopped }
     }
 
     /// It has changed what cannot be taken back.
@@ -48,9 +50,9 @@ impl Watch {
         self.has_stopped
     }
 
-    /// Whether the clients of its core have waited long enough for a word.
+    /// Whether clients have waited long enough for a word.
     pub(super) fn is_busy(&self) -> bool {
-        self.since.elapsed() >= Duration::from_millis(self.busy_ms)
+        self.is_busy
     }
 
     /// Why it is stopped, if it is.
@@ -74,6 +76,10 @@ impl Watch {
             running.begin(&slow);
             self.slow = Some(slow);
         }
+        if !self.is_busy && took >= Duration::from_millis(self.busy_ms) {
+            self.is_busy = true;
+            running.begin_busy();
+        }
         if self.slow.as_ref().is_some_and(|slow| slow.is_killed()) {
             return Some("Script killed by user with SCRIPT KILL...".to_owned());
         }
@@ -83,6 +89,9 @@ impl Watch {
 
     /// It has ended.
     pub(super) fn end(&mut self, running: &Running) {
+        if std::mem::take(&mut self.is_busy) {
+            running.end_busy();
+        }
         if let Some(slow) = self.slow.take() {
             running.end(&slow);
         }

@@ -16,11 +16,13 @@ use hyperion_model::{DatabaseId, Databases, ReplyWriter};
 use mlua::{Lua, Table, Value};
 
 use super::asides::Asides;
+use super::asking::{Questions, Said};
 use super::limits::{CALL_WORDS_MAX, PUBLISHED_BYTES_MAX, PUBLISHED_MAX, SCRIPT_MS_MAX};
 use super::machine::{Compiled, Machine};
 use super::running::Running;
 use super::values::{given_to_answer, to_lua};
 use super::watch::{Told, Watch};
+use crate::front::NO_REPLICAS;
 
 /// What marks the table of an error that was counted when the call gave it, as in Redis.
 const COUNTED: &str = "ignore_error_stats_update";
@@ -53,17 +55,26 @@ pub(crate) struct Script<'a> {
     pub(crate) database: DatabaseId,
     pub(crate) databases: Databases,
     pub(crate) only_reads: bool,
+    /// What may grow the data is refused: memory was full when it began.
+    pub(crate) is_full: bool,
+    /// And what writes, because replicas were missing.
+    pub(crate) lacks_replicas: bool,
     /// Whose rights it has.
     pub(crate) user: &'a Arc<User>,
     pub(crate) asides: &'a Rc<Asides>,
     pub(crate) running: &'a Arc<Running>,
-    /// Clients of its core are looked after when it has taken so long, ms.
+    /// The node is busy when it has taken so long, ms.
     pub(crate) busy_ms: u64,
+    /// What it asks about all keys, where it does not find them on its core.
+    pub(crate) questions: Option<&'a Questions>,
 }
 
-/// A script that is to run later.
+/// A script that is to run later, and perhaps again.
+#[derive(Clone, Debug)]
+pub(crate) struct ScriptWork(Rc<KeptScript>);
+
 #[derive(Debug)]
-pub(crate) struct ScriptWork {
+struct KeptScript {
     machine: Rc<Machine>,
     compiled: Compiled,
     command: &'static str,
@@ -73,56 +84,65 @@ pub(crate) struct ScriptWork {
     database: DatabaseId,
     databases: Databases,
     only_reads: bool,
+    is_full: bool,
+    lacks_replicas: bool,
     user: Arc<User>,
     asides: Rc<Asides>,
     running: Arc<Running>,
     busy_ms: u64,
+    questions: Questions,
 }
 
-/// A script that runs where somebody can look after the clients of its core meanwhile.
-pub(crate) struct Attended<'a> {
-    pub(crate) script: Script<'a>,
-    pub(crate) attend: &'a mut dyn FnMut(),
-}
-
-impl std::fmt::Debug for Attended<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.script.fmt(formatter)
-    }
-}
-
-impl Work for Attended<'_> {
-    fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
-        self.script.run(bench, &mut *self.attend)
-    }
-
-    fn may_write(&self) -> bool {
-        !self.script.only_reads
-    }
-}
-
-impl Work for ScriptWork {
-    fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
-        let [keys, words] = [&self.keys, &self.words]
-            .map(|list| list.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let line = Line { command: self.command, name: &self.name, keys: &keys, words: &words };
-        let script = Script {
-            machine: &self.machine,
-            compiled: &self.compiled,
-            line,
-            database: self.database,
-            databases: self.databases,
-            only_reads: self.only_reads,
-            user: &self.user,
-            asides: &self.asides,
-            running: &self.running,
-            busy_ms: self.busy_ms,
-        };
-        script.run(bench, &mut || {})
+impl Work for Script<'_> {
+    fn run(&mut self, bench: &mut Bench<'_>, attend: &mut dyn FnMut()) -> Result<Answer, Halt> {
+        self.run_on(bench, attend)
     }
 
     fn may_write(&self) -> bool {
         !self.only_reads
+    }
+}
+
+impl Work for ScriptWork {
+    fn run(&mut self, bench: &mut Bench<'_>, attend: &mut dyn FnMut()) -> Result<Answer, Halt> {
+        let it = &*self.0;
+        let [keys, words] =
+            [&it.keys, &it.words].map(|list| list.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let line = Line { command: it.command, name: &it.name, keys: &keys, words: &words };
+        let script = Script {
+            machine: &it.machine,
+            compiled: &it.compiled,
+            line,
+            database: it.database,
+            only_reads: it.only_reads,
+            is_full: it.is_full,
+            lacks_replicas: it.lacks_replicas,
+            user: &it.user,
+            asides: &it.asides,
+            running: &it.running,
+            busy_ms: it.busy_ms,
+            questions: Some(&it.questions),
+        };
+        script.run_on(bench, attend)
+    }
+
+    fn may_write(&self) -> bool {
+        !self.0.only_reads
+    }
+}
+
+impl ScriptWork {
+    /// What it declared, in order and once each.
+    pub(crate) fn keys(&self) -> Vec<(DatabaseId, Vec<u8>)> {
+        let mut keys: Vec<_> =
+            self.0.keys.iter().map(|key| (self.0.database, key.clone())).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.0.questions
     }
 }
 
@@ -138,6 +158,9 @@ struct Underway<'r, 'e> {
     answer: Recorded,
     /// Bytes of what it has said on channels.
     published_bytes: usize,
+    /// Questions that it has asked since it began.
+    asked: usize,
+    has_written: bool,
     /// Why nothing of it may have an effect.
     halt: Option<Halt>,
 }
@@ -146,7 +169,7 @@ impl Script<'_> {
     /// The same, to be kept.
     pub(crate) fn to_work(self) -> ScriptWork {
         let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
-        ScriptWork {
+        ScriptWork(Rc::new(KeptScript {
             machine: Rc::clone(self.machine),
             compiled: self.compiled.clone(),
             command: self.line.command,
@@ -156,14 +179,17 @@ impl Script<'_> {
             database: self.database,
             databases: self.databases,
             only_reads: self.only_reads,
+            is_full: self.is_full,
+            lacks_replicas: self.lacks_replicas,
             user: Arc::clone(self.user),
             asides: Rc::clone(self.asides),
             running: Arc::clone(self.running),
             busy_ms: self.busy_ms,
-        }
+            questions: Questions::default(),
+        }))
     }
 
-    fn run(&self, bench: &mut Bench<'_>, attend: &mut dyn FnMut()) -> Result<Answer, Halt> {
+    fn run_on(&self, bench: &mut Bench<'_>, attend: &mut dyn FnMut()) -> Result<Answer, Halt> {
         self.asides.clear();
         let mut running = Underway {
             script: self,
@@ -174,6 +200,8 @@ impl Script<'_> {
             is_resp3: false,
             answer: Recorded::default(),
             published_bytes: 0,
+            asked: 0,
+            has_written: false,
             halt: None,
         };
         let mut text = Vec::new();
@@ -378,6 +406,12 @@ impl Underway<'_, '_> {
         if self.script.only_reads && (spec.writes() || tells_others(spec)) {
             return Err("ERR Write commands are not allowed from read-only scripts.".to_owned());
         }
+        if self.script.lacks_replicas && spec.writes() {
+            return Err(NO_REPLICAS.to_owned());
+        }
+        if self.script.is_full && spec.flags.has(Flags::DENYOOM) {
+            return Err("OOM command not allowed when used memory > 'maxmemory'.".to_owned());
+        }
         if !self.script.user.may_all() {
             self.check_rights(spec, words)?;
         }
@@ -386,6 +420,10 @@ impl Underway<'_, '_> {
         if let Run::Front(command) = spec.run {
             return self.run_front(command, words, answer);
         }
+        if matches!(spec.run, Run::Every(_) | Run::Scan) && self.ask(spec, words, answer) {
+            return Ok(());
+        }
+        self.has_written |= spec.writes();
         let kept = kept_words(self.script.databases, spec, words);
         let kept = kept.as_ref().map(|words| words.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let words = kept.as_deref().unwrap_or(words);
@@ -396,6 +434,22 @@ impl Underway<'_, '_> {
             self.watch.wrote();
         }
         Ok(())
+    }
+
+    /// Asks about all keys; `false`: it is not to be asked. What was there before the script is told, so one that has written does not ask.
+    fn ask(&mut self, spec: &'static CommandSpec, words: &[&[u8]], answer: &mut Recorded) -> bool {
+        let Some(questions) = self.script.questions.filter(|_| !self.has_written) else {
+            return false;
+        };
+        if spec.writes() {
+            return false;
+        }
+        match questions.ask(self.asked, self.database, spec, words, answer) {
+            Said::Known => self.asked += 1,
+            Said::Stops => self.halt = Some(Halt::Refused(String::new())),
+            Said::TooMany => return false,
+        }
+        true
     }
 
     fn check_rights(&self, spec: &'static CommandSpec, words: &[&[u8]]) -> Result<(), String> {
@@ -432,12 +486,18 @@ impl Underway<'_, '_> {
                 answer.bulk((now_ms % 1_000 * 1_000).to_string().as_bytes());
             }
             FrontCommand::Select => {
-                let number =
-                    parse_integer(words[1]).ok_or("ERR value is not an integer or out of range")?;
-                let number = u8::try_from(number).ok().filter(|&number| number < DATABASES);
-                let number = number.ok_or("ERR DB index is out of range")?;
-                self.database = self.script.databases.kept(number);
-                answer.simple("OK");
+                // It has run, and failed.
+                let Some(number) = parse_integer(words[1]) else {
+                    answer.error("ERR value is not an integer or out of range");
+                    return Ok(());
+                };
+                match u8::try_from(number).ok().filter(|&number| number < DATABASES) {
+                    Some(number) => {
+                        self.database = self.script.databases.kept(number);
+                        answer.simple("OK");
+                    }
+                    None => answer.error("ERR DB index is out of range"),
+                }
             }
             FrontCommand::Publish | FrontCommand::Spublish => {
                 let is_shard = command == FrontCommand::Spublish;

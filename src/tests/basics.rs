@@ -199,6 +199,35 @@ fn count(client: &mut Client) -> usize {
     client.ask("DBSIZE").parse().expect("a number")
 }
 
+/// A scan goes on at the next core until it has looked at enough: a client that calls it once sees a small database whole.
+#[test]
+fn one_call_scans_the_cores() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup.start();
+    for mut client in [node.client(), node.client()] {
+        client.expect(&[("FLUSHALL", "OK"), ("SCAN 0", "[0 []]"), ("MSET a 1 b 2 c 3", "OK")]);
+        let Reply::Array(parts) = client.call(&[b"SCAN", b"0"]) else { panic!("SCAN") };
+        let Reply::Array(found) = &parts[1] else { panic!("SCAN answers cursor and keys") };
+        assert_eq!((show(&parts[0]).as_str(), found.len()), ("0", 3));
+        client.expect(&[
+            ("SCAN 0 MATCH b", "[0 [b]]"),
+            ("SCAN x", "-ERR invalid cursor"),
+            ("SCAN 0 COUNT 0", "-ERR syntax error"),
+            ("SCAN 18446744073709551615", "[0 []]"),
+        ]);
+        // No more than is asked for: about one key a call, and all of them in the end.
+        let many = (0..200).map(|number| format!("SET key:{number} {number}"));
+        client.send(&pipeline(many));
+        (0..200).for_each(|_| assert_eq!(client.shown(), "OK"));
+        let Reply::Array(parts) = client.call(&[b"SCAN", b"0", b"COUNT", b"150"]) else {
+            panic!("SCAN")
+        };
+        let Reply::Array(found) = &parts[1] else { panic!("SCAN answers cursor and keys") };
+        assert!((150..203).contains(&found.len()), "{} keys", found.len());
+        assert_eq!(keys(&mut client).len(), 203);
+    }
+}
+
 #[test]
 fn a_cores_own_address_means_its_part() {
     let Some(setup) = Setup::two_cores() else { return };

@@ -170,7 +170,8 @@ fn commands_about_all_keys_mean_those_of_all_nodes() {
     clients[1].expect(&[("SELECT 2", "OK"), ("SET apart x", "OK")]);
     for (number, client) in clients.iter_mut().enumerate() {
         if number == 1 {
-            client.expect(&[("DBSIZE", "1"), ("RANDOMKEY", "apart"), ("SELECT 0", "OK")]);
+            client.expect(&[("DBSIZE", "1"), ("RANDOMKEY", "apart"), ("SCAN 0", "[0 [apart]]")]);
+            client.expect(&[("SELECT 0", "OK")]);
         }
         client.expect(&[("DBSIZE", "500")]);
         assert_eq!(keys(&client.call(&[b"KEYS", b"*"])), all);

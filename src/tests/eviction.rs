@@ -244,3 +244,55 @@ fn a_core_borrows_what_the_other_leaves_and_gives_it_back() {
         live(0).min(live(1)) > limit * 3 / 10
     });
 }
+
+/// A limit below what a node can work with is taken as Redis takes it: all there is is beyond it.
+fn takes_a_limit_that_is_too_low(node: &Node) {
+    let mut client = node.client();
+    client.expect(&[
+        ("SET a 1", "OK"),
+        ("MULTI", "OK"),
+        ("SET queued 1", "QUEUED"),
+        ("CONFIG SET maxmemory-policy noeviction", "QUEUED"),
+        ("DISCARD", "OK"),
+        ("CONFIG SET maxmemory 1 maxmemory-policy noeviction", "OK"),
+        ("CONFIG GET maxmemory", "[maxmemory 1]"),
+        ("SET b 1", OOM),
+        ("GET a", "1"),
+        ("DEL a", "1"),
+        ("SET b 1", OOM),
+        ("MULTI", "OK"),
+        ("SET b 1", OOM),
+        ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+    ]);
+    let mut eval = |text: &[u8]| super::client::show(&client.call(&[b"EVAL", text, b"1", b"b"]));
+    let refused = eval(b"return redis.call('SET', KEYS[1], 1)");
+    assert!(refused.starts_with(OOM), "{refused}");
+    assert_eq!(eval(b"return redis.call('EXISTS', KEYS[1])"), "0");
+    assert_eq!(eval(b"#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], 1)"), "OK");
+    let library = b"#!lua name=l\nredis.register_function('f', function() return 1 end)";
+    assert_eq!(super::client::show(&client.call(&[b"FUNCTION", b"LOAD", library])), OOM);
+    client.expect(&[
+        ("GET b", "1"),
+        ("CONFIG SET maxmemory 0", "OK"),
+        ("MSET a 1 b 2 c 3", "OK"),
+        ("CONFIG SET maxmemory-policy allkeys-lru", "OK"),
+        ("CONFIG SET maxmemory 1", "OK"),
+    ]);
+    wait_for("all keys to go", || client.ask("DBSIZE") == "0");
+    client.expect(&[
+        ("CONFIG SET maxmemory 0", "OK"),
+        ("CONFIG GET maxmemory", "[maxmemory 0]"),
+        ("SET a 1", "OK"),
+        ("CONFIG SET maxmemory 100mb", "OK"),
+        ("CONFIG GET maxmemory", "[maxmemory 104857600]"),
+        ("GET a", "1"),
+    ]);
+}
+
+#[test]
+fn a_limit_that_is_too_low_is_met_at_once() {
+    takes_a_limit_that_is_too_low(&Setup::new().start());
+    if let Some(setup) = Setup::two_cores() {
+        takes_a_limit_that_is_too_low(&setup.start());
+    }
+}

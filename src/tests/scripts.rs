@@ -1,6 +1,9 @@
 //! Scripts in Lua, on one core and on two, and on three nodes: the answers of Redis, whoever owns the keys.
 
+use serde_json::json;
+
 use super::client::{Client, command, show};
+use super::cluster_harness::Cluster;
 use super::harness::{Node, Setup};
 
 fn on_one_core_and_two(test: fn(&Node)) {
@@ -14,6 +17,78 @@ fn eval(client: &mut Client, script: &str, words: &[&str]) -> String {
     let mut line: Vec<&[u8]> = vec![b"EVAL", script.as_bytes()];
     line.extend(words.iter().map(|word| word.as_bytes()));
     show(&client.call(&line))
+}
+
+/// Keys wherever they lie are told to a script that asks about all of them, also within a transaction.
+fn asks_about_all(client: &mut Client) {
+    client.expect(&[("FLUSHALL", "OK"), ("SET other 1", "OK")]);
+    (0..20).for_each(|number| client.expect(&[(&format!("SET k{number} 1"), "OK")]));
+    let delete = "local keys = redis.call('KEYS', ARGV[1]) for _, key in ipairs(keys) do redis.call('DEL', key) end return #keys";
+    let scan = "local cursor, count = '0', 0 repeat local said = redis.call('SCAN', cursor, 'COUNT', 5) cursor, count = said[1], count + #said[2] until cursor == '0' return count";
+    for (script, words, answer) in [
+        ("return #redis.call('KEYS', '*') + redis.call('DBSIZE')", &["0"][..], "42"),
+        ("return redis.call('EXISTS', redis.call('RANDOMKEY'))", &["0"], "1"),
+        (scan, &["0"], "21"),
+        (delete, &["0", "k1*"], "11"),
+        ("return redis.call('DBSIZE')", &["1", "other"], "10"),
+        ("redis.call('SELECT', 1) return redis.call('DBSIZE')", &["0"], "0"),
+        ("return redis.pcall('SCAN', 'x').err", &["0"], "ERR invalid cursor"),
+    ] {
+        assert_eq!(eval(client, script, words), answer, "{script}");
+    }
+    client.expect(&[("MULTI", "OK"), ("SET k1 1", "QUEUED")]);
+    assert_eq!(eval(client, delete, &["0", "k*"]), "QUEUED");
+    client.expect(&[
+        ("EXISTS k1 k2 other", "QUEUED"),
+        ("EXEC", "[OK 10 1]"),
+        ("KEYS *", "[other]"),
+    ]);
+}
+
+#[test]
+fn scripts_ask_about_all_keys() {
+    on_one_core_and_two(|node| {
+        for mut client in [node.client(), node.client()] {
+            asks_about_all(&mut client);
+        }
+    });
+    let cluster =
+        Cluster::plan(3).at("/settings/resp", json!({ "cluster": "transparent" })).start();
+    asks_about_all(&mut cluster.client(1));
+}
+
+/// What is told was there before the script, so one that has written is refused where others have keys.
+#[test]
+fn a_script_that_has_written_does_not_ask_other_cores() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let answer = eval(
+        &mut setup.start().client(),
+        "redis.call('SET', 'a', 1) return redis.call('DBSIZE')",
+        &["0"],
+    );
+    assert!(answer.contains("'dbsize' cannot run together with commands"), "{answer}");
+}
+
+/// A node that is to have replicas and has none takes no writes, from scripts neither.
+#[test]
+fn writes_wait_for_replicas_where_these_are_asked_for() {
+    const MISSING: &str = "-NOREPLICAS Not enough good replicas to write.";
+    on_one_core_and_two(|node| {
+        let mut client = node.client();
+        client.expect(&[("SET a 1", "OK"), ("CONFIG SET min-replicas-to-write 1", "OK")]);
+        client.expect(&[("SET a 2", MISSING), ("GET a", "1"), ("MULTI", "OK"), ("DEL a", MISSING)]);
+        client.expect(&[("EXEC", "-EXECABORT Transaction discarded because of previous errors.")]);
+        for (script, answer) in [
+            ("return redis.call('GET', 'a')", "1"),
+            ("#!lua flags=no-writes\nreturn redis.call('GET', 'a')", "1"),
+            ("#!lua\nreturn redis.call('GET', 'a')", MISSING),
+            ("return redis.call('SET', 'a', 2)", MISSING),
+        ] {
+            let said = eval(&mut client, script, &["0"]);
+            assert!(said.starts_with(answer), "{script}: {said}");
+        }
+        client.expect(&[("CONFIG SET min-replicas-to-write 0", "OK"), ("SET a 2", "OK")]);
+    });
 }
 
 #[test]
@@ -205,6 +280,11 @@ fn what_scripts_make_may_be_long() {
         ),
         ("return #redis.call('LRANGE', 'l', 0, -1)", "20000"),
         ("local a, b = redis.pcall('RPUSH', 'm', unpack(t, 1, 7900)) return a", "7900"),
+        // As many as Lua takes: 8,000 with the names of the command and the key.
+        (
+            "local a = {} for i = 1, 7999 do a[i] = 1 end return redis.call('RPUSH', 'all', unpack(a))",
+            "7999",
+        ),
         ("return select('#', cmsgpack.unpack(string.rep('\\161a', 7000)))", "7000"),
         ("return tostring(pcall(cmsgpack.pack, unpack(t, 1, 7000)))", "false"),
         ("return tostring(pcall(struct.pack, 's', unpack(t, 1, 7000)))", "false"),
@@ -235,36 +315,39 @@ fn what_scripts_make_may_be_long() {
     assert_eq!(answer.split(' ').count(), 40_000);
 }
 
-/// A core that runs a script for long says so to its clients, and ends it when one of them asks.
+/// A node that runs a script for long says so to its clients, whichever core they are at, and ends it when one of them asks.
 #[test]
 fn clients_are_told_that_a_script_runs() {
     const BUSY: &str =
         "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
-    let node = Setup::new().start();
+    on_one_core_and_two(|node| tells_that_a_script_runs(node, BUSY));
+}
+
+fn tells_that_a_script_runs(node: &Node, busy_line: &str) {
     let [mut busy, mut other, mut third] = [node.client(), node.client(), node.client()];
     other.expect(&[("CONFIG SET busy-reply-threshold 10", "OK"), ("SET n 1", "OK")]);
     third.expect(&[("MULTI", "OK"), ("INCR n", "QUEUED")]);
     let script = b"redis.call('SET', 'n', 'changed') while true do end";
     busy.send(&command(&[b"EVAL", script, b"0"]));
-    let wait = |client: &mut Client| while client.ask("PING") != BUSY {};
+    let wait = |client: &mut Client| while client.ask("PING") != busy_line {};
     wait(&mut other);
     other.expect(&[
-        ("GET n", BUSY),
-        ("FUNCTION KILL", BUSY),
-        ("FUNCTION STATS", BUSY),
+        ("GET n", busy_line),
+        ("FUNCTION KILL", busy_line),
+        ("FUNCTION STATS", busy_line),
         ("MULTI", "OK"),
-        ("INCR n", BUSY),
+        ("INCR n", busy_line),
     ]);
     third.expect(&[(
         "EXEC",
-        &format!("-EXECABORT Transaction discarded because of: {}", &BUSY[1..]),
+        &format!("-EXECABORT Transaction discarded because of: {}", &busy_line[1..]),
     )]);
     third.send(b"PING\r\nSCRIPT KI");
     third.send(b"LL\r\nECHO after\r\n");
-    assert_eq!([third.shown(), third.shown()], [BUSY, "OK"]);
+    assert_eq!([third.shown(), third.shown()], [busy_line, "OK"]);
     // What came too late to be refused runs when the script has ended, with nothing of it.
     let said = third.shown();
-    assert!(said == "after" || said == BUSY, "{said}");
+    assert!(said == "after" || said == busy_line, "{said}");
     assert!(busy.shown().contains("Script killed by user"));
     other.expect(&[
         ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),

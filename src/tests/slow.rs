@@ -65,6 +65,21 @@ fn slow_commands_are_kept_with_who_sent_them() {
     client.expect(&[("CONFIG GET slowlog-*", "[slowlog-log-slower-than -1 slowlog-max-len 3]")]);
 }
 
+/// A command that waits is noted as it came, once another's write has served it.
+#[test]
+fn commands_that_waited_are_noted_too() {
+    let node = Setup::new().start();
+    let [mut waiting, mut client] = [node.client(), node.client()];
+    client.expect(&[("CONFIG SET slowlog-log-slower-than 0", "OK")]);
+    waiting.expect(&[("CLIENT SETNAME patient", "OK")]);
+    waiting.send(b"BLPOP l 0\r\n");
+    wait_for("it to wait", || client.ask("INFO clients").contains("blocked_clients:1"));
+    client.expect(&[("SLOWLOG RESET", "OK"), ("RPUSH l a", "1")]);
+    assert_eq!(waiting.shown(), "[l a]");
+    let noted = slow(&mut client, "-1");
+    assert!(noted.contains(&"[BLPOP l 0] patient".to_owned()), "{noted:?}");
+}
+
 #[test]
 fn slow_commands_on_another_core_are_told_of_their_client() {
     let Some(setup) = Setup::two_cores() else { return };
@@ -75,10 +90,7 @@ fn slow_commands_on_another_core_are_told_of_their_client() {
         client.expect(&[(&format!("SET k{key} 1"), "OK")]);
     }
     wait_for("all of them", || {
-        let sets = slow(&mut client, "-1")
-            .iter()
-            .filter(|line| line.to_lowercase().starts_with("[set "))
-            .count();
+        let sets = slow(&mut client, "-1").iter().filter(|line| line.starts_with("[SET ")).count();
         sets == 16
     });
     let all = slow(&mut client, "-1");

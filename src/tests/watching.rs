@@ -89,6 +89,32 @@ fn a_monitor_that_does_not_read_is_closed_and_nobody_else_waits() {
     assert!(monitor.is_closed_by_node());
 }
 
+/// What expires while clients are paused is hidden, and goes behind the pause.
+#[test]
+fn nothing_expires_in_a_pause() {
+    for setup in [Some(Setup::new()), Setup::two_cores()].into_iter().flatten() {
+        let node = setup.start();
+        let mut client = node.client();
+        let expired = |client: &mut Client| {
+            let info = client.ask("INFO stats");
+            let line = info.lines().find_map(|line| line.strip_prefix("expired_keys:"));
+            line.expect("it is counted").trim().to_owned()
+        };
+        client.expect(&[("MULTI", "OK"), ("SET {t}a 1 PX 10", "QUEUED")]);
+        client.expect(&[("SET {t}b 1 PX 10", "QUEUED"), ("CLIENT PAUSE 60000 WRITE", "QUEUED")]);
+        client.expect(&[("EXEC", "[OK OK OK]")]);
+        wait_for("both to be hidden", || client.ask("EXISTS {t}a {t}b") == "0");
+        assert_eq!((expired(&mut client).as_str(), client.ask("DBSIZE").as_str()), ("0", "2"));
+        client.expect(&[("CLIENT UNPAUSE", "OK")]);
+        wait_for("both to go", || {
+            client.ask("GET {t}a");
+            client.ask("GET {t}b");
+            expired(&mut client) == "2"
+        });
+        client.expect(&[("DBSIZE", "0")]);
+    }
+}
+
 #[test]
 fn a_pause_lets_writes_wait_or_all() {
     for setup in [Some(Setup::new()), Setup::two_cores()].into_iter().flatten() {

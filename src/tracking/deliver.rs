@@ -67,6 +67,8 @@ pub(crate) struct TrackingFigures {
 #[derive(Debug, Default)]
 pub(crate) struct Trackers {
     pub(super) table: Table,
+    /// Keys that may be remembered; 0: as many as ever.
+    pub(super) keys_max: usize,
     told: u64,
     /// Cores that took no mail when they were to hear of a key: they hear that all keys have changed.
     behind: BTreeSet<u16>,
@@ -110,8 +112,8 @@ impl NodeCore {
         let mut own = std::mem::take(&mut self.invalid);
         while let Some(change) = self.engine.take_change() {
             match change {
-                Change::Key { key, by } => {
-                    let readers = self.trackers.table.changed(&key);
+                Change::Key { key, by, position } => {
+                    let readers = self.trackers.table.changed(&key, position);
                     self.tell_readers(&key, readers, by);
                     for core in self.pubsub.registry.prefix_cores(&key, self.index) {
                         self.tell_core(core, Invalid::Prefixed { key: key.clone(), by });

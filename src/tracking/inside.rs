@@ -1,6 +1,6 @@
 //! Owns what is read inside transactions and scripts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_engine::Unit;
 use hyperion_engine::command::{Flags, keys_of};
@@ -11,19 +11,56 @@ use crate::front::Client;
 use crate::node::NodeCore;
 use crate::scripts::Reads;
 
+/// A key that a transaction reads.
+#[derive(Debug)]
+pub(crate) struct Touched {
+    key: Vec<u8>,
+    /// All that the transaction writes of it comes before.
+    is_behind_writes: bool,
+}
+
+impl Touched {
+    /// The keys that a part of a transaction reads, each once.
+    pub(crate) fn by(unit: &Unit) -> Vec<Self> {
+        let (mut read, mut written) = (BTreeMap::new(), BTreeSet::new());
+        for command in &unit.commands {
+            let words = command.words();
+            for at in keys_of(command.spec, &words) {
+                let key = words[at].to_vec();
+                if command.spec.flags.has(Flags::READONLY) {
+                    let is_behind = written.contains(&key);
+                    read.entry(key).or_insert(is_behind);
+                } else {
+                    // What it has read changes behind that.
+                    read.entry(key.clone()).and_modify(|is_behind| *is_behind = false);
+                    written.insert(key);
+                }
+            }
+        }
+        let touched = |(key, is_behind_writes)| Self { key, is_behind_writes };
+        read.into_iter().map(touched).collect()
+    }
+}
+
 impl NodeCore {
     /// Part of a transaction begins, of one turn or several: until `end_read` its client hears of every change of what it reads.
     pub(crate) fn begin_unit_reads(&mut self, client: &mut Client, unit: &Unit) {
         if !client.wants_read() {
             return;
         }
-        let mut keys = BTreeSet::new();
-        for command in unit.commands.iter().filter(|it| it.spec.flags.has(Flags::READONLY)) {
-            let words = command.words();
-            keys.extend(keys_of(command.spec, &words).map(|at| words[at].to_vec()));
-        }
+        let keys: BTreeSet<Vec<u8>> = Touched::by(unit).into_iter().map(|it| it.key).collect();
         if !keys.is_empty() {
             self.begin_reads(client, keys.into_iter().collect());
+        }
+    }
+
+    /// Part of a transaction has run in this turn on this core, whose log ended at `before` when it began. What the client read behind all writes of
+    /// its own is as good as new.
+    pub(crate) fn note_unit_reads(&mut self, client: &Client, touched: Vec<Touched>, before: u64) {
+        let after = self.engine.store().appended_position();
+        for Touched { key, is_behind_writes } in touched {
+            let since = if is_behind_writes { after } else { before };
+            self.track(client.connection, vec![key], Reading::DoneAt(since));
         }
     }
 
@@ -35,22 +72,32 @@ impl NodeCore {
     }
 
     /// A script has run in this turn on this core alone, which has all keys.
-    pub(crate) fn note_script_reads(&mut self, client: &Client, reads: &Reads) {
+    pub(crate) fn note_script_reads(&mut self, client: &Client, reads: &Reads, declared: &[&[u8]]) {
         if !reads.keys.is_empty() {
-            self.track(client.connection, reads.keys.iter().cloned().collect(), Reading::Done);
+            let undeclared = reads.keys.iter().filter(|key| !declared.contains(&key.as_slice()));
+            let declared = declared.iter().map(|key| key.to_vec());
+            let keys = declared.chain(undeclared.cloned()).collect();
+            self.track(client.connection, keys, Reading::Done);
         }
         self.tell_unknown_reads(client, reads);
     }
 
-    /// A script that took turns or cores has run, and is about to be answered. What it did not declare may have changed since it was read, so
-    /// its client hears that it has.
+    /// A script that took turns or cores has run, and is about to be answered. What one without keys has read
+    /// may have changed since, so its client hears that it has.
     pub(crate) fn settle_script_reads(&mut self, client: &mut Client, reads: &Reads) {
         let Some(tracking) = client.tracking.as_mut() else { return };
         let declared = std::mem::take(&mut tracking.reading);
-        let (read, unread) = declared.iter().cloned().partition(|key| reads.keys.contains(key));
+        // As in Redis 7.0 all of them count, once it has read something.
+        let (read, unread) = if reads.keys.is_empty() {
+            (Vec::new(), declared.clone())
+        } else {
+            (declared.clone(), Vec::new())
+        };
         tracking.reading = read;
         self.track(client.connection, unread, Reading::Without);
-        for key in reads.keys.iter().filter(|key| !declared.contains(key)) {
+        // Of others than these Redis 7.0 tells nothing.
+        let others = reads.keys.iter().filter(|_| declared.is_empty());
+        for key in others {
             let (connection, key) = (client.connection, key.clone());
             self.invalid.push(Invalid::Read { connection, key, by: None });
         }

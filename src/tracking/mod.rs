@@ -8,4 +8,5 @@ mod session;
 mod table;
 
 pub(crate) use deliver::{Invalid, RedirectMail, Track, Trackers, TrackingFigures};
+pub(crate) use inside::Touched;
 pub(crate) use session::{Options, Target, Tracking, set_caching};

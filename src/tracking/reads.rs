@@ -12,6 +12,7 @@ use hyperion_model::{PartitionId, slot_of};
 use hyperion_runtime::ConnectionId;
 
 use super::deliver::{Invalid, Track};
+use super::limits::TRACKED_KEYS_MAX;
 use super::table::Reading;
 use crate::front::Client;
 use crate::node::{Mail, NodeCore};
@@ -146,9 +147,19 @@ impl NodeCore {
         self.engine.tell_changes(true);
     }
 
+    /// So many keys may all cores together remember by the config; what is too much goes.
+    pub(crate) fn limit_tracked_keys(&mut self) {
+        let set = self.config.settings().redis.get("tracking-table-max-keys");
+        let asked = set.and_then(|text| text.parse::<usize>().ok()).unwrap_or_default();
+        self.trackers.keys_max = asked.div_ceil(self.links.len().max(1));
+        self.forget_oldest();
+    }
+
     /// Keys beyond what may be remembered count as changed.
     pub(super) fn forget_oldest(&mut self) {
-        while let Some((key, readers)) = self.trackers.table.too_much() {
+        let asked = self.trackers.keys_max;
+        let keys_max = if asked == 0 { TRACKED_KEYS_MAX } else { asked.min(TRACKED_KEYS_MAX) };
+        while let Some((key, readers)) = self.trackers.table.too_much(keys_max) {
             self.tell_readers(&key, readers, None);
         }
     }

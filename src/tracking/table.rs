@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use hyperion_runtime::ConnectionId;
 
-use super::limits::{KEY_SLACK_BYTES, READER_BYTES, TRACKED_BYTES_MAX, TRACKED_KEYS_MAX};
+use super::limits::{KEY_SLACK_BYTES, READER_BYTES, TRACKED_BYTES_MAX};
 
 /// A client that has read a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) struct Reader {
     is_held: bool,
     /// A read that has ended counts since the last change.
     has_read: bool,
+    /// The position of the core's log that its last read has seen; 0: it hears of every change.
+    since: u64,
 }
 
 /// What a client does with a key.
@@ -24,6 +26,8 @@ pub(crate) enum Reading {
     Begun,
     /// It has read: it hears of the next change.
     Done,
+    /// It has read what is before this position of the core's log: it hears of the next change behind that.
+    DoneAt(u64),
     /// What was under way has not read it after all.
     Without,
 }
@@ -62,8 +66,13 @@ impl Table {
         if reading == Reading::Without {
             return self.end_without(key, core, connection);
         }
-        let (is_held, has_read) = (reading == Reading::Begun, reading == Reading::Done);
-        let reader = Reader { core, connection, is_held, has_read };
+        let (is_held, since) = match reading {
+            Reading::Begun => (true, 0),
+            Reading::DoneAt(since) => (false, since),
+            Reading::Done | Reading::Without => (false, 0),
+        };
+        let has_read = !is_held;
+        let reader = Reader { core, connection, is_held, has_read, since };
         let readers = match self.keys.get_mut(key) {
             Some(readers) => readers,
             None => {
@@ -75,6 +84,8 @@ impl Table {
         let is_same = |other: &&mut Reader| (other.core, other.connection) == (core, connection);
         match readers.iter_mut().find(is_same) {
             Some(other) => {
+                // What it had read before, and has not been told of, is told.
+                other.since = if other.has_read { other.since.min(since) } else { since };
                 other.is_held = is_held;
                 other.has_read |= has_read;
             }
@@ -102,15 +113,17 @@ impl Table {
         }
     }
 
-    /// A key has changed: gives its readers. Those whose reads are under way stay.
-    pub(super) fn changed(&mut self, key: &[u8]) -> Vec<Reader> {
-        let Some(mut readers) = self.take(key) else { return Vec::new() };
-        let all = readers.clone();
-        readers.retain(|reader| reader.is_held);
-        for Reader { core, connection, .. } in readers {
-            self.add(key, core, connection, Reading::Begun);
+    /// A key has changed at a position of the core's log, where that is known: gives its readers. Those stay whose reads are under way, or have
+    /// seen the change.
+    pub(super) fn changed(&mut self, key: &[u8], position: u64) -> Vec<Reader> {
+        let Some(readers) = self.take(key) else { return Vec::new() };
+        let has_seen = |it: &Reader| !it.is_held && position != 0 && position <= it.since;
+        for reader in readers.iter().filter(|it| it.is_held || has_seen(it)) {
+            let Reader { core, connection, is_held, since, .. } = *reader;
+            let reading = if is_held { Reading::Begun } else { Reading::DoneAt(since) };
+            self.add(key, core, connection, reading);
         }
-        all
+        readers.into_iter().filter(|it| !has_seen(it)).collect()
     }
 
     fn take(&mut self, key: &[u8]) -> Option<Vec<Reader>> {
@@ -124,9 +137,9 @@ impl Table {
         Some(readers)
     }
 
-    /// The oldest key, if there are too many: it is to be told as changed.
-    pub(super) fn too_much(&mut self) -> Option<(Box<[u8]>, Vec<Reader>)> {
-        while self.keys.len() > TRACKED_KEYS_MAX || self.bytes > TRACKED_BYTES_MAX {
+    /// The oldest key, if there are more than so many: it is to be told as changed.
+    pub(super) fn too_much(&mut self, keys_max: usize) -> Option<(Box<[u8]>, Vec<Reader>)> {
+        while self.keys.len() > keys_max || self.bytes > TRACKED_BYTES_MAX {
             let key = self.order.pop_front()?;
             if let Some(readers) = self.take(&key) {
                 return Some((key, readers));
@@ -157,7 +170,7 @@ mod tests {
     const ANN: ConnectionId = ConnectionId { index: 1, generation: 0 };
 
     fn readers(table: &mut Table, key: &[u8]) -> Vec<u16> {
-        table.changed(key).iter().map(|reader| reader.core).collect()
+        table.changed(key, 0).iter().map(|reader| reader.core).collect()
     }
 
     #[test]
@@ -174,6 +187,23 @@ mod tests {
         table.add(b"a", 1, ANN, Reading::Done);
         assert_eq!(readers(&mut table, b"a"), [1]);
         assert_eq!(readers(&mut table, b"a"), [0; 0]);
+        assert_eq!((table.is_empty(), table.bytes, table.readers), (true, 0, 0));
+    }
+
+    /// A transaction that writes a key and reads it behind that keeps what it has read.
+    #[test]
+    fn who_has_seen_a_change_does_not_hear_of_it() {
+        let heard = |table: &mut Table, position| table.changed(b"a", position).len();
+        let mut table = Table::default();
+        table.add(b"a", 0, ANN, Reading::DoneAt(20));
+        assert_eq!([10, 20, 21, 22].map(|at| heard(&mut table, at)), [0, 0, 1, 0]);
+        // Of a change of which nobody knows where it is it hears.
+        table.add(b"a", 0, ANN, Reading::DoneAt(20));
+        assert_eq!(heard(&mut table, 0), 1);
+        // What it had read before it has not seen.
+        table.add(b"a", 0, ANN, Reading::Done);
+        table.add(b"a", 0, ANN, Reading::DoneAt(20));
+        assert_eq!([10, 20].map(|at| heard(&mut table, at)), [1, 0]);
         assert_eq!((table.is_empty(), table.bytes, table.readers), (true, 0, 0));
     }
 
@@ -204,7 +234,9 @@ mod tests {
         for number in 0..200_u16 {
             let key = [&number.to_le_bytes()[..], &long].concat();
             table.add(&key, number, ANN, Reading::Done);
-            gone.extend(std::iter::from_fn(|| table.too_much()).map(|(_, all)| all[0].core));
+            gone.extend(
+                std::iter::from_fn(|| table.too_much(1_000_000)).map(|(_, all)| all[0].core),
+            );
         }
         assert!(table.bytes <= TRACKED_BYTES_MAX);
         assert_eq!(gone, (0..u16::try_from(gone.len()).expect("few")).collect::<Vec<_>>());
@@ -216,7 +248,7 @@ mod tests {
         let mut table = Table::default();
         for number in 0..10_000_u32 {
             table.add(&number.to_le_bytes(), 0, ANN, Reading::Done);
-            table.changed(&number.to_le_bytes());
+            table.changed(&number.to_le_bytes(), 0);
         }
         assert!(table.order.len() <= 1_026, "{}", table.order.len());
     }

@@ -36,6 +36,7 @@ impl Machine {
         let settings = Settings {
             durability: Durability::Interval,
             memory_bytes_max: MEMORY_BYTES,
+            tight_bytes: None,
             eviction: Eviction::None,
             value_bytes_max: 32 << 20,
             thresholds: Thresholds::default(),

@@ -271,6 +271,8 @@ unsafe extern "C-unwind" fn protocol(state: *mut lua_State) -> c_int {
 fn carry(stack: Stack, way: Way) -> c_int {
     let state = state_of(stack);
     let outcome = state.hand_over(stack, way);
+    // Words may have taken all the places that there are.
+    stack.clear();
     if outcome == Outcome::Halted {
         stack.push_bytes(HALTED);
         return stack.raise();

@@ -62,6 +62,12 @@ impl Stack {
         unsafe { ffi::lua_pop(self.0, count) }
     }
 
+    /// Takes all values off.
+    pub(crate) fn clear(self) {
+        // SAFETY: `Stack::new` has a state that lives, and nothing that is to be closed lies on it.
+        unsafe { ffi::lua_settop(self.0, 0) }
+    }
+
     pub(crate) fn kind(self, at: c_int) -> c_int {
         // SAFETY: `Stack::new` has a state that lives, and a place that is not there is told as none.
         unsafe { ffi::lua_type(self.0, at) }

@@ -42,6 +42,7 @@ impl Machine {
         let settings = Settings {
             durability: Durability::Interval,
             memory_bytes_max: 4 << 30,
+            tight_bytes: None,
             eviction: Eviction::None,
             value_bytes_max: 32 << 20,
             thresholds: Thresholds::default(),

@@ -141,6 +141,8 @@ pub enum Mail {
         database: DatabaseId,
         /// The command's arguments.
         arguments: Vec<Vec<u8>>,
+        /// Whose question it is, where it has waited for what was written before it to take effect.
+        waited_for: Option<CoreId>,
     },
     /// A step of a transaction over groups.
     Span {

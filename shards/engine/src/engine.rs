@@ -13,7 +13,7 @@ use crate::slices::Sliced;
 use crate::spanning::Spanning;
 use crate::staging::Staging;
 use crate::transaction::{Coordinator, Waiting};
-use crate::work::{Scratch, Undo, Units};
+use crate::work::{ReadyWork, Scratch, Undo, Units};
 use hyperion_model::{CoreId, PartitionId, PartitionMap, TransactionId};
 use hyperion_store::{Append, Store, StoreError, SyncTicket};
 use std::collections::{BTreeSet, VecDeque};
@@ -61,6 +61,8 @@ pub struct Engine {
     pub(crate) is_watched: bool,
     /// Commands that run as one, on their way.
     pub(crate) units: Units,
+    /// Work on copies that may run.
+    pub(crate) ready_work: ReadyWork,
     /// Where commands run on copies.
     pub(crate) bench: Scratch,
     /// What the work that runs on the store itself has changed.
@@ -109,6 +111,7 @@ impl Engine {
             changes: Changes::default(),
             is_watched: false,
             units: Units::default(),
+            ready_work: ReadyWork::default(),
             bench: Scratch::default(),
             undo: Undo::default(),
             field_sweep: FieldSweep::default(),

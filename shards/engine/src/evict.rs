@@ -13,6 +13,9 @@ use hyperion_store::{Evicted, Policy};
 pub(crate) struct Memory {
     /// What this core may use: its share, and what others leave it.
     bytes_max: u64,
+    /// Less than a core can work with: what its data may take, see [`crate::Settings::tight_bytes`]; and that it does not hold just now.
+    tight_bytes: Option<u64>,
+    ignores_tight: bool,
     /// Evictions that are left of this turn.
     evictions_left: usize,
     /// The limit was met since somebody asked.
@@ -55,6 +58,7 @@ impl Engine {
     /// The settings have changed, or are the first.
     pub(crate) fn settings_came(&mut self) {
         self.memory.bytes_max = self.settings().memory_bytes_max;
+        self.memory.tight_bytes = self.settings().tight_bytes;
         let policy = self.settings().eviction;
         self.store.set_policy(policy);
     }
@@ -66,7 +70,8 @@ impl Engine {
     /// Why a command that grows the data is refused now, whatever its size.
     #[must_use]
     pub fn write_refusal(&self) -> Option<String> {
-        let is_full = self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max);
+        let is_full = self.is_tight()
+            || self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max);
         let is_refused = is_full && self.store.policy() == Policy::None;
         is_refused.then(|| CommandError::OutOfMemory.to_string())
     }
@@ -74,6 +79,9 @@ impl Engine {
     /// Makes room in memory for `bytes` more, as far as the policy goes and as much as one command may evict.
     #[inline]
     pub(crate) fn make_memory(&mut self, bytes: usize) -> Fit {
+        if self.memory.tight_bytes.is_some() {
+            return self.make_tight_memory();
+        }
         let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
         if self.store.live_bytes() + bytes as u64 <= live_bytes_max {
             return Fit::Now;
@@ -106,6 +114,61 @@ impl Engine {
         Fit::Later
     }
 
+    /// Whether a limit below what a core can work with is met.
+    fn is_tight(&self) -> bool {
+        let is_met = |bytes| self.store.used_bytes() >= bytes;
+        !self.memory.ignores_tight && self.memory.tight_bytes.is_some_and(is_met)
+    }
+
+    /// Whether there is a limit below what a core can work with: it is looked at more often than once a tick.
+    #[must_use]
+    pub fn has_tight_limit(&self) -> bool {
+        self.memory.tight_bytes.is_some()
+    }
+
+    /// Whether such a limit does not hold: what a script does once it runs is not refused.
+    pub fn ignore_tight_limit(&mut self, ignores: bool) {
+        self.memory.ignores_tight = ignores;
+    }
+
+    /// As [`Engine::make_memory`], for what a coordinator has let pass: a limit below what a core can work with was looked at there.
+    pub(crate) fn make_prepared_memory(&mut self, bytes: usize) -> Fit {
+        if self.has_tight_limit() { Fit::Now } else { self.make_memory(bytes) }
+    }
+
+    /// As Redis does it: what is met is evicted before a command, and a command that runs may pass the limit.
+    #[cold]
+    fn make_tight_memory(&mut self) -> Fit {
+        if !self.is_tight() {
+            return Fit::Now;
+        }
+        self.memory.is_short = true;
+        if self.store.policy() == Policy::None {
+            return Fit::Never;
+        }
+        match self.evict_tight(EVICTIONS_A_COMMAND) {
+            _ if !self.is_tight() => Fit::Now,
+            0 if self.evicting_bytes() == 0 => Fit::Never,
+            _ => {
+                self.memory.has_waiting = true;
+                Fit::Later
+            }
+        }
+    }
+
+    /// Evicts while the limit is met, at most `count_max` keys. Gives how many went.
+    fn evict_tight(&mut self, count_max: usize) -> usize {
+        let mut all = 0;
+        while all < count_max && self.is_tight() {
+            let (evicted, _) = self.evict_down_to(0, 1);
+            if evicted == 0 {
+                break;
+            }
+            all += evicted;
+        }
+        all
+    }
+
     /// Evicts until no more than `live_bytes` are live, at most `count_max` keys. Gives how many went, and what ended it.
     fn evict_down_to(&mut self, live_bytes: u64, count_max: usize) -> (usize, Evicted) {
         if self.is_replicated() {
@@ -129,6 +192,9 @@ impl Engine {
     pub fn evict_slice(&mut self) {
         if self.store.has_watches() {
             self.store.drop_old_watches();
+        }
+        if self.has_tight_limit() && self.store.policy() != Policy::None && !self.is_applying() {
+            self.evict_tight(EVICTIONS_A_TICK);
         }
         let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
         if self.store.policy() != Policy::None

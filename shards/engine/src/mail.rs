@@ -24,7 +24,16 @@ impl Engine {
                 self.locks.hold_back();
                 self.flushes.push_back((from, mail));
             }
-            Mail::Ask { id, gather, database, arguments } => {
+            // Where partitions are replicated, what is written takes effect once a majority has it; who asks about all keys wants it counted.
+            Mail::Ask { id, gather, database, arguments, waited_for: None }
+                if gather != command::Gather::Flush && self.has_uncommitted() =>
+            {
+                let until = Until::Released(self.store.appended_position());
+                let mail = Mail::Ask { id, gather, database, arguments, waited_for: Some(from) };
+                self.wait(until, Then::Mail { to: self.core, mail });
+            }
+            Mail::Ask { id, gather, database, arguments, waited_for } => {
+                let from = waited_for.unwrap_or(from);
                 let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
                 self.store.begin_observing();
                 match self.part(gather, database, &slices) {
@@ -36,8 +45,10 @@ impl Engine {
                         if let Some(refusal) = self.room_refusal() {
                             self.send(from, Mail::Part { id, part: Part::Refused(refusal) });
                         } else {
-                            self.parked
-                                .push_back((from, Mail::Ask { id, gather, database, arguments }));
+                            self.parked.push_back((
+                                from,
+                                Mail::Ask { id, gather, database, arguments, waited_for },
+                            ));
                         }
                     }
                     Err(error) => {

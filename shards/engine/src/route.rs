@@ -5,7 +5,6 @@ use crate::engine::Engine;
 use crate::request::Request;
 use crate::serving::Serving;
 use hyperion_model::{CoreId, DatabaseId, slot_of};
-use hyperion_store::ScanCursor;
 
 /// The slot of a command's key, if it has one key and that is its first argument: the same for routing, prefetching and running.
 #[must_use]
@@ -52,6 +51,8 @@ impl Engine {
         }
         match spec.run {
             Run::Front(_) => Route::Front,
+            Run::Scan if request.own_core_only => Route::Here,
+            Run::Scan if self.serving.is_some() => Route::Everywhere,
             _ if self.map.cores() == 1 => Route::Here,
             Run::Key(_) => {
                 if let Some(slot) = request.slot {
@@ -73,15 +74,7 @@ impl Engine {
             }
             Run::Every(_) if request.own_core_only => Route::Here,
             Run::Every(_) => Route::Everywhere,
-            Run::Scan if request.own_core_only => Route::Here,
-            Run::Scan => {
-                let cursor =
-                    request.arguments.get(1).and_then(|cursor| command::parse_cursor(cursor));
-                let partition = cursor
-                    .map(ScanCursor::partition)
-                    .filter(|partition| partition.0 < self.map.partitions());
-                partition.map_or(Route::Here, |partition| self.route_to(self.map.owner(partition)))
-            }
+            Run::Scan => Route::Everywhere,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Settings {
     pub durability: Durability,
     /// This core's share of the memory for records and indexes.
     pub memory_bytes_max: u64,
+    /// Less than a node can work with, if that is asked for: what all of this core's data may take. What is beyond is evicted, or refused to grow.
+    pub tight_bytes: Option<u64>,
     /// Which keys go when the memory is full.
     pub eviction: Policy,
     /// Longest value.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::run::VERSION;
+use super::run::{REDIS_LEVEL, VERSION};
 
 const COLUMNS: usize = 64;
 const LINES: usize = 20;
@@ -20,7 +20,7 @@ pub(super) fn lolwut(version: i64) -> String {
     let mut text = picture(version);
     let _ = write!(
         text,
-        "\nA moon that tumbles, kicked a little at each turn. Hyperion ver. {VERSION}\n"
+        "\nA moon that tumbles, kicked a little at each turn. Redis ver. {REDIS_LEVEL}\nHyperion ver. {VERSION}\n"
     );
     text
 }

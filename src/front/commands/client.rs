@@ -5,7 +5,7 @@ use super::super::client::{Client, ReplyMode};
 use super::super::execute::Progress;
 use super::asks::{Asker, FrontAsk};
 use super::client_filter::ClientFilter;
-use super::client_line::{Whereabouts, client_line};
+use super::client_line::{Whereabouts, client_line, line_bytes};
 use super::connection::{attribute, client_name};
 use super::run::{
     Carried, exactly, is_word, keyword, not_integer, shown, syntax, unknown_subcommand, wrong_arity,
@@ -82,6 +82,7 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) -> Carried {
         let (subcommand, words) = (arguments[1], &arguments[2..]);
+        client.line_bytes = line_bytes(arguments);
         match keyword(subcommand).as_str() {
             "id" => {
                 exactly(words, 0, "client|id")?;

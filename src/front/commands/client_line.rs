@@ -52,7 +52,10 @@ pub(in crate::front) fn client_line(
 ) -> String {
     let session = &client.session;
     let Whereabouts { peer, local, fd, age_s, idle_s } = place;
-    let (input, input_free) = (client.input.len(), client.input.capacity() - client.input.len());
+    let input_free = client.input.capacity() - client.input.len();
+    // Who asks has not done with its line.
+    let asks = matches!(command, "client|list" | "client|info");
+    let input = client.input.len() + if asks { client.line_bytes } else { 0 };
     let output = client.output.len();
     let multi = session.multi.as_ref().map_or_else(|| "-1".to_owned(), |it| it.len().to_string());
     let names = |kind| client.subscriptions.as_ref().map_or(0, |names| names.count(kind));
@@ -98,4 +101,10 @@ fn flags(place: &Whereabouts<'_>, client: &Client) -> String {
     .filter_map(|(letter, holds)| holds.then_some(letter))
     .collect();
     if letters.is_empty() { "N".to_owned() } else { letters }
+}
+
+/// How long a line is as clients send it.
+pub(super) fn line_bytes(words: &[&[u8]]) -> usize {
+    let head = |count: usize| 1 + count.to_string().len() + 2;
+    head(words.len()) + words.iter().map(|word| head(word.len()) + word.len() + 2).sum::<usize>()
 }

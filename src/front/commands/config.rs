@@ -6,7 +6,7 @@ use super::super::client::Client;
 use super::super::execute::Progress;
 use super::amend::{Amended, failed, failure};
 use super::asks::{Asker, FrontAsk};
-use super::parameters::{Parameter, Setting, all, find};
+use super::parameters::{HIDDEN, MAXMEMORY, Parameter, Setting, all, find, memory, tight_memory};
 use super::run::{Carried, exactly, keyword, shown, syntax, unknown_subcommand, wrong_arity};
 use crate::config::Settings;
 use crate::node::{Io, NodeCore};
@@ -79,7 +79,15 @@ impl NodeCore {
         if kept.is_empty() && !words.is_empty() {
             return Ok(self.agree(client));
         }
-        let (parameters, settings): (Vec<_>, Vec<_>) = parse_set(&kept)?.into_iter().unzip();
+        let (parameters, mut settings): (Vec<_>, Vec<_>) = parse_set(&kept)?.into_iter().unzip();
+        for (pair, setting) in kept.chunks(2).zip(&mut settings) {
+            let is_memory = pair[0].eq_ignore_ascii_case(MAXMEMORY.as_bytes());
+            if let Some(bytes) = memory(pair[1]).ok().filter(|_| is_memory)
+                && (1..self.config.memory_bytes_min()).contains(&bytes)
+            {
+                *setting = tight_memory(bytes);
+            }
+        }
         let change = move |current: &mut Settings| {
             settings.into_iter().for_each(|setting: Setting| setting(current));
         };
@@ -96,7 +104,9 @@ pub(super) fn chosen(patterns: &[&[u8]]) -> impl Iterator<Item = &'static Parame
     let patterns: Vec<Vec<u8>> =
         patterns.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
     all().filter(move |parameter| {
-        patterns.iter().any(|pattern| matches(pattern, parameter.name.as_bytes()))
+        let name = parameter.name;
+        let fits = |pattern: &Vec<u8>| matches(pattern, name.as_bytes());
+        patterns.iter().any(|it| fits(it) && (name != HIDDEN || it == name.as_bytes()))
     })
 }
 

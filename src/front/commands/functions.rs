@@ -147,6 +147,9 @@ impl NodeCore {
         if let Some(option) = options.iter().find(|option| !is_word(option, "replace")) {
             return Err(format!("ERR Unknown option given: {}", shown(option)));
         }
+        if let Some(refusal) = self.engine.write_refusal() {
+            return Err(refusal);
+        }
         let (code, replaces) = (text_of(code)?, !options.is_empty());
         self.amend_functions(client, "FUNCTION LOAD", move |settings| {
             scripts::add(&mut settings.functions, &code, replaces).map(Amended::Text)
@@ -195,6 +198,9 @@ impl NodeCore {
             },
             _ => return Err(misused(subcommand, "FUNCTION")),
         };
+        if let Some(refusal) = self.engine.write_refusal() {
+            return Err(refusal);
+        }
         let codes = read_libraries(words[0], LIBRARIES_UNPACKED_MAX)
             .map_err(|problem| format!("ERR {problem}"))?;
         let codes = codes.iter().map(|code| text_of(code)).collect::<Result<Vec<_>, _>>()?;

@@ -34,6 +34,7 @@ impl NodeCore {
             clients: self.shared.clients.load(Ordering::Relaxed),
             slow_commands: self.shared.slow_commands.load(Ordering::Relaxed),
             used_peak: self.shared.board.used_peak(),
+            own_tracks: u64::from(client.tracking.is_some()),
             scripts: self.shared.scripts.count(),
         };
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();

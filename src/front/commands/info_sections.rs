@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
+use super::parameters::MAXMEMORY;
 use super::process::Process;
 use super::run::{REDIS_LEVEL, VERSION};
-use crate::config::{Resolved, Storage};
+use crate::config::{NODE_BYTES, Resolved, Storage};
 use crate::node::{CoreFigures, Counted, Counters};
 use crate::pubsub::PubsubCounters;
 use crate::snapshot::SaveFacts;
@@ -26,6 +27,8 @@ pub(super) struct Facts<'a> {
     pub(super) clients: usize,
     /// Slow commands that were noted since the start.
     pub(super) slow_commands: u64,
+    /// Who asks keeps copies: it is out of the table while it does.
+    pub(super) own_tracks: u64,
     /// The most memory that the data took.
     pub(super) used_peak: u64,
     /// Scripts whose texts are kept.
@@ -120,7 +123,7 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "cluster_connections", 0);
     line(text, "maxclients", facts.config.settings().limits.clients);
     line(text, "blocked_clients", facts.sum(|core| core.blocked));
-    line(text, "tracking_clients", facts.sum(|core| core.tracking.clients));
+    line(text, "tracking_clients", facts.own_tracks + facts.sum(|core| core.tracking.clients));
     line(text, "clients_in_timeout_table", 0);
     line(text, "pubsub_clients", facts.sum(|core| core.pubsub.clients));
     line(text, "hyperion_kept_waits", facts.sum(|core| core.kept));
@@ -128,11 +131,11 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
 }
 
 fn memory(facts: &Facts<'_>, text: &mut String) {
-    let used = facts.used_bytes();
+    let used = NODE_BYTES + facts.used_bytes();
     let resident = facts.process.resident_bytes;
     line(text, "used_memory", used);
     line(text, "used_memory_human", human(used));
-    let peak = facts.used_peak.max(used);
+    let peak = (NODE_BYTES + facts.used_peak).max(used);
     line(text, "used_memory_peak", peak);
     line(text, "used_memory_peak_human", human(peak));
     line(text, "used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
@@ -144,7 +147,7 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
         facts.sum(|core| core.store.index_bytes + core.store.filter_bytes),
     );
     let live = facts.sum(|core| core.store.live_bytes);
-    line(text, "used_memory_startup", 0);
+    line(text, "used_memory_startup", NODE_BYTES);
     line(text, "used_memory_dataset", live);
     line(text, "used_memory_dataset_perc", format_args!("{:.2}%", 100.0 * ratio(live, used)));
     line(text, "total_system_memory", facts.process.machine_bytes);
@@ -154,8 +157,10 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "allocator_resident", resident);
     line(text, "number_of_cached_scripts", facts.scripts);
     line(text, "number_of_libraries", facts.config.settings().functions.len());
-    line(text, "maxmemory", facts.config.memory_bytes_max);
-    line(text, "maxmemory_human", human(facts.config.memory_bytes_max));
+    let tight = facts.config.settings().redis.get(MAXMEMORY).and_then(|text| text.parse().ok());
+    let limit = tight.unwrap_or(facts.config.memory_bytes_max);
+    line(text, "maxmemory", limit);
+    line(text, "maxmemory_human", human(limit));
     line(text, "maxmemory_policy", facts.config.eviction.name());
     line(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
     line(text, "mem_fragmentation_bytes", i128::from(resident) - i128::from(used));

@@ -6,6 +6,7 @@ use super::asks::{After, Asker, FrontAsk};
 use super::info_sections::human;
 use super::process::Process;
 use super::run::{Carried, exactly, keyword, unknown_subcommand};
+use crate::config::NODE_BYTES;
 use crate::node::{CoreFigures, Io, NodeCore};
 
 const HELP: [&str; 14] = [
@@ -69,7 +70,8 @@ impl NodeCore {
     pub(super) fn tell_memory_stats(&mut self, client: &mut Client) {
         let cores = self.shared.board.read();
         let sum = |of: fn(&CoreFigures) -> u64| -> u64 { cores.iter().map(of).sum() };
-        let used = sum(|core| core.store.used_bytes);
+        let used = NODE_BYTES + sum(|core| core.store.used_bytes);
+        let peak = (NODE_BYTES + self.shared.board.used_peak()).max(used);
         let resident = Process::read().resident_bytes;
         let keys = sum(|core| core.store.keys);
         let live = sum(|core| core.store.live_bytes);
@@ -81,9 +83,9 @@ impl NodeCore {
             .filter(|&number| cores.iter().any(|core| core.databases[number].0 > 0))
             .collect();
         let numbers = [
-            ("peak.allocated", self.shared.board.used_peak().max(used)),
+            ("peak.allocated", peak),
             ("total.allocated", used),
-            ("startup.allocated", 0),
+            ("startup.allocated", NODE_BYTES),
             ("replication.backlog", 0),
             ("clients.slaves", 0),
             ("clients.normal", sum(|core| core.input_bytes)),
@@ -93,7 +95,7 @@ impl NodeCore {
             ("functions.caches", 0),
             ("overhead.total", overhead),
             ("keys.count", keys),
-            ("keys.bytes-per-key", used.checked_div(keys).unwrap_or(0)),
+            ("keys.bytes-per-key", (used - NODE_BYTES).checked_div(keys).unwrap_or(0)),
             ("dataset.bytes", live),
             ("hyperion.records.held", sum(|core| core.store.held_bytes)),
             ("hyperion.indexes", sum(|core| core.store.index_bytes)),
@@ -102,7 +104,7 @@ impl NodeCore {
         ];
         let doubles = [
             ("dataset.percentage", 100.0 * ratio(live, used)),
-            ("peak.percentage", 100.0 * ratio(used, self.shared.board.used_peak().max(used))),
+            ("peak.percentage", 100.0 * ratio(used, peak)),
             ("fragmentation", ratio(resident, used)),
         ];
         self.answer(client, |reply| {

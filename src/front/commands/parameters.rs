@@ -82,7 +82,8 @@ impl Parameter {
 
     /// Whether it has this value, and cannot have another while the node runs.
     pub(super) fn stays(&self, text: &[u8], config: &Resolved, data: &Path) -> bool {
-        matches!(self.form, Form::Fixed(_)) && self.show(config, data).as_bytes() == text
+        let is_fixed = matches!(self.form, Form::Fixed(_)) || self.name == PORT;
+        is_fixed && self.show(config, data).as_bytes() == text
     }
 
     /// Reads a new value.
@@ -125,6 +126,13 @@ impl Kind {
     }
 }
 
+pub(super) const MAXMEMORY: &str = "maxmemory";
+const SAVE: &str = "save";
+const APPENDONLY: &str = "appendonly";
+const PORT: &str = "port";
+/// Told to who names it whole.
+pub(super) const HIDDEN: &str = "key-load-delay";
+
 /// All parameters: those that stand for settings, and Redis' others.
 pub(super) fn all() -> impl Iterator<Item = &'static Parameter> {
     PARAMETERS.iter().chain(REDIS_PARAMETERS)
@@ -147,18 +155,26 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         |config, _| append_fsync(config).to_owned(),
         read_append_fsync,
     ),
-    // Where it is what is asked for already, nothing changes; else it is said that storage is chosen at a start.
+    // Storage in memory that is to be on disk is refused: it is chosen at a start.
     live(
         "appendonly",
         "/settings/storage",
-        |config, _| yes_or_no(config.settings().storage == Storage::Disk),
-        |text| {
-            let storage = match keyword(text).as_str() {
-                "yes" => Storage::Disk,
-                "no" => Storage::Memory,
-                _ => return Err("argument must be 'yes' or 'no'".to_owned()),
-            };
-            Ok(Box::new(move |settings| settings.storage = storage))
+        |config, _| {
+            let settings = config.settings();
+            yes_or_no(settings.storage == Storage::Disk && !settings.redis.contains_key(APPENDONLY))
+        },
+        |text| match keyword(text).as_str() {
+            "yes" => Ok(Box::new(|settings| {
+                settings.redis.remove(APPENDONLY);
+                settings.storage = Storage::Disk;
+            })),
+            // More is kept than is asked for: the log goes on.
+            "no" => Ok(Box::new(|settings| {
+                if settings.storage == Storage::Disk {
+                    settings.redis.insert(APPENDONLY.to_owned(), "no".to_owned());
+                }
+            })),
+            _ => Err("argument must be 'yes' or 'no'".to_owned()),
         },
     ),
     fixed("bind", |config, _| config.resp.ip().to_string()),
@@ -205,11 +221,19 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
     live(
         "maxmemory",
         "/settings/memory_bytes_max",
-        |config, _| config.memory_bytes_max.to_string(),
+        |config, _| {
+            let tight = config.settings().redis.get(MAXMEMORY);
+            // Without one the node takes its share of the machine's memory, which INFO tells.
+            let given = config.settings().memory_bytes_max.as_ref().map_or(0, Size::bytes);
+            tight.map_or_else(|| given.to_string(), String::clone)
+        },
         |text| {
             // Redis means "no limit" by 0; here it takes the share of the machine's memory that a config without a limit has.
             let bytes = Some(memory(text)?).filter(|bytes| *bytes > 0);
-            Ok(Box::new(move |settings| settings.memory_bytes_max = bytes.map(Size::from_bytes)))
+            Ok(Box::new(move |settings| {
+                settings.redis.remove(MAXMEMORY);
+                settings.memory_bytes_max = bytes.map(Size::from_bytes);
+            }))
         },
     ),
     live(
@@ -228,7 +252,12 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
             Ok(Box::new(move |settings| settings.notify_keyspace_events = mask.to_text()))
         },
     ),
-    fixed("port", |config, _| config.resp.port().to_string()),
+    live(
+        PORT,
+        "",
+        |config, _| config.resp.port().to_string(),
+        |_| Err("Unable to listen on this port: listeners stay while a node runs".to_owned()),
+    ),
     live(
         "proto-max-bulk-len",
         "/settings/limits/value_bytes",
@@ -247,13 +276,9 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
     ),
     live(
         "save",
-        "",
-        |_, _| String::new(),
-        |text| match text {
-            b"" => Ok(unchanged()),
-            _ => Err("there are no snapshots, every write is in the log; only \"\" is accepted"
-                .to_owned()),
-        },
+        "/settings/redis",
+        |config, _| config.settings().redis.get(SAVE).cloned().unwrap_or_default(),
+        read_save,
     ),
     fixed("segment-bytes", |config, _| config.segment_bytes.to_string()),
     live(
@@ -316,8 +341,28 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Parameter> {
     all().find(|parameter| name.eq_ignore_ascii_case(parameter.name.as_bytes()))
 }
 
-fn unchanged() -> Setting {
-    Box::new(|_| {})
+/// A limit of memory below what the node can work with: it is kept beside the one that it works with.
+pub(super) fn tight_memory(bytes: u64) -> Setting {
+    Box::new(move |settings| {
+        settings.redis.insert(MAXMEMORY.to_owned(), bytes.to_string());
+    })
+}
+
+/// Pairs of seconds and changes, which are shown back: each write is in the log.
+fn read_save(text: &[u8]) -> Result<Setting, String> {
+    let words: Vec<&[u8]> = text.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect();
+    let is_number = |word: &&[u8]| parse_integer(word).is_some_and(|number| number >= 0);
+    if words.len() % 2 != 0 || !words.iter().all(is_number) {
+        return Err("Invalid save parameters".to_owned());
+    }
+    let text = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+    Ok(Box::new(move |settings| {
+        if text.is_empty() {
+            settings.redis.remove(SAVE);
+        } else {
+            settings.redis.insert(SAVE.to_owned(), text);
+        }
+    }))
 }
 
 fn yes_or_no(holds: bool) -> String {

@@ -1,6 +1,6 @@
 //! Owns the parameters of Redis that are no settings of the node: the sizes that OBJECT ENCODING knows, and what is only kept to be shown back.
 
-use super::parameters::{Kind, Parameter, fixed, kept, live, whole};
+use super::parameters::{Kind, Parameter, Setting, fixed, kept, live, whole};
 
 /// A size of [`hyperion_engine::Thresholds`] by the name that Redis has for it, or had.
 macro_rules! threshold {
@@ -77,6 +77,7 @@ pub(super) static REDIS_PARAMETERS: &[Parameter] = &[
     kept("hz", Kind::Number, "10"),
     kept("io-threads-do-reads", Kind::Flag, "no"),
     kept("jemalloc-bg-thread", Kind::Flag, "yes"),
+    kept("key-load-delay", Kind::Number, "0"),
     kept("latency-tracking", Kind::Flag, "yes"),
     kept("latency-tracking-info-percentiles", Kind::Text, "50 99 99.9"),
     kept("lazyfree-lazy-eviction", Kind::Flag, "no"),
@@ -93,11 +94,11 @@ pub(super) static REDIS_PARAMETERS: &[Parameter] = &[
     kept("lua-time-limit", Kind::Number, "5000"),
     fixed("masterauth", |_, _| String::new()),
     fixed("masteruser", |_, _| String::new()),
-    fixed("maxmemory-clients", |_, _| "0".to_owned()),
+    live("maxmemory-clients", "", |_, _| "0".to_owned(), read_memory_of_clients),
     kept("maxmemory-eviction-tenacity", Kind::Number, "10"),
     kept("maxmemory-samples", Kind::Number, "5"),
     fixed("min-replicas-max-lag", |_, _| "10".to_owned()),
-    fixed("min-replicas-to-write", |_, _| "0".to_owned()),
+    kept("min-replicas-to-write", Kind::Number, "0"),
     kept("no-appendfsync-on-rewrite", Kind::Flag, "no"),
     kept("oom-score-adj", Kind::Text, "no"),
     fixed("pidfile", |_, _| String::new()),
@@ -142,3 +143,13 @@ pub(super) static REDIS_PARAMETERS: &[Parameter] = &[
     threshold!("zset-max-ziplist-entries", zset_listpack_entries),
     threshold!("zset-max-ziplist-value", zset_listpack_value),
 ];
+
+/// A limit of what all clients together take is none that a node has: each has its own.
+fn read_memory_of_clients(text: &[u8]) -> Result<Setting, String> {
+    let percent = text.strip_suffix(b"%").and_then(hyperion_model::number::parse_integer);
+    match percent {
+        Some(101..) => Err("percentage argument must be less or equal to 100".to_owned()),
+        _ if matches!(text, b"0" | b"0%") => Ok(Box::new(|_| {})),
+        _ => Err("can't set immutable config".to_owned()),
+    }
+}

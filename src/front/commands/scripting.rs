@@ -1,13 +1,14 @@
 //! Owns EVAL, EVALSHA and SCRIPT, and what FCALL shares with them: from a client's line to the script that runs.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperion_engine::command::CommandSpec;
-use hyperion_engine::{Answer, Ticket};
+use hyperion_engine::{Answer, Engine, Recorded, Ticket};
 use hyperion_model::number::parse_integer;
 
-use super::super::busy::BusyDoor;
+use super::super::busy::{BusyDoor, NO_REPLICAS};
 use super::super::client::Client;
 use super::super::execute::{Progress, client_word, write_answer};
 use super::super::observe::Circumstance;
@@ -16,7 +17,7 @@ use super::limits::BUSY_MS;
 use super::run::{Carried, exactly, is_word, keyword, syntax, unknown_subcommand, wrong_arity};
 use crate::node::{Io, NodeCore};
 use crate::scripts::{
-    Asides, Attended, Compiled, Kind, Line, Machine, Script, ScriptFlags, sha1_hex,
+    Asides, Ask, Compiled, Kind, Line, Machine, Script, ScriptFlags, ScriptWork, sha1_hex,
 };
 
 const HELP: [&str; 11] = [
@@ -40,15 +41,31 @@ const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 pub(crate) struct Scripts {
     machine: Option<Rc<Machine>>,
     pub(super) libraries: LoadedLibraries,
-    asides: std::collections::BTreeMap<u64, (&'static CommandSpec, Rc<Asides>)>,
+    waiting: BTreeMap<u64, Waiting>,
+    /// Those that wait for the answer to a question about all keys.
+    asking: BTreeMap<u64, (Ask, Waiting)>,
     /// Those of a script that has ended, for the next one.
     spare: Rc<Asides>,
+}
+
+/// A script on its way.
+#[derive(Debug)]
+struct Waiting {
+    spec: &'static CommandSpec,
+    asides: Rc<Asides>,
+    work: ScriptWork,
 }
 
 impl Scripts {
     /// The client of a script has gone.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
-        self.asides.remove(&ticket.0);
+        self.waiting.remove(&ticket.0);
+        self.asking.remove(&ticket.0);
+    }
+
+    /// Whether what comes for a ticket is the answer to a script's question.
+    pub(crate) fn is_asking(&self, ticket: Ticket) -> bool {
+        self.asking.contains_key(&ticket.0)
     }
 }
 
@@ -126,17 +143,20 @@ impl NodeCore {
             database: client.session.database,
             databases: self.databases,
             only_reads: is_ro || flags.has(ScriptFlags::NO_WRITES),
+            lacks_replicas: self.lacks_replicas,
+            is_full: !flags.has(ScriptFlags::ALLOW_OOM) && self.engine.write_refusal().is_some(),
             user: &user,
             asides: &asides,
             running: &running,
             busy_ms: self.busy_ms(),
+            questions: None,
         };
         self.engine.act_for(Some((self.index, client_word(client.connection))));
         let ran = if self.engine.is_alone() { self.try_script(io, script) } else { None };
         self.engine.act_for(None);
         if let Some((answer, observed)) = ran {
             self.tell_asides(io, client, spec, &answer, &asides);
-            self.note_script_reads(client, &asides.reads.take());
+            self.note_script_reads(client, &asides.reads.take(), keys);
             self.scripts.spare = asides;
             let random = self.draw();
             self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
@@ -148,18 +168,80 @@ impl NodeCore {
         keys.sort_unstable();
         keys.dedup();
         self.redirection(client, &keys)?;
-        let work = Box::new(script.to_work());
-        let ticket = self.fresh_ticket(client);
-        self.scripts.asides.insert(ticket.0, (spec, asides));
+        let work = script.to_work();
         self.begin_script_reads(client, keys.iter().map(|(_, key)| key.clone()).collect());
-        self.engine.begin_work(ticket, keys, work);
+        self.begin_script(client, Waiting { spec, asides, work });
+        self.run_ready_work(io);
         Ok(Progress::Ran)
     }
 
+    fn begin_script(&mut self, client: &mut Client, waiting: Waiting) {
+        let ticket = self.fresh_ticket(client);
+        let work = waiting.work.clone();
+        self.scripts.waiting.insert(ticket.0, waiting);
+        self.engine.begin_work(ticket, work.keys(), Box::new(work));
+    }
+
+    /// A ticket is about to be answered; `None`: it is of a script that asks about all keys, or has asked.
+    pub(in crate::front) fn script_asks(
+        &mut self,
+        io: &Io,
+        ticket: Ticket,
+        answer: Answer,
+    ) -> Option<Answer> {
+        if self.scripts.is_asking(ticket) {
+            let (random, mut said) = (self.draw(), Recorded::default());
+            write_answer(answer, random, &mut said);
+            self.script_heard(ticket, said);
+            return None;
+        }
+        let waiting = self.scripts.waiting.get(&ticket.0);
+        let Some(ask) = waiting.and_then(|waiting| waiting.work.questions().take()) else {
+            return Some(answer);
+        };
+        let waiting = self.scripts.waiting.remove(&ticket.0)?;
+        let mut client = self.client_of(ticket)?;
+        let spans = self.may_span(&client);
+        let ticket = self.fresh_ticket(&mut client);
+        let asker = (ticket, client.connection);
+        self.clients.put_back(client);
+        self.scripts.asking.insert(ticket.0, (ask.clone(), waiting));
+        if let Err(error) = self.ask_for_script(io, asker, &ask, spans) {
+            self.script_heard(ticket, Recorded::failed(&error));
+        }
+        None
+    }
+
+    /// All cores and nodes have answered what a script asked: it begins anew.
+    pub(in crate::front) fn script_heard(&mut self, ticket: Ticket, said: Recorded) {
+        let Some((ask, waiting)) = self.scripts.asking.remove(&ticket.0) else { return };
+        let Some(mut client) = self.client_of(ticket) else { return };
+        waiting.work.questions().learn(ask, said);
+        self.begin_script(&mut client, waiting);
+        self.clients.put_back(client);
+    }
+
     /// Runs a script at once where this core has all keys there are, and looks after the other clients when that takes long.
-    fn try_script(&mut self, io: &mut Io, script: Script<'_>) -> Option<(Answer, u64)> {
+    fn try_script(&mut self, io: &mut Io, mut script: Script<'_>) -> Option<(Answer, u64)> {
+        self.attending(io, |engine, attend| engine.try_work(&mut script, attend))
+    }
+
+    /// Runs scripts on copies whose keys are locked and brought.
+    #[inline]
+    pub(crate) fn run_ready_work(&mut self, io: &mut Io) {
+        if self.engine.has_ready_work() {
+            self.attending(io, |engine, attend| engine.run_ready_work(attend));
+        }
+    }
+
+    /// Lets the engine run scripts, and looks after the clients of this core when that takes long.
+    fn attending<R>(
+        &mut self,
+        io: &mut Io,
+        run: impl FnOnce(&mut Engine, &mut dyn FnMut()) -> R,
+    ) -> R {
         let mut unwatched = Vec::new();
-        let kind = script.machine.kind();
+        let running = Arc::clone(&self.shared.running);
         let mut door = BusyDoor {
             clients: &mut self.clients,
             input_bytes: &mut self.input_bytes,
@@ -167,12 +249,13 @@ impl NodeCore {
             late: &mut self.late,
             dirty: &mut self.dirty,
             limits: &self.limits,
-            running: script.running,
+            running: &running,
             counts: self.scripts.libraries.counts(),
             unwatched: &mut unwatched,
         };
-        let mut attend = || door.attend(io, kind);
-        let ran = self.engine.try_work(&mut Attended { script, attend: &mut attend });
+        self.engine.ignore_tight_limit(true);
+        let ran = run(&mut self.engine, &mut || door.attend(io));
+        self.engine.ignore_tight_limit(false);
         self.forget_watched(unwatched);
         ran
     }
@@ -196,6 +279,9 @@ impl NodeCore {
                 "ERR Can not execute a script with write flag using *_ro command.".to_owned()
             );
         }
+        if may_write && self.lacks_replicas {
+            return Err(NO_REPLICAS.to_owned());
+        }
         let minds_memory = may_write && !flags.has(ScriptFlags::ALLOW_OOM);
         if minds_memory && self.engine.write_refusal().is_some() {
             return Err("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'".to_owned());
@@ -217,7 +303,7 @@ impl NodeCore {
         ticket: Ticket,
         answer: &Answer,
     ) {
-        if let Some((spec, asides)) = self.scripts.asides.remove(&ticket.0) {
+        if let Some(Waiting { spec, asides, .. }) = self.scripts.waiting.remove(&ticket.0) {
             self.tell_asides(io, client, spec, answer, &asides);
             self.settle_script_reads(client, &asides.reads.take());
         }

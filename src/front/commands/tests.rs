@@ -191,6 +191,10 @@ fn the_line_about_a_client_has_the_fields_that_tools_read() {
     client.is_closing = true;
     let unix = Whereabouts { local: "/run/hyperion.sock:0", ..place };
     assert!(client_line(&unix, &client, Databases::default(), "get").contains(" flags=ceU "));
+    // Who asks has not done with its own line.
+    client.line_bytes = super::client_line::line_bytes(&[b"CLIENT", b"LIST"]);
+    assert!(client_line(&unix, &client, Databases::default(), "client|list").contains(" qbuf=26 "));
+    assert!(client_line(&unix, &client, Databases::default(), "get").contains(" qbuf=0 "));
 }
 
 #[test]
@@ -262,7 +266,9 @@ fn every_parameter_is_there_once_in_order_and_shows_a_value() {
         names(&[b"MAXMEMORY", b"maxmemory", b"maxmemory-policy", b"port"]),
         ["maxmemory", "maxmemory-policy", "port"]
     );
-    assert_eq!(names(&[b"*"]).len(), PARAMETERS.len() + REDIS_PARAMETERS.len());
+    // But for the one that is told to who names it whole.
+    assert_eq!(names(&[b"*"]).len(), PARAMETERS.len() + REDIS_PARAMETERS.len() - 1);
+    assert_eq!(names(&[b"key-load*", b"key-load-delay"]), ["key-load-delay"]);
     assert_eq!(names(&[b"nothing"]), Vec::<&str>::new());
 }
 
@@ -395,6 +401,7 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         clients: 3,
         slow_commands: 0,
         used_peak: 4_000,
+        own_tracks: 0,
         scripts: 3,
         saves: SaveFacts { last_save_s: 10_000, last_is_ok: true, ..SaveFacts::default() },
     }
@@ -432,7 +439,7 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
         assert_eq!(text(line), expected, "line {line}");
     }
     assert!(text("memory").contains(
-        "\r\nused_memory:3096\r\nused_memory_human:3.02K\r\nused_memory_peak:4000\r\nused_memory_peak_human:3.91K\r\n"
+        "\r\nused_memory:1051672\r\nused_memory_human:1.00M\r\nused_memory_peak:1052576\r\nused_memory_peak_human:1.00M\r\n"
     ));
     assert!(text("server").contains("\r\nuptime_in_seconds:90000\r\nuptime_in_days:1\r\n"));
     let titles = |line: &str| text(line).matches("# ").count();

@@ -173,6 +173,22 @@ impl NodeCore {
         }
     }
 
+    /// As that, of a command that has waited and is served by what another wrote: the time of its last run.
+    #[cold]
+    pub(crate) fn note_served(
+        &mut self,
+        client: &Client,
+        spec: &CommandSpec,
+        arguments: &[&[u8]],
+        took: Duration,
+    ) {
+        let now_ms = self.engine.store().now_ms();
+        if let Some(mut slow) = self.slow_command(now_ms, spec, arguments, took) {
+            slow.name.clone_from(&client.session.name);
+            self.keep_slow(slow);
+        }
+    }
+
     /// Notes a command of another core's or node's client that took long: the core of the client knows who that is.
     #[cold]
     pub(crate) fn note_slow_for(
@@ -184,7 +200,11 @@ impl NodeCore {
         took: Duration,
     ) {
         let now_ms = self.engine.store().now_ms();
-        let Some(slow) = self.slow_command(now_ms, spec, arguments, took) else { return };
+        // The name did not come along; most clients send it so.
+        let name = spec.name.to_ascii_uppercase();
+        let rest = arguments.iter().skip(1).copied();
+        let words: Vec<&[u8]> = std::iter::once(name.as_bytes()).chain(rest).collect();
+        let Some(slow) = self.slow_command(now_ms, spec, &words, took) else { return };
         match self.links.get_mut(usize::from(from)).filter(|link| link.has_room()) {
             Some(link) => link.backlog.push_back(Mail::Slow(connection, slow)),
             None => self.keep_slow(slow),

@@ -11,13 +11,13 @@ pub struct Thresholds {
     pub hash_listpack_entries: u64,
     /// Bytes of each of its fields and values.
     pub hash_listpack_value: u64,
-    /// Elements of a list that is a listpack; negative: its bytes, from -1 for 4 KiB to -5 for 64 KiB. Text in the config, where
-    /// numbers have no sign.
+    /// Elements of a list that Redis 7.2 has as a listpack; negative: its bytes, from -1 for 4 KiB to -5 for 64 KiB. Shown back: lists are told as
+    /// quicklists. Text in the config, where numbers have no sign.
     #[serde(with = "signed")]
     pub list_listpack_size: i64,
     /// Members of a set of integers that is an intset.
     pub set_intset_entries: u64,
-    /// Members of a set that is a listpack.
+    /// Members of a set that is a listpack; Redis 7.0 has none.
     pub set_listpack_entries: u64,
     /// Bytes of each of its members.
     pub set_listpack_value: u64,
@@ -49,7 +49,7 @@ impl Default for Thresholds {
             hash_listpack_value: 64,
             list_listpack_size: -2,
             set_intset_entries: 512,
-            set_listpack_entries: 128,
+            set_listpack_entries: 0,
             set_listpack_value: 64,
             stream_node_entries: 100,
             zset_listpack_entries: 128,

@@ -42,7 +42,8 @@ pub(super) fn encoding_of(
                 }
             }
         }
-        LIST => list(store, found, thresholds.list_listpack_size),
+        // As Redis 7.0 names all of them; 7.2 has a short form, and no other reply tells it.
+        LIST => b"quicklist",
         STREAM => b"stream",
         _ => match store.value(found) {
             Value::Whole(text)
@@ -82,20 +83,4 @@ fn set(view: &View<'_>, thresholds: &Thresholds) -> &'static [u8] {
         return b"intset";
     }
     short(view, 0, (set_listpack_entries, set_listpack_value), b"hashtable")
-}
-
-/// A listpack of so many elements, or of so many bytes where `size` is negative.
-fn list(store: &mut Store, found: &Found, size: i64) -> &'static [u8] {
-    let view = View::new(store, found);
-    let is_short = if size >= 0 {
-        view.count(0) <= size.unsigned_abs()
-    } else {
-        let most = 4096_usize << (size.unsigned_abs().min(5) - 1);
-        let mut bytes = 0;
-        view.all(0).all(|(_, entry)| {
-            bytes += entry.value.len() + 2;
-            bytes <= most
-        })
-    };
-    if is_short { b"listpack" } else { b"quicklist" }
 }

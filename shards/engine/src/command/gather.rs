@@ -3,6 +3,7 @@
 use super::context::is_word;
 use super::error::CommandError;
 use super::glob::matches;
+use super::scan::{scan_among, scan_count};
 use hyperion_model::{DatabaseId, ReplyWriter};
 use hyperion_store::{ScanCursor, Store};
 
@@ -17,6 +18,8 @@ pub enum Gather {
     Keys,
     /// RANDOMKEY
     RandomKey,
+    /// SCAN, which one core after the other answers until it has enough.
+    Scan,
 }
 
 /// One core's part of the answer.
@@ -35,6 +38,15 @@ pub enum Part {
         /// How many there are on this core.
         count: u64,
     },
+    /// A step of a scan.
+    Scan {
+        /// Where the next one begins.
+        cursor: ScanCursor,
+        /// Keys that were looked at.
+        met: u64,
+        /// Those that are asked for.
+        keys: Vec<Vec<u8>>,
+    },
     /// The error line of a core that could not do it.
     Refused(String),
 }
@@ -48,6 +60,7 @@ pub fn check(gather: Gather, arguments: &[&[u8]]) -> Result<(), CommandError> {
         (Gather::Flush, [_]) | (Gather::Dbsize | Gather::Keys | Gather::RandomKey, _) => Ok(()),
         (Gather::Flush, [_, mode]) if is_word(mode, "async") || is_word(mode, "sync") => Ok(()),
         (Gather::Flush, _) => Err(CommandError::Syntax),
+        (Gather::Scan, _) => scan_count(arguments).map(drop),
     }
 }
 
@@ -73,6 +86,7 @@ pub fn part(
         Gather::RandomKey => {
             Part::Key { key: store.random_key(database, random), count: store.count(database) }
         }
+        Gather::Scan => scan_among(store, database, arguments)?,
     })
 }
 
@@ -116,20 +130,38 @@ pub fn merge(gather: Gather, parts: Vec<Part>, random: u64, reply: &mut dyn Repl
             Some(key) => reply.bulk(key),
             None => reply.null(),
         },
+        Gather::Scan => write_scanned(&parts, reply),
     }
+}
+
+/// The cursor of the last step, and the keys of all.
+fn write_scanned(parts: &[Part], reply: &mut dyn ReplyWriter) {
+    let steps = || {
+        parts.iter().filter_map(|part| match part {
+            Part::Scan { cursor, keys, .. } => Some((*cursor, keys)),
+            _ => None,
+        })
+    };
+    let cursor = steps().next_back().map_or(ScanCursor(0), |(cursor, _)| cursor);
+    reply.array(2);
+    reply.bulk(cursor.0.to_string().as_bytes());
+    reply.array(steps().map(|(_, keys)| keys.len()).sum());
+    steps().flat_map(|(_, keys)| keys).for_each(|key| reply.bulk(key));
 }
 
 fn count_of(part: &Part) -> u64 {
     match part {
         Part::Count(count) | Part::Key { count, .. } => *count,
-        Part::Done | Part::KeyList(_) | Part::Refused(_) => 0,
+        Part::Done | Part::KeyList(_) | Part::Scan { .. } | Part::Refused(_) => 0,
     }
 }
 
 fn list_of(part: Part) -> Option<Vec<Vec<u8>>> {
     match part {
         Part::KeyList(list) => Some(list),
-        Part::Count(_) | Part::Done | Part::Key { .. } | Part::Refused(_) => None,
+        Part::Count(_) | Part::Done | Part::Key { .. } | Part::Scan { .. } | Part::Refused(_) => {
+            None
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub use lookup::find;
 pub use rdb::{dump_libraries, read_libraries, read_string, seal};
 pub use relocate::{kept_words, move_target};
 pub use rename::copy_options;
-pub use scan::{parse_cursor, scan_part};
+pub use scan::{parse_cursor, scan_count, scan_part};
 pub(crate) use sort::{meets_others, met};
 pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
 pub(crate) use stream::fixed_ids;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, is_word};
 use super::error::CommandError;
+use super::gather::Part;
 use super::glob::matches;
 use super::types::name_of;
 use hyperion_model::DatabaseId;
@@ -68,36 +69,87 @@ pub fn scan_part(
     arguments: &[&[u8]],
     own_core_only: bool,
 ) -> Result<(), CommandError> {
-    let mut cursor = parse_cursor(arguments[1]).ok_or(CommandError::InvalidCursor)?;
+    let cursor = parse_cursor(arguments[1]).ok_or(CommandError::InvalidCursor)?;
     let options = Options::parse(&arguments[2..])?;
     let Context { store, database, reply, scratch, .. } = context;
-    scratch.clear();
-    let mut found = 0;
+    let Step { cursor, found, .. } =
+        step(store, *database, cursor, &options, own_core_only, scratch);
+    reply.array(2);
+    reply.bulk(cursor.0.to_string().as_bytes());
+    reply.array(found);
+    each_word(scratch, |key| reply.bulk(key));
+    Ok(())
+}
+
+/// The step of one core in a scan that goes on at others.
+///
+/// # Errors
+/// When the cursor or an option cannot be read.
+pub(super) fn scan_among(
+    store: &mut Store,
+    database: DatabaseId,
+    arguments: &[&[u8]],
+) -> Result<Part, CommandError> {
+    let cursor = parse_cursor(arguments[1]).ok_or(CommandError::InvalidCursor)?;
+    let options = Options::parse(&arguments[2..])?;
+    let mut list = Vec::new();
+    let Step { cursor, met, .. } = step(store, database, cursor, &options, false, &mut list);
+    let mut keys = Vec::new();
+    each_word(&list, |key| keys.push(key.to_vec()));
+    Ok(Part::Scan { cursor, met, keys })
+}
+
+/// How many keys a scan is to look at.
+///
+/// # Errors
+/// When the cursor or an option cannot be read.
+pub fn scan_count(arguments: &[&[u8]]) -> Result<u64, CommandError> {
+    parse_cursor(arguments[1]).ok_or(CommandError::InvalidCursor)?;
+    Ok(Options::parse(&arguments[2..])?.count)
+}
+
+/// What a step has come to.
+struct Step {
+    cursor: ScanCursor,
+    /// Keys that were looked at.
+    met: u64,
+    /// Keys that are in the list.
+    found: usize,
+}
+
+/// One step; what it finds lies in `list`, each key behind its length.
+fn step(
+    store: &mut Store,
+    database: DatabaseId,
+    mut cursor: ScanCursor,
+    options: &Options<'_>,
+    own_core_only: bool,
+    list: &mut Vec<u8>,
+) -> Step {
+    list.clear();
+    let (mut found, mut met) = (0, 0);
     let mut take = |key: &[u8]| {
+        met += 1;
         if options.pattern.is_some_and(|pattern| !matches(pattern, key)) {
             return;
         }
         let bytes = u32::try_from(key.len()).expect("keys are below KEY_BYTES_MAX");
-        scratch.extend_from_slice(&bytes.to_le_bytes());
-        scratch.extend_from_slice(key);
+        list.extend_from_slice(&bytes.to_le_bytes());
+        list.extend_from_slice(key);
         found += 1;
     };
     // A cursor that was never given out names no partition: the scan is over.
     if cursor.partition().0 >= PARTITIONS_MAX {
         cursor = ScanCursor(0);
     } else if own_core_only {
-        cursor = scan_own(store, *database, cursor, options.count, &mut take);
+        cursor = scan_own(store, database, cursor, options.count, &mut take);
     } else {
-        cursor = store.scan(*database, cursor, options.count, &mut take);
+        cursor = store.scan(database, cursor, options.count, &mut take);
     }
     if let Some(name) = options.type_name {
-        found = keep_type(store, *database, scratch, name);
+        found = keep_type(store, database, list, name);
     }
-    reply.array(2);
-    reply.bulk(cursor.0.to_string().as_bytes());
-    reply.array(found);
-    each_word(scratch, |key| reply.bulk(key));
-    Ok(())
+    Step { cursor, met, found }
 }
 
 /// The words of a list in which each stands behind its length.

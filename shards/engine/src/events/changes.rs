@@ -13,6 +13,8 @@ pub enum Change {
         key: Vec<u8>,
         /// Whose command it was, where one client's was it.
         by: Option<(u16, u64)>,
+        /// Where in the core's log it is; 0: nobody knows any more.
+        position: u64,
     },
     /// Anything: keys were flushed, or too many have changed to name them.
     All,
@@ -68,7 +70,7 @@ impl Changes {
             return self.note_all(position);
         }
         self.bytes += key.len();
-        self.waiting.push_back((position, Change::Key { key, by }));
+        self.waiting.push_back((position, Change::Key { key, by, position }));
     }
 
     /// A command of the unit under way writes a key.

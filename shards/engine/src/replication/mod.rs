@@ -405,6 +405,12 @@ impl Engine {
         Some(replication.held.unwrap_or_else(|| self.store.appended_position()))
     }
 
+    /// Whether something that this core leads was written and has not taken effect.
+    pub(crate) fn has_uncommitted(&self) -> bool {
+        let held = self.replication.as_ref().and_then(|replication| replication.held);
+        held.is_some_and(|held| held < self.store.appended_position())
+    }
+
     /// Whether a term or a vote waits for a sync.
     pub(crate) fn group_wants_sync(&self) -> bool {
         let wants = |stored: &Stored| stored.must_sync;

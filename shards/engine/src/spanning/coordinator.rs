@@ -11,7 +11,7 @@ use crate::limits::{
 };
 use crate::lock::LockKey;
 use crate::transaction::Verdict;
-use crate::work::{Judged, Plan};
+use crate::work::{Judged, Plan, Ready};
 use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{DatabaseId, PartitionId, slot_of};
 
@@ -54,6 +54,8 @@ enum Stage {
     Pauses { until_ns: u64 },
     /// The keys of this part are being locked, or will be when its leader is known.
     Locks { part: usize },
+    /// All is locked and known, and what is to be done is worked out soon.
+    Ready,
     /// So many parts have not said that they prepared, or that their locks stand.
     Prepares { missing: usize },
     /// That node was told to decide.
@@ -209,7 +211,10 @@ impl Engine {
         let now_ns = self.now_ns();
         let Some(it) = self.spanning.coordinated.get(&id) else { return };
         let Stage::Locks { part: number } = it.stage else { return };
-        let Some(part) = it.parts.get(number) else { return self.judge(id) };
+        if number == it.parts.len() {
+            return self.all_parts_locked(id);
+        }
+        let part = &it.parts[number];
         let partition = part.partition;
         let Some(node) = self.node_that_leads(partition) else { return };
         let it = self.spanning.coordinated.get_mut(&id).expect("looked at above");
@@ -276,11 +281,23 @@ impl Engine {
         }
     }
 
-    /// All keys are locked and known: what is to be done is worked out.
-    fn judge(&mut self, id: SpanId) {
+    /// All keys are locked and known.
+    fn all_parts_locked(&mut self, id: SpanId) {
+        let Some(mut it) = self.spanning.coordinated.remove(&id) else { return };
+        it.stage = Stage::Ready;
+        let is_kept = self.keep_ready(&it.plan, Ready::Span(id));
+        self.spanning.coordinated.insert(id, it);
+        if !is_kept {
+            self.judge(id, &mut || {});
+        }
+    }
+
+    /// What is to be done is worked out.
+    pub(crate) fn judge(&mut self, id: SpanId, attend: &mut dyn FnMut()) {
         let now_ns = self.now_ns();
         let Some(mut it) = self.spanning.coordinated.remove(&id) else { return };
-        let judged = self.judge_plan(&mut it.plan, &it.keys, &mut it.found, &it.versions);
+        let Coordinated { plan, keys, found, versions, .. } = &mut it;
+        let judged = self.judge_plan(plan, keys, found, versions, attend);
         let Verdict { writes, answer, events } = match judged {
             Judged::Verdict(verdict) => verdict,
             Judged::More(more) => return self.span_again_with(id, it, more),

@@ -194,7 +194,7 @@ impl Engine {
         }
         let bytes: usize = writes.iter().map(|write| write.bytes() + RECORD_SLACK_BYTES).sum();
         let grows = writes.iter().any(|write| write.value.is_some());
-        match if grows { self.make_memory(bytes) } else { Fit::Now } {
+        match if grows { self.make_prepared_memory(bytes) } else { Fit::Now } {
             Fit::Now => {}
             Fit::Later => return Err(None),
             Fit::Never => return Err(Some(CommandError::OutOfMemory.to_string())),

@@ -273,7 +273,7 @@ impl Machine {
         self.run(ANN, &words);
         let changes = std::iter::from_fn(|| self.engine.take_change());
         let names = changes.map(|change| match change {
-            Change::Key { key, by } => {
+            Change::Key { key, by, .. } => {
                 let key = String::from_utf8_lossy(&key).into_owned();
                 if by == Some(ANN) { key } else { format!("({key})") }
             }

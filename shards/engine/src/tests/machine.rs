@@ -81,6 +81,7 @@ impl Machine {
         let settings = Settings {
             durability: Durability::Interval,
             memory_bytes_max: 1 << 30,
+            tight_bytes: None,
             eviction: Policy::None,
             value_bytes_max: 32 << 20,
             thresholds: crate::Thresholds::default(),

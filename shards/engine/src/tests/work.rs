@@ -30,7 +30,7 @@ struct Script {
 }
 
 impl Work for Script {
-    fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
+    fn run(&mut self, bench: &mut Bench<'_>, _: &mut dyn FnMut()) -> Result<Answer, Halt> {
         self.runs.set(self.runs.get() + 1);
         call(bench, "append first x")?;
         let answer = call(bench, &format!("incr {}", self.follows))?;
@@ -112,7 +112,7 @@ fn work_that_is_refused_has_no_effect() {
 struct Stopped(&'static [&'static str]);
 
 impl Work for Stopped {
-    fn run(&mut self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
+    fn run(&mut self, bench: &mut Bench<'_>, _: &mut dyn FnMut()) -> Result<Answer, Halt> {
         for line in self.0 {
             let reply = call(bench, line)?;
             assert!(!reply.is_error(), "{line}: {reply:?}");
@@ -174,18 +174,22 @@ fn work_that_is_stopped_is_taken_back_where_it_ran() {
         "incr last",
         "incr fresh",
     ];
-    let (answer, _) = machine.engine.try_work(&mut Stopped(lines)).expect("it is alone");
+    let (answer, _) =
+        machine.engine.try_work(&mut Stopped(lines), &mut || {}).expect("it is alone");
     assert!(matches!(&answer, Answer::Error(line) if line == "ERR stopped"), "{answer:?}");
     assert_eq!(dump(&mut machine), before);
 
     // What is too long is not kept, and the client is told what that means.
     let long = "x".repeat(1 << 16);
     run(&mut machine, &format!("set string {long}"));
-    let (answer, _) =
-        machine.engine.try_work(&mut Stopped(&["append string b"])).expect("it is alone");
+    let (answer, _) = machine
+        .engine
+        .try_work(&mut Stopped(&["append string b"]), &mut || {})
+        .expect("it is alone");
     assert!(matches!(&answer, Answer::Error(line) if line.contains("stands")), "{answer:?}");
     assert_eq!(machine.read(b"string").len(), long.len() + 1);
-    let (answer, _) = machine.engine.try_work(&mut Stopped(&["get string"])).expect("it is alone");
+    let (answer, _) =
+        machine.engine.try_work(&mut Stopped(&["get string"]), &mut || {}).expect("it is alone");
     assert!(matches!(&answer, Answer::Error(line) if line == "ERR stopped"), "{answer:?}");
 }
 

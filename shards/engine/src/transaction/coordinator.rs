@@ -1,5 +1,6 @@
 //! Owns the coordinator's side of transactions, and of questions to all cores.
 
+use super::scanning::Scanning;
 use super::shape::Verdict;
 use super::{Then, Until};
 use crate::command::{CommandSpec, Gather, Part};
@@ -8,7 +9,7 @@ use crate::engine::Engine;
 use crate::events::KeyEvent;
 use crate::limits::{COLLECT_KEYS_MAX, WORK_ROUNDS_MAX};
 use crate::lock::LockKey;
-use crate::work::{Judged, Plan};
+use crate::work::{Judged, Plan, Ready};
 use hyperion_model::collections::Map;
 use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{CoreId, DatabaseId, TransactionId, slot_of};
@@ -46,18 +47,20 @@ struct Transaction {
     rounds: usize,
 }
 
-struct Question {
-    ticket: Ticket,
-    gather: Gather,
-    parts: Vec<Part>,
-    asked: usize,
+pub(super) struct Question {
+    pub(super) ticket: Ticket,
+    pub(super) gather: Gather,
+    pub(super) parts: Vec<Part>,
+    pub(super) asked: usize,
+    /// How a scan goes on, if it is one.
+    pub(super) scan: Option<Scanning>,
 }
 
 /// What this core coordinates.
 #[derive(Default)]
 pub(crate) struct Coordinator {
     transactions: Map<TransactionId, Transaction>,
-    questions: Map<TransactionId, Question>,
+    pub(super) questions: Map<TransactionId, Question>,
     /// Transactions whose decision found no room.
     undecided: Vec<TransactionId>,
 }
@@ -148,7 +151,7 @@ impl Engine {
     fn lock_next(&mut self, id: TransactionId) {
         let Some(transaction) = self.coordinator.transactions.get(&id) else { return };
         let Some(participant) = transaction.participants.get(transaction.answered) else {
-            return self.decide(id);
+            return self.all_locked(id);
         };
         let places = &transaction.by_core[participant.first..participant.end];
         let keys = places.iter().map(|&key| transaction.keys[key].clone()).collect();
@@ -192,12 +195,22 @@ impl Engine {
         }
     }
 
-    fn decide(&mut self, id: TransactionId) {
+    fn all_locked(&mut self, id: TransactionId) {
+        let Some(transaction) = self.coordinator.transactions.remove(&id) else { return };
+        let is_kept = self.keep_ready(&transaction.plan, Ready::Transaction(id));
+        self.coordinator.transactions.insert(id, transaction);
+        if !is_kept {
+            self.decide(id, &mut || {});
+        }
+    }
+
+    /// What is to be done is worked out.
+    pub(crate) fn decide(&mut self, id: TransactionId, attend: &mut dyn FnMut()) {
         let Some(mut transaction) = self.coordinator.transactions.remove(&id) else { return };
         transaction.is_locking = false;
         let Transaction { plan, keys, found, versions, .. } = &mut transaction;
-        let Verdict { writes, answer, events } = match self.judge_plan(plan, keys, found, versions)
-        {
+        let judged = self.judge_plan(plan, keys, found, versions, attend);
+        let Verdict { writes, answer, events } = match judged {
             Judged::Verdict(verdict) => verdict,
             Judged::More(more) => {
                 self.release_all(id, &transaction.participants);
@@ -316,11 +329,11 @@ impl Engine {
         let asked = usize::from(self.map.cores());
         self.coordinator
             .questions
-            .insert(id, Question { ticket, gather, parts: Vec::new(), asked });
+            .insert(id, Question { ticket, gather, parts: Vec::new(), asked, scan: None });
         for core in 0..self.map.cores() {
             self.send(
                 CoreId(core),
-                Mail::Ask { id, gather, database, arguments: arguments.to_vec() },
+                Mail::Ask { id, gather, database, arguments: arguments.to_vec(), waited_for: None },
             );
         }
         self.settle();
@@ -329,6 +342,9 @@ impl Engine {
     pub(crate) fn part_came(&mut self, id: TransactionId, part: Part) {
         let Some(question) = self.coordinator.questions.get_mut(&id) else { return };
         question.parts.push(part);
+        if question.scan.is_some() {
+            return self.scan_on(id);
+        }
         if question.parts.len() == question.asked
             && let Some(question) = self.coordinator.questions.remove(&id)
         {

@@ -6,6 +6,7 @@
 
 mod coordinator;
 mod participant;
+mod scanning;
 mod shape;
 mod waiting;
 

@@ -123,7 +123,7 @@ impl Engine {
         // Asked for as a whole: pieces of a long value that find no room are written in vain, and would be again and again.
         let bytes: usize = writes.iter().map(|write| write.bytes() + RECORD_SLACK_BYTES).sum();
         // Not parked until more was evicted: the keys are locked, and it may be they that would have to go.
-        if grows && self.make_memory(bytes) == Fit::Never {
+        if grows && self.make_prepared_memory(bytes) == Fit::Never {
             return self.send(from, refuse(CommandError::OutOfMemory.to_string()));
         }
         let prepared = match self.store.room(bytes) {

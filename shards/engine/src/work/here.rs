@@ -29,7 +29,11 @@ impl Engine {
 
     /// Runs work at once on this core's store, where it has all keys there are and nothing is in the way. Gives the answer and the position that the
     /// log must release first; `None`: nothing happened, see [`Engine::begin_work`].
-    pub fn try_work(&mut self, work: &mut dyn super::Work) -> Option<(Answer, u64)> {
+    pub fn try_work(
+        &mut self,
+        work: &mut dyn super::Work,
+        attend: &mut dyn FnMut(),
+    ) -> Option<(Answer, u64)> {
         let is_busy = !self.locks.is_empty() || self.is_slicing() || self.units.has_waiting();
         let writes = work.may_write();
         if !self.is_alone() || is_busy || writes && self.staging.is_some() {
@@ -44,7 +48,7 @@ impl Engine {
         }
         self.store.begin_observing();
         let appended = self.store.appended_position();
-        let answer = match work.run(&mut Bench(Target::Core(self))) {
+        let answer = match work.run(&mut Bench(Target::Core(self)), attend) {
             Ok(answer) => answer,
             Err(Halt::Refused(error)) if self.take_back() => Answer::Error(error),
             Err(Halt::Refused(error)) => Answer::Error(format!("{error} {STANDS}")),

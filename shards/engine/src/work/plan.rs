@@ -85,6 +85,7 @@ impl Engine {
         keys: &[LockKey],
         found: &mut [Option<Wanted>],
         versions: &[u64],
+        attend: &mut dyn FnMut(),
     ) -> Judged {
         let read_only =
             |answer| Judged::Verdict(Verdict { writes: Vec::new(), answer, events: Vec::new() });
@@ -125,7 +126,7 @@ impl Engine {
             }
             Plan::Work(work) => {
                 let may_write = work.may_write();
-                self.work_on(keys, found, may_write, |bench| work.run(bench))
+                self.work_on(keys, found, may_write, |bench| work.run(bench, attend))
             }
         }
     }

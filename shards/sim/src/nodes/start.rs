@@ -79,6 +79,7 @@ impl World {
         let settings = Settings {
             durability: self.settings.durability,
             memory_bytes_max: u64::MAX,
+            tight_bytes: None,
             eviction: Eviction::None,
             value_bytes_max: 100_000,
             thresholds: hyperion_engine::Thresholds::default(),

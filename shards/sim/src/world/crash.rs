@@ -175,6 +175,7 @@ impl World {
         let settings = Settings {
             durability: self.durability,
             memory_bytes_max: self.memory_bytes_max,
+            tight_bytes: None,
             eviction: Eviction::None,
             value_bytes_max: 100_000,
             thresholds: hyperion_engine::Thresholds::default(),

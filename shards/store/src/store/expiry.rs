@@ -35,6 +35,9 @@ impl Store {
 
     /// Logs the end of an expired key. Without room it stays, hidden, for the next one who looks.
     pub(super) fn remove_expired(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) {
+        if self.keeps_expired {
+            return;
+        }
         if self.replicated.is_used && self.replicated.has_partition(key.local) {
             self.hide_expired(key);
         } else if self.bury(key, spot, entry).is_ok() {
@@ -78,6 +81,11 @@ impl Store {
         Ok(())
     }
 
+    /// Keys that have expired stay, hidden, until they are told to go again.
+    pub fn keep_expired(&mut self, keeps: bool) {
+        self.keeps_expired = keeps;
+    }
+
     /// Number of keys of a database that expire.
     #[must_use]
     pub fn expiring(&self, database: DatabaseId) -> u64 {
@@ -87,7 +95,7 @@ impl Store {
     /// Looks at the next `buckets` buckets and removes what has expired in them, about `removals_max` keys at most.
     pub fn sweep(&mut self, buckets: usize, removals_max: u64) -> Swept {
         let mut swept = Swept::default();
-        if self.expiring.iter().all(|&expiring| expiring == 0) {
+        if self.keeps_expired || self.expiring.iter().all(|&expiring| expiring == 0) {
             return swept;
         }
         let mut dead: Vec<Vec<u8>> = Vec::new();

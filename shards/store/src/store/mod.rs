@@ -134,6 +134,8 @@ pub struct Store {
     pub(crate) deleted_at: Vec<u64>,
     expiring: [u64; DATABASES_KEPT as usize],
     expired: u64,
+    /// What has expired is hidden, and stays for now.
+    keeps_expired: bool,
     sweep: Sweep,
     lookups: Lookups,
     detached: Detached,
@@ -196,6 +198,7 @@ impl Store {
             hash_seed: options.hash_seed,
             expiring: [0; DATABASES_KEPT as usize],
             expired: 0,
+            keeps_expired: false,
             sweep: Sweep::default(),
             lookups: Lookups::default(),
             detached: Detached::default(),

@@ -59,7 +59,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "2.8.12", "O(1)", "Tells that the node takes writes, and which other nodes there are."),
     row("save", 1, OPERATE.and(Flags::NO_MULTI), NONE, INSTEAD)
         .about(Server, "1.0.0", "O(1)", "Is refused: BGSAVE does it without stopping the node."),
-    row("shutdown", -1, OPERATE.and(Flags::NO_MULTI), NONE, Front(FrontCommand::Shutdown))
+    row("shutdown", -1, OPERATE.and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY), NONE, Front(FrontCommand::Shutdown))
         .about(Server, "1.0.0", "O(1)", "Lets the node finish what was begun and end."),
     row("slaveof", 3, OPERATE, NONE, INSTEAD)
         .about(Server, "1.0.0", "O(1)", "Is refused but for NO ONE: nodes replicate by Raft."),

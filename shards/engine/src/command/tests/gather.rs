@@ -67,11 +67,18 @@ fn the_parts_of_cores_become_one_answer() {
     };
     let list =
         |names: &[&str]| Part::KeyList(names.iter().map(|name| name.as_bytes().to_vec()).collect());
+    let step = |cursor, names: &[&str]| Part::Scan {
+        cursor: hyperion_store::ScanCursor(cursor),
+        met: 1,
+        keys: names.iter().map(|name| name.as_bytes().to_vec()).collect(),
+    };
     for (gather, parts, random, reply) in [
         (Gather::Dbsize, vec![Part::Count(3), Part::Count(4)], 0, ":7"),
         (Gather::Flush, vec![Part::Done, Part::Done], 0, "+OK"),
         (Gather::Flush, vec![Part::Done, Part::Refused("ERR no".to_owned())], 0, "-ERR no"),
         (Gather::Keys, vec![list(&["a"]), list(&[]), list(&["b", "c"])], 0, "*3 $a $b $c"),
+        (Gather::Scan, vec![step(9, &["a"]), step(7, &["b"])], 0, "*2 $7 *2 $a $b"),
+        (Gather::Scan, vec![step(0, &[])], 0, "*2 $0 *0"),
         (Gather::RandomKey, vec![key(None, 0), key(None, 0)], 5, "$-1"),
         (Gather::RandomKey, vec![key(Some("a"), 3), key(Some("b"), 1)], 2, "$a"),
         (Gather::RandomKey, vec![key(Some("a"), 3), key(Some("b"), 1)], 3, "$b"),

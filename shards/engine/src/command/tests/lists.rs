@@ -51,7 +51,7 @@ fn elements_come_and_go_at_the_ends() {
         ("LLEN l", ":4"),
         ("LLEN none", ":0"),
         ("TYPE l", "+list"),
-        ("OBJECT ENCODING l", "$listpack"),
+        ("OBJECT ENCODING l", "$quicklist"),
         ("LPOP l 0", "*0"),
         ("LPOP l 2", "*2 $a $b"),
         ("RPOP l 9", "*2 $d $c"),

@@ -128,7 +128,7 @@ fn encodings_and_types_are_told() {
         ("SADD ints 1 2 3", ":3"),
         ("OBJECT ENCODING ints", "$intset"),
         ("SADD ints a", ":1"),
-        ("OBJECT ENCODING ints", "$listpack"),
+        ("OBJECT ENCODING ints", "$hashtable"),
         ("HSET h a 1", ":1"),
         ("OBJECT ENCODING h", "$listpack"),
         ("HSET h b xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", ":1"),
