@@ -114,6 +114,7 @@ impl Work for ScriptWork {
             compiled: &it.compiled,
             line,
             database: it.database,
+            databases: it.databases,
             only_reads: it.only_reads,
             is_full: it.is_full,
             lacks_replicas: it.lacks_replicas,
