@@ -352,7 +352,7 @@ pub(super) fn tight_memory(bytes: u64) -> Setting {
 fn read_save(text: &[u8]) -> Result<Setting, String> {
     let words: Vec<&[u8]> = text.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect();
     let is_number = |word: &&[u8]| parse_integer(word).is_some_and(|number| number >= 0);
-    if words.len() % 2 != 0 || !words.iter().all(is_number) {
+    if !words.len().is_multiple_of(2) || !words.iter().all(is_number) {
         return Err("Invalid save parameters".to_owned());
     }
     let text = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
