@@ -42,6 +42,7 @@ fn whole() -> Config {
     config.settings.thresholds.hash_listpack_entries = 7;
     config.settings.redis.insert("list-compress-depth".to_owned(), "1".to_owned());
     config.settings.functions.insert("lib".to_owned(), "#!lua name=lib".to_owned());
+    config.settings.databases = (0..16).rev().collect();
     let output = &mut config.settings.limits.pubsub_output;
     (output.hard_bytes, output.soft_bytes) = (Size::from_bytes(3), Size::from_bytes(2));
     output.soft_s = 1;
@@ -179,7 +180,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 59] = [
+    let edits: [(&str, Edit); 60] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
@@ -222,6 +223,7 @@ fn each_row_of_the_table_does_what_it_says() {
         }),
         ("/settings/limits/pubsub_output/soft_s", |c| c.settings.limits.pubsub_output.soft_s = 4),
         ("/settings/notify_keyspace_events", |c| c.settings.notify_keyspace_events.clear()),
+        ("/settings/databases", |c| c.settings.databases.clear()),
         ("/settings/limits/value_bytes", |c| {
             c.settings.limits.value_bytes = Size::from_bytes(1 << 20);
         }),

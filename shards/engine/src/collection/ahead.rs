@@ -26,10 +26,13 @@ impl<'s> Ahead<'s> {
             return None;
         }
         let begin = 1 + (0..section).map(|before| notes.chunks_of(before)).sum::<usize>();
-        let below = notes.not_below(begin..begin + count, word);
-        let index = below.max(begin + 1) - 1;
+        let end = begin + count;
+        let below = notes.not_below(begin..end, word);
+        // The chunk whose first key it is, or the one before.
+        let is_first = below < end && notes.get(below)?.key == word;
+        let index = if is_first { below } else { below.max(begin + 1) - 1 };
         let first = notes.get(index)?.key;
-        let bound = if below < begin + count { notes.get(below)?.key } else { u64::MAX };
+        let bound = if index + 1 < end { notes.get(index + 1)?.key } else { u64::MAX };
         let is_upper = word.saturating_sub(first) > bound.saturating_sub(first) / 2;
         Some(Self { chunk: object.chunk(index)?, is_upper })
     }
