@@ -26,8 +26,8 @@ pub(crate) const CLEANER_RESERVE_SEGMENTS: usize = 2;
 /// With fewer segments the cleaner copies to the log itself; with fewer than the second, what expires lies among what does not.
 pub(crate) const COPIES_SEGMENTS_MIN: usize = 8;
 pub(crate) const COPIES_APART_SEGMENTS_MIN: usize = 12;
-/// One part in this many of a segment is kept back for deletions when no more segments can be made.
-pub(crate) const FULL_RESERVE_PART: usize = 8;
+/// One part in this many of a segment is kept back for deletions when no more segments can be made. Each may take a block of the file.
+pub(crate) const FULL_RESERVE_PART: usize = 4;
 /// Bytes of segments that the cleaner looks through in a turn in which nothing was written.
 pub(crate) const CLEANING_IDLE_BYTES: u64 = 16 << 10;
 /// The same where writers rest.
