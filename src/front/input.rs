@@ -1,8 +1,8 @@
 //! Owns the way from received bytes to commands that run.
 
-use hyperion_engine::command::{AheadOf, CommandSpec, FrontCommand, Run, find, looks_ahead};
+use hyperion_engine::command::{CommandSpec, Run, find};
 use hyperion_engine::{Key, key_slot};
-use hyperion_model::{ReplyWriter, slot_of};
+use hyperion_model::ReplyWriter;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Limits, Parsed, Protocol, Span};
 
@@ -49,25 +49,10 @@ impl Line {
         run(&arguments)
     }
 
-    /// Its first key with the slot of that, for what may be asked for beforehand: the one of a script is mostly where the first would be.
-    fn first_key<'a>(&'a self, input: &'a [u8]) -> Option<(u16, &'a [u8])> {
-        if let Some(slot) = self.slot {
-            return Some((slot, self.word(input, 1)?));
-        }
-        let is_script = matches!(self.spec?.run, Run::Front(FrontCommand::Evalsha));
-        let key = self.word(input, 3).filter(|_| is_script)?;
-        Some((slot_of(key), key))
-    }
-
     fn word<'a>(&'a self, input: &'a [u8], number: usize) -> Option<&'a [u8]> {
         let base = self.unquoted.as_deref().unwrap_or(&input[self.start..self.end]);
         self.spans.get(number).map(|span| span.of(base))
     }
-}
-
-/// Whether what follows a command may be read in another way than before.
-fn changes_reading(spec: &CommandSpec) -> bool {
-    matches!(spec.run, Run::Front(command) if command != FrontCommand::Evalsha)
 }
 
 /// How reading ahead ended.
@@ -195,7 +180,7 @@ impl NodeCore {
         client.input_needed = 0;
         loop {
             let (count, end, ahead) = self.read_ahead(client, input, at, lines);
-            if count > 1 {
+            if count > 1 && self.keys > PREFETCH_KEYS_MIN {
                 self.prefetch(client, input, &lines[..count]);
             }
             for line in &lines[..count] {
@@ -276,41 +261,23 @@ impl NodeCore {
                 .and_then(|spec| line.with_arguments(input, |words| key_slot(spec, words)));
             count += 1;
             // What such a command changes, the next may be read by.
-            if line.spec.is_none_or(changes_reading) {
+            if line.spec.is_none_or(|spec| matches!(spec.run, Run::Front(_))) {
                 break;
             }
         }
         (count, at, Ahead::Full)
     }
 
-    /// Asks the memory for what the commands will touch, as far as it may lie outside of the caches: first for all places, then for all
-    /// records, then for what lies in large collections.
+    /// Asks the memory for what the commands will touch, first for all places and then for all records.
     fn prefetch(&self, client: &Client, input: &[u8], lines: &[Line]) {
-        let has_names = lines.iter().any(|line| line.spec.is_some_and(looks_ahead));
-        if !has_names && self.keys <= PREFETCH_KEYS_MIN {
-            return;
-        }
         let database = client.session.database;
         let mut keys: [Option<Key<'_>>; LINES_AHEAD] = [None; LINES_AHEAD];
         for (key, line) in keys.iter_mut().zip(lines) {
-            if let Some((slot, bytes)) = line.first_key(input) {
+            if let (Some(slot), Some(bytes)) = (line.slot, line.word(input, 1)) {
                 *key = self.engine.prefetch_bucket(database, bytes, slot);
             }
         }
         keys.iter().flatten().for_each(|key| self.engine.prefetch_record(key));
-        if !has_names {
-            return;
-        }
-        let mut chunks: [Option<AheadOf<'_>>; LINES_AHEAD] = [None; LINES_AHEAD];
-        for ((chunks, line), key) in chunks.iter_mut().zip(lines).zip(&keys) {
-            if let (Some(key), Some(spec)) = (key, line.spec.filter(|spec| looks_ahead(spec))) {
-                let look = |words: &[&[u8]]| self.engine.look_ahead(key, spec, words);
-                *chunks = line.with_arguments(input, look);
-            }
-        }
-        chunks.iter().flatten().for_each(AheadOf::load);
-        chunks.iter_mut().flatten().for_each(AheadOf::look_back);
-        chunks.iter().flatten().for_each(AheadOf::load);
     }
 
     /// Gives a client's input buffer back; what is in it is counted no more.

@@ -37,8 +37,8 @@ pub use error::{Damage, StoreError};
 pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{
-    Edit, Insert, NOTE_KINDS, NearChunk, NearObject, Note, Notes, ObjectHandle, Splice, Spliced,
-    Splices, StagedAt, StagedText, ValueHandle, ValueType,
+    Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, Splice, Spliced, Splices, StagedAt,
+    StagedText, ValueHandle, ValueType,
 };
 pub use prefetch::prefetch_bytes;
 pub use record::Attributes;

@@ -10,7 +10,6 @@
 //! entry   length of the key, length of the value (both LEB128), key, value, length of these four backwards
 //! ```
 
-mod ahead;
 mod append;
 mod bulk;
 mod chunk;
@@ -24,7 +23,6 @@ mod notes;
 mod seek;
 mod view;
 
-pub use ahead::Ahead;
 pub use edit::Edit;
 pub use ends::End;
 pub use merge::MergeChange;

@@ -6,7 +6,7 @@ use super::{Section, prefix};
 use hyperion_store::prefetch_bytes;
 
 /// Bytes of a chunk that are loaded at once, at most.
-pub(super) const LOOKED_BYTES_MAX: usize = 2048;
+const LOOKED_BYTES_MAX: usize = 2048;
 
 impl View<'_> {
     /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
@@ -143,17 +143,6 @@ fn seek_back(entries: &[u8], key: &[u8], word: u64) -> Result<usize, usize> {
         }
     }
     Err(at)
-}
-
-/// The value of an entry whose key has a prefix; looked for from the end where that is nearer.
-pub(super) fn value_by_prefix(entries: &[u8], word: u64, is_nearer_end: bool) -> Option<&[u8]> {
-    let at = if is_nearer_end {
-        begin_of(entries, skip_above(entries, word))?
-    } else {
-        skip_below(entries, word)
-    };
-    let Span { key, value, .. } = span(entries, at)?;
-    (prefix(&entries[key.0..key.1]) == word).then(|| &entries[value.0..value.1])
 }
 
 /// What can be read of a short entry at once: two lengths, and the prefix of a key that is not shorter.

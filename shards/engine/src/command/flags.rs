@@ -51,11 +51,6 @@ impl Flags {
     /// Writes what does not come with it: its arguments do not tell how much it writes. Not printed.
     pub const WRITES_MORE: Self = Self(1 << 13);
 
-    /// The word behind its key is a name in a hash or a set: what it touches there can be told beforehand. Not printed.
-    pub const NAMED: Self = Self(1 << 20);
-    /// The two words behind its key are a score and a name in a sorted set. Not printed.
-    pub const SCORED: Self = Self(1 << 21 | 1 << 20);
-
     const NAMES: [(Self, &'static str); 18] = [
         (Self::WRITE, "write"),
         (Self::READONLY, "readonly"),

@@ -1,6 +1,5 @@
 //! The commands: one table, and what each of them does to one core's store.
 
-mod ahead;
 mod big;
 mod bits;
 mod block;
@@ -51,7 +50,6 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
-pub use ahead::{AheadOf, looks_ahead};
 pub use bits::staged_growth;
 pub use block::{Blocking, Nothing, Wait};
 pub use block_parts::{is_move, part_words, source_words, time_to_wait, waited_keys, waits};

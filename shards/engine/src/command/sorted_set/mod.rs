@@ -36,7 +36,7 @@ pub(super) use range_store::zrangestore;
 pub(super) use rank::{zcount, zlexcount, zrank, zrevrank};
 pub(super) use read::{zcard, zmscore, zscore};
 pub(super) use remove::{zrem, zremrangebylex, zremrangebyrank, zremrangebyscore};
-pub(super) use score::{Scored, member_of, score_of, score_of_value, word};
+pub(super) use score::{Scored, member_of, score_of};
 
 use super::context::Context;
 use super::error::CommandError;
@@ -44,6 +44,7 @@ use super::types::SORTED_SET;
 use crate::collection::{Edit, Entry, Layout, Section, View};
 use hyperion_model::EventClass;
 use hyperion_store::{Key, Store};
+use score::word;
 
 /// Members with their scores, found by the member.
 const MEMBERS: Section = 0;

@@ -22,7 +22,7 @@ pub(super) fn exact_word(score: f64) -> u64 {
 }
 
 /// As [`exact_word`], and -0 is 0.
-pub(in crate::command) fn word(score: f64) -> u64 {
+pub(super) fn word(score: f64) -> u64 {
     exact_word(score + 0.0)
 }
 
@@ -36,7 +36,7 @@ pub(super) fn value(score: f64) -> [u8; SCORE_BYTES] {
 }
 
 /// The score that a member's entry holds.
-pub(in crate::command) fn score_of_value(value: &[u8]) -> f64 {
+pub(super) fn score_of_value(value: &[u8]) -> f64 {
     score_of_word(crate::collection::prefix(value))
 }
 

@@ -9,7 +9,7 @@ use crate::command::spec::{CommandSpec, KeySpec};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[CommandSpec] = &[
-    row("sadd", -3, GROW_FAST.and(Flags::NAMED), ONE, Key(set::sadd))
+    row("sadd", -3, GROW_FAST, ONE, Key(set::sadd))
         .about(Set, "1.0.0", "O(N) with the number of members", "Adds members to a set and counts the new ones."),
     row("scard", 2, READ_FAST, ONE, Key(set::scard))
         .about(Set, "1.0.0", "O(1)", "Counts the members of a set."),
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Set, "7.0.0", "O(N*M) with the smallest set and the number of sets", "Counts what all sets have."),
     row("sinterstore", -3, GROW, ALL, many(set::sinterstore))
         .about(Set, "1.0.0", "O(N*M) with the smallest set and the number of sets", "Stores what all sets have."),
-    row("sismember", 3, READ_FAST.and(Flags::NAMED), ONE, Key(set::sismember))
+    row("sismember", 3, READ_FAST, ONE, Key(set::sismember))
         .about(Set, "1.0.0", "O(1)", "Tells whether a set has a member."),
     row("smembers", 2, READ, ONE, Key(set::smembers))
         .about(Set, "1.0.0", "O(N) with the number of members", "Gives all members of a set."),
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Set, "1.0.0", "O(N) with the number of members given", "Removes members drawn by chance, and gives them."),
     row("srandmember", -2, READ, ONE, Key(set::srandmember))
         .about(Set, "1.0.0", "O(N) with the number of members given", "Gives members drawn by chance."),
-    row("srem", -3, WRITE_FAST.and(Flags::NAMED), ONE, Key(set::srem))
+    row("srem", -3, WRITE_FAST, ONE, Key(set::srem))
         .about(Set, "1.0.0", "O(N) with the number of members", "Removes members of a set and counts those that were there."),
     row("sscan", -3, READ, ONE, Key(set::sscan))
         .about(Set, "2.8.0", "O(1) a call, O(N) for all calls with the number of members", "Gives the members of a set a few at a time."),

@@ -22,7 +22,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(SortedSet, "5.0.0", "O(log(N))", "Takes the member with the highest score out; waits until there is one."),
     row("bzpopmin", -3, WAITS.and(Flags::FAST), KeySpec::each(1, -2, 1), any(zset::bzpopmin))
         .about(SortedSet, "5.0.0", "O(log(N))", "Takes the member with the lowest score out; waits until there is one."),
-    row("zadd", -4, GROW_FAST.and(Flags::SCORED), ONE, Key(zset::zadd))
+    row("zadd", -4, GROW_FAST, ONE, Key(zset::zadd))
         .about(SortedSet, "1.2.0", "O(log(N)) for each member", "Adds members to a sorted set, or changes their scores."),
     row("zcard", 2, READ_FAST, ONE, Key(zset::zcard))
         .about(SortedSet, "1.2.0", "O(1)", "Counts the members of a sorted set."),
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(SortedSet, "6.2.0", "O(log(N)+M) with the number of members stored", "Stores a range of members."),
     row("zrank", -3, READ_FAST, ONE, Key(zset::zrank))
         .about(SortedSet, "2.0.0", "O(log(N))", "Gives the place of a member, from the lowest score on."),
-    row("zrem", -3, WRITE_FAST.and(Flags::NAMED), ONE, Key(zset::zrem))
+    row("zrem", -3, WRITE_FAST, ONE, Key(zset::zrem))
         .about(SortedSet, "1.2.0", "O(M*log(N)) with the number of members", "Takes members out and counts those that were there."),
     row("zremrangebylex", 4, WRITE, ONE, Key(zset::zremrangebylex))
         .about(SortedSet, "2.8.9", "O(log(N)+M) with the number of members", "Takes a range of members of one score out."),
@@ -80,7 +80,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(SortedSet, "2.0.0", "O(log(N))", "Gives the place of a member, from the highest score on."),
     row("zscan", -3, READ, ONE, Key(zset::zscan))
         .about(SortedSet, "2.8.0", "O(1) a call, O(N) for all calls with the number of members", "Gives members and scores a few at a time."),
-    row("zscore", 3, READ_FAST.and(Flags::NAMED), ONE, Key(zset::zscore))
+    row("zscore", 3, READ_FAST, ONE, Key(zset::zscore))
         .about(SortedSet, "1.2.0", "O(1)", "Gives the score of a member."),
     row("zunion", -3, READ_COUNTED, COUNTED, many(zset::zunion))
         .about(SortedSet, "6.2.0", "O(N*log(N)) with the number of members of all sets", "Gives what any of the sorted sets has."),

@@ -1,6 +1,5 @@
 //! The tests of the commands, and what they run on.
 
-mod ahead;
 mod bits;
 mod collection;
 mod describe;
