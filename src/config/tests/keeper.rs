@@ -223,7 +223,7 @@ fn each_row_of_the_table_does_what_it_says() {
         }),
         ("/settings/limits/pubsub_output/soft_s", |c| c.settings.limits.pubsub_output.soft_s = 4),
         ("/settings/notify_keyspace_events", |c| c.settings.notify_keyspace_events.clear()),
-        ("/settings/databases", |c| c.settings.databases.clear()),
+        ("/settings/databases", |c| c.settings.databases.rotate_left(1)),
         ("/settings/limits/value_bytes", |c| {
             c.settings.limits.value_bytes = Size::from_bytes(1 << 20);
         }),
