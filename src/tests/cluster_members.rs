@@ -235,6 +235,15 @@ fn a_fourth_node_is_given_its_share_and_the_first_one_leaves_under_writes() {
     assert_eq!(code, 78, "{log}");
 }
 
+/// A fourth node says of itself by its config what it is, and starts.
+fn announce_fourth(cluster: &mut Cluster) {
+    let entry = cluster.add_entry();
+    let mut next = get(cluster.http(1), "/config?next=1").json();
+    next["nodes"].as_array_mut().expect("a list").push(entry);
+    cluster.write_config(4, &next);
+    cluster.start_only(&[4]);
+}
+
 #[test]
 fn a_node_that_announces_itself_is_given_copies() {
     let mut cluster = Cluster::plan(3)
@@ -243,11 +252,7 @@ fn a_node_that_announces_itself_is_given_copies() {
         .start();
     let mut routed = cluster.routed();
     let written = write_keys(&mut routed, 2_000);
-    let entry = cluster.add_entry();
-    let mut next = get(cluster.http(1), "/config?next=1").json();
-    next["nodes"].as_array_mut().expect("a list").push(entry);
-    cluster.write_config(4, &next);
-    cluster.start_only(&[4]);
+    announce_fourth(&mut cluster);
     wait_settled(&cluster, &[1, 2, 3, 4], 2);
     routed.expect_all(&written);
     wait_shares(&cluster, &[1, 2, 3, 4], 2, written.len());
@@ -399,11 +404,7 @@ fn a_node_that_is_removed_while_another_joins_leaves_when_that_one_has_its_share
         .start();
     let mut routed = cluster.routed();
     let written = write_keys(&mut routed, 2_000);
-    let entry = cluster.add_entry();
-    let mut next = get(cluster.http(1), "/config?next=1").json();
-    next["nodes"].as_array_mut().expect("a list").push(entry);
-    cluster.write_config(4, &next);
-    cluster.start_only(&[4]);
+    announce_fourth(&mut cluster);
     wait_for("a node that is given its share", || {
         let status = cluster_status(&cluster, 2);
         status["epoch"] == json!(2) && status["moving"] == json!(true)
