@@ -9,8 +9,8 @@ use hyperion_model::{DatabaseId, ReplyWriter, slot_of};
 use hyperion_runtime::ConnectionId;
 
 use super::batch::{CommandHead, ReplyHead};
-use super::client::{Client, Hold};
-use super::execute::{Progress, client_word};
+use super::client::Client;
+use super::execute::client_word;
 use super::limits::BLOCKED_MAX;
 use super::replies::Replies;
 use crate::node::{Io, Mail, NodeCore};
@@ -46,10 +46,10 @@ pub(crate) enum Ending {
 
 /// A command that waits.
 #[derive(Debug)]
-struct BlockedCommand {
+pub(super) struct BlockedCommand {
     /// The core or node of its client.
     from: u16,
-    head: CommandHead,
+    pub(super) head: CommandHead,
     arguments: Vec<Vec<u8>>,
     /// When it has waited long enough, Unix ms.
     until_ms: Option<u64>,
@@ -77,7 +77,7 @@ impl BlockedCommands {
         self.commands.insert(waiter, command);
     }
 
-    fn remove(&mut self, waiter: Waiter) -> Option<BlockedCommand> {
+    pub(super) fn remove(&mut self, waiter: Waiter) -> Option<BlockedCommand> {
         let command = self.commands.remove(&waiter)?;
         self.origins.remove(&(command.from, command.head.connection));
         self.parts -= usize::from(command.head.is_part);
@@ -162,109 +162,6 @@ impl NodeCore {
     pub(crate) fn kept_waits(&self) -> usize {
         self.blocked.parts
     }
-
-    // ---- a client's own side
-
-    /// A client's command found nothing on this core: it waits, and nothing behind it runs.
-    #[cold]
-    pub(super) fn block_here(
-        &mut self,
-        client: &mut Client,
-        request: &Request<'_>,
-        wait: Wait,
-    ) -> Progress {
-        if !client.output.is_in_order() {
-            client.hold = Hold::Drain;
-            return Progress::Held;
-        }
-        if self.may_place(client) {
-            return self.begin_placed(client, request);
-        }
-        let head = CommandHead::of(client, request);
-        match self.keep_blocked(self.index, head, request.arguments, wait) {
-            Some(waiter) => {
-                client.hold = Hold::Blocked;
-                client.blocked = Some(BlockedAt::Here(waiter));
-            }
-            None => self.answer(client, |reply| reply.error(TOO_MANY)),
-        }
-        Progress::Ran
-    }
-
-    /// A command that may wait goes to another core: nothing behind it runs before its answer is here.
-    pub(super) fn send_blocking(
-        &mut self,
-        client: &mut Client,
-        core: u16,
-        request: &Request<'_>,
-    ) -> Progress {
-        if !client.output.is_in_order() {
-            client.hold = Hold::Drain;
-            return Progress::Held;
-        }
-        let progress = self.send_there(client, core, request);
-        if progress == Progress::Ran {
-            client.hold = Hold::Blocked;
-            client.blocked = Some(BlockedAt::There(core));
-        }
-        progress
-    }
-
-    /// Ends the wait of a client, if it waits. An answer from another core is still to come, unless the client is gone.
-    pub(crate) fn end_wait(&mut self, client: &mut Client, ending: Ending) -> bool {
-        let Some(at) = client.blocked else { return false };
-        let connection = client.connection;
-        match at {
-            BlockedAt::Here(waiter) => {
-                let Some(command) = self.blocked.remove(waiter) else { return false };
-                self.engine.unpark(waiter);
-                if ending != Ending::Gone {
-                    self.tell_own(client, &command.head, ending);
-                    return true;
-                }
-            }
-            BlockedAt::There(core) => self.send_ending(core, connection, ending),
-            BlockedAt::Scattered => self.end_scattered_wait(client, ending),
-            BlockedAt::Placed => self.end_placed_wait(client, ending),
-        }
-        if ending == Ending::Gone {
-            client.blocked = None;
-        }
-        true
-    }
-
-    pub(super) fn send_ending(&mut self, core: u16, connection: ConnectionId, ending: Ending) {
-        let released = self.engine.released_position();
-        let link = &mut self.links[usize::from(core)];
-        // Behind the command itself.
-        link.close(released, &mut self.spare_parcels);
-        link.backlog.push_back(Mail::EndWait(connection, ending));
-    }
-
-    /// The client is answered: what it sent behind runs in the next turn.
-    pub(super) fn unblock(&mut self, client: &mut Client) {
-        client.blocked = None;
-        client.hold = Hold::None;
-        if !client.input.is_empty() || client.is_paused || client.has_ended {
-            client.hold = Hold::Turn;
-            self.late.push(client.connection);
-        }
-        self.dirty(client);
-    }
-
-    /// CLIENT UNBLOCK, as far as the client is this core's. `true`: it waited.
-    pub(super) fn unblock_client(&mut self, number: u64, ending: Ending) -> bool {
-        let is_it = |client: &&Client| client.number == number && client.hold == Hold::Blocked;
-        let Some(connection) = self.clients.iter().find(is_it).map(|it| it.connection) else {
-            return false;
-        };
-        let Some(mut client) = self.clients.take(connection) else { return false };
-        let waited = self.end_wait(&mut client, ending);
-        self.clients.put_back(client);
-        waited
-    }
-
-    // ---- the side of the core that has the keys
 
     /// Keeps a command of a client of this or another core, or of another node. `None`: there are too many.
     pub(super) fn keep_blocked(
@@ -516,15 +413,6 @@ impl NodeCore {
             self.tell_own(&mut client, head, ending);
             self.clients.put_back(client);
         }
-    }
-
-    /// Tells a client of this core that its wait has ended.
-    pub(super) fn tell_own(&mut self, client: &mut Client, head: &CommandHead, ending: Ending) {
-        if !head.is_silent {
-            write_ending(ending, &mut Replies::new(client.output.buffer(), head.protocol));
-            client.output.mark(0, self.engine.released_position());
-        }
-        self.unblock(client);
     }
 
     /// Answers a command of another core's or node's client.

@@ -15,7 +15,7 @@ use hyperion_wire::peer::{
 
 use super::batch::{CommandHead, ReplyBatch};
 use super::blocked::Ending;
-use super::execute::write_answer;
+use super::finished::write_answer;
 use super::limits::{FORWARDED_BYTES_MAX, FRAME_BYTES, LONG_FRAME_BYTES};
 use super::memcached::is_memcached;
 use super::spanning::SPAN;

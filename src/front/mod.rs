@@ -8,6 +8,7 @@ mod commands;
 mod elsewhere;
 mod exec;
 mod execute;
+mod finished;
 mod foreign;
 mod forward;
 mod http;
@@ -28,6 +29,7 @@ mod spanning;
 mod spent;
 mod streams;
 pub(crate) mod tls;
+mod waiting;
 mod whole;
 
 pub(crate) use blocked::{BlockedCommands, Ending};

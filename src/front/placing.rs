@@ -14,7 +14,8 @@ use hyperion_wire::peer::{Answer, Body, Forwarded, ForwardedCommand, ForwardedRe
 use super::batch::CommandHead;
 use super::blocked::{BlockedAt, Ending, TOO_MANY, write_ending};
 use super::client::{Client, Hold};
-use super::execute::{CROSS_SLOT, Progress, write_answer};
+use super::execute::{CROSS_SLOT, Progress};
+use super::finished::write_answer;
 use super::foreign::{END, KEEP, PART};
 use super::forward::number_of;
 use super::limits::{

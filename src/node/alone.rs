@@ -12,9 +12,9 @@ use hyperion_store::manifest::Manifest;
 use hyperion_store::{GroupState, RecoveredGroup, Store, StoreError};
 
 use super::error::NodeError;
-use super::open::{
-    Data, Loaded, Loading, OpenError, Wanted, failed, has_segments, load, write_out,
-};
+use super::open::{Data, Loaded, Loading, Wanted, has_segments, load};
+use super::open_error::{OpenError, failed};
+use super::segment_files::write_out;
 use super::start::{random_bytes, unix_ms};
 use super::supply::{core_folder, make_segment};
 

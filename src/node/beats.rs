@@ -6,7 +6,8 @@ use hyperion_model::GroupId;
 use hyperion_wire::limits::HEARTBEATS_MAX;
 use hyperion_wire::peer::{Body, Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats};
 
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
+use super::messages::Mail;
 
 impl NodeCore {
     /// Queues what the groups of this core say in beats.

@@ -17,8 +17,9 @@ use hyperion_runtime::{ConnectionId, FileId};
 use hyperion_store::{Append, SyncTicket};
 
 use super::Io;
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
 use super::gathering::Gathering;
+use super::messages::Mail;
 use crate::front::limits::{GATHER_BYTES, OUTPUT_KEEP_BYTES};
 
 /// Exit code of a node whose disk failed: what was not answered may be lost, what was answered is not.

@@ -2,188 +2,43 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use hyperion_cluster::group::Beat;
-use hyperion_cluster::state::ClusterState;
-use hyperion_engine::{
-    Effect, Engine, GroupReport, Leader, Mail as EngineMail, Outgoing, Said, SnapshotMail, Ticket,
-};
-use hyperion_model::{CoreId, Databases, GroupId, PartitionId};
-use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Postboxes, Socket};
+use hyperion_engine::{Effect, Engine, Outgoing, Said, Ticket};
+use hyperion_model::{CoreId, Databases, PartitionId};
+use hyperion_runtime::{CloseReason, ConnectionId, Core, ListenerId, Socket};
 use hyperion_wire::Limits;
 use hyperion_wire::peer::{ForwardedReply, Replies};
 
 use super::Io;
-use super::board::Board;
 use super::clients::Clients;
 use super::commit::Commit;
 use super::figures::{Baseline, Counters};
-use super::growing::{self, Growing};
-use super::leaving::{Leave, Leaving};
+use super::growing::Growing;
+use super::leaving::Leaving;
 use super::links::Link;
 use super::members::Members;
+use super::messages::{Mail, Note};
 use super::rates::Rates;
 use super::serving::Unformed;
 use super::settling::Settling;
+use super::shared::Shared;
 use super::stall::TurnParts;
-use super::supply::{Supplied, Supply};
-use crate::cluster::{ClusterBoard, ClusterView, Member, MemberPlace};
-use crate::config::{Published, Resolved};
-use crate::front::batch::{Parcel, SpareParcels};
+use super::supply::Supply;
+use crate::cluster::ClusterView;
+use crate::config::Resolved;
+use crate::front::batch::SpareParcels;
 use crate::front::tls::TlsFaults;
 use crate::front::{
-    Amended, Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, ForeignCommand,
-    Forwarding, FrontAsk, FrontPart, HttpDoor, Lines, Observer, ParkedCommands, Scripts, Shown,
-    Slow, Spent, StreamMail, Wake, Wholes,
+    Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, Forwarding, FrontAsk, FrontPart,
+    HttpDoor, Lines, Observer, ParkedCommands, Scripts, Spent, Wake, Wholes,
 };
-use crate::http::Jobs;
-use crate::peers::{Bulk, Dialed, Packed, Peers, RaftMessage, Unpacked};
-use crate::pubsub::{Bundle, Pubsub};
-use crate::scripts::{Running, Texts};
-use crate::snapshot::{CorePart, SnapshotNote, Snapshots};
-use crate::tracking::{Invalid, RedirectMail, Track, Trackers};
-
-/// What cores send each other.
-pub(crate) enum Mail {
-    /// Commands of the sender's clients, and answers for the receiver's.
-    Parcel(Box<Parcel>),
-    /// A step between engines.
-    Engine(EngineMail),
-    /// A client that the receiver is to serve.
-    Socket(Socket, Arrival),
-    /// A client of memcached that the receiver is to serve.
-    MemcachedSocket(Socket),
-    /// A question about clients.
-    Ask(Ticket, FrontAsk),
-    /// An answer to it.
-    Part(Ticket, FrontPart),
-    /// A step of a long string on its way to a client.
-    Stream(StreamMail),
-    /// The wait of a command of this client of the sender's ends.
-    EndWait(ConnectionId, Ending),
-    /// The sender may find something for the command of this client of the receiver, which waits on several cores.
-    Offer(ConnectionId),
-    /// A peer has connected, and the receiver is to hear it.
-    Peer(Socket),
-    /// Messages of a peer for groups of the receiver.
-    Raft(Vec<(GroupId, Box<RaftMessage>)>),
-    /// Beats of a peer for groups of the receiver.
-    Beats(u32, Said, Vec<Beat>),
-    /// What a peer tells of itself and of the config.
-    Told(u32, Vec<u8>),
-    /// The node belongs to the cluster, and votes; what there is to found.
-    Votes(Option<Arc<ClusterState>>),
-    /// And serves.
-    Settled(Option<Arc<ClusterState>>),
-    /// A config that another node was given, and its number there.
-    Propose(u32, u64, Vec<u8>),
-    /// The cluster holds this now.
-    Cluster(Arc<ClusterState>),
-    /// What leaders say of their groups.
-    Reports(Arc<Vec<GroupReport>>),
-    /// The sender has a replica of a partition, or has none any more.
-    Hosted(PartitionId, bool),
-    /// A step of a snapshot of another node.
-    Snapshot(Box<SnapshotMail>),
-    /// Another node is about to stop: for so many ms, unless it says so again.
-    Leaving(u32, u32),
-    /// Who leads a partition of the sender.
-    Leader(PartitionId, Leader),
-    /// Commands of another node's clients for the receiver's partitions.
-    Foreign(u32, Vec<ForeignCommand>),
-    /// A command of the receiver's client took long.
-    Slow(ConnectionId, Slow),
-    /// What clients of the sender did, for those who watch at the receiver.
-    Shown(Shown),
-    /// One less watches at the sender.
-    Unwatched,
-    /// Other nodes' answers to commands of the receiver's clients.
-    ForeignReplies(Vec<ForwardedReply<'static>>),
-    /// Keys of the receiver that a client of the sender reads.
-    Track(Box<Track>),
-    /// What a client of the receiver is told in the place of one of the sender's, or that it has gone.
-    Redirect(Box<RedirectMail>),
-    /// What the sender's clients listen to, and messages for the receiver's.
-    Channels(Box<Bundle>),
-}
-
-/// What other threads send a core.
-pub(crate) enum Note {
-    /// A segment is ready, or could not be made.
-    Supplied(Supplied),
-    /// The answer to an HTTP request.
-    Http(u64, Vec<u8>),
-    /// A config is in force; say when it is taken.
-    Config(Arc<Resolved>, mpsc::Sender<()>),
-    /// What became of a change of settings.
-    Amended(Ticket, Box<Result<Amended, String>>),
-    /// A step of a snapshot.
-    Snapshot(SnapshotNote),
-    /// A connection to a peer was made, or was not.
-    Dialed(Dialed),
-    /// A part of a snapshot for another node is ready.
-    Packed(Packed),
-    /// A part of one has come and is what it was.
-    Unpacked(Unpacked),
-    /// A config for the cluster to agree on, and its number for the answer.
-    Propose(u64, Vec<u8>),
-    /// A step of the way from a node that is alone to a cluster; say when it is done.
-    Grow(growing::Step, growing::Done),
-    /// Hand over what is led, finish what was begun and leave.
-    Stop,
-    /// Finish what was begun and leave at once.
-    StopNow,
-}
-
-/// What all cores of the node share, read only but for a few counts.
-pub(crate) struct Shared {
-    pub(crate) config_path: PathBuf,
-    pub(crate) data: PathBuf,
-    pub(crate) board: Arc<Board>,
-    /// Clients of the node: a limit of all cores together needs one count.
-    pub(crate) clients: AtomicUsize,
-    /// Refusals and slow commands of all cores so far: each has a number of its own.
-    pub(crate) notes: AtomicU64,
-    pub(crate) slow_commands: AtomicU64,
-    /// When memcached's database is to be emptied, Unix ms; 0: not.
-    pub(crate) flush_at_ms: AtomicU64,
-    /// The texts of scripts.
-    pub(crate) scripts: Texts,
-    /// Those that run for long.
-    pub(crate) running: Arc<Running>,
-    /// The last client's number.
-    pub(crate) client_numbers: AtomicU64,
-    /// By core: how often it was to be told that another core's client listens to something, or no more.
-    pub(crate) listener_news: Vec<AtomicU64>,
-    pub(crate) postboxes: Postboxes<Note>,
-    /// The config in force.
-    pub(crate) published: Arc<Published>,
-    /// What is known of the cluster.
-    pub(crate) cluster: Arc<ClusterBoard>,
-    /// The way to change the config.
-    pub(crate) jobs: Option<Jobs>,
-    /// How far the cores are on their way to a stop.
-    pub(crate) leave: Leave,
-    /// The cluster that the node belongs to, where there are several.
-    pub(crate) member: MemberPlace,
-    /// The way to ask for a snapshot.
-    pub(crate) snapshots: Arc<Snapshots>,
-    /// Random, new at every start: INFO's run_id.
-    pub(crate) run_id: String,
-    pub(crate) started_ms: u64,
-}
-
-impl Shared {
-    /// The cluster that the node belongs to, unless it is alone.
-    pub(crate) fn member(&self) -> Option<&Arc<Member>> {
-        self.member.get()
-    }
-}
+use crate::peers::{Bulk, Peers};
+use crate::pubsub::Pubsub;
+use crate::snapshot::CorePart;
+use crate::tracking::{Invalid, Trackers};
 
 /// What a listener's clients want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

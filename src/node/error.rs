@@ -4,7 +4,7 @@ use hyperion_runtime::RuntimeError;
 use thiserror::Error;
 
 use super::commit::EXIT_DISK;
-use super::open::OpenError;
+use super::open_error::OpenError;
 use super::repair::EXIT_DAMAGED;
 use crate::config::ConfigError;
 use crate::flags::EXIT_BAD_FLAGS;

@@ -13,7 +13,8 @@ use hyperion_cluster::state::ClusterState;
 use hyperion_runtime::{ListenerId, Postboxes, RuntimeOptions};
 
 use super::Io;
-use super::core::{Door, NodeCore, Note};
+use super::core::{Door, NodeCore};
+use super::messages::Note;
 use super::serving::Unformed;
 use super::start::random_bytes;
 use super::ticking::GROUP_TICKS;

@@ -8,8 +8,9 @@ use hyperion_runtime::ConnectionId;
 use hyperion_wire::peer::{Body, Kind, Leaving as LeavingFrame};
 
 use super::Io;
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
 use super::limits::{CLOSE_NS, HAND_OVER_NS, LEAVING_MS, SEND_ON_NS};
+use super::messages::Mail;
 use crate::cluster::Status;
 use crate::front::client::Hold;
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::mem;
 
 use super::Io;
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
+use super::messages::Mail;
 use crate::front::batch::{Parcel, SpareParcels};
 use crate::front::limits::BACKLOG_BATCHES_MAX;
 

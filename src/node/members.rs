@@ -12,7 +12,8 @@ use hyperion_wire::peer::{Body, GroupReport as WireReport, GroupReports};
 
 use super::Io;
 use super::commit::die;
-use super::core::{Mail, NodeCore, Note};
+use super::core::NodeCore;
+use super::messages::{Mail, Note};
 use super::settling::LOOKS_A_TAKE;
 use crate::cluster::Known;
 

@@ -18,7 +18,9 @@ use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_store::{Held, Recovered, RecoveredGroup, Room, Store, StoreError, Value, ValueType};
 
-use super::open::{Data, Loaded, Loading, OpenError, failed, load, segments_in, sync, write};
+use super::open::{Data, Loaded, Loading, load};
+use super::open_error::{OpenError, failed};
+use super::segment_files::{segments_in, sync, write};
 use super::supply::{core_folder, make_unbacked_segment};
 
 /// Sealed segments of one core that wait for the thread that syncs them.

@@ -13,8 +13,9 @@ use hyperion_wire::peer::{
 };
 
 use super::Io;
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
 use super::members::LOOKS_A_TELLING;
+use super::messages::Mail;
 use crate::peers::{Incoming, RaftMessage, from_wire, to_wire};
 
 /// Messages, and bytes of entries, that go into one frame, about.

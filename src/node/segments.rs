@@ -9,7 +9,8 @@ use std::thread;
 use hyperion_runtime::{arena, files};
 use hyperion_store::{Digest, Digester, SegmentHeader, StepRoom, Store};
 
-use super::open::{OpenError, failed, open_segment};
+use super::open_error::{OpenError, failed};
+use super::segment_files::open_segment;
 
 /// A segment that is in use: its id, its file and its header.
 pub(super) type Used = (u64, PathBuf, SegmentHeader);

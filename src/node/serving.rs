@@ -11,7 +11,8 @@ use hyperion_store::RecoveredGroup as FoundGroup;
 
 use super::Io;
 use super::commit::die;
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
+use super::messages::Mail;
 use super::settling::{Settling, refuse};
 use crate::cluster::{ClusterView, Member, Members, Status, peers_in};
 

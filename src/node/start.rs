@@ -13,13 +13,14 @@ use hyperion_runtime::{CoreError, Keeper, Postboxes, RuntimeOptions, files, proc
 use hyperion_store::manifest::Manifest;
 
 use super::board::Board;
-use super::core::{Note, Shared};
 use super::error::NodeError;
 use super::growing::Grower;
 use super::joining::{check_cluster, open_member};
 use super::maker::Maker;
+use super::messages::Note;
 use super::migrate::{Written, migrate};
 use super::open::{Data, Wanted};
+use super::shared::Shared;
 use super::ticking::GROUP_TICKS;
 use super::{metrics, repair, status};
 use crate::cluster::{ClusterBoard, MemberPlace, Setup};

@@ -11,7 +11,8 @@ use hyperion_store::Unbacked;
 
 use super::Io;
 use super::commit::SegmentFile;
-use super::core::{NodeCore, Note};
+use super::core::NodeCore;
+use super::messages::Note;
 use crate::remedy::Remedy;
 
 /// Ticks to wait after a segment could not be made.

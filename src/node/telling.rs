@@ -6,7 +6,8 @@ use hyperion_runtime::ConnectionId;
 use hyperion_wire::peer::{Body, ConfigCurrent, ConfigFetch, ConfigPropose, RefusalCode};
 
 use super::Io;
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
+use super::messages::Mail;
 use super::proposing::ANNOUNCED;
 use crate::cluster::Report;
 use crate::peers::Peers;

@@ -12,8 +12,9 @@ use hyperion_runtime::{ConnectionId, Socket};
 use hyperion_store::Lookups;
 
 use super::Io;
-use super::core::{Mail, NodeCore};
+use super::core::NodeCore;
 use super::figures::{Baseline, CoreFigures, Counters};
+use super::messages::Mail;
 use super::rates::{Rate, Rates};
 use crate::cluster::MOVE_BYTES_A_SECOND;
 use crate::config::{Durability as ConfigDurability, Resolved};

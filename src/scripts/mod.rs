@@ -8,8 +8,10 @@
 mod asides;
 mod asking;
 mod bit;
+mod calls;
 mod cjson;
 mod cmsgpack;
+mod failures;
 mod flags;
 mod library;
 pub(crate) mod limits;
@@ -26,10 +28,10 @@ mod work;
 
 pub(crate) use asides::{Asides, Reads};
 pub(crate) use asking::Ask;
+use failures::{error_text, first_line, place};
 pub(crate) use flags::ScriptFlags;
 pub(crate) use library::{Libraries, Library, Policy, add, restore};
 pub(crate) use machine::{Compiled, Kind, Machine};
 pub(crate) use running::{Running, Slow};
 pub(crate) use texts::{Texts, sha1_hex};
 pub(crate) use work::{Line, Script, ScriptWork};
-use work::{error_text, first_line, place};

@@ -22,6 +22,7 @@ mod limits;
 mod listed;
 mod memory;
 mod monitor;
+mod parameter_values;
 mod parameters;
 mod parameters_redis;
 mod process;

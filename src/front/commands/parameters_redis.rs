@@ -1,6 +1,7 @@
 //! Owns the parameters of Redis that are no settings of the node: the sizes that OBJECT ENCODING knows, and what is only kept to be shown back.
 
-use super::parameters::{Kind, Parameter, Setting, fixed, kept, live, whole};
+use super::parameter_values::whole;
+use super::parameters::{Kind, Parameter, Setting, fixed, kept, live};
 
 /// A size of [`hyperion_engine::Thresholds`] by the name that Redis has for it, or had.
 macro_rules! threshold {

@@ -10,7 +10,8 @@ use hyperion_model::number::parse_integer;
 
 use super::super::busy::{BusyDoor, NO_REPLICAS};
 use super::super::client::Client;
-use super::super::execute::{Progress, client_word, write_answer};
+use super::super::execute::{Progress, client_word};
+use super::super::finished::write_answer;
 use super::super::observe::Circumstance;
 use super::functions::LoadedLibraries;
 use super::limits::BUSY_MS;

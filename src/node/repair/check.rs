@@ -11,7 +11,8 @@ use hyperion_store::manifest::Manifest;
 
 use super::super::commit::EXIT_DISK;
 use super::super::error::NodeError;
-use super::super::open::{OpenError, failed, has_segments};
+use super::super::open::has_segments;
+use super::super::open_error::{OpenError, failed};
 use super::super::supply::segment_path;
 use super::EXIT_DAMAGED;
 use super::offline::{Offline, read};

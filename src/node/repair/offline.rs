@@ -11,9 +11,9 @@ use hyperion_store::manifest::Manifest;
 use hyperion_store::mend::{self, Told};
 use hyperion_store::{HEADER_BYTES, HeaderState, Recovered, SegmentHeader, Store};
 
-use super::super::open::{
-    OpenError, failed, options, read_header, segments_in, told_without_header,
-};
+use super::super::open::options;
+use super::super::open_error::{OpenError, failed};
+use super::super::segment_files::{read_header, segments_in, told_without_header};
 use super::super::supply::core_folder;
 use super::EIO;
 

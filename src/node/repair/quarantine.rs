@@ -9,7 +9,7 @@ use hyperion_runtime::files;
 use hyperion_store::manifest::{Manifest, ManifestError};
 use hyperion_store::mend;
 
-use super::super::open::{OpenError, failed};
+use super::super::open_error::{OpenError, failed};
 use super::EIO;
 
 /// Folders of one second.

@@ -10,7 +10,8 @@ use std::path::Path;
 use hyperion_runtime::files;
 
 use super::super::migrate::{Source, Written, rewrite};
-use super::super::open::{Data, OpenError, failed};
+use super::super::open::Data;
+use super::super::open_error::{OpenError, failed};
 use super::super::supply::segment_path;
 use super::offline::{self, Offline};
 use super::quarantine::Quarantine;

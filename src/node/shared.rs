@@ -1,0 +1,59 @@
+//! Owns what all cores of the node share: nothing that a command waits for.
+
+use super::board::Board;
+use super::leaving::Leave;
+use super::messages::Note;
+use crate::cluster::{ClusterBoard, Member, MemberPlace};
+use crate::config::Published;
+use crate::http::Jobs;
+use crate::scripts::{Running, Texts};
+use crate::snapshot::Snapshots;
+use hyperion_runtime::Postboxes;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+/// What all cores of the node share, read only but for a few counts.
+pub(crate) struct Shared {
+    pub(crate) config_path: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) board: Arc<Board>,
+    /// Clients of the node: a limit of all cores together needs one count.
+    pub(crate) clients: AtomicUsize,
+    /// Refusals and slow commands of all cores so far: each has a number of its own.
+    pub(crate) notes: AtomicU64,
+    pub(crate) slow_commands: AtomicU64,
+    /// When memcached's database is to be emptied, Unix ms; 0: not.
+    pub(crate) flush_at_ms: AtomicU64,
+    /// The texts of scripts.
+    pub(crate) scripts: Texts,
+    /// Those that run for long.
+    pub(crate) running: Arc<Running>,
+    /// The last client's number.
+    pub(crate) client_numbers: AtomicU64,
+    /// By core: how often it was to be told that another core's client listens to something, or no more.
+    pub(crate) listener_news: Vec<AtomicU64>,
+    pub(crate) postboxes: Postboxes<Note>,
+    /// The config in force.
+    pub(crate) published: Arc<Published>,
+    /// What is known of the cluster.
+    pub(crate) cluster: Arc<ClusterBoard>,
+    /// The way to change the config.
+    pub(crate) jobs: Option<Jobs>,
+    /// How far the cores are on their way to a stop.
+    pub(crate) leave: Leave,
+    /// The cluster that the node belongs to, where there are several.
+    pub(crate) member: MemberPlace,
+    /// The way to ask for a snapshot.
+    pub(crate) snapshots: Arc<Snapshots>,
+    /// Random, new at every start: INFO's run_id.
+    pub(crate) run_id: String,
+    pub(crate) started_ms: u64,
+}
+
+impl Shared {
+    /// The cluster that the node belongs to, unless it is alone.
+    pub(crate) fn member(&self) -> Option<&Arc<Member>> {
+        self.member.get()
+    }
+}
