@@ -159,17 +159,18 @@ impl Objects {
         result.map(drop)
     }
 
-    /// Whether the splices of an amendment lie within the chunks of an object, and leave none too long.
+    /// Whether the splices of an amendment lie within the chunks of an object, and leave none too long: between two of them one may be.
     pub(crate) fn fits(&self, id: u64, amendment: &Amendment<'_>, chunk_bytes_max: usize) -> bool {
         let object = self.get(id);
         let mut lengths: Map<usize, usize> = Map::default();
-        amendment.edits.iter().all(|edit| {
+        let are_within = amendment.edits.iter().all(|edit| {
             let Edit::Splice { chunk, at, removed, inserted } = *edit else { return true };
             let length = lengths.entry(chunk).or_insert_with(|| object.chunk_bytes(chunk));
             let is_within = at + removed <= *length;
             *length = (*length + inserted.len()).saturating_sub(removed);
-            is_within && *length <= chunk_bytes_max
-        })
+            is_within
+        });
+        are_within && lengths.values().all(|length| *length <= chunk_bytes_max)
     }
 
     /// Carries an amendment out that ends at `amended_at`: in the batch that is open, for which the caller made room. Chunks that are

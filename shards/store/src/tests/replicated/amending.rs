@@ -125,6 +125,29 @@ fn a_small_change_of_a_large_value_is_a_small_entry() {
     assert_eq!(found.entries.len(), 10);
 }
 
+/// Between the first and the last of its splices a chunk may be longer than chunks are: what is left is looked at.
+#[test]
+fn a_chunk_that_is_full_grows_before_it_shrinks() {
+    let mut groups = Groups::new(40);
+    let key = key_of(0, 1);
+    let max = groups.world.store.chunk_bytes_max();
+    let chunks = [pattern(1, 4_000), pattern(2, max - 12)];
+    let value = join_chunks(TYPE.0, chunks.iter().map(Vec::as_slice));
+    groups.build(0, &[object(&key, &value)]);
+    groups.apply(0, 1);
+    let edits = [
+        Edit::Splice { chunk: 1, at: max - 12, removed: 0, inserted: &[7; 20] },
+        Edit::Splice { chunk: 1, at: 3, removed: max - 15, inserted: &[8; 20] },
+    ];
+    groups.build_by(0, |store| change(store, &key, &edits, &[]));
+    groups.check();
+    groups.apply(0, 2);
+    groups.check();
+    groups.synced();
+    groups.crash(0);
+    groups.check();
+}
+
 /// What waits is gone without a trace after a cut, and what waits before it is seen.
 #[test]
 fn a_cut_takes_amendments_away() {
