@@ -116,9 +116,10 @@ class Faults:
             client = Client(self.nodes.port(number), seconds=self.load.timeout)
             while time.monotonic() < end and room > 0:
                 some = self.dice.sample(keys, FLOOD_BATCH)
+                # Those without an answer may be there too.
+                self.load.others.update(some)
                 client.send([("SET", key, value) for key in some])
                 for key in some:
-                    self.load.others.add(key)
                     if not isinstance(client.reply(), ServerError):
                         room -= FLOOD_VALUE
                         self.flooded += FLOOD_VALUE

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use hyperion_cluster::NodeId;
 use hyperion_cluster::state::ClusterState;
-use hyperion_engine::GroupReport;
+use hyperion_engine::{GroupReport, ReportMark};
 use hyperion_model::{CoreId, GroupId, PartitionId};
-use hyperion_wire::peer::{Body, GroupReport as WireReport, GroupReports};
+use hyperion_wire::peer::{Body, GroupReport as WireReport, GroupReports, Kind, ReportsAsOf};
 
 use super::Io;
 use super::commit::die;
@@ -24,11 +24,14 @@ const REMOVED_LOOKS: u32 = 300;
 /// Looks for which a node that has given everything up waits to hear that it is removed: 10 s.
 const UNHEARD_LOOKS: u32 = 100;
 
+/// A peer of an older protocol does not say which config it goes by: it is believed to be the newest.
+pub(super) const ANY_EPOCH: u64 = u64::MAX;
+
 /// What a core knows and has told of the cluster's members.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    /// Term and index of the members of each led group, as they were told last.
-    told: BTreeMap<GroupId, (u64, u64)>,
+    /// What was told last of each led group.
+    told: BTreeMap<GroupId, ReportMark>,
     /// Term of each led group, as nodes without a copy were told last.
     pub(super) told_leads: BTreeMap<PartitionId, u64>,
     pub(super) looks: u32,
@@ -162,20 +165,21 @@ impl NodeCore {
         self.members.looks += 1;
         let tells_all = self.members.looks.is_multiple_of(LOOKS_A_TELLING);
         let told = &mut self.members.told;
-        let reports = self.engine.reports(|group, term, conf_index| {
-            let now = (term, conf_index);
-            told.insert(group, now) != Some(now) || tells_all
-        });
+        let reports =
+            self.engine.reports(|group, now| told.insert(group, now) != Some(now) || tells_all);
         if reports.is_empty() {
             return;
         }
-        let frame = GroupReports { reports: reports.iter().map(to_wire).collect() };
+        let epoch = reports[0].epoch;
+        let frame = ReportsAsOf { epoch, reports: reports.iter().map(to_wire).collect() };
+        let older = GroupReports { reports: frame.reports.clone() };
         let nodes: Vec<u32> =
             self.view.iter().flat_map(|view| &view.nodes).map(|node| node.id).collect();
         if let Some(peers) = &mut self.peers {
             for node in nodes {
+                let is_older = peers.protocol(node) < Some(Kind::ReportsAsOf.protocol());
                 peers.queue(node, |out| {
-                    let _ = frame.encode(out);
+                    let _ = if is_older { older.encode(out) } else { frame.encode(out) };
                 });
             }
         }
@@ -183,8 +187,8 @@ impl NodeCore {
     }
 
     /// A peer says where the groups are that it leads.
-    pub(super) fn take_reports(&mut self, told: GroupReports) {
-        self.spread_reports(told.reports.into_iter().map(from_wire).collect());
+    pub(super) fn take_reports(&mut self, epoch: u64, told: Vec<WireReport>) {
+        self.spread_reports(told.into_iter().map(|report| from_wire(epoch, report)).collect());
     }
 
     fn spread_reports(&mut self, reports: Vec<GroupReport>) {
@@ -270,11 +274,14 @@ impl NodeCore {
 }
 
 fn to_wire(report: &GroupReport) -> WireReport {
-    let GroupReport { group, term, conf_index, bytes, voters, learners, is_joint } = report.clone();
-    WireReport { group: group.0, term, conf_index, bytes, voters, learners, is_joint }
+    let GroupReport { group, term, conf_index, bytes, voters, learners, is_changing, .. } =
+        report.clone();
+    let group = group.0;
+    WireReport { group, term, conf_index, bytes, voters, learners, is_joint: is_changing }
 }
 
-fn from_wire(report: WireReport) -> GroupReport {
+fn from_wire(epoch: u64, report: WireReport) -> GroupReport {
     let WireReport { group, term, conf_index, bytes, voters, learners, is_joint } = report;
-    GroupReport { group: GroupId(group), term, conf_index, bytes, voters, learners, is_joint }
+    let (group, is_changing) = (GroupId(group), is_joint);
+    GroupReport { group, term, conf_index, bytes, voters, learners, is_changing, epoch }
 }

@@ -14,7 +14,7 @@ use hyperion_wire::peer::{
 
 use super::Io;
 use super::core::NodeCore;
-use super::members::LOOKS_A_TELLING;
+use super::members::{ANY_EPOCH, LOOKS_A_TELLING};
 use super::messages::Mail;
 use crate::peers::{Incoming, RaftMessage, from_wire, to_wire};
 
@@ -61,7 +61,8 @@ impl NodeCore {
             Message::ConfigProposed(it) => {
                 return self.judged(it.request, it.status, it.body.into_owned());
             }
-            Message::GroupReports(it) => return self.take_reports(it),
+            Message::GroupReports(it) => return self.take_reports(ANY_EPOCH, it.reports),
+            Message::ReportsAsOf(it) => return self.take_reports(it.epoch, it.reports),
             Message::Heartbeats(it) => {
                 self.take_heartbeats(from, &it);
                 return self.hear_leaders(from, &it);

@@ -41,7 +41,7 @@ pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use recorded::Recorded;
 pub use replication::{
     ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
-    SNAPSHOT_PART_BYTES_MAX, Said, SnapshotMail, SnapshotStep, groups_of, recovered,
+    ReportMark, SNAPSHOT_PART_BYTES_MAX, Said, SnapshotMail, SnapshotStep, groups_of, recovered,
 };
 pub use request::{Outcome, Request};
 pub use route::{Route, key_slot};

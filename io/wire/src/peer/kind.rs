@@ -58,13 +58,15 @@ pub enum Kind {
     GroupReports = 97,
     /// The sender is about to stop, and leads nothing any more.
     Leaving = 98,
+    /// As `GroupReports`, and the config that the sender goes by.
+    ReportsAsOf = 99,
     /// A step of a snapshot over all nodes.
     ClusterCut = 112,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -90,6 +92,7 @@ impl Kind {
         Self::Part,
         Self::GroupReports,
         Self::Leaving,
+        Self::ReportsAsOf,
         Self::ClusterCut,
     ];
 
@@ -127,7 +130,7 @@ impl Kind {
     #[must_use]
     pub const fn protocol(self) -> u16 {
         match self {
-            Self::Leaving | Self::Published => 2,
+            Self::Leaving | Self::Published | Self::ReportsAsOf => 2,
             _ => 1,
         }
     }

@@ -15,7 +15,7 @@ use super::ping::{Ping, Pong};
 use super::published::Published;
 use super::raft::RaftMessages;
 use super::refusal::Refused;
-use super::report::GroupReports;
+use super::report::{GroupReports, ReportsAsOf};
 use super::snapshot::{SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd};
 
 macro_rules! messages {
@@ -96,5 +96,6 @@ messages! {
     Part(Part<'a>),
     GroupReports(GroupReports),
     Leaving(Leaving),
+    ReportsAsOf(ReportsAsOf),
     ClusterCut(ClusterCut<'a>),
 }

@@ -53,5 +53,5 @@ pub use published::{Published, PublishedMessage};
 pub use raft::{RaftEntry, RaftMessage, RaftMessages};
 pub use raft_snapshot::{ConfState, RaftSnapshot};
 pub use refusal::{HandshakeError, RefusalCode, Refused};
-pub use report::{GroupReport, GroupReports};
+pub use report::{GroupReport, GroupReports, ReportsAsOf};
 pub use snapshot::{SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd};

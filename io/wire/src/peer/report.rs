@@ -22,7 +22,7 @@ pub struct GroupReport {
     pub voters: Vec<u32>,
     /// Those that follow without a vote.
     pub learners: Vec<u32>,
-    /// Whether a change is under way.
+    /// Whether a change is under way, or may be.
     pub is_joint: bool,
 }
 
@@ -33,14 +33,35 @@ pub struct GroupReports {
     pub reports: Vec<GroupReport>,
 }
 
+/// Groups that the sender leads, and the config that it goes by in changing their members.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Readable, Writable)]
+pub struct ReportsAsOf {
+    /// The epoch of that config.
+    pub epoch: u64,
+    /// One for each.
+    pub reports: Vec<GroupReport>,
+}
+
 impl<'a> Body<'a> for GroupReports {
     const KIND: Kind = Kind::GroupReports;
 
     fn check(&self) -> Result<(), BodyError> {
-        within(Self::KIND, "count of groups", self.reports.len(), HEARTBEATS_MAX)?;
-        self.reports.iter().try_for_each(|report| {
-            within(Self::KIND, "count of voters", report.voters.len(), RAFT_NODES_MAX)?;
-            within(Self::KIND, "count of learners", report.learners.len(), RAFT_NODES_MAX)
-        })
+        check(Self::KIND, &self.reports)
     }
+}
+
+impl<'a> Body<'a> for ReportsAsOf {
+    const KIND: Kind = Kind::ReportsAsOf;
+
+    fn check(&self) -> Result<(), BodyError> {
+        check(Self::KIND, &self.reports)
+    }
+}
+
+fn check(kind: Kind, reports: &[GroupReport]) -> Result<(), BodyError> {
+    within(kind, "count of groups", reports.len(), HEARTBEATS_MAX)?;
+    reports.iter().try_for_each(|report| {
+        within(kind, "count of voters", report.voters.len(), RAFT_NODES_MAX)?;
+        within(kind, "count of learners", report.learners.len(), RAFT_NODES_MAX)
+    })
 }

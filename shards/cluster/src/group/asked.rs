@@ -76,6 +76,12 @@ impl Groups {
         self.get(id).is_some_and(|group| group.conf_durable >= group.tail().conf().index)
     }
 
+    /// Whether a change of a group's members is under way: proposed, joint, or in a log whose end is not applied yet.
+    #[must_use]
+    pub fn is_changing(&self, id: GroupId) -> bool {
+        self.get(id).is_some_and(super::replica::Group::is_changing)
+    }
+
     /// Members of a group, as applied here.
     #[must_use]
     pub fn conf(&self, id: GroupId) -> Option<&Conf> {

@@ -9,12 +9,18 @@ use super::limits::{CAUGHT_UP_ENTRIES, MEMBERS_MAX};
 use super::replica::Group;
 
 impl Group {
+    /// Whether a change of members is under way, or may be: of entries that a leader took over, it does not know until they are applied.
+    pub(super) fn is_changing(&self) -> bool {
+        let is_pending = self.change.is_some() || self.raw.raft.has_pending_conf();
+        is_pending || self.tail().conf().is_joint()
+    }
+
     /// Takes a change of members, which is proposed in the next `ready`, after the proposals before it.
     pub(super) fn propose_change(&mut self, changes: &[Change]) -> Result<(), Refusal> {
         self.next_position()?;
         let raft = &self.raw.raft;
         let conf = self.tail().conf();
-        if self.change.is_some() || raft.has_pending_conf() || conf.is_joint() {
+        if self.is_changing() {
             return Err(Refusal::ChangePending);
         }
         if changes.is_empty() {

@@ -42,7 +42,7 @@ pub use convert::recovered;
 pub use copies::Marks;
 pub use leave::LeaveProgress;
 pub use propose::{ANNOUNCED, Proposed};
-pub use report::GroupReport;
+pub use report::{GroupReport, ReportMark};
 pub use snapshot::{SNAPSHOT_PART_BYTES_MAX, SnapshotMail, SnapshotStep};
 
 /// What snapshots may send in a second, unless the config says.

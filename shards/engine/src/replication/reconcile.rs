@@ -149,7 +149,7 @@ impl Engine {
         }
         let Some(state) = replication.meta.state.clone() else { return };
         let mut found: Vec<(u32, Replicas)> = Vec::new();
-        for report in replication.reports.values().filter(|report| !report.is_joint) {
+        for report in replication.reports.values().filter(|report| !report.is_changing) {
             let Some(known) = state.placement().group(report.group.0) else { continue };
             let nodes = |list: &[u32]| list.iter().copied().map(NodeId).collect::<Vec<_>>();
             let mut now = Replicas { voters: nodes(&report.voters), learners: Vec::new() };
@@ -164,7 +164,12 @@ impl Engine {
             }
         }
         let command = if found.is_empty() {
-            state.finish_command()
+            // A leader that goes by an older config may still give a vote to who leaves.
+            let is_told = |(group, _): (u32, &Replicas)| {
+                let report = replication.reports.get(&GroupId(group));
+                report.is_some_and(|it| !it.is_changing && it.epoch >= state.config().epoch)
+            };
+            state.finish_command().filter(|_| state.placement().numbered().all(is_told))
         } else {
             Some(Command::Found { groups: found })
         };

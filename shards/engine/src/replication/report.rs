@@ -21,7 +21,18 @@ pub struct GroupReport {
     /// Those that follow without a vote.
     pub learners: Vec<u32>,
     /// Whether a change is under way.
-    pub is_joint: bool,
+    pub is_changing: bool,
+    /// The epoch of the config that its leader went by: no change that follows is one of an older config's.
+    pub epoch: u64,
+}
+
+/// What of a report is told as soon as it is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportMark {
+    term: u64,
+    conf_index: u64,
+    epoch: u64,
+    is_changing: bool,
 }
 
 impl GroupReport {
@@ -32,31 +43,35 @@ impl GroupReport {
     }
 
     /// Which of two reports of one group was made later.
-    fn age(&self) -> (u64, u64) {
-        (self.term, self.conf_index)
+    fn age(&self) -> (u64, u64, u64) {
+        (self.term, self.conf_index, self.epoch)
     }
 }
 
 impl Engine {
-    /// Of the groups that this core leads, where they are, once that is durable: replicas that are out go by it. Of those that `is_told` names
-    /// by their term and the index of their last change of members.
+    /// Of the groups that this core leads, where they are, once that is durable: replicas that are out go by it. Of those that `is_told` names.
     #[must_use]
-    pub fn reports(&self, mut is_told: impl FnMut(GroupId, u64, u64) -> bool) -> Vec<GroupReport> {
+    pub fn reports(
+        &self,
+        mut is_told: impl FnMut(GroupId, ReportMark) -> bool,
+    ) -> Vec<GroupReport> {
         let Some(replication) = &self.replication else { return Vec::new() };
         let groups = &replication.groups;
+        let epoch = replication.known.as_ref().map_or(0, |known| known.config().epoch);
         // As of now, for all of them; asked for when the first one is told.
         let mut figures = None;
         let is_led = |group: &&GroupId| groups.serves(**group) && groups.has_durable_conf(**group);
         let led = replication.hosted.iter().filter(is_led);
         led.filter_map(|&group| {
-            let conf = replication.groups.conf(group)?;
-            if !is_told(group, groups.term(group), conf.index) {
+            let conf = groups.conf(group)?;
+            let (term, is_changing) = (groups.term(group), groups.is_changing(group));
+            if !is_told(group, ReportMark { term, conf_index: conf.index, epoch, is_changing }) {
                 return None;
             }
             let (voters, learners) = members(conf, replication.node);
             Some(GroupReport {
                 group,
-                term: replication.groups.term(group),
+                term,
                 conf_index: conf.index,
                 bytes: group.partition().map_or(0, |it| {
                     let figures = figures.get_or_insert_with(|| self.store.figures());
@@ -64,7 +79,8 @@ impl Engine {
                 }),
                 voters,
                 learners,
-                is_joint: conf.is_joint(),
+                is_changing,
+                epoch,
             })
         })
         .collect()

@@ -5,7 +5,8 @@ use crate::node::Files;
 use hyperion_cluster::group::{Beat, Conf, Message};
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{
-    Engine, GroupReport, Leader, Mail as EngineMail, Said, SnapshotMail, SnapshotStep, SpanMail,
+    Engine, GroupReport, Leader, Mail as EngineMail, ReportMark, Said, SnapshotMail, SnapshotStep,
+    SpanMail,
 };
 use hyperion_model::{GroupId, PartitionId};
 use std::collections::{BTreeMap, VecDeque};
@@ -106,7 +107,7 @@ pub(super) struct Core {
     /// What group 0 holds, as far as this core has heard.
     pub(super) known: Option<Arc<ClusterState>>,
     /// Term and index of the members of each led group, as they were told last.
-    pub(super) told: BTreeMap<GroupId, (u64, u64)>,
+    pub(super) told: BTreeMap<GroupId, ReportMark>,
     /// In which term others told that they lead partitions that are not here.
     pub(super) foreign_terms: BTreeMap<PartitionId, u64>,
     /// The members of its groups, as they were seen last.

@@ -240,10 +240,8 @@ impl World {
         core.looks += 1;
         let tells_all = core.looks.is_multiple_of(LOOKS_A_TELLING);
         let told = &mut core.told;
-        let reports = core.engine.reports(|group, term, conf_index| {
-            let now = (term, conf_index);
-            told.insert(group, now) != Some(now) || tells_all
-        });
+        let reports =
+            core.engine.reports(|group, now| told.insert(group, now) != Some(now) || tells_all);
         if reports.is_empty() {
             return Ok(());
         }

@@ -152,7 +152,7 @@ impl World {
             let all = state.config().nodes.iter().map(|node| node.id.0);
             listeners.extend(all.filter(|node| !wanted.contains(node)));
         }
-        if voters != wanted || learners != listeners || report.is_joint {
+        if voters != wanted || learners != listeners || report.is_changing {
             return Some(format!("{group:?} is {report:?}, wanted are {wanted:?}"));
         }
         let partition = group.partition()?;
@@ -167,7 +167,7 @@ impl World {
 
     fn reports_of(&self, group: GroupId) -> Vec<GroupReport> {
         let cores = self.nodes.iter().flat_map(|node| &node.cores);
-        cores.flat_map(|core| core.engine.reports(|it, _, _| it == group)).collect()
+        cores.flat_map(|core| core.engine.reports(|it, _| it == group)).collect()
     }
 
     fn tell_groups(&self, groups: &[u32]) -> String {

@@ -115,6 +115,18 @@ fn a_seed_that_found_a_fault_of_snapshots_holds_now() {
     run_all(91_388..91_389, |seed| Settings::of_seed(seed, 3));
 }
 
+/// A seed in which a chunk that was full grew by one change of an amendment and shrank by the next: every replica took itself to differ.
+#[test]
+fn a_seed_that_found_a_fault_of_amendments_holds_now() {
+    run_all(6_825..6_826, |seed| Settings::of_seed(seed, 3));
+}
+
+/// Seeds in which a dead node was out of the config while a group, whose leader went by an older one, still gave it a vote: nobody led it any more.
+#[test]
+fn seeds_that_found_faults_of_removals_hold_now() {
+    run_all([1_255, 2_637, 2_718, 5_427].into_iter(), |seed| Settings::of_seed(seed, 3));
+}
+
 #[test]
 fn nodes_that_come_and_go_keep_every_promise() {
     let settings = |seed| short(seed, 3).with_members(seed);

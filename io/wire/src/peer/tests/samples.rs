@@ -5,8 +5,8 @@ use crate::peer::{
     ConfigPropose, ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, GroupReport,
     GroupReports, Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Leaving,
     Message, Part, Ping, Pong, Proof, Published, PublishedMessage, Purpose, RaftEntry, RaftMessage,
-    RaftMessages, RaftSnapshot, RefusalCode, Refused, Replies, SnapshotAbort, SnapshotAck,
-    SnapshotBegin, SnapshotChunk, SnapshotEnd,
+    RaftMessages, RaftSnapshot, RefusalCode, Refused, Replies, ReportsAsOf, SnapshotAbort,
+    SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
 };
 
 pub(super) fn hello() -> Hello {
@@ -166,8 +166,9 @@ pub(super) fn samples() -> Vec<Message<'static>> {
         is_joint,
     };
     let reports = vec![report(1, &[2, 1, 3], false), report(64, &[2], true)];
-    all.push(Message::GroupReports(GroupReports { reports }));
+    all.push(Message::GroupReports(GroupReports { reports: reports.clone() }));
     all.push(Message::Leaving(Leaving { valid_ms: 1_000 }));
+    all.push(Message::ReportsAsOf(ReportsAsOf { epoch: 1 << 33, reports }));
     let text = "it did not answer".into();
     all.push(Message::ClusterCut(ClusterCut { snapshot: 1 << 40, step: 3, number: 7, text }));
     all
