@@ -8,7 +8,7 @@ use crate::limits::{
     CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
 };
 use crate::log::Log;
-use crate::segment::{Segment, State};
+use crate::segment::{HEADER_BYTES, Segment, State};
 
 /// Dead bytes in so many segments are worth the work: less would be copied from place to place for nothing.
 const GAIN_SEGMENTS_MIN: usize = 2;
@@ -146,10 +146,17 @@ impl Log {
             || end <= self.durable_position() && segment.settled_at <= self.durable_position()
     }
 
+    /// Bytes that a sealed segment takes from others. One that was far from full (a start seals what it finds of copies) takes all of its
+    /// memory, however much of what it was filled with is live.
+    fn taken_bytes(&self, segment: &Segment) -> u64 {
+        let is_full = segment.filled >= self.segment_bytes / 4 * 3;
+        if is_full { segment.body_bytes() } else { (self.segment_bytes - HEADER_BYTES) as u64 }
+    }
+
     /// Cost and benefit: what is free in it, and how long it has been as it is, against reading it and writing what is live.
     fn score(&self, slot: u32) -> Option<u64> {
         let segment = &self.segments[slot as usize];
-        let filled = segment.body_bytes();
+        let filled = self.taken_bytes(segment);
         let used = (segment.live_bytes + segment.anchor_bytes).min(filled);
         let gain = filled - used;
         if gain < filled / GAIN_PART_MIN {
@@ -176,7 +183,7 @@ impl Cleaner {
         for &slot in &log.order {
             let segment = &log.segments[slot as usize];
             if segment.state == State::Sealed {
-                let body = segment.body_bytes();
+                let body = log.taken_bytes(segment);
                 held += body;
                 used += (segment.live_bytes + segment.anchor_bytes).min(body);
             }

@@ -1,6 +1,7 @@
 //! Tests of the cleaner: nothing that lives is lost, nothing that is gone comes back, and the log stays within its memory.
 
 use super::disk::{Contents, SEGMENT_BYTES, World, pattern};
+use crate::limits::SLACK_SEGMENTS;
 use crate::{Content, Room, Write};
 use hyperion_model::{DatabaseId, TransactionId};
 
@@ -317,6 +318,45 @@ fn a_flush_does_not_move() {
     let mut again = world.reopen().expect("no damage");
     assert_eq!(again.contents(), world.contents());
     assert_eq!(again.store.count(DatabaseId(3)), 50);
+}
+
+/// Lets the cleaner do the little that it does in a turn where there is room.
+fn rest(world: &mut World, turns: u32) {
+    for _ in 0..turns {
+        world.supply();
+        if world.store.wants_cleaning() {
+            world.store.clean();
+        }
+        world.turn();
+    }
+}
+
+#[test]
+fn starts_leave_no_segments_behind_that_are_nearly_empty() {
+    let mut world = World::new();
+    for start in 0..24_u32 {
+        for key in 0..40_u32 {
+            world.put(&(start * 100 + key).to_le_bytes(), &pattern(key.into(), 100));
+        }
+        // Most of this goes again, and the rest is copied: a few kilobytes of a segment, which the next start seals.
+        litter(&mut world);
+        for step in 0..600_u32 {
+            assert!(world.delete(&(1_000_000 + step).to_le_bytes()));
+        }
+        limit(&mut world, 12);
+        rest(&mut world, 200);
+        let before = world.contents();
+        world = world.reopen().expect("no damage");
+        assert_eq!(world.contents(), before);
+    }
+    limit(&mut world, 12);
+    rest(&mut world, 1_000);
+    let figures = world.store.figures();
+    let needed = figures.live_bytes / SEGMENT_BYTES as u64 + 1;
+    assert!(
+        figures.segments_in_use <= needed + SLACK_SEGMENTS as u64 + 4,
+        "{needed} hold what lives: {figures:?}"
+    );
 }
 
 #[test]
