@@ -39,6 +39,8 @@ pub(super) struct Members {
     handed: Option<Arc<ClusterState>>,
     /// What group 0 holds.
     pub(super) state: Option<Arc<ClusterState>>,
+    /// The epoch whose nodes are followed.
+    pub(super) followed: u64,
     groups_moving_max: usize,
     /// What was shown last: what group 0 held, how often reports had changed, who led group 0.
     shown: Option<(Arc<ClusterState>, u64, Option<u32>)>,

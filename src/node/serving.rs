@@ -96,10 +96,19 @@ impl NodeCore {
         if is_held { held } else { agreed }
     }
 
+    /// Follows what another node told since: group 0 is not heard where who holds it is not known.
+    pub(super) fn follow_told(&mut self, io: &mut Io) {
+        let agreed = self.shared.member().and_then(|member| member.agreed.get());
+        if agreed.is_some_and(|agreed| agreed.config().epoch > self.members.followed) {
+            self.follow_nodes(io);
+        }
+    }
+
     /// Takes the nodes that are agreed on: who is dialed, and what clients are told.
     pub(super) fn follow_nodes(&mut self, io: &mut Io) {
         let Some(member) = self.shared.member().cloned() else { return };
         let Some(state) = self.newest() else { return };
+        self.members.followed = state.config().epoch;
         match peers_in(state.config(), &member.uuid) {
             Ok(nodes) => self.follow_peers(io, nodes),
             Err(sentence) => {

@@ -6,6 +6,7 @@ use hyperion_runtime::ConnectionId;
 use hyperion_wire::peer::{Body, ConfigCurrent, ConfigFetch, ConfigPropose, RefusalCode};
 
 use super::Io;
+use super::commit::die;
 use super::core::NodeCore;
 use super::messages::Mail;
 use super::proposing::ANNOUNCED;
@@ -63,13 +64,33 @@ impl NodeCore {
             return self.links[0].backlog.push_back(Mail::Told(from, bytes));
         }
         let Ok(report) = serde_json::from_slice::<Report>(&bytes) else { return };
-        let Some(settling) = &mut self.settling else { return };
+        let Some(settling) = &mut self.settling else { return self.hear_newer(from, report) };
         // What it may have said against this node is over.
         settling.foreign.remove(&from);
         settling.removed.remove(&from);
         settling.tellers.insert(from, report.mark.uuid.clone());
         settling.reports.insert(report.mark.uuid.clone(), report);
         self.settle(io);
+    }
+
+    /// A node tells of a config that is newer than what group 0 told here: who holds that group now may be a node that this one does not
+    /// know, and whose word it takes only when it does.
+    fn hear_newer(&mut self, from: u32, report: Report) {
+        let (Some(state), Some(member)) = (report.state, self.shared.member()) else { return };
+        let names_this = state.config().nodes.iter().any(|node| node.uuid == member.uuid);
+        let follows = self.newest().is_some_and(|known| {
+            let (epoch, newer) = (known.config().epoch, state.config().epoch);
+            let begins = state.history().entries().first().map_or(newer, |first| first.epoch);
+            newer > epoch && (epoch < begins || state.history().knows(epoch, known.hash()))
+        });
+        if !names_this || !follows {
+            return;
+        }
+        let epoch = state.config().epoch;
+        tracing::info!("node {from} tells of the config of epoch {epoch}: its nodes are followed");
+        if let Err(error) = member.agreed.set(*state) {
+            die(&format!("keeping cluster.json failed: {error}"));
+        }
     }
 
     /// A node is reached: it is asked at once.

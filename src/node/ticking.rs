@@ -90,6 +90,7 @@ impl NodeCore {
             self.ask_around(io);
             self.tell_leaders();
             self.tell_leave();
+            self.follow_told(io);
             self.tend_members();
         }
         is_time

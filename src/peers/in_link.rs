@@ -21,6 +21,8 @@ pub(super) struct InLink {
     pub(super) peer: Option<Established>,
     /// What was received and is not a whole frame yet.
     pub(super) input: Vec<u8>,
+    /// When a node that the config does not name was asked what it knows.
+    pub(super) asked_ns: Option<u64>,
     /// The long message that is under way.
     pub(super) parts: PartsReader,
 }
@@ -33,6 +35,7 @@ impl InLink {
             deadline_ns: now_ns + HANDSHAKE_NS,
             peer: None,
             input: Vec::new(),
+            asked_ns: None,
             parts: PartsReader::new(),
         }
     }

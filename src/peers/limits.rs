@@ -12,6 +12,8 @@ pub(super) const BUFFER_KEEP_BYTES: usize = 1 << 20;
 pub(super) const INCOMING_MAX: usize = 256;
 /// Links of nodes that the config does not name, which one core takes at once: they may ask for the config and announce themselves.
 pub(super) const STRANGERS_MAX: usize = 8;
+/// How long one that was asked what it knows has for the answer.
+pub(super) const STRANGER_ANSWER_NS: u64 = 2_000_000_000;
 /// And how long such a node may be silent.
 pub(super) const STRANGER_SILENCE_NS: u64 = 10_000_000_000;
 /// How long a connection to a peer may take to be made.

@@ -197,8 +197,8 @@ impl NodeCore {
         message: Message<'_>,
     ) {
         let Some(peers) = &self.peers else { return };
-        if let Err(why) = peers.may_say(connection, &message) {
-            return self.refuse_peer(io, connection, RefusalCode::NotInConfig, &why);
+        if !peers.may_say(connection, &message) {
+            return self.hear_stranger(io, connection);
         }
         match message {
             Message::Ping(Ping { stamp_ns }) => {
@@ -342,6 +342,7 @@ impl NodeCore {
         for (connection, why) in ended {
             self.end_peer(io, connection, why);
         }
+        self.refuse_unnamed(io);
         self.end_links_against_config(io);
     }
 

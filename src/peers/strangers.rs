@@ -1,10 +1,13 @@
 //! Owns what a node may do that knows the secret and that the config does not name: ask for the config, and announce itself.
 
 use hyperion_runtime::ConnectionId;
-use hyperion_wire::peer::{Body, COMPRESSED_PROTOCOL, Established, Message, RefusalCode, Refused};
+use hyperion_wire::peer::{
+    Body, COMPRESSED_PROTOCOL, ConfigFetch, Established, Message, RefusalCode, Refused,
+};
 
 use super::all::{Peers, control};
-use super::limits::STRANGERS_MAX;
+use super::in_link::InLink;
+use super::limits::{STRANGER_ANSWER_NS, STRANGERS_MAX};
 use crate::node::{Io, NodeCore};
 
 /// What all that else is said comes to.
@@ -45,13 +48,7 @@ impl Peers {
     }
 
     /// Whether a frame is one that its sender may send.
-    ///
-    /// Errors: why not.
-    pub(super) fn may_say(
-        &self,
-        connection: ConnectionId,
-        message: &Message<'_>,
-    ) -> Result<(), String> {
+    pub(super) fn may_say(&self, connection: ConnectionId, message: &Message<'_>) -> bool {
         let is_for_all = matches!(
             message,
             Message::Ping(_)
@@ -60,7 +57,22 @@ impl Peers {
                 | Message::ConfigFetch(_)
                 | Message::ConfigPropose(_)
         );
-        if is_for_all || !self.is_stranger(connection) { Ok(()) } else { Err(NOT_NAMED.to_owned()) }
+        let may_tell = || {
+            let link = self.incoming.get(&connection);
+            matches!(message, Message::ConfigCurrent(_))
+                && link.is_some_and(|link| link.asked_ns.is_some())
+        };
+        is_for_all || !self.is_stranger(connection) || may_tell()
+    }
+
+    /// Nodes that spoke as ones of the cluster's, were asked what they know, and had no config that names them.
+    pub(super) fn unnamed(&self, now_ns: u64) -> Vec<ConnectionId> {
+        let is_late = |link: &InLink| {
+            let asked_ns = link.asked_ns;
+            asked_ns.is_some_and(|asked_ns| now_ns.saturating_sub(asked_ns) > STRANGER_ANSWER_NS)
+        };
+        let late = self.incoming.iter().filter(|(_, link)| is_late(link));
+        late.map(|(&connection, _)| connection).filter(|&it| self.is_stranger(it)).collect()
     }
 
     /// Whether frames of a link that a peer has dialed may be compressed.
@@ -90,6 +102,30 @@ pub(super) fn removed() -> String {
 }
 
 impl NodeCore {
+    /// A node said what one that the config does not name may not say. This node may have been cut off while the config changed: the other
+    /// one is asked what it knows, once, and refused when that is no newer one (`refuse_unnamed`).
+    pub(super) fn hear_stranger(&mut self, io: &mut Io, connection: ConnectionId) {
+        let Some(peers) = &mut self.peers else { return };
+        let Some(link) = peers.incoming.get_mut(&connection) else { return };
+        if link.asked_ns.is_some() {
+            return;
+        }
+        link.asked_ns = Some(io.now_ns());
+        let mut bytes = Vec::new();
+        if (ConfigFetch { request: 0, epoch_min: 0 }).encode(&mut bytes).is_ok() {
+            io.send(connection, &mut bytes);
+        }
+    }
+
+    /// Refuses those whose time to answer is over.
+    pub(super) fn refuse_unnamed(&mut self, io: &mut Io) {
+        let now_ns = io.now_ns();
+        let unnamed = self.peers.as_ref().map(|peers| peers.unnamed(now_ns)).unwrap_or_default();
+        for connection in unnamed {
+            self.refuse_peer(io, connection, RefusalCode::NotInConfig, NOT_NAMED);
+        }
+    }
+
     /// Ends a link whose node is none of the cluster's, and tells it why.
     pub(super) fn refuse_peer(
         &mut self,

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use hyperion_wire::peer::{
-    Body, ConfigFetch, Handshake, Heartbeats, Identity, Kind, PROTOCOL_VERSION,
-    PROTOCOL_VERSION_MIN, Ping, Progress, Purpose, Secret, encode_compressed,
+    Body, ConfigCurrent, ConfigFetch, FrameParser, Framed, Handshake, Heartbeats, Identity, Kind,
+    Message, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Ping, Progress, Purpose, Secret,
+    encode_compressed,
 };
 use serde_json::json;
 
@@ -204,6 +205,70 @@ fn a_node_that_is_proved_and_sends_nonsense_loses_its_link_alone() {
     drop(crowd);
     goes_on(&mut routed, 11);
     assert!(cluster.numbers().all(|node| cluster.is_alive(node)));
+}
+
+/// A node that was cut off while others joined is spoken to by one that it does not know: it asks that one, and follows what it is told.
+#[test]
+fn a_node_that_was_cut_off_hears_of_new_nodes() {
+    let cluster = Cluster::plan(3).start();
+    let newcomer = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let uuid = "99999999-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+    let (mut stream, mut told) = shake(&cluster, 1, 4, uuid).expect("it knows the secret");
+    let mut bytes = Vec::new();
+    ConfigFetch { request: 7, epoch_min: 0 }.encode(&mut bytes).expect("it is short");
+    stream.write_all(&bytes).expect("the node takes it");
+    let mut report = loop {
+        if let Some(report) = config_in(&mut told) {
+            break report;
+        }
+        let mut chunk = [0; 65_536];
+        let count = stream.read(&mut chunk).expect("the node answers");
+        assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&told));
+        told.extend(&chunk[..count]);
+    };
+    // The config after the one that node 1 knows, in which there is a fourth node.
+    let state = &mut report["state"];
+    let (epoch, hash) =
+        (state["config"]["epoch"].as_u64().expect("a number"), state["hash"].take());
+    let mut node = state["config"]["nodes"][0].clone();
+    node["id"] = json!(4);
+    node["name"] = json!("n4");
+    node["uuid"] = json!(uuid);
+    node["peer"] = json!(newcomer.local_addr().expect("it listens").to_string());
+    state["config"]["nodes"].as_array_mut().expect("a list").push(node);
+    state["config"]["epoch"] = json!(epoch + 1);
+    state["config"]["parent"] = hash.clone();
+    state["hash"] = json!("f".repeat(64));
+    let entry = json!({ "epoch": epoch + 1, "hash": "f".repeat(64), "parent": hash });
+    state["history"].as_array_mut().expect("a list").push(entry);
+    // It speaks as one of the cluster's, is asked, and tells.
+    bytes.clear();
+    Heartbeats { heartbeats: Vec::new() }.encode(&mut bytes).expect("it is short");
+    ConfigCurrent {
+        request: 0,
+        epoch: epoch + 1,
+        hash: [0xff; 32],
+        config: serde_json::to_vec(&report).expect("it is JSON").into(),
+        history: Vec::new(),
+    }
+    .encode(&mut bytes)
+    .expect("it is short");
+    stream.write_all(&bytes).expect("the node takes it");
+    newcomer.set_nonblocking(true).expect("it is a socket");
+    wait_for("the node dials the one it was told of", || newcomer.accept().is_ok());
+    assert!(cluster.log(1).contains("tells of the config of epoch"), "{}", cluster.log(1));
+}
+
+/// What a `ConfigCurrent` among these bytes says, which are taken.
+fn config_in(bytes: &mut Vec<u8>) -> Option<serde_json::Value> {
+    let mut found = None;
+    while let Ok(Framed::Frame { frame, consumed }) = FrameParser::new().parse(bytes) {
+        if let Ok(Message::ConfigCurrent(it)) = Message::decode(&frame) {
+            found = serde_json::from_slice(&it.config).ok();
+        }
+        bytes.drain(..consumed);
+    }
+    found
 }
 
 #[test]

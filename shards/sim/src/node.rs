@@ -7,7 +7,8 @@ use hyperion_engine::{Durability, Engine, Settings};
 use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, PartitionMap, TransactionId};
 use hyperion_store::{
-    Append, Damage, HeaderState, Options, Recovered, SegmentHeader, Store, StoreError, SyncTicket,
+    Append, Damage, HEADER_BYTES, HeaderState, Options, Recovered, SegmentHeader, Store,
+    StoreError, SyncTicket,
 };
 use std::collections::VecDeque;
 
@@ -261,7 +262,10 @@ impl Files {
         let bytes = engine.store().append_bytes(&append);
         if random.chance(faults.write_parts) {
             let arrived = random.index(bytes.len()) / 4 * 4 + 1;
-            disk.write(file, append.start, &bytes[..arrived]);
+            // A page of the system's memory takes all of a header or nothing, as a sector of the disk does.
+            if append.start > 0 || arrived >= HEADER_BYTES {
+                disk.write(file, append.start, &bytes[..arrived]);
+            }
             return Err(DeviceError);
         }
         disk.write(file, append.start, bytes);

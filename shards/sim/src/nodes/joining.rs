@@ -63,14 +63,21 @@ impl World {
         at: Place,
         state: Arc<ClusterState>,
     ) -> Result<(), Violation> {
+        let known = self.known_by(at.node).map_or(0, |known| known.config().epoch);
         let member = &mut self.nodes[at.node].member;
-        let known = member.heard.as_ref().map_or(0, |heard| heard.config().epoch);
-        if member.agreed.is_some() || known > state.config().epoch {
+        let is_named = member.is_named_by(&state);
+        let is_older = if member.agreed.is_some() {
+            known >= state.config().epoch || !is_named
+        } else {
+            known > state.config().epoch
+        };
+        if is_older {
             return Ok(());
         }
-        let is_named = member.is_named_by(&state);
         member.heard = Some(Arc::clone(&state));
-        if is_named {
+        if member.agreed.is_some() {
+            member.agreed = Some(state);
+        } else if is_named {
             self.say(|_| format!("node {} belongs to the cluster", at.node + 1));
             self.nodes[at.node].member.agreed = Some(state);
             let mut cores = std::mem::take(&mut self.nodes[at.node].cores);
@@ -81,6 +88,12 @@ impl World {
         }
         self.follow_peers(at.node);
         Ok(())
+    }
+
+    /// Whether a node that belongs to the cluster knows of no such other one.
+    pub(super) fn is_stranger(&self, node: usize, other: u32) -> bool {
+        let Node { id, member, .. } = &self.nodes[node];
+        member.agreed.is_some() && other != *id && !member.peers.contains(&other)
     }
 
     /// Makes a node's connections to one other.

@@ -28,7 +28,7 @@ pub(super) struct Member {
     pub(super) uuid: String,
     /// What it has written down as agreed; none before it belongs to the cluster.
     pub(super) agreed: Option<Arc<ClusterState>>,
-    /// The newest that it was told before it belonged to the cluster.
+    /// The newest that another node told it.
     pub(super) heard: Option<Arc<ClusterState>>,
     pub(super) is_founder: bool,
     /// Nodes that it makes connections to.

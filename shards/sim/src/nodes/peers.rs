@@ -5,7 +5,7 @@ use super::world::{Event, World};
 use super::{Lean, MS, Violation};
 use crate::network::{LinkId, Standing};
 use hyperion_cluster::group::{Beat, GroupError, Message, MessageType};
-use hyperion_engine::{Mail as EngineMail, Outgoing, Said, SnapshotMail, SnapshotStep};
+use hyperion_engine::{ANNOUNCED, Mail as EngineMail, Outgoing, Said, SnapshotMail, SnapshotStep};
 use hyperion_model::GroupId;
 
 /// How long a connection may let nothing through until it is given up: twice the silence after which a peer is asked.
@@ -108,6 +108,14 @@ impl World {
         from: u32,
         frame: Frame,
     ) -> Result<(), Violation> {
+        if self.is_stranger(at.node, from)
+            && !matches!(frame, Frame::Ask | Frame::Agreed(_) | Frame::Propose(ANNOUNCED, _))
+        {
+            // It may know a newer config: it is asked on its own connection.
+            let asked = Place { node: place_of(from), core: 0 };
+            self.asked(asked, self.nodes[at.node].id);
+            return Ok(());
+        }
         match frame {
             Frame::Span(mail) => {
                 let core = usize::from(mail.core(&self.map).0);

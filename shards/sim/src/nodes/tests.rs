@@ -127,6 +127,12 @@ fn seeds_that_found_faults_of_removals_hold_now() {
     run_all([1_255, 2_637, 2_718, 5_427].into_iter(), |seed| Settings::of_seed(seed, 3));
 }
 
+/// A seed in which a node was cut off while the config changed, until one led group 0 that it did not know, and never heard of it.
+#[test]
+fn a_seed_that_found_a_node_left_behind_holds_now() {
+    run_all(712..713, |seed| Settings::of_seed(seed, 5));
+}
+
 #[test]
 fn nodes_that_come_and_go_keep_every_promise() {
     let settings = |seed| short(seed, 3).with_members(seed);
