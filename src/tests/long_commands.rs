@@ -131,11 +131,11 @@ fn idle_clients_keep_no_long_buffers() {
         assert!(matches!(client.reply(), Reply::Null));
     };
     serve(&mut first);
-    let before = node.memory("VmRSS");
+    let before = node.memory_but_arenas();
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| node.client()).collect();
     clients.iter_mut().for_each(serve);
-    let grown = node.memory("VmRSS").saturating_sub(before);
-    let bound = 24 * MEBIBYTE;
+    let grown = node.memory_but_arenas().saturating_sub(before);
+    let bound = 16 * MEBIBYTE;
     assert!(grown < bound, "{CLIENTS} idle clients keep {grown} bytes, more than {bound}");
     for client in &mut clients {
         client.send(b"NG\r\n");
