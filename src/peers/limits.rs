@@ -8,6 +8,8 @@ use hyperion_wire::limits::BULK_FRAME_BYTES_MAX;
 pub(super) const OUTPUT_BYTES_MAX: usize = 64 << 20;
 /// Long messages, of a group each, that wait for one peer on one core.
 pub(super) const LONG_MAX: usize = 16;
+/// How long a group waits for the answer to a long message before it may send another one to the same peer.
+pub(super) const LONG_ANSWER_NS: u64 = 2_000_000_000;
 /// A buffer above this size is given back when what was in it is sent or taken: a frame with a part of what is long has room in it.
 pub(super) const BUFFER_KEEP_BYTES: usize = BULK_FRAME_BYTES_MAX as usize + (64 << 10);
 /// The rest of a frame that is received into its place is this long at least.

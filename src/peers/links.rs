@@ -303,6 +303,7 @@ impl NodeCore {
         let Some(peers) = &mut self.peers else { return };
         let mut failed = Vec::new();
         for link in peers.out.values_mut() {
+            link.long.tick(now_ns);
             if link.begins_to_dial(now_ns)
                 && let Err(error) = dial(link.id, link.address, postbox.clone())
             {
