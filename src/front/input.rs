@@ -153,12 +153,14 @@ impl NodeCore {
         self.expect_answers(client);
         if client.session.protocol == Protocol::Memcached {
             let used = self.run_requests(io, client, input);
+            self.unexpect_answers(client);
             self.dirty(client);
             return used;
         }
         let mut lines = std::mem::take(&mut self.lines);
         let used = self.run_lines(io, client, input, &mut lines);
         self.lines = lines;
+        self.unexpect_answers(client);
         self.dirty(client);
         used
     }

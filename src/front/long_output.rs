@@ -29,6 +29,15 @@ impl NodeCore {
         }
     }
 
+    /// What a client has sent was no whole command: it keeps no room for an answer.
+    #[inline]
+    pub(super) fn unexpect_answers(&mut self, client: &mut Client) {
+        if client.sent_bytes > OUTPUT_KEEP_BYTES && client.output.is_empty() {
+            let unused = std::mem::take(client.output.buffer());
+            self.give_output(unused);
+        }
+    }
+
     /// The answers in an allocation have left, or lie elsewhere.
     pub(crate) fn give_output(&mut self, bytes: Vec<u8>) {
         let reached = bytes.capacity();
