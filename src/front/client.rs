@@ -93,9 +93,13 @@ pub(crate) struct Client {
     pub(crate) input_reached: usize,
     /// Bytes of the line by which it asks about clients.
     pub(crate) line_bytes: usize,
+    /// How much of it lies in the buffer that the ring has, to receive the rest into it.
+    pub(crate) input_away: usize,
     /// Length of input below which a half command cannot be whole.
     pub(crate) input_needed: usize,
     pub(crate) output: Output,
+    /// How much it was sent last at once.
+    pub(crate) sent_bytes: usize,
     /// About how long an answer of another core is.
     pub(crate) remote_answer_bytes: usize,
     pub(crate) hold: Hold,
@@ -222,8 +226,10 @@ impl Client {
             input: Vec::new(),
             input_reached: 0,
             line_bytes: 0,
+            input_away: 0,
             input_needed: 0,
             output: Output::default(),
+            sent_bytes: 0,
             remote_answer_bytes: REMOTE_ANSWER_BYTES,
             hold: Hold::None,
             is_paused: false,

@@ -152,6 +152,10 @@ impl NodeCore {
         forwarding.bytes += bytes;
         forwarding.pending.insert(number, pending);
         forwarding.unsent.push(number);
+        if bytes > LONG_FRAME_BYTES && client.hold == Hold::None {
+            // It goes in parts, and shorter commands that follow would be there before it.
+            client.hold = Hold::Drain;
+        }
         Progress::Ran
     }
 

@@ -9,8 +9,8 @@ use hyperion_wire::{Limits, Parsed, Protocol, Span};
 use super::client::{Client, Hold};
 use super::execute::Progress;
 use super::limits::{
-    ARGUMENTS_INLINE, INPUT_KEEP_BYTES, INPUT_LATE_BYTES, INPUT_MOVED_BYTES_MAX, INPUT_PAUSE_BYTES,
-    INPUT_ROOM_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
+    ARGUMENTS_INLINE, INPUT_LATE_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD,
+    OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
 };
 use super::tls::is_tls;
 use crate::node::{Io, NodeCore};
@@ -65,17 +65,6 @@ enum Ahead {
     Broken(String),
 }
 
-/// Makes room for more input. What is long, or would have to be moved when it is, gets at once room for the longest value: memory that
-/// nobody touches costs nothing, and moving many megabytes would take long.
-fn reserve(input: &mut Vec<u8>, bytes: usize) {
-    let is_long = input.len() > INPUT_PAUSE_BYTES || bytes > INPUT_MOVED_BYTES_MAX;
-    let has_room = bytes <= input.capacity() - input.len();
-    if is_long && !has_room && input.try_reserve_exact(bytes.max(INPUT_ROOM_BYTES)).is_ok() {
-        return;
-    }
-    input.reserve(bytes);
-}
-
 impl NodeCore {
     /// Bytes of a client came in.
     pub(crate) fn feed(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
@@ -90,31 +79,37 @@ impl NodeCore {
                 return self.clients.put_back(client);
             }
             let used = self.run_input(io, &mut client, bytes);
-            client.input.extend_from_slice(&bytes[used..]);
-            self.input_bytes += bytes.len() - used;
+            if used < bytes.len() {
+                self.keep_input(&mut client, &bytes[used..]);
+            }
         } else {
-            // A long command gets its room at once: growing would move what is there again and again.
-            let missing = client.input_needed.saturating_sub(client.input.len());
-            reserve(&mut client.input, missing.max(bytes.len()));
-            client.input.extend_from_slice(bytes);
-            client.input_reached = client.input_reached.max(client.input.len());
-            self.input_bytes += bytes.len();
+            self.keep_input(&mut client, bytes);
             if client.input.len() >= client.input_needed {
                 self.run_kept(io, &mut client);
             }
         }
+        self.after_input(io, &mut client);
+        self.clients.put_back(client);
+    }
+
+    /// What has come was run as far as it goes.
+    #[inline]
+    pub(super) fn after_input(&mut self, io: &mut Io, client: &mut Client) {
+        if client.input.is_empty() {
+            return;
+        }
         if self.input_bytes > INPUT_TOTAL_BYTES_MAX {
             self.refuse_client(
-                &mut client,
+                client,
                 "ERR too much unread input of all clients together; try again later",
             );
         }
         if client.hold != Hold::None && client.input.len() > INPUT_PAUSE_BYTES && !client.is_paused
         {
             client.is_paused = true;
-            io.pause_receive(connection);
+            io.pause_receive(client.connection);
         }
-        self.clients.put_back(client);
+        self.fill_input(io, client);
     }
 
     /// Runs what a client has sent and could not run before.
@@ -134,9 +129,7 @@ impl NodeCore {
             self.input_bytes -= used;
             client.input = input;
             client.input.drain(..used);
-            if client.input.is_empty() && client.input.capacity() > INPUT_KEEP_BYTES {
-                self.drop_input(client);
-            }
+            self.trim_input(client);
         }
         if client.is_paused && client.hold == Hold::None {
             client.is_paused = false;
@@ -157,14 +150,17 @@ impl NodeCore {
 
     /// Runs the commands in `input`, as far as they are whole and may run. Gives the bytes that are done with.
     fn run_input(&mut self, io: &mut Io, client: &mut Client, input: &[u8]) -> usize {
+        self.expect_answers(client);
         if client.session.protocol == Protocol::Memcached {
             let used = self.run_requests(io, client, input);
+            self.unexpect_answers(client);
             self.dirty(client);
             return used;
         }
         let mut lines = std::mem::take(&mut self.lines);
         let used = self.run_lines(io, client, input, &mut lines);
         self.lines = lines;
+        self.unexpect_answers(client);
         self.dirty(client);
         used
     }
@@ -278,12 +274,6 @@ impl NodeCore {
             }
         }
         keys.iter().flatten().for_each(|key| self.engine.prefetch_record(key));
-    }
-
-    /// Gives a client's input buffer back; what is in it is counted no more.
-    pub(crate) fn drop_input(&mut self, client: &mut Client) {
-        let reached = std::mem::take(&mut client.input_reached);
-        self.spent.take(std::mem::take(&mut client.input), reached);
     }
 
     /// Says why, and closes when that has left.

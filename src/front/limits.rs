@@ -20,12 +20,21 @@ pub(crate) const INPUT_LATE_BYTES: usize = 64 << 10;
 pub(crate) const INPUT_ROOM_BYTES: usize = 513 << 20;
 /// Unread input of a client up to which it may be moved for more room.
 pub(crate) const INPUT_MOVED_BYTES_MAX: usize = 4 << 20;
-/// An input buffer above this size is given back when it is empty.
-pub(crate) const INPUT_KEEP_BYTES: usize = 64 << 10;
+/// A client keeps no buffer above this size while it has no use for it.
+pub(crate) const INPUT_KEEP_BYTES: usize = 16 << 10;
+/// The rest of a command that is received into its place is this long at least, and so much of it at once at most.
+pub(crate) const FILL_BYTES_MIN: usize = 16 << 10;
+pub(crate) const FILL_BYTES_MAX: usize = 1 << 20;
+/// Long buffers that a core keeps for the next long commands and answers: the longest, their bytes together, and their number; and for how
+/// many ticks when nobody wants one.
+pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 4 << 20;
+pub(crate) const SPARE_BYTES_MAX: usize = 8 << 20;
+pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
+pub(crate) const SPARE_IDLE_TICKS: u32 = 20;
 /// Bytes of a long input buffer that a turn gives back.
 pub(crate) const INPUT_RETURNED_BYTES: usize = 4 << 20;
-/// An output buffer above this size is given back when it is sent.
-pub(crate) const OUTPUT_KEEP_BYTES: usize = 256 << 10;
+/// A client keeps no output buffer above this size when what was in it is sent.
+pub(crate) const OUTPUT_KEEP_BYTES: usize = 16 << 10;
 /// Unread input of all clients of one core together.
 pub(crate) const INPUT_TOTAL_BYTES_MAX: usize = 2 << 30;
 /// Answers of one client that other cores still owe.

@@ -172,10 +172,16 @@ impl Output {
 
     /// A part came. Gives the stream when it was the last.
     pub(crate) fn stream_part(&mut self, bytes: &[u8]) -> Option<Stream> {
-        let stream = self.stream.as_mut()?;
+        self.stream.as_ref()?;
         self.bytes.extend_from_slice(bytes);
-        (stream.at, stream.is_asked) = (stream.at + bytes.len() as u64, false);
-        stream.bytes_left = stream.bytes_left.saturating_sub(bytes.len() as u64);
+        self.stream_came(bytes.len())
+    }
+
+    /// As [`Output::stream_part`], for so many bytes that were added to the buffer.
+    pub(crate) fn stream_came(&mut self, bytes: usize) -> Option<Stream> {
+        let stream = self.stream.as_mut()?;
+        (stream.at, stream.is_asked) = (stream.at + bytes as u64, false);
+        stream.bytes_left = stream.bytes_left.saturating_sub(bytes as u64);
         if stream.bytes_left > 0 {
             return None;
         }

@@ -34,6 +34,9 @@ impl Stream {
     }
 }
 
+/// What follows the last part.
+const LINE_END_BYTES: usize = 2;
+
 /// What cores send each other about streams.
 #[derive(Debug)]
 pub(crate) enum StreamMail {
@@ -48,7 +51,6 @@ pub(crate) enum StreamMail {
 impl NodeCore {
     /// Brings the next parts to those who have read the ones before.
     pub(crate) fn pump_streams(&mut self, io: &mut Io) {
-        let mut buffer = Vec::new();
         for connection in std::mem::take(&mut self.streaming) {
             let Some(client) = self.clients.get(connection) else { continue };
             let Some(stream) = client.output.stream() else {
@@ -60,9 +62,7 @@ impl NodeCore {
                 continue;
             }
             if stream.core == self.index {
-                buffer.clear();
-                self.copy_part(stream.handle, stream.at, stream.part_bytes(), &mut buffer);
-                self.stream_part(io, connection, &buffer);
+                self.bring_part(io, connection, stream);
                 io.wake_again();
             } else {
                 client.output.ask_stream();
@@ -73,11 +73,30 @@ impl NodeCore {
         }
     }
 
-    /// A part came: hands it on, and ends the stream with the last one.
+    /// Copies the next part from where it lies to the end of what the client gets.
+    fn bring_part(&mut self, io: &mut Io, connection: ConnectionId, stream: Stream) {
+        let Some(client) = self.clients.get(connection) else { return };
+        let mut output = std::mem::take(client.output.buffer());
+        let before = output.len();
+        self.make_answer_room(&mut output, stream.part_bytes() + LINE_END_BYTES);
+        self.copy_part(stream.handle, stream.at, stream.part_bytes(), &mut output);
+        let Some(client) = self.clients.get(connection) else { return };
+        let came = output.len() - before;
+        *client.output.buffer() = output;
+        let ended = client.output.stream_came(came);
+        self.part_came(io, connection, ended);
+    }
+
     fn stream_part(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
-        let released = self.engine.released_position();
         let Some(client) = self.clients.get(connection) else { return };
         let ended = client.output.stream_part(bytes);
+        self.part_came(io, connection, ended);
+    }
+
+    /// A part was handed on: ends the stream with the last one.
+    fn part_came(&mut self, io: &mut Io, connection: ConnectionId, ended: Option<Stream>) {
+        let released = self.engine.released_position();
+        let Some(client) = self.clients.get(connection) else { return };
         if !client.is_dirty {
             client.is_dirty = true;
             self.dirty.push(connection);

@@ -418,11 +418,14 @@ impl NodeCore {
             self.waiting.push(connection);
         }
         if !bytes.is_empty() {
+            client.sent_bytes = bytes.len();
             io.send(connection, &mut bytes);
             bytes.clear();
         }
         if bytes.capacity() <= OUTPUT_KEEP_BYTES {
             self.spare = bytes;
+        } else {
+            self.give_output(bytes);
         }
         if is_done {
             io.close_after_send(connection);

@@ -33,7 +33,7 @@ use crate::front::batch::SpareParcels;
 use crate::front::tls::TlsFaults;
 use crate::front::{
     Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, Forwarding, FrontAsk, FrontPart,
-    HttpDoor, Lines, Observer, ParkedCommands, Scripts, Spent, Wake, Wholes,
+    HttpDoor, Lines, Observer, ParkedCommands, Scripts, SpareBuffers, Spent, Wake, Wholes,
 };
 use crate::peers::{Bulk, Peers};
 use crate::pubsub::Pubsub;
@@ -166,6 +166,8 @@ pub(crate) struct NodeCore {
     /// Replicas without which nothing is written, by `min-replicas-to-write`, and that there were fewer when the turn began.
     pub(crate) min_replicas: usize,
     pub(crate) lacks_replicas: bool,
+    /// And those that wait for the next long command or answer.
+    pub(crate) spare_buffers: SpareBuffers,
     /// Keys of this core, a tick old.
     pub(crate) keys: u64,
     pub(crate) lines: Lines,
@@ -256,6 +258,15 @@ impl Core for NodeCore {
             self.feed_peer(io, connection, bytes);
         } else {
             self.feed(io, connection, bytes);
+        }
+    }
+
+    fn filled(&mut self, io: &mut Io, connection: ConnectionId, buffer: Vec<u8>, bytes: usize) {
+        self.begin(io);
+        if self.is_peer(connection) {
+            self.filled_peer(io, connection, buffer, bytes);
+        } else {
+            self.filled_input(io, connection, buffer, bytes);
         }
     }
 

@@ -150,7 +150,10 @@ impl NodeCore {
     /// Closes the clients that have sent no half command: when what they are owed has left.
     fn close_served(&mut self, io: &mut Io) {
         let is_served = |client: &crate::front::Client| {
-            !client.is_closing && client.input.is_empty() && client.hold == Hold::None
+            !client.is_closing
+                && client.input.is_empty()
+                && client.input_away == 0
+                && client.hold == Hold::None
         };
         let served: Vec<ConnectionId> = self
             .clients

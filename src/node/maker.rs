@@ -259,6 +259,7 @@ impl Maker {
             is_busy: false,
             min_replicas: 0,
             lacks_replicas: false,
+            spare_buffers: Default::default(),
             keys: 0,
             lines: Lines::default(),
             effects: Vec::new(),

@@ -27,6 +27,7 @@ mod proposing;
 mod rates;
 mod repair;
 mod replication;
+mod saying;
 mod segment_files;
 mod segments;
 mod serving;

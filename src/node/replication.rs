@@ -3,28 +3,24 @@
 use std::sync::Arc;
 
 use hyperion_cluster::group::MessageType;
-use hyperion_engine::{Leader, Outgoing, SNAPSHOT_PART_BYTES_MAX, SnapshotMail, SnapshotStep};
+use hyperion_engine::{Leader, SNAPSHOT_PART_BYTES_MAX, SnapshotMail, SnapshotStep};
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{ConnectionId, process};
 use hyperion_wire::limits::BULK_CHUNK_BYTES;
 use hyperion_wire::peer::{
-    Body, BodyError, Heartbeat, Heartbeats, Kind, Message, RaftMessages, SnapshotAbort,
-    SnapshotAck, SnapshotChunk, SnapshotEnd,
+    Body, BodyError, Heartbeat, Heartbeats, Message, RaftMessages, SnapshotAbort, SnapshotAck,
+    SnapshotChunk, SnapshotEnd,
 };
 
 use super::Io;
 use super::core::NodeCore;
 use super::members::{ANY_EPOCH, LOOKS_A_TELLING};
 use super::messages::Mail;
+use super::saying::say;
 use crate::peers::{Incoming, RaftMessage, from_wire, to_wire};
 
-/// Messages, and bytes of entries, that go into one frame, about.
-const FRAME_MESSAGES: usize = 256;
-const FRAME_BYTES: usize = 1 << 20;
 const _: () =
     assert!(SNAPSHOT_PART_BYTES_MAX == BULK_CHUNK_BYTES, "a part of a snapshot is a chunk");
-/// A message with more bytes of entries goes in parts, so that heartbeats get through between them.
-const LONG_BYTES: usize = 2 << 20;
 
 impl NodeCore {
     /// Tells the groups the time; what is handled next has come before.
@@ -127,6 +123,12 @@ impl NodeCore {
 
     /// Takes a message of a peer that came to another core, or to this one.
     pub(super) fn step(&mut self, group: GroupId, message: RaftMessage) {
+        if message.get_msg_type() == MessageType::MsgAppendResponse
+            && let Some(peers) = &mut self.peers
+            && let Ok(from) = u32::try_from(message.from)
+        {
+            peers.answered(from, group.0);
+        }
         if let Err(error) = self.engine.step(group, message) {
             tracing::debug!("a message for {group:?} was dropped: {error}");
         }
@@ -154,31 +156,7 @@ impl NodeCore {
         if let Some(peers) = &mut self.peers {
             outgoing.sort_by_key(|message| message.to);
             for messages in outgoing.chunk_by(|one, other| one.to == other.to) {
-                let (long, short): (Vec<_>, Vec<_>) =
-                    messages.iter().partition(|one| entry_bytes(one) > LONG_BYTES);
-                for part in parts(&short) {
-                    let wire = part.iter().map(|one| to_wire(one.group.0, &one.message)).collect();
-                    let frame = RaftMessages { messages: wire };
-                    peers.queue(part[0].to, |out| {
-                        if let Err(error) = frame.encode(out) {
-                            tracing::error!("messages for node {} do not fit: {error}", part[0].to);
-                        }
-                    });
-                }
-                for one in long {
-                    let (node, group) = (one.to, one.group.0);
-                    peers.queue_long(node, (Kind::RaftMessages, group), || {
-                        let mut body = Vec::new();
-                        let messages = vec![to_wire(group, &one.message)];
-                        RaftMessages { messages }
-                            .encode_body(&mut body)
-                            .inspect_err(|error| {
-                                tracing::error!("a message for node {node} does not fit: {error}");
-                            })
-                            .ok()?;
-                        Some(body)
-                    });
-                }
+                say(peers, messages);
             }
         }
         outgoing.clear();
@@ -364,31 +342,4 @@ impl NodeCore {
 fn transfer_of(message: &RaftMessage) -> Option<u64> {
     let data: &[u8] = &message.get_snapshot().data;
     data.try_into().ok().map(u64::from_le_bytes)
-}
-
-fn entry_bytes(one: &Outgoing) -> usize {
-    one.message.get_entries().iter().map(|it| it.data.len()).sum()
-}
-
-/// Cuts messages into runs that fit a frame.
-fn parts<'a, 'b>(messages: &'b [&'a Outgoing]) -> impl Iterator<Item = &'b [&'a Outgoing]> {
-    let mut rest = messages;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut bytes = 0;
-        let count = rest
-            .iter()
-            .take(FRAME_MESSAGES)
-            .take_while(|one| {
-                let fits = bytes < FRAME_BYTES;
-                bytes += entry_bytes(one);
-                fits
-            })
-            .count();
-        let (part, left) = rest.split_at(count.max(1));
-        rest = left;
-        Some(part)
-    })
 }

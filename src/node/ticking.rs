@@ -112,6 +112,7 @@ impl NodeCore {
         self.tick_tracking(io);
         self.empty_when_due(io);
         self.send_gathered();
+        self.tick_buffers();
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);
         }
@@ -344,7 +345,7 @@ impl NodeCore {
 
     pub(super) fn forget_client(&mut self, connection: ConnectionId) {
         if let Some(mut client) = self.clients.remove(connection) {
-            self.input_bytes -= client.input.len();
+            self.input_bytes -= client.input.len() + client.input_away;
             self.forget_transaction(&mut client);
             self.drop_input(&mut client);
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
@@ -361,6 +362,7 @@ impl NodeCore {
 
     /// What was in flight has left: more may be sent, and a client that was held for it goes on.
     pub(super) fn after_send(&mut self, io: &mut Io, connection: ConnectionId) {
+        self.take_sent(io, connection);
         let Some(mut client) = self.clients.take(connection) else { return };
         if !client.output.is_empty() || client.is_closing {
             self.dirty(&mut client);

@@ -149,6 +149,18 @@ impl Peers {
         self.out.get_mut(&control(node)).is_some_and(|link| link.queue_long(what, write))
     }
 
+    /// Whether parts of such a message are still to be sent to a node: what is queued now would be there before it.
+    pub(crate) fn is_under_way(&self, node: u32, what: (Kind, u32)) -> bool {
+        self.out.get(&control(node)).is_some_and(|link| link.long.is_under_way(what))
+    }
+
+    /// A node has answered an append of a group: the group may say something long again.
+    pub(crate) fn answered(&mut self, node: u32, group: u32) {
+        if let Some(link) = self.out.get_mut(&control(node)) {
+            link.long.answered(group);
+        }
+    }
+
     /// As [`Peers::queue`], by the link for what would keep others waiting; it is dialed when there is something for it.
     pub(crate) fn queue_bulk(&mut self, node: u32, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let Some(known) = self.setup.nodes.nodes.iter().find(|known| known.id == node) else {

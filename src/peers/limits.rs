@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use hyperion_wire::limits::BULK_FRAME_BYTES_MAX;
+
 /// Bytes that wait for one peer on one core; what comes beyond is dropped, and Raft sends it again.
 pub(super) const OUTPUT_BYTES_MAX: usize = 64 << 20;
 /// Long messages, of a group each, that wait for one peer on one core.
 pub(super) const LONG_MAX: usize = 16;
-/// An output buffer above this size is given back when it is sent.
-pub(super) const BUFFER_KEEP_BYTES: usize = 1 << 20;
+/// How long a group waits for the answer to a long message before it may send another one to the same peer.
+pub(super) const LONG_ANSWER_NS: u64 = 2_000_000_000;
+/// A buffer above this size is given back when what was in it is sent or taken: a frame with a part of what is long has room in it.
+pub(super) const BUFFER_KEEP_BYTES: usize = BULK_FRAME_BYTES_MAX as usize + (64 << 10);
+/// The rest of a frame that is received into its place is this long at least.
+pub(super) const FILL_BYTES_MIN: usize = 16 << 10;
 /// Links of peers that one core takes at once.
 pub(super) const INCOMING_MAX: usize = 256;
 /// Links of nodes that the config does not name, which one core takes at once: they may ask for the config and announce themselves.

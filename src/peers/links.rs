@@ -126,7 +126,7 @@ impl NodeCore {
     }
 
     /// Takes the whole frames of a link's input, once its handshake is done.
-    fn read_frames(
+    pub(super) fn read_frames(
         &mut self,
         io: &mut Io,
         connection: ConnectionId,
@@ -142,11 +142,14 @@ impl NodeCore {
             let Some(peer) = link.peer else { return Ok(()) };
             (peer.node, std::mem::take(&mut link.input), std::mem::take(&mut link.parts))
         };
-        let mut at = 0;
+        let (mut at, mut needed) = (0, 0);
         let parser = FrameParser::new();
         let result = loop {
             match parser.parse(&input[at..]) {
-                Ok(Framed::Incomplete { .. }) => break Ok(()),
+                Ok(Framed::Incomplete { bytes_min }) => {
+                    needed = bytes_min;
+                    break Ok(());
+                }
                 Ok(Framed::Frame { frame, consumed }) => {
                     at += consumed;
                     if frame.is_compressed && frame.kind.may_be_compressed() {
@@ -182,9 +185,10 @@ impl NodeCore {
         if let Some(place) = place {
             *place = input;
             place.drain(..at);
-            if place.is_empty() {
-                place.shrink_to(BUFFER_KEEP_BYTES);
+            if place.is_empty() && place.capacity() > BUFFER_KEEP_BYTES {
+                *place = Vec::new();
             }
+            peers.fill_input(io, connection, needed);
         }
         result
     }
@@ -299,6 +303,7 @@ impl NodeCore {
         let Some(peers) = &mut self.peers else { return };
         let mut failed = Vec::new();
         for link in peers.out.values_mut() {
+            link.long.tick(now_ns);
             if link.begins_to_dial(now_ns)
                 && let Err(error) = dial(link.id, link.address, postbox.clone())
             {

@@ -4,6 +4,7 @@ mod all;
 mod bulk;
 mod convert;
 mod dial;
+mod filling;
 mod follow;
 mod in_link;
 mod limits;

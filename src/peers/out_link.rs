@@ -56,7 +56,7 @@ pub(super) struct OutLink {
     /// Frames that go before those, and while all else is held back.
     pub(super) urgent: Vec<u8>,
     /// Messages that go a part at a time, behind what waits.
-    long: LongMessages,
+    pub(super) long: LongMessages,
     /// Frames that found no place.
     pub(super) dropped: u64,
     /// Where peers may speak TLS, it is dialed so the next time.

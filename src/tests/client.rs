@@ -97,6 +97,12 @@ impl Client {
         self.try_send(bytes).expect("the node takes what is sent");
     }
 
+    /// Another way to send on the same connection, for another thread.
+    pub(crate) fn writer(&self) -> TcpStream {
+        let Stream::Tcp(stream) = &self.stream else { panic!("it is a TCP connection") };
+        stream.try_clone().expect("it is a socket")
+    }
+
     /// Sends without waiting: as much as the kernel takes at once.
     pub(crate) fn send_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Stream::Tcp(stream) = &mut self.stream else {

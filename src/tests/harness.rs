@@ -306,6 +306,24 @@ impl Node {
         kibibytes << 10
     }
 
+    /// Bytes of memory of the node, but for what the store has asked huge pages for: of that, the system takes and gives as it likes.
+    pub(crate) fn memory_but_arenas(&self) -> u64 {
+        let maps =
+            fs::read_to_string(format!("/proc/{}/smaps", self.pid())).expect("the node runs");
+        let (mut sum, mut resident) = (0, 0);
+        for line in maps.lines() {
+            if let Some(kibibytes) = line.strip_prefix("Rss:") {
+                let number = kibibytes.trim().trim_end_matches(" kB");
+                resident = number.parse::<u64>().expect("the kernel shows kibibytes") << 10;
+            } else if let Some(flags) = line.strip_prefix("VmFlags:") {
+                let is_arena = flags.split_whitespace().any(|flag| flag == "hg");
+                sum += if is_arena { 0 } else { resident };
+            }
+        }
+        assert!(sum > 0, "the kernel shows no memory of the node");
+        sum
+    }
+
     // ---- places
 
     pub(crate) fn resp(&self) -> SocketAddr {

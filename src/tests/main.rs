@@ -48,6 +48,7 @@ mod http_call;
 mod idle_memory;
 mod levels;
 mod live_settings;
+mod long_commands;
 mod long_values;
 mod memcached;
 mod multi;

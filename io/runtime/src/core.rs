@@ -33,6 +33,18 @@ pub trait Core: 'static {
     /// A peer sent `bytes`, 1 to `receive_buffer_bytes` of them. They are gone after the call.
     fn received(&mut self, io: &mut Io<Self::Mail>, connection: ConnectionId, bytes: &[u8]);
 
+    /// A buffer that was given to `io.fill` is back, with `bytes` more bytes in it; with none where the peer sends no more or receiving
+    /// was paused.
+    fn filled(
+        &mut self,
+        io: &mut Io<Self::Mail>,
+        connection: ConnectionId,
+        buffer: Vec<u8>,
+        bytes: usize,
+    ) {
+        let _ = (io, connection, buffer, bytes);
+    }
+
     /// The TLS handshake of a connection is through: what comes and goes from now on is secured. Not called for those without TLS.
     fn secured(&mut self, io: &mut Io<Self::Mail>, connection: ConnectionId) {
         let _ = (io, connection);

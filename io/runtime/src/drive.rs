@@ -186,7 +186,12 @@ impl<C: Core> Driver<C> {
             .as_ref()
             .zip(buffer)
             .map(|(buffers, buffer)| buffers.lend(buffer, usize::try_from(result).unwrap_or(0)));
+        let filled = self.io.take_filled(id, result);
+        let is_filled = filled.is_some();
         let seen = self.io.receive_completed(id, result, more);
+        if let Some(buffer) = filled.filter(|_| seen) {
+            self.core.filled(&mut self.io, id, buffer, usize::try_from(result).unwrap_or(0));
+        }
         match usize::try_from(result) {
             _ if !seen => {}
             Ok(0) if self.io.may_be_secured(id) => self.ended_secured(id),
@@ -200,7 +205,7 @@ impl<C: Core> Driver<C> {
                 self.io.stats.bytes_in += bytes as u64;
                 if let Some(lent) = &lent {
                     self.give_received(id, lent);
-                } else {
+                } else if !is_filled {
                     let buffer = self.io.take_buffer(id);
                     self.give_received(id, &buffer[..bytes]);
                     self.io.put_buffer(id, buffer);

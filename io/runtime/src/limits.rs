@@ -15,6 +15,8 @@ pub const RECEIVE_BUFFERS: u16 = 1024;
 pub const RECEIVE_BUFFERS_FIRST: u16 = 64;
 /// Bytes of one receive buffer: the most that one call of `received` brings.
 pub const RECEIVE_BUFFER_BYTES: u32 = 16 * 1024;
+/// Receives of a connection that are made one by one after the core has asked for one into its own buffer.
+pub const SINGLE_RECEIVES: u8 = 16;
 /// Messages one core may have on the way to one other core. A power of two.
 pub const MAILBOX_CAPACITY: usize = 1024;
 /// Notes that foreign threads may have on the way to one core.

@@ -55,7 +55,8 @@ pub(in crate::front) fn client_line(
     let input_free = client.input.capacity() - client.input.len();
     // Who asks has not done with its line.
     let asks = matches!(command, "client|list" | "client|info");
-    let input = client.input.len() + if asks { client.line_bytes } else { 0 };
+    let line = if asks { client.line_bytes } else { 0 };
+    let input = client.input.len() + client.input_away + line;
     let output = client.output.len();
     let multi = session.multi.as_ref().map_or_else(|| "-1".to_owned(), |it| it.len().to_string());
     let names = |kind| client.subscriptions.as_ref().map_or(0, |names| names.count(kind));

@@ -14,6 +14,9 @@ use hyperion_wire::peer::{Body, FrameParser, Framed, Kind, Message, Parts, Parts
 use super::frames::ECHO;
 use super::server::SERVER_CPU;
 
+/// The least rest of a frame that is received into its place.
+const FILL_BYTES_MIN: usize = 16 << 10;
+
 /// One link.
 #[derive(Default)]
 struct Link {
@@ -29,8 +32,7 @@ impl Link {
     /// Answers what is there whole.
     ///
     /// Errors: the client does not speak our frames.
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
-        self.input.extend_from_slice(bytes);
+    fn take(&mut self) -> Result<(), Box<dyn Error>> {
         if self.input.len() < self.bytes_min {
             return Ok(());
         }
@@ -55,6 +57,19 @@ impl Link {
         }
         self.input.drain(..taken);
         Ok(())
+    }
+
+    /// Answers what is there, and has the rest of a long frame received into its place, as links between nodes do.
+    fn go_on(&mut self, io: &mut Io<()>, connection: ConnectionId) {
+        if let Err(error) = self.take() {
+            eprintln!("bars: {error}");
+            return io.close(connection);
+        }
+        let missing = self.bytes_min.saturating_sub(self.input.len());
+        if missing >= FILL_BYTES_MIN {
+            self.input.reserve_exact(missing);
+            io.fill(connection, &mut self.input, missing);
+        }
     }
 }
 
@@ -96,10 +111,14 @@ impl Core for Answers {
 
     fn received(&mut self, io: &mut Io<()>, connection: ConnectionId, bytes: &[u8]) {
         let Some(link) = self.links.get_mut(&connection) else { return };
-        if let Err(error) = link.take(bytes) {
-            eprintln!("bars: {error}");
-            io.close(connection);
-        }
+        link.input.extend_from_slice(bytes);
+        link.go_on(io, connection);
+    }
+
+    fn filled(&mut self, io: &mut Io<()>, connection: ConnectionId, buffer: Vec<u8>, _: usize) {
+        let Some(link) = self.links.get_mut(&connection) else { return };
+        link.input = buffer;
+        link.go_on(io, connection);
     }
 
     fn sent(&mut self, _: &mut Io<()>, _: ConnectionId) {}

@@ -32,6 +32,7 @@ impl<M> Io<M> {
                 Operation::Receive
                     if completion.result > 0
                         && !self.may_be_secured(id)
+                        && !self.is_filling(id)
                         && !is_there(&kept, &completion)
                         && wants(id) =>
                 {

@@ -5,6 +5,7 @@ mod committer;
 mod cross_core;
 mod disk;
 mod file_table;
+mod filling;
 mod looking_in;
 mod receiving;
 mod securing;

@@ -108,7 +108,7 @@ impl<M> Io<M> {
         self.memory.connections.retire(id);
     }
 
-    fn cancel_receive(&mut self, id: ConnectionId) {
+    pub(super) fn cancel_receive(&mut self, id: ConnectionId) {
         let Some(connection) = self.memory.connections.get(id) else { return };
         if connection.in_receive && !connection.cancelling {
             connection.cancelling = true;
@@ -133,16 +133,24 @@ impl<M> Io<M> {
         let token = Token::new(Operation::Receive, id.index, id.generation);
         let socket = connection.socket.fd();
         if self.ring.level() >= RingLevel::V6_1 {
-            self.ring.receive_multishot(socket, token);
+            connection.is_single = connection.singly > 0;
+            if connection.is_single {
+                connection.singly -= 1;
+                self.ring.receive_single(socket, self.options.receive_buffer_bytes, token);
+            } else {
+                self.ring.receive_multishot(socket, token);
+            }
             return;
         }
+        connection.is_single = true;
         if connection.receive_buffer.is_empty() {
             let bytes = self.options.receive_buffer_bytes as usize;
             connection.receive_buffer = vec![0; bytes].into_boxed_slice();
         }
+        let buffer = &mut connection.receive_buffer;
         // SAFETY: `in_receive` keeps the connection, and everybody off the buffer, until the
         // completion; `Io` drains the ring before its memory goes.
-        unsafe { self.ring.receive_once(socket, &mut connection.receive_buffer, token) };
+        unsafe { self.ring.receive_once(socket, (buffer.as_mut_ptr(), buffer.len()), token) };
     }
 
     /// The receive found no buffer: it goes on when there are some again.

@@ -55,6 +55,18 @@ impl<M> Io<M> {
         sending.map_or(0, |connection| connection.sending.len() - connection.sent_bytes)
     }
 
+    /// The allocation of what was sent last, when it has room for more than `keep_bytes` and nothing is in flight: otherwise it stays with
+    /// the connection for the next send.
+    pub fn take_sent(&mut self, id: ConnectionId, keep_bytes: usize) -> Option<Vec<u8>> {
+        let connection = self.memory.connections.get(id)?;
+        let is_long = !connection.in_send && connection.sending.capacity() > keep_bytes;
+        is_long.then(|| {
+            let mut bytes = std::mem::take(&mut connection.sending);
+            bytes.clear();
+            bytes
+        })
+    }
+
     pub(super) fn continue_send(&mut self, id: ConnectionId) {
         let Some(connection) = self.memory.connections.get(id) else { return };
         connection.in_send = true;

@@ -19,6 +19,12 @@ pub(crate) struct Connection {
     /// The buffer of a receive without provided buffers; the kernel's while `in_receive`.
     pub(crate) receive_buffer: Box<[u8]>,
     pub(crate) in_receive: bool,
+    /// The receive in flight is over with its first bytes.
+    pub(crate) is_single: bool,
+    /// So many receives are over with their first bytes; those after them go on by themselves.
+    pub(crate) singly: u8,
+    /// The core's buffer that the receive in flight fills; the kernel's while `in_receive`.
+    pub(crate) filling: Option<Vec<u8>>,
     /// The receive in flight is being taken back.
     pub(crate) cancelling: bool,
     pub(crate) paused: bool,
@@ -101,6 +107,9 @@ impl Connections {
             in_send: false,
             receive_buffer: Box::default(),
             in_receive: false,
+            is_single: false,
+            singly: 0,
+            filling: None,
             cancelling: false,
             paused: false,
             ended: false,

@@ -116,13 +116,28 @@ impl Ring {
         unsafe { self.push(entry, token) };
     }
 
-    /// Receives once into `buffer`.
+    /// Receives once into a registered buffer of `bytes`.
+    pub(crate) fn receive_single(&mut self, socket: RawFd, bytes: u32, token: Token) {
+        let entry = opcode::Recv::new(Fd(socket), std::ptr::null_mut(), bytes)
+            .buf_group(0)
+            .build()
+            .flags(Flags::BUFFER_SELECT);
+        // SAFETY: the request has no pointers of its own; the registered buffers outlive the ring's
+        // requests.
+        unsafe { self.push(entry, token) };
+    }
+
+    /// Receives once into the `length` bytes at `start`.
     ///
     /// # Safety
-    /// `buffer` stays where it is, and nobody uses it, until the request completes.
-    pub(crate) unsafe fn receive_once(&mut self, socket: RawFd, buffer: &mut [u8], token: Token) {
-        let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
-        let entry = opcode::Recv::new(Fd(socket), buffer.as_mut_ptr(), length).build();
+    /// They are the caller's, stay where they are, and nobody uses them, until the request completes.
+    pub(crate) unsafe fn receive_once(
+        &mut self,
+        socket: RawFd,
+        (start, length): (*mut u8, usize),
+        token: Token,
+    ) {
+        let entry = opcode::Recv::new(Fd(socket), start, transfer_length(length)).build();
         // SAFETY: the caller keeps the buffer.
         unsafe { self.push(entry, token) };
     }

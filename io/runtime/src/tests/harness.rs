@@ -26,6 +26,8 @@ pub(super) type Note = Box<dyn FnOnce(&mut Echo, &mut Io<u64>) + Send>;
 pub(super) struct Held {
     pub(super) bytes: Vec<u8>,
     ended: bool,
+    /// The ring has the buffer.
+    pub(super) is_away: bool,
 }
 
 /// Sends back what it receives; keeps what it saw.
@@ -44,11 +46,27 @@ pub(super) struct Echo {
     pub(super) last_words: Option<&'static [u8]>,
     /// Each input and each mail takes all the time that a turn has for such.
     pub(super) slow: bool,
+    /// Has input received into a buffer of its own, so many bytes at a time.
+    pub(super) fills: usize,
+    pub(super) filled_bytes: usize,
     /// Speak TLS with who connects.
     pub(super) tls: Option<(TlsServer, Unsecured)>,
     pub(super) secured: Vec<ConnectionId>,
     /// Why TLS ended connections.
     pub(super) faults: Vec<String>,
+}
+
+/// What lies in a buffer before it is filled.
+const BEFORE: &[u8] = b"before";
+
+impl Echo {
+    fn begin_filling(&mut self, io: &mut Io<u64>, connection: ConnectionId) {
+        let mut buffer = BEFORE.to_vec();
+        if self.fills > 0 && io.fill(connection, &mut buffer, self.fills) {
+            assert!(buffer.is_empty(), "the ring has the buffer");
+            self.held.get_mut(&connection).expect("it is open").is_away = true;
+        }
+    }
 }
 
 impl Core for Echo {
@@ -74,6 +92,29 @@ impl Core for Echo {
         while self.slow && !io.is_part_over() {}
         if held.bytes.len() > HELD_BYTES_MAX {
             io.pause_receive(connection);
+        } else {
+            self.begin_filling(io, connection);
+        }
+    }
+
+    fn filled(
+        &mut self,
+        io: &mut Io<u64>,
+        connection: ConnectionId,
+        buffer: Vec<u8>,
+        bytes: usize,
+    ) {
+        let held = self.held.get_mut(&connection).expect("buffers only of open connections");
+        assert!(std::mem::take(&mut held.is_away), "a buffer came back that was not away");
+        let came = buffer.strip_prefix(BEFORE).expect("what was in it stays");
+        assert!(came.len() == bytes && bytes <= self.fills, "{bytes} bytes more");
+        held.bytes.extend_from_slice(came);
+        self.held_bytes_max = self.held_bytes_max.max(held.bytes.len());
+        self.filled_bytes += bytes;
+        if held.bytes.len() > HELD_BYTES_MAX {
+            io.pause_receive(connection);
+        } else if bytes > 0 {
+            self.begin_filling(io, connection);
         }
     }
 

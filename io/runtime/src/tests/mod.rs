@@ -5,6 +5,7 @@ mod cores;
 mod descriptors;
 mod disk;
 mod echo;
+mod filling;
 mod harness;
 mod tls;
 mod tls_harness;

@@ -119,7 +119,8 @@ pub enum PartError {
     },
 }
 
-/// Puts the parts of one link together. It grows with what has come, not with what is announced.
+/// Puts the parts of one link together. The body has its room when the first part comes, so that it is not moved as it grows; the memory
+/// that takes grows with what has come.
 #[derive(Debug, Default)]
 pub struct PartsReader {
     /// Kind, stream and total of the body that is under way.
@@ -150,7 +151,12 @@ impl PartsReader {
                 let expected = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
                 return Err(PartError::OutOfOrder { stream, offset, expected });
             }
-            _ => self.open = Some(this),
+            Some(_) => {}
+            None => {
+                self.open = Some(this);
+                // The length is within the limit of the kind; where there is no such room, it may grow as it comes.
+                let _ = self.bytes.try_reserve_exact(part.total as usize);
+            }
         }
         self.bytes.extend_from_slice(&part.bytes);
         if self.bytes.len() < part.total as usize {
