@@ -12,6 +12,8 @@ pub(crate) const READY_SEGMENTS_MAX: usize = 4;
 pub(crate) const CLEANING_LIVE_PERMILLE: u64 = 864;
 /// Where less than this of it is live because the disk is late with what was emptied, writers wait for the disk.
 pub(crate) const CLEANING_BEHIND_PERMILLE: u64 = 855;
+/// And less than this: the cleaner waits too.
+pub(crate) const CLEANING_LATE_PERMILLE: u64 = 852;
 /// But no less of the memory free than one part in the first number, and no more than one in the second. And the least number of segments.
 pub(crate) const CLEANING_SPARE_PART_MIN: u64 = 20;
 pub(crate) const CLEANING_SPARE_PART_MAX: usize = 9;

@@ -40,7 +40,7 @@ impl Store {
         if self.count_detached() {
             return true;
         }
-        if self.log.copies_wait_for_cut() {
+        if self.log.copies_wait_for_cut() || self.log.late.cleaner_waits {
             self.log.look_at_cleaning = false;
             self.cleaner.is_stuck = true;
             return false;
