@@ -41,6 +41,9 @@ pub(crate) const SLACK_SEGMENTS: usize = 8;
 pub(crate) const REST_MS: u64 = 2_000;
 pub(crate) const REST_BYTES_PART: usize = 512;
 pub(crate) const REST_DEAD_PART: u64 = 8;
+/// Memory in which nothing lies that is given back in a tick while writers rest.
+pub(crate) const GIVEN_BYTES_A_TICK: usize =
+    if cfg!(test) { 4 * SEGMENT_BYTES_MIN } else { 16 << 20 };
 /// The fewest segments of a core: one to write, two for the cleaner, two to clean.
 pub(crate) const SEGMENTS_MIN: usize = 6;
 /// Segments of a flushed index whose records are counted as dead in one slice.
