@@ -356,7 +356,7 @@ impl NodeCore {
     /// Writes and syncs the headers of dead segments, so that they can be used again.
     pub(super) fn free_segments(&mut self, io: &mut Io) {
         if self.snapshot.pins() {
-            return;
+            return self.engine.store_mut().tell_of_dead();
         }
         let mut headers = Vec::new();
         self.engine.store_mut().free_dead(&mut headers);

@@ -2,7 +2,8 @@
 //!
 //! The figures depend on the arguments alone: two runs print the same. Arguments: MiB of memory (more than one: one run each),
 //! `uniform` or `zipf` (both when none is given), `turn=N` writes in a turn, `budgets=N` times the memory that is written, `live=N`
-//! percent of the memory that indexes and live records take, `segment=N` KiB.
+//! percent of the memory that indexes and live records take, `segment=N` KiB, `late=N` writes that every 20th sync takes, for a disk
+//! that is late now and then.
 
 use hyperion_model::{CoreId, DatabaseId, PartitionMap};
 use hyperion_store::{Append, Options, Room, Store, SyncTicket};
@@ -16,6 +17,8 @@ const ROOM_BYTES: usize = 300;
 const SYNC_EVERY: u64 = 30_000;
 /// Writes until a sync is through: about 20 ms of them.
 const SYNC_TAKES: u64 = 6_000;
+/// Every so many-th sync is late, where one is.
+const LATE_EVERY: u64 = 20;
 
 #[derive(Clone, Copy)]
 struct Setting {
@@ -25,6 +28,7 @@ struct Setting {
     budgets: u64,
     live_percent: u64,
     segment_bytes: Option<u64>,
+    late: u64,
 }
 
 struct Dice(u64);
@@ -83,6 +87,9 @@ struct World {
     /// Writes so far.
     writes: u64,
     sync: Option<(SyncTicket, u64)>,
+    syncs: u64,
+    /// Writes until a late sync is through.
+    late: u64,
     synced_at: u64,
     ticked_at: u64,
     freeing: Vec<(u32, u64)>,
@@ -93,7 +100,7 @@ struct World {
 }
 
 impl World {
-    fn new(memory_bytes: u64, segment_bytes: u64) -> Self {
+    fn new(memory_bytes: u64, segment_bytes: u64, late: u64) -> Self {
         let map = PartitionMap::spread(64, 1);
         let store = Store::new(Options {
             core: CoreId(0),
@@ -110,6 +117,8 @@ impl World {
             appends: Vec::new(),
             writes: 0,
             sync: None,
+            syncs: 0,
+            late,
             synced_at: 0,
             ticked_at: 0,
             freeing: Vec::new(),
@@ -121,6 +130,7 @@ impl World {
 
     fn begin_turn(&mut self) {
         self.store.set_memory(self.memory_bytes);
+        self.store.set_now(1);
         while self.store.segments_wanted() > 0 {
             let bytes = self.store.segment_bytes();
             let memory =
@@ -147,6 +157,11 @@ impl World {
         true
     }
 
+    fn sync_takes(&mut self) -> u64 {
+        self.syncs += 1;
+        if self.syncs.is_multiple_of(LATE_EVERY) { self.late } else { SYNC_TAKES }
+    }
+
     fn end_turn(&mut self, passes: u64) {
         if self.store.wants_cleaning() {
             self.store.clean();
@@ -169,7 +184,10 @@ impl World {
         if is_tick || done.is_some() {
             let mut headers = Vec::new();
             self.store.free_dead(&mut headers);
-            self.freeing.extend(headers.into_iter().map(|slot| (slot, now + SYNC_TAKES)));
+            for slot in headers {
+                let due = now + self.sync_takes();
+                self.freeing.push((slot, due));
+            }
         }
         for (slot, _) in self.freeing.extract_if(.., |(_, due)| *due <= now) {
             self.store.freed(slot);
@@ -180,7 +198,7 @@ impl World {
             && let Some(ticket) = self.store.begin_sync()
         {
             self.synced_at = now;
-            self.sync = Some((ticket, now + SYNC_TAKES));
+            self.sync = Some((ticket, now + self.sync_takes()));
         }
         while let Some((_, _, memory)) = self.store.take_surplus() {
             self.stock.push(memory);
@@ -189,11 +207,12 @@ impl World {
 }
 
 fn run(setting: &Setting) {
-    let Setting { memory_bytes, is_zipf, turn, budgets, live_percent, segment_bytes } = *setting;
+    let Setting { memory_bytes, is_zipf, turn, budgets, live_percent, segment_bytes, late } =
+        *setting;
     // As a node chooses it for new data.
     let segment_bytes =
         segment_bytes.unwrap_or((memory_bytes / 128).clamp(2 << 20, 64 << 20)).next_power_of_two();
-    let mut world = World::new(memory_bytes, segment_bytes);
+    let mut world = World::new(memory_bytes, segment_bytes, late);
     let mut keys = 0;
     loop {
         world.begin_turn();
@@ -211,6 +230,7 @@ fn run(setting: &Setting) {
     }
     let zipf = is_zipf.then(|| Zipf::new(keys));
     let mut dice = Dice(17);
+    let since = world.writes;
     let writes_max = memory_bytes * budgets / RECORD_BYTES;
     let warm = memory_bytes / RECORD_BYTES;
     let (mut written, mut waits, mut turns) = (0_u64, 0_u64, 0_u64);
@@ -251,13 +271,14 @@ fn run(setting: &Setting) {
             }
         }
     }
+    let passed = world.writes - since;
     let figures = world.store.figures();
     let (copied, since) = copied_when_warm.unwrap_or((0, 0));
     let copied = figures.cleaner.copied_bytes - copied;
     let records = (written - since) * RECORD_BYTES;
     println!(
         "{:5} MiB {:7} {keys} keys, segments of {} KiB, turns of {turn}: live/held {least:.3} at least ({least_ever:.3} with the first budget), \
-         {:.3} on average; {:.2} bytes copied for each written; {:.2} % of the turns met no room; {} KiB copied in a turn at most; \
+         {:.3} on average; {:.2} bytes copied for each written; {:.2} % of the turns met no room, {:.1} % of the time went by in them; {} KiB copied in a turn at most; \
          held up to {:.1} % of the memory",
         memory_bytes >> 20,
         if is_zipf { "zipf" } else { "uniform" },
@@ -265,6 +286,7 @@ fn run(setting: &Setting) {
         sum / sums,
         copied as f64 / records as f64,
         100.0 * waits as f64 / turns as f64,
+        100.0 - 100.0 * written as f64 / passed as f64,
         slice_max >> 10,
         100.0 * (held_max + figures.index_bytes) as f64 / memory_bytes as f64,
     );
@@ -281,6 +303,7 @@ fn main() {
         budgets: 20,
         live_percent: 80,
         segment_bytes: None,
+        late: SYNC_TAKES,
     };
     for argument in std::env::args().skip(1) {
         let (name, value) = argument.split_once('=').unwrap_or((&argument, ""));
@@ -291,6 +314,7 @@ fn main() {
             "turn" => setting.turn = number(value),
             "budgets" => setting.budgets = number(value),
             "live" => setting.live_percent = number(value),
+            "late" => setting.late = number(value),
             "segment" => setting.segment_bytes = Some(number(value) << 10),
             _ => memories.push(number(name) << 20),
         }

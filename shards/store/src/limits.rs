@@ -12,6 +12,8 @@ pub(crate) const READY_SEGMENTS_MAX: usize = 4;
 pub(crate) const CLEANING_LIVE_PERMILLE: u64 = 864;
 /// Where less than this of it is live because the disk is late with what was emptied, writers wait for the disk.
 pub(crate) const CLEANING_BEHIND_PERMILLE: u64 = 855;
+/// And less than this: the cleaner waits too.
+pub(crate) const CLEANING_LATE_PERMILLE: u64 = 852;
 /// But no less of the memory free than one part in the first number, and no more than one in the second. And the least number of segments.
 pub(crate) const CLEANING_SPARE_PART_MIN: u64 = 20;
 pub(crate) const CLEANING_SPARE_PART_MAX: usize = 9;
@@ -39,6 +41,9 @@ pub(crate) const SLACK_SEGMENTS: usize = 8;
 pub(crate) const REST_MS: u64 = 2_000;
 pub(crate) const REST_BYTES_PART: usize = 512;
 pub(crate) const REST_DEAD_PART: u64 = 8;
+/// Memory in which nothing lies that is given back in a tick while writers rest.
+pub(crate) const GIVEN_BYTES_A_TICK: usize =
+    if cfg!(test) { 4 * SEGMENT_BYTES_MIN } else { 16 << 20 };
 /// The fewest segments of a core: one to write, two for the cleaner, two to clean.
 pub(crate) const SEGMENTS_MIN: usize = 6;
 /// Segments of a flushed index whose records are counted as dead in one slice.

@@ -2,10 +2,9 @@
 
 use super::{Cleaner, Pass};
 use crate::limits::{
-    CLEANER_RESERVE_SEGMENTS, CLEANING_BEHIND_PERMILLE, CLEANING_IDLE_BYTES,
-    CLEANING_LIVE_PERMILLE, CLEANING_PACE_MAX, CLEANING_REST_BYTES, CLEANING_SPAN_PART,
-    CLEANING_SPARE_PART_MAX, CLEANING_SPARE_PART_MIN, CLEANING_SPARE_SEGMENTS_MIN,
-    CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
+    CLEANER_RESERVE_SEGMENTS, CLEANING_IDLE_BYTES, CLEANING_LIVE_PERMILLE, CLEANING_PACE_MAX,
+    CLEANING_REST_BYTES, CLEANING_SPAN_PART, CLEANING_SPARE_PART_MAX, CLEANING_SPARE_PART_MIN,
+    CLEANING_SPARE_SEGMENTS_MIN, CLEANING_WAITING_PART_MAX, SEGMENTS_MAX, SLACK_SEGMENTS,
 };
 use crate::log::Log;
 use crate::segment::{HEADER_BYTES, Segment, State};
@@ -77,18 +76,6 @@ impl Log {
         } else {
             CLEANER_RESERVE_SEGMENTS
         }
-    }
-
-    /// Looks whether writers wait for the disk: more is held than is aimed at, and the disk is late with what was emptied. What it owes
-    /// comes by itself, so nobody waits for good; what others keep (a snapshot, a transaction) is not waited for.
-    pub(crate) fn look_at_disk(&mut self) {
-        let all = (self.segments_max * self.segment_bytes) as u64;
-        let live = self.live_total.saturating_mul(1000);
-        let is_full = all.saturating_sub(live / CLEANING_LIVE_PERMILLE)
-            <= all / CLEANING_SPARE_PART_MAX as u64;
-        self.is_behind = is_full
-            && self.held_bytes() > live / CLEANING_BEHIND_PERMILLE
-            && self.disk_owes_a_segment();
     }
 
     /// Segments were made, begun or freed, or may be more or fewer than before.

@@ -40,7 +40,7 @@ impl Store {
         if self.count_detached() {
             return true;
         }
-        if self.log.copies_wait_for_cut() {
+        if self.log.copies_wait_for_cut() || self.log.late.cleaner_waits {
             self.log.look_at_cleaning = false;
             self.cleaner.is_stuck = true;
             return false;
@@ -49,6 +49,7 @@ impl Store {
         cleaner.set_pace(&mut self.log);
         let mut cost_left = SLICE_COST_MAX;
         let mut has_worked = false;
+        let appended_before = self.log.appended_position();
         cleaner.is_stuck = false;
         self.log.may_use_reserve = true;
         while cost_left > 0 && cleaner.owed > 0 {
@@ -68,6 +69,7 @@ impl Store {
         }
         self.log.may_use_reserve = false;
         self.log.close_copies();
+        self.log.note_upkeep(appended_before);
         self.cleaner = cleaner;
         has_worked
     }

@@ -2,6 +2,7 @@
 
 mod copies;
 mod effects;
+mod late;
 mod progress;
 mod rest;
 mod reuse;
@@ -103,8 +104,8 @@ pub(crate) struct Log {
     pub(crate) waiting_mean: u64,
     /// What is ready is the cleaner's alone, and what it has begun too: all others wait.
     pub(crate) is_tight: bool,
-    /// The disk is late with segments that were emptied: who writes waits for it.
-    pub(crate) is_behind: bool,
+    /// Who waits for a disk that is late with segments that were emptied.
+    pub(crate) late: late::Late,
     /// No more segments can be made: a part of the one in use is kept back.
     pub(crate) is_full: bool,
     /// The cleaner is at work, or something that lets records die: it may use what is kept back.
@@ -169,7 +170,7 @@ impl Log {
             emptied: 0,
             waiting_mean: 0,
             is_tight: false,
-            is_behind: false,
+            late: late::Late::default(),
             is_full: false,
             may_use_reserve: false,
             demand_bytes: 0,

@@ -86,7 +86,7 @@ impl Log {
             self.claimed_lsn = told;
         }
         self.copies_are_durable(&ticket.slots, ticket.copies);
-        if self.is_behind {
+        if self.late.writers_wait {
             self.look_at_disk();
         }
         if std::mem::take(&mut self.sources_wait) {

@@ -2,7 +2,7 @@
 
 use super::Log;
 use crate::index::Unbacked;
-use crate::limits::{REST_BYTES_PART, REST_DEAD_PART, REST_MS};
+use crate::limits::{GIVEN_BYTES_A_TICK, REST_BYTES_PART, REST_DEAD_PART, REST_MS};
 use crate::segment::State;
 
 /// What is known of it.
@@ -14,8 +14,13 @@ pub(crate) struct Rest {
     pub(super) is_on: bool,
     /// Segments whose free memory was given back, and has not been asked for again.
     bare: Vec<u32>,
-    has_given: bool,
+    /// Slots that are still to be looked at for free memory, the next one, and how far it was looked at.
+    left: usize,
+    next: usize,
+    offset: usize,
 }
+
+const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 impl Log {
     /// Looks whether somebody writes. To be called every turn, when the clock has been told.
@@ -24,7 +29,8 @@ impl Log {
         let written = self.appended_position().abs_diff(self.rest.seen);
         let is_written = written > (self.segment_bytes / REST_BYTES_PART) as u64;
         if is_written || self.rest.since_ms == 0 {
-            (self.rest.is_on, self.rest.has_given) = (false, false);
+            self.rest.is_on = false;
+            self.has_other_segments();
         } else if self.now_ms < self.rest.since_ms + REST_MS {
             return;
         } else {
@@ -34,6 +40,11 @@ impl Log {
         (self.rest.since_ms, self.rest.seen) = (self.now_ms, self.appended_position());
     }
 
+    /// What was appended since then is upkeep: nobody wrote it, and writers may rest all the same.
+    pub(crate) fn note_upkeep(&mut self, appended_before: u64) {
+        self.rest.seen += self.appended_position() - appended_before;
+    }
+
     /// Whether nobody has written for a while.
     pub(crate) fn is_resting(&self) -> bool {
         self.rest.is_on
@@ -41,31 +52,45 @@ impl Log {
 
     /// Segments came, went or were begun: there may be more that nothing lies in.
     pub(crate) fn has_other_segments(&mut self) {
-        self.rest.has_given = false;
+        // The one that was left in the middle is looked at once more.
+        self.rest.left = self.segments.len() + usize::from(self.rest.offset > 0);
     }
 
     /// More of what is held is dead than is left alone where nobody writes.
     pub(crate) fn is_loose(&self, held: u64, live: u64) -> bool {
-        let least = (held / REST_DEAD_PART).max(self.segment_bytes as u64);
-        self.rest.is_on && held - live > least
+        self.rest.is_on && held - live > held / REST_DEAD_PART
     }
 
     /// Gives memory in which nothing lies to `give`, which may make zeros of it: what is ready, and what is behind the end of what is filled. Once
-    /// while writers rest, and again when the cleaner has begun or freed a segment.
+    /// while writers rest, and again when the cleaner has begun or freed a segment; a bounded part a call, for pages take time to go.
     pub(crate) fn give_idle(&mut self, mut give: impl FnMut(&mut [u8])) {
-        if !self.rest.is_on || self.rest.has_given {
-            return;
-        }
-        self.rest.has_given = true;
-        self.rest.bare.clear();
-        for (slot, segment) in self.segments.iter_mut().enumerate() {
-            let from = match segment.state {
+        let mut part = GIVEN_BYTES_A_TICK;
+        while self.rest.is_on && self.rest.left > 0 && part > 0 {
+            let slot = self.rest.next % self.segments.len();
+            let segment = &mut self.segments[slot];
+            let free_from = match segment.state {
                 State::Ready => 0,
                 State::Active => segment.filled,
-                _ => continue,
+                _ => segment.memory.len(),
             };
-            give(&mut segment.memory[from..]);
-            self.rest.bare.push(u32::try_from(slot).expect("slots are few"));
+            let from = free_from.max(self.rest.offset).min(segment.memory.len());
+            // Between calls no huge page is cut.
+            let whole = (from + part) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+            let least = (from + 1).next_multiple_of(HUGE_PAGE_BYTES);
+            let end = whole.max(least).min(segment.memory.len());
+            if from < end {
+                give(&mut segment.memory[from..end]);
+                part = part.saturating_sub(end - from);
+                let slot = u32::try_from(slot).expect("slots are few");
+                if !self.rest.bare.contains(&slot) {
+                    self.rest.bare.push(slot);
+                }
+            }
+            self.rest.offset = end;
+            if end == segment.memory.len() {
+                (self.rest.left, self.rest.next, self.rest.offset) =
+                    (self.rest.left - 1, slot + 1, 0);
+            }
         }
     }
 

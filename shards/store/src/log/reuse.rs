@@ -157,14 +157,9 @@ impl Log {
     pub(crate) fn free_dead(&mut self, headers: &mut Vec<u32>) {
         self.look_at_cleaning = true;
         let mut age = 0;
-        let mut is_untold = false;
         while let Some(&slot) = self.order.get(age) {
-            if !self.is_dead(slot) || !self.death_is_durable(slot) {
-                age += 1;
-                continue;
-            }
-            if !self.durability_is_told(age) {
-                is_untold |= self.lsn_end(age) <= self.durable_lsn;
+            let may_go = self.is_dead(slot) && self.death_is_durable(slot);
+            if !may_go || !self.durability_is_told(age) {
                 age += 1;
                 continue;
             }
@@ -177,7 +172,19 @@ impl Log {
                 self.freed(slot);
             }
         }
-        if is_untold {
+        self.tell_of_dead();
+    }
+
+    /// Tells in the log that dead segments had been durable, where they wait for that word alone: it comes with a write else, and writers may be
+    /// waiting for the segments.
+    pub(crate) fn tell_of_dead(&mut self) {
+        let waits_for_word = |(age, &slot): (usize, &u32)| {
+            self.is_dead(slot)
+                && self.death_is_durable(slot)
+                && !self.durability_is_told(age)
+                && self.lsn_end(age) <= self.durable_lsn
+        };
+        if self.order.iter().enumerate().any(waits_for_word) {
             self.tell_durable();
         }
     }

@@ -43,7 +43,7 @@ impl Log {
     /// Whether `bytes` of records, spread over as many batches as it takes, can be written now.
     pub(crate) fn room(&mut self, bytes: usize) -> Room {
         let is_tight = self.is_tight && !self.may_use_reserve;
-        let is_behind = self.is_behind && !self.may_use_reserve;
+        let is_behind = self.late.writers_wait && !self.may_use_reserve;
         if self.fits_active(bytes) && !is_tight && !is_behind {
             return Room::Now;
         }

@@ -57,7 +57,9 @@ impl Store {
     /// Looks at a bounded number of chunks that were changed, and writes some of those that have rested since the last look anew. To be
     /// called every tick. Without room nothing happens.
     pub fn cool(&mut self) {
+        let before = self.log.appended_position();
         self.objects.cool(&mut self.log);
+        self.log.note_upkeep(before);
     }
 }
 

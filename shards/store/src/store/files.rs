@@ -152,6 +152,12 @@ impl Store {
         self.log.free_dead(headers);
     }
 
+    /// Instead of [`Store::free_dead`] where no segment may be freed for a while: says in the log what dead ones wait for besides that, so that
+    /// nobody waits for it.
+    pub fn tell_of_dead(&mut self) {
+        self.log.tell_of_dead();
+    }
+
     /// The header of a freed segment is on the disk.
     pub fn freed(&mut self, slot: u32) {
         self.log.freed(slot);

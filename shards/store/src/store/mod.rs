@@ -219,6 +219,7 @@ impl Store {
     pub fn set_now(&mut self, now_ms: u64) {
         self.log.now_ms = self.log.now_ms.max(now_ms);
         self.log.follow_rest();
+        self.log.follow_disk();
         let keys = || self.databases.iter().flatten().map(Index::count).sum();
         let parts = self.access.set_now(self.log.now_ms, keys);
         self.pool.move_hand(&mut self.hand, parts, |bits| self.access.held_back(bits));

@@ -570,39 +570,50 @@ fn a_nearly_full_memory_holds_little_that_is_dead() {
     assert!(copied < 7 * written, "{copied} bytes copied for {written}");
 }
 
-/// A disk that is late with what was emptied is waited for before too little of what is held is live, and never for good.
+/// A disk that is late with what was emptied is waited for before too little of what is held is live, and never for good. Where the cleaner
+/// went on meanwhile, it would hold its copies beside what they were copied from.
 #[test]
-fn writers_wait_for_a_late_disk_and_go_on_when_it_has_caught_up() {
+fn a_late_disk_is_waited_for_and_all_goes_on_when_it_has_caught_up() {
     let (mut world, mut dice) = (World::new(), Dice(3));
-    for key in 0..3_600_u32 {
+    for key in 0..7_200_u32 {
         world.put(&key.to_le_bytes(), &[1; 500]);
         if key % 50 == 0 {
             world.turn();
         }
     }
     world.turn();
-    limit(&mut world, 36);
-    let mut waits = 0;
-    for step in 0..30_000 {
-        let key = u32::try_from(dice.roll(3_600)).expect("it is small");
+    limit(&mut world, 72);
+    let (mut waits, mut least) = (0, 1.0_f64);
+    for step in 0..20_000 {
+        let key = u32::try_from(dice.roll(7_200)).expect("it is small");
         let room = world.store.room(600);
-        if world.store.log.is_behind {
+        if world.store.log.late.writers_wait {
             assert_eq!(room, Room::Later, "step {step}");
-            let figures = world.store.figures();
-            assert!(figures.live_bytes * 1000 < figures.held_bytes * 860, "{figures:?}");
             waits += 1;
+            // Time passes, and the disk does nothing.
+            for _ in 0..50 {
+                world.store.clean();
+                world.write();
+                world.store.set_now(world.store.now_ms() + 1);
+            }
+            let figures = world.store.figures();
+            least = least.min(figures.live_bytes as f64 / figures.held_bytes as f64);
             for _ in 0..4 {
                 world.turn();
+                world.store.set_now(world.store.now_ms() + 1);
             }
-            assert!(!world.store.log.is_behind, "step {step}: {:?}", world.store.figures());
+            assert!(!world.store.log.late.writers_wait, "step {step}: {:?}", world.store.figures());
         }
         world.put(&key.to_le_bytes(), &[2; 500]);
         world.store.clean();
         world.write();
+        world.store.set_now(world.store.now_ms() + 1);
         if step % 300 == 0 {
             world.turn();
         }
         world.supply();
     }
     assert!(waits > 0, "the disk was never late: {:?}", world.store.figures());
+    // A segment is a seventieth of the memory here; it was 0.796 where the cleaner did not wait.
+    assert!(least > 0.82, "{least:.3} of what is held is live");
 }

@@ -2,6 +2,7 @@
 
 use super::cleaning::clean_all;
 use super::disk::{SEGMENT_BYTES, World, pattern};
+use crate::HEADER_BYTES;
 
 /// Lets time pass without a write.
 fn rest(world: &mut World) {
@@ -36,6 +37,27 @@ fn what_is_dead_goes_where_nobody_writes() {
     assert_eq!(world.reopen().expect("no damage").contents(), contents);
 }
 
+/// Chunks are copied to the log itself: that is no writing, so the rest goes on, and all is done in a few seconds.
+#[test]
+fn a_rest_is_not_ended_by_what_the_cleaner_appends() {
+    let mut world = World::new();
+    for step in (0..120_u32).chain((0..120).step_by(2)) {
+        world.put(&step.to_le_bytes(), &pattern(step.into(), 20_000));
+    }
+    world.turn();
+    for _ in 0..80 {
+        world.store.set_now(world.store.now_ms() + 100);
+        world.supply();
+        world.store.clean();
+        world.turn();
+    }
+    let figures = world.store.figures();
+    let heads = figures.segments_in_use * HEADER_BYTES as u64;
+    let left = figures.held_bytes - figures.live_bytes - heads;
+    let most = figures.held_bytes / 8 + SEGMENT_BYTES as u64;
+    assert!(left <= most, "{left} bytes are dead: {figures:?}");
+}
+
 #[test]
 fn who_writes_now_and_then_is_not_cleaned_for() {
     let mut world = written();
@@ -55,11 +77,16 @@ fn memory_in_which_nothing_lies_is_given_back() {
     world.store.give_idle(|memory| given += memory.len());
     assert_eq!(given, 0, "somebody writes");
     rest(&mut world);
-    world.store.give_idle(|memory| {
-        given += memory.len();
-        memory.fill(0);
-    });
-    assert!(given > SEGMENT_BYTES, "{given} bytes were given");
+    for _ in 0..20 {
+        let mut part = 0;
+        world.store.give_idle(|memory| {
+            part += memory.len();
+            memory.fill(0);
+        });
+        assert!(part < 5 * SEGMENT_BYTES, "{part} bytes were given at once");
+        given += part;
+    }
+    assert!(given > 5 * SEGMENT_BYTES, "{given} bytes were given");
     world.store.give_idle(|_| panic!("they were given"));
     assert_eq!(world.store.take_unbacked(), None, "nobody writes");
     let contents = world.contents();

@@ -39,6 +39,22 @@ fn overwriting_runs_in_a_few_segments_for_ever() {
     assert!(world.disk.files.len() <= 4, "{} files", world.disk.files.len());
 }
 
+/// While a snapshot keeps dead segments none is freed. What they wait for besides is written all the same: writers may be waiting for it.
+#[test]
+fn what_tells_of_dead_segments_is_written_though_none_may_be_freed() {
+    let mut world = World::new();
+    for step in 0..400_u32 {
+        world.put(&(step % 10).to_le_bytes(), &pattern(step.into(), 300));
+    }
+    for _ in 0..3 {
+        world.sync();
+    }
+    assert!(world.store.log.disk_owes_a_segment(), "one sync tells nothing of itself");
+    world.store.tell_of_dead();
+    world.sync();
+    assert!(!world.store.log.disk_owes_a_segment(), "{:?}", world.store.figures());
+}
+
 /// The old value lies in a segment that stays in use for another key; the tombstone's segment dies. Without its anchor the
 /// tombstone would be gone and the value back.
 #[test]
