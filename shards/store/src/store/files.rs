@@ -87,6 +87,12 @@ impl Store {
     /// Every file of the ticket was synced.
     pub fn finish_sync(&mut self, ticket: &SyncTicket) {
         self.log.finish_sync(ticket);
+        self.unpin_durable();
+    }
+
+    /// Ends a sync whose end is not to count: what it was about is begun again by the next one.
+    pub fn abandon_sync(&mut self) {
+        self.log.abandon_sync();
     }
 
     /// Writes a batch that only tells how far the log is durable: the last word before a stop, without which damage in what the
