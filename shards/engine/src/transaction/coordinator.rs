@@ -6,7 +6,7 @@ use super::{Then, Until};
 use crate::command::{CommandSpec, Gather, Part};
 use crate::effect::{Answer, Mail, OwnedWrite, Ticket, TransactionMail, Want, Wanted};
 use crate::engine::Engine;
-use crate::events::KeyEvent;
+use crate::events::{Change, KeyEvent};
 use crate::limits::{COLLECT_KEYS_MAX, WORK_ROUNDS_MAX};
 use crate::lock::LockKey;
 use crate::work::{Judged, Plan, Ready};
@@ -371,6 +371,10 @@ impl Engine {
         if question.parts.len() == question.asked
             && let Some(question) = self.coordinator.questions.remove(&id)
         {
+            let kept = question.parts.iter().filter(|&part| *part == Part::Kept).count();
+            if kept > 0 {
+                self.changes.note_flush(0, Change::AllFlushed(id, kept));
+            }
             self.finish(
                 question.ticket,
                 Answer::Gathered { gather: question.gather, parts: question.parts },
