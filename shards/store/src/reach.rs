@@ -95,3 +95,49 @@ pub fn cuts(found: &[&Ending]) -> Vec<Option<BatchPlace>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A word in the batch at `lsn`, which is where it lies in the segment too.
+    fn word(lsn: u64, core: u16, on: u64) -> Resting {
+        let batch = BatchPlace { segment: 1, offset: lsn, lsn };
+        Resting { batch, on: Reach { core: CoreId(core), lsn: on } }
+    }
+
+    fn ends(found: &[(u64, &[Resting])]) -> Vec<Option<u64>> {
+        let found: Vec<Ending> =
+            found.iter().map(|&(lsn, resting)| Ending { lsn, resting: resting.to_vec() }).collect();
+        let found: Vec<&Ending> = found.iter().collect();
+        cuts(&found).into_iter().map(|cut| cut.map(|place| place.lsn)).collect()
+    }
+
+    #[test]
+    fn a_log_ends_before_what_rests_on_a_lost_end() {
+        assert_eq!(ends(&[(10, &[word(4, 1, 7)]), (7, &[])]), [None, None], "all of it is there");
+        assert_eq!(ends(&[(10, &[word(4, 1, 8)]), (7, &[])]), [Some(4), None]);
+        let words = [word(4, 1, 7), word(6, 1, 9), word(8, 1, 8)];
+        assert_eq!(ends(&[(10, &words), (7, &[])]), [Some(6), None], "the first that does");
+    }
+
+    #[test]
+    fn what_rests_on_a_log_that_is_cut_is_cut_too() {
+        let (first, second) = ([word(5, 1, 6)], [word(5, 2, 9)]);
+        assert_eq!(ends(&[(9, &first), (9, &second), (8, &[])]), [Some(5), Some(5), None]);
+        // The cut is behind what the first log rests on.
+        let first = [word(5, 1, 5)];
+        assert_eq!(ends(&[(9, &first), (9, &second), (8, &[])]), [None, Some(5), None]);
+        // One that leans on the other's cut, and back.
+        let (first, second) = ([word(3, 1, 8), word(7, 1, 4)], [word(3, 0, 8), word(6, 2, 9)]);
+        assert_eq!(ends(&[(9, &first), (9, &second), (8, &[])]), [Some(3), Some(3), None]);
+    }
+
+    #[test]
+    fn what_a_word_rests_on_reads_back() {
+        let all = [Reach { core: CoreId(3), lsn: 1 << 40 }, Reach { core: CoreId(300), lsn: 7 }];
+        let bytes = Reach::write_all(&all);
+        assert_eq!(Reach::read_all(&bytes).collect::<Vec<_>>(), all);
+        assert_eq!(Reach::read_all(&bytes[..15]).collect::<Vec<_>>(), all[..1]);
+    }
+}

@@ -34,6 +34,8 @@ impl Store {
         self.log.close_copies();
         self.log.close_batch();
         self.log.take_appends(appends);
+        // Without files all is durable at once.
+        self.unpin_durable();
     }
 
     /// Whether records were appended that no batch has closed yet.
