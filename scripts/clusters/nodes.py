@@ -47,8 +47,8 @@ def free_range(count):
 class Nodes:
     """`events` is what was done to them, with times; `wrong` is what they must not do."""
 
-    def __init__(self, folder, count, replication, binary, settings, port=None):
-        self.cluster = cluster_class()(folder, port or free_range(count), binary)
+    def __init__(self, folder, count, replication, binary, settings, port=None, apart=10):
+        self.cluster = cluster_class()(folder, port or free_range(count), binary, apart)
         self.replication, self.partitions = replication, settings.get("partitions", 64)
         self.plain = settings.get("resp", {}).get("cluster") == "transparent"
         self.cluster.write_config(count, replication, dict(settings))

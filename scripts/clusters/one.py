@@ -14,7 +14,9 @@ class OneOfThree:
     def __init__(self, folder, binary, mode="interval", partitions=64, port=None):
         settings = {"durability": mode, "memory_bytes_max": "512MiB", "segment_bytes": "4MiB", "partitions": partitions,
                     "resp": {"cluster": "transparent"}}
-        self.nodes = Nodes(os.path.join(folder, "cluster"), NODES, NODES, binary, settings, port)
+        # ioredis' tests want nobody at 6390, where the second of nodes ten ports apart has HTTP.
+        apart = 20 if port else 10
+        self.nodes = Nodes(os.path.join(folder, "cluster"), NODES, NODES, binary, settings, port, apart)
         self.port = self.nodes.port(1)
 
     def start(self):

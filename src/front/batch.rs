@@ -32,6 +32,8 @@ pub(crate) struct CommandHead {
     pub(crate) no_touch: bool,
     /// Its client keeps copies of what it reads.
     pub(crate) tracks: bool,
+    /// Its name came in small letters; else it is told in capitals, as most clients send it.
+    pub(crate) is_small: bool,
     /// It waits for any of several keys, and is run for those of the core that it comes to.
     pub(crate) is_part: bool,
 }
@@ -51,6 +53,7 @@ impl CommandHead {
             from_replica: request.from_replica,
             no_touch: client.session.no_touch,
             tracks: client.wants_read(),
+            is_small: request.arguments[0].first().is_some_and(u8::is_ascii_lowercase),
             is_part: false,
         }
     }

@@ -261,6 +261,7 @@ impl NodeCore {
             from_replica: false,
             no_touch: false,
             tracks: false,
+            is_small: words[0].first().is_some_and(u8::is_ascii_lowercase),
             is_part: matches!(command.flags, PART | KEEP),
         };
         Ok((map.owner(partition).0, head))

@@ -173,7 +173,7 @@ impl NodeCore {
                 if let Some(since) = timed
                     && let Some(took) = self.took(spec, arguments, since)
                 {
-                    self.note_slow_for(from, head.connection, spec, arguments, took);
+                    self.note_slow_for(from, head, arguments, took);
                 }
                 Tried::Ran
             }

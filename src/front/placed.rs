@@ -267,6 +267,7 @@ mod tests {
             from_replica: false,
             no_touch: false,
             tracks: false,
+            is_small: false,
             is_part: true,
         };
         let places = (0..places).map(|_| Place::new(0, Vec::new())).collect();

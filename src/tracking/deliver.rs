@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hyperion_engine::Change;
+use hyperion_model::TransactionId;
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Encoder, Protocol};
 
+use super::flushes::Flushes;
 use super::limits::INVALID_MAX;
 use super::session::{Target, Tracking};
 use super::table::{Reader, Reading, Table};
@@ -33,6 +35,8 @@ pub(crate) enum Invalid {
     AllOf(ConnectionId),
     /// Everything, to all clients.
     All,
+    /// A word about a flush of all cores: the sender has done its part, or has asked so many that do theirs.
+    Flushed(TransactionId, Option<usize>),
 }
 
 /// That a client reads keys of the receiver.
@@ -70,6 +74,7 @@ pub(crate) struct Trackers {
     /// Keys that may be remembered; 0: as many as ever.
     pub(super) keys_max: usize,
     told: u64,
+    flushes: Flushes,
     /// Cores that took no mail when they were to hear of a key: they hear that all keys have changed.
     behind: BTreeSet<u16>,
     /// As that, of clients that others have named: the core, the client, and who has named it.
@@ -121,9 +126,14 @@ impl NodeCore {
                 }
                 Change::All => {
                     self.trackers.table.clear();
-                    for core in 0..u16::try_from(self.links.len()).unwrap_or(u16::MAX) {
-                        self.tell_core(core, Invalid::All);
-                    }
+                    self.tell_cores(|| Invalid::All);
+                }
+                Change::Flushed(id) => {
+                    self.trackers.table.clear();
+                    self.tell_cores(|| Invalid::Flushed(id, None));
+                }
+                Change::AllFlushed(id, cores) => {
+                    self.tell_cores(|| Invalid::Flushed(id, Some(cores)));
                 }
             }
         }
@@ -144,12 +154,22 @@ impl NodeCore {
         }
     }
 
+    fn tell_cores(&mut self, invalid: impl Fn() -> Invalid) {
+        for core in 0..u16::try_from(self.links.len()).unwrap_or(u16::MAX) {
+            self.tell_core(core, invalid());
+        }
+    }
+
     fn tell_core(&mut self, core: u16, invalid: Invalid) {
         if core == self.index {
             return self.invalid.push(invalid);
         }
         let link = &mut self.links[usize::from(core)];
         let invalids = &mut link.open.replies.invalid;
+        if matches!(invalid, Invalid::Flushed(..)) {
+            // They are counted, and few.
+            return invalids.push(invalid);
+        }
         if self.trackers.behind.contains(&core) {
             return;
         }
@@ -210,6 +230,12 @@ impl NodeCore {
                 }
                 Invalid::AllOf(connection) => {
                     self.tell_invalid(io, *connection, None::<&[&[u8]]>);
+                }
+                Invalid::Flushed(id, cores) => {
+                    let flushes = &mut self.trackers.flushes;
+                    if flushes.take(*id, *cores) || flushes.overflow() {
+                        self.take_invalid(io, &[Invalid::All]);
+                    }
                 }
                 Invalid::All => {
                     let clients = self.clients.iter().filter(|client| client.tracking.is_some());

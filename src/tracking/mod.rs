@@ -1,6 +1,7 @@
 //! Client-side caching: who has read which key, and that it has changed.
 
 mod deliver;
+mod flushes;
 mod inside;
 mod limits;
 mod reads;

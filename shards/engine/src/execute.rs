@@ -212,8 +212,22 @@ impl Engine {
         }
     }
 
-    /// This core's part of a command that all cores answer.
+    /// This core's part of a command that all cores answer. What it changes is told.
     pub(crate) fn part(
+        &mut self,
+        gather: command::Gather,
+        database: DatabaseId,
+        arguments: &[&[u8]],
+    ) -> Result<Part, CommandError> {
+        let part = self.part_untold(gather, database, arguments)?;
+        if part == Part::Kept {
+            self.changes.note_all(self.store.appended_position());
+        }
+        Ok(part)
+    }
+
+    /// As [`Engine::part`]; who has asked all cores tells what it has changed.
+    pub(crate) fn part_untold(
         &mut self,
         gather: command::Gather,
         database: DatabaseId,
@@ -227,10 +241,8 @@ impl Engine {
         }
         let random = self.draw();
         let part = command::part(gather, &mut self.store, database, arguments, random)?;
-        if gather == command::Gather::Flush && self.changes.notes_commands() {
-            self.changes.note_all(self.store.appended_position());
-        }
-        Ok(part)
+        let is_kept = gather == command::Gather::Flush && self.changes.notes_commands();
+        Ok(if is_kept { Part::Kept } else { part })
     }
 
     fn touches_locked(&self, request: &Request<'_>) -> bool {

@@ -3,6 +3,7 @@
 use crate::command::{self, CommandError, Part};
 use crate::effect::{Answer, Effect, Mail, Ticket};
 use crate::engine::Engine;
+use crate::events::Change;
 use crate::transaction::{Then, Until};
 use hyperion_model::CoreId;
 use hyperion_store::StoreError;
@@ -36,8 +37,12 @@ impl Engine {
                 let from = waited_for.unwrap_or(from);
                 let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
                 self.store.begin_observing();
-                match self.part(gather, database, &slices) {
+                match self.part_untold(gather, database, &slices) {
                     Ok(part) => {
+                        if part == Part::Kept {
+                            let position = self.store.appended_position();
+                            self.changes.note_flush(position, Change::Flushed(id));
+                        }
                         let until = Until::Released(self.store.observed_position());
                         self.wait(until, Then::Mail { to: from, mail: Mail::Part { id, part } });
                     }
@@ -57,6 +62,7 @@ impl Engine {
                 }
             }
             Mail::Unit(mail) => self.unit_mail(from, *mail),
+            Mail::Epoch(mail) => self.epoch_mail(mail),
             Mail::Unwatch { keys } => self.take_unwatch(&keys),
             Mail::Span { from, mail } => self.take_span(from, *mail),
             Mail::Part { id, part } => self.part_came(id, part),

@@ -7,6 +7,7 @@ use hyperion_engine::command::{COMMANDS, CommandSpec, Flags, SUBCOMMANDS, find_s
 use hyperion_model::DatabaseId;
 use hyperion_runtime::ConnectionId;
 
+use super::super::batch::CommandHead;
 use super::super::client::Client;
 use super::latency::Latencies;
 use super::limits::WATCHER_BYTES_MAX;
@@ -194,14 +195,13 @@ impl NodeCore {
     pub(crate) fn note_slow_for(
         &mut self,
         from: u16,
-        connection: ConnectionId,
-        spec: &CommandSpec,
+        head: CommandHead,
         arguments: &[&[u8]],
         took: Duration,
     ) {
+        let CommandHead { connection, spec, is_small, .. } = head;
         let now_ms = self.engine.store().now_ms();
-        // The name did not come along; most clients send it so.
-        let name = spec.name.to_ascii_uppercase();
+        let name = if is_small { spec.name.to_owned() } else { spec.name.to_ascii_uppercase() };
         let rest = arguments.iter().skip(1).copied();
         let words: Vec<&[u8]> = std::iter::once(name.as_bytes()).chain(rest).collect();
         let Some(slow) = self.slow_command(now_ms, spec, &words, took) else { return };

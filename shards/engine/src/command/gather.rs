@@ -29,6 +29,8 @@ pub enum Part {
     Count(u64),
     /// It is done.
     Done,
+    /// Keys are flushed of which clients keep copies: these are to be told once all cores have done it.
+    Kept,
     /// These keys.
     KeyList(Vec<Vec<u8>>),
     /// One key out of so many; none when there is none.
@@ -152,16 +154,19 @@ fn write_scanned(parts: &[Part], reply: &mut dyn ReplyWriter) {
 fn count_of(part: &Part) -> u64 {
     match part {
         Part::Count(count) | Part::Key { count, .. } => *count,
-        Part::Done | Part::KeyList(_) | Part::Scan { .. } | Part::Refused(_) => 0,
+        Part::Done | Part::Kept | Part::KeyList(_) | Part::Scan { .. } | Part::Refused(_) => 0,
     }
 }
 
 fn list_of(part: Part) -> Option<Vec<Vec<u8>>> {
     match part {
         Part::KeyList(list) => Some(list),
-        Part::Count(_) | Part::Done | Part::Key { .. } | Part::Scan { .. } | Part::Refused(_) => {
-            None
-        }
+        Part::Count(_)
+        | Part::Done
+        | Part::Kept
+        | Part::Key { .. }
+        | Part::Scan { .. }
+        | Part::Refused(_) => None,
     }
 }
 

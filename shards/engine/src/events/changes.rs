@@ -18,6 +18,10 @@ pub enum Change {
     },
     /// Anything: keys were flushed, or too many have changed to name them.
     All,
+    /// This core's keys were flushed by that command, which flushes those of all cores.
+    Flushed(TransactionId),
+    /// That command is done: so many cores, all that have keys of which copies are kept, tell that theirs were flushed.
+    AllFlushed(TransactionId, usize),
 }
 
 /// Changes that wait for the log, in order.
@@ -56,7 +60,10 @@ impl Changes {
             return false;
         }
         let was_on = self.is_on;
-        *self = Self { is_on, by_entries, ..Self::default() };
+        self.note_all(0);
+        self.waiting.pop_back();
+        let waiting = std::mem::take(&mut self.waiting);
+        *self = Self { is_on, by_entries, waiting, ..Self::default() };
         if was_on && is_on {
             // What was noted the other way is not told any more.
             self.note_all(0);
@@ -100,8 +107,16 @@ impl Changes {
 
     pub(crate) fn note_all(&mut self, position: u64) {
         self.bytes = 0;
-        self.waiting.clear();
+        // Who hears of flushes counts their words.
+        let is_word =
+            |change: &Change| matches!(change, Change::Flushed(_) | Change::AllFlushed(..));
+        self.waiting.retain(|(_, change)| is_word(change));
         self.waiting.push_back((position, Change::All));
+    }
+
+    /// Notes a word about a flush of all cores.
+    pub(crate) fn note_flush(&mut self, position: u64, word: Change) {
+        self.waiting.push_back((position, word));
     }
 
     pub(crate) fn prepared(&mut self, id: TransactionId, keys: impl Iterator<Item = Vec<u8>>) {

@@ -278,6 +278,8 @@ impl Machine {
                 if by == Some(ANN) { key } else { format!("({key})") }
             }
             Change::All => "all".to_owned(),
+            Change::Flushed(_) => "flushed".to_owned(),
+            Change::AllFlushed(..) => "all flushed".to_owned(),
         });
         names.collect::<Vec<_>>().join(" ")
     }
