@@ -71,14 +71,14 @@ impl Objects {
             looks += 1;
             let Warm { id, number, .. } = warm;
             let object = self.objects.get_mut(&id).filter(|object| !object.is_gone);
-            let chunk = object.and_then(|object| object.chunks.get_mut(&number));
+            let chunk = object.and_then(|object| object.chunks.get_mut(number));
             let Some(chunk) = chunk else { continue };
             let Some(hot) = &chunk.hot else {
                 chunk.is_watched = false;
                 continue;
             };
-            let deltas = u32::try_from(hot.deltas.len()).expect("a base comes before");
-            let seen = chunk.generation.wrapping_mul(0x9e37_79b9).wrapping_add(deltas) | 1 << 31;
+            let seen = chunk.generation.wrapping_mul(0x9e37_79b9).wrapping_add(hot.deltas.count());
+            let seen = seen | 1 << 31;
             if warm.seen != seen {
                 self.warm.queue.push_back(Warm { seen, ..warm });
                 continue;
@@ -88,7 +88,7 @@ impl Objects {
                 return;
             };
             let object = self.objects.get_mut(&id).expect("it is there");
-            object.chunks.get_mut(&number).expect("it was written anew").is_watched = false;
+            object.chunks.get_mut(number).expect("it was written anew").is_watched = false;
             left = left.saturating_sub(bytes);
             if left == 0 {
                 return;
