@@ -181,6 +181,7 @@ impl Object {
             next: self.ahead.first().copied().unwrap_or(fit.behind),
             // As where a chunk is split: it rests from now on.
             is_rebased: self.chunks.at(at).hot.is_some(),
+            rests: true,
         };
         if !first.is_empty() {
             let removed = (bytes_before - fit.first_at).min(first.len());
@@ -196,6 +197,7 @@ impl Object {
                 bytes,
                 next: self.chunks.at(at).next,
                 is_rebased: false,
+                rests: false,
             };
             push_splice(touch.splices.to_mut(), 0, last.len(), last);
             touches.push(touch);

@@ -1,6 +1,7 @@
 //! Owns the changes of an object: each is one batch, whole or absent after a crash.
 
 use super::cool::WarmChunks;
+use super::deltas::Deltas;
 use super::foreseen::rearrange;
 use super::format::{
     CHUNK_HEAD_BYTES, DELTA_HEAD_BYTES, Delta, Head, KEY_BYTES, NO_CHUNK, SPLICE_HEAD_BYTES, apply,
@@ -61,6 +62,8 @@ pub(super) struct Touch<'a> {
     pub(super) next: u32,
     /// It gets a new base, not a delta.
     pub(super) is_rebased: bool,
+    /// Then only the log has it: it is not about to change again.
+    pub(super) rests: bool,
 }
 
 impl Store {
@@ -222,6 +225,7 @@ impl Objects {
             bytes: chunk.len(),
             next: chunk.next,
             is_rebased: true,
+            rests: true,
         };
         log.make_room(touch.record_bytes())?;
         let (heap_before, log_before) = (object.heap_bytes, object.log_bytes);
@@ -288,6 +292,7 @@ impl Object {
                     bytes: self.chunks.at(at).len(),
                     next: behind(index),
                     is_rebased: false,
+                    rests: false,
                 });
                 if let Some(early) = touches.len().checked_sub(TOUCHES_LATE + 1) {
                     places.insert(touches[early].at.number, early);
@@ -331,6 +336,7 @@ impl Object {
             }
             // Chunks are split, or appended to, when this one is full: it rests from now on.
             touches[index].is_rebased = self.chunks.at(touches[index].at).hot.is_some();
+            touches[index].rests = true;
         }
         let bytes_max = log.chunk_bytes_max();
         let mut due = Vec::new();
@@ -384,7 +390,15 @@ impl Object {
             let generation = self.generation_next;
             self.generation_next = generation.wrapping_add(1);
             self.write_base(log, id, number, (generation, touch.next), &[&bytes]).expect(there);
-            self.chunks.at_mut(touch.at).is_watched = is_watched;
+            let chunk = self.chunks.at_mut(touch.at);
+            chunk.is_watched = is_watched;
+            if !touch.rests {
+                // The next change finds its bytes where they are in the cache.
+                self.heap_bytes -= chunk.heap_bytes();
+                chunk.hot = Some(Hot { bytes, deltas: Deltas::default() });
+                chunk.is_watched = is_watched || warm.watch(id, number);
+                self.heap_bytes += chunk.heap_bytes();
+            }
             self.discount(log, base);
             deltas.iter().for_each(|delta| self.discount_sized(log, delta.at(), delta.size()));
             return;

@@ -1,5 +1,5 @@
 //! Owns the cooling of chunks. One that was changed has its bytes on the heap beside its base and its deltas; when it has rested for a round
-//! of looks it is written anew, and only the log has it.
+//! of looks it is written anew, unless its base has all of it, and only the log has it.
 
 use super::Objects;
 use crate::limits::{
@@ -83,6 +83,11 @@ impl Objects {
                 self.warm.queue.push_back(Warm { seen, ..warm });
                 continue;
             }
+            if hot.deltas.count() == 0 {
+                // Its base has all of it.
+                self.forget_heap(id, number);
+                continue;
+            }
             let Ok(bytes) = self.rebase(log, id, number) else {
                 self.warm.queue.push_front(warm);
                 return;
@@ -94,5 +99,16 @@ impl Objects {
                 return;
             }
         }
+    }
+
+    /// Forgets what a chunk without deltas has on the heap.
+    fn forget_heap(&mut self, id: u64, number: u32) {
+        let object = self.objects.get_mut(&id).expect("it is there");
+        let chunk = object.chunks.get_mut(number).expect("it is there");
+        let before = chunk.heap_bytes();
+        (chunk.hot, chunk.is_watched) = (None, false);
+        let less = before - chunk.heap_bytes();
+        object.heap_bytes -= less;
+        self.heap_bytes -= less;
     }
 }

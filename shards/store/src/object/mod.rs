@@ -1,7 +1,7 @@
 //! Owns values that do not lie in one record: objects, which are chunks in an order, and grow and change chunk by chunk.
 //!
 //! A chunk is one record, its base, and the deltas that were written since. Without deltas its bytes are read from the base, where
-//! it lies in the arena; with deltas they are kept on the heap as well, until the next base is written. The cleaner moves whole
+//! it lies in the arena; with deltas they are kept on the heap as well, until it has rested for a while. The cleaner moves whole
 //! chunks: a live record of one has a new base written, and base and deltas die together.
 //!
 //! The order is a list in the log: a base or delta names the chunk that comes next, and the first chunk always has number 0. An
@@ -113,7 +113,7 @@ impl Chunk {
 
     /// Places of its records.
     fn records(&self) -> impl Iterator<Item = Location> + '_ {
-        let deltas = self.hot.iter().flat_map(|hot| hot.deltas.iter().map(|delta| delta.at()));
+        let deltas = self.hot.iter().flat_map(|hot| hot.deltas.iter().map(deltas::DeltaAt::at));
         std::iter::once(self.base).chain(deltas)
     }
 

@@ -220,6 +220,7 @@ impl Object {
             bytes: chunk.len() + inserted - removed,
             next: chunk.next,
             is_rebased: false,
+            rests: false,
         };
         touch.is_rebased = chunk.wants_base(&touch);
         touch
