@@ -25,15 +25,16 @@ impl View<'_> {
         let quarter = entries.len() / QUARTERS;
         // The quarter in which it is, in all likelihood: those before the mark are the first two.
         let likely = between.map(|(first, bound)| {
-            let each = bound.saturating_sub(first) / QUARTERS as u64;
-            word.saturating_sub(first).checked_div(each).unwrap_or(0)
+            let each = bound.saturating_sub(first) / 4;
+            let off = word.saturating_sub(first);
+            (1..QUARTERS as u64).filter(|quarter| off >= quarter * each).count()
         });
         let look = |from: usize| {
             let looked = quarter.min(LOOKED_BYTES_MAX);
             prefetch_bytes(&entries[from..entries.len().min(from + looked)]);
         };
         let place = match likely {
-            Some(3..) => {
+            Some(3) => {
                 look(entries.len() - quarter.min(LOOKED_BYTES_MAX));
                 seek_back(&entries, key, word)
             }
