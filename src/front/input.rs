@@ -1,8 +1,8 @@
 //! Owns the way from received bytes to commands that run.
 
-use hyperion_engine::command::{CommandSpec, Run, find};
+use hyperion_engine::command::{CommandSpec, FrontCommand, Run, find};
 use hyperion_engine::{Key, key_slot};
-use hyperion_model::ReplyWriter;
+use hyperion_model::{ReplyWriter, slot_of};
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Limits, Parsed, Protocol, Span};
 
@@ -53,6 +53,23 @@ impl Line {
         let base = self.unquoted.as_deref().unwrap_or(&input[self.start..self.end]);
         self.spans.get(number).map(|span| span.of(base))
     }
+}
+
+impl Line {
+    /// The key that it begins with, and its slot: its one key, or the first that a script names.
+    fn place<'a>(&'a self, input: &'a [u8]) -> Option<(u16, &'a [u8])> {
+        if let Some(slot) = self.slot {
+            return Some((slot, self.word(input, 1)?));
+        }
+        let names_keys = is_script(self.spec?) && self.word(input, 2)? != b"0";
+        let key = self.word(input, 3).filter(|_| names_keys)?;
+        Some((slot_of(key), key))
+    }
+}
+
+/// Whether it runs a script or a function, which change nothing that other lines are read by.
+fn is_script(spec: &CommandSpec) -> bool {
+    matches!(spec.run, Run::Front(FrontCommand::Eval | FrontCommand::Evalsha | FrontCommand::Fcall))
 }
 
 /// How reading ahead ended.
@@ -257,7 +274,7 @@ impl NodeCore {
                 .and_then(|spec| line.with_arguments(input, |words| key_slot(spec, words)));
             count += 1;
             // What such a command changes, the next may be read by.
-            if line.spec.is_none_or(|spec| matches!(spec.run, Run::Front(_))) {
+            if line.spec.is_none_or(|spec| matches!(spec.run, Run::Front(_)) && !is_script(spec)) {
                 break;
             }
         }
@@ -269,7 +286,7 @@ impl NodeCore {
         let database = client.session.database;
         let mut keys: [Option<Key<'_>>; LINES_AHEAD] = [None; LINES_AHEAD];
         for (key, line) in keys.iter_mut().zip(lines) {
-            if let (Some(slot), Some(bytes)) = (line.slot, line.word(input, 1)) {
+            if let Some((slot, bytes)) = line.place(input) {
                 *key = self.engine.prefetch_bucket(database, bytes, slot);
             }
         }

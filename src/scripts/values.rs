@@ -1,5 +1,7 @@
 //! Owns the way of answers into Lua and of Lua's values into answers.
 
+use std::borrow::Cow;
+
 use hyperion_engine::Recorded;
 use hyperion_lua::{Given, Name, Values, number_text};
 use hyperion_model::ReplyWriter;
@@ -178,7 +180,7 @@ fn cut(number: f64) -> i64 {
 
 fn table_to_answer(table: &Table, is_resp3: bool, depth: usize, out: &mut dyn ReplyWriter) {
     let text = |name: &str| match table.raw_get::<Value>(name) {
-        Ok(Value::String(text)) => Some(one_line(&text.as_bytes())),
+        Ok(Value::String(text)) => Some(one_line(&text.as_bytes()).into_owned()),
         _ => None,
     };
     if let Some(line) = text("err") {
@@ -218,6 +220,7 @@ fn table_to_answer(table: &Table, is_resp3: bool, depth: usize, out: &mut dyn Re
     }
 }
 
-fn one_line(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).replace(['\r', '\n'], " ")
+fn one_line(text: &[u8]) -> Cow<'_, str> {
+    let line = String::from_utf8_lossy(text);
+    if line.contains(['\r', '\n']) { Cow::Owned(line.replace(['\r', '\n'], " ")) } else { line }
 }

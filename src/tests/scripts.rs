@@ -365,3 +365,36 @@ fn tells_that_a_script_runs(node: &Node, busy_line: &str) {
     assert!(busy.shown().contains("Script killed by user"));
     other.expect(&[("PING", "PONG")]);
 }
+
+/// Lines behind a script are read before it runs, those behind one that changes how lines are taken are not.
+#[test]
+fn scripts_come_in_one_pipeline_with_other_lines() {
+    on_one_core_and_two(|node| {
+        let mut client = node.client();
+        let text = "return redis.call('INCRBY', KEYS[1], ARGV[1])";
+        let name = show(&client.call(&[b"SCRIPT", b"LOAD", text.as_bytes()]));
+        let (mut counts, mut database, mut expected) = ([[0; 7]; 2], 0, Vec::new());
+        let mut lines = Vec::new();
+        for number in 0..300 {
+            let key = format!("k{}", number % 7);
+            lines.extend(command(&[b"EVALSHA", name.as_bytes(), b"1", key.as_bytes(), b"1"]));
+            counts[database][number % 7] += 1;
+            expected.push(counts[database][number % 7].to_string());
+            database = number / 3 % 2;
+            lines.extend(command(&[b"SELECT", database.to_string().as_bytes()]));
+            lines.extend(command(&[b"GET", key.as_bytes()]));
+            let count: u64 = counts[database][number % 7];
+            let held = if count == 0 { "nil".to_owned() } else { count.to_string() };
+            expected.extend(["OK".to_owned(), held]);
+            if number % 10 == 0 {
+                lines.extend(command(&[b"EVAL", b"return {KEYS[1]", b"1", key.as_bytes()]));
+                lines.extend(command(&[b"EVALSHA_RO", b"0", b"0"]));
+                expected.extend(["-ERR", "-NOSCRIPT"].map(str::to_owned));
+            }
+        }
+        client.send(&lines);
+        for (place, answer) in expected.iter().enumerate() {
+            assert!(client.shown().starts_with(answer.as_str()), "answer {place} is not {answer}");
+        }
+    });
+}

@@ -45,16 +45,26 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    #[inline]
     fn of(bits: u8) -> Option<Self> {
-        use Kind::{
-            Abort, Chunk, Commit, Cut, Decision, Delta, Flush, Group, Mark, Object, Packed,
-            Prepare, Put, Run, Tombstone,
-        };
-        let kinds = [
-            Put, Tombstone, Flush, Group, Cut, Delta, Prepare, Commit, Abort, Decision, Run,
-            Packed, Chunk, Mark, Object,
-        ];
-        kinds.into_iter().find(|&kind| kind as u8 == bits)
+        Some(match bits {
+            1 => Self::Put,
+            2 => Self::Tombstone,
+            3 => Self::Flush,
+            4 => Self::Group,
+            5 => Self::Cut,
+            6 => Self::Delta,
+            7 => Self::Prepare,
+            8 => Self::Commit,
+            9 => Self::Abort,
+            10 => Self::Decision,
+            11 => Self::Run,
+            12 => Self::Packed,
+            13 => Self::Chunk,
+            14 => Self::Mark,
+            15 => Self::Object,
+            _ => return None,
+        })
     }
 
     /// Whether the record tells of replicated groups.

@@ -25,9 +25,9 @@ pub(super) fn note_of(bytes: &[u8]) -> Note {
     let [kind, low, high, ..] = *bytes else { return Note { kind: HEAD, ..Note::default() } };
     let count = u32::from(u16::from_le_bytes([low, high]));
     if kind & PART != 0 || kind == HEAD {
-        return Note { key: 0, count: 0, kind: kind & !PART, flags: kind & PART };
+        return Note { kind: kind & !PART, flags: kind & PART, ..Note::default() };
     }
-    Note { key: first_prefix(&bytes[HEAD_BYTES..]), count, kind, flags: 0 }
+    Note { key: first_prefix(&bytes[HEAD_BYTES..]), count, kind, ..Note::default() }
 }
 
 /// The prefix of the first entry's key; of a long entry the first bytes are enough.

@@ -3,7 +3,7 @@
 use super::chunk::HEAD_BYTES;
 use super::edit::{Bias, NEW_CHUNKS};
 use super::view::{Source, View};
-use super::{Section, chunk};
+use super::{Section, chunk, mark};
 use hyperion_store::{Note, Splices};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -38,6 +38,8 @@ pub(super) struct Dirty {
     /// The note of what is stored; its key too, unless the first entry may be another.
     note: Note,
     is_first_changed: bool,
+    /// See [`mark`].
+    pub(super) mark: u16,
 }
 
 impl Dirty {
@@ -48,6 +50,7 @@ impl Dirty {
         let is_object = is_stored && matches!(view.source, Source::Object(..));
         let bytes = if is_stored { view.chunk_bytes(chunk) } else { 0 };
         let count = if is_stored { view.chunk_count(chunk) } else { 0 };
+        let note = view.note(chunk).copied().unwrap_or_default();
         let dirty = Self {
             section,
             made: OnceCell::new(),
@@ -59,8 +62,9 @@ impl Dirty {
             first_bytes,
             splices: (is_object && parts == 0).then(Splices::default),
             bias: Bias::Middle,
-            note: view.note(chunk).copied().unwrap_or_default(),
+            note,
             is_first_changed: false,
+            mark: note.mark,
         };
         if dirty.splices.is_none() {
             let _ = dirty.entries(|| view.stored(chunk));
@@ -85,6 +89,7 @@ impl Dirty {
             bias: Bias::Middle,
             note: Note::default(),
             is_first_changed: true,
+            mark: 0,
         };
         dirty.clear();
         dirty
@@ -92,14 +97,15 @@ impl Dirty {
 
     /// Takes out all entries.
     pub(super) fn clear(&mut self) {
-        (self.bytes, self.count, self.is_first_changed) = (0, 0, true);
+        (self.bytes, self.count, self.is_first_changed, self.mark) = (0, 0, true, 0);
         self.made = OnceCell::from(vec![0; HEAD_BYTES]);
         self.splices = None;
     }
 
     /// Has these entries from now on, `count` of them; room for a head comes before them.
     pub(super) fn rewrite(&mut self, entries: Vec<u8>, count: usize) {
-        (self.bytes, self.count, self.is_first_changed) = (entries.len() - HEAD_BYTES, count, true);
+        (self.bytes, self.count) = (entries.len() - HEAD_BYTES, count);
+        (self.is_first_changed, self.mark) = (true, 0);
         self.made = OnceCell::from(entries);
         self.splices = None;
     }
@@ -145,6 +151,7 @@ impl Dirty {
             insert(&mut inserted);
             splice(made, HEAD_BYTES + at, removed, &inserted);
             self.bytes = made.len() - HEAD_BYTES;
+            self.mark = mark::moved(self.mark, (at, removed), inserted.len());
             return;
         };
         splices.push_with((HEAD_BYTES + at, removed), bytes, insert);
@@ -153,6 +160,7 @@ impl Dirty {
             splice(made, HEAD_BYTES + at, removed, inserted);
         }
         self.bytes = self.bytes - removed + inserted.len();
+        self.mark = mark::moved(self.mark, (at, removed), inserted.len());
     }
 
     /// Its note afterwards, if it stays one chunk. `stored` as for [`Dirty::entries`].
@@ -163,7 +171,7 @@ impl Dirty {
             self.note.key
         };
         let count = u32::try_from(self.count).expect("a chunk has fewer entries");
-        Note { key, count, kind: self.section, flags: 0 }
+        Note { key, count, kind: self.section, flags: 0, mark: self.mark }
     }
 
     /// Whether it stays one chunk, and what was replaced is written.
@@ -197,9 +205,11 @@ impl View<'_> {
 /// Replaces `removed` bytes at `at`.
 fn splice(bytes: &mut Vec<u8>, at: usize, removed: usize, inserted: &[u8]) {
     let (before, tail) = (bytes.len(), at + removed);
-    let after = before - removed + inserted.len();
-    bytes.resize(before.max(after), 0);
-    bytes.copy_within(tail..before, at + inserted.len());
-    bytes.truncate(after);
+    if removed != inserted.len() {
+        let after = before - removed + inserted.len();
+        bytes.resize(before.max(after), 0);
+        bytes.copy_within(tail..before, at + inserted.len());
+        bytes.truncate(after);
+    }
     bytes[at..at + inserted.len()].copy_from_slice(inserted);
 }

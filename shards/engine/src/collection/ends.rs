@@ -190,7 +190,8 @@ impl Outermost {
         count: usize,
     ) -> Result<(), StoreError> {
         let count = u32::try_from(count).expect("a chunk has fewer entries");
-        let note = Note { count, ..self.note };
+        // What comes or goes in front moves what is marked.
+        let note = Note { count, mark: 0, ..self.note };
         store.splice(found, std::iter::once(Spliced { chunk: self.chunk, splices, note }))
     }
 }

@@ -4,7 +4,7 @@
 use super::chunk::{self, HEAD_BYTES, span};
 use super::commit::chunk_bytes_max;
 use super::view::{Cursor, Source, View};
-use super::{Layout, Section, prefix};
+use super::{Layout, Section, mark, prefix};
 use hyperion_store::{Found, Key, Note, Spliced, Splices, Store, StoreError};
 
 /// Bytes of an entry beside its key and value, at most.
@@ -77,8 +77,11 @@ impl Few {
         let moved = if at.at >= behind { at.at - chunk.removed.1 } else { at.at };
         debug_assert_eq!(chunk.note.kind, section);
         chunk.splices.push_with((HEAD_BYTES + moved, 0), bytes, |out| chunk::push(out, key, value));
-        chunk.bytes += chunk.splices.last_inserted().len();
+        let inserted = chunk.splices.last_inserted().len();
+        chunk.bytes += inserted;
         chunk.note.count += 1;
+        chunk.moves((moved, 0), inserted);
+        chunk.note.mark = mark::better(chunk.note.mark, moved, chunk.bytes - HEAD_BYTES);
         if moved == 0 {
             chunk.note.key = prefix(key);
         }
@@ -104,6 +107,9 @@ impl Few {
         chunk.check(bytes, of)?;
         let replaced = (HEAD_BYTES + at.at, span.end - at.at);
         chunk.splices.push_with(replaced, bytes, |out| chunk::push(out, key, value));
+        let inserted = chunk.splices.last_inserted().len();
+        chunk.bytes = chunk.bytes - replaced.1 + inserted;
+        chunk.moves((at.at, replaced.1), inserted);
         Some(())
     }
 
@@ -124,6 +130,7 @@ impl Few {
         chunk.removed = (at.at, end - at.at);
         chunk.bytes -= end - at.at;
         chunk.note.count -= 1;
+        chunk.moves((at.at, end - at.at), 0);
         Some(())
     }
 
@@ -169,6 +176,11 @@ impl Few {
 }
 
 impl Chunk {
+    /// So many bytes of its entries are replaced by so many others.
+    fn moves(&mut self, replaced: (usize, usize), inserted: usize) {
+        self.note.mark = mark::moved(self.note.mark, replaced, inserted);
+    }
+
     /// Whether so many bytes more leave it one chunk, most of which is not replaced.
     fn check(&self, bytes: usize, of: &Of<'_>) -> Option<()> {
         let written = self.splices.written_bytes() + bytes;

@@ -18,6 +18,7 @@ mod dirty;
 mod edit;
 pub mod ends;
 pub mod few;
+mod mark;
 mod merge;
 mod notes;
 mod seek;

@@ -1,6 +1,7 @@
 //! Owns the notes of a collection's chunks: made when a collection is met for the first time, then kept up to date.
 
-use super::chunk::note_of;
+use super::chunk::{HEAD_BYTES, PART, note_of};
+use super::mark;
 use hyperion_store::{Found, Note, Notes, Store};
 
 /// Sees to it that the notes of a collection are there, if it is an object.
@@ -26,5 +27,12 @@ pub(super) fn under(mut note: Note, key: &mut u64) -> Note {
 /// The notes of chunks that follow each other.
 pub(super) fn of_chunks(chunks: &[Vec<u8>]) -> Vec<Note> {
     let mut key = 0;
-    chunks.iter().map(|chunk| under(note_of(chunk), &mut key)).collect()
+    let of_chunk = |chunk: &Vec<u8>| {
+        let mut note = note_of(chunk);
+        if note.flags & PART == 0 && note.count > 1 {
+            note.mark = mark::of_entries(&chunk[HEAD_BYTES..]);
+        }
+        under(note, &mut key)
+    };
+    chunks.iter().map(of_chunk).collect()
 }

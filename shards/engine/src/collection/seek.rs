@@ -4,9 +4,11 @@ use super::chunk::{Span, begin_of, span};
 use super::view::{Cursor, Source, View};
 use super::{Section, prefix};
 use hyperion_store::prefetch_bytes;
+use std::cmp::Ordering;
 
-/// Bytes of a chunk that are loaded at once, at most.
-const LOOKED_BYTES_MAX: usize = 2048;
+/// Bytes of a chunk that are loaded at once, at most: a quarter of it.
+const LOOKED_BYTES_MAX: usize = 1024;
+const QUARTERS: usize = 4;
 
 impl View<'_> {
     /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
@@ -14,35 +16,51 @@ impl View<'_> {
     pub fn seek(&self, section: Section, key: &[u8]) -> Result<Cursor, Option<Cursor>> {
         let Some((chunk, between)) = self.chunk_for(section, key) else { return Err(None) };
         let entries = self.entries(chunk);
-        let word = prefix(key);
-        let is_nearer_end = between.is_some_and(|(first, bound)| {
-            word.saturating_sub(first) > bound.saturating_sub(first) / 2
+        let (word, mark) = (prefix(key), self.mark(chunk));
+        #[cfg(debug_assertions)]
+        assert!(
+            super::mark::is_right(mark, &entries),
+            "an entry begins at {mark} of chunk {chunk}"
+        );
+        let quarter = entries.len() / QUARTERS;
+        // The quarter in which it is, in all likelihood: those before the mark are the first two.
+        let likely = between.map(|(first, bound)| {
+            let each = bound.saturating_sub(first) / 4;
+            let off = word.saturating_sub(first);
+            (1..QUARTERS as u64).filter(|quarter| off >= quarter * each).count()
         });
-        // The half in which it is, in all likelihood.
-        let (lower, upper) = entries.split_at(entries.len().min(LOOKED_BYTES_MAX) / 2);
-        prefetch_bytes(if is_nearer_end {
-            &upper[upper.len().saturating_sub(lower.len())..]
-        } else {
-            lower
-        });
-        if is_nearer_end {
-            let place = seek_back(&entries, key, word);
-            return match place {
-                Ok(at) => Ok(Cursor { chunk, at }),
-                Err(at) => Err(Some(Cursor { chunk, at })),
-            };
-        }
-        let mut at = skip_below(&entries, word);
-        while let Some(Span { key: (begin, end), end: behind, .. }) = span(&entries, at) {
-            let other = &entries[begin..end];
-            let order = prefix(other).cmp(&word).then_with(|| other.cmp(key));
-            match order {
-                std::cmp::Ordering::Less => at = behind,
-                std::cmp::Ordering::Equal => return Ok(Cursor { chunk, at }),
-                std::cmp::Ordering::Greater => break,
+        let look = |from: usize| {
+            let looked = quarter.min(LOOKED_BYTES_MAX);
+            prefetch_bytes(&entries[from..entries.len().min(from + looked)]);
+        };
+        let place = match likely {
+            Some(3) => {
+                look(entries.len() - quarter.min(LOOKED_BYTES_MAX));
+                seek_back(&entries, key, word)
             }
+            Some(2) if mark == 0 => seek_back(&entries, key, word),
+            Some(0) => {
+                look(0);
+                seek_on(&entries, 0, key, word)
+            }
+            _ if mark == 0 => seek_on(&entries, 0, key, word),
+            likely => {
+                look(if likely == Some(2) { mark } else { mark.saturating_sub(quarter) });
+                seek_from(&entries, mark, key, word)
+            }
+        };
+        match place {
+            Ok(at) => Ok(Cursor { chunk, at }),
+            Err(at) => Err(Some(Cursor { chunk, at })),
         }
-        Err(Some(Cursor { chunk, at }))
+    }
+
+    /// The mark of a chunk as it is, 0 where it has none.
+    fn mark(&self, chunk: usize) -> usize {
+        if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {
+            return usize::from(dirty.mark);
+        }
+        self.note(chunk).map_or(0, |note| usize::from(note.mark))
     }
 
     /// The chunk that `key` is in or belongs to; `None`: the section has no chunk.
@@ -128,7 +146,34 @@ impl View<'_> {
     }
 }
 
-/// As the walk of [`View::seek`], from the end of a chunk.
+/// Where `key` is among entries from the one at `at` on, before which all are below it, or where it belongs.
+fn seek_on(entries: &[u8], at: usize, key: &[u8], word: u64) -> Result<usize, usize> {
+    let mut at = at + skip_below(&entries[at..], word);
+    while let Some(Span { key: (begin, end), end: behind, .. }) = span(entries, at) {
+        let other = &entries[begin..end];
+        match prefix(other).cmp(&word).then_with(|| other.cmp(key)) {
+            Ordering::Less => at = behind,
+            Ordering::Equal => return Ok(at),
+            Ordering::Greater => break,
+        }
+    }
+    Err(at)
+}
+
+/// As [`seek_on`], from a place in the middle where an entry begins: on or back.
+fn seek_from(entries: &[u8], mark: usize, key: &[u8], word: u64) -> Result<usize, usize> {
+    let Some(Span { key: (begin, end), .. }) = span(entries, mark) else {
+        return seek_back(&entries[..mark], key, word);
+    };
+    let other = &entries[begin..end];
+    match prefix(other).cmp(&word).then_with(|| other.cmp(key)) {
+        Ordering::Less => seek_on(entries, mark, key, word),
+        Ordering::Equal => Ok(mark),
+        Ordering::Greater => seek_back(&entries[..mark], key, word),
+    }
+}
+
+/// As [`seek_on`], from the end of a chunk.
 fn seek_back(entries: &[u8], key: &[u8], word: u64) -> Result<usize, usize> {
     let mut at = skip_above(entries, word);
     while at > 0
@@ -137,9 +182,9 @@ fn seek_back(entries: &[u8], key: &[u8], word: u64) -> Result<usize, usize> {
     {
         let other = &entries[begin..end];
         match prefix(other).cmp(&word).then_with(|| other.cmp(key)) {
-            std::cmp::Ordering::Greater => at = before,
-            std::cmp::Ordering::Equal => return Ok(before),
-            std::cmp::Ordering::Less => break,
+            Ordering::Greater => at = before,
+            Ordering::Equal => return Ok(before),
+            Ordering::Less => break,
         }
     }
     Err(at)

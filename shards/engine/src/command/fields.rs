@@ -48,30 +48,39 @@ pub(super) fn hashed(name: &[u8], out: &mut Vec<u8>) {
 /// Bytes of a key that lies on the stack, at most.
 const SHORT_KEY_BYTES: usize = 72;
 
-/// A name as the key of its entry in an object, for the time of a look-up.
-struct HashedKey {
+/// A name behind eight bytes, as the keys of entries in objects are, for the time of a look-up.
+pub(super) struct ShortKey {
     short: [u8; SHORT_KEY_BYTES],
     bytes: usize,
     /// All of it, where it is longer.
     long: Vec<u8>,
 }
 
-impl HashedKey {
+impl ShortKey {
+    /// A name behind a word.
     #[inline]
-    fn of(name: &[u8]) -> Self {
+    pub(super) fn of(word: u64, name: &[u8]) -> Self {
         let bytes = HASH_BYTES + name.len();
         let mut key = Self { short: [0; SHORT_KEY_BYTES], bytes, long: Vec::new() };
         if bytes > SHORT_KEY_BYTES {
-            hashed(name, &mut key.long);
+            key.long.reserve_exact(bytes);
+            key.long.extend_from_slice(&word.to_be_bytes());
+            key.long.extend_from_slice(name);
         } else {
-            key.short[..HASH_BYTES].copy_from_slice(&hash_of(name).to_be_bytes());
+            key.short[..HASH_BYTES].copy_from_slice(&word.to_be_bytes());
             key.short[HASH_BYTES..bytes].copy_from_slice(name);
         }
         key
     }
 
+    /// A name as the key of its entry in a section that is in the order of hashes.
     #[inline]
-    fn get(&self) -> &[u8] {
+    pub(super) fn hashed(name: &[u8]) -> Self {
+        Self::of(hash_of(name), name)
+    }
+
+    #[inline]
+    pub(super) fn get(&self) -> &[u8] {
         self.short.get(..self.bytes).unwrap_or(&self.long)
     }
 }
@@ -86,7 +95,7 @@ pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cur
     if view.is_packed() {
         return view.find_linear(section, name);
     }
-    view.seek(section, HashedKey::of(name).get()).ok()
+    view.seek(section, ShortKey::hashed(name).get()).ok()
 }
 
 /// Finds a name in what an edit has made so far.
@@ -95,7 +104,7 @@ pub(super) fn find_in(edit: &Edit<'_, '_>, section: Section, name: &[u8]) -> Opt
     if edit.is_packed() {
         return edit.view().find_linear(section, name);
     }
-    edit.view().seek(section, HashedKey::of(name).get()).ok()
+    edit.view().seek(section, ShortKey::hashed(name).get()).ok()
 }
 
 /// Sets the value of a name. `true`: the name is new.
@@ -132,7 +141,7 @@ pub(super) fn put_one(
     if of.view().entries_all() != of.view().count(section) {
         return Ok(None);
     }
-    let (name, mut few) = (HashedKey::of(name), Few::default());
+    let (name, mut few) = (ShortKey::hashed(name), Few::default());
     let place = of.view().seek(section, name.get());
     let is_done = match (place, value) {
         (Ok(_), None) => return Ok(Some(false)),
@@ -170,7 +179,7 @@ fn put_or_keep(
         }
         unpack(edit, section);
     }
-    let key = HashedKey::of(name);
+    let key = ShortKey::hashed(name);
     match edit.view().seek(section, key.get()) {
         Ok(cursor) if replaces => {
             edit.replace(section, cursor, value);

@@ -45,7 +45,7 @@ impl Chunks<'_> {
         let reaches_end = offset + text_bytes >= self.bytes();
         let (last, last_bytes) =
             if reaches_end { (count, 0) } else { (first + 1 + rest / each, rest % each) };
-        let behind = if last < count { self.object.order[last] } else { NO_CHUNK };
+        let behind = if last < count { self.object.order[last].number } else { NO_CHUNK };
         Fit {
             offset,
             text_bytes,
@@ -101,7 +101,7 @@ impl Objects {
             return;
         };
         let numbers = std::mem::take(&mut object.ahead);
-        let bytes: usize = numbers.iter().map(|number| object.chunks[number].bytes as usize).sum();
+        let bytes: usize = numbers.iter().map(|&number| object.chunks[number].len()).sum();
         object.bytes += bytes;
         self.part(log, id, numbers);
     }
@@ -112,13 +112,13 @@ impl Objects {
         let mut heap_bytes = 0;
         let mut parted = Object { is_counted: true, ..Object::default() };
         for number in numbers {
-            let Some(chunk) = object.chunks.remove(&number) else { continue };
-            object.bytes -= chunk.bytes as usize;
+            let Some(chunk) = object.chunks.remove(number) else { continue };
+            object.bytes -= chunk.len();
             object.heap_bytes -= chunk.heap_bytes();
             heap_bytes += chunk.heap_bytes();
             parted.log_bytes += chunk.log_bytes(log);
-            parted.order.push(number);
-            parted.chunks.insert(number, chunk);
+            let at = parted.chunks.insert(chunk);
+            parted.order.push(at);
         }
         object.log_bytes -= parted.log_bytes;
         self.heap_bytes -= heap_bytes;
@@ -155,7 +155,7 @@ impl Chunk {
         if self.hot.is_some() {
             return self.records().map(|location| log.record(location).size as u64).sum();
         }
-        let value_bytes = CHUNK_HEAD_BYTES + self.bytes as usize;
+        let value_bytes = CHUNK_HEAD_BYTES + self.len();
         let size = Plan::new(KEY_BYTES, value_bytes, &Extras::default(), 0).size;
         debug_assert_eq!(size, log.record(self.base).size, "a base is a plain record");
         size as u64
@@ -172,15 +172,16 @@ impl Object {
         (first, last): &(Vec<u8>, Vec<u8>),
         warm: &mut WarmChunks,
     ) -> Result<Vec<u32>, StoreError> {
-        let number = self.order[fit.first];
+        let at = self.order[fit.first];
         let bytes_before = self.chunk_bytes(fit.first);
         let mut touch = Touch {
-            number,
+            at,
             splices: Cow::Owned(Vec::new()),
             bytes: bytes_before,
             next: self.ahead.first().copied().unwrap_or(fit.behind),
             // As where a chunk is split: it rests from now on.
-            is_rebased: self.chunks[&number].hot.is_some(),
+            is_rebased: self.chunks.at(at).hot.is_some(),
+            rests: true,
         };
         if !first.is_empty() {
             let removed = (bytes_before - fit.first_at).min(first.len());
@@ -189,26 +190,29 @@ impl Object {
         }
         let mut touches = vec![touch];
         if !last.is_empty() {
-            let (number, bytes) = (self.order[fit.last], self.chunk_bytes(fit.last));
+            let (at, bytes) = (self.order[fit.last], self.chunk_bytes(fit.last));
             let mut touch = Touch {
-                number,
+                at,
                 splices: Cow::Owned(Vec::new()),
                 bytes,
-                next: self.chunks[&number].next,
+                next: self.chunks.at(at).next,
                 is_rebased: false,
+                rests: false,
             };
             push_splice(touch.splices.to_mut(), 0, last.len(), last);
             touches.push(touch);
         }
         for touch in &mut touches {
-            touch.is_rebased |= self.chunks[&touch.number].wants_base(touch);
+            touch.is_rebased |= self.chunks.at(touch.at).wants_base(touch);
         }
         log.make_room(touches.iter().map(Touch::record_bytes).sum())?;
         touches.iter().for_each(|touch| self.emit(log, id, touch, warm));
         let numbers = std::mem::take(&mut self.ahead);
-        let more: usize = numbers.iter().map(|number| self.chunks[number].bytes as usize).sum();
+        let places = self.places_of(&numbers);
+        let more: usize = places.iter().map(|&at| self.chunks.at(at).len()).sum();
         self.bytes += more;
-        let overwritten = self.order.splice(fit.first + 1..fit.last, numbers).collect();
+        let overwritten = self.order.splice(fit.first + 1..fit.last, places);
+        let overwritten = overwritten.map(|at| at.number).collect();
         self.changed_at = log.appended_position();
         Ok(overwritten)
     }

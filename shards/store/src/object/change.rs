@@ -1,11 +1,13 @@
 //! Owns the changes of an object: each is one batch, whole or absent after a crash.
 
 use super::cool::WarmChunks;
+use super::deltas::Deltas;
 use super::foreseen::rearrange;
 use super::format::{
     CHUNK_HEAD_BYTES, DELTA_HEAD_BYTES, Delta, Head, KEY_BYTES, NO_CHUNK, SPLICE_HEAD_BYTES, apply,
     chunk_key, push_splice,
 };
+use super::table::At;
 use super::{Amendment, Chunk, Hot, Object, Objects};
 use crate::database::{Found, Key};
 use crate::error::StoreError;
@@ -53,13 +55,15 @@ pub struct Insert<'a> {
 
 /// What a change does to one chunk that was there before.
 pub(super) struct Touch<'a> {
-    pub(super) number: u32,
+    pub(super) at: At,
     pub(super) splices: Cow<'a, [u8]>,
     /// Bytes of the chunk afterwards.
     pub(super) bytes: usize,
     pub(super) next: u32,
     /// It gets a new base, not a delta.
     pub(super) is_rebased: bool,
+    /// Then only the log has it: it is not about to change again.
+    pub(super) rests: bool,
 }
 
 impl Store {
@@ -199,7 +203,7 @@ impl Objects {
     /// Writes chunks anew that have too many deltas since they were amended, if there is room: they are the same with and without.
     pub(crate) fn rebase_due(&mut self, log: &mut Log) {
         for (id, number) in std::mem::take(&mut self.due) {
-            let chunk = self.objects.get(&id).and_then(|object| object.chunks.get(&number));
+            let chunk = self.objects.get(&id).and_then(|object| object.chunks.get(number));
             if chunk.is_some_and(|chunk| chunk.hot.is_some()) {
                 let _ = self.rebase(log, id, number);
             }
@@ -214,13 +218,15 @@ impl Objects {
         number: u32,
     ) -> Result<usize, StoreError> {
         let object = self.objects.get_mut(&id).expect("its record is live");
-        let chunk = &object.chunks[&number];
+        let at = object.chunks.find(number).expect("its record is live");
+        let chunk = object.chunks.at(at);
         let touch = Touch {
-            number,
+            at,
             splices: Cow::Borrowed(&[]),
-            bytes: chunk.bytes as usize,
+            bytes: chunk.len(),
             next: chunk.next,
             is_rebased: true,
+            rests: true,
         };
         log.make_room(touch.record_bytes())?;
         let (heap_before, log_before) = (object.heap_bytes, object.log_bytes);
@@ -269,28 +275,28 @@ impl Object {
         let is_removed = |index: &usize| removed.binary_search(index).is_ok();
         let behind = |index: usize| {
             let next = (index + 1..self.order.len()).find(|next| !is_removed(next));
-            next.map_or(NO_CHUNK, |next| self.order[next])
+            next.map_or(NO_CHUNK, |next| self.order[next].number)
         };
         let mut touches: Vec<Touch<'_>> = Vec::new();
         // Where those are that are not among the last few, which are looked at first.
         let mut places: BTreeMap<u32, usize> = BTreeMap::new();
         let mut touch = |touches: &mut Vec<Touch<'_>>, index: usize| {
             assert!(!is_removed(&index), "chunk {index} is removed by the same change");
-            let number = self.order[index];
+            let at = self.order[index];
             let late = touches.len().saturating_sub(TOUCHES_LATE);
-            let found = touches[late..].iter().rposition(|touch| touch.number == number);
-            let found = found.map(|at| late + at).or_else(|| places.get(&number).copied());
+            let found = touches[late..].iter().rposition(|touch| touch.at == at);
+            let found = found.map(|at| late + at).or_else(|| places.get(&at.number).copied());
             found.unwrap_or_else(|| {
-                let chunk = &self.chunks[&number];
                 touches.push(Touch {
-                    number,
+                    at,
                     splices: Cow::Owned(Vec::new()),
-                    bytes: chunk.bytes as usize,
+                    bytes: self.chunks.at(at).len(),
                     next: behind(index),
                     is_rebased: false,
+                    rests: false,
                 });
                 if let Some(early) = touches.len().checked_sub(TOUCHES_LATE + 1) {
-                    places.insert(touches[early].number, early);
+                    places.insert(touches[early].at.number, early);
                 }
                 touches.len() - 1
             })
@@ -330,15 +336,16 @@ impl Object {
                 }
             }
             // Chunks are split, or appended to, when this one is full: it rests from now on.
-            touches[index].is_rebased = self.chunks[&touches[index].number].hot.is_some();
+            touches[index].is_rebased = self.chunks.at(touches[index].at).hot.is_some();
+            touches[index].rests = true;
         }
         let bytes_max = log.chunk_bytes_max();
         let mut due = Vec::new();
         for touch in &mut touches {
             assert!(touch.bytes <= bytes_max, "a chunk of {} bytes", touch.bytes);
-            touch.is_rebased |= self.chunks[&touch.number].wants_base(touch);
+            touch.is_rebased |= self.chunks.at(touch.at).wants_base(touch);
             if !rebases && std::mem::take(&mut touch.is_rebased) {
-                due.push(touch.number);
+                due.push(touch.at.number);
             }
         }
         let room = touches.iter().map(Touch::record_bytes).sum();
@@ -348,8 +355,10 @@ impl Object {
         }
         touches.iter().for_each(|touch| self.emit(log, id, touch, warm));
         for &index in &removed {
-            self.drop_chunk(log, self.order[index]);
+            self.drop_chunk(log, self.order[index].number);
         }
+        let inserted = inserted.into_iter();
+        let inserted = inserted.map(|(after, numbers)| (after, self.places_of(&numbers))).collect();
         rearrange(&mut self.order, &removed, inserted);
         self.changed_at = log.appended_position();
         Ok(due)
@@ -364,39 +373,50 @@ impl Object {
         warm: &mut WarmChunks,
     ) {
         let there = "room was made for it";
-        let chunk = self.chunks.get_mut(&touch.number).expect("a touched chunk is there");
+        let At { number, .. } = touch.at;
+        let chunk = self.chunks.at_mut(touch.at);
         let heap_before = chunk.heap_bytes();
-        let bytes_before = chunk.bytes as usize;
-        let mut hot = chunk.hot.take().unwrap_or_else(|| Box::new(Hot::of(chunk.content(log))));
+        let bytes_before = chunk.len();
+        if chunk.hot.is_none() {
+            chunk.hot = Some(Hot::of(chunk.stored(log)));
+        }
+        let hot = chunk.hot.as_mut().expect("it was made");
         let fits = apply(&touch.splices, &mut hot.bytes);
         assert!(fits && hot.bytes.len() == touch.bytes, "splices outside of a chunk");
         if touch.is_rebased {
-            let (base, is_watched) = (chunk.base, chunk.is_watched);
+            let (base, is_watched, hot) = (chunk.base, chunk.is_watched, chunk.hot.take());
+            let Hot { bytes, deltas } = hot.expect("it was made");
             self.bytes -= bytes_before;
             self.heap_bytes -= heap_before;
             let generation = self.generation_next;
             self.generation_next = generation.wrapping_add(1);
-            self.write_base(log, id, touch.number, (generation, touch.next), &[&hot.bytes])
-                .expect(there);
-            self.chunks.get_mut(&touch.number).expect("it was written").is_watched = is_watched;
+            self.write_base(log, id, number, (generation, touch.next), &[&bytes]).expect(there);
+            let chunk = self.chunks.at_mut(touch.at);
+            chunk.is_watched = is_watched;
+            if !touch.rests {
+                // The next change finds its bytes where they are in the cache.
+                self.heap_bytes -= chunk.heap_bytes();
+                chunk.hot = Some(Hot { bytes, deltas: Deltas::default() });
+                chunk.is_watched = is_watched || warm.watch(id, number);
+                self.heap_bytes += chunk.heap_bytes();
+            }
             self.discount(log, base);
-            hot.deltas.iter().for_each(|delta| self.discount_sized(log, delta.at(), delta.size()));
+            deltas.iter().for_each(|delta| self.discount_sized(log, delta.at(), delta.size()));
             return;
         }
         let delta = Delta {
             generation: chunk.generation,
-            sequence: u32::try_from(hot.deltas.len()).expect("a base comes before"),
+            sequence: hot.deltas.count(),
             next: touch.next,
             splices: &touch.splices,
         };
-        let key = chunk_key(id, touch.number);
         let value = [&delta.head()[..], delta.splices];
+        let key = chunk_key(id, number);
         let location = log.append(Kind::Delta, &Extras::default(), &key, &value).expect(there);
-        hot.push(location, log.last_size);
+        hot.deltas.push(location, log.last_size);
         chunk.next = touch.next;
-        chunk.bytes = u32::try_from(touch.bytes).expect("a chunk is below 64 KiB");
-        chunk.hot = Some(hot);
-        chunk.is_watched = chunk.is_watched || warm.watch(id, touch.number);
+        chunk.bytes = u16::try_from(touch.bytes).expect("a chunk is below 64 KiB");
+        chunk.is_watched = chunk.is_watched || warm.watch(id, number);
         self.heap_bytes = self.heap_bytes - heap_before + chunk.heap_bytes();
         self.bytes = self.bytes - bytes_before + touch.bytes;
         self.count(log, location, log.last_size);
@@ -406,7 +426,7 @@ impl Object {
 impl Chunk {
     /// Whether it has so many deltas that a base is due.
     pub(super) fn wants_base(&self, touch: &Touch<'_>) -> bool {
-        let before = self.hot.as_ref().map_or(0, |hot| hot.delta_bytes);
+        let before = self.hot.as_ref().map_or(0, |hot| hot.deltas.bytes());
         let delta_bytes = before + DELTA_HEAD_BYTES + touch.splices.len() + SPLICE_HEAD_BYTES;
         delta_bytes > touch.bytes.max(DELTA_BYTES_MIN)
     }

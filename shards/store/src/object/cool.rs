@@ -1,5 +1,5 @@
 //! Owns the cooling of chunks. One that was changed has its bytes on the heap beside its base and its deltas; when it has rested for a round
-//! of looks it is written anew, and only the log has it.
+//! of looks it is written anew, unless its base has all of it, and only the log has it.
 
 use super::Objects;
 use crate::limits::{
@@ -73,16 +73,21 @@ impl Objects {
             looks += 1;
             let Warm { id, number, .. } = warm;
             let object = self.objects.get_mut(&id).filter(|object| !object.is_gone);
-            let chunk = object.and_then(|object| object.chunks.get_mut(&number));
+            let chunk = object.and_then(|object| object.chunks.get_mut(number));
             let Some(chunk) = chunk else { continue };
             let Some(hot) = &chunk.hot else {
                 chunk.is_watched = false;
                 continue;
             };
-            let deltas = u32::try_from(hot.deltas.len()).expect("a base comes before");
-            let seen = chunk.generation.wrapping_mul(0x9e37_79b9).wrapping_add(deltas) | 1 << 31;
+            let seen = chunk.generation.wrapping_mul(0x9e37_79b9).wrapping_add(hot.deltas.count());
+            let seen = seen | 1 << 31;
             if warm.seen != seen {
                 self.warm.queue.push_back(Warm { seen, ..warm });
+                continue;
+            }
+            if hot.deltas.count() == 0 {
+                // Its base has all of it.
+                self.forget_heap(id, number);
                 continue;
             }
             let Ok(bytes) = self.rebase(log, id, number) else {
@@ -90,11 +95,22 @@ impl Objects {
                 return;
             };
             let object = self.objects.get_mut(&id).expect("it is there");
-            object.chunks.get_mut(&number).expect("it was written anew").is_watched = false;
+            object.chunks.get_mut(number).expect("it was written anew").is_watched = false;
             left = left.saturating_sub(bytes);
             if left == 0 {
                 return;
             }
         }
+    }
+
+    /// Forgets what a chunk without deltas has on the heap.
+    fn forget_heap(&mut self, id: u64, number: u32) {
+        let object = self.objects.get_mut(&id).expect("it is there");
+        let chunk = object.chunks.get_mut(number).expect("it is there");
+        let before = chunk.heap_bytes();
+        (chunk.hot, chunk.is_watched) = (None, false);
+        let less = before - chunk.heap_bytes();
+        object.heap_bytes -= less;
+        self.heap_bytes -= less;
     }
 }

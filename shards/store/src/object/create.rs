@@ -1,6 +1,7 @@
 //! Owns how a value that is no plain string comes to be: packed, or as chunks, which are written before their head names them.
 
 use super::format::{CHUNK_HEAD_BYTES, Head, NO_CHUNK, chunk_head, chunk_key};
+use super::table::At;
 use super::{Chunk, Object, Objects, ValueType};
 use crate::database::Key;
 use crate::error::StoreError;
@@ -122,7 +123,8 @@ impl Objects {
     ) -> Result<Head, StoreError> {
         let id = log.lsn_next;
         let mut object = Object::default();
-        object.order = object.write_new(log, id, chunks, NO_CHUNK)?;
+        let numbers = object.write_new(log, id, chunks, NO_CHUNK)?;
+        object.order = object.places_of(&numbers);
         object.is_counted = true;
         object.changed_at = log.appended_position();
         self.heap_bytes += object.heap_bytes;
@@ -177,11 +179,17 @@ impl Object {
         let key = chunk_key(id, number);
         let location = log.append(Kind::Chunk, &Extras::default(), &key, &value)?;
         self.count(log, location, log.last_size);
-        let chunk = Chunk::cold(location, bytes, generation, next);
+        let chunk = Chunk::cold(number, location, bytes, generation, next);
         self.bytes += bytes;
         self.heap_bytes += chunk.heap_bytes();
-        self.chunks.insert(number, chunk);
+        self.chunks.insert(chunk);
         Ok(())
+    }
+
+    /// Where the chunks of these numbers are, which are there.
+    pub(super) fn places_of(&self, numbers: &[u32]) -> Vec<At> {
+        let place = |&number| self.chunks.find(number).expect("they were written");
+        numbers.iter().map(place).collect()
     }
 
     /// Drops chunks that were written and are part of nothing.
@@ -193,8 +201,8 @@ impl Object {
 
     /// Counts a chunk as dead and forgets it.
     pub(super) fn drop_chunk(&mut self, log: &mut Log, number: u32) {
-        let Some(chunk) = self.chunks.remove(&number) else { return };
-        self.bytes -= chunk.bytes as usize;
+        let Some(chunk) = self.chunks.remove(number) else { return };
+        self.bytes -= chunk.len();
         self.heap_bytes -= chunk.heap_bytes();
         chunk.records().for_each(|location| self.discount(log, location));
     }

@@ -68,7 +68,7 @@ impl Foreseen {
     }
 
     fn number(&self, object: &Object, index: usize) -> u32 {
-        self.order.as_ref().unwrap_or(&object.order)[index]
+        self.order.as_ref().map_or_else(|| object.order[index].number, |order| order[index])
     }
 
     /// A chunk, to be changed by the step that comes.
@@ -76,7 +76,7 @@ impl Foreseen {
         let step = self.applied + self.steps.len() as u64;
         let altered_bytes = &mut self.altered_bytes;
         let altered = self.chunks.entry(number).or_insert_with(|| {
-            let bytes = object.chunks[&number].content(log).to_vec();
+            let bytes = object.chunks[number].content(log).to_vec();
             *altered_bytes += bytes.len();
             Altered { bytes, step }
         });
@@ -122,7 +122,7 @@ impl Foreseen {
         }
         let moves = !removed.is_empty() || !come.is_empty();
         if moves {
-            let mut order = self.order.take().unwrap_or_else(|| object.order.clone());
+            let mut order = self.order.take().unwrap_or_else(|| object.numbers().collect());
             for &index in &removed {
                 let number = order[index];
                 match self.chunks.remove(&number) {
@@ -130,7 +130,7 @@ impl Foreseen {
                         self.bytes -= altered.bytes.len();
                         self.altered_bytes -= altered.bytes.len();
                     }
-                    None => self.bytes -= object.chunks[&number].bytes as usize,
+                    None => self.bytes -= object.chunks[number].len(),
                 }
             }
             rearrange(&mut order, &removed, come);
@@ -149,7 +149,7 @@ impl Foreseen {
                 let altered = self.chunks.remove(&number).expect("looked at above");
                 self.altered_bytes -= altered.bytes.len();
                 debug_assert!(
-                    object.chunks[&number].content(log) == altered.bytes,
+                    object.chunks[number].content(log) == altered.bytes,
                     "chunk {number} became another than was foreseen"
                 );
             }
@@ -159,7 +159,7 @@ impl Foreseen {
         if self.moving == 0
             && let Some(order) = self.order.take()
         {
-            debug_assert!(order == object.order, "the order became another than was foreseen");
+            debug_assert!(object.numbers().eq(order), "the order became another than was foreseen");
         }
     }
 }
@@ -168,7 +168,11 @@ impl Foreseen {
 const INSERTS_SPLICED_MAX: usize = 8;
 
 /// Takes chunks out of an order and puts others in, each behind one as it was before.
-pub(super) fn rearrange(order: &mut Vec<u32>, removed: &[usize], mut come: Vec<(usize, Vec<u32>)>) {
+pub(super) fn rearrange<T: Copy>(
+    order: &mut Vec<T>,
+    removed: &[usize],
+    mut come: Vec<(usize, Vec<T>)>,
+) {
     if !removed.is_empty() {
         let mut index = 0;
         order.retain(|_| {
@@ -222,7 +226,7 @@ impl<'a> Chunks<'a> {
         let number = foreseen.number(self.object, index);
         match foreseen.chunks.get(&number) {
             Some(altered) => &altered.bytes,
-            None => self.object.chunks[&number].content(self.log),
+            None => self.object.chunks[number].content(self.log),
         }
     }
 }

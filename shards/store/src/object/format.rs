@@ -126,13 +126,15 @@ pub(super) fn apply(mut splices: &[u8], bytes: &mut Vec<u8>) -> bool {
 /// Replaces `removed` bytes at `at`.
 pub(super) fn splice(bytes: &mut Vec<u8>, at: usize, removed: usize, inserted: &[u8]) {
     let (before, tail) = (bytes.len(), at + removed);
-    let after = before - removed + inserted.len();
-    if after > bytes.capacity() {
-        // Not twice as much: there are many chunks, and each grows little.
-        bytes.reserve_exact(after - before + HOT_GROWS_BYTES + after / HOT_GROWS_PART);
+    if removed != inserted.len() {
+        let after = before - removed + inserted.len();
+        if after > bytes.capacity() {
+            // Not twice as much: there are many chunks, and each grows little.
+            bytes.reserve_exact(after - before + HOT_GROWS_BYTES + after / HOT_GROWS_PART);
+        }
+        bytes.resize(before.max(after), 0);
+        bytes.copy_within(tail..before, at + inserted.len());
+        bytes.truncate(after);
     }
-    bytes.resize(before.max(after), 0);
-    bytes.copy_within(tail..before, at + inserted.len());
-    bytes.truncate(after);
     bytes[at..at + inserted.len()].copy_from_slice(inserted);
 }

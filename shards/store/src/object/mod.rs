@@ -1,7 +1,7 @@
 //! Owns values that do not lie in one record: objects, which are chunks in an order, and grow and change chunk by chunk.
 //!
 //! A chunk is one record, its base, and the deltas that were written since. Without deltas its bytes are read from the base, where
-//! it lies in the arena; with deltas they are kept on the heap as well, until the next base is written. The cleaner moves whole
+//! it lies in the arena; with deltas they are kept on the heap as well, until it has rested for a while. The cleaner moves whole
 //! chunks: a live record of one has a new base written, and base and deltas die together.
 //!
 //! The order is a list in the log: a base or delta names the chunk that comes next, and the first chunk always has number 0. An
@@ -13,6 +13,7 @@ mod change;
 mod cool;
 mod copy;
 mod create;
+mod deltas;
 mod foreseen;
 mod format;
 mod notes;
@@ -21,6 +22,7 @@ mod read;
 mod replay;
 mod splices;
 mod stage;
+mod table;
 mod text;
 
 pub(crate) use amendment::{Amendment, encode as encode_amendment, room as amendment_room};
@@ -37,8 +39,10 @@ pub use stage::{StagedAt, StagedText};
 
 use crate::limits::{DYING_CHUNKS_A_SLICE, HOT_GROWS_BYTES};
 use crate::log::{Location, Log};
+use deltas::Deltas;
 use format::read_chunk;
 use hyperion_model::collections::Map;
+use table::{At, Table};
 
 /// What a value is. Strings are [`ValueType::STRING`]; the others are their owners' to name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,8 +57,7 @@ impl ValueType {
 #[derive(Debug)]
 struct Hot {
     bytes: Vec<u8>,
-    deltas: Vec<DeltaAt>,
-    delta_bytes: usize,
+    deltas: Deltas,
 }
 
 impl Hot {
@@ -62,90 +65,73 @@ impl Hot {
     fn of(content: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(content.len() + HOT_GROWS_BYTES);
         bytes.extend_from_slice(content);
-        Self { bytes, deltas: Vec::new(), delta_bytes: 0 }
-    }
-
-    /// A delta was written, or read.
-    fn push(&mut self, location: Location, size: usize) {
-        self.deltas.push(DeltaAt::new(location, size));
-        self.delta_bytes += size;
+        Self { bytes, deltas: Deltas::default() }
     }
 }
 
-/// Where a delta's record lies, and its size: 40 bits and 24.
-#[derive(Clone, Copy, Debug)]
-struct DeltaAt(u64);
-
-impl DeltaAt {
-    const LOCATION_BITS: u32 = 40;
-
-    fn new(location: Location, size: usize) -> Self {
-        debug_assert!(location >> Self::LOCATION_BITS == 0 && size >> 24 == 0);
-        Self((size as u64) << Self::LOCATION_BITS | location)
-    }
-
-    fn at(self) -> Location {
-        self.0 & ((1 << Self::LOCATION_BITS) - 1)
-    }
-
-    fn size(self) -> usize {
-        usize::try_from(self.0 >> Self::LOCATION_BITS).expect("24 bits")
-    }
-}
-
-/// One chunk.
+/// One chunk: a line of the cache, so that one look finds its bytes.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Chunk {
     base: Location,
-    /// Bytes of the content.
-    bytes: u32,
+    number: u32,
     /// Tells deltas of this base from those of an earlier one.
     generation: u32,
     /// Number of the chunk behind it.
     next: u32,
+    /// Bytes of the content.
+    bytes: u16,
     /// It is among those that are looked at to be cooled.
     is_watched: bool,
-    hot: Option<Box<Hot>>,
+    hot: Option<Hot>,
 }
 
+const _: () = assert!(size_of::<Chunk>() == 64, "a chunk is a line of the cache");
+
 impl Chunk {
-    fn cold(base: Location, bytes: usize, generation: u32, next: u32) -> Self {
-        let bytes = u32::try_from(bytes).expect("a chunk is below 64 KiB");
-        Self { base, bytes, generation, next, is_watched: false, hot: None }
+    fn cold(number: u32, base: Location, bytes: usize, generation: u32, next: u32) -> Self {
+        let bytes = u16::try_from(bytes).expect("a chunk is below 64 KiB");
+        Self { base, number, generation, next, bytes, is_watched: false, hot: None }
     }
 
+    /// Bytes of its content.
+    fn len(&self) -> usize {
+        usize::from(self.bytes)
+    }
+
+    #[inline]
     fn content<'a>(&'a self, log: &'a Log) -> &'a [u8] {
         match &self.hot {
             Some(hot) => &hot.bytes,
-            None => read_chunk(log.record(self.base).value).expect("a base is whole").2,
+            None => self.stored(log),
         }
+    }
+
+    fn stored<'a>(&self, log: &'a Log) -> &'a [u8] {
+        read_chunk(log.record(self.base).value).expect("a base is whole").2
     }
 
     /// Places of its records.
     fn records(&self) -> impl Iterator<Item = Location> + '_ {
-        let deltas = self.hot.iter().flat_map(|hot| hot.deltas.iter().map(|delta| delta.at()));
+        let deltas = self.hot.iter().flat_map(|hot| hot.deltas.iter().map(deltas::DeltaAt::at));
         std::iter::once(self.base).chain(deltas)
     }
 
     /// Bytes beside the log.
     fn heap_bytes(&self) -> usize {
         let hot = self.hot.as_ref().map_or(0, |hot| {
-            let beside = hot.bytes.capacity() + hot.deltas.capacity() * size_of::<DeltaAt>();
-            size_of::<Hot>() + size_of::<cool::Warm>() + beside
+            hot.bytes.capacity() + hot.deltas.heap_bytes() + size_of::<cool::Warm>()
         });
-        CHUNK_HEAP_BYTES + hot
+        Table::BYTES_EACH + hot
     }
 }
-
-/// Bytes of a chunk in the map and in the order, about.
-const CHUNK_HEAP_BYTES: usize = 2 * size_of::<(u32, Chunk)>() + size_of::<u32>();
 
 /// One object.
 #[derive(Debug, Default)]
 pub(crate) struct Object {
-    chunks: Map<u32, Chunk>,
-    /// Numbers of the chunks, in order. Empty until an object that was read from the log is linked.
-    order: Vec<u32>,
+    chunks: Table,
+    /// The chunks in order. Empty until an object that was read from the log is linked.
+    order: Vec<At>,
     /// Numbers of chunks that a change under way has written ahead, and that are in no order yet.
     ahead: Vec<u32>,
     /// Number of the next new chunk.
@@ -188,7 +174,7 @@ impl Object {
 
     /// Whether its chunks hold what they were created with: no delta or other base was written since.
     pub(crate) fn is_as_created(&self) -> bool {
-        self.generation_next == 1 && self.chunks.values().all(|chunk| chunk.hot.is_none())
+        self.generation_next == 1 && self.chunks.iter().all(|chunk| chunk.hot.is_none())
     }
 
     pub(crate) fn chunk_count(&self) -> usize {
@@ -196,12 +182,18 @@ impl Object {
     }
 
     /// The bytes of the chunk at `index`.
+    #[inline]
     pub(crate) fn chunk<'a>(&'a self, log: &'a Log, index: usize) -> &'a [u8] {
-        self.chunks[&self.order[index]].content(log)
+        self.chunks.at(self.order[index]).content(log)
+    }
+
+    /// The numbers of its chunks, in order.
+    fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.order.iter().map(|at| at.number)
     }
 
     fn chunk_bytes(&self, index: usize) -> usize {
-        self.chunks[&self.order[index]].bytes as usize
+        self.chunks.at(self.order[index]).len()
     }
 
     fn count(&mut self, log: &mut Log, location: Location, size: usize) {
@@ -278,7 +270,7 @@ impl Objects {
         let Some(mut object) = self.objects.remove(&id) else { return };
         self.heap_bytes -= object.heap_bytes;
         let ahead = std::mem::take(&mut object.ahead);
-        object.order.extend(ahead);
+        object.order.extend(ahead.into_iter().filter_map(|number| object.chunks.find(number)));
         // What was only read from the log counts nowhere.
         if object.is_counted {
             self.dying_bytes += object.log_bytes;
@@ -293,11 +285,11 @@ impl Objects {
             && let Some(object) = self.dying.last_mut()
         {
             // An object that was read from the log and never linked has no order, and counts nowhere.
-            let Some(number) = object.order.pop() else {
+            let Some(At { number, .. }) = object.order.pop() else {
                 self.dying.pop();
                 continue;
             };
-            let Some(chunk) = object.chunks.remove(&number) else { continue };
+            let Some(chunk) = object.chunks.remove(number) else { continue };
             left -= 1;
             if object.is_counted {
                 for location in chunk.records() {
@@ -326,7 +318,7 @@ impl Objects {
 
     /// Whether the record at `location` is one that the chunk is made of.
     pub(crate) fn is_live(&self, id: u64, number: u32, location: Location) -> bool {
-        let chunk = self.objects.get(&id).and_then(|object| object.chunks.get(&number));
+        let chunk = self.objects.get(&id).and_then(|object| object.chunks.get(number));
         chunk.is_some_and(|chunk| {
             chunk.base == location
                 || chunk

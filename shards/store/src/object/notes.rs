@@ -31,6 +31,8 @@ pub struct Note {
     pub kind: u8,
     /// What else its owner keeps of it.
     pub flags: u8,
+    /// A place in its bytes that its owner keeps, 0 where it keeps none.
+    pub mark: u16,
 }
 
 /// Notes of one block, at least one, whose keys rise.

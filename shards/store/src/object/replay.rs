@@ -17,7 +17,7 @@ impl Objects {
         };
         let object = self.objects.entry(id).or_default();
         object.meet(number, generation);
-        object.chunks.insert(number, Chunk::cold(location, bytes.len(), generation, next));
+        object.chunks.insert(Chunk::cold(number, location, bytes.len(), generation, next));
     }
 
     /// A delta was read. One that does not follow on what is known of its chunk belongs to a base that is gone: it was written anew
@@ -27,20 +27,20 @@ impl Objects {
         let Some(delta) = Delta::read(record.value) else { return };
         let object = self.objects.entry(id).or_default();
         object.meet(number, delta.generation);
-        let Some(mut chunk) = object.chunks.remove(&number) else { return };
-        let sequence = chunk.hot.as_ref().map_or(0, |hot| hot.deltas.len());
-        if chunk.generation != delta.generation || sequence != delta.sequence as usize {
+        let Some(mut chunk) = object.chunks.remove(number) else { return };
+        let sequence = chunk.hot.as_ref().map_or(0, |hot| hot.deltas.count());
+        if chunk.generation != delta.generation || sequence != delta.sequence {
             return;
         }
-        let mut hot = chunk.hot.take().unwrap_or_else(|| Box::new(Hot::of(chunk.content(log))));
+        let mut hot = chunk.hot.take().unwrap_or_else(|| Hot::of(chunk.content(log)));
         if !apply(delta.splices, &mut hot.bytes) || hot.bytes.len() > log.chunk_bytes_max() {
             return;
         }
-        hot.push(location, record.size);
+        hot.deltas.push(location, record.size);
         chunk.next = delta.next;
-        chunk.bytes = u32::try_from(hot.bytes.len()).expect("a chunk is below 64 KiB");
+        chunk.bytes = u16::try_from(hot.bytes.len()).expect("a chunk is below 64 KiB");
         chunk.hot = Some(hot);
-        object.chunks.insert(number, chunk);
+        object.chunks.insert(chunk);
     }
 
     /// Puts the chunks of an object that was read from the log in order, and drops those that are in none. `false`: one is missing.
@@ -53,12 +53,12 @@ impl Objects {
         let mut next = 0;
         while next != NO_CHUNK && object.order.len() < OBJECT_CHUNKS_MAX {
             // A number that comes twice is not there the second time.
-            let Some(chunk) = chunks.remove(&next) else { return false };
-            object.order.push(next);
-            object.bytes += chunk.bytes as usize;
+            let Some(chunk) = chunks.remove(next) else { return false };
+            object.bytes += chunk.len();
             object.heap_bytes += chunk.heap_bytes();
-            let number = std::mem::replace(&mut next, chunk.next);
-            object.chunks.insert(number, chunk);
+            next = chunk.next;
+            let at = object.chunks.insert(chunk);
+            object.order.push(at);
         }
         self.heap_bytes += object.heap_bytes;
         next == NO_CHUNK
@@ -70,14 +70,13 @@ impl Objects {
             return;
         };
         object.is_counted = true;
-        let records: Vec<Location> = object.chunks.values().flat_map(Chunk::records).collect();
+        let records: Vec<Location> = object.chunks.iter().flat_map(Chunk::records).collect();
         for location in records {
             let size = log.record(location).size;
             object.count(log, location, size);
         }
-        let hot = object.chunks.iter_mut().filter(|(_, chunk)| chunk.hot.is_some());
-        for (&number, chunk) in hot {
-            chunk.is_watched = chunk.is_watched || self.warm.watch(id, number);
+        for chunk in object.chunks.iter_mut().filter(|chunk| chunk.hot.is_some()) {
+            chunk.is_watched = chunk.is_watched || self.warm.watch(id, chunk.number);
         }
     }
 

@@ -50,9 +50,10 @@ impl Splices {
         bytes: usize,
         insert: impl FnOnce(&mut Vec<u8>),
     ) {
-        // With the number in a chunk's head, which mostly comes as another one.
-        self.bytes.reserve(2 * SPLICE_HEAD_BYTES + 2 + bytes);
         let begin = self.bytes.len();
+        // With the number in a chunk's head, which mostly comes as another one.
+        let behind = if begin == 0 { SPLICE_HEAD_BYTES + 2 } else { 0 };
+        self.bytes.reserve(SPLICE_HEAD_BYTES + bytes + behind);
         self.bytes.extend_from_slice(&[0; SPLICE_HEAD_BYTES]);
         insert(&mut self.bytes);
         let inserted = self.bytes.len() - begin - SPLICE_HEAD_BYTES;
@@ -164,10 +165,10 @@ impl Store {
             return;
         }
         let object = self.objects.get(id);
-        let number = object.order[chunk];
-        if object.chunks[&number].hot.is_some() {
+        let at = object.order[chunk];
+        if object.chunks.at(at).hot.is_some() {
             // It is the same with and without.
-            let _ = self.objects.rebase(&mut self.log, id, number);
+            let _ = self.objects.rebase(&mut self.log, id, at.number);
         }
     }
 }
@@ -210,15 +211,16 @@ impl Objects {
 
 impl Object {
     fn touch<'a>(&self, change: &Spliced<'a>) -> Touch<'a> {
-        let number = self.order[change.chunk];
-        let chunk = &self.chunks[&number];
+        let at = self.order[change.chunk];
+        let chunk = self.chunks.at(at);
         let Splices { bytes, removed, inserted, .. } = change.splices;
         let mut touch = Touch {
-            number,
+            at,
             splices: Cow::Borrowed(bytes),
-            bytes: chunk.bytes as usize + inserted - removed,
+            bytes: chunk.len() + inserted - removed,
             next: chunk.next,
             is_rebased: false,
+            rests: false,
         };
         touch.is_rebased = chunk.wants_base(&touch);
         touch

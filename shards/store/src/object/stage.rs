@@ -367,7 +367,8 @@ impl Objects {
         let number = object.number_next;
         let next = if is_last { NO_CHUNK } else { number + 1 };
         object.write_base(log, id, number, (0, next), parts)?;
-        object.order.push(number);
+        let at = object.chunks.find(number).expect("it was written");
+        object.order.push(at);
         object.number_next += 1;
         object.changed_at = log.appended_position();
         let after = object.heap_bytes;

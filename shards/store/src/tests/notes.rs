@@ -40,7 +40,7 @@ proptest! {
             let at = if is_behind { model.len() } else { usize::from(at) % (model.len() + 1) };
             let removed = removed.min(model.len() - at);
             let new: Vec<Note> = (0..added)
-                .map(|key| Note { key: key.into(), count: key % 5, kind: u8::from(key % 2 == 1), flags: 0 })
+                .map(|key| Note { key: key.into(), count: key % 5, kind: u8::from(key % 2 == 1), ..Note::default() })
                 .collect();
             notes.splice(at..at + removed, &new);
             model.splice(at..at + removed, new);
@@ -71,7 +71,7 @@ proptest! {
             let key = key_of(roll(200));
             let at = model.partition_point(|&other| other < key);
             model.insert(at, key);
-            notes.splice(at..at, &[Note { key, count: 1, kind: 0, flags: 0 }]);
+            notes.splice(at..at, &[Note { key, count: 1, ..Note::default() }]);
         }
         for _ in 0..200 {
             let (from, to) = (roll(count + 1), roll(count + 1));

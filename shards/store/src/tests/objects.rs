@@ -330,6 +330,33 @@ fn chunks_that_rest_are_cooled() {
     assert!(world.store.bytes_beside() + 4_000 < hot, "what a start has made hot is cooled too");
 }
 
+/// A chunk that is written anew for its deltas is about to change again and stays on the heap; when it rests it goes from there without a write.
+#[test]
+fn a_chunk_of_many_deltas_stays_on_the_heap_until_it_rests() {
+    let mut world = World::new();
+    put_object(&mut world, b"list", &[pattern(1, 4_000), pattern(2, 4_000)]);
+    let cold = world.store.bytes_beside();
+    let edit = [Edit::Splice { chunk: 1, at: 9, removed: 100, inserted: &[7; 100] }];
+    let written = |world: &mut World| {
+        let before = world.store.appended_position();
+        splice(world, b"list", &edit);
+        world.store.appended_position() - before
+    };
+    let deltas = (0..100).take_while(|_| written(&mut world) < 4_000).count();
+    assert!((20..60).contains(&deltas), "a base came behind {deltas} deltas");
+    assert!(world.store.bytes_beside() > cold + 4_000, "it is hot");
+    let (expected, position) = (chunks_of(&mut world, b"list"), world.store.appended_position());
+    (0..2).for_each(|_| world.store.cool());
+    assert!(world.store.bytes_beside() < cold + 500, "it is not any more");
+    assert_eq!(world.store.appended_position(), position, "its base has all of it");
+    assert_eq!(chunks_of(&mut world, b"list"), expected);
+    // What comes then is a change of that base.
+    assert!(written(&mut world) < 1_000);
+    let expected = chunks_of(&mut world, b"list");
+    world.turn();
+    assert_eq!(chunks_of(&mut world.reopen().expect("no damage"), b"list"), expected);
+}
+
 /// A chunk that will not change soon is cooled at once.
 #[test]
 fn a_chunk_is_put_to_rest() {

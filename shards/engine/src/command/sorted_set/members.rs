@@ -1,12 +1,14 @@
 //! Owns finding members and changing their scores, packed or not.
 
 use super::build::{build, is_many, is_worth};
-use super::score::{Scored, member_of, rank_key, rank_value, score_of, score_of_value, value};
+use super::score::{
+    Scored, member_of, rank_key, rank_value, score_of, score_of_value, value, word,
+};
 use super::{MEMBERS, RANKS};
 use crate::collection::few::{Few, Of};
 use crate::collection::{Cursor, Edit, Layout, View};
 use crate::command::error::CommandError;
-use crate::command::fields::hashed;
+use crate::command::fields::{ShortKey, hashed};
 use crate::command::fields_many::remove_keys;
 use hyperion_store::{Found, Key, Store, StoreError};
 use std::collections::BTreeMap;
@@ -50,20 +52,24 @@ pub(in crate::command) fn update_one(
     decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
 ) -> Result<bool, CommandError> {
     let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(false) };
-    let (view, mut few, mut key) = (*of.view(), Few::default(), Vec::new());
-    let Located { score: before, place } = locate(&view, member, &mut key);
+    let (view, mut few) = (*of.view(), Few::default());
+    let key = ShortKey::hashed(member);
+    let place = view.seek(MEMBERS, key.get());
+    let before = place.ok().and_then(|cursor| view.entry(cursor));
+    let before = before.map(|entry| score_of_value(&entry.value));
     let Some(after) = decide(before)? else { return Ok(true) };
+    let rank = |score| ShortKey::of(word(score), member);
     let is_done = match place {
         Ok(cursor) => few.replace(&of, cursor, &value(after)).and_then(|()| {
-            rank_key(before.expect("it is there"), member, &mut key);
-            few.remove(&of, view.seek(RANKS, &key).expect("each member has a rank"))
+            let rank = rank(before.expect("it is there"));
+            few.remove(&of, view.seek(RANKS, rank.get()).expect("each member has a rank"))
         }),
-        Err(at) => at.and_then(|at| few.insert(&of, (MEMBERS, at), &key, &value(after))),
+        Err(at) => at.and_then(|at| few.insert(&of, (MEMBERS, at), key.get(), &value(after))),
     };
     let is_done = is_done.and_then(|()| {
-        rank_key(after, member, &mut key);
-        let at = view.seek(RANKS, &key).map_or_else(|at| at, Some)?;
-        few.insert(&of, (RANKS, at), &key, rank_value(after))
+        let rank = rank(after);
+        let at = view.seek(RANKS, rank.get()).map_or_else(|at| at, Some)?;
+        few.insert(&of, (RANKS, at), rank.get(), rank_value(after))
     });
     if is_done.is_some() {
         few.commit(store, found)?;
