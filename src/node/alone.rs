@@ -11,7 +11,6 @@ use hyperion_model::{CoreId, GroupId, PartitionMap};
 use hyperion_store::manifest::Manifest;
 use hyperion_store::{GroupState, RecoveredGroup, Store, StoreError};
 
-use super::cut_back::cut_all_back;
 use super::error::NodeError;
 use super::open::{Data, Loaded, Loading, Wanted, has_segments, load};
 use super::open_error::{OpenError, failed};
@@ -86,13 +85,11 @@ impl Stopped {
         let mut data = Data::open(path, wanted, [0; 3])?;
         data.is_log_only = is_log_only;
         let map = PartitionMap::spread(manifest.partitions, manifest.cores);
-        let read = |core: CoreId| {
+        let mut cores = Vec::new();
+        for core in 0..manifest.cores {
             let how = Loading { memory: None, threads: 1, keeps_free: false };
-            load(&data, core, &map, random ^ u64::from(core.0), how)
-        };
-        let mut cores =
-            (0..manifest.cores).map(|core| read(CoreId(core))).collect::<Result<Vec<_>, _>>()?;
-        cut_all_back(&data, &mut cores, read)?;
+            cores.push(load(&data, CoreId(core), &map, random ^ u64::from(core), how)?);
+        }
         let lsn_next = cores.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
         let decided: Set<_> =
             cores.iter().flat_map(|core| core.recovered.decided.iter().copied()).collect();

@@ -7,7 +7,6 @@ mod board;
 mod clients;
 mod commit;
 mod core;
-mod cut_back;
 mod error;
 mod figures;
 mod gathering;

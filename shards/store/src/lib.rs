@@ -18,7 +18,6 @@ pub mod mend;
 mod object;
 mod prefetch;
 mod presize;
-mod reach;
 mod record;
 mod recovery;
 mod replicated;
@@ -42,7 +41,6 @@ pub use object::{
     StagedText, ValueHandle, ValueType,
 };
 pub use prefetch::prefetch_bytes;
-pub use reach::{BatchPlace, Ending, Reach, Resting, cuts};
 pub use record::Attributes;
 pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};
 pub use replicated::{

@@ -2,7 +2,6 @@
 
 use crate::effect::Mail;
 use crate::engine::Engine;
-use crate::settings::Durability;
 use crate::spanning::{SpanId, SpanMail, SpanStep};
 use hyperion_model::{CoreId, PartitionId, TransactionId};
 
@@ -15,13 +14,6 @@ pub(crate) enum Until {
     Durable(u64),
     /// This position is on stable storage, whenever that is.
     DurableSometime(u64),
-}
-
-impl Until {
-    /// What a step of a transaction waits for whose records end at `position`.
-    pub(crate) fn safe(position: u64, is_early: bool) -> Self {
-        if is_early { Self::Released(position) } else { Self::Durable(position) }
-    }
 }
 
 /// What goes on then.
@@ -53,11 +45,6 @@ pub(crate) struct Waiting {
 }
 
 impl Engine {
-    /// Whether transactions need not wait for the disk.
-    pub(crate) fn is_early(&self) -> bool {
-        self.settings.durability != Durability::Always
-    }
-
     pub(crate) fn wait(&mut self, until: Until, then: Then) {
         self.waiting.push(Waiting { until, then });
     }
@@ -99,7 +86,6 @@ impl Engine {
     pub fn wants_sync(&mut self) -> bool {
         self.waiting.iter().any(|waiting| matches!(waiting.until, Until::Durable(_)))
             || self.group_wants_sync()
-            || self.epoch_wants_sync()
             || self.store.wants_sync()
     }
 

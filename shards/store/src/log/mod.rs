@@ -68,7 +68,7 @@ pub(crate) struct Log {
     pub(crate) segment_bytes: usize,
     offset_bits: u32,
     keeps_files: bool,
-    pub(crate) core: u16,
+    core: u16,
     instance: [u8; 16],
     generation: u32,
     entropy: u64,
@@ -297,10 +297,9 @@ impl Log {
         kind: Kind,
         extras: &Extras,
         key: &[u8],
-        value: &[u8],
     ) -> Result<Location, StoreError> {
         let before = std::mem::replace(&mut self.may_use_reserve, true);
-        let result = self.append(kind, extras, key, &[value]);
+        let result = self.append(kind, extras, key, &[]);
         self.may_use_reserve = before;
         result
     }
