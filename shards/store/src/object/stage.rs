@@ -88,6 +88,10 @@ impl Store {
         let mut left = bytes.max(1);
         for (number, text) in texts.iter().enumerate() {
             if self.staged.len() == number {
+                if left == 0 {
+                    // One that is begun has a record under its id at once.
+                    return Ok(false);
+                }
                 let staged = self.begin_staged(text);
                 self.staged.push(staged);
             }

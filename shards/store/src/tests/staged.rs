@@ -220,6 +220,49 @@ fn a_string_is_whole_before_or_after_wherever_the_log_ends() {
     }
 }
 
+/// Another value that is written between two parts is another object, wherever the parts end.
+#[test]
+fn what_is_written_between_two_parts_is_no_part_of_them() {
+    let values: Vec<Vec<u8>> = (1..4).map(|seed| pattern(seed, 30_000)).collect();
+    // A call that ends with a value, and one within it.
+    for part in [30_000, 20_000] {
+        let mut world = World::new();
+        let keys: Vec<[u8; 1]> = (0..3).map(|key| [key]).collect();
+        let texts: Vec<StagedText<'_>> = keys
+            .iter()
+            .zip(&values)
+            .map(|(key, value)| text(&world.store, key, StagedAt::Whole, value))
+            .collect();
+        let other = pattern(9, 40_000);
+        let mut calls = 0;
+        while !world.retry(|store| store.stage(&texts, part, calls == 0)) {
+            calls += 1;
+            world.put(b"other", &other);
+        }
+        assert!(calls > 1, "all in one call");
+        world.store.offer_staged(&texts);
+        let writes: Vec<Write<'_>> = keys
+            .iter()
+            .zip(&values)
+            .map(|(key, value)| Write {
+                database: DATABASE,
+                key,
+                value: Some(Content::string(value)),
+                expiry_ms: None,
+            })
+            .collect();
+        world.retry(|store| store.write_all(TransactionId(1), &writes));
+        world.store.drop_staged();
+        world.turn();
+        for world in [&mut world.reopen().expect("no damage"), &mut world] {
+            assert!(world.get(b"other").as_ref() == Some(&other), "part {part}");
+            for (key, value) in keys.iter().zip(&values) {
+                assert!(world.get(key).as_ref() == Some(value), "part {part}, key {key:?}");
+            }
+        }
+    }
+}
+
 /// Several values are staged in order, short ones too, and take effect together.
 #[test]
 fn the_values_of_one_command_are_staged_together() {
