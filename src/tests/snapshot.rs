@@ -271,7 +271,9 @@ fn every_kind_of_key_comes_back() {
     let (path, last) = take(&node);
     assert_eq!(last["ok"], json!(true), "{last}");
     assert_eq!(last["keys"], json!(20_003), "{last}");
-    assert!(last["file_bytes"].as_u64() < last["plain_bytes"].as_u64(), "{last}");
+    // What the cleaner freed meanwhile was copied for nothing, and lies in the file too.
+    let bytes = |name: &str| last[name].as_u64().expect("a number");
+    assert!(bytes("file_bytes") < bytes("plain_bytes") + bytes("dropped_bytes"), "{last}");
     let other = restored(setup(), &path);
     let mut client = other.client();
     client.expect(&[
