@@ -6,29 +6,14 @@ use std::{
     thread,
 };
 
-use super::harness::{HELD_BYTES_MAX, LEVELS, options, start};
+use super::harness::{HELD_BYTES_MAX, LEVELS, exchange_large, options, pattern, start};
 use crate::CloseReason;
-
-fn pattern(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|at| u8::try_from((at * 31 + at / 251) % 256).unwrap()).collect()
-}
 
 fn exchange(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).unwrap();
     let mut back = vec![0; bytes.len()];
     stream.read_exact(&mut back).unwrap();
     assert!(back == bytes, "{} bytes came back different", bytes.len());
-}
-
-/// Sends from a second thread, so that neither side waits for the other's buffers.
-fn exchange_large(stream: &mut TcpStream, bytes: &[u8]) {
-    thread::scope(|scope| {
-        let mut writer = stream.try_clone().unwrap();
-        scope.spawn(move || writer.write_all(bytes).unwrap());
-        let mut back = vec![0; bytes.len()];
-        stream.read_exact(&mut back).unwrap();
-        assert!(back == bytes, "{} bytes came back different", bytes.len());
-    });
 }
 
 #[test]

@@ -6,23 +6,8 @@ use std::{
     thread,
 };
 
-use super::harness::{HELD_BYTES_MAX, LEVELS, options, start};
+use super::harness::{HELD_BYTES_MAX, LEVELS, exchange_large, options, pattern, start};
 use crate::CloseReason;
-
-fn pattern(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|at| u8::try_from((at * 31 + at / 251) % 256).unwrap()).collect()
-}
-
-/// Sends from a second thread, so that neither side waits for the other's buffers.
-fn exchange(stream: &mut TcpStream, bytes: &[u8]) {
-    thread::scope(|scope| {
-        let mut writer = stream.try_clone().unwrap();
-        scope.spawn(move || writer.write_all(bytes).unwrap());
-        let mut back = vec![0; bytes.len()];
-        stream.read_exact(&mut back).unwrap();
-        assert!(back == bytes, "{} bytes came back different", bytes.len());
-    });
-}
 
 #[test]
 fn what_fills_a_buffer_comes_back_in_order() {
@@ -35,7 +20,7 @@ fn what_fills_a_buffer_comes_back_in_order() {
             echoes.ask(0, move |echo, _| echo.fills = fills);
             let mut streams: Vec<TcpStream> = (0..3).map(|_| echoes.connect()).collect();
             for bytes in [1, 20_000, longest, 7, 20_001] {
-                streams.iter_mut().for_each(|stream| exchange(stream, &pattern(bytes)));
+                streams.iter_mut().for_each(|stream| exchange_large(stream, &pattern(bytes)));
             }
             let filled = echoes.ask(0, |echo, _| echo.filled_bytes);
             assert!(filled > 0, "level {level}: nothing was received into its place");
@@ -53,7 +38,7 @@ fn a_connection_may_end_while_its_buffer_is_away() {
         echoes.ask(0, |echo, _| echo.fills = 1 << 20);
         for round in 0..20_usize {
             let mut stream = echoes.connect();
-            exchange(&mut stream, &pattern(50_000 + round));
+            exchange_large(&mut stream, &pattern(50_000 + round));
             if round % 2 == 0 {
                 stream.write_all(&pattern(30_000)).unwrap();
                 stream.shutdown(Shutdown::Write).unwrap();
@@ -97,6 +82,6 @@ fn a_buffer_comes_back_when_receiving_pauses() {
         echoes.ask(0, |echo, io| echo.held.keys().for_each(|id| io.pause_receive(*id)));
         echoes.wait(0, |echo, _| echo.held.values().all(|held| !held.is_away).then_some(()));
         echoes.ask(0, |echo, io| echo.held.keys().for_each(|id| io.resume_receive(*id)));
-        exchange(&mut stream, &pattern(100_000));
+        exchange_large(&mut stream, &pattern(100_000));
     }
 }

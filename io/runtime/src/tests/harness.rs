@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashMap,
-    io,
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     sync::mpsc,
+    thread,
     time::Duration,
 };
 
@@ -259,7 +260,7 @@ impl Echoes {
                 return answer;
             }
             assert!(begin.elapsed() < HANG, "waited in vain");
-            std::thread::sleep(Duration::from_millis(2));
+            thread::sleep(Duration::from_millis(2));
         }
     }
 
@@ -273,9 +274,24 @@ impl Drop for Echoes {
         if let Some(handles) = self.handles.take() {
             handles.stop();
             let result = handles.join();
-            if !std::thread::panicking() {
+            if !thread::panicking() {
                 result.unwrap();
             }
         }
     }
+}
+
+pub(super) fn pattern(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| u8::try_from((at * 31 + at / 251) % 256).unwrap()).collect()
+}
+
+/// Sends from a second thread, so that neither side waits for the other's buffers.
+pub(super) fn exchange_large(stream: &mut TcpStream, bytes: &[u8]) {
+    thread::scope(|scope| {
+        let mut writer = stream.try_clone().unwrap();
+        scope.spawn(move || writer.write_all(bytes).unwrap());
+        let mut back = vec![0; bytes.len()];
+        stream.read_exact(&mut back).unwrap();
+        assert!(back == bytes, "{} bytes came back different", bytes.len());
+    });
 }

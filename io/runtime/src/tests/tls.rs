@@ -5,14 +5,10 @@ use std::net::Shutdown;
 
 use rustls::HandshakeKind;
 
-use super::harness::{HELD_BYTES_MAX, LEVELS, options, start};
+use super::harness::{HELD_BYTES_MAX, LEVELS, options, pattern, start};
 use super::tls_harness::{Authority, Folder, Stream, client, connect, start_secured};
 use crate::tls::{ClientAuth, TlsClient, TlsMaterial, TlsServer, Unsecured};
 use crate::{CloseReason, RingLevel, Socket};
-
-fn pattern(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|at| u8::try_from((at * 31 + at / 251) % 256).unwrap()).collect()
-}
 
 fn exchange(stream: &mut Stream, bytes: &[u8]) {
     stream.write_all(bytes).unwrap();
