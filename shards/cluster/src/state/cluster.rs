@@ -113,9 +113,13 @@ impl ClusterState {
         Command::SetConfig { config: Box::new(config), target, note }
     }
 
-    /// The command that ends the removal of nodes that have given everything up.
+    /// The command that ends the removal of nodes that have given everything up. `is_told`: whether the leader of a group has said that no change
+    /// of its members is under way, going by this very config; by an older one it may still give a vote to who leaves.
     #[must_use]
-    pub fn finish_command(&self) -> Option<Command> {
+    pub fn finish_command(&self, is_told: impl Fn(u32) -> bool) -> Option<Command> {
+        if !self.placement.numbered().all(|(group, _)| is_told(group)) {
+            return None;
+        }
         let config = finish_leaving(&self.config, &self.placement)?;
         // Nobody moves: what the nodes had is with the others already.
         let target = self.target.clone();

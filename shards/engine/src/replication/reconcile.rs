@@ -164,12 +164,10 @@ impl Engine {
             }
         }
         let command = if found.is_empty() {
-            // A leader that goes by an older config may still give a vote to who leaves.
-            let is_told = |(group, _): (u32, &Replicas)| {
+            state.finish_command(|group| {
                 let report = replication.reports.get(&GroupId(group));
                 report.is_some_and(|it| !it.is_changing && it.epoch >= state.config().epoch)
-            };
-            state.finish_command().filter(|_| state.placement().numbered().all(is_told))
+            })
         } else {
             Some(Command::Found { groups: found })
         };
