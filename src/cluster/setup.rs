@@ -50,14 +50,14 @@ impl Setup {
             cores,
         };
         let known = agreed.map_or(whole, ClusterState::config);
-        let peers =
-            PeerSetup { identity, secret: secret(config)?, nodes: peers_in(known, &own.uuid)? };
+        let address = parse(own.peer())?;
+        let nodes = peers_in(known, &own.uuid)?;
+        let peers = PeerSetup { identity, secret: secret(config)?, source: address.ip(), nodes };
         let placement = agreed.map_or_else(|| initial(whole), |state| state.placement().clone());
         // Where the file names this node and what was agreed does not, the file alone can be shown.
         let is_named = known.nodes.iter().any(|node| node.uuid == own.uuid);
         let shown = if is_named { known } else { whole };
         let view = ClusterView::of(shown, &placement, &own.uuid, config.cores.len())?;
-        let address = parse(own.peer())?;
         Ok(Some(Self { node: own.id.0, address, view, peers }))
     }
 

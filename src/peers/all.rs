@@ -1,7 +1,7 @@
 //! Owns all links of one core: which peer is reached by which, and what waits for each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hyperion_cluster::config::PeerTls;
 use hyperion_runtime::ConnectionId;
@@ -34,6 +34,8 @@ pub(crate) struct PeerSetup {
     /// This core of this node.
     pub(crate) identity: Identity,
     pub(crate) secret: Secret,
+    /// Where this node is known to be, and what its links to the others leave from.
+    pub(crate) source: IpAddr,
     pub(crate) nodes: PeerNodes,
 }
 

@@ -305,7 +305,7 @@ impl NodeCore {
         for link in peers.out.values_mut() {
             link.long.tick(now_ns);
             if link.begins_to_dial(now_ns)
-                && let Err(error) = dial(link.id, link.address, postbox.clone())
+                && let Err(error) = dial(link.id, peers.setup.source, link.address, postbox.clone())
             {
                 failed.push((link.id, error.to_string()));
             }
