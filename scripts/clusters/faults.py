@@ -5,10 +5,12 @@ import threading
 import time
 
 from clusters.load import Probe
+from clusters.network import alone
 from clusters.nodes import SLOTS, slot_of
 from resp import Client, ServerError
 
-WEIGHTS = {"kill": 4, "kill-leader": 4, "pause": 3, "pause-leader": 5, "kill-majority": 2, "restart-all": 1, "lag": 2}
+WEIGHTS = {"kill": 4, "kill-leader": 4, "pause": 3, "pause-leader": 5, "kill-majority": 2, "restart-all": 1, "lag": 2,
+           "partition": 3, "partition-leader": 3, "disk-full": 2}
 FLOOD_BYTES, FLOOD_VALUE, FLOOD_KEYS, FLOOD_BATCH = 150_000_000, 16_000, 4, 8
 
 
@@ -100,17 +102,43 @@ class Faults:
         number = self.dice.choice(self.nodes.numbers)
         self.nodes.kill([number])
         threads = [threading.Thread(target=self.flood, args=(other,), daemon=True) for other in self.nodes.numbers if other != number]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        together(threads)
         self.nodes.say(f"{self.flooded // 1_000_000} MB were written so far to make nodes lag")
         self.nodes.start(number)
         time.sleep(self.dice.uniform(0.1, 3.0))
 
-    def flood(self, number):
+    def partition_one(self, number):
+        """One node and the others, or another, do not hear each other, or one of them does not; clients reach all."""
+        others = [other for other in self.nodes.numbers if other != number]
+        other, kind = self.dice.choice(others), self.dice.choice(("alone", "alone", "mute", "deaf", "pair"))
+        pairs = {"alone": alone(number, self.nodes.numbers), "mute": [(number, other) for other in others],
+                 "deaf": [(other, number) for other in others], "pair": [(number, other), (other, number)]}[kind]
+        self.nodes.cut(pairs)
+        time.sleep(self.dice.choice([self.dice.uniform(0.3, 1.2), self.dice.uniform(1.0, 5.0)]))
+        self.nodes.join()
+
+    def partition(self):
+        self.partition_one(self.dice.choice(self.nodes.numbers))
+
+    def partition_leader(self):
+        self.partition_one(self.leader())
+
+    def disk_full(self):
+        """No room on the disk of one node while all are written to; sometimes it starts again meanwhile, or says that it cannot."""
+        number = self.dice.choice((self.leader(), self.dice.choice(self.nodes.numbers)))
+        with self.nodes.disks.full(number):
+            self.nodes.say(f"the disk of n{number} is full")
+            seconds = self.dice.uniform(1, 3)
+            together([threading.Thread(target=self.flood, args=(one, seconds), daemon=True) for one in self.nodes.numbers])
+            if self.dice.random() < 0.3:
+                self.kill_one(number)
+                time.sleep(self.dice.uniform(0.1, 1.5))
+        self.nodes.say(f"the disk of n{number} has room")
+        self.nodes.start_with_room(number)
+
+    def flood(self, number, seconds=5):
         """Long values for the keys that this node leads."""
-        end, value, room = time.monotonic() + 5, b"f" * FLOOD_VALUE, FLOOD_BYTES // (len(self.nodes.numbers) - 1)
+        end, value, room = time.monotonic() + seconds, b"f" * FLOOD_VALUE, FLOOD_BYTES // (len(self.nodes.numbers) - 1)
         keys = [f"{{{tag}}}:flood:{at}" for tag in self.load.tags for at in range(FLOOD_KEYS)]
         try:
             client = Client(self.nodes.port(number), seconds=self.load.timeout)
@@ -137,3 +165,10 @@ class Faults:
                     continue
                 found += [(thing, one) for one in thing.operations if one.changed() and one.invoked > begin and one.returned < end]
         return found
+
+
+def together(threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

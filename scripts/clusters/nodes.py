@@ -18,6 +18,7 @@ from resp import Client, ServerError
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEAL_SECONDS_MAX = 30
 ANSWER_SECONDS_MAX = 2
+NO_ROOM = 74  # the exit code of a start that cannot write
 SLOTS = 16384
 
 
@@ -56,6 +57,7 @@ class Nodes:
         self.ports = {self.cluster.resp_port(number): number for number in self.numbers}
         self.processes, self.paused, self.lock = {}, set(), threading.RLock()
         self.events, self.wrong = [], []
+        self.links, self.disks = self.cluster.network(), None
 
     def say(self, text):
         self.events.append((time.monotonic(), text))
@@ -73,6 +75,14 @@ class Nodes:
             if number not in self.processes:
                 self.say(f"n{number} starts")
                 self.processes[number] = self.cluster.launch(number)
+
+    def start_with_room(self, number):
+        """Starts a node again that found no room for its start, said so and ended."""
+        with self.lock:
+            process = self.processes.get(number)
+            if process is not None and process.poll() == NO_ROOM and "No space left" in self.tail(number):
+                del self.processes[number]
+                self.start(number)
 
     def kill(self, numbers):
         """SIGKILL to all of them, and they are gone when this returns."""
@@ -100,6 +110,15 @@ class Nodes:
                 self.processes[number].send_signal(signal.SIGCONT)
             self.paused.discard(number)
 
+    def cut(self, pairs):
+        """Nothing arrives from the first of each pair at the second."""
+        self.links.cut(pairs)
+        self.say("cut: " + ", ".join(f"n{one} to n{other}" for one, other in pairs))
+
+    def join(self):
+        self.links.heal()
+        self.say("all nodes hear each other")
+
     def ended_by_itself(self, number, process):
         code = process.poll()
         if code is not None:
@@ -117,6 +136,7 @@ class Nodes:
     def heal(self):
         """All run again and every one says that all slots are served. False when that takes too long."""
         self.look()
+        self.links.heal()
         for number in list(self.paused):
             self.resume(number)
         for number in self.numbers:
@@ -134,6 +154,7 @@ class Nodes:
         return False
 
     def close(self):
+        self.links.heal()
         for process in self.processes.values():
             process.kill()
             process.wait()

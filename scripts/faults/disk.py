@@ -14,7 +14,7 @@ FICLONE = 0x40049409
 FIEMAP = 0xC020660B
 LOOP_SET_STATUS64, LOOP_GET_STATUS64 = 0x4C04, 0x4C05
 UNMOUNT_SECONDS_MAX = 10
-FOLDER = re.compile(r"/fault-test-(\d+)-")
+FOLDER = re.compile(r"/(?:fault|cluster)-test-(\d+)-")
 
 
 def run(*command):
@@ -111,7 +111,7 @@ def first_block(path):
 
 
 def clean_strays(folder):
-    """Undoes mounts and loop devices that a killed fault-test left below `folder`."""
+    """Undoes mounts and loop devices that a killed test left below `folder`."""
     if os.geteuid() != 0:
         return
     folders = set()
@@ -133,4 +133,4 @@ def clean_strays(folder):
 
 def is_stray(folder, path):
     found = FOLDER.search(path)
-    return bool(found) and path.startswith(folder + "/fault-test-") and not os.path.exists(f"/proc/{found[1]}")
+    return bool(found) and path.startswith(folder + "/") and not os.path.exists(f"/proc/{found[1]}")
