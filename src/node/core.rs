@@ -78,6 +78,8 @@ pub(crate) struct NodeCore {
     pub(super) settling: Option<Settling>,
     /// The groups of this core, until they begin.
     pub(super) unformed: Option<Unformed>,
+    /// A power cut may have taken ends of logs that are not all there again.
+    pub(super) may_be_cut: bool,
     /// The start is not settled: clients may not have data.
     pub(crate) is_unsettled: bool,
     /// The node becomes a cluster: clients' commands wait.

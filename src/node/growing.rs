@@ -119,7 +119,8 @@ impl NodeCore {
         let Beginning { setup, state, resolved, seed } = beginning;
         self.view = Some(Arc::new(setup.view.clone()));
         self.peers = Some(Peers::new(setup.peers_of(self.index)));
-        let unformed = Unformed { node: setup.node, seed: *seed, found: Vec::new() };
+        let unformed =
+            Unformed { node: setup.node, seed: *seed, may_be_cut: false, found: Vec::new() };
         self.unformed = Some(unformed);
         self.begin_groups(io, Some(state));
         self.apply_config(io, Arc::clone(resolved));

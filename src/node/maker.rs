@@ -171,7 +171,9 @@ impl Maker {
         let waiting = self.cluster.as_ref().map(|cluster| {
             // The partitions are groups, and nobody serves them before the node is settled.
             engine.await_groups();
-            Unformed { node: cluster.node, seed: self.random ^ u64::from(cluster.node), found }
+            let seed = self.random ^ u64::from(cluster.node);
+            let may_be_cut = self.shared.may_be_cut();
+            Unformed { node: cluster.node, seed, may_be_cut, found }
         });
         let mut commit = Commit::default();
         commit.files = segment_files;
@@ -198,6 +200,7 @@ impl Maker {
                 .then(|| Settling::new(Arc::clone(&self.config))),
             is_unsettled: waiting.is_some(),
             unformed: waiting,
+            may_be_cut: self.shared.may_be_cut(),
             growing: None,
             foreign_terms: Default::default(),
             members: Members::default(),

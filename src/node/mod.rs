@@ -23,6 +23,7 @@ mod metrics;
 mod migrate;
 mod open;
 mod open_error;
+mod power;
 mod proposing;
 mod rates;
 mod repair;

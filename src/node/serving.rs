@@ -21,6 +21,8 @@ use crate::cluster::{ClusterView, Member, Members, Status, peers_in};
 pub(crate) struct Unformed {
     pub(super) node: u32,
     pub(super) seed: u64,
+    /// The log may lack its end, as after a power cut.
+    pub(super) may_be_cut: bool,
     /// What the log has of them.
     pub(super) found: Vec<FoundGroup>,
 }
@@ -30,8 +32,9 @@ impl Unformed {
     ///
     /// Errors: a sentence.
     fn begin(self, engine: &mut Engine, founding: Option<&ClusterState>) -> Result<(), String> {
-        let Self { node, seed, found } = self;
-        let replicas = engine.replicas_at_start(node, found, founding)?;
+        let Self { node, seed, may_be_cut, found } = self;
+        let mut replicas = engine.replicas_at_start(node, found, founding)?;
+        replicas.iter_mut().for_each(|replica| replica.recovered.may_be_cut = may_be_cut);
         let now_ns = process::boot_time_ns();
         engine.replicate(node, seed, replicas, founding, now_ns).map_err(|error| error.to_string())
     }

@@ -3,6 +3,7 @@
 use super::board::Board;
 use super::leaving::Leave;
 use super::messages::Note;
+use super::power::Power;
 use crate::cluster::{ClusterBoard, Member, MemberPlace};
 use crate::config::Published;
 use crate::http::Jobs;
@@ -49,9 +50,16 @@ pub(crate) struct Shared {
     /// Random, new at every start: INFO's run_id.
     pub(crate) run_id: String,
     pub(crate) started_ms: u64,
+    /// How the run before this one ended, where data is kept.
+    pub(crate) power: Option<Arc<Power>>,
 }
 
 impl Shared {
+    /// Whether the logs may lack their ends since a power cut.
+    pub(crate) fn may_be_cut(&self) -> bool {
+        self.power.as_ref().is_some_and(|power| power.may_be_cut())
+    }
+
     /// The cluster that the node belongs to, unless it is alone.
     pub(crate) fn member(&self) -> Option<&Arc<Member>> {
         self.member.get()

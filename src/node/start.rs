@@ -20,6 +20,8 @@ use super::maker::Maker;
 use super::messages::Note;
 use super::migrate::{Written, migrate};
 use super::open::{Data, Wanted};
+use super::open_error::failed;
+use super::power::Power;
 use super::shared::Shared;
 use super::ticking::GROUP_TICKS;
 use super::{metrics, repair, status};
@@ -55,6 +57,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     let partitions = u16::try_from(resolved.config.partitions)
         .expect("a checked config has at most 1024 partitions");
     let (data, migrated) = open_data(flags, &resolved, cores, partitions, random)?.unzip();
+    let power = data.as_ref().map(|data| look_at_power(&data.path, &resolved)).transpose()?;
     let member = match &data {
         Some(data) if !resolved.is_alone() => Some(open_member(&current, &data.path)?),
         _ => None,
@@ -127,6 +130,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         snapshots,
         run_id: format!("{:016x}{:016x}{:08x}", random[0], random[1], random[2] >> 32),
         started_ms,
+        power: power.clone(),
     });
     say_promises(&resolved, data.as_ref(), flags);
     let keeper = |name| {
@@ -163,7 +167,12 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
     })?;
     stop_on_signals(&postboxes)?;
     match handles.join() {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            if let Some(Err(error)) = power.map(|power| power.end()) {
+                tracing::warn!("BOOT stays in the data folder: {error}");
+            }
+            Ok(())
+        }
         Err(CoreError::Make { .. }) => Err(meeting.why()),
         Err(CoreError::Ring { error, .. }) => Err(error.into()),
         Err(CoreError::Panicked { .. }) => Err(NodeError::Other),
@@ -233,6 +242,18 @@ fn open_data(
         migrated = migrate(&mut data, cores, random[3])?;
     }
     Ok(Some((data, migrated)))
+}
+
+/// How the run before this one ended.
+fn look_at_power(folder: &Path, config: &Resolved) -> Result<Arc<Power>, NodeError> {
+    let power = Power::begin(folder, config.settings().durability, config.cores.len())
+        .map_err(failed(&folder.join("BOOT")))?;
+    if power.may_be_cut() && !config.is_alone() {
+        tracing::warn!(
+            "the machine went down while the node ran, and the end of its log may be lost: it does not vote before it has caught up with the others"
+        );
+    }
+    Ok(Arc::new(power))
 }
 
 /// What a snapshot says of data that is in memory alone.

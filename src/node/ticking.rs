@@ -61,8 +61,28 @@ pub(crate) fn pending_bytes(io: &Io, client: &Client) -> usize {
 impl NodeCore {
     // ---- ticks
 
+    /// After a power cut: notes when the groups of all cores have caught up.
+    fn tick_power(&mut self) {
+        if !self.may_be_cut || self.unformed.is_some() || self.engine.is_in_doubt() {
+            return;
+        }
+        self.may_be_cut = false;
+        let Some(power) = self.shared.power.clone().filter(|power| power.core_has_all()) else {
+            return;
+        };
+        // A file that is synced, which no core waits for.
+        let note = move || match power.note() {
+            Ok(()) => tracing::info!("the log has all again that a power cut may have taken"),
+            Err(error) => tracing::warn!("BOOT cannot be written: {error}"),
+        };
+        if let Err(error) = std::thread::Builder::new().name("boot".to_owned()).spawn(note) {
+            tracing::warn!("BOOT is not written, no thread can be made: {error}");
+        }
+    }
+
     /// What the groups want every tick; whether it is time for all else too.
     pub(super) fn ticks_all(&mut self, io: &mut Io) -> bool {
+        self.tick_power();
         if self.view.is_none() {
             return true;
         }

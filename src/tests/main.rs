@@ -24,6 +24,7 @@ mod cluster_members;
 mod cluster_multi;
 mod cluster_peers;
 mod cluster_plain;
+mod cluster_power;
 mod cluster_recover;
 mod cluster_snapshot;
 mod cluster_spans;

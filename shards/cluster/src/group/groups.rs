@@ -321,10 +321,10 @@ impl Groups {
         Ok(())
     }
 
-    /// The stream that a `SnapshotWanted` asked for has ended.
-    pub fn snapshot_done(&mut self, id: GroupId, to: u64, ok: bool) {
+    /// The stream that a `SnapshotWanted` asked for has ended, one way or the other.
+    pub fn snapshot_done(&mut self, id: GroupId, to: u64) {
         if let Some(group) = self.group(id) {
-            group.snapshot_done(to, ok);
+            group.snapshot_done(to);
             self.mark(id);
         }
     }
@@ -336,11 +336,18 @@ impl Groups {
             let Some(group) = group else { continue };
             if group.is_leader() {
                 group.raw.report_unreachable(node);
+                group.doubt_peer(node);
             } else if group.leader() == Some(node) {
                 group.election.hurry(now_ns);
                 self.pace.wake(at);
             }
         }
+    }
+
+    /// Whether a replica's log may lack what it has acknowledged.
+    #[must_use]
+    pub fn are_in_doubt(&self) -> bool {
+        self.groups.iter().flatten().any(|group| group.doubt.is_some())
     }
 
     /// Gives the lead up, to be elected anew in another term: after a handover that came to nothing, leases are not to be had in this one.

@@ -26,7 +26,7 @@ impl Group {
         }
         let kind = message.get_msg_type();
         let term = message.term;
-        let everywhere = message.index;
+        let (everywhere, commit) = (message.index, message.commit);
         // An answer of a node that is no member any more is no error.
         let _ = self.raw.step(message);
         let is_leaders = matches!(
@@ -38,6 +38,9 @@ impl Group {
             self.election.heard_leader(now_ns);
             if kind == MessageType::MsgHeartbeat {
                 self.everywhere = self.everywhere.max(everywhere);
+            }
+            if kind == MessageType::MsgAppend {
+                self.settle_doubt(commit);
             }
         }
         self.after_raft();
@@ -94,10 +97,18 @@ impl Group {
                 }
             }
             MessageType::MsgTimeoutNow => {
-                // A campaign needs a durable log; the next try of the leader finds it.
-                return Ok(if self.is_able() { Verdict::Step } else { Verdict::Drop });
+                // A campaign needs a durable and whole log; the next try of the leader finds it.
+                return Ok(if self.is_able() && self.doubt.is_none() {
+                    Verdict::Step
+                } else {
+                    Verdict::Drop
+                });
             }
-            MessageType::MsgRequestVoteResponse | MessageType::MsgRequestPreVoteResponse => {}
+            MessageType::MsgRequestVoteResponse | MessageType::MsgRequestPreVoteResponse => {
+                if self.may_not_win(message) {
+                    return Ok(Verdict::Drop);
+                }
+            }
             _ => return malformed("nodes do not send this kind"),
         }
         Ok(Verdict::Step)
@@ -110,7 +121,12 @@ impl Group {
         #[cfg(test)]
         let quiet = quiet && !self.faults.votes_inside_lease;
         let candidate = Position { index: message.index, term: message.log_term };
-        if quiet || !self.may_vote() || candidate.log_order() < self.floor.log_order() {
+        self.hear_end(message.from, candidate);
+        if quiet
+            || !self.trusts(candidate)
+            || !self.may_vote()
+            || candidate.log_order() < self.floor.log_order()
+        {
             return Verdict::Drop;
         }
         let raft = &mut self.raw.raft;

@@ -5,6 +5,7 @@ mod asked;
 mod batch;
 mod calm;
 mod conf;
+mod doubt;
 mod drive;
 mod effect;
 mod election;

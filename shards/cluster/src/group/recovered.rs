@@ -35,8 +35,9 @@ pub struct RecoveredGroup {
     /// Members as recorded; changes of members among `entries` that are committed are applied again.
     pub conf: Conf,
     /// A snapshot was on its way in: nothing of the log counts, and the replica does not campaign until one is installed.
-    /// Also to be set, with a floor of 0, when the log may have lost its end: then it does not vote either.
     pub installing: bool,
+    /// The log may have lost its end: the replica does not vote by it until it has caught up.
+    pub may_be_cut: bool,
     /// As recorded; see `GroupState`.
     pub floor: Position,
     /// Entries after `truncated`, without gaps.

@@ -8,6 +8,7 @@ use raft::{Config, RawNode, ReadOnlyOption, StateRole};
 
 use super::calm::Calm;
 use super::conf::Change;
+use super::doubt::Doubt;
 use super::effect::{GroupState, Ticket};
 use super::election::Election;
 use super::error::GroupError;
@@ -92,6 +93,8 @@ pub(super) struct Group {
     pub(super) conf_durable: u64,
     pub(super) told: Told,
     pub(super) installing: bool,
+    /// The log may have lost its end, and the replica has not caught up since.
+    pub(super) doubt: Option<Doubt>,
     /// Term and vote that the store was given last.
     pub(super) recorded: (u64, u64),
     /// The state must be stored with the next append, and before it.
@@ -122,6 +125,7 @@ impl Group {
         check(id, &recovered)?;
         let (installing, floor) = (recovered.installing, recovered.floor);
         let conf_index = recovered.conf.index;
+        let doubt = Doubt::at_start(recovered.may_be_cut, node, &recovered.conf.voters);
         let (tail, commit, applied, raft_applied) = tail_of(recovered);
         let raw = new_raw(node, tail, raft_applied)?;
         let mut group = Self {
@@ -149,6 +153,7 @@ impl Group {
             conf_durable: conf_index,
             told: Told::default(),
             installing,
+            doubt,
             recorded: (raw.raft.term, raw.raft.vote),
             state_due: false,
             unrecorded_since: None,
@@ -228,6 +233,10 @@ impl Group {
         let raft = &mut self.raw.raft;
         self.election.after_raft(raft);
         self.acks.note_transfer(raft);
+        if raft.state == StateRole::Leader {
+            // Its log was the longest of all.
+            self.doubt = None;
+        }
     }
 }
 

@@ -31,10 +31,10 @@ impl Group {
         Ok(())
     }
 
-    /// The stream to `to` has ended.
-    pub(super) fn snapshot_done(&mut self, to: u64, ok: bool) {
-        let status = if ok { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
-        self.raw.report_snapshot(to, status);
+    /// The stream to `to` has ended. It is probed just behind the snapshot, also where that did not come through: it may have had all of it
+    /// before, which the leader did not know of, and who does not have it says so and is sent another.
+    pub(super) fn snapshot_done(&mut self, to: u64) {
+        self.raw.report_snapshot(to, SnapshotStatus::Finish);
         self.after_raft();
     }
 }

@@ -151,7 +151,7 @@ impl Engine {
             Asked::SnapshotWanted { group, to, message, .. } => {
                 if keeps_log(group) {
                     // There are no keys to send: who lacks more than is kept waits for one that has them.
-                    replication.groups.snapshot_done(group, to, false);
+                    replication.groups.snapshot_done(group, to);
                     return Ok(());
                 }
                 let to = u32::try_from(to).expect("nodes are counted in 32 bits");

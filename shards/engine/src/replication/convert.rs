@@ -55,6 +55,7 @@ pub fn recovered(found: Found) -> Option<Replica> {
         },
         conf,
         installing: found.is_installing,
+        may_be_cut: false,
         floor,
         entries,
     };

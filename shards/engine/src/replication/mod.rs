@@ -296,6 +296,12 @@ impl Engine {
         self.replication.is_some()
     }
 
+    /// Whether a replica's log may lack the end of what it has acknowledged: it has not caught up since a power cut.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.replication.as_ref().is_some_and(|it| it.groups.are_in_doubt())
+    }
+
     /// Tells the time: CLOCK_BOOTTIME in ns, read after all that is handled next had come. Leases are checked by it.
     pub fn begin_groups(&mut self, now_ns: u64) {
         if let Some(replication) = &mut self.replication {

@@ -120,7 +120,7 @@ impl Replication {
     pub(super) fn begin_sending(&mut self, node: u32, group: GroupId, message: Box<Message>) {
         let is_under_way = |it: &Sending| it.node == node && it.group == group;
         if self.sending.iter().any(is_under_way) || self.sending.len() >= SENDING_MAX {
-            self.groups.snapshot_done(group, u64::from(node), false);
+            self.groups.snapshot_done(group, u64::from(node));
             return;
         }
         self.transfers += 1;
@@ -160,7 +160,7 @@ impl Replication {
             lost == Some(node) || now_ns.saturating_sub(heard_ns) > PATIENCE_NS
         };
         for it in self.sending.extract_if(.., |it| is_over(it.node, it.heard_ns)) {
-            self.groups.snapshot_done(it.group, u64::from(it.node), false);
+            self.groups.snapshot_done(it.group, u64::from(it.node));
         }
         // What came so far stays marked as a part: the next leader, or the same, begins anew.
         self.receiving.retain(|it| !is_over(it.node, it.heard_ns));
@@ -218,7 +218,7 @@ impl Engine {
             SnapshotStep::Abort => {
                 let is_it = |it: &mut Sending| it.transfer == transfer && it.node == node;
                 for it in replication.sending.extract_if(.., is_it) {
-                    replication.groups.snapshot_done(it.group, u64::from(node), false);
+                    replication.groups.snapshot_done(it.group, u64::from(node));
                 }
                 replication.receiving.retain(|it| it.transfer != transfer);
             }
@@ -387,7 +387,7 @@ impl Engine {
         // The end is acknowledged by one more than there are parts.
         let is_done = |it: &mut Sending| it.has_ended && it.acked.is_some_and(|it_| it_ > it.sent);
         for it in replication.sending.extract_if(.., is_done) {
-            replication.groups.snapshot_done(it.group, u64::from(it.node), true);
+            replication.groups.snapshot_done(it.group, u64::from(it.node));
         }
     }
 

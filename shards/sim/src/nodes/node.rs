@@ -56,6 +56,8 @@ pub(super) struct Node {
     pub(super) paused_ns: u64,
     /// Files of a core that its disk has room for.
     pub(super) segments_max: usize,
+    /// It lost its power with writes that were not synced, and has not been seen to have caught up.
+    pub(super) is_cut: bool,
     /// What starts have found, where a fault is planted that trusts it.
     old: BTreeMap<GroupId, RecoveredGroup>,
 }
@@ -86,6 +88,7 @@ impl Node {
             life: 0,
             paused_ns: 0,
             segments_max: ROOMY,
+            is_cut: false,
             old: BTreeMap::new(),
         }
     }
@@ -99,6 +102,11 @@ impl Node {
         let old: Vec<RecoveredGroup> = old.collect();
         self.old.extend(found.iter().map(|one| (one.group, one.clone())));
         found.extend(old);
+    }
+
+    /// Whether the ends of its logs may be lost, and are not known to be there again.
+    pub(super) fn lacks_its_end(&self) -> bool {
+        self.is_cut && (!self.is_up() || self.cores.iter().any(|core| core.engine.is_in_doubt()))
     }
 
     pub(super) fn is_up(&self) -> bool {

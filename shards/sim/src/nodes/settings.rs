@@ -27,11 +27,13 @@ pub enum Wrong {
     EmptiedDisk,
     /// Where a replica was given up, the next start goes on with what an earlier one had found of it.
     TrustsOldData,
+    /// A node votes by a log whose end a power cut has taken.
+    TrustsCutLogs,
 }
 
 impl Wrong {
     /// Each with its word.
-    pub const WORDS: [(Self, &str); 9] = [
+    pub const WORDS: [(Self, &str); 10] = [
         (Self::ReadsWithoutLease, "lease"),
         (Self::ClockStopsInPauses, "clock"),
         (Self::AnswersBeforeQuorum, "quorum"),
@@ -41,6 +43,7 @@ impl Wrong {
         (Self::FoundsReplicas, "founds"),
         (Self::EmptiedDisk, "emptied"),
         (Self::TrustsOldData, "old"),
+        (Self::TrustsCutLogs, "cut"),
     ];
 }
 
@@ -152,6 +155,9 @@ impl Settings {
                 Self { lean: Lean::Leaders, ..settings }.without_members()
             }
             Wrong::AnswersBeforeQuorum => settings.without_members(),
+            Wrong::TrustsCutLogs => {
+                Self { durability: Durability::Interval, ..settings }.without_members()
+            }
             // Votes of three change places where there is a fourth node, and more than one.
             Wrong::JointInOneStep => Self {
                 nodes: nodes.max(5),

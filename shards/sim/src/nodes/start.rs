@@ -124,6 +124,7 @@ impl World {
     ) -> Result<(), Violation> {
         let node = &self.nodes[at];
         let forgets = self.settings.wrong == Wrong::ForgetsVotes;
+        let may_be_cut = node.is_cut && self.settings.wrong != Wrong::TrustsCutLogs;
         let mut replicas = Vec::new();
         for partition in self.partitions().filter(|&partition| self.core_of(at, partition) == core)
         {
@@ -140,6 +141,7 @@ impl World {
                     Replica { group, recovered, held: Vec::new() }
                 }
             };
+            replica.recovered.may_be_cut = may_be_cut;
             if forgets {
                 replica.recovered.vote = 0;
             }
@@ -225,6 +227,8 @@ impl World {
         let id = self.nodes[node].id;
         self.note(&[self.now_ns, u64::from(id), u64::from(loses_power), 77]);
         self.say(|_| format!("node {id} ends, power cut: {loses_power}"));
+        let is_cut = self.nodes[node].lacks_its_end();
+        self.nodes[node].is_cut = is_cut || loses_power && !self.is_durable();
         if loses_power {
             self.report.power_cuts += 1;
         } else {

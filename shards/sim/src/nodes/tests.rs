@@ -182,4 +182,5 @@ found_out! {
     replicas_that_are_founded_again_are_found_out: FoundsReplicas,
     an_emptied_disk_is_found_out: EmptiedDisk,
     data_of_a_replica_that_was_given_up_is_found_out: TrustsOldData,
+    votes_by_a_log_without_its_end_are_found_out: TrustsCutLogs,
 }

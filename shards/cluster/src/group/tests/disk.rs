@@ -140,6 +140,7 @@ fn recovered(mut image: Image) -> (Image, RecoveredGroup) {
         truncated: state.truncated,
         conf: state.conf,
         installing: state.installing,
+        may_be_cut: false,
         floor: state.floor,
         entries: entries.collect(),
     };

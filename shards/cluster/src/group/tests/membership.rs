@@ -163,7 +163,7 @@ fn a_learner_of_an_idle_group_is_caught_up_whichever_word_comes_first() {
     lab.node(2).step(GROUP, *header).expect("it is sound");
     lab.ready(2);
     lab.deliver();
-    lab.node(leader).snapshot_done(GROUP, 2, true);
+    lab.node(leader).snapshot_done(GROUP, 2);
     lab.pass(300);
     assert!(lab.node(leader).is_caught_up(GROUP, 2) && lab.node(leader).may_lead(GROUP, 2));
     lab.node(leader).propose_conf_change(GROUP, &[Change::Voter(2)]).expect("it is taken");

@@ -10,6 +10,7 @@ mod node;
 mod random;
 mod simulation;
 mod traps_calm;
+mod traps_doubt;
 mod traps_election;
 mod traps_lease;
 mod traps_log;

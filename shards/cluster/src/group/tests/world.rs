@@ -382,7 +382,7 @@ impl World {
                 node.groups.install_begin(bulk.group, &bulk.message).is_ok()
             });
         if !taken {
-            return self.bulk_done(&bulk, false);
+            return self.bulk_done(&bulk);
         }
         // The store learns that it is installing before it drops anything.
         self.turn(bulk.to);
@@ -395,18 +395,17 @@ impl World {
             && !self.blocked.contains(&(bulk.from, bulk.to))
             && !self.random.chance(100);
         let node = self.nodes.get_mut(&bulk.to).filter(|_| whole);
-        let ok = node.is_some();
         if let Some(node) = node {
             node.incoming.insert(bulk.group, bulk.records.clone());
             node.inbox.push_back(Item::Message(bulk.group, bulk.message.clone()));
             self.wake(bulk.to, 0);
         }
-        self.bulk_done(bulk, ok);
+        self.bulk_done(bulk);
     }
 
-    fn bulk_done(&mut self, bulk: &Bulk, ok: bool) {
+    fn bulk_done(&mut self, bulk: &Bulk) {
         if let Some(node) = self.nodes.get_mut(&bulk.from) {
-            node.groups.snapshot_done(bulk.group, bulk.to, ok);
+            node.groups.snapshot_done(bulk.group, bulk.to);
             self.wake(bulk.from, 0);
         }
     }

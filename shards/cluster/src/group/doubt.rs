@@ -1,0 +1,76 @@
+//! Owns doubt: a replica whose log may have lost its end, as in a power cut with commits that are synced later, may not vote as if it
+//! still had all that it once acknowledged.
+//!
+//! What it has lost may be committed, with its acknowledgement in the majority. So it is in doubt until it has what the leader of a later
+//! time has committed in its own term, which is all that was committed before. While nobody leads, it counts for a candidate, itself too,
+//! whose log is the longest of all voters', of which it has heard every one since its start: what is left of a committed entry
+//! anywhere is in that one. Candidates tell the ends of their logs, so each campaign brings the others nearer to knowing.
+//!
+//! Not covered: a change of the voters that is lost with the end of the log. Its new voters are not waited for.
+
+use std::collections::BTreeMap;
+
+use raft::INVALID_ID;
+use raft::eraftpb::Message;
+
+use super::recovered::Position;
+use super::replica::Group;
+
+/// Ends of the other voters' logs, as heard since the start.
+#[derive(Debug, Default)]
+pub(super) struct Doubt {
+    heard: BTreeMap<u64, Position>,
+}
+
+impl Doubt {
+    /// What a replica begins with that may have lost the end of its log. One that votes alone has nobody to ask.
+    pub(super) fn at_start(may_be_cut: bool, node: u64, voters: &[u64]) -> Option<Self> {
+        (may_be_cut && voters != [node]).then(Self::default)
+    }
+}
+
+impl Group {
+    /// A candidate tells where its log ends.
+    pub(super) fn hear_end(&mut self, candidate: u64, end: Position) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.heard.insert(candidate, end);
+        }
+    }
+
+    /// Whether a log that ends at `end` has all that may be committed, as far as this replica is to answer for that.
+    pub(super) fn trusts(&self, end: Position) -> bool {
+        let Some(doubt) = &self.doubt else { return true };
+        let conf = self.tail().conf();
+        let mut others =
+            conf.voters.iter().chain(&conf.voters_outgoing).filter(|voter| **voter != self.node);
+        others.all(|voter| {
+            doubt.heard.get(voter).is_some_and(|heard| heard.log_order() <= end.log_order())
+        })
+    }
+
+    /// Whether somebody's vote for this replica counts for nothing yet: its own would have to be beside it.
+    pub(super) fn may_not_win(&self, answer: &Message) -> bool {
+        !answer.reject && !self.trusts(self.last())
+    }
+
+    /// The leader's entries were taken; it had committed up to `commit`.
+    pub(super) fn settle_doubt(&mut self, commit: u64) {
+        let log = &self.raw.raft.raft_log;
+        let has_all = log.committed >= commit && log.term(log.committed) == Ok(self.raw.raft.term);
+        if self.doubt.is_some() && has_all {
+            self.doubt = None;
+        }
+    }
+
+    /// A node may have come back without what it has acknowledged: it is asked again. Raft never looks below what it believes to be there.
+    pub(super) fn doubt_peer(&mut self, node: u64) {
+        let raft = &mut self.raw.raft;
+        if node == INVALID_ID || node == raft.id {
+            return;
+        }
+        if let Some(progress) = raft.mut_prs().get_mut(node) {
+            // What is probed first is where it should be.
+            progress.matched = 0;
+        }
+    }
+}
