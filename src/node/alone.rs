@@ -11,6 +11,7 @@ use hyperion_model::{CoreId, GroupId, PartitionMap};
 use hyperion_store::manifest::Manifest;
 use hyperion_store::{GroupState, RecoveredGroup, Store, StoreError};
 
+use super::cut_back::cut_all_back;
 use super::error::NodeError;
 use super::open::{Data, Loaded, Loading, Wanted, has_segments, load};
 use super::open_error::{OpenError, failed};
@@ -85,11 +86,13 @@ impl Stopped {
         let mut data = Data::open(path, wanted, [0; 3])?;
         data.is_log_only = is_log_only;
         let map = PartitionMap::spread(manifest.partitions, manifest.cores);
-        let mut cores = Vec::new();
-        for core in 0..manifest.cores {
+        let read = |core: CoreId| {
             let how = Loading { memory: None, threads: 1, keeps_free: false };
-            cores.push(load(&data, CoreId(core), &map, random ^ u64::from(core), how)?);
-        }
+            load(&data, core, &map, random ^ u64::from(core.0), how)
+        };
+        let mut cores =
+            (0..manifest.cores).map(|core| read(CoreId(core))).collect::<Result<Vec<_>, _>>()?;
+        cut_all_back(&data, &mut cores, read)?;
         let lsn_next = cores.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
         let decided: Set<_> =
             cores.iter().flat_map(|core| core.recovered.decided.iter().copied()).collect();

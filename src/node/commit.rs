@@ -61,8 +61,9 @@ pub(super) struct Commit {
     /// A commit waits for other clients' writes.
     pub(super) gathers: bool,
     pub(super) gathering: Gathering,
-    /// What is durable was told in the log, before the stop.
+    /// What is durable was told in the log, before the stop, and that nothing is left to do to the other cores.
     said_last: bool,
+    said_done: bool,
     /// A segment was freed: what waits for room is tried again.
     has_room: bool,
     /// More is durable than when dead segments were last looked for.
@@ -190,6 +191,7 @@ impl NodeCore {
         let store = self.engine.store();
         let is_direct = self.engine.settings().durability == Durability::Always
             && self.commit.sync.is_none()
+            && !self.engine.owes_epoch()
             && store.all_written_is_durable();
         if is_direct && self.commit.is_held {
             return;
@@ -253,9 +255,7 @@ impl NodeCore {
             self.counters.bytes_logged += (append.end - append.start) as u64;
             self.engine.written(&append);
         }
-        if let Some(ticket) = self.engine.store_mut().begin_sync() {
-            self.engine.synced(&ticket);
-        }
+        self.engine.written_directly();
     }
 
     /// A commit has ended after `took`.
@@ -303,7 +303,7 @@ impl NodeCore {
         if !wanted && !self.stopping {
             return;
         }
-        let Some(ticket) = self.engine.store_mut().begin_sync() else { return };
+        let Some(ticket) = self.engine.begin_sync() else { return };
         self.commit.last_sync_ns = io.now_ns();
         self.commit.gathering.began(self.engine.store().records_appended());
         let mut begun = 0;
@@ -442,7 +442,15 @@ impl NodeCore {
             && self.engine.is_settled()
             && self.commit.said_last
         {
-            io.stop();
+            if !std::mem::replace(&mut self.commit.said_done, true) {
+                self.shared.leave.note_done();
+            }
+            // Until then another one may want this one for a sync of all.
+            if self.shared.leave.all_done(self.links.len()) {
+                return io.stop();
+            }
+            std::thread::sleep(Duration::from_micros(100));
+            io.wake_again();
         } else if durable && !self.commit.said_last {
             self.commit.said_last = true;
             self.engine.store_mut().tell_durable();

@@ -30,6 +30,8 @@ pub(super) enum Leaving {
 pub(crate) struct Leave {
     handed_over: AtomicUsize,
     closed: AtomicUsize,
+    /// Cores that have nothing left to do.
+    done: AtomicUsize,
     /// Leads that have gone over, that have not, and that nobody could take.
     handed: AtomicUsize,
     left: AtomicUsize,
@@ -37,6 +39,16 @@ pub(crate) struct Leave {
 }
 
 impl Leave {
+    /// A core has nothing left to do, and says so for the first time.
+    pub(super) fn note_done(&self) {
+        self.done.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether no core has anything left to do.
+    pub(super) fn all_done(&self, cores: usize) -> bool {
+        self.done.load(Ordering::Acquire) >= cores
+    }
+
     /// A core is through with handing over; gives `true` for the last one.
     fn note(&self, progress: LeaveProgress, cores: usize) -> bool {
         self.handed.fetch_add(progress.handed, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Owns the making of one core on its own thread: its data back in memory, its files on its ring, its listeners.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,13 +10,14 @@ use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, Databases, PartitionMap, TransactionId};
 use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::ArenaView;
-use hyperion_store::{Options, Store};
+use hyperion_store::{BatchPlace, Ending, Options, Store, cuts};
 use hyperion_wire::Limits;
 
 use super::Io;
 use super::clients::Clients;
 use super::commit::{Commit, SegmentFile};
 use super::core::{Door, NodeCore};
+use super::cut_back::{make_void, read_again};
 use super::error::NodeError;
 use super::figures::Counters;
 use super::links::Link;
@@ -50,6 +52,9 @@ pub(super) struct Meeting {
 #[derive(Debug, Default)]
 struct MeetingState {
     recovered: usize,
+    /// By core, once it has read its log.
+    endings: BTreeMap<CoreId, Ending>,
+    cut_back: usize,
     ready: usize,
     listening: usize,
     failed: bool,
@@ -77,6 +82,13 @@ impl Meeting {
         } else {
             Ok((state.lsn_next, state.decided.clone()))
         }
+    }
+
+    /// Where a core's log must end earlier than it does; all have read theirs.
+    fn cut_of(&self, core: CoreId) -> Option<BatchPlace> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let endings: Vec<&Ending> = state.endings.values().collect();
+        cuts(&endings)[usize::from(core.0)]
     }
 
     /// A core does not start: all others give up too. What its thread ends with is not the reason, which is kept here.
@@ -310,22 +322,32 @@ impl Maker {
 
     fn make_with_files(&self, data: &Data, core: CoreId, random: u64) -> Result<Loaded, NodeError> {
         let since = std::time::Instant::now();
+        let memory = Some(self.memory.as_ref());
+        let how = Loading { memory, threads: 1, keeps_free: true };
+        let read = || load(data, core, &self.map, random, how);
         let mut loaded = match self.take_migrated(core) {
             Some(loaded) => loaded,
-            None => {
-                let memory = Some(self.memory.as_ref());
-                let how = Loading { memory, threads: 1, keeps_free: true };
-                load(data, core, &self.map, random, how)?
-            }
+            None => read()?,
         };
         let cores = self.config.cores.len();
-        let (lsn_next, decided) = self.meeting.meet(
+        self.meeting.meet(
             |state| {
                 state.recovered += 1;
+                state.endings.insert(core, loaded.recovered.ending.clone());
+            },
+            |state| state.recovered == cores,
+        )?;
+        if let Some(cut) = self.meeting.cut_of(core) {
+            make_void(data, core, &cut)?;
+            read_again(&mut loaded, read)?;
+        }
+        let (lsn_next, decided) = self.meeting.meet(
+            |state| {
+                state.cut_back += 1;
                 state.lsn_next = state.lsn_next.max(loaded.recovered.lsn_next);
                 state.decided.extend(loaded.recovered.decided.iter().copied());
             },
-            |state| state.recovered == cores,
+            |state| state.cut_back == cores,
         )?;
         let (store, files) = (&mut loaded.store, &mut loaded.files);
         store.set_now(unix_ms());

@@ -18,6 +18,7 @@ use hyperion_runtime::Keeper;
 use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_store::{Held, Recovered, RecoveredGroup, Room, Store, StoreError, Value, ValueType};
 
+use super::cut_back::cut_all_back;
 use super::open::{Data, Loaded, Loading, load};
 use super::open_error::{OpenError, failed};
 use super::segment_files::{segments_in, sync, write};
@@ -89,13 +90,14 @@ pub(super) fn migrate(
     let old_map = PartitionMap::spread(data.manifest.partitions, old_cores);
     // As many threads as there will be cores look at segments.
     let threads = usize::from(cores.div_ceil(old_cores));
-    let read = |core: u16| -> Result<Source, OpenError> {
+    let read = |core: CoreId| {
         let how = Loading { memory: None, threads, keeps_free: false };
-        let loaded = load(data, CoreId(core), &old_map, entropy ^ u64::from(core), how)?;
+        let loaded = load(data, core, &old_map, entropy ^ u64::from(core.0), how)?;
         let Loaded { store, recovered, next_id, .. } = loaded;
         Ok(Source { store, recovered, next_id })
     };
-    let sources = side_by_side(0..old_cores, read)?;
+    let mut sources = side_by_side((0..old_cores).map(CoreId), read)?;
+    cut_all_back(data, &mut sources, read)?;
     let generation = data.manifest.generation + 1;
     let read_ms = since.elapsed().as_millis();
     let written = rewrite(data, sources, cores, generation, entropy)?;

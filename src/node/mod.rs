@@ -7,6 +7,7 @@ mod board;
 mod clients;
 mod commit;
 mod core;
+mod cut_back;
 mod error;
 mod figures;
 mod gathering;

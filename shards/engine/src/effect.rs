@@ -1,6 +1,7 @@
 //! Owns what goes in and out of an engine beside requests: mail between cores, and answers that come later.
 
 use crate::command::{Gather, Part};
+use crate::epochs::EpochMail;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
 use crate::serving::Leader;
@@ -9,7 +10,7 @@ use crate::told::Told;
 use crate::work::{UnitMail, WatchedKey};
 use hyperion_cluster::state::ClusterState;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId};
-use hyperion_store::{OwnedContent, Write};
+use hyperion_store::{OwnedContent, Reach, Write};
 use std::sync::Arc;
 
 /// Names the client of a command that is answered later. The engine only hands it back.
@@ -126,6 +127,8 @@ pub enum Mail {
     Transaction(TransactionMail),
     /// About commands that run as one.
     Unit(Box<UnitMail>),
+    /// About a sync of all cores.
+    Epoch(EpochMail),
     /// These keys are not watched any more, once each.
     Unwatch {
         /// The keys.
@@ -234,11 +237,15 @@ pub enum TransactionMail {
         id: TransactionId,
         /// The changes of this participant's keys.
         writes: Vec<OwnedWrite>,
+        /// Nobody waits for the disk: it is enough that they survive the process.
+        is_early: bool,
     },
     /// It is decided: let them take effect, unlock.
     Commit {
         /// The transaction.
         id: TransactionId,
+        /// Where the decision ends, if it may not be on stable storage yet.
+        upon: Option<Reach>,
     },
     /// It is off, or was only reading: drop what was prepared, unlock.
     Release {
@@ -254,10 +261,12 @@ pub enum TransactionMail {
         /// For each key what tells it from a later one; empty: none is watched.
         versions: Vec<u64>,
     },
-    /// The changes are on stable storage.
+    /// The changes survive.
     Prepared {
         /// The transaction.
         id: TransactionId,
+        /// Where they end, if they may not be on stable storage yet.
+        reach: Option<Reach>,
     },
     /// The keys are not locked, or the changes cannot be made.
     Refused {

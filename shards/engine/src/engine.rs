@@ -2,6 +2,7 @@
 
 use crate::blocking::Blocked;
 use crate::effect::{Effect, Mail};
+use crate::epochs::Epochs;
 use crate::events::{Changes, Events};
 use crate::evict::Memory;
 use crate::field_sweep::FieldSweep;
@@ -15,7 +16,7 @@ use crate::staging::Staging;
 use crate::transaction::{Coordinator, Waiting};
 use crate::work::{ReadyWork, Scratch, Undo, Units};
 use hyperion_model::{CoreId, PartitionId, PartitionMap, TransactionId};
-use hyperion_store::{Append, Store, StoreError, SyncTicket};
+use hyperion_store::{Append, Store, StoreError};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Bytes that a record may take beside its key and value, roundly.
@@ -69,6 +70,8 @@ pub struct Engine {
     pub(crate) undo: Undo,
     /// Where the walk for fields that expired stands.
     pub(crate) field_sweep: FieldSweep,
+    /// Syncs of all cores together.
+    pub(crate) epochs: Epochs,
 }
 
 impl Engine {
@@ -115,6 +118,7 @@ impl Engine {
             bench: Scratch::default(),
             undo: Undo::default(),
             field_sweep: FieldSweep::default(),
+            epochs: Epochs::default(),
         };
         engine.settings_came();
         engine
@@ -233,11 +237,6 @@ impl Engine {
     /// These bytes are in their file.
     pub fn written(&mut self, append: &Append) {
         self.store.mark_written(append);
-    }
-
-    /// Every file of the ticket was synced.
-    pub fn synced(&mut self, ticket: &SyncTicket) {
-        self.store.finish_sync(ticket);
     }
 
     /// A segment has come: what found no room is tried again.

@@ -62,6 +62,7 @@ impl Engine {
                 }
             }
             Mail::Unit(mail) => self.unit_mail(from, *mail),
+            Mail::Epoch(mail) => self.epoch_mail(mail),
             Mail::Unwatch { keys } => self.take_unwatch(&keys),
             Mail::Span { from, mail } => self.take_span(from, *mail),
             Mail::Part { id, part } => self.part_came(id, part),

@@ -87,6 +87,7 @@ impl Files {
         let store = engine.store();
         let may = engine.settings().durability == Durability::Always
             && self.sync.is_none()
+            && !engine.owes_epoch()
             && store.all_written_is_durable();
         let takes = |append: &Append| self.direct.takes(store.segment_id(append.slot));
         if !may || !self.appends.iter().all(takes) {
@@ -131,9 +132,7 @@ impl Files {
         for part in parts {
             engine.written(&part.append);
         }
-        if let Some(ticket) = engine.store_mut().begin_sync() {
-            engine.synced(&ticket);
-        }
+        engine.written_directly();
         Ok(())
     }
 

@@ -22,7 +22,7 @@ fn two_hundred_seeds_keep_every_promise() {
     // The seeds reach what they are for.
     assert!(sum.crashes > 600 && sum.interrupted > 100 && sum.refused > 30, "{sum}");
     assert!(sum.spreads > 2_000 && sum.committed_late > 50 && sum.aborted_late > 50, "{sum}");
-    assert!(sum.torn > 50, "{sum}");
+    assert!(sum.torn > 50 && sum.cut_back > 10, "{sum}");
 }
 
 /// Seeds that once failed: a flush replayed before the moved head of a long value took its pieces (13711); a prepared deletion went with
@@ -73,6 +73,8 @@ fn what_is_done_wrong_is_found_out() {
         (Wrong::LiesAboutDirectWrites, Schedule::Any, Direct, 4),
         (Wrong::ReleasesEarly, Schedule::Any, Synced, 5),
         (Wrong::SkipsResolve, Schedule::SlowMail, Synced, 8),
+        (Wrong::SkipsCuts, Schedule::Any, Synced, 3),
+        (Wrong::SyncsAlone, Schedule::Any, Synced, 1),
     ] {
         let settings = Settings { schedule, wrong, commits };
         let found = (0..20).filter(|&seed| run(seed, settings).is_err()).count();

@@ -18,6 +18,7 @@ pub mod mend;
 mod object;
 mod prefetch;
 mod presize;
+mod reach;
 mod record;
 mod recovery;
 mod replicated;
@@ -41,6 +42,7 @@ pub use object::{
     StagedText, ValueHandle, ValueType,
 };
 pub use prefetch::prefetch_bytes;
+pub use reach::{BatchPlace, Ending, Reach, Resting, cuts};
 pub use record::Attributes;
 pub use recovery::{Adopted, Digest, Digester, Recovered, StepRoom, Unresolved};
 pub use replicated::{

@@ -4,15 +4,21 @@
 //! coordinator's decision record is the truth: a participant that finds a prepare without commit or abort after a crash asks
 //! for it. A commit record is written only when the decision is durable, and the decision is kept until every participant's
 //! commit record is durable.
+//!
+//! Where nobody waits for the disk the words are written as soon as those before them are, and name these by where they end in
+//! the logs of their cores ([`Reach`]). After a power cut a log ends before the first word that names what another log has
+//! lost ([`crate::cuts`]).
 
 use crate::content::{Content, Form};
 use crate::error::StoreError;
 use crate::log::Location;
 use crate::object::Head;
+use crate::reach::Reach;
 use crate::record::{Extras, Kind};
 use crate::store::Store;
 use hyperion_model::collections::Map;
-use hyperion_model::{DatabaseId, TransactionId};
+use hyperion_model::{CoreId, DatabaseId, TransactionId};
+use std::collections::VecDeque;
 
 /// One change of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +47,8 @@ pub(crate) struct Transactions {
     pub(crate) prepared: Map<TransactionId, Prepared>,
     /// Decisions whose participants have not all committed durably, with the record's place.
     pub(crate) decided: Map<TransactionId, Location>,
+    /// What was committed by words that may be cut off yet: where each ends in the log, and what opens its prepared batch.
+    committing: VecDeque<(u64, Location)>,
 }
 
 impl Transactions {
@@ -155,21 +163,39 @@ impl Store {
     /// # Errors
     /// When there is no room for the record of it; then nothing has changed.
     pub fn commit_prepared(&mut self, id: TransactionId) -> Result<(), StoreError> {
+        self.commit_upon(id, None)
+    }
+
+    /// As [`Store::commit_prepared`], before the decision is durable: `decision` is where its record ends. The prepared records are
+    /// not copied elsewhere before the commit record is durable.
+    ///
+    /// # Errors
+    /// As [`Store::commit_prepared`].
+    pub fn commit_upon(
+        &mut self,
+        id: TransactionId,
+        decision: Option<Reach>,
+    ) -> Result<(), StoreError> {
         let Some(prepared) = self.transactions.prepared.get(&id) else { return Ok(()) };
+        let opening = prepared.opening;
         let overtaken: Vec<(u16, Vec<u8>)> =
             prepared.records.iter().filter_map(|&record| self.overtaken(record)).collect();
-        let bytes = overtaken.iter().map(|(_, key)| key.len() + 64).sum::<usize>() + 64;
+        let bytes = overtaken.iter().map(|(_, key)| key.len() + 64).sum::<usize>() + 96;
         self.log.make_room_for_words(bytes)?;
         let there = "room was made for the word and what follows";
-        let location = self
-            .log
-            .append_word(Kind::Commit, &Extras::default(), &id.0.to_le_bytes())
-            .expect(there);
+        let (key, upon) = (id.0.to_le_bytes(), Reach::write_all(decision.as_slice()));
+        let location =
+            self.log.append_word(Kind::Commit, &Extras::default(), &key, &upon).expect(there);
         self.log.add_anchor(location);
         for (namespace, key) in overtaken {
             let extras = Extras { namespace, ..Extras::default() };
-            let location = self.log.append_word(Kind::Tombstone, &extras, &key).expect(there);
+            let location = self.log.append_word(Kind::Tombstone, &extras, &key, &[]).expect(there);
             self.log.add_anchor(location);
+        }
+        if decision.is_some() {
+            // Its records may be durable before the word is, and must not be copied where no cut takes them.
+            self.log.pin(opening);
+            self.transactions.committing.push_back((self.log.appended_position(), opening));
         }
         self.apply_prepared(id, false);
         self.observe(self.log.appended_position());
@@ -187,7 +213,7 @@ impl Store {
         for id in ids {
             let location = self
                 .log
-                .append_word(Kind::Commit, &Extras::default(), &id.0.to_le_bytes())
+                .append_word(Kind::Commit, &Extras::default(), &id.0.to_le_bytes(), &[])
                 .expect("room was made for all words");
             self.log.add_anchor(location);
         }
@@ -276,7 +302,7 @@ impl Store {
             return Ok(());
         }
         let location =
-            self.log.append_word(Kind::Abort, &Extras::default(), &id.0.to_le_bytes())?;
+            self.log.append_word(Kind::Abort, &Extras::default(), &id.0.to_le_bytes(), &[])?;
         self.log.add_anchor(location);
         self.drop_prepared(id, false);
         Ok(())
@@ -297,8 +323,16 @@ impl Store {
     /// # Errors
     /// When there is no room for it; then nothing has changed.
     pub fn decide(&mut self, id: TransactionId) -> Result<(), StoreError> {
-        let location =
-            self.log.append_word(Kind::Decision, &Extras::default(), &id.0.to_le_bytes())?;
+        self.decide_upon(id, &[])
+    }
+
+    /// As [`Store::decide`], before what the other cores have prepared is durable: `prepared` is where that ends.
+    ///
+    /// # Errors
+    /// As [`Store::decide`].
+    pub fn decide_upon(&mut self, id: TransactionId, prepared: &[Reach]) -> Result<(), StoreError> {
+        let (key, upon) = (id.0.to_le_bytes(), Reach::write_all(prepared));
+        let location = self.log.append_word(Kind::Decision, &Extras::default(), &key, &upon)?;
         self.log.add_anchor(location);
         self.keep_decision(id, location);
         Ok(())
@@ -308,6 +342,24 @@ impl Store {
     pub fn settled(&mut self, id: TransactionId) {
         if let Some(location) = self.transactions.decided.remove(&id) {
             self.log.unpin(location);
+        }
+    }
+}
+
+impl Store {
+    /// How far the log reaches now, for words of other cores.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach { core: CoreId(self.log.core), lsn: self.log.lsn_next }
+    }
+
+    /// More is durable: what was committed by words that are may be copied.
+    pub(crate) fn unpin_durable(&mut self) {
+        let durable = self.log.durable_position();
+        while let Some((_, opening)) =
+            self.transactions.committing.pop_front_if(|(position, _)| *position <= durable)
+        {
+            self.log.unpin(opening);
         }
     }
 }

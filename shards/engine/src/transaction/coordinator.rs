@@ -13,6 +13,7 @@ use crate::work::{Judged, Plan, Ready};
 use hyperion_model::collections::Map;
 use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{CoreId, DatabaseId, TransactionId, slot_of};
+use hyperion_store::Reach;
 
 /// A core's share of the keys: where they begin in `Transaction::keys`, which is ordered by core.
 #[derive(Debug)]
@@ -45,6 +46,10 @@ struct Transaction {
     is_locking: bool,
     /// How often it has begun anew.
     rounds: usize,
+    /// Its records need not be on stable storage before it goes on: what its decision rests on, and where that ends.
+    is_early: bool,
+    prepared: Vec<Reach>,
+    decision: Option<Reach>,
 }
 
 pub(super) struct Question {
@@ -142,6 +147,9 @@ impl Engine {
             events: Vec::new(),
             is_locking: true,
             rounds,
+            is_early: self.is_early(),
+            prepared: Vec::new(),
+            decision: None,
         };
         self.coordinator.transactions.insert(id, transaction);
         self.lock_next(id);
@@ -182,7 +190,7 @@ impl Engine {
     pub(super) fn refused(&mut self, id: TransactionId, error: String) {
         let is_locking = |it: &Transaction| it.is_locking;
         if !self.coordinator.transactions.get(&id).is_some_and(is_locking) {
-            return self.prepared(id, Some(error));
+            return self.prepared(id, None, Some(error));
         }
         let Some(transaction) = self.coordinator.transactions.remove(&id) else { return };
         self.release_all(id, &transaction.participants[..transaction.answered]);
@@ -236,7 +244,7 @@ impl Engine {
             let step = if own.is_empty() {
                 TransactionMail::Release { id }
             } else {
-                TransactionMail::Prepare { id, writes: own }
+                TransactionMail::Prepare { id, writes: own, is_early: transaction.is_early }
             };
             steps.push((participant.core, step));
         }
@@ -253,9 +261,16 @@ impl Engine {
     }
 
     /// A participant has prepared, or has refused to.
-    pub(super) fn prepared(&mut self, id: TransactionId, refused: Option<String>) {
+    pub(super) fn prepared(
+        &mut self,
+        id: TransactionId,
+        reach: Option<Reach>,
+        refused: Option<String>,
+    ) {
         let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
         transaction.answered += 1;
+        // What this core has prepared stands before the decision in the same log.
+        transaction.prepared.extend(reach.filter(|reach| reach.core != self.core));
         if transaction.refused.is_none() {
             transaction.refused = refused;
         }
@@ -274,10 +289,15 @@ impl Engine {
     }
 
     fn write_decision(&mut self, id: TransactionId) {
-        match self.store.decide(id) {
+        let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
+        match self.store.decide_upon(id, &transaction.prepared) {
             Ok(()) => {
-                let position = self.store.appended_position();
-                self.wait(Until::Durable(position), Then::Decided(id));
+                let (position, is_early) = (self.store.appended_position(), transaction.is_early);
+                transaction.decision = is_early.then(|| self.store.reach());
+                if !transaction.prepared.is_empty() {
+                    self.owe_epoch();
+                }
+                self.wait(Until::safe(position, is_early), Then::Decided(id));
             }
             Err(_) => {
                 self.coordinator.undecided.push(id);
@@ -292,16 +312,19 @@ impl Engine {
         }
     }
 
-    /// The decision is on stable storage: the client may know, the participants commit.
+    /// The decision survives: the client may know, the participants commit.
     pub(super) fn decided(&mut self, id: TransactionId) {
         let Some(transaction) = self.coordinator.transactions.get_mut(&id) else { return };
         transaction.answered = 0;
         let (ticket, cores) = (transaction.ticket, transaction.cores());
         let answer = transaction.answer.take().expect("a transaction that writes has an answer");
         let events = std::mem::take(&mut transaction.events);
-        self.events.seal(self.store.durable_position(), events);
+        let decision = transaction.decision;
+        self.events.seal(self.released_position(), events);
         for core in cores {
-            self.send(core, Mail::Transaction(TransactionMail::Commit { id }));
+            // Where the decision lies, its end in the log is before the word's.
+            let upon = decision.filter(|decision| decision.core != core);
+            self.send(core, Mail::Transaction(TransactionMail::Commit { id, upon }));
         }
         self.finish(ticket, answer);
     }

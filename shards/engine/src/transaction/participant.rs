@@ -26,9 +26,14 @@ impl Engine {
                     self.granted(&request);
                 }
             }
-            TransactionMail::Prepare { id, writes } => self.prepare(from, id, writes),
-            TransactionMail::Commit { id } => match self.store.commit_prepared(id) {
+            TransactionMail::Prepare { id, writes, is_early } => {
+                self.prepare(from, id, writes, is_early);
+            }
+            TransactionMail::Commit { id, upon } => match self.store.commit_upon(id, upon) {
                 Ok(()) => {
+                    if upon.is_some() {
+                        self.owe_epoch();
+                    }
                     let position = self.store.appended_position();
                     self.changes.ended(id, Some(position));
                     self.unlock(id);
@@ -45,7 +50,7 @@ impl Engine {
                 Err(_) => self.parked.push_back((from, Mail::Transaction(mail))),
             },
             TransactionMail::Locked { id, found, versions } => self.locked(id, found, versions),
-            TransactionMail::Prepared { id } => self.prepared(id, None),
+            TransactionMail::Prepared { id, reach } => self.prepared(id, reach, None),
             TransactionMail::Refused { id, error } => self.refused(id, error),
             TransactionMail::Committed { id } => self.committed(id),
         }
@@ -116,7 +121,13 @@ impl Engine {
         refused.map_or(Ok((found, versions)), Err)
     }
 
-    fn prepare(&mut self, from: CoreId, id: TransactionId, writes: Vec<OwnedWrite>) {
+    fn prepare(
+        &mut self,
+        from: CoreId,
+        id: TransactionId,
+        writes: Vec<OwnedWrite>,
+        is_early: bool,
+    ) {
         let grows = writes.iter().any(|write| write.value.is_some());
         let refuse = |error| Mail::Transaction(TransactionMail::Refused { id, error });
         let borrowed: Vec<Write<'_>> = writes.iter().map(OwnedWrite::borrowed).collect();
@@ -134,16 +145,18 @@ impl Engine {
             Ok(()) => {
                 let position = self.store.appended_position();
                 self.changes.prepared(id, writes.iter().map(|write| write.key.clone()));
-                let mail = Mail::Transaction(TransactionMail::Prepared { id });
-                self.wait(Until::Durable(position), Then::Mail { to: from, mail });
+                let is_early = is_early && self.is_early();
+                let reach = is_early.then(|| self.store.reach());
+                let mail = Mail::Transaction(TransactionMail::Prepared { id, reach });
+                self.wait(Until::safe(position, is_early), Then::Mail { to: from, mail });
             }
             // The keys are locked, and reads of them wait: better refused than parked on a full disk.
             Err(StoreError::NoRoom { .. }) if let Some(error) = self.room_refusal() => {
                 self.send(from, refuse(error));
             }
             Err(StoreError::NoRoom { .. }) => {
-                self.parked
-                    .push_back((from, Mail::Transaction(TransactionMail::Prepare { id, writes })));
+                let mail = TransactionMail::Prepare { id, writes, is_early };
+                self.parked.push_back((from, Mail::Transaction(mail)));
             }
             Err(
                 error @ (StoreError::TooLarge { .. }

@@ -2,6 +2,7 @@
 
 use crate::effect::Mail;
 use crate::engine::Engine;
+use crate::settings::Durability;
 use crate::spanning::{SpanId, SpanMail, SpanStep};
 use hyperion_model::{CoreId, PartitionId, TransactionId};
 
@@ -14,6 +15,13 @@ pub(crate) enum Until {
     Durable(u64),
     /// This position is on stable storage, whenever that is.
     DurableSometime(u64),
+}
+
+impl Until {
+    /// What a step of a transaction waits for whose records end at `position`.
+    pub(crate) fn safe(position: u64, is_early: bool) -> Self {
+        if is_early { Self::Released(position) } else { Self::Durable(position) }
+    }
 }
 
 /// What goes on then.
@@ -45,6 +53,11 @@ pub(crate) struct Waiting {
 }
 
 impl Engine {
+    /// Whether transactions need not wait for the disk.
+    pub(crate) fn is_early(&self) -> bool {
+        self.settings.durability != Durability::Always
+    }
+
     pub(crate) fn wait(&mut self, until: Until, then: Then) {
         self.waiting.push(Waiting { until, then });
     }
@@ -86,6 +99,7 @@ impl Engine {
     pub fn wants_sync(&mut self) -> bool {
         self.waiting.iter().any(|waiting| matches!(waiting.until, Until::Durable(_)))
             || self.group_wants_sync()
+            || self.epoch_wants_sync()
             || self.store.wants_sync()
     }
 

@@ -18,15 +18,15 @@ pub struct Prefix {
     base: State,
     now: State,
     entries: Vec<Entry>,
-    /// Entries that were left by the last crash.
-    kept: usize,
+    /// Entries that were left by the last crash: at least, and at most. Several prefixes may hold the same.
+    kept: (usize, usize),
 }
 
 impl Prefix {
     /// A core without data; `keys` counts those of all cores.
     #[must_use]
     pub fn new(keys: usize) -> Self {
-        Self { base: vec![None; keys], now: vec![None; keys], entries: Vec::new(), kept: 0 }
+        Self { base: vec![None; keys], now: vec![None; keys], entries: Vec::new(), kept: (0, 0) }
     }
 
     /// The core holds `now` after a step that ended at `position`.
@@ -51,7 +51,7 @@ impl Prefix {
     pub fn settle(&mut self, found: &State, safe_position: u64, now_ms: u64) -> Result<(), String> {
         let safe = self.entries.iter().take_while(|entry| entry.position <= safe_position).count();
         let mut state = self.base.clone();
-        let mut kept = None;
+        let mut kept: Option<(usize, usize)> = None;
         for count in 0..=self.entries.len() {
             let next = self.entries.get(count);
             let fits = |(key, &held): (KeyId, &Option<Held>)| {
@@ -63,7 +63,8 @@ impl Prefix {
                 unexpired(held, now_ms) == found[key] || is_as_next
             };
             if state.iter().enumerate().all(fits) {
-                kept = Some(count);
+                let least = kept.map(|(least, _)| least).filter(|&least| least >= safe);
+                kept = Some((least.unwrap_or(count), count));
             }
             for &(key, held) in next.into_iter().flat_map(|next| &next.changes) {
                 state[key] = held;
@@ -73,18 +74,20 @@ impl Prefix {
         let Some(kept) = kept else {
             return Err(format!("no prefix of its {total} changes gives what is there"));
         };
-        if kept < safe {
-            return Err(format!("{kept} of {total} changes are left, but {safe} were safe"));
+        if kept.1 < safe {
+            return Err(format!("{} of {total} changes are left, but {safe} were safe", kept.1));
         }
         self.kept = kept;
         Ok(())
     }
 
-    /// Whether the last crash left the change that gave `key` this value.
+    /// Whether the last crash left the change that gave `key` this value: surely, and possibly.
     #[must_use]
-    pub fn keeps(&self, key: KeyId, held: Held) -> bool {
+    pub fn keeps(&self, key: KeyId, held: Held) -> (bool, bool) {
         // A step that was left in part shows its values themselves.
-        self.entries[..self.kept].iter().any(|entry| entry.changes.contains(&(key, Some(held))))
+        let gave = |entry: &Entry| entry.changes.contains(&(key, Some(held)));
+        let (least, most) = self.kept;
+        (self.entries[..least].iter().any(gave), self.entries[..most].iter().any(gave))
     }
 
     /// Goes on from what was found.
@@ -92,6 +95,6 @@ impl Prefix {
         self.base.clone_from(&found);
         self.now = found;
         self.entries.clear();
-        self.kept = 0;
+        self.kept = (0, 0);
     }
 }

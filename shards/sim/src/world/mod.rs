@@ -37,6 +37,10 @@ pub enum Wrong {
     ReleasesEarly,
     /// Prepared transactions are not settled at a start.
     SkipsResolve,
+    /// Logs that rest on what another one has lost go on at a start.
+    SkipsCuts,
+    /// Cores sync each for itself.
+    SyncsAlone,
 }
 
 /// What a run leans to.
@@ -112,6 +116,8 @@ pub struct Report {
     pub cleaned: u64,
     /// Direct writes that a crash found under way.
     pub torn: u64,
+    /// Logs that starts cut back because they rested on what another one had lost.
+    pub cut_back: u64,
 }
 
 impl Report {
@@ -127,6 +133,7 @@ impl Report {
         self.aborted_late += other.aborted_late;
         self.cleaned += other.cleaned;
         self.torn += other.torn;
+        self.cut_back += other.cut_back;
     }
 }
 
@@ -135,7 +142,7 @@ impl fmt::Display for Report {
         write!(
             out,
             "{} answers ({} over several cores, {} refused), {} crashes, {} starts cut short, {} transactions committed \
-             and {} dropped by starts, {} segments cleaned, {} direct writes torn; trace {:016x}",
+             and {} dropped by starts, {} segments cleaned, {} direct writes torn, {} logs cut back; trace {:016x}",
             self.answers,
             self.spreads,
             self.refused,
@@ -145,6 +152,7 @@ impl fmt::Display for Report {
             self.aborted_late,
             self.cleaned,
             self.torn,
+            self.cut_back,
             self.trace
         )
     }
@@ -190,8 +198,8 @@ struct Core {
 struct Busy {
     /// Its numbers at the checker; FLUSHDB has one for each core, DBSIZE none.
     numbers: Vec<u64>,
-    /// Its place among the commands over several cores.
-    spread: Option<usize>,
+    /// It is about keys of several cores.
+    is_spread: bool,
 }
 
 struct Client {
@@ -204,7 +212,6 @@ struct SpreadWrite {
     keys: Vec<KeyId>,
     /// What MSET and MSETNX set.
     pairs: Vec<(KeyId, ValueId)>,
-    is_acknowledged: bool,
 }
 
 struct World {

@@ -68,7 +68,7 @@ pub(crate) struct Log {
     pub(crate) segment_bytes: usize,
     offset_bits: u32,
     keeps_files: bool,
-    core: u16,
+    pub(crate) core: u16,
     instance: [u8; 16],
     generation: u32,
     entropy: u64,
@@ -297,9 +297,10 @@ impl Log {
         kind: Kind,
         extras: &Extras,
         key: &[u8],
+        value: &[u8],
     ) -> Result<Location, StoreError> {
         let before = std::mem::replace(&mut self.may_use_reserve, true);
-        let result = self.append(kind, extras, key, &[]);
+        let result = self.append(kind, extras, key, &[value]);
         self.may_use_reserve = before;
         result
     }

@@ -71,6 +71,11 @@ impl Log {
                 .all(|slot| self.segments[slot as usize].is_durable_as_written())
     }
 
+    /// What was synced does not count yet: another sync begins where this one did.
+    pub(crate) fn abandon_sync(&mut self) {
+        self.sync_under_way = false;
+    }
+
     /// Every file of the ticket was synced.
     pub(crate) fn finish_sync(&mut self, ticket: &SyncTicket) {
         assert!(

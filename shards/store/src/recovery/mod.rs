@@ -16,6 +16,7 @@ use crate::copies::CopyReader;
 use crate::error::Damage;
 use crate::index::Index;
 use crate::log::{Location, SEAL_BATCH_BYTES};
+use crate::reach::{BatchPlace, Ending, Resting};
 use crate::replicated::RecoveredGroup;
 use crate::salvage::{Hole, Salvage};
 use crate::segment::{HEADER_BYTES, Header, Segment, State};
@@ -25,6 +26,7 @@ pub use digest::{Digest, Digester, StepRoom};
 pub(crate) use digest::{Followed, Step};
 use hyperion_model::TransactionId;
 use queue::Queue;
+use std::collections::VecDeque;
 
 /// A prepared transaction without a word about its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub struct Recovered {
     pub groups: Vec<RecoveredGroup>,
     /// The LSN that follows the last record, dropped ones too.
     pub lsn_next: u64,
+    /// How far the log goes, and what of other cores' logs it rests on: see [`crate::cuts`].
+    pub ending: Ending,
 }
 
 /// Segments that a store has taken and not read yet.
@@ -102,6 +106,9 @@ pub(crate) struct Reader {
     foreign: Option<Location>,
     /// Keys of whole batches that are not in the indexes yet.
     pub(crate) queue: Queue,
+    /// The batch that is being replayed.
+    batch: BatchPlace,
+    resting: VecDeque<Resting>,
 }
 
 impl Reader {
@@ -119,7 +126,15 @@ impl Reader {
             records: 0,
             foreign: None,
             queue,
+            batch: BatchPlace { segment: 0, offset: 0, lsn: 0 },
+            resting: VecDeque::new(),
         }
+    }
+
+    /// Words that had been durable rest on nothing any more.
+    fn forget_durable(&mut self) {
+        let claimed = self.claimed_lsn;
+        while self.resting.pop_front_if(|it| it.batch.lsn < claimed).is_some() {}
     }
 
     pub(crate) fn take_digest(&mut self, slot: u32) -> Option<Box<Digest>> {
@@ -343,6 +358,7 @@ impl Store {
         recovered.batches = reader.batches;
         recovered.records = reader.records;
         recovered.durable_lsn = reader.claimed_lsn;
+        recovered.ending = Ending { lsn: reader.lsn, resting: reader.resting.into() };
         recovered.decided = self.transactions.decided.keys().copied().collect();
         recovered.decided.sort_unstable();
         recovered.unresolved =
@@ -390,13 +406,18 @@ impl Store {
             }
             reader.previous_crc = head.crc;
             reader.lsn = head.lsn_end();
-            reader.claimed_lsn = reader.claimed_lsn.max(head.durable_lsn());
+            if head.durable_lsn() > reader.claimed_lsn {
+                reader.claimed_lsn = head.durable_lsn();
+                reader.forget_durable();
+            }
             reader.batches += 1;
             reader.records += u64::from(head.records);
             let is_noting = self.is_noting();
             if !is_noting {
                 self.log.segments[slot as usize].records += u64::from(head.records);
             }
+            let segment = self.log.segments[slot as usize].id;
+            reader.batch = BatchPlace { segment, offset: offset as u64, lsn: head.base_lsn };
             offset += BATCH_HEAD_BYTES + head.body_bytes as usize;
             self.log.segments[slot as usize].filled = offset;
             match head.kind {

@@ -3,6 +3,7 @@
 use super::{Reader, Step};
 use crate::log::Location;
 use crate::object::read_chunk_key;
+use crate::reach::{Reach, Resting};
 use crate::record::{Kind, Record};
 use crate::replicated::read_flush_key;
 use crate::store::{FLUSH_ALL_KEY, Store};
@@ -83,6 +84,9 @@ impl Store {
             }
             Kind::Commit | Kind::Abort | Kind::Decision => {
                 let Some(id) = read_id(record.key) else { return };
+                for on in Reach::read_all(record.value) {
+                    reader.resting.push_back(Resting { batch: reader.batch, on });
+                }
                 self.log.add_anchor(location);
                 match kind {
                     Kind::Decision => self.keep_decision(id, location),

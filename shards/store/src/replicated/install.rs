@@ -66,7 +66,7 @@ impl Store {
         self.keep_cut(location, None);
         if let (Some(local), Some(partition)) = (local, partition_of(group)) {
             let key = flush_key(partition, true);
-            let location = self.log.append_word(Kind::Flush, &Extras::default(), &key);
+            let location = self.log.append_word(Kind::Flush, &Extras::default(), &key, &[]);
             self.log.add_anchor(location.expect(there));
             self.drop_partition(local, None);
             self.deleted_at[usize::from(local)] = self.log.appended_position();

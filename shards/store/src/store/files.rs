@@ -34,6 +34,8 @@ impl Store {
         self.log.close_copies();
         self.log.close_batch();
         self.log.take_appends(appends);
+        // Without files all is durable at once.
+        self.unpin_durable();
     }
 
     /// Whether records were appended that no batch has closed yet.
@@ -87,6 +89,12 @@ impl Store {
     /// Every file of the ticket was synced.
     pub fn finish_sync(&mut self, ticket: &SyncTicket) {
         self.log.finish_sync(ticket);
+        self.unpin_durable();
+    }
+
+    /// Ends a sync whose end is not to count: what it was about is begun again by the next one.
+    pub fn abandon_sync(&mut self) {
+        self.log.abandon_sync();
     }
 
     /// Writes a batch that only tells how far the log is durable: the last word before a stop, without which damage in what the

@@ -185,7 +185,7 @@ impl Store {
         let namespace = database.map_or(0, |database| u16::from(database.0));
         let key = if database.is_some() { b"" } else { FLUSH_ALL_KEY };
         let extras = Extras { namespace, ..Extras::default() };
-        let location = self.log.append_word(Kind::Flush, &extras, key)?;
+        let location = self.log.append_word(Kind::Flush, &extras, key, &[])?;
         self.log.add_anchor(location);
         self.drop_keys(database, false);
         self.awaited.touch_all(database);

@@ -434,7 +434,7 @@ impl Store {
 
     /// Writes a tombstone and takes the entry out.
     fn bury(&mut self, key: &Key<'_>, spot: Spot, entry: Entry) -> Result<(), StoreError> {
-        let location = self.log.append_word(Kind::Tombstone, &key.extras(None), key.bytes)?;
+        let location = self.log.append_word(Kind::Tombstone, &key.extras(None), key.bytes, &[])?;
         self.log.add_anchor(location);
         self.unpoint(key, spot, entry);
         Ok(())

@@ -1,7 +1,7 @@
 //! Tests of prepared writes over recovery at every point of their way.
 
 use super::disk::{World, pattern};
-use crate::{Content, Write};
+use crate::{BatchPlace, Content, Reach, Write};
 use hyperion_model::{CoreId, DatabaseId, TransactionId};
 
 fn id(count: u64) -> TransactionId {
@@ -15,6 +15,45 @@ fn write<'a>(key: &'a [u8], value: Option<&'a [u8]>) -> Write<'a> {
 fn prepare(world: &mut World, id: TransactionId, long: &[u8]) {
     let writes = [write(b"a", Some(b"new")), write(b"gone", None), write(b"long", Some(long))];
     world.retry(|store| store.prepare(id, &writes));
+}
+
+/// What words rest on is told by a start until a batch tells that they had been durable, and what they committed is not to be copied before.
+#[test]
+fn what_words_rest_on_is_told_until_it_is_durable() {
+    let (mut world, other) = (started(), Reach { core: CoreId(1), lsn: 77 });
+    prepare(&mut world, id(1), b"long");
+    world.retry(|store| store.decide_upon(id(1), &[other]));
+    world.retry(|store| store.commit_upon(id(1), Some(other)));
+    world.write();
+    let reached = world.store.reach();
+    let again = World::open(&world.disk, 2).expect("nothing is damaged");
+    let on: Vec<Reach> = again.recovered.ending.resting.iter().map(|it| it.on).collect();
+    assert_eq!((on, again.recovered.ending.lsn), (vec![other, other], reached.lsn));
+    world.sync();
+    world.put(b"later", b"tells");
+    world.write();
+    let again = World::open(&world.disk, 3).expect("nothing is damaged");
+    assert!(again.recovered.ending.resting.is_empty(), "{:?}", again.recovered.ending);
+}
+
+/// The begin of a batch that was made void ends the log there, with all that stands behind it.
+#[test]
+fn a_batch_that_was_made_void_ends_the_log() {
+    let (mut world, other) = (started(), Reach { core: CoreId(1), lsn: 77 });
+    world.write();
+    prepare(&mut world, id(1), b"long");
+    world.write();
+    world.retry(|store| store.commit_upon(id(1), Some(other)));
+    world.write();
+    world.put(b"a", b"newest");
+    world.write();
+    let again = World::open(&world.disk, 2).expect("nothing is damaged");
+    let place = again.recovered.ending.resting[0].batch;
+    let offset = usize::try_from(place.offset).expect("an offset in a segment");
+    world.disk.put(place.segment, offset, &BatchPlace::VOID);
+    let mut cut = World::open(&world.disk, 3).expect("nothing had been durable");
+    assert_eq!(state(&mut cut), (Some(b"old".to_vec()), false, None));
+    assert_eq!(cut.recovered.unresolved.len(), 1);
 }
 
 fn state(world: &mut World) -> (Option<Vec<u8>>, bool, Option<usize>) {
