@@ -14,7 +14,7 @@ use super::harness::wait_for;
 /// Long enough for many elections.
 const TRIED: Duration = Duration::from_secs(3);
 
-/// Puts a whole folder in another's place.
+/// Puts the files of a folder in the place of another's.
 fn put(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     fs::create_dir(to).expect("the folder above is there");
@@ -22,7 +22,7 @@ fn put(from: &Path, to: &Path) {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).expect("it reads");
         if path.is_dir() {
             put(&path, &to.join(name));
-        } else {
+        } else if path.is_file() {
             fs::copy(&path, to.join(name)).expect("there is room");
         }
     }
