@@ -36,6 +36,8 @@ pub(crate) struct Leave {
     handed: AtomicUsize,
     left: AtomicUsize,
     alone: AtomicUsize,
+    /// Cores that have no room for another segment.
+    full: AtomicUsize,
 }
 
 impl Leave {
@@ -131,9 +133,24 @@ impl NodeCore {
         });
     }
 
-    /// Tells the others that this node is about to stop; the first core does.
+    /// The disk has no room for another segment, or has some again: meanwhile others are to lead, whose writes go on.
+    pub(super) fn has_room(&mut self, has_room: bool) {
+        let full = &self.shared.leave.full;
+        if has_room {
+            full.fetch_sub(1, Ordering::AcqRel);
+            if self.leaving.is_none() {
+                self.engine.stay();
+            }
+        } else {
+            full.fetch_add(1, Ordering::AcqRel);
+            self.engine.leave();
+        }
+    }
+
+    /// Tells the others that this node is about to stop, or cannot write; the first core does.
     pub(super) fn tell_leave(&mut self) {
-        if self.leaving.is_none() || self.index > 0 {
+        let is_full = self.shared.leave.full.load(Ordering::Acquire) > 0;
+        if self.leaving.is_none() && !is_full || self.index > 0 {
             return;
         }
         let nodes = self.view.iter().flat_map(|view| &view.nodes).map(|node| node.id);

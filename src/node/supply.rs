@@ -243,6 +243,7 @@ impl NodeCore {
                 if self.no_segments.take().is_some() {
                     tracing::info!("segments can be made again");
                     self.engine.set_no_segments(None);
+                    self.has_room(true);
                 }
             }
             Supplied::Failed(why) => {
@@ -256,7 +257,9 @@ impl NodeCore {
                     );
                 }
                 self.engine.set_no_segments(Some(refusal.clone()));
-                self.no_segments = Some(refusal);
+                if self.no_segments.replace(refusal).is_none() {
+                    self.has_room(false);
+                }
                 self.supply.pause_ticks = RETRY_TICKS;
             }
         }

@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use super::client::{Client, command, show, words};
 use super::harness::{
-    Folder, PATIENCE, PAUSE, START_TRIES, address, cpus, free_ports, put, read_log, wait_for,
+    BINARY, Folder, PATIENCE, PAUSE, START_TRIES, address, cpus, drop_ballast, free_ports,
+    in_tmpfs, put, read_log, wait_for,
 };
 use super::http_call::{get, try_get};
 
@@ -28,6 +29,8 @@ pub(crate) struct Cluster {
     folder: Folder,
     config: Value,
     environment: Vec<(&'static str, String)>,
+    /// A node whose data folder is a tmpfs of so many bytes, so many of them taken, that it alone sees.
+    tmpfs: Option<(u32, u64, u64)>,
     nodes: Vec<Member>,
 }
 
@@ -70,7 +73,7 @@ impl Cluster {
         });
         let nodes = (0..count).map(|_| Member { ports: [0; 3], child: None, starts: 0 }).collect();
         let environment = Vec::new();
-        let mut cluster = Self { folder: Folder::new(), config, environment, nodes };
+        let mut cluster = Self { folder: Folder::new(), config, environment, tmpfs: None, nodes };
         cluster.draw_ports();
         cluster
     }
@@ -82,6 +85,18 @@ impl Cluster {
     }
 
     /// Sets a variable in the environment of all nodes.
+    /// A node gets a small disk, `taken` bytes of it for a file that [`super::harness::drop_ballast`] removes.
+    pub(crate) fn tmpfs(mut self, node: u32, bytes: u64, taken: u64) -> Self {
+        self.tmpfs = Some((node, bytes, taken));
+        self
+    }
+
+    /// The room on a node's small disk is given back.
+    pub(crate) fn drop_ballast(&mut self, node: u32) {
+        let pid = self.member(node).child.as_ref().expect("the node runs").id();
+        drop_ballast(pid, &self.data(node));
+    }
+
     pub(crate) fn environment(mut self, name: &'static str, value: &'static str) -> Self {
         self.environment.push((name, value.to_owned()));
         self
@@ -204,7 +219,13 @@ impl Cluster {
         }
         self.member(node).starts += 1;
         let log = fs::File::create(self.log_path(node)).expect("the folder is ours");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hyperiond"));
+        let mut command = match self.tmpfs {
+            Some((small, bytes, ballast)) if small == node => {
+                fs::create_dir_all(self.data(node)).expect("the folder is ours");
+                in_tmpfs(&self.data(node), bytes, ballast)
+            }
+            _ => Command::new(BINARY),
+        };
         command
             .args(["--config".as_ref(), self.config_path(node).as_os_str()])
             .args(["--data".as_ref(), self.data(node).as_os_str()])

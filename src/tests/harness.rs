@@ -33,6 +33,25 @@ pub(crate) struct Setup {
     pub(crate) ballast_bytes: u64,
 }
 
+/// The node's program.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_hyperiond");
+
+/// The program with a tmpfs for a folder, a file in it that takes room. The mount is seen by this process alone and goes with it.
+pub(crate) fn in_tmpfs(folder: &Path, bytes: u64, ballast_bytes: u64) -> Command {
+    let script = "mount -t tmpfs -o size=$1 none \"$2\" && head -c $3 /dev/zero > \"$2/ballast\" \
+         && binary=$4 && shift 4 && exec \"$binary\" \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh", &bytes.to_string()]);
+    command.arg(folder).arg(ballast_bytes.to_string()).arg(BINARY);
+    command
+}
+
+/// Removes the file that takes room in the tmpfs of a process.
+pub(crate) fn drop_ballast(pid: u32, folder: &Path) {
+    let inside = PathBuf::from(format!("/proc/{pid}/root{}/ballast", folder.display()));
+    fs::remove_file(inside).expect("the ballast is there");
+}
+
 impl Setup {
     /// One core, segments of 1 MiB, durability `interval`.
     pub(crate) fn new() -> Self {
@@ -175,22 +194,13 @@ impl Node {
     }
 
     fn command(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_hyperiond");
-        let Some(bytes) = self.setup.tmpfs_bytes else { return Command::new(binary) };
-        // The mount is seen by this process alone and goes with it.
-        let script = "mount -t tmpfs -o size=$1 none \"$2\" && head -c $3 /dev/zero > \"$2/ballast\" \
-             && binary=$4 && shift 4 && exec \"$binary\" \"$@\"";
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", script, "sh", &bytes.to_string()]);
-        command.arg(self.data()).arg(self.setup.ballast_bytes.to_string()).arg(binary);
-        command
+        let Some(bytes) = self.setup.tmpfs_bytes else { return Command::new(BINARY) };
+        in_tmpfs(&self.data(), bytes, self.setup.ballast_bytes)
     }
 
     /// Removes the file that takes room in the tmpfs.
     pub(crate) fn drop_ballast(&self) {
-        let inside =
-            PathBuf::from(format!("/proc/{}/root{}/ballast", self.pid(), self.data().display()));
-        fs::remove_file(inside).expect("the ballast is there");
+        drop_ballast(self.pid(), &self.data());
     }
 
     fn becomes_ready(&mut self) -> bool {

@@ -17,6 +17,7 @@ mod cluster_cores;
 mod cluster_elsewhere;
 mod cluster_eviction;
 mod cluster_faults;
+mod cluster_full;
 mod cluster_growth;
 mod cluster_harness;
 mod cluster_join;

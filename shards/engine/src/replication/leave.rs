@@ -1,4 +1,4 @@
-//! Owns the leave of a node that is about to stop: every lead that another node can take goes over, several at a time.
+//! Owns the leave of a node that is about to stop or cannot write: every lead that another node can take goes over, several at a time.
 
 use super::Replication;
 use crate::engine::Engine;
@@ -76,11 +76,18 @@ impl Replication {
 }
 
 impl Engine {
-    /// This node is about to stop: from now on it hands every lead over that another one can take, whenever it gets one.
+    /// This node is about to stop, or cannot write: from now on it hands every lead over that another one can take, whenever it gets one.
     pub fn leave(&mut self) {
         if let Some(replication) = &mut self.replication {
             replication.leave.get_or_insert_default();
             replication.leave_on();
+        }
+    }
+
+    /// This node stays after all.
+    pub fn stay(&mut self) {
+        if let Some(replication) = &mut self.replication {
+            replication.leave = None;
         }
     }
 
