@@ -106,6 +106,10 @@ pub struct StoreFigures {
     pub lookups: Lookups,
     /// Bytes of records in entries that did not take effect.
     pub pending_bytes: u64,
+    /// Values of many chunks that are gone and wait to be given back.
+    pub values_dying: u64,
+    /// Those that were given back since the start.
+    pub values_freed: u64,
 }
 
 /// One core's data.
