@@ -140,7 +140,9 @@ class Commands:
         before = []
         if dice.random() < 0.4:
             before = [("WATCH", *[self.any_key() for _ in range(dice.randint(1, 3))])]
-            before += [self.one(is_plain=True) for _ in range(dice.randint(0, 2))]
+            # To Redis a stream that gets a group is none that has changed.
+            earlier = [self.one(is_plain=True) for _ in range(dice.randint(0, 2))]
+            before += [command for command in earlier if str(command[0]).upper() != "XGROUP"]
         return [*before, ("MULTI",), *commands, ("EXEC",) if dice.random() < 0.9 else ("DISCARD",)]
 
     def scripted(self):
@@ -193,6 +195,9 @@ def same(name, command, left, right):
     said = oracle_asides.same(name, command, left, right)
     if said is not None:
         return said
+    if without_estimates(left) == without_estimates(right):
+        # PFCOUNT keeps an estimate where it is counted, and not in what runs on copies.
+        return True
     if name in (b"BITCOUNT", b"BITPOS") and right[0].startswith(b"-ERR"):
         # 7.0 looks at the key before what stands behind it; 7.2 does not.
         return left[0] in (b":0\r\n", b":-1\r\n") or left[0].startswith(b"-WRONGTYPE") or None
@@ -215,3 +220,11 @@ def same(name, command, left, right):
     if name == b"OBJECT ENCODING":
         return left[0][:1] == right[0][:1] == b"$" and left[1] is not None and right[1] is not None or None
     return oracle_collections.same(name, command, left, right)
+
+
+def without_estimates(reply):
+    """A reply without what sketches say of their last estimate."""
+    line, body = reply
+    if isinstance(body, list):
+        return line, [without_estimates(one) for one in body]
+    return (line, body[:8] + body[16:]) if body and body.startswith(b"HYLL") else reply

@@ -230,7 +230,7 @@ class Commands:
         dice.shuffle(parts)
         words = [part for one in parts for part in one]
         if dice.random() < 0.2:
-            return "GEOSEARCHSTORE", self.key(), "geo", *words, *self.maybe(0.5, "STOREDIST"), *self.maybe(0.3, "COUNT", 3)
+            return "GEOSEARCHSTORE", self.key(), "geo", *words, *self.maybe(0.5, "STOREDIST")
         return "GEOSEARCH", "geo", *words, *self.geo_options()
 
     def georadius(self):
@@ -238,7 +238,9 @@ class Commands:
         stores = [dice.choice(["STORE", "STOREDIST"]), self.key()] if dice.random() < 0.15 else []
         name, middle = dice.choice([("GEORADIUS", self.place()), ("GEORADIUSBYMEMBER", (self.member(),))])
         name += dice.choice(["", "", "_RO"])
-        return name, "geo", *middle, *self.length(), *self.geo_options(), *stores
+        options = self.geo_options()
+        # Of places as far away as each other either may be stored.
+        return name, "geo", *middle, *self.length(), *([] if stores and "COUNT" in options else options), *stores
 
     MIX = {
         "zadd": 20, "lexadd": 3, "others": 5, "zincrby": 4, "zrem": 5, "read": 14, "zrange": 12, "zrange_elder": 8, "zremrange": 3, "pop": 4,

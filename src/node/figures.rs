@@ -205,6 +205,7 @@ impl Baseline {
     pub(crate) fn apply(&self, store: &mut StoreFigures, runtime: &mut Stats) {
         store.expired -= self.store.expired;
         store.evicted -= self.store.evicted;
+        store.values_freed -= self.store.values_freed;
         runtime.bytes_in -= self.runtime.bytes_in;
         runtime.bytes_out -= self.runtime.bytes_out;
         runtime.receives -= self.runtime.receives;

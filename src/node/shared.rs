@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) client_numbers: AtomicU64,
     /// By core: how often it was to be told that another core's client listens to something, or no more.
     pub(crate) listener_news: Vec<AtomicU64>,
+    /// By core: keys whose readers it remembers, for the limit that they share.
+    pub(crate) tracked_keys: Vec<AtomicUsize>,
     pub(crate) postboxes: Postboxes<Note>,
     /// The config in force.
     pub(crate) published: Arc<Published>,

@@ -119,6 +119,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         client_numbers: AtomicU64::new(0),
         notes: AtomicU64::new(0),
         listener_news: resolved.cores.iter().map(|_| AtomicU64::new(0)).collect(),
+        tracked_keys: resolved.cores.iter().map(|_| AtomicUsize::new(0)).collect(),
         slow_commands: AtomicU64::new(0),
         flush_at_ms: AtomicU64::new(0),
         scripts: Texts::default(),

@@ -325,6 +325,17 @@ fn info_counts_reads_and_begins_anew_after_a_reset() {
         client.expect(&[("SET g 1 PX 1", "OK")]);
         wait_for("the end of a key", || client.ask("GET g") == "nil");
         assert_eq!(field(&mut client, "expired_keys"), "1");
+        let members: Vec<String> = (0..3_000).map(|at| format!("member:{at}")).collect();
+        for (command, given_back) in [("UNLINK s", "1"), ("DEL s", "2"), ("FLUSHALL ASYNC", "3")] {
+            client.expect(&[(&format!("SADD s {}", members.join(" ")), "3000"), ("SADD t a", "1")]);
+            client.ask(command);
+            wait_for("what is given back", || {
+                field(&mut client, "lazyfreed_objects") == given_back
+            });
+            assert_eq!(field(&mut client, "lazyfree_pending_objects"), "0", "{command}");
+            client.expect(&[("DEL t", if command == "FLUSHALL ASYNC" { "0" } else { "1" })]);
+        }
+        client.expect(&[("SET c 3", "OK"), ("SET e 2", "OK")]);
         let number = |text: String| text.parse::<u64>().expect("a number");
         assert!(number(field(&mut client, "total_commands_processed")) > 10);
         let peak = number(field(&mut client, "used_memory_peak"));
@@ -333,6 +344,7 @@ fn info_counts_reads_and_begins_anew_after_a_reset() {
         client.expect(&[("CONFIG RESETSTAT", "OK")]);
         assert_eq!(counts(&mut client), ["0", "0"]);
         assert_eq!(field(&mut client, "expired_keys"), "0");
+        assert_eq!(field(&mut client, "lazyfreed_objects"), "0");
         assert!(number(field(&mut client, "total_net_input_bytes")) < before);
         client.expect(&[("GET c", "3")]);
         assert_eq!(counts(&mut client), ["1", "0"]);

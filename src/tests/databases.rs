@@ -87,6 +87,40 @@ fn numbers_change_for_all_clients() {
     }
 }
 
+/// What moves a key may run on copies of keys of all cores: the key comes to the other database, and one that it meets there stays.
+#[test]
+fn keys_are_moved_with_others_of_all_cores() {
+    for node in nodes() {
+        let mut client = node.client();
+        fill(&mut client);
+        let script = "redis.call('mget','a','b','c','d') return redis.call('move',KEYS[1],ARGV[1])";
+        let moved = |client: &mut Client, key: &str, to: &str| {
+            let words = [&b"EVAL"[..], script.as_bytes(), b"1", key.as_bytes(), to.as_bytes()];
+            show(&client.call(&words))
+        };
+        for key in ["a", "b", "c", "d"] {
+            assert_eq!(moved(&mut client, key, "9"), "0");
+            assert_eq!(moved(&mut client, key, "1"), "1");
+            client.expect(&[(&format!("EXISTS {key}"), "0"), ("SELECT 1", "OK")]);
+            client.expect(&[(&format!("GET {key}"), "zero"), ("SELECT 0", "OK")]);
+        }
+        client.expect(&[
+            ("SELECT 1", "OK"),
+            ("MULTI", "OK"),
+            ("MGET a b c d", "QUEUED"),
+            ("MOVE a 2", "QUEUED"),
+            ("MOVE b 9", "QUEUED"),
+            ("MOVE c 2", "QUEUED"),
+            ("EXEC", "[[zero zero zero zero] 1 0 1]"),
+            ("MGET a b c d", "[nil zero nil zero]"),
+            ("SELECT 2", "OK"),
+            ("MGET a b c d", "[zero nil zero nil]"),
+            ("SELECT 9", "OK"),
+            ("MGET a b c d", "[nine nine nine nine]"),
+        ]);
+    }
+}
+
 #[test]
 fn who_watches_or_waits_is_told() {
     for node in nodes() {

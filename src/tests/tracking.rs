@@ -191,6 +191,33 @@ fn more_keys_than_may_be_remembered_count_as_changed() {
     }
 }
 
+/// The limit is one of all cores: those with few keys leave the rest to others.
+#[test]
+fn keys_of_one_core_may_take_the_whole_limit() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        bob.expect(&[("CONFIG SET tracking-table-max-keys 20", "OK")]);
+        ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+        for number in 0..20 {
+            ann.expect(&[(&format!("GET {number}{{t}}"), "nil")]);
+        }
+        ann.expect(&[("PING", "PONG"), ("GET 20{t}", "nil")]);
+        hears(&mut ann, "[0{t}]");
+        // Keys of other cores take their part from those.
+        let mut carl = node.client();
+        carl.expect(&[("CLIENT TRACKING ON", "OK")]);
+        for number in 0..40 {
+            carl.expect(&[(&format!("GET {number}"), "nil")]);
+        }
+        wait_for("the limit", || {
+            let info = carl.ask("INFO stats");
+            let keys = info.lines().find_map(|line| line.strip_prefix("tracking_total_keys:"));
+            let keys: u64 = keys.and_then(|text| text.trim().parse().ok()).expect("a number");
+            (10..=20).contains(&keys)
+        });
+    }
+}
+
 #[test]
 fn reads_of_several_keys_count_wherever_they_lie() {
     for node in nodes() {

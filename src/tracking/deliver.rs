@@ -71,7 +71,7 @@ pub(crate) struct TrackingFigures {
 #[derive(Debug, Default)]
 pub(crate) struct Trackers {
     pub(super) table: Table,
-    /// Keys that may be remembered; 0: as many as ever.
+    /// Keys that all cores together may remember; 0: as many as ever.
     pub(super) keys_max: usize,
     told: u64,
     flushes: Flushes,
@@ -98,6 +98,8 @@ impl NodeCore {
         let is_wanted =
             !self.trackers.table.is_empty() || self.pubsub.registry.names_count(Kind::Prefix) > 0;
         self.engine.tell_changes(is_wanted);
+        // Other cores may need their parts of the limit by now.
+        self.forget_oldest();
         if self.may_broadcast() {
             return;
         }

@@ -5,6 +5,7 @@
 //! is told that it has changed right behind the answer, and keeps no copy.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use hyperion_cluster::config::ClientRouting;
 use hyperion_engine::command::{CommandSpec, Flags, keys_of};
@@ -150,17 +151,32 @@ impl NodeCore {
     /// So many keys may all cores together remember by the config; what is too much goes.
     pub(crate) fn limit_tracked_keys(&mut self) {
         let set = self.config.settings().redis.get("tracking-table-max-keys");
-        let asked = set.and_then(|text| text.parse::<usize>().ok()).unwrap_or_default();
-        self.trackers.keys_max = asked.div_ceil(self.links.len().max(1));
+        self.trackers.keys_max = set.and_then(|text| text.parse().ok()).unwrap_or_default();
         self.forget_oldest();
     }
 
     /// Keys beyond what may be remembered count as changed.
     pub(super) fn forget_oldest(&mut self) {
-        let asked = self.trackers.keys_max;
-        let keys_max = if asked == 0 { TRACKED_KEYS_MAX } else { asked.min(TRACKED_KEYS_MAX) };
+        let keys_max = self.tracked_keys_max();
         while let Some((key, readers)) = self.trackers.table.too_much(keys_max) {
             self.tell_readers(&key, readers, None);
         }
+        if self.trackers.keys_max != 0 {
+            let told = &self.shared.tracked_keys[usize::from(self.index)];
+            told.store(self.trackers.table.keys_count(), Ordering::Relaxed);
+        }
+    }
+
+    /// This core may remember what the others leave of the limit, and its equal part in any case.
+    fn tracked_keys_max(&self) -> usize {
+        let asked = self.trackers.keys_max;
+        if asked == 0 {
+            return TRACKED_KEYS_MAX;
+        }
+        let cores = self.shared.tracked_keys.iter().enumerate();
+        let others = cores.filter(|(core, _)| *core != usize::from(self.index));
+        let taken: usize = others.map(|(_, keys)| keys.load(Ordering::Relaxed)).sum();
+        let part = asked.div_ceil(self.shared.tracked_keys.len().max(1));
+        asked.saturating_sub(taken).max(part).min(TRACKED_KEYS_MAX)
     }
 }

@@ -56,6 +56,6 @@ pub use segment::{
 pub use snapshot::{BatchCheck, SegmentInUse, Whole};
 pub use store::{
     Evicted, Gone, GoneWhy, Held, KeyMark, Lookups, Options, Policy, ScanCursor, Store,
-    StoreFigures, Swept,
+    StoreFigures, Swept, Uses,
 };
 pub use transaction::Write;

@@ -80,6 +80,8 @@ pub(crate) const WARM_LOOKS_A_TICK_MAX: usize = 1_024;
 pub(crate) const COOLED_BYTES_A_TICK: usize = 512 << 10;
 /// Chunks and deltas of values that are gone, counted as dead in one slice.
 pub(crate) const DYING_CHUNKS_A_SLICE: usize = 512;
+/// Values of more chunks than this are counted when they are given back: a small stream has one for each of its parts.
+pub(crate) const UNCOUNTED_CHUNKS_MAX: usize = 4;
 /// Deepest directory of one index: 2^20 segments, 300 million keys in a partition.
 pub(crate) const DEPTH_MAX: u8 = 20;
 /// The most that live records may take of the memory for segments, in percent: the rest is what the cleaner works with.

@@ -169,10 +169,10 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "mem_clients_slaves", 0);
     line(text, "mem_clients_normal", facts.sum(|core| core.input_bytes));
     line(text, "mem_aof_buffer", 0);
-    // What is removed goes at once, and segments are cleaned instead of defragmented.
+    // Segments are cleaned instead of defragmented.
     line(text, "active_defrag_running", 0);
-    line(text, "lazyfree_pending_objects", 0);
-    line(text, "lazyfreed_objects", 0);
+    line(text, "lazyfree_pending_objects", facts.sum(|core| core.store.values_dying));
+    line(text, "lazyfreed_objects", facts.sum(|core| core.store.values_freed));
     line(text, "mem_allocator", "mimalloc");
     line(text, "hyperion_records_bytes", facts.sum(|core| core.store.held_bytes));
 }

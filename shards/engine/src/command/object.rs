@@ -10,7 +10,7 @@ const HELP: [&str; 11] = [
     "ENCODING <key>",
     "    The encoding that Redis would give the value.",
     "FREQ <key>",
-    "    How often the key is used, from 0 to 63; counted while maxmemory-policy is an LFU one.",
+    "    How often the key is used, from 0 to 255; counted while maxmemory-policy is an LFU one.",
     "HELP",
     "    This text.",
     "IDLETIME <key>",

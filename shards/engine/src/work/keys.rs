@@ -1,10 +1,10 @@
 //! Owns which keys a command locks.
 
-use crate::command::{CommandSpec, Run, Spread, copy_options, keys_of};
+use crate::command::{CommandSpec, Run, Spread, copy_options, keys_of, move_target};
 use crate::lock::LockKey;
 use hyperion_model::DatabaseId;
 
-/// The keys of a command, in the order in which it names them.
+/// The keys of a command in the order in which it names them, and what it writes beside them.
 pub(crate) fn lock_keys(
     spec: &CommandSpec,
     database: DatabaseId,
@@ -18,6 +18,13 @@ pub(crate) fn lock_keys(
         && let Some(key) = keys.get_mut(1)
     {
         key.0 = target;
+    }
+    // MOVE writes the key of the same name there.
+    if spec.name == "move"
+        && let Ok(target) = move_target(arguments)
+        && let Some((_, name)) = keys.first()
+    {
+        keys.push((target, name.clone()));
     }
     keys
 }

@@ -7,11 +7,14 @@
 //!
 //! Source: Morris, "Counting large numbers of events in small registers" (1978); Redis, `evict.c`, for the decay by minutes.
 
-const BITS_MAX: u8 = 0x3f;
+use super::frequency::{self, COUNT_FIRST};
+use super::restored::Vacant;
+
+pub(super) const BITS_MAX: u8 = 0x3f;
 /// Steps in which the hand goes round once.
 const STEPS_A_ROUND: u8 = 16;
 /// The greatest age in steps that the hand leaves: until it comes again, the stamp is not overtaken.
-const AGE_MAX: u8 = BITS_MAX - STEPS_A_ROUND;
+pub(super) const AGE_MAX: u8 = BITS_MAX - STEPS_A_ROUND;
 /// The clock of recency is run so that what is evicted has about this age.
 const AGE_WANTED: std::ops::RangeInclusive<u64> = 18..=32;
 /// Evictions that say enough about the age.
@@ -22,10 +25,6 @@ const STEPS_A_TURNOVER: u64 = 8;
 const TIME_STEP_MS: u64 = 1 << 15;
 /// Counts are lowered by one so often, in ms.
 const DECAY_MS: u64 = 60_000;
-/// What a new key's count begins with, so that it is not the next to go.
-const COUNT_FIRST: u8 = 5;
-/// Up to so far above the first, a count is about the square root of the uses; from there each step takes an eighth more uses.
-const COUNT_SQUARE: u8 = 24;
 
 /// What the bits mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,12 +41,14 @@ pub(crate) enum Meaning {
 /// The clock, or the dice.
 pub(crate) struct Access {
     meaning: Meaning,
-    stamp: u8,
-    now_ms: u64,
+    pub(super) stamp: u8,
+    pub(super) now_ms: u64,
     /// When the clock stepped last, or counts were lowered last.
     stepped_ms: u64,
     /// When each stamp was in force last.
-    until_ms: [u64; BITS_MAX as usize + 1],
+    pub(super) until_ms: [u64; BITS_MAX as usize + 1],
+    /// Stamps that no key has.
+    pub(super) vacant: Vacant,
     /// Steps since the start.
     steps: u64,
     /// How far the hand is to go, in sixteenths of a round.
@@ -55,7 +56,7 @@ pub(crate) struct Access {
     /// Keys, roughly.
     keys: u64,
     /// Entries that were stamped since the last step, and how many make a step.
-    stamped: u64,
+    pub(super) stamped: u64,
     stamped_max: u64,
     /// Ages of what was evicted since the last step: number and sum.
     evicted: (u64, u64),
@@ -70,6 +71,7 @@ impl Access {
             now_ms: 0,
             stepped_ms: 0,
             until_ms: [0; BITS_MAX as usize + 1],
+            vacant: Vacant::START,
             steps: 0,
             rounds_due: 0,
             keys: 0,
@@ -124,6 +126,8 @@ impl Access {
         self.stamp = (self.stamp + 1) & BITS_MAX;
         self.steps += 1;
         self.rounds_due += 1;
+        self.vacant.take(self.stamp);
+        self.take_edge();
     }
 
     /// One more entry has this step's stamp.
@@ -181,12 +185,8 @@ impl Access {
         if bits == BITS_MAX {
             return bits;
         }
-        let above = bits.saturating_sub(COUNT_FIRST);
-        // One use in so many is counted: 1, 3, 5 and so on, for the count to be the square root of the uses.
-        let mut uses = 2 * u64::from(above) + 1;
-        for _ in COUNT_SQUARE..above {
-            uses += uses / 8;
-        }
+        // One use in so many is counted.
+        let uses = frequency::uses_a_step(bits);
         bits + u8::from(self.draw().is_multiple_of(uses))
     }
 
@@ -227,6 +227,11 @@ impl Access {
             return 0;
         }
         self.now_ms.saturating_sub(self.until_ms[usize::from(bits & BITS_MAX)])
+    }
+
+    /// How often a key with these bits is used, on Redis' scale; `None` unless uses are counted.
+    pub(crate) fn frequency(&self, bits: u8) -> Option<u8> {
+        (self.meaning == Meaning::Count).then(|| frequency::told(bits))
     }
 
     /// Random bits: splitmix64 over those that came in at the start.

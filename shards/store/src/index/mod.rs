@@ -9,9 +9,11 @@
 
 mod access;
 mod bucket;
+mod frequency;
 mod hand;
 mod memory;
 mod pool;
+mod restored;
 mod scan;
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ pub use splices::{Splice, Spliced, Splices};
 pub(crate) use stage::Staged;
 pub use stage::{StagedAt, StagedText};
 
-use crate::limits::{DYING_CHUNKS_A_SLICE, HOT_GROWS_BYTES};
+use crate::limits::{DYING_CHUNKS_A_SLICE, HOT_GROWS_BYTES, UNCOUNTED_CHUNKS_MAX};
 use crate::log::{Location, Log};
 use deltas::Deltas;
 use format::read_chunk;
@@ -152,6 +152,8 @@ pub(crate) struct Object {
     pins: u32,
     /// No key has it any more: it goes when nobody reads it.
     is_gone: bool,
+    /// It is gone, and is counted when it has been given back.
+    is_lazy: bool,
     /// What its owner keeps of its chunks.
     notes: Option<Box<Notes>>,
 }
@@ -219,6 +221,8 @@ pub(crate) struct Objects {
     /// Those that are gone, until their records are counted as dead.
     dying: Vec<Object>,
     dying_bytes: u64,
+    /// Values of many chunks: those among the dying, and those that have been given back since the start.
+    lazy: (u64, u64),
     heap_bytes: usize,
     /// Objects that have amendments that wait, as they will be.
     foreseen: Map<u64, Box<Foreseen>>,
@@ -274,8 +278,20 @@ impl Objects {
         // What was only read from the log counts nowhere.
         if object.is_counted {
             self.dying_bytes += object.log_bytes;
-            self.dying.push(object);
+            self.let_die(object);
         }
+    }
+
+    /// A value is nobody's any more: it is given back slice by slice.
+    fn let_die(&mut self, mut object: Object) {
+        object.is_lazy = object.order.len() > UNCOUNTED_CHUNKS_MAX;
+        self.lazy.0 += u64::from(object.is_lazy);
+        self.dying.push(object);
+    }
+
+    /// Values of many chunks that are gone: those that wait to be given back, and those that were since the start.
+    pub(crate) fn lazy(&self) -> (u64, u64) {
+        self.lazy
     }
 
     /// Counts a bounded part of what is gone as dead, and gives its memory back.
@@ -286,7 +302,9 @@ impl Objects {
         {
             // An object that was read from the log and never linked has no order, and counts nowhere.
             let Some(At { number, .. }) = object.order.pop() else {
-                self.dying.pop();
+                let is_lazy = self.dying.pop().is_some_and(|object| object.is_lazy);
+                self.lazy.0 -= u64::from(is_lazy);
+                self.lazy.1 += u64::from(is_lazy);
                 continue;
             };
             let Some(chunk) = object.chunks.remove(number) else { continue };
@@ -307,7 +325,8 @@ impl Objects {
         if all {
             self.foreseen.clear();
             let unread = self.objects.extract_if(|_, object| object.pins == 0);
-            self.dying.extend(unread.map(|(_, object)| object));
+            let unread: Vec<Object> = unread.map(|(_, object)| object).collect();
+            unread.into_iter().for_each(|object| self.let_die(object));
             self.heap_bytes = 0;
         }
         self.dying.iter_mut().for_each(|object| object.is_counted = false);

@@ -61,7 +61,7 @@ impl Objects {
             && object.is_gone
             && let Some(object) = self.objects.remove(&id)
         {
-            self.dying.push(object);
+            self.let_die(object);
         }
     }
 

@@ -7,7 +7,7 @@ use super::Store;
 use super::gone::GoneWhy;
 use super::policy::{Order, Policy};
 use crate::error::StoreError;
-use crate::index::{Entry, Index, Meaning, Spot};
+use crate::index::{Entry, Index, Spot};
 use crate::limits::{
     CANDIDATES_MAX, EVICTION_DRAW_BUCKETS, EVICTION_DRAWS_MAX, EVICTION_SAMPLES,
     EVICTION_SEARCH_SEGMENTS,
@@ -94,12 +94,6 @@ impl Store {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evictor.evicted
-    }
-
-    /// How often a key is used, on a scale of 0 to 63; `None` unless the policy counts.
-    #[must_use]
-    pub fn frequency(&self, found: &super::Found) -> Option<u8> {
-        (self.access.meaning() == Meaning::Count).then_some(found.access)
     }
 
     // ---- one key

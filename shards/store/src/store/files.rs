@@ -212,6 +212,7 @@ impl Store {
     /// What the store holds.
     #[must_use]
     pub fn figures(&self) -> StoreFigures {
+        let (values_dying, values_freed) = self.objects.lazy();
         StoreFigures {
             keys: self.databases.iter().flatten().map(Index::count).sum(),
             expiring: self.expiring.iter().sum(),
@@ -229,6 +230,8 @@ impl Store {
             used_bytes: self.used_bytes(),
             lookups: self.lookups(),
             pending_bytes: self.replicated.pending_bytes(),
+            values_dying,
+            values_freed,
         }
     }
 }

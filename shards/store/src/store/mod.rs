@@ -15,10 +15,11 @@ mod policy;
 mod prefetching;
 mod read;
 mod usage;
+mod uses;
 mod watch;
 
 use crate::cleaner::{Cleaner, CleanerFigures};
-use crate::database::{Found, Key, Place};
+use crate::database::{Key, Place};
 use crate::error::StoreError;
 use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -45,6 +46,7 @@ pub use keyspace::ScanCursor;
 pub use lookups::Lookups;
 pub use moving::Held;
 pub use policy::Policy;
+pub use uses::Uses;
 use watch::Watches;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -104,6 +106,10 @@ pub struct StoreFigures {
     pub lookups: Lookups,
     /// Bytes of records in entries that did not take effect.
     pub pending_bytes: u64,
+    /// Values of many chunks that are gone and wait to be given back.
+    pub values_dying: u64,
+    /// Those that were given back since the start.
+    pub values_freed: u64,
 }
 
 /// One core's data.

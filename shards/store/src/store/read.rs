@@ -156,11 +156,4 @@ impl Store {
     pub fn expiry_ms(&self, found: &Found) -> Option<u64> {
         if found.expires { self.log.record(found.location).expiry_ms } else { None }
     }
-
-    /// Time since the key was used before this lookup, in ms, in the steps of the clock of uses: 33 s and up to 25 minutes where keys
-    /// are not evicted by recency.
-    #[must_use]
-    pub fn idle_ms(&self, found: &Found) -> u64 {
-        self.access.idle_ms(found.access)
-    }
 }

@@ -1,7 +1,7 @@
 //! Tests of eviction: what each policy keeps, against exact models on the same trace, and that the evicted do not come back.
 
 use super::disk::{World, options};
-use crate::{Evicted, Options, Policy, Store, StoreError};
+use crate::{Evicted, Options, Policy, Store, StoreError, Uses};
 use hyperion_model::DatabaseId;
 use std::collections::BTreeMap;
 
@@ -346,14 +346,48 @@ fn frequencies_grow_with_uses_and_fade_with_minutes() {
         cache.store.frequency(&found).expect("it is counted")
     };
     assert_eq!(frequency(&mut cache, 0), 5);
+    // As Redis would tell it: 50, give or take what is counted by chance.
     let high = frequency(&mut cache, 1);
-    assert!((30..63).contains(&high), "{high}");
+    assert!((40..=65).contains(&high), "{high}");
     for minute in 1..=3 {
         for turn in 0..20 {
             cache.store.set_now(1_000_000 + minute * 60_000 + turn);
         }
     }
-    assert_eq!((frequency(&mut cache, 0), frequency(&mut cache, 1)), (2, high - 3));
+    assert_eq!(frequency(&mut cache, 0), 2);
+    let fades_to = (high - 15)..high;
+    assert!(fades_to.contains(&frequency(&mut cache, 1)), "{high}");
+}
+
+/// Keys that come with word of their uses are evicted in their order.
+#[test]
+fn uses_of_before_count() {
+    for (policy, uses) in [
+        (Policy::AllkeysLru, [Uses::IdleMs(90_000), Uses::IdleMs(5_000_000), Uses::IdleMs(0)]),
+        (Policy::AllkeysLfu, [Uses::Frequency(30), Uses::Frequency(1), Uses::Frequency(255)]),
+    ] {
+        let mut cache = Cache::new(policy, 100);
+        cache.store.set_now(1_700_000_000_000);
+        for (number, uses) in (0..).zip(uses) {
+            cache.put(number, None);
+            let bytes = u64::to_le_bytes(number);
+            let key = cache.store.key(ZERO, &bytes);
+            cache.store.set_uses(&key, uses);
+            let found = cache.store.peek(&key).expect("it is there");
+            match uses {
+                Uses::IdleMs(idle_ms) => assert_eq!(cache.store.idle_ms(&found), idle_ms),
+                Uses::Frequency(told) => assert_eq!(cache.store.frequency(&found), Some(told)),
+            }
+        }
+        for (left, gone) in [(2, 1), (1, 0)] {
+            cache.supply();
+            assert_eq!(cache.store.evict(|_, _| false), Evicted::One);
+            assert_eq!(cache.store.count(ZERO), left);
+            let bytes = u64::to_le_bytes(gone);
+            let key = cache.store.key(ZERO, &bytes);
+            assert!(cache.store.peek(&key).is_none(), "{policy:?}: {gone} is there");
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
 use hyperion_model::EventClass;
 use hyperion_model::number::parse_integer;
+use hyperion_store::Uses;
 
 const BUSY: CommandError = CommandError::Says("BUSYKEY Target key name already exists.");
 const BAD_TIME: CommandError = CommandError::Says("ERR Invalid TTL value, must be >= 0");
@@ -17,38 +18,34 @@ const BAD_PAYLOAD: CommandError =
     CommandError::Says("ERR DUMP payload version or checksum are wrong");
 pub(super) const BAD_FORMAT: CommandError = CommandError::Says("ERR Bad data format");
 
-/// Greatest FREQ.
-const FREQUENCY_MAX: i64 = 255;
-
 #[derive(Debug, Default)]
 struct Options {
     replaces: bool,
     is_absolute: bool,
+    /// How the key was used where it comes from.
+    uses: Option<Uses>,
 }
 
 impl Options {
-    /// IDLETIME and FREQ are checked; the store counts anew.
     fn parse(words: &[&[u8]]) -> Result<Self, CommandError> {
-        let (mut options, mut has_idle, mut has_frequency) = (Self::default(), false, false);
+        let mut options = Self::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
             if is_word(word, "replace") {
                 options.replaces = true;
             } else if is_word(word, "absttl") {
                 options.is_absolute = true;
-            } else if is_word(word, "idletime") && !has_frequency {
+            } else if is_word(word, "idletime") && !matches!(options.uses, Some(Uses::Frequency(_)))
+            {
                 let idle = words.next().ok_or(CommandError::Syntax)?;
-                if parse_integer(idle).ok_or(CommandError::NotInteger)? < 0 {
-                    return Err(BAD_IDLE);
-                }
-                has_idle = true;
-            } else if is_word(word, "freq") && !has_idle {
+                let idle = parse_integer(idle).ok_or(CommandError::NotInteger)?;
+                let idle_s = u64::try_from(idle).map_err(|_| BAD_IDLE)?;
+                options.uses = Some(Uses::IdleMs(idle_s.saturating_mul(1_000)));
+            } else if is_word(word, "freq") && !matches!(options.uses, Some(Uses::IdleMs(_))) {
                 let frequency = words.next().ok_or(CommandError::Syntax)?;
                 let frequency = parse_integer(frequency).ok_or(CommandError::NotInteger)?;
-                if !(0..=FREQUENCY_MAX).contains(&frequency) {
-                    return Err(BAD_FREQUENCY);
-                }
-                has_frequency = true;
+                let frequency = u8::try_from(frequency).map_err(|_| BAD_FREQUENCY)?;
+                options.uses = Some(Uses::Frequency(frequency));
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -87,6 +84,9 @@ pub(in crate::command) fn restore(
         }
     } else {
         put(context, &key, value, expiry_ms)?;
+        if let Some(uses) = options.uses {
+            context.store.set_uses(&key, uses);
+        }
         context.notify(EventClass::Generic, "restore", arguments[1]);
     }
     context.reply.simple("OK");

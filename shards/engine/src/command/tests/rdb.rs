@@ -2,6 +2,7 @@
 
 use super::stage::Stage;
 use crate::command::rdb::seal;
+use hyperion_store::Policy;
 use proptest::prelude::*;
 
 /// What a recorded string stands for.
@@ -169,6 +170,36 @@ fn options_and_errors_are_those_of_redis() {
     // The version says nothing that the sum does not.
     assert_eq!(restore(&mut stage, "a", &other_version), "-ERR Bad data format");
     assert_eq!(stage.run("DBSIZE"), ":0");
+}
+
+#[test]
+fn keys_come_with_their_uses() {
+    let mut stage = Stage::new();
+    stage.run("SET a 1");
+    let payload = dump(&mut stage, "a");
+    let restore = |stage: &mut Stage, options: &str| {
+        let mut words = vec![&b"RESTORE"[..], b"a", b"0", &payload, b"REPLACE"];
+        words.extend(options.split(' ').map(str::as_bytes));
+        assert_eq!(stage.run_words(&words), "+OK", "{options}");
+    };
+    for policy in [Policy::None, Policy::AllkeysLru] {
+        stage.store.set_policy(policy);
+        for seconds in [1_000, 0, 7, 86_400] {
+            restore(&mut stage, &format!("IDLETIME {seconds}"));
+            assert_eq!(stage.run("OBJECT IDLETIME a"), format!(":{seconds}"), "{policy:?}");
+        }
+        // What is not counted is passed over.
+        restore(&mut stage, "FREQ 100");
+        restore(&mut stage, &format!("IDLETIME {}", i64::MAX));
+        stage.run("GET a");
+        assert_eq!(stage.run("OBJECT IDLETIME a"), ":0");
+    }
+    stage.store.set_policy(Policy::AllkeysLfu);
+    for frequency in [0, 5, 100, 255] {
+        restore(&mut stage, &format!("FREQ {frequency}"));
+        assert_eq!(stage.run("OBJECT FREQ a"), format!(":{frequency}"));
+        restore(&mut stage, "IDLETIME 1000");
+    }
 }
 
 #[test]
