@@ -2,8 +2,9 @@
 
 use super::chance::Chance;
 use crate::collection::few::{Few, Of};
+use crate::collection::packed::Packed;
 use crate::collection::{Cursor, Edit, Layout, Section, View};
-use hyperion_store::{Found, Key, Store, StoreError};
+use hyperion_store::{Found, Key, Store, StoreError, ValueType};
 
 /// Bytes of a name's hash before it, where the collection is an object.
 pub(super) const HASH_BYTES: usize = 8;
@@ -127,9 +128,50 @@ pub(super) fn unpack(edit: &mut Edit<'_, '_>, section: Section) {
     }
 }
 
-/// Sets the value of one name of a collection that was just found, or, where `value` is `None`, puts it in without one if it is not there.
+/// Sets the value of one name of a collection that was just looked up, or, where `value` is `None`, puts it in without one if it is not there.
 /// Gives whether it is new; `None`: nothing was done, it is for an edit.
 pub(super) fn put_one(
+    store: &mut Store,
+    (key, found): (&Key<'_>, Option<&Found>),
+    (value_type, section): (ValueType, Section),
+    name: &[u8],
+    value: Option<&[u8]>,
+) -> Result<Option<bool>, StoreError> {
+    let Some(large) = found.filter(|found| store.is_in_chunks(found)) else {
+        return store.rewrite_packed(key, found, value_type, |bytes, out| {
+            put_packed(Packed::read(bytes, section)?, name, value, out)
+        });
+    };
+    if store.value_type(large) != value_type {
+        return Ok(None);
+    }
+    put_large(store, (key, large), section, name, value)
+}
+
+/// As [`put_one`], into a packed collection, which is written to `out`.
+fn put_packed(
+    packed: Packed<'_>,
+    name: &[u8],
+    value: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) -> Option<bool> {
+    let found = packed.find(name);
+    if found.is_some() && value.is_none() {
+        return Some(false);
+    }
+    let value = value.unwrap_or_default();
+    if packed.outgrows(name.len() + value.len(), &Layout::KEYED) {
+        return None;
+    }
+    let is_new = found.is_none();
+    let without = found.map(|(place, _)| place);
+    let at = without.as_ref().map_or(packed.len(), |place| place.start);
+    packed.write(out, without, (at, name, value));
+    Some(is_new)
+}
+
+/// As [`put_one`], into a large collection.
+fn put_large(
     store: &mut Store,
     (key, found): (&Key<'_>, &Found),
     section: Section,

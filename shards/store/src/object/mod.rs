@@ -17,6 +17,7 @@ mod deltas;
 mod foreseen;
 mod format;
 mod notes;
+mod packed;
 mod patch;
 mod read;
 mod replay;

@@ -2,14 +2,17 @@
 
 use super::build::{build, is_many, is_worth};
 use super::score::{
-    Scored, member_of, rank_key, rank_value, score_of, score_of_value, value, word,
+    SCORE_BYTES, Scored, member_of, rank_key, rank_value, score_of, score_of_entry, score_of_value,
+    value, word,
 };
 use super::{MEMBERS, RANKS};
 use crate::collection::few::{Few, Of};
+use crate::collection::packed::Packed;
 use crate::collection::{Cursor, Edit, Layout, View};
 use crate::command::error::CommandError;
 use crate::command::fields::{ShortKey, hashed};
 use crate::command::fields_many::remove_keys;
+use crate::command::types::SORTED_SET;
 use hyperion_store::{Found, Key, Store, StoreError};
 use std::collections::BTreeMap;
 
@@ -40,12 +43,53 @@ pub(in crate::command) fn score(view: &View<'_>, member: &[u8]) -> Option<f64> {
     locate(view, member, &mut Vec::new()).score
 }
 
-/// Gives one member of a large set that was just found the score that `decide` makes of the one it has; `None` leaves it as it is. `false`:
+/// Gives one member of a set that was just looked up the score that `decide` makes of the one it has; `None` leaves it as it is. `false`:
 /// nothing was done, it is for a [`Writer`].
 ///
 /// # Errors
 /// Those of `decide`, and when there is no room; then nothing has changed.
 pub(in crate::command) fn update_one(
+    store: &mut Store,
+    (key, found): (&Key<'_>, Option<&Found>),
+    member: &[u8],
+    decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
+) -> Result<bool, CommandError> {
+    let Some(large) = found.filter(|found| store.is_in_chunks(found)) else {
+        let is_done = store.rewrite_packed(key, found, SORTED_SET, |bytes, out| {
+            let packed = Packed::read(bytes, RANKS)?;
+            update_packed(packed, member, decide, out).transpose()
+        })?;
+        return is_done.transpose().map(|done| done.is_some());
+    };
+    if store.value_type(large) != SORTED_SET {
+        return Ok(false);
+    }
+    update_large(store, (key, large), member, decide)
+}
+
+/// As [`update_one`], in a packed set, which is written to `out`. `None`: nothing was done.
+fn update_packed(
+    packed: Packed<'_>,
+    member: &[u8],
+    decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
+    out: &mut Vec<u8>,
+) -> Result<Option<()>, CommandError> {
+    let is_it = |key: &[u8]| member_of(key) == member;
+    let found = packed.iter().find(|(_, key, _)| is_it(key));
+    let before = found.as_ref().map(|(_, key, value)| score_of_entry(key, value));
+    let Some(after) = decide(before)? else { return Ok(Some(())) };
+    if before.is_none() && packed.outgrows(SCORE_BYTES + member.len() + 1, &Layout::KEYED) {
+        return Ok(None);
+    }
+    let rank = ShortKey::of(word(after), member);
+    let behind = packed.iter().find(|(_, key, _)| *key >= rank.get());
+    let at = behind.map_or(packed.len(), |(place, _, _)| place.start);
+    packed.write(out, found.map(|(place, _, _)| place), (at, rank.get(), rank_value(after)));
+    Ok(Some(()))
+}
+
+/// As [`update_one`], in a large set.
+fn update_large(
     store: &mut Store,
     (key, found): (&Key<'_>, &Found),
     member: &[u8],
@@ -127,7 +171,7 @@ impl<'s, 'k> Writer<'s, 'k> {
         if edit.is_packed() {
             match located.place {
                 Ok(cursor) => edit.remove(RANKS, cursor),
-                Err(_) if edit.outgrows(RANKS, super::score::SCORE_BYTES + member.len() + 1) => {
+                Err(_) if edit.outgrows(RANKS, SCORE_BYTES + member.len() + 1) => {
                     let all = edit.unpack(RANKS);
                     let all = all.iter().map(|(key, value)| (&key[..], &value[..]));
                     build(edit, all.collect());
