@@ -137,15 +137,25 @@ pub(super) fn put_one(
     name: &[u8],
     value: Option<&[u8]>,
 ) -> Result<Option<bool>, StoreError> {
-    let Some(large) = found.filter(|found| store.is_in_chunks(found)) else {
-        return store.rewrite_packed(key, found, value_type, |bytes, out| {
+    let is_new = match found.filter(|found| store.is_in_chunks(found)) {
+        None => store.rewrite_packed(key, found, value_type, |bytes, out| {
             put_packed(Packed::read(bytes, section)?, name, value, out)
-        });
-    };
-    if store.value_type(large) != value_type {
-        return Ok(None);
+        }),
+        Some(large) if store.value_type(large) == value_type => {
+            put_large(store, (key, large), section, name, value)
+        }
+        Some(_) => Ok(None),
+    }?;
+    if let (Some(false), Some(found), Some(_)) = (is_new, found, value) {
+        // It may have been the same value, of which nothing is written.
+        store.set_again(found);
     }
-    put_large(store, (key, large), section, name, value)
+    Ok(is_new)
+}
+
+/// Whether a name that has the value `before` stays as it is.
+fn is_kept(before: &[u8], value: Option<&[u8]>) -> bool {
+    value.is_none_or(|value| value == before)
 }
 
 /// As [`put_one`], into a packed collection, which is written to `out`.
@@ -156,7 +166,7 @@ fn put_packed(
     out: &mut Vec<u8>,
 ) -> Option<bool> {
     let found = packed.find(name);
-    if found.is_some() && value.is_none() {
+    if found.as_ref().is_some_and(|(_, before)| is_kept(before, value)) {
         return Some(false);
     }
     let value = value.unwrap_or_default();
@@ -186,8 +196,10 @@ fn put_large(
     let (name, mut few) = (ShortKey::hashed(name), Few::default());
     let place = of.view().seek(section, name.get());
     let is_done = match (place, value) {
-        (Ok(_), None) => return Ok(Some(false)),
-        (Ok(cursor), Some(value)) => few.replace(&of, cursor, value),
+        (Ok(cursor), value) if of.view().has_value(cursor, |it| is_kept(it, value)) => {
+            return Ok(Some(false));
+        }
+        (Ok(cursor), value) => few.replace(&of, cursor, value.unwrap_or_default()),
         (Err(Some(at)), value) => {
             few.insert(&of, (section, at), name.get(), value.unwrap_or_default())
         }

@@ -15,6 +15,12 @@ impl Store {
         is_object(self.log.bytes_at(found.location))
     }
 
+    /// The value of a key that was just found was set to what it is: who watches it is told as of a change.
+    #[inline]
+    pub fn set_again(&mut self, found: &Found) {
+        self.touch_at(found.location);
+    }
+
     /// Writes the packed value of a key that was just looked up anew, or the first one of a key that was not found. `rewrite` gets its bytes, none
     /// where there is none, and appends what they become: nothing, where they stay. Gives what `rewrite` gives, and `None` for a value
     /// that is not packed or of another type. The key expires when it did.
