@@ -40,6 +40,7 @@ pub use stage::{StagedAt, StagedText};
 
 use crate::limits::{DYING_CHUNKS_A_SLICE, HOT_GROWS_BYTES};
 use crate::log::{Location, Log};
+use crate::prefetch::prefetch;
 use deltas::Deltas;
 use format::read_chunk;
 use hyperion_model::collections::Map;
@@ -339,6 +340,13 @@ pub(crate) struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
+    #[inline]
+    pub(crate) fn prefetch(self, index: usize) {
+        if self.foreseen.is_none() {
+            prefetch(self.object.chunks.at(self.object.order[index]));
+        }
+    }
+
     pub(crate) fn iter(self, from: usize) -> impl Iterator<Item = &'a [u8]> + 'a {
         (from..self.count()).map(move |index| self.chunk(index))
     }

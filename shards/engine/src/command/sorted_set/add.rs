@@ -127,7 +127,7 @@ pub(in crate::command) fn add(
     let is_one = match scored {
         [(score, member)] => {
             let decide = |before| told.decide(options, before, *score);
-            update_one(context.store, (key, found.as_ref()), member, decide)?
+            update_one(context.store, (key, found.as_ref()), (*score, member), decide)?
         }
         _ => false,
     };
