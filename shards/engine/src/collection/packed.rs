@@ -48,7 +48,7 @@ impl<'a> Packed<'a> {
     }
 
     /// Bytes of the entries.
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.entries.len()
     }
 

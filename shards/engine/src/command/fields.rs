@@ -175,7 +175,7 @@ fn put_packed(
     }
     let is_new = found.is_none();
     let without = found.map(|(place, _)| place);
-    let at = without.as_ref().map_or(packed.len(), |place| place.start);
+    let at = without.as_ref().map_or(packed.bytes(), |place| place.start);
     packed.write(out, without, (at, name, value));
     Some(is_new)
 }

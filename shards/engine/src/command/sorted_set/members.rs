@@ -83,7 +83,7 @@ fn update_packed(
     }
     let rank = ShortKey::of(word(after), member);
     let behind = packed.iter().find(|(_, key, _)| *key >= rank.get());
-    let at = behind.map_or(packed.len(), |(place, _, _)| place.start);
+    let at = behind.map_or(packed.bytes(), |(place, _, _)| place.start);
     packed.write(out, found.map(|(place, _, _)| place), (at, rank.get(), rank_value(after)));
     Ok(Some(()))
 }
