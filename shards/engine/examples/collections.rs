@@ -3,7 +3,8 @@
 //!
 //! The figures depend on the arguments alone: two runs print the same, and `valgrind --tool=callgrind --toggle-collect='*measured*'`
 //! counts the same instructions. Arguments: commands (`hset`, `hget`, `sadd`, `zadd`, `lpush`, `rpush`, `lpop`, `rpop`, `xadd`,
-//! `small` for hashes of five fields, `set`, and `rest`, in which nothing is written), `count=N` commands each, `names=N` different fields, members or keys.
+//! `small` for hashes of five fields, `set`, and `rest`, in which nothing is written), `count=N` commands each, `names=N` different fields, members or keys,
+//! and `keys=N` collections for `hset`, `sadd` and `zadd`, one of them by chance each time.
 
 use hyperion_engine::command::{Blocking, find};
 use hyperion_engine::{Durability, Engine, Eviction, Outcome, Request, Settings, Thresholds};
@@ -107,15 +108,16 @@ impl Machine {
     }
 
     /// One command of a kind.
-    fn step(&mut self, kind: &str, names: u64, number: u64) {
+    fn step(&mut self, kind: &str, (names, keys): (u64, u64), number: u64) {
         let name = self.draw(names);
         let field = format!("field:{name:012}");
         let score = self.draw(names).to_string();
+        let key = if keys > 1 { format!("key:{:012}", self.draw(keys)) } else { "key".into() };
         match kind {
-            "hset" => self.run(&[b"hset", b"h", field.as_bytes(), b"value:abcdef"]),
-            "hget" => self.run(&[b"hget", b"h", field.as_bytes()]),
-            "sadd" => self.run(&[b"sadd", b"s", field.as_bytes()]),
-            "zadd" => self.run(&[b"zadd", b"z", score.as_bytes(), field.as_bytes()]),
+            "hset" => self.run(&[b"hset", key.as_bytes(), field.as_bytes(), b"value:abcdef"]),
+            "hget" => self.run(&[b"hget", key.as_bytes(), field.as_bytes()]),
+            "sadd" => self.run(&[b"sadd", key.as_bytes(), field.as_bytes()]),
+            "zadd" => self.run(&[b"zadd", key.as_bytes(), score.as_bytes(), field.as_bytes()]),
             "lpush" => self.run(&[b"lpush", b"l", b"element-0123456789"]),
             "rpush" => self.run(&[b"rpush", b"l", b"element-0123456789"]),
             "lpop" => self.run(&[b"lpop", b"l"]),
@@ -136,7 +138,7 @@ impl Machine {
     }
 
     #[inline(never)]
-    fn measured(&mut self, kind: &str, names: u64, count: u64) {
+    fn measured(&mut self, kind: &str, names: (u64, u64), count: u64) {
         self.begin_turn();
         for number in 0..count {
             if number % TURN == 0 {
@@ -173,11 +175,12 @@ impl Machine {
 }
 
 fn main() {
-    let (mut count, mut names, mut kinds) = (200_000, 200_000, Vec::new());
+    let (mut count, mut names, mut keys, mut kinds) = (200_000, 200_000, 1, Vec::new());
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
             Some(("count", number)) => count = number.parse().expect("a number"),
             Some(("names", number)) => names = number.parse().expect("a number"),
+            Some(("keys", number)) => keys = number.parse().expect("a number"),
             _ => kinds.push(argument),
         }
     }
@@ -187,7 +190,7 @@ fn main() {
         if kind == "rest" {
             machine.rest();
         } else {
-            machine.measured(kind, names, count);
+            machine.measured(kind, (names, keys), count);
         }
         let each = (machine.written_bytes - before) / count;
         println!("{kind}: {each} bytes written a command; {}", machine.told());

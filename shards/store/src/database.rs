@@ -82,6 +82,15 @@ impl<'a> Pieces<'a> {
         self.chunks.count()
     }
 
+    /// Asks for what tells where the bytes of a chunk lie.
+    ///
+    /// # Panics
+    /// When there is none at `index`.
+    #[inline]
+    pub fn prefetch(&self, index: usize) {
+        self.chunks.prefetch(index);
+    }
+
     /// The bytes of one chunk.
     ///
     /// # Panics

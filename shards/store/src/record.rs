@@ -211,6 +211,31 @@ impl Plan {
     }
 }
 
+/// Writes a small record without extras at the start of `out`: its key, of `key_bytes` bytes, and the first bytes of its value are `begin`, the
+/// others `rest`. Gives its size and its crc.
+#[inline]
+pub(crate) fn write_short<const BEGIN: usize>(
+    out: &mut [u8],
+    (kind, key_bytes): (Kind, u8),
+    begin: &[u8; BEGIN],
+    rest: &[u8],
+    salt: u32,
+) -> (usize, u32) {
+    let value_bytes = BEGIN - usize::from(key_bytes) + rest.len();
+    let value_bytes = u16::try_from(value_bytes).expect("small records are below 64 KiB");
+    let [low, high] = value_bytes.to_le_bytes();
+    let end = SMALL_HEAD_BYTES + BEGIN + rest.len();
+    let size = end.next_multiple_of(4);
+    let out = &mut out[..size];
+    out[size - 4..].fill(0);
+    out[4..SMALL_HEAD_BYTES].copy_from_slice(&[kind as u8, key_bytes, low, high]);
+    out[SMALL_HEAD_BYTES..SMALL_HEAD_BYTES + BEGIN].copy_from_slice(begin);
+    out[SMALL_HEAD_BYTES + BEGIN..end].copy_from_slice(rest);
+    let crc = crc32_iscsi(&out[4..]) ^ salt;
+    out[..4].copy_from_slice(&crc.to_le_bytes());
+    (size, crc)
+}
+
 fn length_u32(length: usize) -> u32 {
     u32::try_from(length).expect("keys and values of one record are below 4 GiB")
 }

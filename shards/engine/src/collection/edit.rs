@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub(super) const NEW_CHUNKS: usize = usize::MAX / 2;
 
 /// Bytes of a short entry beside its key and value, about.
-const ENTRY_HEAD_BYTES: usize = 12;
+pub(super) const ENTRY_HEAD_BYTES: usize = 12;
 
 /// Where in a chunk the last entry came in: where it is cut depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl<'s, 'k> Edit<'s, 'k> {
         let view = self.view();
         let chunks = view.chunks(section);
         let has: usize = chunks.map(|chunk| view.entries(chunk).len()).sum();
-        has + bytes + 12 > self.layout.packed_bytes_max
+        has + bytes + ENTRY_HEAD_BYTES > self.layout.packed_bytes_max
             || view.count(section) >= self.layout.packed_entries_max as u64
     }
 

@@ -21,6 +21,7 @@ pub mod few;
 mod mark;
 mod merge;
 mod notes;
+pub mod packed;
 mod seek;
 mod view;
 

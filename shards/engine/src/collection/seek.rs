@@ -4,57 +4,97 @@ use super::chunk::{Span, begin_of, span};
 use super::view::{Cursor, Source, View};
 use super::{Section, prefix};
 use hyperion_store::prefetch_bytes;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// Bytes of a chunk that are loaded at once, at most: a quarter of it.
 const LOOKED_BYTES_MAX: usize = 1024;
 const QUARTERS: usize = 4;
 
-impl View<'_> {
+/// The chunk that a key is in or belongs to.
+#[derive(Clone, Copy)]
+pub struct Near {
+    chunk: usize,
+    /// The prefixes of its first key and of the next one's, where these are at hand.
+    between: Option<(u64, u64)>,
+}
+
+/// The entries among which a key is looked for; those that will be looked at first are on their way from the memory.
+pub struct Asked<'a> {
+    chunk: usize,
+    entries: Cow<'a, [u8]>,
+    mark: usize,
+    /// The quarter in which it is, in all likelihood: those before the mark are the first two.
+    likely: Option<usize>,
+}
+
+impl<'a> View<'a> {
     /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
     /// has no chunk.
     pub fn seek(&self, section: Section, key: &[u8]) -> Result<Cursor, Option<Cursor>> {
         let Some((chunk, between)) = self.chunk_for(section, key) else { return Err(None) };
+        self.ask(Near { chunk, between }, key).seek(key).map_err(Some)
+    }
+
+    /// The first of three steps of [`View::seek`], so that what one look-up waits for comes while another one is at work. `None`: the section
+    /// has no chunk.
+    pub fn near(&self, section: Section, key: &[u8]) -> Option<Near> {
+        let (chunk, between) = self.chunk_for(section, key)?;
+        if let Source::Object(pieces, _) = self.source {
+            pieces.prefetch(chunk);
+        }
+        Some(Near { chunk, between })
+    }
+
+    /// The second step; the third one is [`Asked::seek`].
+    #[inline]
+    pub fn ask(&self, Near { chunk, between }: Near, key: &[u8]) -> Asked<'a> {
         let entries = self.entries(chunk);
-        let (word, mark) = (prefix(key), self.mark(chunk));
+        let mark = self.mark(chunk);
         #[cfg(debug_assertions)]
         assert!(
             super::mark::is_right(mark, &entries),
             "an entry begins at {mark} of chunk {chunk}"
         );
-        let quarter = entries.len() / QUARTERS;
-        // The quarter in which it is, in all likelihood: those before the mark are the first two.
         let likely = between.map(|(first, bound)| {
             let each = bound.saturating_sub(first) / 4;
-            let off = word.saturating_sub(first);
+            let off = prefix(key).saturating_sub(first);
             (1..QUARTERS as u64).filter(|quarter| off >= quarter * each).count()
         });
-        let look = |from: usize| {
+        let quarter = entries.len() / QUARTERS;
+        let from = match likely {
+            Some(3) => Some(entries.len() - quarter.min(LOOKED_BYTES_MAX)),
+            Some(0) => Some(0),
+            _ if mark == 0 => None,
+            Some(2) => Some(mark),
+            _ => Some(mark.saturating_sub(quarter)),
+        };
+        if let Some(from) = from {
             let looked = quarter.min(LOOKED_BYTES_MAX);
             prefetch_bytes(&entries[from..entries.len().min(from + looked)]);
-        };
-        let place = match likely {
-            Some(3) => {
-                look(entries.len() - quarter.min(LOOKED_BYTES_MAX));
-                seek_back(&entries, key, word)
-            }
-            Some(2) if mark == 0 => seek_back(&entries, key, word),
-            Some(0) => {
-                look(0);
-                seek_on(&entries, 0, key, word)
-            }
-            _ if mark == 0 => seek_on(&entries, 0, key, word),
-            likely => {
-                look(if likely == Some(2) { mark } else { mark.saturating_sub(quarter) });
-                seek_from(&entries, mark, key, word)
-            }
-        };
-        match place {
-            Ok(at) => Ok(Cursor { chunk, at }),
-            Err(at) => Err(Some(Cursor { chunk, at })),
         }
+        Asked { chunk, entries, mark, likely }
     }
+}
 
+impl Asked<'_> {
+    /// Where `key` is (`Ok`), or where it belongs (`Err`): see [`View::seek`].
+    #[inline]
+    pub fn seek(&self, key: &[u8]) -> Result<Cursor, Cursor> {
+        let Self { chunk, ref entries, mark, likely } = *self;
+        let word = prefix(key);
+        let place = match likely {
+            Some(3) => seek_back(entries, key, word),
+            Some(2) if mark == 0 => seek_back(entries, key, word),
+            Some(0) => seek_on(entries, 0, key, word),
+            _ if mark == 0 => seek_on(entries, 0, key, word),
+            _ => seek_from(entries, mark, key, word),
+        };
+        place.map(|at| Cursor { chunk, at }).map_err(|at| Cursor { chunk, at })
+    }
+}
+
+impl View<'_> {
     /// The mark of a chunk as it is, 0 where it has none.
     fn mark(&self, chunk: usize) -> usize {
         if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {

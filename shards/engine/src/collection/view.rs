@@ -276,6 +276,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether something is so of the value of the entry at a cursor, which is there.
+    pub fn has_value(&self, cursor: Cursor, is_so: impl FnOnce(&[u8]) -> bool) -> bool {
+        let entries = self.entries(cursor.chunk);
+        span(&entries, cursor.at).is_some_and(|span| is_so(&entries[span.value.0..span.value.1]))
+    }
+
     /// The first entry of a section.
     #[must_use]
     pub fn first(&self, section: Section) -> Option<Cursor> {

@@ -2,8 +2,9 @@
 
 use super::chance::Chance;
 use crate::collection::few::{Few, Of};
+use crate::collection::packed::Packed;
 use crate::collection::{Cursor, Edit, Layout, Section, View};
-use hyperion_store::{Found, Key, Store, StoreError};
+use hyperion_store::{Found, Key, Store, StoreError, ValueType};
 
 /// Bytes of a name's hash before it, where the collection is an object.
 pub(super) const HASH_BYTES: usize = 8;
@@ -127,9 +128,60 @@ pub(super) fn unpack(edit: &mut Edit<'_, '_>, section: Section) {
     }
 }
 
-/// Sets the value of one name of a collection that was just found, or, where `value` is `None`, puts it in without one if it is not there.
+/// Sets the value of one name of a collection that was just looked up, or, where `value` is `None`, puts it in without one if it is not there.
 /// Gives whether it is new; `None`: nothing was done, it is for an edit.
 pub(super) fn put_one(
+    store: &mut Store,
+    (key, found): (&Key<'_>, Option<&Found>),
+    (value_type, section): (ValueType, Section),
+    name: &[u8],
+    value: Option<&[u8]>,
+) -> Result<Option<bool>, StoreError> {
+    let is_new = match found.filter(|found| store.is_in_chunks(found)) {
+        None => store.rewrite_packed(key, found, value_type, |bytes, out| {
+            put_packed(Packed::read(bytes, section)?, name, value, out)
+        }),
+        Some(large) if store.value_type(large) == value_type => {
+            put_large(store, (key, large), section, name, value)
+        }
+        Some(_) => Ok(None),
+    }?;
+    if let (Some(false), Some(found), Some(_)) = (is_new, found, value) {
+        // It may have been the same value, of which nothing is written.
+        store.set_again(found);
+    }
+    Ok(is_new)
+}
+
+/// Whether a name that has the value `before` stays as it is.
+fn is_kept(before: &[u8], value: Option<&[u8]>) -> bool {
+    value.is_none_or(|value| value == before)
+}
+
+/// As [`put_one`], into a packed collection, which is written to `out`.
+fn put_packed(
+    packed: Packed<'_>,
+    name: &[u8],
+    value: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) -> Option<bool> {
+    let found = packed.find(name);
+    if found.as_ref().is_some_and(|(_, before)| is_kept(before, value)) {
+        return Some(false);
+    }
+    let value = value.unwrap_or_default();
+    if packed.outgrows(name.len() + value.len(), &Layout::KEYED) {
+        return None;
+    }
+    let is_new = found.is_none();
+    let without = found.map(|(place, _)| place);
+    let at = without.as_ref().map_or(packed.bytes(), |place| place.start);
+    packed.write(out, without, (at, name, value));
+    Some(is_new)
+}
+
+/// As [`put_one`], into a large collection.
+fn put_large(
     store: &mut Store,
     (key, found): (&Key<'_>, &Found),
     section: Section,
@@ -144,8 +196,10 @@ pub(super) fn put_one(
     let (name, mut few) = (ShortKey::hashed(name), Few::default());
     let place = of.view().seek(section, name.get());
     let is_done = match (place, value) {
-        (Ok(_), None) => return Ok(Some(false)),
-        (Ok(cursor), Some(value)) => few.replace(&of, cursor, value),
+        (Ok(cursor), value) if of.view().has_value(cursor, |it| is_kept(it, value)) => {
+            return Ok(Some(false));
+        }
+        (Ok(cursor), value) => few.replace(&of, cursor, value.unwrap_or_default()),
         (Err(Some(at)), value) => {
             few.insert(&of, (section, at), name.get(), value.unwrap_or_default())
         }

@@ -183,6 +183,15 @@ impl Index {
         usize::from(spot.bucket) << 8 | usize::from(spot.entry)
     }
 
+    /// The entry that was just found.
+    #[inline]
+    pub(crate) fn entry_at(&self, pool: &IndexPool, spot: Spot) -> Entry {
+        if spot.segment == STASH {
+            return self.stash[Self::stash_at(spot)].1;
+        }
+        pool.segment(spot.segment).buckets[usize::from(spot.bucket)].entry(usize::from(spot.entry))
+    }
+
     /// Puts another entry in the place of one that was just found.
     #[inline]
     pub(crate) fn replace(&mut self, pool: &mut IndexPool, spot: Spot, entry: Entry) {

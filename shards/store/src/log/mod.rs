@@ -13,7 +13,7 @@ use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
 use crate::cleaner::Held;
 use crate::error::StoreError;
 use crate::limits::SEGMENTS_MAX;
-use crate::record::{Extras, Kind, Plan, Record};
+use crate::record::{Extras, Kind, Plan, Record, write_short};
 use crate::segment::Segment;
 use copies::Copies;
 pub use effects::{Append, Room, SyncTicket};
@@ -262,12 +262,39 @@ impl Log {
         let plan = Plan::new(key.len(), value_bytes, extras, segment.epoch_ms);
         let offset = segment.filled;
         let crc = plan.write(&mut segment.memory[offset..], kind, extras, key, value, segment.salt);
-        segment.filled += plan.size;
-        self.last_size = plan.size;
+        self.was_put(slot, plan.size, crc)
+    }
+
+    /// A record was written behind all others. Gives where it lies.
+    #[inline]
+    fn was_put(&mut self, slot: u32, size: usize, crc: u32) -> Location {
+        let segment = &mut self.segments[slot as usize];
+        let offset = segment.filled;
+        segment.filled += size;
+        self.last_size = size;
         self.appended = segment.base_position + segment.filled as u64;
         self.open.as_mut().expect("a record is put into an open batch").add(crc);
         self.lsn_next += 1;
         self.location(slot, offset)
+    }
+
+    /// As [`Log::append`], for a record without extras that is smaller than 64 KiB and for which room was made: its key, of `key_bytes` bytes, and
+    /// the first bytes of its value are `begin`, the others `rest`.
+    pub(crate) fn append_short<const BEGIN: usize>(
+        &mut self,
+        kind: (Kind, u8),
+        begin: &[u8; BEGIN],
+        rest: &[u8],
+    ) -> Location {
+        let slot = self.active.expect("room was made");
+        if self.open.is_none() {
+            self.begin(slot, BatchKind::Data);
+        }
+        let segment = &mut self.segments[slot as usize];
+        let offset = segment.filled;
+        let out = &mut segment.memory[offset..];
+        let (size, crc) = write_short(out, kind, begin, rest, segment.salt);
+        self.was_put(slot, size, crc)
     }
 
     /// Appends one record to the open batch, in the next segment when the active one is full.

@@ -5,7 +5,7 @@ use super::deltas::Deltas;
 use super::foreseen::rearrange;
 use super::format::{
     CHUNK_HEAD_BYTES, DELTA_HEAD_BYTES, Delta, Head, KEY_BYTES, NO_CHUNK, SPLICE_HEAD_BYTES, apply,
-    chunk_key, push_splice,
+    push_splice,
 };
 use super::table::At;
 use super::{Amendment, Chunk, Hot, Object, Objects};
@@ -13,7 +13,7 @@ use crate::database::{Found, Key};
 use crate::error::StoreError;
 use crate::limits::DELTA_BYTES_MIN;
 use crate::log::{Location, Log};
-use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX, is_object, value_at};
+use crate::record::{RECORD_HEAD_BYTES_MAX, is_object, value_at};
 use crate::store::Store;
 use hyperion_model::collections::Map;
 use std::borrow::Cow;
@@ -410,9 +410,7 @@ impl Object {
             next: touch.next,
             splices: &touch.splices,
         };
-        let value = [&delta.head()[..], delta.splices];
-        let key = chunk_key(id, number);
-        let location = log.append(Kind::Delta, &Extras::default(), &key, &value).expect(there);
+        let location = delta.append(log, id, number).expect(there);
         hot.deltas.push(location, log.last_size);
         chunk.next = touch.next;
         chunk.bytes = u16::try_from(touch.bytes).expect("a chunk is below 64 KiB");

@@ -5,8 +5,10 @@
 //! how many deltas came before it u32, number of the next chunk u32, then splices: at u16, removed bytes u16, length u16, bytes.
 
 use super::ValueType;
+use crate::error::StoreError;
 use crate::limits::{HOT_GROWS_BYTES, HOT_GROWS_PART};
-use crate::record::{read_u32, read_u64_short};
+use crate::log::{Location, Log};
+use crate::record::{Extras, Kind, read_u32, read_u64_short};
 
 /// Stands for the chunk behind the last one.
 pub(super) const NO_CHUNK: u32 = u32::MAX;
@@ -85,6 +87,24 @@ impl<'a> Delta<'a> {
         head[4..8].copy_from_slice(&self.sequence.to_le_bytes());
         head[8..].copy_from_slice(&self.next.to_le_bytes());
         head
+    }
+
+    /// Appends its record, for which the caller made room.
+    pub(super) fn append(
+        &self,
+        log: &mut Log,
+        id: u64,
+        number: u32,
+    ) -> Result<Location, StoreError> {
+        if DELTA_HEAD_BYTES + self.splices.len() > usize::from(u16::MAX) {
+            let value = [&self.head()[..], self.splices];
+            return log.append(Kind::Delta, &Extras::default(), &chunk_key(id, number), &value);
+        }
+        let mut begin = [0; KEY_BYTES + DELTA_HEAD_BYTES];
+        begin[..KEY_BYTES].copy_from_slice(&chunk_key(id, number));
+        begin[KEY_BYTES..].copy_from_slice(&self.head());
+        let key_bytes = u8::try_from(KEY_BYTES).expect("it is short");
+        Ok(log.append_short((Kind::Delta, key_bytes), &begin, self.splices))
     }
 
     pub(super) fn read(value: &'a [u8]) -> Option<Self> {

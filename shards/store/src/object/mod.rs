@@ -17,6 +17,7 @@ mod deltas;
 mod foreseen;
 mod format;
 mod notes;
+mod packed;
 mod patch;
 mod read;
 mod replay;
@@ -39,6 +40,7 @@ pub use stage::{StagedAt, StagedText};
 
 use crate::limits::{DYING_CHUNKS_A_SLICE, HOT_GROWS_BYTES, UNCOUNTED_CHUNKS_MAX};
 use crate::log::{Location, Log};
+use crate::prefetch::prefetch;
 use deltas::Deltas;
 use format::read_chunk;
 use hyperion_model::collections::Map;
@@ -357,6 +359,13 @@ pub(crate) struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
+    #[inline]
+    pub(crate) fn prefetch(self, index: usize) {
+        if self.foreseen.is_none() {
+            prefetch(self.object.chunks.at(self.object.order[index]));
+        }
+    }
+
     pub(crate) fn iter(self, from: usize) -> impl Iterator<Item = &'a [u8]> + 'a {
         (from..self.count()).map(move |index| self.chunk(index))
     }

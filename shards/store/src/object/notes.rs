@@ -6,6 +6,8 @@ use super::{Chunks, Head, Object, Objects};
 use crate::database::{Found, Pieces};
 use crate::store::Store;
 use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Kinds of chunks that are counted apart.
 pub const NOTE_KINDS: usize = 8;
@@ -94,6 +96,9 @@ pub struct Notes {
     flagged: usize,
     /// Notes that there is memory for.
     room: usize,
+    /// The block that was looked into last: one command mostly asks for one chunk several times. A hint, and an atomic because stores at rest
+    /// are read by several threads.
+    near: AtomicUsize,
     /// The object's last change when they were made.
     pub(super) at: u64,
 }
@@ -146,7 +151,14 @@ impl Notes {
     /// The block that the chunk at `index` lies in, the last one for those behind all.
     #[inline]
     fn block_of(&self, index: usize) -> Option<usize> {
-        self.starts.partition_point(|&start| start <= index).checked_sub(1)
+        let near = self.near.load(Relaxed);
+        let ends = |near: usize| self.starts.get(near + 1).is_none_or(|&start| index < start);
+        if self.starts.get(near).is_some_and(|&start| start <= index) && ends(near) {
+            return Some(near);
+        }
+        let block = self.starts.partition_point(|&start| start <= index).checked_sub(1)?;
+        self.near.store(block, Relaxed);
+        Some(block)
     }
 
     /// How much the chunks before `index` hold.
@@ -212,6 +224,7 @@ impl Notes {
         };
         let begun = &self.keys[first + 1..=last];
         let block = first + begun.partition_point(|&key| is_before(key));
+        self.near.store(block, Relaxed);
         let start = self.starts[block];
         let notes = &self.blocks[block];
         let begin = range.start.saturating_sub(start);

@@ -2,7 +2,7 @@
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind};
 use crate::manifest::{MANIFEST_BYTES, Manifest, ManifestError};
-use crate::record::{Attributes, Extras, Kind, Plan, Record, key_at};
+use crate::record::{Attributes, Extras, Kind, Plan, Record, key_at, write_short};
 use crate::segment::{HEADER_BYTES, Header, HeaderState, Role};
 use proptest::prelude::*;
 
@@ -82,6 +82,18 @@ proptest! {
         let extras = Extras { expiry_ms: expiry, namespace, attributes, moved_lsn };
         let (key, value) = (super::disk::pattern(1, key), super::disk::pattern(2, value));
         round_trip(KINDS[kind], &extras, &key, &value);
+    }
+
+    #[test]
+    fn short_records_are_written_as_others_are(begin in any::<[u8; 24]>(), rest in 0..600_usize) {
+        let rest = super::disk::pattern(3, rest);
+        let (key, first) = begin.split_at(12);
+        let plan = Plan::new(key.len(), first.len() + rest.len(), &Extras::default(), EPOCH_MS);
+        let (mut long, mut short) = (vec![0xaa; plan.size + 16], vec![0xaa; plan.size + 16]);
+        let crc = plan.write(&mut long, Kind::Delta, &Extras::default(), key, &[first, &rest], 77);
+        let written = write_short(&mut short, (Kind::Delta, 12), &begin, &rest, 77);
+        prop_assert_eq!(written, (plan.size, crc));
+        prop_assert_eq!(short, long);
     }
 
     #[test]

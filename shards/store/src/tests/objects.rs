@@ -422,12 +422,46 @@ fn step(world: &mut World, model: &mut Model, dice: &mut Dice) {
             world.retry(|store| store.flush(None));
             model.clear();
         }
+        5 => rewrite_both(world, model, &name, &pattern(seed, dice.roll(60))),
         _ => {
             if let Some((Expected::Chunks(_, chunks), _)) = model.get_mut(&name[..]) {
                 change_both(world, &name, chunks, dice);
             }
         }
     }
+}
+
+/// Appends to a packed value, on the store and on the model: to none where there is no key, and nothing where it is an object.
+fn rewrite_both(world: &mut World, model: &mut Model, name: &[u8], more: &[u8]) {
+    let given = world.retry(|store| {
+        let key = store.key(DatabaseId(0), name);
+        let found = store.find(&key);
+        let of_other = store.rewrite_packed(&key, found.as_ref(), ValueType(8), |_, out| {
+            (found.is_some()).then(|| out.extend_from_slice(b"of another type"))
+        })?;
+        assert!(of_other.is_none());
+        store.rewrite_packed(&key, found.as_ref(), LIST, |bytes, out| {
+            if !more.is_empty() {
+                out.extend_from_slice(bytes);
+                out.extend_from_slice(more);
+            }
+            Some(bytes.len())
+        })
+    });
+    let before = match model.get_mut(name) {
+        Some((Expected::Whole(_, bytes), _)) => {
+            bytes.extend_from_slice(more);
+            Some(bytes.len() - more.len())
+        }
+        Some(_) => None,
+        None => {
+            if !more.is_empty() {
+                model.insert(name.to_vec(), (Expected::Whole(LIST, more.to_vec()), None));
+            }
+            Some(0)
+        }
+    };
+    assert_eq!(given, before);
 }
 
 /// A random change of an object, made on the store and on the model.

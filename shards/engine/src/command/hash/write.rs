@@ -7,7 +7,7 @@ use crate::command::error::CommandError;
 use crate::command::fields::put_one;
 use crate::command::types::HASH;
 use hyperion_model::EventClass;
-use hyperion_store::{Found, Key, Store};
+use hyperion_store::{Found, Key};
 
 type Done = Result<(), CommandError>;
 
@@ -20,9 +20,10 @@ pub(in crate::command) fn hset(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let key = context.first_key(arguments)?;
     let added;
     let found = context.store.find(&key);
-    let is_put = match (arguments, &found) {
-        ([_, _, field, value], Some(found)) => {
-            put_plain(context.store, (&key, found), field, value)?
+    let is_put = match arguments {
+        [_, _, field, value] => {
+            let place = (&key, found.as_ref());
+            put_one(context.store, place, (HASH, FIELDS), field, Some(value))?
         }
         _ => None,
     };
@@ -50,19 +51,6 @@ fn put_all(
     let changed = change.commit(true)?;
     changed.tell(context, &["hset"], arguments[1]);
     Ok(added)
-}
-
-/// Sets one field of a large hash whose fields do not expire. Gives whether it is new; `None`: nothing was done.
-fn put_plain(
-    store: &mut Store,
-    (key, found): (&Key<'_>, &Found),
-    field: &[u8],
-    value: &[u8],
-) -> Result<Option<bool>, CommandError> {
-    if store.value_type(found) != HASH {
-        return Ok(None);
-    }
-    Ok(put_one(store, (key, found), FIELDS, field, Some(value))?)
 }
 
 /// HSETNX key field value

@@ -21,9 +21,8 @@ pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let key = context.first_key(arguments)?;
     let found = context.store.find(&key);
     if let [_, _, member] = arguments
-        && let Some(found) = &found
-        && context.store.value_type(found) == SET
-        && let Some(is_new) = put_one(context.store, (&key, found), MEMBERS, member, None)?
+        && let Some(is_new) =
+            put_one(context.store, (&key, found.as_ref()), (SET, MEMBERS), member, None)?
     {
         if is_new {
             context.notify(EventClass::Set, "sadd", arguments[1]);

@@ -124,10 +124,10 @@ pub(in crate::command) fn add(
 ) -> Done {
     let found = context.store.find(key);
     let mut told = Told::default();
-    let is_one = match (scored, &found) {
-        ([(score, member)], Some(found)) if context.store.value_type(found) == SORTED_SET => {
+    let is_one = match scored {
+        [(score, member)] => {
             let decide = |before| told.decide(options, before, *score);
-            update_one(context.store, (key, found), member, decide)?
+            update_one(context.store, (key, found.as_ref()), (*score, member), decide)?
         }
         _ => false,
     };

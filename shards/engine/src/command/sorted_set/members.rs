@@ -2,14 +2,17 @@
 
 use super::build::{build, is_many, is_worth};
 use super::score::{
-    Scored, member_of, rank_key, rank_value, score_of, score_of_value, value, word,
+    SCORE_BYTES, Scored, member_of, rank_key, rank_value, score_of, score_of_entry, score_of_value,
+    value, word,
 };
 use super::{MEMBERS, RANKS};
 use crate::collection::few::{Few, Of};
+use crate::collection::packed::Packed;
 use crate::collection::{Cursor, Edit, Layout, View};
 use crate::command::error::CommandError;
 use crate::command::fields::{ShortKey, hashed};
 use crate::command::fields_many::remove_keys;
+use crate::command::types::SORTED_SET;
 use hyperion_store::{Found, Key, Store, StoreError};
 use std::collections::BTreeMap;
 
@@ -40,37 +43,87 @@ pub(in crate::command) fn score(view: &View<'_>, member: &[u8]) -> Option<f64> {
     locate(view, member, &mut Vec::new()).score
 }
 
-/// Gives one member of a large set that was just found the score that `decide` makes of the one it has; `None` leaves it as it is. `false`:
-/// nothing was done, it is for a [`Writer`].
+/// Gives one member of a set that was just looked up the score that `decide` makes of the one it has, most likely `score`; `None` leaves it as
+/// it is. `false`: nothing was done, it is for a [`Writer`].
 ///
 /// # Errors
 /// Those of `decide`, and when there is no room; then nothing has changed.
 pub(in crate::command) fn update_one(
     store: &mut Store,
-    (key, found): (&Key<'_>, &Found),
+    (key, found): (&Key<'_>, Option<&Found>),
+    (score, member): (f64, &[u8]),
+    decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
+) -> Result<bool, CommandError> {
+    let Some(large) = found.filter(|found| store.is_in_chunks(found)) else {
+        let is_done = store.rewrite_packed(key, found, SORTED_SET, |bytes, out| {
+            let packed = Packed::read(bytes, RANKS)?;
+            update_packed(packed, member, decide, out).transpose()
+        })?;
+        return is_done.transpose().map(|done| done.is_some());
+    };
+    if store.value_type(large) != SORTED_SET {
+        return Ok(false);
+    }
+    update_large(store, (key, large), (score, member), decide)
+}
+
+/// As [`update_one`], in a packed set, which is written to `out`. `None`: nothing was done.
+fn update_packed(
+    packed: Packed<'_>,
     member: &[u8],
+    decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
+    out: &mut Vec<u8>,
+) -> Result<Option<()>, CommandError> {
+    let is_it = |key: &[u8]| member_of(key) == member;
+    let found = packed.iter().find(|(_, key, _)| is_it(key));
+    let before = found.as_ref().map(|(_, key, value)| score_of_entry(key, value));
+    let Some(after) = decide(before)? else { return Ok(Some(())) };
+    if before.is_none() && packed.outgrows(SCORE_BYTES + member.len() + 1, &Layout::KEYED) {
+        return Ok(None);
+    }
+    let rank = ShortKey::of(word(after), member);
+    let behind = packed.iter().find(|(_, key, _)| *key >= rank.get());
+    let at = behind.map_or(packed.bytes(), |(place, _, _)| place.start);
+    packed.write(out, found.map(|(place, _, _)| place), (at, rank.get(), rank_value(after)));
+    Ok(Some(()))
+}
+
+/// As [`update_one`], in a large set. The three look-ups go side by side, as each waits for the memory several times.
+fn update_large(
+    store: &mut Store,
+    (key, found): (&Key<'_>, &Found),
+    (score, member): (f64, &[u8]),
     decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
 ) -> Result<bool, CommandError> {
     let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(false) };
     let (view, mut few) = (*of.view(), Few::default());
-    let key = ShortKey::hashed(member);
-    let place = view.seek(MEMBERS, key.get());
+    let (key, rank) = (ShortKey::hashed(member), |score| ShortKey::of(word(score), member));
+    let (near, mut after_rank) = (view.near(MEMBERS, key.get()), rank(score));
+    let mut after_near = view.near(RANKS, after_rank.get());
+    let asked = near.map(|near| view.ask(near, key.get()));
+    let mut after_asked = after_near.map(|near| view.ask(near, after_rank.get()));
+    let place = asked.map_or(Err(None), |asked| asked.seek(key.get()).map_err(Some));
     let before = place.ok().and_then(|cursor| view.entry(cursor));
     let before = before.map(|entry| score_of_value(&entry.value));
     let Some(after) = decide(before)? else { return Ok(true) };
-    let rank = |score| ShortKey::of(word(score), member);
+    let before_rank = before.map(rank);
+    let before_near = before_rank.as_ref().and_then(|rank| view.near(RANKS, rank.get()));
+    if word(after) != word(score) {
+        after_rank = rank(after);
+        after_near = view.near(RANKS, after_rank.get());
+        after_asked = after_near.map(|near| view.ask(near, after_rank.get()));
+    }
+    let after_at = after_asked.map(|asked| asked.seek(after_rank.get()).unwrap_or_else(|at| at));
     let is_done = match place {
         Ok(cursor) => few.replace(&of, cursor, &value(after)).and_then(|()| {
-            let rank = rank(before.expect("it is there"));
-            few.remove(&of, view.seek(RANKS, rank.get()).expect("each member has a rank"))
+            let (rank, near) = before_rank.zip(before_near).expect("each member has a rank");
+            let at = view.ask(near, rank.get()).seek(rank.get());
+            few.remove(&of, at.expect("each member has a rank"))
         }),
         Err(at) => at.and_then(|at| few.insert(&of, (MEMBERS, at), key.get(), &value(after))),
     };
-    let is_done = is_done.and_then(|()| {
-        let rank = rank(after);
-        let at = view.seek(RANKS, rank.get()).map_or_else(|at| at, Some)?;
-        few.insert(&of, (RANKS, at), rank.get(), rank_value(after))
-    });
+    let is_done = is_done
+        .and_then(|()| few.insert(&of, (RANKS, after_at?), after_rank.get(), rank_value(after)));
     if is_done.is_some() {
         few.commit(store, found)?;
     }
@@ -127,7 +180,7 @@ impl<'s, 'k> Writer<'s, 'k> {
         if edit.is_packed() {
             match located.place {
                 Ok(cursor) => edit.remove(RANKS, cursor),
-                Err(_) if edit.outgrows(RANKS, super::score::SCORE_BYTES + member.len() + 1) => {
+                Err(_) if edit.outgrows(RANKS, SCORE_BYTES + member.len() + 1) => {
                     let all = edit.unpack(RANKS);
                     let all = all.iter().map(|(key, value)| (&key[..], &value[..]));
                     build(edit, all.collect());

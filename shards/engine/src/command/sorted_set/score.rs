@@ -54,8 +54,13 @@ pub(super) fn rank_value(score: f64) -> &'static [u8] {
 
 /// The score of a rank.
 pub(in crate::command) fn score_of(entry: &Entry<'_>) -> f64 {
-    let score = score_of_value(&entry.key);
-    if entry.value.is_empty() { score } else { -score }
+    score_of_entry(&entry.key, &entry.value)
+}
+
+/// As [`score_of`], of its key and its value.
+pub(super) fn score_of_entry(key: &[u8], value: &[u8]) -> f64 {
+    let score = score_of_value(key);
+    if value.is_empty() { score } else { -score }
 }
 
 /// The member in the key of a rank.

@@ -99,6 +99,73 @@ fn a_large_hash_is_as_a_small_one() {
     assert_eq!(stage.run("EXISTS h"), ":0");
 }
 
+/// What a hash of so many fields has written, and whether who watches it was told, when one is set to what it is and to something else.
+fn set_twice(fields: usize) -> [(u64, bool); 2] {
+    let mut stage = Stage::new();
+    for field in 0..fields {
+        stage.run(&format!("HSET h field:{field} value"));
+    }
+    let key = stage.store.key(hyperion_model::DatabaseId(0), b"h");
+    stage.store.watch(&key);
+    ["value", "other"].map(|value| {
+        let state = |stage: &mut Stage| {
+            stage.store.observe_all();
+            (stage.store.observed_position(), stage.store.watched_version(&key))
+        };
+        let (position, version) = state(&mut stage);
+        assert_eq!(stage.run(&format!("HSET h field:1 {value}")), ":0");
+        assert_eq!(stage.run("HGET h field:1"), format!("${value}"));
+        let after = state(&mut stage);
+        (after.0 - position, after.1 != version)
+    })
+}
+
+#[test]
+fn a_field_that_has_its_value_is_not_written_again_and_counts_as_changed() {
+    for fields in [5, 3_000] {
+        let [(same_bytes, same_tells), (other_bytes, other_tells)] = set_twice(fields);
+        assert_eq!((same_bytes, same_tells), (0, true), "{fields} fields");
+        assert!(other_bytes > 0 && other_tells, "{fields} fields");
+    }
+}
+
+/// A packed hash, set and sorted set change in one record, which keeps when their key expires.
+#[test]
+fn small_collections_change_and_expire_when_they_did() {
+    play(&[
+        ("HSET h a 1", ":1"),
+        ("EXPIRE h 100", ":1"),
+        ("HSET h b 22", ":1"),
+        ("HSET h a 333", ":0"),
+        ("HGETALL h", "*4 $a $333 $b $22"),
+        ("TTL h", ":100"),
+        ("SADD s a", ":1"),
+        ("EXPIRE s 100", ":1"),
+        ("SADD s b", ":1"),
+        ("SADD s a", ":0"),
+        ("SCARD s", ":2"),
+        ("TTL s", ":100"),
+        ("ZADD z 2 b", ":1"),
+        ("EXPIRE z 100", ":1"),
+        ("ZADD z 1 c", ":1"),
+        ("ZADD z 3 a", ":1"),
+        ("ZADD z 1.5 a", ":0"),
+        ("ZADD z 9 c", ":0"),
+        ("ZADD z -0 b", ":0"),
+        ("ZADD z GT 1 a", ":0"),
+        ("ZADD z CH NX 1 a 4 d", ":1"),
+        ("ZADD z XX CH 5 a", ":1"),
+        ("ZINCRBY z 1 d", "$5"),
+        ("ZRANGE z 0 -1 WITHSCORES", "*8 $b $-0 $a $5 $d $5 $c $9"),
+        ("TTL z", ":100"),
+        ("SADD h a", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("HSET s a 1", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("ZADD s 1 a", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("ZADD none XX 1 a", ":0"),
+        ("EXISTS none", ":0"),
+    ]);
+}
+
 #[test]
 fn fields_count() {
     play(&[
