@@ -25,7 +25,7 @@ use super::rates::Rates;
 use super::serving::Unformed;
 use super::settling::Settling;
 use super::shared::Shared;
-use super::stall::TurnParts;
+use super::stall::{LongTurns, TurnParts};
 use super::supply::Supply;
 use crate::cluster::ClusterView;
 use crate::config::Resolved;
@@ -178,7 +178,8 @@ pub(crate) struct NodeCore {
     /// The node is about to stop, and leads go over first.
     pub(super) leaving: Option<Leaving>,
     pub(super) begun: bool,
-    pub(super) turn: TurnParts,
+    pub(crate) turn: TurnParts,
+    pub(super) long_turns: LongTurns,
     /// The last look for expired keys found many.
     pub(super) finds_expired: bool,
 }
@@ -422,12 +423,10 @@ impl Core for NodeCore {
     }
 
     fn stalled(&mut self, _: &mut Io, wall_ns: u64, processor_ns: u64) {
-        let causes = self.turn.causes(
-            (wall_ns, processor_ns),
-            self.commands_run,
-            self.counters.writes.sum_ns,
-        );
-        tracing::warn!("core {}: {causes}", self.index);
+        let (commands, writes_ns) = (self.commands_run, self.counters.writes.sum_ns);
+        let causes = || self.turn.causes((wall_ns, processor_ns), commands, writes_ns);
+        tracing::debug!("core {}: a turn took {}", self.index, causes());
+        self.long_turns.note(wall_ns, causes);
         let now_ms = self.engine.store().now_ms();
         self.observer.latencies.note("turn", Duration::from_nanos(wall_ns), now_ms);
     }

@@ -26,7 +26,7 @@ use super::segment_files::write_out;
 use super::serving::Unformed;
 use super::settling::Settling;
 use super::shared::Shared;
-use super::stall::TurnParts;
+use super::stall::{LongTurns, TurnParts};
 use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
@@ -269,6 +269,7 @@ impl Maker {
             leaving: None,
             begun: false,
             turn: TurnParts::default(),
+            long_turns: LongTurns::default(),
             finds_expired: false,
         };
         self.listen(&mut made, io)?;

@@ -64,4 +64,5 @@ mod tls_reload;
 mod tls_tools;
 mod tour;
 mod tracking;
+mod unread_log;
 mod watching;
