@@ -27,12 +27,14 @@ mod placing;
 mod replies;
 mod rights;
 mod scattered;
+mod seldom;
 mod spanning;
 mod spare;
 mod spent;
 mod streams;
 pub(crate) mod tls;
 mod waiting;
+mod web;
 mod whole;
 
 pub(crate) use blocked::{BlockedCommands, Ending};
@@ -49,6 +51,7 @@ pub(crate) use placed::PlacedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;
 pub(crate) use scattered::ScatteredCommands;
+pub(crate) use seldom::Seldom;
 pub(crate) use spare::SpareBuffers;
 pub(crate) use spent::Spent;
 pub(crate) use streams::StreamMail;

@@ -30,10 +30,9 @@ use super::supply::Supply;
 use crate::cluster::ClusterView;
 use crate::config::Resolved;
 use crate::front::batch::SpareParcels;
-use crate::front::tls::TlsFaults;
 use crate::front::{
     Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, Forwarding, FrontAsk, FrontPart,
-    HttpDoor, Lines, Observer, ParkedCommands, Scripts, SpareBuffers, Spent, Wake, Wholes,
+    HttpDoor, Lines, Observer, ParkedCommands, Scripts, Seldom, SpareBuffers, Spent, Wake, Wholes,
 };
 use crate::peers::{Bulk, Peers};
 use crate::pubsub::Pubsub;
@@ -92,8 +91,9 @@ pub(crate) struct NodeCore {
     /// Ticks of the groups since the last one of everything.
     pub(super) ticks: u32,
     pub(crate) clients: Clients,
-    /// How often the log is told of TLS that came to nothing.
-    pub(super) tls_faults: TlsFaults,
+    /// How often the log is told of TLS that came to nothing, and of HTTP at other doors.
+    pub(super) tls_faults: Seldom,
+    pub(crate) web_requests: Seldom,
     /// Clients with something to send.
     pub(crate) dirty: Vec<ConnectionId>,
     /// Clients whose commands wait for the next turn.

@@ -206,6 +206,7 @@ impl Maker {
             ticks: 0,
             clients: Clients::default(),
             tls_faults: Default::default(),
+            web_requests: Default::default(),
             dirty: Vec::new(),
             held: Vec::new(),
             retried: Vec::new(),
