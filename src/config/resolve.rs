@@ -82,11 +82,14 @@ impl Resolved {
         Mode::of(&self.config) == Some(Mode::Single)
     }
 
-    /// The settings.
     /// A limit of memory below what the node can work with, as CONFIG SET has it: what the data of all cores may take.
     pub(crate) fn tight_bytes(&self) -> Option<u64> {
-        let limit: u64 = self.settings().redis.get("maxmemory")?.parse().ok()?;
-        Some(limit.saturating_sub(NODE_BYTES))
+        Some(tight_limit(self.settings())?.saturating_sub(NODE_BYTES))
+    }
+
+    /// The limit of memory in force: that one, or the config's.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        tight_limit(self.settings()).unwrap_or(self.memory_bytes_max)
     }
 
     /// The lowest limit of memory that the node can work with.
@@ -94,6 +97,7 @@ impl Resolved {
         SEGMENTS_A_CORE_MIN * self.segment_bytes * self.cores.len().max(1) as u64
     }
 
+    /// The settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.config.settings
     }
@@ -120,6 +124,7 @@ pub(crate) fn resolve(
     }
     let settings = &config.settings;
     let users = Users::of(&settings.auth).map_err(user_problems)?;
+    let tight = tight_limit(settings).map(|bytes| tight_warning(bytes, checked.memory_bytes_max));
     Ok(Resolved {
         resp: checked.addresses.resp,
         http: checked.addresses.http,
@@ -143,10 +148,24 @@ pub(crate) fn resolve(
         password: checked.password,
         users,
         // What the nodes hold is not known here: `POST /config?dry_run=1` says whether it would fit.
-        warnings: [checked.warnings, lints(config, &Usage::default())].concat(),
+        warnings: [checked.warnings, Vec::from_iter(tight), lints(config, &Usage::default())]
+            .concat(),
         node_index: checked.node_index,
         config: config.clone(),
     })
+}
+
+/// The limit that CONFIG SET maxmemory keeps, where it is below what the node can work with.
+fn tight_limit(settings: &Settings) -> Option<u64> {
+    settings.redis.get("maxmemory")?.parse().ok()
+}
+
+/// It stands above the setting that people look at.
+fn tight_warning(tight_bytes: u64, memory_bytes_max: u64) -> String {
+    format!(
+        "/settings/redis/maxmemory is {tight_bytes} bytes, which CONFIG SET maxmemory has put there: it is the limit in force, and \
+         /settings/memory_bytes_max ({memory_bytes_max} bytes) is not until it is taken out (CONFIG SET maxmemory 0 does so too)"
+    )
 }
 
 /// What is wrong with the rules of users.

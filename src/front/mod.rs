@@ -40,7 +40,9 @@ mod whole;
 pub(crate) use blocked::{BlockedCommands, Ending};
 pub(crate) use busy::NO_REPLICAS;
 pub(crate) use client::{Arrival, Client};
-pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Scripts, Wake};
+pub(crate) use commands::{
+    Amended, CopyWait, FrontAsk, FrontPart, Scripts, Wake, shown_back_problems,
+};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;

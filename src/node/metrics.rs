@@ -72,7 +72,7 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     page.head("config_epoch", "gauge", "Epoch of the config in force.");
     page.line("config_epoch", "", config.config.epoch);
     page.head("memory_limit_bytes", "gauge", "Memory for records and indexes.");
-    page.line("memory_limit_bytes", "", config.memory_bytes_max);
+    page.line("memory_limit_bytes", "", config.limit_bytes());
     page.head(
         "log_lines_dropped_total",
         "counter",

@@ -253,3 +253,23 @@ fn errors_are_counted_by_their_code_and_command() {
     client.expect(&[("CONFIG RESETSTAT", "OK")]);
     assert!(!client.ask("INFO errorstats").contains("errorstat_ERR"));
 }
+
+#[test]
+fn a_tight_limit_of_memory_is_told_where_another_is_set() {
+    let node = Setup::new().start();
+    set(&node, "maxmemory", "2mb");
+    let limit = || {
+        let status = get(node.http(), "/status").json();
+        status["memory"]["limit_bytes"].as_u64().expect("it is a number")
+    };
+    wait_for("the limit in force", || limit() == 2 << 20);
+    assert!(get(node.http(), "/metrics").body.contains("hyperion_memory_limit_bytes 2097152\n"));
+    let answer = change(node.http(), &[("/settings/memory_bytes_max", json!("300MiB"))]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let said = answer.json()["warnings"].to_string();
+    assert!(said.contains("/settings/redis/maxmemory is 2097152 bytes"), "{said}");
+    assert_eq!(limit(), 2 << 20);
+    let answer = change(node.http(), &[("/settings/redis", json!({}))]);
+    assert_eq!((answer.status, &answer.json()["warnings"]), (200, &json!([])), "{answer:?}");
+    wait_for("the limit in force", || limit() == 300 << 20);
+}

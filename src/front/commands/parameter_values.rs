@@ -10,12 +10,12 @@ use hyperion_model::number::parse_integer;
 
 /// Pairs of seconds and changes, which are shown back: each write is in the log.
 pub(super) fn read_save(text: &[u8]) -> Result<Setting, String> {
-    let words: Vec<&[u8]> = text.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect();
+    let words = words_of(text);
     let is_number = |word: &&[u8]| parse_integer(word).is_some_and(|number| number >= 0);
     if !words.len().is_multiple_of(2) || !words.iter().all(is_number) {
         return Err("Invalid save parameters".to_owned());
     }
-    let text = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+    let text = saved(text);
     Ok(Box::new(move |settings| {
         if text.is_empty() {
             settings.redis.remove(SAVE);
@@ -23,6 +23,15 @@ pub(super) fn read_save(text: &[u8]) -> Result<Setting, String> {
             settings.redis.insert(SAVE.to_owned(), text);
         }
     }))
+}
+
+/// The pairs with one blank between.
+pub(super) fn saved(text: &[u8]) -> String {
+    String::from_utf8_lossy(&words_of(text).join(&b' ')).into_owned()
+}
+
+fn words_of(text: &[u8]) -> Vec<&[u8]> {
+    text.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect()
 }
 
 pub(super) fn yes_or_no(holds: bool) -> String {

@@ -106,6 +106,16 @@ impl Parameter {
     }
 }
 
+impl Parameter {
+    /// Reads a value that is kept to be shown back; `None`: it stands for something else, or cannot change.
+    pub(super) fn read_kept(&self, text: &[u8]) -> Option<Result<String, String>> {
+        match self.form {
+            Form::Kept(kind, _) => Some(kind.read(text)),
+            Form::Fixed(_) | Form::Live(..) => None,
+        }
+    }
+}
+
 impl Kind {
     fn read(self, text: &[u8]) -> Result<String, String> {
         match self {
@@ -127,7 +137,7 @@ impl Kind {
 
 pub(super) const MAXMEMORY: &str = "maxmemory";
 pub(super) const SAVE: &str = "save";
-const APPENDONLY: &str = "appendonly";
+pub(super) const APPENDONLY: &str = "appendonly";
 const PORT: &str = "port";
 /// Told to who names it whole.
 pub(super) const HIDDEN: &str = "key-load-delay";
