@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use hyperion_cluster::config::limits::SEGMENTS_A_CORE_MIN;
 use hyperion_cluster::config::{
     Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, Usage, check,
-    lints, user_pointer,
+    lints, reached_by_others, user_pointer,
 };
 use hyperion_engine::Eviction;
-use hyperion_engine::acl::Users;
+use hyperion_engine::acl::{DEFAULT, Users};
 use hyperion_model::EventMask;
 
 use super::limits::NODE_BYTES;
@@ -124,6 +124,10 @@ pub(crate) fn resolve(
     }
     let settings = &config.settings;
     let users = Users::of(&settings.auth).map_err(user_problems)?;
+    let open = open_users(config, &users);
+    if !open.is_empty() {
+        return Err(open);
+    }
     let tight = tight_limit(settings).map(|bytes| tight_warning(bytes, checked.memory_bytes_max));
     Ok(Resolved {
         resp: checked.addresses.resp,
@@ -175,6 +179,22 @@ fn user_problems(problems: Vec<(String, String)>) -> Vec<Problem> {
         .into_iter()
         .map(|(name, sentence)| Problem::at(user_pointer(&name), sentence, hint))
         .collect()
+}
+
+/// Users who come in without a password where anybody can try.
+fn open_users(config: &Config, users: &Users) -> Vec<Problem> {
+    let Some(address) = reached_by_others(config) else { return Vec::new() };
+    // Of the default user the addresses tell.
+    let open = users.iter().filter(|user| user.name != DEFAULT && user.is_open());
+    open.map(|user| {
+        let text = format!(
+            "{:?} needs no password, and {address} can be reached from other machines",
+            user.name
+        );
+        let hint = "give the user a password (ACL SETUSER with >password, or # and its hash), take \"nopass\" away, or listen on 127.0.0.1";
+        Problem::at(user_pointer(&user.name), text, hint)
+    })
+    .collect()
 }
 
 /// What several nodes cannot do yet.
