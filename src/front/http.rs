@@ -76,7 +76,8 @@ impl NodeCore {
             Progress::Refuse(status, sentence) => {
                 self.end_http(io, connection, refusal(status, &sentence));
             }
-            Progress::Complete(request) => {
+            Progress::Complete(mut request) => {
+                request.peer = io.peer(connection).to_owned();
                 caller.waits_for_answer = true;
                 let number = caller.number;
                 let taken = self.http.side.as_ref().map(|side| side.submit(number, request));

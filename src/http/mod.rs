@@ -14,6 +14,7 @@ mod routes;
 mod server;
 mod side;
 mod socket;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod view;
