@@ -404,6 +404,7 @@ impl Maker {
         }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
         self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;
+        tracing::info!("io_uring is used at the level of {}", io.level());
         tracing::info!(
             "ready: Redis clients on {}, HTTP on {}",
             self.config.resp,

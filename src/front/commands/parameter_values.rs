@@ -123,9 +123,16 @@ pub(super) fn read_password(text: &[u8]) -> Result<Setting, String> {
 }
 
 pub(super) fn whole(text: &[u8]) -> Result<u32, String> {
+    within(text, 0, u32::MAX)
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn within(text: &[u8], least: u32, most: u32) -> Result<u32, String> {
     let number = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
     u32::try_from(number)
-        .map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("argument must be between {least} and {most} inclusive"))
 }
 
 /// What may wait for a client, by its class, as Redis prints it: hard limit, soft limit, seconds of the soft limit.
