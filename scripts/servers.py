@@ -32,6 +32,7 @@ class Server:
         self.binary = find_binary(kind, binary)
         self.process, self.start_seconds = None, 0.0
         self.memory = None  # the limit, as the flag takes it
+        self.flags = []  # of Hyperion, others than those that all have
         self.core_ports = 0  # the first of the cores' own ports; 0: none
         self.port, self.http_port = free_ports(2)
         self.log_path = os.path.join(folder, "server.log")
@@ -43,7 +44,7 @@ class Server:
             return [self.binary, "--data", self.data, "--cores", self.cores, "--storage", "disk",
                     "--resp", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{self.http_port}",
                     "--resp-cores", str(self.core_ports), "--durability", self.mode,
-                    *(["--memory", self.memory] if self.memory else [])]
+                    *(["--memory", self.memory] if self.memory else []), *self.flags]
         log = ["--appendonly", "no"]
         if self.kind == "redis-aof":
             sync = {"always": "always", "interval": "everysec", "never": "no"}[self.mode]

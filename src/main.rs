@@ -130,9 +130,12 @@ fn main() -> ExitCode {
     }
     let log = LogControl::start();
     match node::serve(&flags, &log) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            log::flush();
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            eprintln!("hyperiond: {error}");
+            log.say_last(&format!("hyperiond: {error}"));
             ExitCode::from(error.exit_code())
         }
     }

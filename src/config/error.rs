@@ -20,7 +20,7 @@ pub(crate) enum ConfigError {
         path: PathBuf,
     },
     /// The file cannot be read.
-    #[error("the config at {path} cannot be read: {error}; let the node read it")]
+    #[error("the config at {path} cannot be read: {error}; {}", unread(error))]
     Unreadable {
         /// The path of the file.
         path: PathBuf,
@@ -97,6 +97,14 @@ pub(crate) enum ConfigError {
 impl ConfigError {
     /// The exit code of a start with a refused config.
     pub(crate) const EXIT_CODE: u8 = 78;
+}
+
+fn unread(error: &io::Error) -> &'static str {
+    match Remedy::of(error) {
+        Remedy::Place => "correct --config, or give --data a folder",
+        Remedy::Rights | Remedy::Other => "let the node read it",
+        remedy => remedy.advice(),
+    }
 }
 
 fn not_made(error: &io::Error) -> &'static str {

@@ -18,6 +18,7 @@ use super::published::{Current, Published};
 use super::resolve::{Resolved, resolve};
 use super::tls::NodeTls;
 use crate::cluster::Member;
+use crate::front::shown_back_problems;
 
 /// Holds the current config and its file. It reads and writes that file and knows no socket and no
 /// thread.
@@ -93,6 +94,11 @@ impl Keeper {
     ) -> Result<Self, Vec<Problem>> {
         let uuid = uuid_named(&config, overrides.node.as_deref());
         let resolved = Arc::new(resolve(&overrides.over(&config), &machine, uuid.as_deref())?);
+        // What a cluster keeps may come from nodes that know other parameters.
+        let shown_back = shown_back_problems(&config.settings.redis);
+        if resolved.is_alone() && !shown_back.is_empty() {
+            return Err(shown_back);
+        }
         let tls = NodeTls::read(&resolved.settings().tls, None).map_err(|problem| vec![problem])?;
         let hash = config::hash(&config);
         let mut history = earlier_hashes(path, config.epoch);

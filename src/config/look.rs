@@ -12,6 +12,7 @@ use super::keeper::{Keeper, Refused};
 use super::overrides::Overrides;
 use super::resolve::{Resolved, resolve, validate};
 use super::tls::NodeTls;
+use crate::front::shown_back_problems;
 
 /// Whose word a config is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,12 @@ impl Keeper {
             }
         };
         let resolved = resolve(&effective, &self.machine, uuid).map_err(&mut add).ok();
+        if by == By::Person {
+            let known = shown_back_problems(&current.config.settings.redis);
+            let mut found = shown_back_problems(&proposed.settings.redis);
+            found.retain(|problem| !known.contains(problem));
+            add(found);
+        }
         // What was wrong in the file before, and a flag stands over it, is not this change's doing.
         let known = validate(&current.config, &self.machine, uuid);
         let mut in_file = validate(proposed, &self.machine, uuid);

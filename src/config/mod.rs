@@ -37,5 +37,5 @@ pub(crate) use tls::NodeTls;
 
 pub(crate) use hyperion_cluster::config::{
     Config, CoreChoice, Durability, LogLevel, PasswordHash, Problem, PubsubOutput, Settings, Size,
-    Storage,
+    Storage, push_step,
 };

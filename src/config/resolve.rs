@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use hyperion_cluster::config::limits::SEGMENTS_A_CORE_MIN;
 use hyperion_cluster::config::{
     Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, Usage, check,
-    lints, user_pointer,
+    lints, reached_by_others, user_pointer,
 };
 use hyperion_engine::Eviction;
-use hyperion_engine::acl::Users;
+use hyperion_engine::acl::{DEFAULT, Users};
 use hyperion_model::EventMask;
 
 use super::limits::NODE_BYTES;
@@ -82,11 +82,14 @@ impl Resolved {
         Mode::of(&self.config) == Some(Mode::Single)
     }
 
-    /// The settings.
     /// A limit of memory below what the node can work with, as CONFIG SET has it: what the data of all cores may take.
     pub(crate) fn tight_bytes(&self) -> Option<u64> {
-        let limit: u64 = self.settings().redis.get("maxmemory")?.parse().ok()?;
-        Some(limit.saturating_sub(NODE_BYTES))
+        Some(tight_limit(self.settings())?.saturating_sub(NODE_BYTES))
+    }
+
+    /// The limit of memory in force: that one, or the config's.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        tight_limit(self.settings()).unwrap_or(self.memory_bytes_max)
     }
 
     /// The lowest limit of memory that the node can work with.
@@ -94,6 +97,7 @@ impl Resolved {
         SEGMENTS_A_CORE_MIN * self.segment_bytes * self.cores.len().max(1) as u64
     }
 
+    /// The settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.config.settings
     }
@@ -120,6 +124,11 @@ pub(crate) fn resolve(
     }
     let settings = &config.settings;
     let users = Users::of(&settings.auth).map_err(user_problems)?;
+    let open = open_users(config, &users);
+    if !open.is_empty() {
+        return Err(open);
+    }
+    let tight = tight_limit(settings).map(|bytes| tight_warning(bytes, checked.memory_bytes_max));
     Ok(Resolved {
         resp: checked.addresses.resp,
         http: checked.addresses.http,
@@ -143,10 +152,24 @@ pub(crate) fn resolve(
         password: checked.password,
         users,
         // What the nodes hold is not known here: `POST /config?dry_run=1` says whether it would fit.
-        warnings: [checked.warnings, lints(config, &Usage::default())].concat(),
+        warnings: [checked.warnings, Vec::from_iter(tight), lints(config, &Usage::default())]
+            .concat(),
         node_index: checked.node_index,
         config: config.clone(),
     })
+}
+
+/// The limit that CONFIG SET maxmemory keeps, where it is below what the node can work with.
+fn tight_limit(settings: &Settings) -> Option<u64> {
+    settings.redis.get("maxmemory")?.parse().ok()
+}
+
+/// It stands above the setting that people look at.
+fn tight_warning(tight_bytes: u64, memory_bytes_max: u64) -> String {
+    format!(
+        "/settings/redis/maxmemory is {tight_bytes} bytes, which CONFIG SET maxmemory has put there: it is the limit in force, and \
+         /settings/memory_bytes_max ({memory_bytes_max} bytes) is not until it is taken out (CONFIG SET maxmemory 0 does so too)"
+    )
 }
 
 /// What is wrong with the rules of users.
@@ -156,6 +179,22 @@ fn user_problems(problems: Vec<(String, String)>) -> Vec<Problem> {
         .into_iter()
         .map(|(name, sentence)| Problem::at(user_pointer(&name), sentence, hint))
         .collect()
+}
+
+/// Users who come in without a password where anybody can try.
+fn open_users(config: &Config, users: &Users) -> Vec<Problem> {
+    let Some(address) = reached_by_others(config) else { return Vec::new() };
+    // Of the default user the addresses tell.
+    let open = users.iter().filter(|user| user.name != DEFAULT && user.is_open());
+    open.map(|user| {
+        let text = format!(
+            "{:?} needs no password, and {address} can be reached from other machines",
+            user.name
+        );
+        let hint = "give the user a password (ACL SETUSER with >password, or # and its hash), take \"nopass\" away, or listen on 127.0.0.1";
+        Problem::at(user_pointer(&user.name), text, hint)
+    })
+    .collect()
 }
 
 /// What several nodes cannot do yet.

@@ -13,6 +13,7 @@ use super::commands::check_listening;
 use super::limits::BACKLOG_BATCHES_MAX;
 use super::replies::Replies;
 use super::streams::Stream;
+use super::web::is_of_web;
 use crate::node::{Io, NodeCore};
 
 /// What became of a command.
@@ -60,6 +61,9 @@ impl NodeCore {
         slot: Option<u16>,
         arguments: &[&[u8]],
     ) -> Progress {
+        if spec.is_none() && is_of_web(arguments) {
+            return self.refuse_web(io, client);
+        }
         if client.session.multi.is_some()
             && let Some(progress) = self.queue_line(io, client, spec, arguments)
         {

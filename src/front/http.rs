@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hyperion_runtime::{ConnectionId, Socket};
 
 use crate::http::{
-    BODY_DEADLINE_S, CONTINUE, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX, HttpSide, Progress,
-    RequestReader, refusal,
+    ANSWER_DEADLINE_S, BODY_DEADLINE_S, CONTINUE, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX,
+    HttpSide, Progress, RequestReader, refusal,
 };
 use crate::node::{Io, NodeCore};
 
@@ -18,8 +18,23 @@ use super::tls::NO_TLS_HTTP;
 struct Caller {
     number: u64,
     reader: RequestReader,
+    /// When what it is at began: the head, the body, or the answer.
     since_ns: u64,
     waits_for_answer: bool,
+}
+
+impl Caller {
+    /// How long that may take, in seconds.
+    fn deadline_s(&self) -> u64 {
+        if self.waits_for_answer {
+            // The side thread gives up first, and says so.
+            2 * ANSWER_DEADLINE_S
+        } else if self.reader.in_body() {
+            BODY_DEADLINE_S
+        } else {
+            HEADER_DEADLINE_S
+        }
+    }
 }
 
 /// The HTTP connections of this node; they live on core 0.
@@ -29,16 +44,24 @@ pub(crate) struct HttpDoor {
     callers: BTreeMap<ConnectionId, Caller>,
     numbers: BTreeMap<u64, ConnectionId>,
     next_number: u64,
+    /// How long a second of the deadlines is.
+    second_ns: u64,
 }
 
 impl HttpDoor {
     pub(crate) fn new(side: Option<Arc<HttpSide>>) -> Self {
-        Self { side, ..Self::default() }
+        Self { side, second_ns: second_ns(), ..Self::default() }
     }
 
     pub(crate) fn holds(&self, connection: ConnectionId) -> bool {
         self.callers.contains_key(&connection)
     }
+}
+
+/// A second, but in a test that has no time; builds for use know no such thing.
+fn second_ns() -> u64 {
+    let ms = std::env::var("HYPERION_TEST_HTTP_SECOND_MS").ok().and_then(|text| text.parse().ok());
+    ms.filter(|_| cfg!(debug_assertions)).unwrap_or(1_000_u64) * 1_000_000
 }
 
 impl NodeCore {
@@ -70,14 +93,20 @@ impl NodeCore {
         if caller.waits_for_answer {
             return;
         }
-        match caller.reader.feed(bytes) {
+        let was_in_body = caller.reader.in_body();
+        let progress = caller.reader.feed(bytes);
+        if caller.reader.in_body() && !was_in_body {
+            caller.since_ns = io.now_ns();
+        }
+        match progress {
             Progress::More => {}
             Progress::Continue => drop(io.send(connection, &mut CONTINUE.to_vec())),
             Progress::Refuse(status, sentence) => {
                 self.end_http(io, connection, refusal(status, &sentence));
             }
-            Progress::Complete(request) => {
-                caller.waits_for_answer = true;
+            Progress::Complete(mut request) => {
+                request.peer = io.peer(connection).to_owned();
+                (caller.waits_for_answer, caller.since_ns) = (true, io.now_ns());
                 let number = caller.number;
                 let taken = self.http.side.as_ref().map(|side| side.submit(number, request));
                 if !matches!(taken, Some(Ok(()))) {
@@ -106,8 +135,10 @@ impl NodeCore {
     }
 
     fn end_http(&mut self, io: &mut Io, connection: ConnectionId, mut bytes: Vec<u8>) {
-        if let Some(caller) = self.http.callers.get_mut(&connection) {
-            caller.waits_for_answer = true;
+        if let Some(caller) = self.http.callers.get_mut(&connection)
+            && !caller.waits_for_answer
+        {
+            (caller.waits_for_answer, caller.since_ns) = (true, io.now_ns());
         }
         if io.is_sending(connection) {
             // Only the short word that lets a body follow can be in flight; it will have left by the next tick.
@@ -135,13 +166,8 @@ impl NodeCore {
             .callers
             .iter()
             .filter(|(_, caller)| {
-                let seconds = if caller.reader.in_body() || caller.waits_for_answer {
-                    HEADER_DEADLINE_S + BODY_DEADLINE_S
-                } else {
-                    HEADER_DEADLINE_S
-                };
-                let seconds = if caller.waits_for_answer { seconds * 2 } else { seconds };
-                now_ns.saturating_sub(caller.since_ns) > seconds * 1_000_000_000
+                let allowed_ns = caller.deadline_s() * self.http.second_ns;
+                now_ns.saturating_sub(caller.since_ns) > allowed_ns
             })
             .map(|(&connection, _)| connection)
             .collect();

@@ -91,5 +91,5 @@ const _: () =
     assert!(KEPT_FOUND_MS > PLACED_AGAIN_MS + TEND_PLACED_MS, "who is there asks in time");
 /// Commands about all keys of all nodes that one core has under way.
 pub(crate) const WHOLE_MAX: usize = 256;
-/// How often the log of a core is told of a connection that ended because of TLS.
-pub(crate) const TLS_FAULT_EVERY_NS: u64 = 1_000_000_000;
+/// How often the log of a core is told of a connection that ended because of TLS, or that spoke HTTP.
+pub(crate) const TOLD_EVERY_NS: u64 = 1_000_000_000;

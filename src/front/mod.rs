@@ -27,18 +27,22 @@ mod placing;
 mod replies;
 mod rights;
 mod scattered;
+mod seldom;
 mod spanning;
 mod spare;
 mod spent;
 mod streams;
 pub(crate) mod tls;
 mod waiting;
+mod web;
 mod whole;
 
 pub(crate) use blocked::{BlockedCommands, Ending};
 pub(crate) use busy::NO_REPLICAS;
 pub(crate) use client::{Arrival, Client};
-pub(crate) use commands::{Amended, CopyWait, FrontAsk, FrontPart, Scripts, Wake};
+pub(crate) use commands::{
+    Amended, CopyWait, FrontAsk, FrontPart, Scripts, Wake, shown_back_problems,
+};
 pub(crate) use foreign::{Foreign, ForeignCommand};
 pub(crate) use forward::Forwarding;
 pub(crate) use http::HttpDoor;
@@ -49,6 +53,7 @@ pub(crate) use placed::PlacedCommands;
 #[cfg(test)]
 pub(crate) use replies::Replies;
 pub(crate) use scattered::ScatteredCommands;
+pub(crate) use seldom::Seldom;
 pub(crate) use spare::SpareBuffers;
 pub(crate) use spent::Spent;
 pub(crate) use streams::StreamMail;

@@ -5,7 +5,6 @@ use hyperion_runtime::tls::{HANDSHAKE_RECORD, NO_TLS_ALERT, Unsecured};
 use hyperion_runtime::{ConnectionId, Socket};
 
 use super::client::Client;
-use super::limits::TLS_FAULT_EVERY_NS;
 use crate::node::{Io, NodeCore};
 
 /// What a Redis client without TLS is told on an address for TLS.
@@ -18,28 +17,6 @@ pub(crate) const NO_TLS_HTTP: &str =
 #[inline]
 pub(crate) fn is_tls(bytes: &[u8]) -> bool {
     bytes.first() == HANDSHAKE_RECORD.first() && bytes.starts_with(&HANDSHAKE_RECORD)
-}
-
-/// Bounds what the log is told of connections that end because of TLS: whoever reaches an address can make them by the thousand.
-#[derive(Debug, Default)]
-pub(crate) struct TlsFaults {
-    next_ns: u64,
-    untold: u64,
-}
-
-impl TlsFaults {
-    /// Whether the log is told of one now, and what is added of those that it was not told of.
-    pub(crate) fn tell(&mut self, now_ns: u64) -> Option<String> {
-        if now_ns < self.next_ns {
-            self.untold += 1;
-            return None;
-        }
-        self.next_ns = now_ns + TLS_FAULT_EVERY_NS;
-        Some(match std::mem::take(&mut self.untold) {
-            0 => String::new(),
-            untold => format!(" (and {untold} others since the last time)"),
-        })
-    }
 }
 
 impl NodeCore {
@@ -69,16 +46,6 @@ impl NodeCore {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_log_is_told_once_in_a_while() {
-        let mut faults = TlsFaults::default();
-        assert_eq!(faults.tell(1).as_deref(), Some(""));
-        assert!((0..7).all(|at| faults.tell(2 + at).is_none()));
-        let told = faults.tell(1 + TLS_FAULT_EVERY_NS).expect("it is time");
-        assert!(told.contains("7 others"), "{told}");
-        assert_eq!(faults.tell(1 + 2 * TLS_FAULT_EVERY_NS).as_deref(), Some(""));
-    }
 
     #[test]
     fn no_command_is_taken_for_tls() {

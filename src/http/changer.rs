@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::members;
 use super::removals::Removal;
 use super::side::Busy;
+use super::telling::{asker, tell};
 use super::view::NodeView;
 use crate::config::{Accepted, Checked, Keeper, Problem, Refused, Settings};
 
@@ -43,7 +44,7 @@ pub(crate) enum Job {
     /// Take a whole config that came by HTTP, and answer.
     Propose { body: Vec<u8>, request: tiny_http::Request, came: Instant },
     /// Change settings in place, and call back.
-    Amend { change: Change, reply: Reply },
+    Amend { by: String, change: Change, reply: Reply },
     /// The cluster holds this; what was in the file may be kept beside it.
     Learn { state: Arc<ClusterState>, keeps_bak: bool },
     /// What the leader of the cluster's config says of the one with this number: an HTTP status, and the refusal as JSON.
@@ -94,15 +95,16 @@ impl Jobs {
         self.0.try_send(Job::Judged { number, status, body }).map_err(|_| Busy)
     }
 
-    /// Changes settings in place, as `CONFIG SET` does; `reply` is called once, on another thread.
+    /// Changes settings in place, as `CONFIG SET` does, for who the log is told; `reply` is called once, on another thread.
     ///
     /// Errors: [`Busy`] when too many changes wait; neither closure is called then.
     pub(crate) fn amend(
         &self,
+        by: String,
         change: impl FnOnce(&mut Settings) + Send + 'static,
         reply: impl FnOnce(Result<Accepted, ChangeError>) + Send + 'static,
     ) -> Result<(), Busy> {
-        let job = Job::Amend { change: Box::new(change), reply: Box::new(reply) };
+        let job = Job::Amend { by, change: Box::new(change), reply: Box::new(reply) };
         self.0.try_send(job).map_err(|_| Busy)
     }
 }
@@ -172,21 +174,21 @@ impl Changer {
                     }
                     self.ask_cluster(checked, Asker::Http(request), came);
                 }
-                Job::Amend { change, reply } if self.is_member() => {
+                Job::Amend { change, reply, .. } if self.is_member() => {
                     let checked = self.keeper().check_amend(change);
                     self.ask_cluster(checked, Asker::Reply(reply), Instant::now());
                 }
                 Job::Propose { body, request, came } => {
                     let answer = if came.elapsed() < self.answer_time {
-                        self.propose(&body)
+                        self.propose(&asker(&request), &body)
                     } else {
                         Answer::busy("the change waited too long and was not made", "send it again")
                     };
                     // The client may have gone; it finds the outcome with GET /config.
                     let _ = request.respond(answer.into_response());
                 }
-                Job::Amend { change, reply } => {
-                    let outcome = self.guarded(|keeper| keeper.amend(change));
+                Job::Amend { by, change, reply } => {
+                    let outcome = self.guarded(&by, |keeper| keeper.amend(change));
                     if catch_unwind(AssertUnwindSafe(|| reply(outcome))).is_err() {
                         tracing::error!("the reply to a change of settings panicked");
                     }
@@ -253,7 +255,7 @@ impl Changer {
     /// Takes what the cluster has agreed on, and answers who waited for it.
     fn learn(&mut self, state: &ClusterState, keeps_bak: bool) {
         let mut learnt = None;
-        let outcome = self.guarded(|keeper| {
+        let outcome = self.guarded("the cluster's agreement", |keeper| {
             learnt = keeper.learn(state, keeps_bak)?;
             Ok(learnt.clone().unwrap_or_else(|| keeper.unchanged()))
         });
@@ -263,7 +265,6 @@ impl Changer {
             );
         }
         let Some(accepted) = learnt else { return };
-        tracing::info!("the config of epoch {} is in force", accepted.config.epoch);
         let epoch = accepted.config.epoch;
         let keeper = Arc::clone(&self.keeper);
         let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
@@ -341,24 +342,27 @@ impl Changer {
     }
 
     /// Takes a whole config; the answer for the client.
-    fn propose(&mut self, body: &[u8]) -> Answer {
+    fn propose(&mut self, by: &str, body: &[u8]) -> Answer {
         let checked = self.keeper().check(body);
         if let Ok(Checked::Child(config)) = checked
             && self.keeper().grows(&config)
         {
             let view = Arc::clone(&self.view);
-            return answer_of(&(view.grow)(&mut self.keeper(), config));
+            let outcome = (view.grow)(&mut self.keeper(), config);
+            let _ = outcome.as_ref().map(|accepted| tell(accepted, by));
+            return answer_of(&outcome);
         }
-        answer_of(&self.guarded(|keeper| keeper.propose(body)))
+        answer_of(&self.guarded(by, |keeper| keeper.propose(body)))
     }
 
     /// Runs a change so that a panic in it is an error of this change and not the end of the
     /// thread.
     fn guarded(
         &mut self,
+        by: &str,
         change: impl FnOnce(&mut Keeper) -> Result<Accepted, Refused>,
     ) -> Result<Accepted, ChangeError> {
-        catch_unwind(AssertUnwindSafe(|| self.change(change))).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| self.change(by, change))).unwrap_or_else(|_| {
             self.apply_owed = true;
             Err(ChangeError::NotApplied("the change panicked; the log says where".to_owned()))
         })
@@ -366,12 +370,15 @@ impl Changer {
 
     fn change(
         &mut self,
+        by: &str,
         change: impl FnOnce(&mut Keeper) -> Result<Accepted, Refused>,
     ) -> Result<Accepted, ChangeError> {
         let accepted = {
             let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut keeper).map_err(ChangeError::Refused)?
         };
+        // Before the level of the log changes.
+        tell(&accepted, by);
         if self.apply_owed || !accepted.changed_live.is_empty() {
             self.apply_owed = true;
             (self.view.apply)(&accepted.resolved).map_err(ChangeError::NotApplied)?;

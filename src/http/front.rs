@@ -130,6 +130,7 @@ impl RequestReader {
                 target: line.target,
                 authorization: headers.authorization,
                 body: std::mem::take(&mut self.bytes),
+                peer: String::new(),
             }),
             _ => Progress::More,
         }

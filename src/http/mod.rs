@@ -14,6 +14,7 @@ mod routes;
 mod server;
 mod side;
 mod socket;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -21,7 +22,9 @@ mod view;
 pub(crate) use answer::refusal;
 pub(crate) use changer::{ChangeError, Jobs, ToCluster};
 pub(crate) use front::{CONTINUE, Progress, RequestReader};
-pub(crate) use limits::{BODY_DEADLINE_S, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX};
+pub(crate) use limits::{
+    ANSWER_DEADLINE_S, BODY_DEADLINE_S, HEADER_DEADLINE_S, HTTP_CONNECTIONS_MAX,
+};
 #[cfg(test)]
 pub(crate) use request::Request;
 pub(crate) use side::{Bridge, HttpSide, HttpSideError};

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 /// The header that carries the client's `Authorization` over the private socket: in hexadecimal,
 /// because passwords may hold bytes that the other side takes for a broken header.
 pub(crate) const AUTHORIZATION_HEX: &str = "Authorization-Hex";
+/// The header that tells where the client is.
+pub(crate) const PEER: &str = "Peer";
 
 /// A whole request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) authorization: Option<Vec<u8>>,
     /// The body.
     pub(crate) body: Vec<u8>,
+    /// Where the client is, as the log tells it; empty where nobody knows.
+    pub(crate) peer: String,
 }
 
 impl Request {
@@ -36,6 +40,9 @@ impl Request {
                 let _ = write!(head, "{byte:02x}");
             }
             head.push_str("\r\n");
+        }
+        if !self.peer.is_empty() {
+            let _ = write!(head, "{PEER}: {}\r\n", self.peer);
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();

@@ -467,5 +467,6 @@ pub(super) fn die(what: &str) -> ! {
     tracing::error!(
         "{what}; the node stops so that nothing is acknowledged that may be lost: check the disk, then start again"
     );
+    crate::log::flush();
     std::process::exit(EXIT_DISK)
 }

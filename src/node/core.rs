@@ -25,15 +25,14 @@ use super::rates::Rates;
 use super::serving::Unformed;
 use super::settling::Settling;
 use super::shared::Shared;
-use super::stall::TurnParts;
+use super::stall::{LongTurns, TurnParts};
 use super::supply::Supply;
 use crate::cluster::ClusterView;
 use crate::config::Resolved;
 use crate::front::batch::SpareParcels;
-use crate::front::tls::TlsFaults;
 use crate::front::{
     Arrival, BlockedCommands, Client, CopyWait, Ending, Foreign, Forwarding, FrontAsk, FrontPart,
-    HttpDoor, Lines, Observer, ParkedCommands, Scripts, SpareBuffers, Spent, Wake, Wholes,
+    HttpDoor, Lines, Observer, ParkedCommands, Scripts, Seldom, SpareBuffers, Spent, Wake, Wholes,
 };
 use crate::peers::{Bulk, Peers};
 use crate::pubsub::Pubsub;
@@ -94,8 +93,9 @@ pub(crate) struct NodeCore {
     /// Ticks of the groups since the last one of everything.
     pub(super) ticks: u32,
     pub(crate) clients: Clients,
-    /// How often the log is told of TLS that came to nothing.
-    pub(super) tls_faults: TlsFaults,
+    /// How often the log is told of TLS that came to nothing, and of HTTP at other doors.
+    pub(super) tls_faults: Seldom,
+    pub(crate) web_requests: Seldom,
     /// Clients with something to send.
     pub(crate) dirty: Vec<ConnectionId>,
     /// Clients whose commands wait for the next turn.
@@ -180,7 +180,8 @@ pub(crate) struct NodeCore {
     /// The node is about to stop, and leads go over first.
     pub(super) leaving: Option<Leaving>,
     pub(super) begun: bool,
-    pub(super) turn: TurnParts,
+    pub(crate) turn: TurnParts,
+    pub(super) long_turns: LongTurns,
     /// The last look for expired keys found many.
     pub(super) finds_expired: bool,
 }
@@ -424,12 +425,10 @@ impl Core for NodeCore {
     }
 
     fn stalled(&mut self, _: &mut Io, wall_ns: u64, processor_ns: u64) {
-        let causes = self.turn.causes(
-            (wall_ns, processor_ns),
-            self.commands_run,
-            self.counters.writes.sum_ns,
-        );
-        tracing::warn!("core {}: {causes}", self.index);
+        let (commands, writes_ns) = (self.commands_run, self.counters.writes.sum_ns);
+        let causes = || self.turn.causes((wall_ns, processor_ns), commands, writes_ns);
+        tracing::debug!("core {}: a turn took {}", self.index, causes());
+        self.long_turns.note(wall_ns, causes);
         let now_ms = self.engine.store().now_ms();
         self.observer.latencies.note("turn", Duration::from_nanos(wall_ns), now_ms);
     }

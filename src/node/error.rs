@@ -1,6 +1,7 @@
 //! Owns why a node does not run, and the exit code of each reason.
 
 use hyperion_runtime::RuntimeError;
+use std::io::ErrorKind;
 use thiserror::Error;
 
 use super::commit::EXIT_DISK;
@@ -9,6 +10,7 @@ use super::repair::EXIT_DAMAGED;
 use crate::config::ConfigError;
 use crate::flags::EXIT_BAD_FLAGS;
 use crate::http::HttpSideError;
+use crate::remedy::Remedy;
 
 /// Why the node does not run.
 #[derive(Debug, Error)]
@@ -29,7 +31,7 @@ pub(crate) enum NodeError {
     #[error("{0}")]
     Http(#[from] HttpSideError),
     /// A listener does not open.
-    #[error("cannot listen on {address}: {error}; free the address or choose another")]
+    #[error("cannot listen on {address}: {error}; {}", listen_advice(error))]
     Listen {
         /// Where.
         address: String,
@@ -50,6 +52,19 @@ pub(crate) enum NodeError {
         /// What the system says.
         error: std::io::Error,
     },
+}
+
+/// What helps where an address or a path takes no listener.
+fn listen_advice(error: &std::io::Error) -> &'static str {
+    match (error.kind(), Remedy::of(error)) {
+        (ErrorKind::AddrNotAvailable, _) => "give an address that this machine has",
+        (ErrorKind::PermissionDenied, _) => {
+            "let the node listen there (ports below 1024 want CAP_NET_BIND_SERVICE, a socket's folder wants to be writable), or choose another"
+        }
+        (_, Remedy::Place) => "make the folder of the socket, or correct its path",
+        (_, remedy @ (Remedy::Room | Remedy::Writable | Remedy::Descriptors)) => remedy.advice(),
+        _ => "free the address or choose another",
+    }
 }
 
 impl NodeError {

@@ -28,7 +28,7 @@ use super::segment_files::write_out;
 use super::serving::Unformed;
 use super::settling::Settling;
 use super::shared::Shared;
-use super::stall::TurnParts;
+use super::stall::{LongTurns, TurnParts};
 use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};
 use super::ticking::engine_settings;
@@ -221,6 +221,7 @@ impl Maker {
             ticks: 0,
             clients: Clients::default(),
             tls_faults: Default::default(),
+            web_requests: Default::default(),
             dirty: Vec::new(),
             held: Vec::new(),
             retried: Vec::new(),
@@ -284,6 +285,7 @@ impl Maker {
             leaving: None,
             begun: false,
             turn: TurnParts::default(),
+            long_turns: LongTurns::default(),
             finds_expired: false,
         };
         self.listen(&mut made, io)?;
@@ -427,6 +429,7 @@ impl Maker {
         }
         made.doors.push((tcp(io, self.config.resp)?, Door::Resp));
         self.meeting.meet(|state| state.listening += 1, |state| state.listening == cores)?;
+        tracing::info!("io_uring is used at the level of {}", io.level());
         tracing::info!(
             "ready: Redis clients on {}, HTTP on {}",
             self.config.resp,

@@ -72,7 +72,13 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     page.head("config_epoch", "gauge", "Epoch of the config in force.");
     page.line("config_epoch", "", config.config.epoch);
     page.head("memory_limit_bytes", "gauge", "Memory for records and indexes.");
-    page.line("memory_limit_bytes", "", config.memory_bytes_max);
+    page.line("memory_limit_bytes", "", config.limit_bytes());
+    page.head(
+        "log_lines_dropped_total",
+        "counter",
+        "Lines of the log that were not written, because standard error was not read in time.",
+    );
+    page.line("log_lines_dropped_total", "", crate::log::dropped());
     commands(&mut page, cores);
     let gauge = "gauge";
     let counter = "counter";
@@ -234,7 +240,7 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
     page.each(
         "long_stalls_total",
         counter,
-        "Turns longer than 10 ms, each logged with its cause.",
+        "Turns longer than 10 ms; a log line a second tells of them, and the cause of the longest.",
         cores,
         |core| core.runtime.stalls_over_10ms,
     );

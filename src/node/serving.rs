@@ -151,6 +151,7 @@ pub(super) fn keep(member: &Member, members: &Members, state: &ClusterState) {
 /// The node cannot go on as it is, and can begin anew, as the same process.
 pub(super) fn start_anew(why: &str) -> ! {
     tracing::info!("starting anew: {why}");
+    crate::log::flush();
     let error = std::env::current_exe().map_or_else(
         |error| error,
         |program| Command::new(program).args(std::env::args_os().skip(1)).exec(),

@@ -319,5 +319,6 @@ fn wait(member: &Member, sentence: &str) {
 /// This node cannot belong to the cluster as it is.
 pub(super) fn refuse(sentence: &str) -> ! {
     tracing::error!("{sentence}");
+    crate::log::flush();
     std::process::exit(i32::from(ConfigError::EXIT_CODE));
 }

@@ -24,7 +24,7 @@ pub(super) fn status(cores: &[CoreFigures], current: &Current, started_ms: u64) 
         "keys": sum(|core| core.store.keys),
         "expiring_keys": sum(|core| core.store.expiring),
         "memory": {
-            "limit_bytes": config.memory_bytes_max,
+            "limit_bytes": config.limit_bytes(),
             "eviction": config.eviction.name(),
             "evicted_keys": sum(|core| core.store.evicted),
             "used_bytes": sum(|core| core.store.used_bytes),

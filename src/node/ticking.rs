@@ -117,6 +117,9 @@ impl NodeCore {
     }
 
     pub(super) fn tick_all(&mut self, io: &mut Io) {
+        if let Some(told) = self.long_turns.tell(io.now_ns()) {
+            tracing::warn!("core {}: {told}", self.index);
+        }
         self.sweep_expired();
         self.engine.cool();
         self.tend_placed(io);

@@ -356,6 +356,7 @@ impl NodeCore {
         let mut nonce = [0; 32];
         if let Err(error) = crate::node::random_bytes(&mut nonce) {
             tracing::error!("random bits cannot be had: {error}");
+            crate::log::flush();
             std::process::abort();
         }
         nonce

@@ -4,7 +4,7 @@ use hyperion_wire::reply::Reply;
 use serde_json::json;
 
 use super::client::{Client, show};
-use super::harness::Setup;
+use super::harness::{Setup, wait_for};
 
 const MULTIBULK: &str = "-ERR Protocol error: invalid multibulk length";
 const BULK: &str = "-ERR Protocol error: invalid bulk length";
@@ -119,10 +119,36 @@ fn limits_on_keys_and_values_are_answered() {
 fn http_at_the_redis_port_and_redis_at_the_http_port() {
     let node = Setup::new().start();
     let mut client = node.client();
-    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nSET hacked 1\r\n");
     let answer = client.shown();
     assert!(answer.starts_with("-ERR"), "{answer}");
+    assert!(client.is_closed_by_node());
     let mut client = Client::tcp(node.http());
     client.send(b"*1\r\n$4\r\nPING\r\n\r\n\r\n");
     assert!(client.is_closed_by_node());
+    node.client().expect(&[("EXISTS hacked", "0")]);
+}
+
+#[test]
+fn a_page_in_a_browser_reaches_no_data() {
+    let node = Setup::new().start();
+    for sent in [
+        "POST / HTTP/1.1\r\nHost: localhost:7379\r\nContent-Length: 14\r\n\r\nSET hacked 1\r\n",
+        "post\r\nSET hacked 1\r\n",
+        "hOST: x\r\nSET hacked 1\r\n",
+        "*1\r\n$4\r\nPOST\r\nSET hacked 1\r\n",
+        "MULTI\r\nPOST / HTTP/1.1\r\nSET hacked 1\r\nEXEC\r\n",
+    ] {
+        let mut client = node.client();
+        client.send(sent.as_bytes());
+        if sent.starts_with("MULTI") {
+            assert_eq!(client.shown(), "OK");
+        }
+        assert!(client.is_closed_by_node(), "{sent:?}");
+    }
+    let mut client = node.client();
+    client.expect(&[("EXISTS hacked", "0"), ("GET POST", "nil"), ("SET Host: 1", "OK")]);
+    let told = || node.log().matches("sent an HTTP request").count();
+    wait_for("the log to be told", || told() > 0);
+    assert!(told() < 5, "{}", node.log());
 }

@@ -130,8 +130,10 @@ fn a_repair_saves_all_but_the_damaged_batch() {
     assert_eq!(code, 65, "{said}");
     assert!(said.contains(&format!("{}: damaged from offset", path.display())), "{said}");
     assert!(said.contains("up to 1 records"), "{said}");
+    // A start counts as check-data does: what lies behind is whole.
     let (code, said) = node.refusal();
     assert_eq!(code, 65, "{said}");
+    assert!(said.contains("up to 1 records there are concerned"), "{said}");
     assert!(said.contains("start with --repair"), "{said}");
 
     let report = repair(&mut node).expect("there was damage");

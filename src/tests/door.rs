@@ -89,3 +89,27 @@ fn auth_without_a_password_of_the_node_says_so() {
         "{answer}"
     );
 }
+
+#[test]
+fn an_address_for_others_needs_a_password_of_every_user() {
+    let auth = json!({ "password_hash": SECRET_HASH, "users": { "joe": "on nopass ~* +@all" } });
+    let setup = || Setup::new().at("/nodes/0/resp", json!("0.0.0.0"));
+    let (code, log) = setup().at("/settings/auth", auth).refusal();
+    assert!(
+        log.contains("/settings/auth/users/joe: \"joe\" needs no password, and 0.0.0.0:"),
+        "{log}"
+    );
+    assert_eq!(code, 78);
+    let auth = json!({ "password_hash": SECRET_HASH });
+    let node = setup().at("/settings/auth", auth).start();
+    let mut admin = node.client();
+    admin.expect(&[("AUTH secret", "OK")]);
+    for rules in ["on nopass ~* +@all", "on nopass -@all", "reset on nopass"] {
+        let answer = admin.ask(&format!("ACL SETUSER joe {rules}"));
+        assert!(answer.contains("joe\" needs no password, and 0.0.0.0:"), "{rules}: {answer}");
+    }
+    // Who cannot come in needs none, and cannot be let in later.
+    admin.expect(&[("ACL SETUSER joe off nopass ~* +@all", "OK")]);
+    assert!(admin.ask("ACL SETUSER joe on").contains("needs no password"));
+    admin.expect(&[("ACL SETUSER joe on >x", "OK"), ("AUTH joe x", "OK")]);
+}

@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     tmpfs_bytes: Option<u64>,
     /// Bytes of a file that takes room there.
     pub(crate) ballast_bytes: u64,
+    /// Standard error is a pipe, and nobody reads it.
+    is_unread: bool,
 }
 
 /// The node's program.
@@ -77,6 +79,7 @@ impl Setup {
             environment: Vec::new(),
             tmpfs_bytes: None,
             ballast_bytes: 0,
+            is_unread: false,
         }
     }
 
@@ -109,6 +112,12 @@ impl Setup {
     pub(crate) fn tmpfs(mut self, bytes: u64, ballast_bytes: u64) -> Self {
         self.tmpfs_bytes = Some(bytes);
         self.ballast_bytes = ballast_bytes;
+        self
+    }
+
+    /// Nobody reads what the node says.
+    pub(crate) fn unread(mut self) -> Self {
+        self.is_unread = true;
         self
     }
 
@@ -189,7 +198,7 @@ impl Node {
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log);
+            .stderr(if self.setup.is_unread { Stdio::piped() } else { Stdio::from(log) });
         self.child = Some(command.spawn().expect("the binary is built"));
     }
 
@@ -209,7 +218,7 @@ impl Node {
             if self.has_ended() {
                 return false;
             }
-            if self.log().contains("ready: Redis clients on")
+            if (self.setup.is_unread || self.log().contains("ready: Redis clients on"))
                 && Client::try_tcp(self.resp()).is_ok()
             {
                 return true;

@@ -236,6 +236,9 @@ fn a_wrong_config_is_422_with_the_pointer() {
         ("/partitions", json!(128), "/partitions"),
         ("/nodes/0/resp", json!("127.0.0.1:1"), "/nodes/0/resp"),
         ("/nodes", json!([]), "/nodes"),
+        ("/settings/redis", json!({"maxmemory": "abc"}), "/settings/redis/maxmemory"),
+        ("/settings/redis", json!({"nosuch": "1"}), "/settings/redis/nosuch"),
+        ("/settings/redis", json!({"hz": 10}), "/settings/redis/hz"),
     ] {
         let answer = change(node.http(), &[(pointer, value.clone())]);
         assert_eq!(answer.status, 422, "{pointer} {value}: {answer:?}");

@@ -14,6 +14,8 @@ fn runs(level: &str, setup: Setup) {
     let status = get(node.http(), "/status").json();
     let used = status["cores"][0]["ring_level"].as_str().expect("it is shown").to_owned();
     assert!(used.contains(level) || level == LEVELS[0], "{used} instead of {level}");
+    let told = format!("io_uring is used at the level of {used}");
+    assert!(node.log().contains(&told), "{}", node.log());
     let mut client = node.client();
     tour(&mut client);
     long_pipeline(&mut client);

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::client::Client;
 use super::door::SECRET_HASH;
 use super::harness::{Node, Setup, wait_for};
-use super::http_call::{change, get, get_with};
+use super::http_call::{change, get, get_with, post_with};
 
 fn post(node: &Node, pointer: &str, value: serde_json::Value) {
     let answer = change(node.http(), &[(pointer, value)]);
@@ -252,4 +252,56 @@ fn errors_are_counted_by_their_code_and_command() {
     assert!(incr.ends_with("rejected_calls=0,failed_calls=1"), "{incr}");
     client.expect(&[("CONFIG RESETSTAT", "OK")]);
     assert!(!client.ask("INFO errorstats").contains("errorstat_ERR"));
+}
+
+#[test]
+fn a_tight_limit_of_memory_is_told_where_another_is_set() {
+    let node = Setup::new().start();
+    set(&node, "maxmemory", "2mb");
+    let limit = || {
+        let status = get(node.http(), "/status").json();
+        status["memory"]["limit_bytes"].as_u64().expect("it is a number")
+    };
+    wait_for("the limit in force", || limit() == 2 << 20);
+    assert!(get(node.http(), "/metrics").body.contains("hyperion_memory_limit_bytes 2097152\n"));
+    let answer = change(node.http(), &[("/settings/memory_bytes_max", json!("300MiB"))]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let said = answer.json()["warnings"].to_string();
+    assert!(said.contains("/settings/redis/maxmemory is 2097152 bytes"), "{said}");
+    assert_eq!(limit(), 2 << 20);
+    let answer = change(node.http(), &[("/settings/redis", json!({}))]);
+    assert_eq!((answer.status, &answer.json()["warnings"]), (200, &json!([])), "{answer:?}");
+    wait_for("the limit in force", || limit() == 300 << 20);
+}
+
+#[test]
+fn the_log_tells_what_was_changed_and_by_whom_but_no_secret() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    client.expect(&[
+        ("CLIENT SETNAME me", "OK"),
+        ("CONFIG SET requirepass secret maxclients 77", "OK"),
+        ("ACL SETUSER joe on >hidden", "OK"),
+    ]);
+    let next = get_with(node.http(), "/config?next=1", "Authorization: Bearer secret\r\n");
+    let body = next.body.replace("\"interval\"", "\"never\"");
+    let answer = post_with(node.http(), "/config", &body, "Authorization: Bearer secret\r\n");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let epoch = answer.json()["epoch"].as_u64().expect("it is a number");
+    wait_for("the log", || {
+        node.log().contains(&format!("the config of epoch {epoch} is in force"))
+    });
+    let log = node.log();
+    for said in [
+        "is in force, by client ",
+        " as user \"default\": changed /settings/auth/password_hash, /settings/limits/clients",
+        ": changed /settings/auth/users/joe",
+        "by POST /config of 127.0.0.1:",
+        ": changed /settings/durability",
+    ] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+    for secret in ["secret", "hidden", &SECRET_HASH["sha256:".len()..]] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
 }

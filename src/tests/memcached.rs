@@ -218,3 +218,13 @@ fn an_address_for_others_needs_a_password() {
     assert!(log.contains("/nodes/0/memcached: 0.0.0.0:11999 can be reached"), "{log}");
     assert_eq!(code, 78);
 }
+
+#[test]
+fn a_page_in_a_browser_reaches_no_data() {
+    let (_node, to) = with_memcached(Setup::new());
+    for head in ["POST / HTTP/1.1|Host: x|", "GET / HTTP/1.1|", "Host: x|", "OPTIONS * HTTP/1.1|"] {
+        let answer = Lines::connect(to).ask(&format!("{head}set hacked 0 0 1|x"));
+        assert!(answer.ends_with("<closed>"), "{head}: {answer}");
+    }
+    Lines::connect(to).expect(&[("get hacked", "END"), ("set HTTP/1.1 0 0 1|x", "STORED")]);
+}

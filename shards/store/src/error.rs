@@ -38,7 +38,7 @@ pub enum StoreError {
 /// Durable data that does not read back as it was written.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "segment {segment} is damaged at offset {offset}: {what}; up to {records} records behind it are concerned; \
+    "segment {segment} is damaged at offset {offset}: {what}; up to {records} records there are concerned; \
      restore the file from a backup, or start with --repair to save what can be saved"
 )]
 pub struct Damage {
@@ -46,7 +46,7 @@ pub struct Damage {
     pub segment: u64,
     /// Bytes from the start of the file.
     pub offset: u64,
-    /// Records that cannot be reached, as far as the rest of the log tells.
+    /// Records at this place that cannot be read, at most, as far as the rest of the log tells.
     pub records: u64,
     /// What was found.
     pub what: &'static str,

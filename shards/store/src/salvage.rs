@@ -4,6 +4,7 @@
 //! behind the cut of an earlier start has lower LSNs than what was written after it, so it is never taken for a continuation.
 
 use crate::batch::{BATCH_HEAD_BYTES, BatchHead, KIND_AT};
+use crate::error::Damage;
 use crate::limits::{HOLE_CHECKED_BYTES_MAX, HOLE_KEYS_MAX};
 use crate::record::{Kind, Record};
 use crate::recovery::{End, Reader, is_whole};
@@ -115,6 +116,29 @@ impl Store {
             reader.lsn = head.base_lsn;
             end = self.replay_segment(current, at, reader);
         }
+    }
+
+    /// The damage at which a start stops, with the records of that place alone, as a salvage counts them: what is whole behind it is not
+    /// concerned. `slots` begins with the segment that was read last.
+    pub(crate) fn of_first_hole(
+        &self,
+        damage: &Damage,
+        cut_slot: Option<u32>,
+        slots: &[u32],
+        lsn: u64,
+    ) -> Damage {
+        let base_lsn = |slot: u32| self.log.segments[slot as usize].base_lsn;
+        let current = slots[0];
+        let lsn_there = if cut_slot == Some(current) {
+            let lsn_max = slots.get(1).map(|&next| base_lsn(next));
+            let offset = usize::try_from(damage.offset).unwrap_or(usize::MAX);
+            let next = self.whole_behind(current, offset, lsn, lsn_max);
+            next.map(|(_, head)| head.base_lsn).or(lsn_max)
+        } else {
+            Some(base_lsn(current))
+        };
+        let proof_lsn = lsn + damage.records;
+        Damage { records: lsn_there.unwrap_or(proof_lsn).saturating_sub(lsn), ..damage.clone() }
     }
 
     /// The first whole batch behind `offset` whose LSNs lie between those of its neighbours.

@@ -38,7 +38,8 @@ impl NodeCore {
         };
         let ticket = self.fresh_ticket(client);
         let postbox = self.shared.postboxes.to(usize::from(self.index));
-        let told = jobs.amend(change, move |outcome| {
+        let by = format!("client {} as user {:?}", client.number, client.session.user.name);
+        let told = jobs.amend(by, change, move |outcome| {
             let mut note = Note::Amended(ticket, Box::new(tell(outcome.map(drop))));
             for _ in 0..AMENDED_TRIES {
                 match postbox.post(note) {

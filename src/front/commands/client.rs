@@ -65,7 +65,7 @@ const HELP: [&str; 56] = [
     "    Assign the name <name> to the current connection.",
     "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
     "         [OPTIN] [OPTOUT] [NOLOOP]",
-    "    Control server assisted client side caching; not in a cluster of several nodes.",
+    "    Control server assisted client side caching, also of what other nodes serve.",
     "TRACKINGINFO",
     "    Report tracking status for the current connection.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",

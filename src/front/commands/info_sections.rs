@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use super::parameters::MAXMEMORY;
 use super::process::Process;
 use super::run::{REDIS_LEVEL, VERSION};
 use crate::config::{NODE_BYTES, Resolved, Storage};
@@ -157,8 +156,7 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "allocator_resident", resident);
     line(text, "number_of_cached_scripts", facts.scripts);
     line(text, "number_of_libraries", facts.config.settings().functions.len());
-    let tight = facts.config.settings().redis.get(MAXMEMORY).and_then(|text| text.parse().ok());
-    let limit = tight.unwrap_or(facts.config.memory_bytes_max);
+    let limit = facts.config.limit_bytes();
     line(text, "maxmemory", limit);
     line(text, "maxmemory_human", human(limit));
     line(text, "maxmemory_policy", facts.config.eviction.name());

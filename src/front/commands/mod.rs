@@ -31,6 +31,7 @@ mod run;
 mod save;
 mod scripting;
 mod server;
+mod shown_back;
 mod slowlog;
 mod swapdb;
 #[cfg(test)]
@@ -47,3 +48,4 @@ pub(super) use functions::write_function_stats;
 pub(super) use pubsub::check_listening;
 pub(super) use run::Carried;
 pub(crate) use scripting::Scripts;
+pub(crate) use shown_back::shown_back_problems;

@@ -10,12 +10,12 @@ use hyperion_model::number::parse_integer;
 
 /// Pairs of seconds and changes, which are shown back: each write is in the log.
 pub(super) fn read_save(text: &[u8]) -> Result<Setting, String> {
-    let words: Vec<&[u8]> = text.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect();
+    let words = words_of(text);
     let is_number = |word: &&[u8]| parse_integer(word).is_some_and(|number| number >= 0);
     if !words.len().is_multiple_of(2) || !words.iter().all(is_number) {
         return Err("Invalid save parameters".to_owned());
     }
-    let text = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+    let text = saved(text);
     Ok(Box::new(move |settings| {
         if text.is_empty() {
             settings.redis.remove(SAVE);
@@ -23,6 +23,15 @@ pub(super) fn read_save(text: &[u8]) -> Result<Setting, String> {
             settings.redis.insert(SAVE.to_owned(), text);
         }
     }))
+}
+
+/// The pairs with one blank between.
+pub(super) fn saved(text: &[u8]) -> String {
+    String::from_utf8_lossy(&words_of(text).join(&b' ')).into_owned()
+}
+
+fn words_of(text: &[u8]) -> Vec<&[u8]> {
+    text.split(|byte| *byte == b' ').filter(|it| !it.is_empty()).collect()
 }
 
 pub(super) fn yes_or_no(holds: bool) -> String {
@@ -114,9 +123,16 @@ pub(super) fn read_password(text: &[u8]) -> Result<Setting, String> {
 }
 
 pub(super) fn whole(text: &[u8]) -> Result<u32, String> {
+    within(text, 0, u32::MAX)
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn within(text: &[u8], least: u32, most: u32) -> Result<u32, String> {
     let number = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
     u32::try_from(number)
-        .map_err(|_| format!("argument must be between 0 and {} inclusive", u32::MAX))
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("argument must be between {least} and {most} inclusive"))
 }
 
 /// What may wait for a client, by its class, as Redis prints it: hard limit, soft limit, seconds of the soft limit.

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use hyperion_cluster::config::limits::SHOWN_BACK_BYTES_MAX;
+use hyperion_cluster::config::limits::{CLIENTS_MAX, SHOWN_BACK_BYTES_MAX};
 use hyperion_model::EventMask;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
 
 use super::parameter_values::{
     append_fsync, log_level, memory, output_limits, read_append_fsync, read_durability,
-    read_eviction, read_log_level, read_output_limits, read_password, read_save, whole, yes_or_no,
+    read_eviction, read_log_level, read_output_limits, read_password, read_save, whole, within,
+    yes_or_no,
 };
 use super::parameters_redis::REDIS_PARAMETERS;
 use super::run::keyword;
@@ -106,6 +107,16 @@ impl Parameter {
     }
 }
 
+impl Parameter {
+    /// Reads a value that is kept to be shown back; `None`: it stands for something else, or cannot change.
+    pub(super) fn read_kept(&self, text: &[u8]) -> Option<Result<String, String>> {
+        match self.form {
+            Form::Kept(kind, _) => Some(kind.read(text)),
+            Form::Fixed(_) | Form::Live(..) => None,
+        }
+    }
+}
+
 impl Kind {
     fn read(self, text: &[u8]) -> Result<String, String> {
         match self {
@@ -127,7 +138,7 @@ impl Kind {
 
 pub(super) const MAXMEMORY: &str = "maxmemory";
 pub(super) const SAVE: &str = "save";
-const APPENDONLY: &str = "appendonly";
+pub(super) const APPENDONLY: &str = "appendonly";
 const PORT: &str = "port";
 /// Told to who names it whole.
 pub(super) const HIDDEN: &str = "key-load-delay";
@@ -213,7 +224,7 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         "/settings/limits/clients",
         |config, _| config.settings().limits.clients.to_string(),
         |text| {
-            let clients = whole(text)?;
+            let clients = within(text, 1, CLIENTS_MAX)?;
             Ok(Box::new(move |settings| settings.limits.clients = clients))
         },
     ),

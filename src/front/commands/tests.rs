@@ -341,7 +341,7 @@ fn config_set_changes_the_settings_it_names() {
 
 #[test]
 fn what_the_keeper_refuses_names_the_parameter() {
-    let parameters: Vec<_> = parse_set(&words("timeout 1 maxclients 0"))
+    let parameters: Vec<_> = parse_set(&words("timeout 1 maxclients 1"))
         .expect("a right line")
         .into_iter()
         .map(|(parameter, _)| parameter)

@@ -10,6 +10,7 @@ use hyperion_wire::memcached::decode_key;
 use super::super::client::{Client, Hold, ReplyMode};
 use super::super::execute::Progress;
 use super::super::limits::OUTPUT_PAUSE_BYTES;
+use super::super::web::is_web_request;
 use crate::node::{Io, NodeCore};
 
 const BAD_LINE: &str = "CLIENT_ERROR bad command line format";
@@ -22,6 +23,9 @@ impl NodeCore {
         words: &[&[u8]],
         value: Option<&[u8]>,
     ) -> Progress {
+        if is_web_request(words) {
+            return self.refuse_web(io, client);
+        }
         if !client.session.is_authenticated {
             return self.authenticate(io, client, words, value);
         }

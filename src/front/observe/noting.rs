@@ -126,6 +126,7 @@ impl NodeCore {
         since: Instant,
     ) -> Option<Duration> {
         let took = since.elapsed();
+        self.turn.ran(spec.name, took);
         self.counters.sampled[spec.index()].add(took);
         self.counters.of_subcommand(spec, arguments, |it| it.sampled.add(took));
         (took >= self.observer.note_from).then_some(took)

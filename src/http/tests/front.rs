@@ -11,6 +11,7 @@ fn request(method: &str, target: &str, authorization: Option<&str>, body: &str) 
         target: target.to_owned(),
         authorization: authorization.map(|value| value.as_bytes().to_vec()),
         body: body.as_bytes().to_vec(),
+        peer: String::new(),
     }
 }
 

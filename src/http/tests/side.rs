@@ -314,6 +314,7 @@ fn settings_are_amended_on_the_side() {
         node.side
             .jobs()
             .amend(
+                "a test".to_owned(),
                 move |settings| settings.limits.clients = clients,
                 move |outcome| {
                     let _ = sender.send(outcome.map(|accepted| accepted.config.epoch));
@@ -327,6 +328,7 @@ fn settings_are_amended_on_the_side() {
     assert_eq!(node.applied.load(Ordering::SeqCst), 1);
 
     let panicking = node.side.jobs().amend(
+        "a test".to_owned(),
         |_| panic!("a change that panics"),
         move |outcome| {
             let _ = sender.send(outcome.map(|accepted| accepted.config.epoch));

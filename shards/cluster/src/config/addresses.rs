@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::document::Node;
+use super::document::{Config, Node};
 use super::problem::Problem;
 use super::settings::Auth;
 
@@ -221,6 +221,25 @@ pub(super) fn check_free(
 
 fn overlap(left: IpAddr, right: IpAddr) -> bool {
     left == right || left.is_unspecified() || right.is_unspecified()
+}
+
+/// The first address that clients on other machines can reach without a certificate, as the config has it.
+#[must_use]
+pub fn reached_by_others(config: &Config) -> Option<SocketAddr> {
+    let keeps_strangers_out = config.settings.tls.keeps_strangers_out();
+    let of_clients = |node: &Node| {
+        let plain = [Some(&node.resp), Some(&node.http), node.memcached.as_ref()];
+        let secured = [node.resp_tls.as_ref(), node.http_tls.as_ref()];
+        let secured = secured.into_iter().filter(|_| !keeps_strangers_out);
+        let texts: Vec<String> = plain.into_iter().chain(secured).flatten().cloned().collect();
+        texts
+    };
+    config
+        .nodes
+        .iter()
+        .flat_map(of_clients)
+        .filter_map(|text| text.parse().ok())
+        .find(|address: &SocketAddr| !is_loopback(address.ip()))
 }
 
 pub(super) fn is_loopback(address: IpAddr) -> bool {

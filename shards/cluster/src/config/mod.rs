@@ -29,7 +29,7 @@ mod tls;
 mod users;
 mod uuid;
 
-pub use addresses::Addresses;
+pub use addresses::{Addresses, reached_by_others};
 pub use canonical::{canonical, hash, try_hash};
 pub use check::{Checked, Local, check, problems};
 pub use cores::CoreChoice;

@@ -300,7 +300,10 @@ impl Store {
                 End::Open(cut_slot, offset) => (Some(cut_slot), offset, &slots[at..]),
                 End::Missing => (None, HEADER_BYTES, &slots[at..]),
             };
-            let highest = self.look_behind(cut_slot, offset, behind, reader.lsn)?;
+            let highest =
+                self.look_behind(cut_slot, offset, behind, reader.lsn).map_err(|damage| {
+                    self.of_first_hole(&damage, cut_slot, &slots[at..], reader.lsn)
+                })?;
             let has_bytes = highest.is_some() || !behind.is_empty();
             let cut_id = cut_slot.map_or(id, |slot| self.log.segments[slot as usize].id);
             recovered.cut = has_bytes.then_some((cut_id, offset as u64));
