@@ -1,6 +1,6 @@
 //! Owns what a node knows of its cluster for those who ask on side threads: what group 0 holds, sizes, and how far a move is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperion_cluster::NodeId;
@@ -26,6 +26,8 @@ pub(crate) struct Known {
     pub(crate) leaders: Vec<Option<u32>>,
     /// Who leads group 0.
     pub(crate) leader: Option<u32>,
+    /// This node, and those that its first core has a link to.
+    pub(crate) reached: BTreeSet<u32>,
     /// The most groups that were to move since nothing did.
     pub(crate) groups_moving_max: usize,
 }
@@ -86,21 +88,28 @@ impl Known {
                     Leaving::Dead => "dead",
                 };
                 let replicas = state.placement().replicas_of(node.id);
-                Some(json!({ "node": node.name, "how": how, "replicas_left": replicas }))
+                let is_reached = self.is_reached(node.id);
+                Some(json!({ "node": node.name, "how": how, "replicas_left": replicas, "reached": is_reached }))
             })
             .collect();
+        let seconds_left = bytes_left.div_ceil(self.bytes_a_second().max(1));
+        let waits_for = self.waits_for();
+        let not_reached = state.config().nodes.iter().filter(|node| !self.is_reached(node.id));
         json!({
             "epoch": state.config().epoch,
             "hash": state.hash(),
             "note": state.history().entries().last().and_then(|entry| entry.note.as_ref()),
             "leader": self.leader.and_then(|id| state.config().node(NodeId(id))).map(|node| &node.name),
+            "not_reached": not_reached.map(|node| &node.name).collect::<Vec<_>>(),
             "moving": !moving.is_empty() || !leaving.is_empty(),
             "leads_to_move": self.leads_to_move(),
             "groups_done": self.groups_moving_max.saturating_sub(moving.len()),
             "groups_to_do": moving.len(),
             "groups": moving.iter().take(GROUPS_SHOWN).map(|group| self.group(*group)).collect::<Vec<_>>(),
             "bytes_left": bytes_left,
-            "seconds_left": bytes_left.div_ceil(self.bytes_a_second().max(1)),
+            "seconds_left": waits_for.is_empty().then_some(seconds_left),
+            "waits_for": waits_for.iter().map(|node| &node.name).collect::<Vec<_>>(),
+            "way_out": self.way_out(),
             "leaving": leaving,
         })
     }

@@ -11,6 +11,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waiting;
 
 pub(crate) use agreed::{agreed_in, keep_agreed};
 pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND};
@@ -23,3 +24,4 @@ pub(crate) use standing::{Conflict, Status, Take};
 pub(crate) use view::ClusterView;
 #[cfg(test)]
 pub(crate) use view::{ViewNode, ViewPartition};
+pub(crate) use waiting::evictions;

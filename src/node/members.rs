@@ -42,8 +42,8 @@ pub(super) struct Members {
     /// The epoch whose nodes are followed.
     pub(super) followed: u64,
     groups_moving_max: usize,
-    /// What was shown last: what group 0 held, how often reports had changed, who led group 0.
-    shown: Option<(Arc<ClusterState>, u64, Option<u32>)>,
+    /// What was shown last: what group 0 held, how often reports had changed, who led group 0, who was reached.
+    shown: Option<(Arc<ClusterState>, u64, Option<u32>, BTreeSet<u32>)>,
     /// Looks since this node is none of the cluster's any more.
     removed: Option<u32>,
     /// Who says that it is none.
@@ -214,13 +214,15 @@ impl NodeCore {
     fn show_cluster(&mut self) {
         let Some(state) = &self.members.state else { return };
         let (changes, leader) = (self.engine.report_changes(), self.engine.cluster_leader());
-        let is_shown = |(shown, of, led): &(Arc<ClusterState>, u64, Option<u32>)| {
-            Arc::ptr_eq(shown, state) && (*of, *led) == (changes, leader)
+        let reached = self.reached();
+        let is_shown = |shown: &(Arc<ClusterState>, u64, Option<u32>, BTreeSet<u32>)| {
+            Arc::ptr_eq(&shown.0, state)
+                && (shown.1, shown.2, &shown.3) == (changes, leader, &reached)
         };
         if self.members.shown.as_ref().is_some_and(is_shown) {
             return;
         }
-        self.members.shown = Some((Arc::clone(state), changes, leader));
+        self.members.shown = Some((Arc::clone(state), changes, leader, reached.clone()));
         let mut partition_bytes = vec![0; state.config().partitions as usize];
         let mut leaders = vec![None; partition_bytes.len()];
         for report in self.engine.heard_reports() {
@@ -240,8 +242,16 @@ impl NodeCore {
             partition_bytes,
             leaders,
             leader,
+            reached,
             groups_moving_max: *most,
         });
+    }
+
+    /// This node, and those to which this core has a link.
+    fn reached(&self) -> BTreeSet<u32> {
+        let Some(view) = &self.view else { return BTreeSet::new() };
+        let others = view.nodes.iter().filter(|node| node.is_up).map(|node| node.id);
+        others.chain([view.nodes[view.own].id]).collect()
     }
 
     /// A node that was removed goes on for a while, so that clients hear where to go, and ends.

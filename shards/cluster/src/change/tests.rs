@@ -198,7 +198,9 @@ fn one_membership_change_at_a_time_and_ways_out_of_it() {
         |c| c.nodes[0].rack = Some("r".to_owned()),
     ] {
         let found = problems(check(&state, &edited(&state, edit), Author::Person));
-        assert!(found.iter().any(|one| one.problem.contains("in progress")), "{found:?}");
+        let in_progress = found.iter().find(|one| one.problem.contains("in progress"));
+        let hint = in_progress.map(|one| one.hint.as_str()).expect("it moves");
+        assert!(hint.contains("\"n4\" stays when") && hint.contains("\"dead\""), "{hint}");
     }
     let racked = |c: &mut Config| c.nodes[0].rack = Some("r".to_owned());
     let found = problems(check(&state, &edited(&state, racked), Author::Person));

@@ -1,0 +1,45 @@
+//! What an operator is told on a bad day, and what helps then.
+
+use serde_json::{Value, json};
+
+use super::cluster_harness::Cluster;
+use super::cluster_members::wait_settled;
+use super::harness::wait_for;
+use super::http_call::{get, post};
+
+fn status(cluster: &Cluster, node: u32) -> Value {
+    get(cluster.http(node), "/status").json()["cluster"].clone()
+}
+
+/// With one copy a node that is dead can neither give its partitions away nor be given up: the removal would wait for ever.
+#[test]
+fn the_removal_of_a_node_that_is_dead_is_refused_and_may_be_taken_back() {
+    let mut cluster =
+        Cluster::plan(3).at("/mode", json!("sharding")).at("/replication", json!(1)).start();
+    cluster.kill(3);
+    let http = cluster.http(1);
+    wait_for("a node that is missed", || status(&cluster, 1)["not_reached"] == json!(["n3"]));
+    let answer = post(http, "/nodes/remove", r#"{"node": "n3"}"#);
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert!(answer.body.contains("is not reached and can give nothing away"), "{answer:?}");
+    assert_eq!(get(http, "/config").json()["epoch"], 1);
+
+    // Who wants it begins all the same, and is told what it waits for.
+    let answer = post(http, "/nodes/remove", r#"{"node": "n3", "wait": true}"#);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    wait_for("a removal that waits", || status(&cluster, 1)["waits_for"] == json!(["n3"]));
+    let told = status(&cluster, 1);
+    assert_eq!((&told["seconds_left"], &told["moving"]), (&Value::Null, &json!(true)), "{told}");
+    assert_eq!(told["leaving"][0]["reached"], false, "{told}");
+    let way_out = told["way_out"].as_str().expect("a sentence");
+    assert!(way_out.contains("without \"leaving\"") && !way_out.contains("dead"), "{way_out}");
+
+    // And as it says, the node stays when the field is taken out.
+    let mut next = get(http, "/config?next=1").json();
+    next["nodes"][2].as_object_mut().expect("an entry").remove("leaving");
+    let answer = post(http, "/config", &next.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    cluster.start_again(3);
+    cluster.wait_served();
+    wait_settled(&cluster, &[1, 2, 3], 3);
+}
