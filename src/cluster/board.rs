@@ -26,10 +26,24 @@ pub(crate) struct Known {
     pub(crate) leaders: Vec<Option<u32>>,
     /// Who leads group 0.
     pub(crate) leader: Option<u32>,
-    /// This node, and those that its first core has a link to.
-    pub(crate) reached: BTreeSet<u32>,
+    /// What this node sees of the others, and of who leads.
+    pub(crate) seen: Seen,
     /// The most groups that were to move since nothing did.
     pub(crate) groups_moving_max: usize,
+}
+
+/// What the first core sees of nodes and leads at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// This node.
+    pub(crate) own: u32,
+    /// This node, and those that the first core has a link to.
+    pub(crate) reached: BTreeSet<u32>,
+    /// Partitions that this node leads, and that nobody leads.
+    pub(crate) led: usize,
+    pub(crate) leaderless: usize,
+    /// How often a partition has got another leader, or one again, since the start.
+    pub(crate) lead_changes: u64,
 }
 
 /// Where the first core shows what is known.
@@ -115,7 +129,7 @@ impl Known {
     }
 
     /// Partitions that another node leads than the one that should.
-    fn leads_to_move(&self) -> usize {
+    pub(crate) fn leads_to_move(&self) -> usize {
         let wanted = self.state.target().partitions().map(|(_, replicas)| replicas.voters.first());
         let pairs = wanted.zip(&self.leaders);
         pairs.filter(|(wanted, leader)| wanted.map(|node| node.0) != **leader).count()
@@ -133,10 +147,19 @@ impl Known {
     /// Bytes of the copies of a group that are not made yet.
     fn bytes_left(&self, group: u32) -> u64 {
         let bytes = group.checked_sub(1).and_then(|at| self.partition_bytes.get(at as usize));
+        bytes.copied().unwrap_or(0) * self.replicas_missing(group) as u64
+    }
+
+    /// Copies of a group that are not made yet.
+    fn replicas_missing(&self, group: u32) -> usize {
         let none = Replicas::default();
         let voters = &self.state.placement().group(group).unwrap_or(&none).voters;
         let wanted = &self.state.target().group(group).unwrap_or(&none).voters;
-        let missing = wanted.iter().filter(|node| !voters.contains(node)).count();
-        bytes.copied().unwrap_or(0) * missing as u64
+        wanted.iter().filter(|node| !voters.contains(node)).count()
+    }
+
+    /// Copies of all groups that are not made yet.
+    pub(crate) fn replicas_to_move(&self) -> usize {
+        self.state.moving().map(|group| self.replicas_missing(group)).sum()
     }
 }

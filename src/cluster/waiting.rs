@@ -15,7 +15,18 @@ pub(crate) fn evictions() -> Vec<&'static str> {
 
 impl Known {
     pub(crate) fn is_reached(&self, node: NodeId) -> bool {
-        self.reached.contains(&node.0)
+        self.seen.reached.contains(&node.0)
+    }
+
+    /// Why this node serves nothing: nobody leads any partition, and too few of those are reached that vote on the config.
+    pub(crate) fn without_majority(&self) -> Option<String> {
+        let voters = &self.state.placement().group(0)?.voters;
+        let have = voters.iter().filter(|node| self.is_reached(**node)).count();
+        let serves_nothing = self.seen.leaderless == self.leaders.len();
+        (serves_nothing && have * 2 <= voters.len()).then(|| {
+            let (all, need) = (voters.len(), voters.len() / 2 + 1);
+            format!("waiting for majority: have {have} of {all}, {need} have to answer")
+        })
     }
 
     /// The config in which a node begins to leave.

@@ -5,6 +5,7 @@ mod anew;
 mod beats;
 mod board;
 mod clients;
+mod cluster_metrics;
 mod commit;
 mod core;
 mod error;

@@ -312,13 +312,16 @@ impl NodeCore {
         }
         let Some(view) = &mut self.view else { return };
         let view = Arc::make_mut(view);
-        view.partitions[usize::from(partition.0)].leader = match leader {
+        let leader = match leader {
             // Until it is known who follows, clients come here and wait.
             Leader::Changing => return,
             Leader::Nobody => None,
             Leader::Own => Some(view.own),
             Leader::Node(id) => view.nodes.iter().position(|node| node.id == id),
         };
+        let place = &mut view.partitions[usize::from(partition.0)].leader;
+        self.members.lead_changes += u64::from(leader.is_some() && *place != leader);
+        *place = leader;
     }
 
     /// What this position and later ones hold may never take effect: who waits for it is not answered, and hears so by the end of the

@@ -22,7 +22,7 @@ use super::migrate::{Written, migrate};
 use super::open::{Data, Wanted};
 use super::shared::Shared;
 use super::ticking::GROUP_TICKS;
-use super::{metrics, repair, status};
+use super::{cluster_metrics, metrics, repair, status};
 use crate::cluster::{ClusterBoard, MemberPlace, Setup};
 use crate::config::{self, Resolved, Storage};
 use crate::flags::Flags;
@@ -300,7 +300,7 @@ fn view(
     grower: Grower,
     started_ms: u64,
 ) -> NodeView {
-    let (in_cluster_status, of_cluster) = (Arc::clone(cluster), Arc::clone(cluster));
+    let [in_cluster_status, in_cluster_metrics, of_cluster] = [0; 3].map(|_| Arc::clone(cluster));
     let [in_status, in_metrics, to_begin] = [0; 3].map(|_| Arc::clone(snapshots));
     let (for_status, for_metrics, for_health) =
         (Arc::clone(board), Arc::clone(board), Arc::clone(board));
@@ -316,8 +316,11 @@ fn view(
             page
         }),
         metrics: Box::new(move || {
+            let known = in_cluster_metrics.get();
+            let of_cluster = known.as_ref().map(cluster_metrics::cluster_metrics);
             metrics::metrics(&for_metrics.read(), &metrics_config.get(), started_ms)
                 + &in_metrics.metrics()
+                + &of_cluster.unwrap_or_default()
         }),
         snapshot: Box::new(move || to_begin.begin().map_err(|refused| refused.to_string())),
         member: Arc::clone(&grower.place),

@@ -43,3 +43,37 @@ fn the_removal_of_a_node_that_is_dead_is_refused_and_may_be_taken_back() {
     cluster.wait_served();
     wait_settled(&cluster, &[1, 2, 3], 3);
 }
+
+/// Two of three are lost: nothing is served, and that is what the node says. To be started anew would not help it.
+#[test]
+fn a_node_without_a_majority_is_not_ready_and_lives() {
+    let mut cluster = Cluster::plan(3).start();
+    cluster.wait_health(1, 200, "ok");
+    let metrics = get(cluster.http(1), "/metrics").body;
+    for line in ["peer_up{node=\"n2\"} 1", "partitions 64", "partitions_without_leader 0"] {
+        assert!(metrics.contains(&format!("\nhyperion_{line}\n")), "{line}: {metrics}");
+    }
+    let changes = |metrics: &str| {
+        let line =
+            metrics.lines().find_map(|line| line.strip_prefix("hyperion_lead_changes_total "));
+        line.and_then(|count| count.parse::<u64>().ok()).expect("they are counted")
+    };
+    assert!(changes(&metrics) >= 64, "{metrics}");
+    cluster.kill(2);
+    cluster.kill(3);
+    cluster.wait_health(1, 503, "waiting for majority: have 1 of 3, 2 have to answer");
+    assert!(cluster.client(1).ask("CLUSTER INFO").contains("cluster_state:fail"));
+    assert_eq!(get(cluster.http(1), "/live").status, 200);
+    let metrics = get(cluster.http(1), "/metrics").body;
+    for line in [
+        "peer_up{node=\"n2\"} 0",
+        "partitions_led 0",
+        "partitions_without_leader 64",
+        "config_epoch 1",
+    ] {
+        assert!(metrics.contains(&format!("\nhyperion_{line}\n")), "{line}: {metrics}");
+    }
+    cluster.start_again(2);
+    cluster.wait_health(1, 200, "ok");
+    cluster.wait_health(2, 200, "ok");
+}

@@ -6,7 +6,7 @@ use hyperion_cluster::NodeId;
 use hyperion_cluster::config::{Config, Leaving, Node, Size};
 use hyperion_cluster::state::ClusterState;
 
-use crate::cluster::Known;
+use crate::cluster::{Known, Seen};
 use crate::http::members::{Stays, removal};
 
 fn node(number: u32) -> Node {
@@ -57,7 +57,7 @@ fn formed(nodes: u32, copies: u32) -> Known {
         partition_bytes: vec![1 << 20; partitions],
         leaders: vec![None; partitions],
         leader: None,
-        reached: (1..=5).collect(),
+        seen: Seen { own: 1, reached: (1..=5).collect(), ..Seen::default() },
         groups_moving_max: 0,
     }
 }
@@ -99,7 +99,7 @@ fn a_node_that_is_not_reached_cannot_give_away_what_it_has() {
     for (copies, may_be_dead) in [(1, false), (3, true)] {
         let mut known = formed(4, copies);
         assert!(removal(drain, Some(known.clone())).is_ok());
-        known.reached.remove(&3);
+        known.seen.reached.remove(&3);
         let Err(stays) = removal(drain, Some(known.clone())) else { panic!("it is away") };
         assert!((stays.answer.status, stays.is_for_now) == (422, false));
         let told = text(stays);
@@ -119,14 +119,14 @@ fn a_node_that_dies_while_it_leaves_is_named_with_what_can_be_done() {
         let progress = known.progress();
         assert!(progress["seconds_left"].as_u64().is_some(), "{progress}");
         assert!(progress["way_out"].is_null() && progress["leaving"][0]["reached"] == true);
-        known.reached.remove(&3);
+        known.seen.reached.remove(&3);
         let progress = known.progress();
         assert_eq!(progress["leaving"][0]["reached"], false, "{progress}");
         // Three copies: the others have a majority and go on without it.
         assert_eq!(progress["way_out"].is_null(), copies == 3, "{progress}");
         if copies == 3 {
             // One more is away, and nothing goes on.
-            known.reached.remove(&2);
+            known.seen.reached.remove(&2);
         }
         let progress = known.progress();
         assert!(progress["seconds_left"].is_null(), "{progress}");
@@ -137,4 +137,19 @@ fn a_node_that_dies_while_it_leaves_is_named_with_what_can_be_done() {
         assert!(told.contains("without \\\"leaving\\\" in the entry"), "{told}");
         assert!(!told.contains("\\\"dead\\\"") || dead_helps, "{told}");
     }
+}
+
+#[test]
+fn a_node_that_serves_nothing_for_lack_of_a_majority_says_so() {
+    let mut known = formed(3, 3);
+    assert_eq!(known.without_majority(), None);
+    known.seen.leaderless = known.leaders.len();
+    // An election: it is over in a moment.
+    assert_eq!(known.without_majority(), None);
+    known.seen.reached = [1].into();
+    let told = "waiting for majority: have 1 of 3, 2 have to answer";
+    assert_eq!(known.without_majority().as_deref(), Some(told));
+    // With one copy it serves its share all the same.
+    known.seen.leaderless -= 1;
+    assert_eq!(known.without_majority(), None);
 }

@@ -150,6 +150,7 @@ fn each_path_answers_and_what_is_wrong_is_json() {
     let node = Node::start(|_| {});
     for (raw, status, expected) in [
         ("GET /health HTTP/1.1\r\n\r\n", 200, "{\"status\":\"ok\"}"),
+        ("GET /live HTTP/1.1\r\n\r\n", 200, "{\"status\":\"ok\"}"),
         ("GET /status HTTP/1.1\r\n\r\n", 200, "{\"node\":\"a\"}"),
         ("GET /status? HTTP/1.1\r\n\r\n", 200, "{\"node\":\"a\"}"),
         ("GET /metrics HTTP/1.1\r\n\r\n", 200, "a 1\n"),
@@ -185,6 +186,7 @@ fn each_path_answers_and_what_is_wrong_is_json() {
     node.healthy.store(false, Ordering::SeqCst);
     let sick = node.get("/health");
     assert_eq!((sick.status, &sick.json()["status"]), (503, &json!("poisoned")));
+    assert_eq!(node.get("/live").status, 503);
 }
 
 #[test]
