@@ -312,7 +312,7 @@ fn each_row_of_the_table_does_what_it_says() {
                 assert_eq!(accepted.needs_restart, [pointer]);
                 assert!(accepted.changed_live.is_empty(), "{pointer}");
             }
-            Some(Change::Never(what_to_do)) => match outcome {
+            Some(Change::Never(what_to_do) | Change::Fixed(what_to_do)) => match outcome {
                 Err(Refused::Invalid(problems)) => {
                     // The rules come first: a mode wants its nodes.
                     let is_told = |hint: &str| pointer == "/mode" || hint == what_to_do;

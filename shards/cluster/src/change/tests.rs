@@ -103,6 +103,10 @@ fn each_refusal_names_its_field() {
         let found = problems(check(&state, &edited(&state, edit), Author::Person));
         let has = found.iter().any(|one| one.pointer == pointer && one.hint.contains(hint));
         assert!(has, "{pointer}, {hint}: {found:?}");
+        // A restart must not be suggested where none helps.
+        let text = found.iter().find(|one| one.pointer == pointer).map(|one| one.problem.as_str());
+        let is_fixed = ["/cluster_id", "/partitions", "/settings/storage"].contains(&pointer);
+        assert_eq!(text == Some("this is fixed from the first start on"), is_fixed, "{text:?}");
     }
 }
 
