@@ -131,7 +131,7 @@ fn config(current: &Current, next: bool) -> Answer {
 /// The epochs that are known, the current one last; a node that is alone knows that one.
 fn history(current: &Current, view: &NodeView) -> Answer {
     let agreed = view.member.get().and_then(|member| member.agreed.get());
-    let epochs = match &agreed {
+    let mut epochs = match &agreed {
         Some(state) => json!(state.history().entries()),
         None => json!([{
             "epoch": current.config.epoch,
@@ -139,6 +139,12 @@ fn history(current: &Current, view: &NodeView) -> Answer {
             "parent": current.config.parent,
         }]),
     };
+    let taken_ms = (view.taken_ms)(current.config.epoch);
+    for entry in epochs.as_array_mut().into_iter().flatten() {
+        if let Some(ms) = entry["epoch"].as_u64().and_then(|epoch| taken_ms.get(&epoch)) {
+            entry["taken_ms"] = json!(ms);
+        }
+    }
     Answer::json(200, &json!({ "epochs": epochs }))
 }
 

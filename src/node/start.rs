@@ -98,7 +98,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
             (&board, &cluster_board),
             &postboxes,
             log,
-            &published,
+            (&published, &keeper_path),
             &snapshots,
             grower,
             started_ms,
@@ -295,7 +295,7 @@ fn view(
     (board, cluster): (&Arc<Board>, &Arc<ClusterBoard>),
     postboxes: &Postboxes<Note>,
     log: &LogControl,
-    published: &Arc<config::Published>,
+    (published, path): (&Arc<config::Published>, &Path),
     snapshots: &Arc<Snapshots>,
     grower: Grower,
     started_ms: u64,
@@ -305,7 +305,7 @@ fn view(
     let (for_status, for_metrics, for_health) =
         (Arc::clone(board), Arc::clone(board), Arc::clone(board));
     let (status_config, metrics_config) = (Arc::clone(published), Arc::clone(published));
-    let (postboxes, log) = (postboxes.clone(), log.clone());
+    let (postboxes, log, path) = (postboxes.clone(), log.clone(), path.to_owned());
     NodeView {
         status: Box::new(move || {
             let mut page = status::status(&for_status.read(), &status_config.get(), started_ms);
@@ -323,6 +323,7 @@ fn view(
                 + &of_cluster.unwrap_or_default()
         }),
         snapshot: Box::new(move || to_begin.begin().map_err(|refused| refused.to_string())),
+        taken_ms: Box::new(move |epoch| config::taken_ms(&path, epoch)),
         member: Arc::clone(&grower.place),
         grow: Box::new(move |keeper, config| grower.grow(keeper, config)),
         healthy: Box::new(move || {
