@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperion_cluster::NodeId;
-use hyperion_cluster::config::{Leaving, Size, Usage};
+use hyperion_cluster::config::{Config, Leaving, Size, Usage, lints};
 use hyperion_cluster::placement::{Replicas, dry_run};
 use hyperion_cluster::state::ClusterState;
 use serde_json::{Value, json};
@@ -44,6 +44,17 @@ pub(crate) struct Seen {
     pub(crate) leaderless: usize,
     /// How often a partition has got another leader, or one again, since the start.
     pub(crate) lead_changes: u64,
+    /// What nodes tell of themselves, and this one knows; those of an older program tell nothing.
+    pub(crate) nodes: BTreeMap<u32, NodeFigures>,
+}
+
+/// What is known of one node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NodeFigures {
+    /// How far its clock is from this node's.
+    pub(crate) clock_ahead_ms: Option<i64>,
+    /// The memory that its data may take.
+    pub(crate) memory_bytes: u64,
 }
 
 /// Where the first core shows what is known.
@@ -70,8 +81,23 @@ impl Known {
         Usage {
             partition_bytes: self.partition_bytes.clone(),
             memory_bytes: told.map(memory).unwrap_or_default(),
-            clock_ahead_ms: BTreeMap::new(),
+            clock_ahead_ms: self.clocks_ahead_ms(),
         }
+    }
+
+    /// How far the clocks of the nodes are from this one's, as far as they tell.
+    fn clocks_ahead_ms(&self) -> BTreeMap<NodeId, i64> {
+        let nodes = self.state.config().nodes.iter().map(|node| node.id);
+        let told = nodes.filter_map(|id| {
+            let figures = self.seen.nodes.get(&id.0)?;
+            Some((id, figures.clock_ahead_ms?))
+        });
+        told.collect()
+    }
+
+    /// What is allowed and unwise about a config, with what the nodes hold and tell.
+    pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
+        lints(config, &self.usage())
     }
 
     fn bytes_a_second(&self) -> u64 {
@@ -80,7 +106,7 @@ impl Known {
     }
 
     /// What a config that was checked would move.
-    pub(crate) fn dry_run(&self, config: &hyperion_cluster::config::Config) -> Value {
+    pub(crate) fn dry_run(&self, config: &Config) -> Value {
         let plan = self.state.plan_of(config);
         let placement = self.state.placement();
         let cost = dry_run(placement, &plan, config, &self.partition_bytes, self.bytes_a_second());
@@ -125,7 +151,15 @@ impl Known {
             "waits_for": waits_for.iter().map(|node| &node.name).collect::<Vec<_>>(),
             "way_out": self.way_out(),
             "leaving": leaving,
+            "clocks_ahead_ms": self.clocks_by_name(),
+            "warnings": self.warnings(state.config()),
         })
+    }
+
+    fn clocks_by_name(&self) -> BTreeMap<&str, i64> {
+        let clocks = self.clocks_ahead_ms();
+        let nodes = self.state.config().nodes.iter();
+        nodes.filter_map(|node| Some((node.name.as_str(), *clocks.get(&node.id)?))).collect()
     }
 
     /// Partitions that another node leads than the one that should.

@@ -14,7 +14,7 @@ mod view;
 mod waiting;
 
 pub(crate) use agreed::{agreed_in, keep_agreed};
-pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND, Seen};
+pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND, NodeFigures, Seen};
 pub(crate) use command::{CLUSTER_HELP, cluster};
 pub(crate) use formation::{Mark, Members, keep_mark, mark_in};
 pub(crate) use member::{Member, MemberPlace};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::changer::refused_answer;
+use super::outcome::refused_answer;
 use crate::cluster::{Known, evictions};
 use crate::config::{Problem, Refused};
 

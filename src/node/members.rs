@@ -13,6 +13,7 @@ use hyperion_wire::peer::{Body, GroupReport as WireReport, GroupReports, Kind, R
 use super::Io;
 use super::commit::die;
 use super::core::NodeCore;
+use super::facts::Told;
 use super::messages::{Mail, Note};
 use super::settling::LOOKS_A_TAKE;
 use crate::cluster::{Known, Seen};
@@ -42,6 +43,8 @@ pub(super) struct Members {
     /// The epoch whose nodes are followed.
     pub(super) followed: u64,
     groups_moving_max: usize,
+    /// What other nodes tell of themselves.
+    pub(super) facts: BTreeMap<u32, Told>,
     /// How often a partition has got another leader, or one again.
     pub(super) lead_changes: u64,
     /// What was shown last: what group 0 held, how often reports had changed, who led group 0, and what is seen of nodes and leads.
@@ -156,6 +159,7 @@ impl NodeCore {
             return;
         }
         self.tell_reports();
+        self.tell_facts();
         if self.index == 0 {
             self.engine.tend_cluster();
             self.show_cluster();
@@ -260,6 +264,7 @@ impl NodeCore {
             led: led_by(Some(view.own)),
             leaderless: led_by(None),
             lead_changes: self.members.lead_changes,
+            nodes: self.node_figures(),
         }
     }
 

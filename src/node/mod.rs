@@ -9,6 +9,7 @@ mod cluster_metrics;
 mod commit;
 mod core;
 mod error;
+mod facts;
 mod figures;
 mod gathering;
 mod growing;

@@ -65,6 +65,7 @@ impl NodeCore {
             }
             Message::HeartbeatAnswers(it) => return self.take_heartbeat_answers(from, &it),
             Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
+            Message::NodeFacts(it) => return self.take_facts(from, it),
             Message::Published(it) => return self.take_published(&it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
@@ -240,6 +241,7 @@ impl NodeCore {
                 }
                 lost.push(node);
                 self.forget_teller(node);
+                self.forget_clock(node);
             }
             if let Some(view) = &mut self.view {
                 let nodes = &mut Arc::make_mut(view).nodes;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cluster_harness::Cluster;
 use super::cluster_members::wait_settled;
 use super::harness::wait_for;
-use super::http_call::{get, post};
+use super::http_call::{change, get, post};
 
 fn status(cluster: &Cluster, node: u32) -> Value {
     get(cluster.http(node), "/status").json()["cluster"].clone()
@@ -76,4 +76,37 @@ fn a_node_without_a_majority_is_not_ready_and_lives() {
     cluster.start_again(2);
     cluster.wait_health(1, 200, "ok");
     cluster.wait_health(2, 200, "ok");
+}
+
+/// Expiry counts by wall clocks: a node whose clock is wrong is named by the others, where a person looks.
+#[test]
+fn a_clock_that_is_wrong_is_told() {
+    let mut cluster = Cluster::plan(3).start();
+    let clocks = |cluster: &Cluster| status(cluster, 1)["clocks_ahead_ms"].clone();
+    wait_for("two clocks", || clocks(&cluster).as_object().is_some_and(|all| all.len() == 2));
+    let told = clocks(&cluster);
+    for node in ["n2", "n3"] {
+        assert!(told[node].as_i64().is_some_and(|ms| ms.abs() <= 500), "{told}");
+    }
+    cluster.kill(2);
+    cluster.set_environment(&[("HYPERION_TEST_CLOCK_AHEAD_MS", "4000")]);
+    cluster.start_again(2);
+    cluster.wait_served();
+    let sentence = "the clock of node 2 is ";
+    wait_for("a clock that is wrong", || {
+        status(&cluster, 1)["warnings"].to_string().contains(sentence)
+    });
+    let told = clocks(&cluster)["n2"].as_i64().expect("a number");
+    assert!((3_500..=4_500).contains(&told), "{told}");
+    assert!(cluster.log(3).contains(sentence) || cluster.log(1).contains(sentence));
+    let answer = change(cluster.http(1), &[("/settings/sync_interval_ms", json!(21))]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.json()["warnings"].to_string().contains(sentence), "{answer:?}");
+    cluster.kill(2);
+    cluster.set_environment(&[]);
+    cluster.start_again(2);
+    wait_for("a clock that was put right", || {
+        cluster.log(1).contains("the clock of node 2 agrees with this one's again")
+    });
+    assert!(!status(&cluster, 1)["warnings"].to_string().contains(sentence));
 }
