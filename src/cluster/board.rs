@@ -73,14 +73,17 @@ impl ClusterBoard {
 }
 
 impl Known {
-    /// What the rules of a change ask of the nodes.
+    /// What the rules of a change ask of the nodes. The memory of one that tells nothing is what the config says, or not known.
     pub(crate) fn usage(&self) -> Usage {
         let config = self.state.config();
-        let told = config.settings.memory_bytes_max.as_ref().map(Size::bytes);
-        let memory = |bytes| config.nodes.iter().map(|node| (node.id, bytes)).collect();
+        let by_config = config.settings.memory_bytes_max.as_ref().map(Size::bytes);
+        let memory = config.nodes.iter().filter_map(|node| {
+            let told = self.seen.nodes.get(&node.id.0).map(|figures| figures.memory_bytes);
+            Some((node.id, told.or(by_config)?))
+        });
         Usage {
             partition_bytes: self.partition_bytes.clone(),
-            memory_bytes: told.map(memory).unwrap_or_default(),
+            memory_bytes: memory.collect(),
             clock_ahead_ms: self.clocks_ahead_ms(),
         }
     }

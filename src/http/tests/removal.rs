@@ -6,7 +6,7 @@ use hyperion_cluster::NodeId;
 use hyperion_cluster::config::{Config, Leaving, Node, Size};
 use hyperion_cluster::state::ClusterState;
 
-use crate::cluster::{Known, Seen};
+use crate::cluster::{Known, NodeFigures, Seen};
 use crate::http::members::{Stays, removal};
 
 fn node(number: u32) -> Node {
@@ -152,4 +152,29 @@ fn a_node_that_serves_nothing_for_lack_of_a_majority_says_so() {
     // With one copy it serves its share all the same.
     known.seen.leaderless -= 1;
     assert_eq!(known.without_majority(), None);
+}
+
+/// Memory is by default what each machine has, which the config does not say.
+#[test]
+fn what_does_not_fit_the_memory_that_nodes_tell_of_is_refused_and_warned_of() {
+    let mut known = formed(4, 3);
+    let bytes: u64 = known.partition_bytes.iter().sum();
+    let figures = |memory_bytes| NodeFigures { memory_bytes, clock_ahead_ms: None };
+    let small = figures(bytes);
+    known.seen.nodes = (1..=4).map(|id| (id, small)).collect();
+    let warns = |known: &Known| {
+        let found = known.warnings(known.state.config());
+        found.iter().any(|sentence| sentence.contains("the data would not fit"))
+    };
+    assert!(warns(&known), "three copies on three nodes leave no room");
+    let Err(stays) = removal(br#"{"node": "n1"}"#, Some(known.clone())) else {
+        panic!("it is full")
+    };
+    let told = text(stays);
+    assert!(told.contains("have room for"), "{told}");
+    // The least of those that stay counts, and what is not known is not guessed.
+    for nodes in [(1..=4).map(|id| (id, figures(2 * bytes))).collect(), [(1, small)].into()] {
+        known.seen.nodes = nodes;
+        assert!(!warns(&known) && removal(br#"{"node": "n1"}"#, Some(known.clone())).is_ok());
+    }
 }
