@@ -1,10 +1,10 @@
 //! Owns what a node knows of its cluster for those who ask on side threads: what group 0 holds, sizes, and how far a move is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperion_cluster::NodeId;
-use hyperion_cluster::config::{Leaving, Size, Usage};
+use hyperion_cluster::config::{Config, Leaving, Size, Usage, lints};
 use hyperion_cluster::placement::{Replicas, dry_run};
 use hyperion_cluster::state::ClusterState;
 use serde_json::{Value, json};
@@ -26,8 +26,35 @@ pub(crate) struct Known {
     pub(crate) leaders: Vec<Option<u32>>,
     /// Who leads group 0.
     pub(crate) leader: Option<u32>,
+    /// What this node sees of the others, and of who leads.
+    pub(crate) seen: Seen,
     /// The most groups that were to move since nothing did.
     pub(crate) groups_moving_max: usize,
+}
+
+/// What the first core sees of nodes and leads at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// This node.
+    pub(crate) own: u32,
+    /// This node, and those that the first core has a link to.
+    pub(crate) reached: BTreeSet<u32>,
+    /// Partitions that this node leads, and that nobody leads.
+    pub(crate) led: usize,
+    pub(crate) leaderless: usize,
+    /// How often a partition has got another leader, or one again, since the start.
+    pub(crate) lead_changes: u64,
+    /// What nodes tell of themselves, and this one knows; those of an older program tell nothing.
+    pub(crate) nodes: BTreeMap<u32, NodeFigures>,
+}
+
+/// What is known of one node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NodeFigures {
+    /// How far its clock is from this node's.
+    pub(crate) clock_ahead_ms: Option<i64>,
+    /// The memory that its data may take.
+    pub(crate) memory_bytes: u64,
 }
 
 /// Where the first core shows what is known.
@@ -46,16 +73,34 @@ impl ClusterBoard {
 }
 
 impl Known {
-    /// What the rules of a change ask of the nodes.
+    /// What the rules of a change ask of the nodes. The memory of one that tells nothing is what the config says, or not known.
     pub(crate) fn usage(&self) -> Usage {
         let config = self.state.config();
-        let told = config.settings.memory_bytes_max.as_ref().map(Size::bytes);
-        let memory = |bytes| config.nodes.iter().map(|node| (node.id, bytes)).collect();
+        let by_config = config.settings.memory_bytes_max.as_ref().map(Size::bytes);
+        let memory = config.nodes.iter().filter_map(|node| {
+            let told = self.seen.nodes.get(&node.id.0).map(|figures| figures.memory_bytes);
+            Some((node.id, told.or(by_config)?))
+        });
         Usage {
             partition_bytes: self.partition_bytes.clone(),
-            memory_bytes: told.map(memory).unwrap_or_default(),
-            clock_ahead_ms: BTreeMap::new(),
+            memory_bytes: memory.collect(),
+            clock_ahead_ms: self.clocks_ahead_ms(),
         }
+    }
+
+    /// How far the clocks of the nodes are from this one's, as far as they tell.
+    fn clocks_ahead_ms(&self) -> BTreeMap<NodeId, i64> {
+        let nodes = self.state.config().nodes.iter().map(|node| node.id);
+        let told = nodes.filter_map(|id| {
+            let figures = self.seen.nodes.get(&id.0)?;
+            Some((id, figures.clock_ahead_ms?))
+        });
+        told.collect()
+    }
+
+    /// What is allowed and unwise about a config, with what the nodes hold and tell.
+    pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
+        lints(config, &self.usage())
     }
 
     fn bytes_a_second(&self) -> u64 {
@@ -64,7 +109,7 @@ impl Known {
     }
 
     /// What a config that was checked would move.
-    pub(crate) fn dry_run(&self, config: &hyperion_cluster::config::Config) -> Value {
+    pub(crate) fn dry_run(&self, config: &Config) -> Value {
         let plan = self.state.plan_of(config);
         let placement = self.state.placement();
         let cost = dry_run(placement, &plan, config, &self.partition_bytes, self.bytes_a_second());
@@ -86,27 +131,42 @@ impl Known {
                     Leaving::Dead => "dead",
                 };
                 let replicas = state.placement().replicas_of(node.id);
-                Some(json!({ "node": node.name, "how": how, "replicas_left": replicas }))
+                let is_reached = self.is_reached(node.id);
+                Some(json!({ "node": node.name, "how": how, "replicas_left": replicas, "reached": is_reached }))
             })
             .collect();
+        let seconds_left = bytes_left.div_ceil(self.bytes_a_second().max(1));
+        let waits_for = self.waits_for();
+        let not_reached = state.config().nodes.iter().filter(|node| !self.is_reached(node.id));
         json!({
             "epoch": state.config().epoch,
             "hash": state.hash(),
             "note": state.history().entries().last().and_then(|entry| entry.note.as_ref()),
             "leader": self.leader.and_then(|id| state.config().node(NodeId(id))).map(|node| &node.name),
+            "not_reached": not_reached.map(|node| &node.name).collect::<Vec<_>>(),
             "moving": !moving.is_empty() || !leaving.is_empty(),
             "leads_to_move": self.leads_to_move(),
             "groups_done": self.groups_moving_max.saturating_sub(moving.len()),
             "groups_to_do": moving.len(),
             "groups": moving.iter().take(GROUPS_SHOWN).map(|group| self.group(*group)).collect::<Vec<_>>(),
             "bytes_left": bytes_left,
-            "seconds_left": bytes_left.div_ceil(self.bytes_a_second().max(1)),
+            "seconds_left": waits_for.is_empty().then_some(seconds_left),
+            "waits_for": waits_for.iter().map(|node| &node.name).collect::<Vec<_>>(),
+            "way_out": self.way_out(),
             "leaving": leaving,
+            "clocks_ahead_ms": self.clocks_by_name(),
+            "warnings": self.warnings(state.config()),
         })
     }
 
+    fn clocks_by_name(&self) -> BTreeMap<&str, i64> {
+        let clocks = self.clocks_ahead_ms();
+        let nodes = self.state.config().nodes.iter();
+        nodes.filter_map(|node| Some((node.name.as_str(), *clocks.get(&node.id)?))).collect()
+    }
+
     /// Partitions that another node leads than the one that should.
-    fn leads_to_move(&self) -> usize {
+    pub(crate) fn leads_to_move(&self) -> usize {
         let wanted = self.state.target().partitions().map(|(_, replicas)| replicas.voters.first());
         let pairs = wanted.zip(&self.leaders);
         pairs.filter(|(wanted, leader)| wanted.map(|node| node.0) != **leader).count()
@@ -124,10 +184,19 @@ impl Known {
     /// Bytes of the copies of a group that are not made yet.
     fn bytes_left(&self, group: u32) -> u64 {
         let bytes = group.checked_sub(1).and_then(|at| self.partition_bytes.get(at as usize));
+        bytes.copied().unwrap_or(0) * self.replicas_missing(group) as u64
+    }
+
+    /// Copies of a group that are not made yet.
+    fn replicas_missing(&self, group: u32) -> usize {
         let none = Replicas::default();
         let voters = &self.state.placement().group(group).unwrap_or(&none).voters;
         let wanted = &self.state.target().group(group).unwrap_or(&none).voters;
-        let missing = wanted.iter().filter(|node| !voters.contains(node)).count();
-        bytes.copied().unwrap_or(0) * missing as u64
+        wanted.iter().filter(|node| !voters.contains(node)).count()
+    }
+
+    /// Copies of all groups that are not made yet.
+    pub(crate) fn replicas_to_move(&self) -> usize {
+        self.state.moving().map(|group| self.replicas_missing(group)).sum()
     }
 }

@@ -11,9 +11,10 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waiting;
 
 pub(crate) use agreed::{agreed_in, keep_agreed};
-pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND};
+pub(crate) use board::{ClusterBoard, Known, MOVE_BYTES_A_SECOND, NodeFigures, Seen};
 pub(crate) use command::{CLUSTER_HELP, cluster};
 pub(crate) use formation::{Mark, Members, keep_mark, mark_in};
 pub(crate) use member::{Member, MemberPlace};
@@ -23,3 +24,4 @@ pub(crate) use standing::{Conflict, Status, Take};
 pub(crate) use view::ClusterView;
 #[cfg(test)]
 pub(crate) use view::{ViewNode, ViewPartition};
+pub(crate) use waiting::evictions;

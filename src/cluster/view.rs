@@ -132,6 +132,16 @@ impl ClusterView {
         runs
     }
 
+    /// Other nodes that are up and have copies of what this one leads.
+    pub(crate) fn copies_elsewhere(&self) -> Vec<usize> {
+        let led = self.partitions.iter().filter(|it| it.leader == Some(self.own));
+        let mut nodes: Vec<usize> = led.flat_map(|it| &it.replicas).copied().collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes.retain(|&node| node != self.own && self.nodes[node].is_up);
+        nodes
+    }
+
     /// The view of a client that speaks TLS: it is told where nodes do, as far as they do.
     pub(crate) fn of_secured(&self) -> Self {
         let mut view = self.clone();

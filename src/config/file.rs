@@ -1,9 +1,11 @@
 //! Owns the config on disk: whole or not at all, with the last few versions beside it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
 
@@ -81,6 +83,19 @@ pub(crate) fn earlier(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// When this node took configs in the place of earlier ones, in Unix ms: by epoch, the newest that are kept. `epoch` is the current one.
+pub(crate) fn taken_ms(path: &Path, epoch: u64) -> BTreeMap<u64, u64> {
+    let earlier = earlier(path).unwrap_or_default();
+    let next = earlier.iter().skip(1).map(|(epoch, _)| *epoch).chain([epoch]);
+    let taken = earlier.iter().zip(next).filter_map(|((_, path), next)| {
+        // What is replaced is written beside the new one just before.
+        let written = fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
+        let ms = written.duration_since(UNIX_EPOCH).ok()?.as_millis();
+        Some((next, u64::try_from(ms).ok()?))
+    });
+    taken.collect()
 }
 
 /// Finds out whether the config can be kept current, without changing it.

@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use hyperion_cluster::config::limits::CONFIG_BYTES_MAX;
-use hyperion_cluster::config::{
-    Config, Machine, Node, ParseError, Problem, Size, Usage, identify, lints, parse,
-};
+use hyperion_cluster::config::{Config, Machine, Node, ParseError, Problem, Size, identify, parse};
 use hyperion_store::manifest::Manifest;
 
 use super::error::ConfigError;
@@ -88,7 +86,6 @@ pub(crate) fn open(flags: &Flags, machine: &Machine) -> Result<Opened, ConfigErr
     }
     said.extend(keeper.override_sentences());
     said.extend(keeper.current().resolved.warnings.iter().cloned());
-    said.extend(lints(&keeper.current().config, &Usage::default()));
     Ok(Opened { keeper, said })
 }
 

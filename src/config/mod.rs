@@ -23,6 +23,7 @@ mod tls;
 mod uuid;
 
 pub(crate) use error::ConfigError;
+pub(crate) use file::taken_ms;
 pub(crate) use growth::Growth;
 pub(crate) use keeper::{Accepted, Checked, Keeper, Refused};
 pub(crate) use limits::NODE_BYTES;

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use hyperion_cluster::change::{Refusal, Stale};
 use hyperion_cluster::state::ClusterState;
-use serde_json::json;
 
 use super::answer::Answer;
 use super::members;
+use super::outcome::{answer_asker, answer_of, refused_answer};
 use super::removals::Removal;
 use super::side::Busy;
 use super::telling::{asker, tell};
 use super::view::NodeView;
-use crate::config::{Accepted, Checked, Keeper, Problem, Refused, Settings};
+use crate::config::{Accepted, Checked, Keeper, Refused, Settings};
 
 /// How long the cluster may take to agree on a config, and how often that is looked at.
 const AGREE_TIME: Duration = Duration::from_secs(5);
@@ -249,7 +249,7 @@ impl Changer {
                 Err(ChangeError::NoMajority)
             }
         };
-        answer_asker(asker, outcome);
+        answer_asker(asker, outcome, &self.view);
     }
 
     /// Takes what the cluster has agreed on, and answers who waited for it.
@@ -282,7 +282,7 @@ impl Changer {
                 let (hash, diff) = (accepted.hash.clone(), Vec::new());
                 Err(ChangeError::Refused(Refused::Stale { epoch, hash, diff }))
             };
-            answer_asker(waiting.asker, own);
+            answer_asker(waiting.asker, own, &self.view);
         }
     }
 
@@ -321,13 +321,13 @@ impl Changer {
                 }
             }
         };
-        answer_asker(self.proposed.swap_remove(at).asker, outcome);
+        answer_asker(self.proposed.swap_remove(at).asker, outcome, &self.view);
     }
 
     /// Answers those who have waited too long for the cluster.
     fn give_up(&mut self) {
         for waiting in self.proposed.extract_if(.., |it| it.came.elapsed() > AGREE_TIME) {
-            answer_asker(waiting.asker, Err(ChangeError::NoMajority));
+            answer_asker(waiting.asker, Err(ChangeError::NoMajority), &self.view);
         }
     }
 
@@ -350,9 +350,10 @@ impl Changer {
             let view = Arc::clone(&self.view);
             let outcome = (view.grow)(&mut self.keeper(), config);
             let _ = outcome.as_ref().map(|accepted| tell(accepted, by));
-            return answer_of(&outcome);
+            return answer_of(&outcome, &view);
         }
-        answer_of(&self.guarded(by, |keeper| keeper.propose(body)))
+        let outcome = self.guarded(by, |keeper| keeper.propose(body));
+        answer_of(&outcome, &self.view)
     }
 
     /// Runs a change so that a panic in it is an error of this change and not the end of the
@@ -385,67 +386,5 @@ impl Changer {
             self.apply_owed = false;
         }
         Ok(accepted)
-    }
-}
-
-/// Tells who asked what became of it.
-fn answer_asker(asker: Asker, outcome: Result<Accepted, ChangeError>) {
-    match asker {
-        // The client may have gone; it finds the outcome with GET /config.
-        Asker::Http(request) => drop(request.respond(answer_of(&outcome).into_response())),
-        Asker::Reply(reply) => {
-            if catch_unwind(AssertUnwindSafe(|| reply(outcome))).is_err() {
-                tracing::error!("the reply to a change of settings panicked");
-            }
-        }
-    }
-}
-
-fn answer_of(outcome: &Result<Accepted, ChangeError>) -> Answer {
-    match outcome {
-        Ok(accepted) => accepted_answer(accepted),
-        Err(ChangeError::Refused(refused)) => refused_answer(refused),
-        Err(ChangeError::NotApplied(sentence)) => Answer::error(
-            500,
-            &format!("the config was written but is not in force everywhere: {sentence}"),
-            "send the same config again, or start the node again",
-        ),
-        Err(ChangeError::NoMajority) => Answer::error(
-            503,
-            "no majority of the nodes has agreed on the config in time: whether it will be in force is not known",
-            "GET /config tells; send it again when a majority is up",
-        ),
-    }
-}
-
-fn accepted_answer(accepted: &Accepted) -> Answer {
-    let body = json!({
-        "epoch": accepted.config.epoch,
-        "hash": accepted.hash,
-        "acked_by": [accepted.resolved.node().name],
-        "changed": accepted.changed_live,
-        "needs_restart": accepted.needs_restart,
-        "warnings": accepted.resolved.warnings,
-    });
-    Answer::json(200, &body)
-}
-
-pub(super) fn refused_answer(refused: &Refused) -> Answer {
-    match refused {
-        Refused::Stale { epoch, hash, diff } => {
-            let problem = Problem::at(
-                "/epoch",
-                format!("this is not the child of the current config, which has epoch {epoch}"),
-                "get /config?next=1, make the change there and send it",
-            );
-            let body = json!({ "errors": [problem], "epoch": epoch, "hash": hash, "diff": diff });
-            Answer::json(409, &body)
-        }
-        Refused::Invalid(problems) => Answer::errors(422, problems),
-        Refused::TooBig => Answer::error(413, "the config is too long", "send at most 1 MiB"),
-        Refused::NotWritable { full, sentence } => {
-            let (problem, hint) = sentence.split_once("; ").unwrap_or((sentence, ""));
-            Answer::error(if *full { 507 } else { 500 }, problem, hint)
-        }
     }
 }

@@ -1,14 +1,13 @@
 //! Owns what is asked of the members of a cluster: which config lets a node leave, and what a config would move.
 
-use hyperion_cluster::change::{Author, Refusal, Removal, check_change, is_for_now, remove};
+use hyperion_cluster::change::{Author, Refusal, Removal, check_change, is_for_now};
 use hyperion_cluster::config::Config;
-use hyperion_engine::Eviction;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::changer::refused_answer;
-use crate::cluster::Known;
+use super::outcome::refused_answer;
+use crate::cluster::{Known, evictions};
 use crate::config::{Problem, Refused};
 
 /// The longest time after which it is to be tried again, in seconds.
@@ -19,12 +18,12 @@ const RETRY_S_MAX: u64 = 60;
 #[serde(deny_unknown_fields)]
 struct Asked {
     node: String,
+    /// It is lost: its copies are made anew from the others.
     #[serde(default)]
     dead: bool,
-}
-
-fn evictions() -> Vec<&'static str> {
-    Eviction::ALL.iter().map(|eviction| eviction.name()).collect()
+    /// It may be away: it gives everything away when it is back.
+    #[serde(default)]
+    wait: bool,
 }
 
 fn alone() -> Answer {
@@ -58,11 +57,16 @@ pub(super) fn removal(body: &[u8], known: Option<Known>) -> Result<Config, Stays
         Answer::error(400, &format!("the body says of no node that it leaves: {error}"), hint)
     })?;
     let known = known.ok_or_else(alone)?;
-    let (usage, evictions) = (known.usage(), evictions());
-    let removal = Removal { node: &asked.node, dead: asked.dead };
-    let removed = remove(known.state.standing(&usage, &evictions), removal);
+    let removed = known.removal(Removal { node: &asked.node, dead: asked.dead });
+    let is_for_now = removed.as_ref().is_err_and(|problems| is_for_now(problems));
+    if !asked.dead
+        && !asked.wait
+        && (removed.is_ok() || is_for_now)
+        && let Some(problem) = known.cannot_drain(&asked.node)
+    {
+        return Err(Answer::errors(422, &[problem]).into());
+    }
     removed.map_err(|problems| {
-        let is_for_now = is_for_now(&problems);
         let answer = if is_for_now { later(&known) } else { Answer::errors(422, &problems) };
         Stays { answer, is_for_now }
     })
@@ -71,14 +75,19 @@ pub(super) fn removal(body: &[u8], known: Option<Known>) -> Result<Config, Stays
 /// What is told where an earlier change has not come to its end.
 fn later(known: &Known) -> Answer {
     let progress = known.progress();
-    let (groups, bytes, seconds) =
-        (&progress["groups_to_do"], &progress["bytes_left"], &progress["seconds_left"]);
+    let (groups, bytes) = (&progress["groups_to_do"], &progress["bytes_left"]);
+    let seconds = progress["seconds_left"].as_u64();
+    let when = seconds.map_or_else(String::new, |seconds| {
+        format!(", about {seconds} s at the rate that the config allows")
+    });
     let problem = format!(
-        "what the change before moves is not where it belongs yet: {groups} partitions, {bytes} bytes, about {seconds} s at the rate that the config allows"
+        "what the change before moves is not where it belongs yet: {groups} partitions, {bytes} bytes{when}"
     );
-    let hint = "send it again when /status says \"moving\": false under \"cluster\"; a node that is lost may be given up at once with \"dead\": true";
-    let retry = seconds.as_u64().unwrap_or(1).clamp(1, RETRY_S_MAX);
-    Answer::error(503, &problem, hint).with("Retry-After", retry.to_string())
+    let hint = known.way_out().unwrap_or_else(|| {
+        "send it again when /status says \"moving\": false under \"cluster\"".to_owned()
+    });
+    let retry = seconds.unwrap_or(RETRY_S_MAX).clamp(1, RETRY_S_MAX);
+    Answer::error(503, &problem, &hint).with("Retry-After", retry.to_string())
 }
 
 /// What a config that this node would take moves; the rules of the cluster are held against it as well.

@@ -8,6 +8,7 @@ mod front;
 mod head;
 mod limits;
 mod members;
+mod outcome;
 mod removals;
 mod request;
 mod routes;

@@ -11,11 +11,12 @@ use crate::cluster::{Conflict, Status, Take};
 use crate::config::{Current, Problem, Published};
 
 /// The paths, each with its methods.
-const PATHS: [(&str, &str); 8] = [
+const PATHS: [(&str, &str); 9] = [
     ("/config", "GET, HEAD, POST"),
     ("/config/conflict", "GET, HEAD, POST"),
     ("/config/history", "GET, HEAD"),
     ("/health", "GET, HEAD"),
+    ("/live", "GET, HEAD"),
     ("/metrics", "GET, HEAD"),
     ("/nodes/remove", "POST"),
     ("/snapshot", "POST"),
@@ -57,7 +58,7 @@ pub(crate) fn route(call: Call<'_>, published: &Published, view: &NodeView) -> O
         None => (call.target, None),
     };
     let current = published.get();
-    if path != "/health" && !is_authorized(&current, call.authorization) {
+    if !matches!(path, "/health" | "/live") && !is_authorized(&current, call.authorization) {
         return Outcome::Answer(unauthorized());
     }
     let Some((_, methods)) = PATHS.iter().find(|(known, _)| *known == path) else {
@@ -88,7 +89,8 @@ pub(crate) fn route(call: Call<'_>, published: &Published, view: &NodeView) -> O
         "/config/conflict" if call.method == "POST" => return Outcome::Decide,
         "/config/conflict" => conflict(view),
         "/config/history" => history(&current, view),
-        "/health" => health(view),
+        "/health" => health(ready(view)),
+        "/live" => health((view.healthy)()),
         "/metrics" => {
             Answer::text(200, "text/plain; version=0.0.4; charset=utf-8", (view.metrics)())
         }
@@ -129,7 +131,7 @@ fn config(current: &Current, next: bool) -> Answer {
 /// The epochs that are known, the current one last; a node that is alone knows that one.
 fn history(current: &Current, view: &NodeView) -> Answer {
     let agreed = view.member.get().and_then(|member| member.agreed.get());
-    let epochs = match &agreed {
+    let mut epochs = match &agreed {
         Some(state) => json!(state.history().entries()),
         None => json!([{
             "epoch": current.config.epoch,
@@ -137,6 +139,12 @@ fn history(current: &Current, view: &NodeView) -> Answer {
             "parent": current.config.parent,
         }]),
     };
+    let taken_ms = (view.taken_ms)(current.config.epoch);
+    for entry in epochs.as_array_mut().into_iter().flatten() {
+        if let Some(ms) = entry["epoch"].as_u64().and_then(|epoch| taken_ms.get(&epoch)) {
+            entry["taken_ms"] = json!(ms);
+        }
+    }
     Answer::json(200, &json!({ "epochs": epochs }))
 }
 
@@ -212,8 +220,18 @@ pub(crate) fn snapshot(body: &[u8], view: &NodeView) -> Answer {
     }
 }
 
-fn health(view: &NodeView) -> Answer {
-    match unsettled(view).map_or_else(|| (view.healthy)(), Err) {
+/// Whether this node serves: it is settled, its cores work, and there is somebody who leads.
+///
+/// Errors: what it lacks.
+fn ready(view: &NodeView) -> Result<(), String> {
+    unsettled(view).map_or(Ok(()), Err)?;
+    (view.healthy)()?;
+    let known = (view.cluster)();
+    known.and_then(|known| known.without_majority()).map_or(Ok(()), Err)
+}
+
+fn health(found: Result<(), String>) -> Answer {
+    match found {
         Ok(()) => Answer::json(200, &json!({ "status": "ok" })),
         Err(reason) => {
             let problem =

@@ -1,5 +1,6 @@
 //! Owns what the routes ask of the node: functions that the node fills in, and how it stands to its cluster.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -19,6 +20,8 @@ pub(crate) struct NodeView {
     pub(crate) snapshot: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
     /// Whether the node serves; the error says why not.
     pub(crate) healthy: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// When this node took configs, in Unix ms, by their epochs; the current one's is given.
+    pub(crate) taken_ms: Box<dyn Fn(u64) -> BTreeMap<u64, u64> + Send + Sync>,
     /// The cluster that the node belongs to, where there are several.
     pub(crate) member: MemberPlace,
     /// What is known of the cluster; nothing where the node is alone.

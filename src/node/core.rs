@@ -358,6 +358,9 @@ impl Core for NodeCore {
             }
             Mail::Beats(node, said, beats) => self.hear_beats(node, said, &beats),
             Mail::Told(node, told) => self.told(io, node, told),
+            Mail::Facts { node, ahead_ms, memory_bytes } => {
+                self.hear_facts(node, ahead_ms, memory_bytes);
+            }
             Mail::Votes(founding) => self.begin_groups(io, founding.as_deref()),
             Mail::Settled(founding) => {
                 self.begin_groups(io, founding.as_deref());

@@ -13,9 +13,10 @@ use hyperion_wire::peer::{Body, GroupReport as WireReport, GroupReports, Kind, R
 use super::Io;
 use super::commit::die;
 use super::core::NodeCore;
+use super::facts::Told;
 use super::messages::{Mail, Note};
 use super::settling::LOOKS_A_TAKE;
-use crate::cluster::Known;
+use crate::cluster::{Known, Seen};
 
 /// Looks of 100 ms between two tellings of all groups; those that have changed are told at once.
 pub(super) const LOOKS_A_TELLING: u32 = 10;
@@ -42,8 +43,12 @@ pub(super) struct Members {
     /// The epoch whose nodes are followed.
     pub(super) followed: u64,
     groups_moving_max: usize,
-    /// What was shown last: what group 0 held, how often reports had changed, who led group 0.
-    shown: Option<(Arc<ClusterState>, u64, Option<u32>)>,
+    /// What other nodes tell of themselves.
+    pub(super) facts: BTreeMap<u32, Told>,
+    /// How often a partition has got another leader, or one again.
+    pub(super) lead_changes: u64,
+    /// What was shown last: what group 0 held, how often reports had changed, who led group 0, and what is seen of nodes and leads.
+    shown: Option<(Arc<ClusterState>, u64, Option<u32>, Seen)>,
     /// Looks since this node is none of the cluster's any more.
     removed: Option<u32>,
     /// Who says that it is none.
@@ -154,6 +159,7 @@ impl NodeCore {
             return;
         }
         self.tell_reports();
+        self.tell_facts();
         if self.index == 0 {
             self.engine.tend_cluster();
             self.show_cluster();
@@ -214,13 +220,14 @@ impl NodeCore {
     fn show_cluster(&mut self) {
         let Some(state) = &self.members.state else { return };
         let (changes, leader) = (self.engine.report_changes(), self.engine.cluster_leader());
-        let is_shown = |(shown, of, led): &(Arc<ClusterState>, u64, Option<u32>)| {
-            Arc::ptr_eq(shown, state) && (*of, *led) == (changes, leader)
+        let seen = self.seen();
+        let is_shown = |shown: &(Arc<ClusterState>, u64, Option<u32>, Seen)| {
+            Arc::ptr_eq(&shown.0, state) && (shown.1, shown.2, &shown.3) == (changes, leader, &seen)
         };
         if self.members.shown.as_ref().is_some_and(is_shown) {
             return;
         }
-        self.members.shown = Some((Arc::clone(state), changes, leader));
+        self.members.shown = Some((Arc::clone(state), changes, leader, seen.clone()));
         let mut partition_bytes = vec![0; state.config().partitions as usize];
         let mut leaders = vec![None; partition_bytes.len()];
         for report in self.engine.heard_reports() {
@@ -240,8 +247,25 @@ impl NodeCore {
             partition_bytes,
             leaders,
             leader,
+            seen,
             groups_moving_max: *most,
         });
+    }
+
+    /// What this core sees of nodes and leads.
+    fn seen(&self) -> Seen {
+        let Some(view) = &self.view else { return Seen::default() };
+        let own = view.nodes[view.own].id;
+        let others = view.nodes.iter().filter(|node| node.is_up).map(|node| node.id);
+        let led_by = |leader| view.partitions.iter().filter(|it| it.leader == leader).count();
+        Seen {
+            own,
+            reached: others.chain([own]).collect(),
+            led: led_by(Some(view.own)),
+            leaderless: led_by(None),
+            lead_changes: self.members.lead_changes,
+            nodes: self.node_figures(),
+        }
     }
 
     /// A node that was removed goes on for a while, so that clients hear where to go, and ends.

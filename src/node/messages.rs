@@ -48,6 +48,8 @@ pub(crate) enum Mail {
     Beats(u32, Said, Vec<Beat>),
     /// What a peer tells of itself and of the config.
     Told(u32, Vec<u8>),
+    /// Another node tells of itself: how far its clock is from this one's, and its memory.
+    Facts { node: u32, ahead_ms: i64, memory_bytes: u64 },
     /// The node belongs to the cluster, and votes; what there is to found.
     Votes(Option<Arc<ClusterState>>),
     /// And serves.

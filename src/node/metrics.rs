@@ -8,15 +8,15 @@ use super::figures::{CoreFigures, LATENCY_EDGES_US, Latency};
 use super::start::unix_ms;
 use crate::config::Current;
 
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 impl Page {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn head(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.0, "# HELP hyperion_{name} {help}\n# TYPE hyperion_{name} {kind}");
     }
 
-    fn line(&mut self, name: &str, labels: &str, value: u64) {
+    pub(super) fn line(&mut self, name: &str, labels: &str, value: u64) {
         let _ = writeln!(self.0, "hyperion_{name}{labels} {value}");
     }
 

@@ -65,6 +65,7 @@ impl NodeCore {
             }
             Message::HeartbeatAnswers(it) => return self.take_heartbeat_answers(from, &it),
             Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
+            Message::NodeFacts(it) => return self.take_facts(from, it),
             Message::Published(it) => return self.take_published(&it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),
@@ -240,6 +241,7 @@ impl NodeCore {
                 }
                 lost.push(node);
                 self.forget_teller(node);
+                self.forget_clock(node);
             }
             if let Some(view) = &mut self.view {
                 let nodes = &mut Arc::make_mut(view).nodes;
@@ -312,13 +314,16 @@ impl NodeCore {
         }
         let Some(view) = &mut self.view else { return };
         let view = Arc::make_mut(view);
-        view.partitions[usize::from(partition.0)].leader = match leader {
+        let leader = match leader {
             // Until it is known who follows, clients come here and wait.
             Leader::Changing => return,
             Leader::Nobody => None,
             Leader::Own => Some(view.own),
             Leader::Node(id) => view.nodes.iter().position(|node| node.id == id),
         };
+        let place = &mut view.partitions[usize::from(partition.0)].leader;
+        self.members.lead_changes += u64::from(leader.is_some() && *place != leader);
+        *place = leader;
     }
 
     /// What this position and later ones hold may never take effect: who waits for it is not answered, and hears so by the end of the

@@ -24,7 +24,7 @@ use super::open_error::failed;
 use super::power::Power;
 use super::shared::Shared;
 use super::ticking::GROUP_TICKS;
-use super::{metrics, repair, status};
+use super::{cluster_metrics, metrics, repair, status};
 use crate::cluster::{ClusterBoard, MemberPlace, Setup};
 use crate::config::{self, Resolved, Storage};
 use crate::flags::Flags;
@@ -101,7 +101,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
             (&board, &cluster_board),
             &postboxes,
             log,
-            &published,
+            (&published, &keeper_path),
             &snapshots,
             grower,
             started_ms,
@@ -317,17 +317,17 @@ fn view(
     (board, cluster): (&Arc<Board>, &Arc<ClusterBoard>),
     postboxes: &Postboxes<Note>,
     log: &LogControl,
-    published: &Arc<config::Published>,
+    (published, path): (&Arc<config::Published>, &Path),
     snapshots: &Arc<Snapshots>,
     grower: Grower,
     started_ms: u64,
 ) -> NodeView {
-    let (in_cluster_status, of_cluster) = (Arc::clone(cluster), Arc::clone(cluster));
+    let [in_cluster_status, in_cluster_metrics, of_cluster] = [0; 3].map(|_| Arc::clone(cluster));
     let [in_status, in_metrics, to_begin] = [0; 3].map(|_| Arc::clone(snapshots));
     let (for_status, for_metrics, for_health) =
         (Arc::clone(board), Arc::clone(board), Arc::clone(board));
     let (status_config, metrics_config) = (Arc::clone(published), Arc::clone(published));
-    let (postboxes, log) = (postboxes.clone(), log.clone());
+    let (postboxes, log, path) = (postboxes.clone(), log.clone(), path.to_owned());
     NodeView {
         status: Box::new(move || {
             let mut page = status::status(&for_status.read(), &status_config.get(), started_ms);
@@ -338,10 +338,14 @@ fn view(
             page
         }),
         metrics: Box::new(move || {
+            let known = in_cluster_metrics.get();
+            let of_cluster = known.as_ref().map(cluster_metrics::cluster_metrics);
             metrics::metrics(&for_metrics.read(), &metrics_config.get(), started_ms)
                 + &in_metrics.metrics()
+                + &of_cluster.unwrap_or_default()
         }),
         snapshot: Box::new(move || to_begin.begin().map_err(|refused| refused.to_string())),
+        taken_ms: Box::new(move |epoch| config::taken_ms(&path, epoch)),
         member: Arc::clone(&grower.place),
         grow: Box::new(move |keeper, config| grower.grow(keeper, config)),
         healthy: Box::new(move || {

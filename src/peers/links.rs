@@ -25,6 +25,11 @@ fn refused(node: u32, error: &HandshakeError) -> Option<Incoming> {
     }
 }
 
+/// Whether the other one will not speak to this node whatever becomes of it: it was removed.
+fn bars(word: Incoming) -> bool {
+    matches!(word, Incoming::Refused(_, code) if code == RefusalCode::Removed as u8)
+}
+
 impl NodeCore {
     // ---- connections
 
@@ -93,11 +98,15 @@ impl NodeCore {
             let was_up = link.is_up();
             let shaken = link.shake(&mut out);
             if shaken == Ok(true) && !was_up && !id.is_bulk {
-                tracing::info!("node {} is reached at {}", id.node, link.address);
+                if !link.is_barred {
+                    tracing::info!("node {} is reached at {}", id.node, link.address);
+                }
                 peers.words.push(Incoming::Up(id.node));
             }
             if let Err(error) = &shaken {
-                peers.words.extend(refused(id.node, error));
+                let word = refused(id.node, error);
+                link.is_barred |= word.is_some_and(bars);
+                peers.words.extend(word);
             }
             shaken.map(drop).map_err(|error| error.to_string())
         } else {
@@ -223,9 +232,13 @@ impl NodeCore {
             Message::Refused(Refused { code, sentence }) => {
                 let sentence = sentence.escape_debug().to_string();
                 if let Some(peers) = &mut self.peers
-                    && peers.dialed.contains_key(&connection)
+                    && let Some(id) = peers.dialed.get(&connection)
                 {
-                    peers.words.push(Incoming::Refused(from, code));
+                    let word = Incoming::Refused(from, code);
+                    if let Some(link) = peers.out.get_mut(id) {
+                        link.is_barred |= bars(word);
+                    }
+                    peers.words.push(word);
                 }
                 self.end_peer(io, connection, &sentence);
             }

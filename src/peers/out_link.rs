@@ -61,6 +61,8 @@ pub(super) struct OutLink {
     pub(super) dropped: u64,
     /// Where peers may speak TLS, it is dialed so the next time.
     pub(super) dials_secured: bool,
+    /// The other one says that this node was removed: it is tried as ever, which is not told again.
+    pub(super) is_barred: bool,
     failures: u32,
     /// The last reason that was told: a peer that is down is told once, not every second.
     said: Option<String>,
@@ -80,6 +82,7 @@ impl OutLink {
             long: LongMessages::default(),
             dropped: 0,
             dials_secured: false,
+            is_barred: false,
             failures: 0,
             said: None,
         }
@@ -147,7 +150,9 @@ impl OutLink {
                     drop(self.input.drain(..consumed));
                     self.state = State::Up { connection: *connection };
                     self.failures = 0;
-                    self.said = None;
+                    if !self.is_barred {
+                        self.said = None;
+                    }
                     return Ok(true);
                 }
             }
@@ -167,7 +172,7 @@ impl OutLink {
         self.output.clear();
         self.urgent.clear();
         self.long.clear();
-        let is_new = self.said.as_ref() != Some(&why);
+        let is_new = self.said.as_ref() != Some(&why) && !(self.is_barred && self.said.is_some());
         self.said = Some(why.clone());
         is_new.then_some(why)
     }
@@ -241,6 +246,18 @@ mod tests {
         assert_eq!(waits[0], BACK_OFF_MIN_NS);
         assert!(waits.is_sorted() && waits.last() == Some(&BACK_OFF_MAX_NS), "{waits:?}");
         assert!(link.fail("reset".to_owned(), now_ns).is_some(), "another reason is told");
+    }
+
+    /// It filled the log of a removed node for the half minute that it goes on.
+    #[test]
+    fn a_peer_that_bars_this_node_is_told_once() {
+        let address = "127.0.0.1:1".parse().unwrap();
+        let mut link = OutLink::new(LinkId { node: 2, is_bulk: false }, [2; 16], address);
+        link.is_barred = true;
+        assert!(link.fail("removed".to_owned(), 0).is_some());
+        for why in ["closed", "removed"] {
+            assert_eq!(link.fail(why.to_owned(), 0), None, "{why}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Clients that do not know the cluster, with `resp.cluster: transparent`: each node answers for all of them.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use hyperion_model::slot_of;
 use hyperion_wire::reply::Reply;
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::client::{Client, Dice, command, pipeline, show};
 use super::cluster_harness::Cluster;
+use super::harness::wait_for;
 
 fn transparent(nodes: u32) -> Cluster {
     Cluster::plan(nodes).at("/settings/resp", json!({ "cluster": "transparent" }))
@@ -255,6 +257,7 @@ fn copies_on_other_nodes_are_waited_for_and_counted() {
             ("WAIT 1 -1", "-ERR timeout is negative"),
             ("WAITAOF 2 0 0", "-ERR value is out of range, must be between 0 and 1"),
         ]);
+        assert_eq!(replicas(&mut cluster.client(node)), 2);
     }
     cluster.kill(3);
     let mut client = cluster.client(1);
@@ -267,4 +270,31 @@ fn copies_on_other_nodes_are_waited_for_and_counted() {
         ("WAIT 2 50", "1"),
         ("WAITAOF 1 2 50", "[1 1]"),
     ]);
+    assert_eq!(replicas(&mut cluster.client(1)), 1);
+    // Without a majority it leads nothing, and waits for its time.
+    cluster.kill(2);
+    wait_for("a node that is alone", || {
+        cluster.client(1).ask("CLUSTER INFO").contains("cluster_slots_assigned:0\r\n")
+    });
+    let (mut fresh, begin) = (cluster.client(1), Instant::now());
+    fresh.expect(&[("WAIT 1 700", "0")]);
+    assert!(begin.elapsed() >= Duration::from_millis(700), "{:?}", begin.elapsed());
+    fresh.expect(&[("WAIT 0 5000", "0")]);
+    assert_eq!(replicas(&mut fresh), 0);
+}
+
+/// How many replicas a node says that it has: INFO and ROLE say the same, with the same offset.
+fn replicas(client: &mut Client) -> usize {
+    let (info, role) = (client.ask("INFO replication"), client.ask("ROLE"));
+    let line = |name: &str| {
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.unwrap_or_else(|| panic!("no {name} in {info}")).to_owned()
+    };
+    let count: usize = line("connected_slaves").parse().expect("a number");
+    let offset = line("master_repl_offset");
+    assert!(role.starts_with(&format!("[master {offset} [")), "{role}, {info}");
+    assert_eq!(role.matches("127.0.0.1").count(), count, "{role}, {info}");
+    assert_eq!(info.matches(",state=online,").count(), count, "{info}");
+    assert!(count == 0 || offset.parse::<u64>().is_ok_and(|offset| offset > 0), "{info}");
+    count
 }

@@ -23,6 +23,7 @@ mod cluster_harness;
 mod cluster_join;
 mod cluster_members;
 mod cluster_multi;
+mod cluster_operator;
 mod cluster_peers;
 mod cluster_plain;
 mod cluster_power;

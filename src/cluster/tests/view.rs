@@ -96,6 +96,18 @@ fn a_partition_without_a_leader_is_told() {
 }
 
 #[test]
+fn replicas_are_the_others_that_are_up_and_have_copies_of_what_is_led_here() {
+    let mut view = view();
+    assert_eq!(view.copies_elsewhere(), [1], "node 3 is down");
+    view.nodes[2].is_up = true;
+    assert_eq!(view.copies_elsewhere(), [1, 2]);
+    view.partitions[0].replicas = vec![0];
+    assert_eq!(view.copies_elsewhere(), [0; 0], "one copy");
+    view.partitions[0].leader = Some(1);
+    assert_eq!(view.copies_elsewhere(), [0; 0], "nothing is led here");
+}
+
+#[test]
 fn what_the_config_decides_is_refused_with_the_way_to_do_it() {
     assert!(answer(&view(), "meet", &[]).unwrap_err().contains("POST /config"));
     assert!(answer(&view(), "dance", &[]).unwrap_err().starts_with("ERR "));

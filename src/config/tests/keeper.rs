@@ -312,7 +312,7 @@ fn each_row_of_the_table_does_what_it_says() {
                 assert_eq!(accepted.needs_restart, [pointer]);
                 assert!(accepted.changed_live.is_empty(), "{pointer}");
             }
-            Some(Change::Never(what_to_do)) => match outcome {
+            Some(Change::Never(what_to_do) | Change::Fixed(what_to_do)) => match outcome {
                 Err(Refused::Invalid(problems)) => {
                     // The rules come first: a mode wants its nodes.
                     let is_told = |hint: &str| pointer == "/mode" || hint == what_to_do;
@@ -385,6 +385,9 @@ fn the_last_ten_are_kept_and_known_after_a_restart() {
     let kept: Vec<u64> =
         file::earlier(&path).expect("a folder").into_iter().map(|(epoch, _)| epoch).collect();
     assert_eq!(kept, (4..=13).collect::<Vec<u64>>());
+    let taken = file::taken_ms(&path, 14);
+    assert!(taken.keys().copied().eq(5..=14), "{taken:?}");
+    assert!(taken.values().is_sorted() && taken[&5] > 1_600_000_000_000, "{taken:?}");
     assert!(folder.file("config.x.json").exists() && folder.file("other.1.json").exists());
     let again = Keeper::new(&path, load(&path).expect("there"), Overrides::default(), machine())
         .expect("valid");

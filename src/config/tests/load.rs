@@ -41,6 +41,30 @@ fn the_first_start_makes_a_config_and_the_next_one_uses_it() {
     assert!(second.said[0].contains("/settings/durability"), "{:?}", second.said);
 }
 
+/// They came twice, and with the same words.
+#[test]
+fn what_is_unwise_is_said_once_at_a_start() {
+    let folder = Folder::new();
+    let (path, data) = (folder.file("config.json"), folder.file("data"));
+    let mut both = config();
+    both.mode = "sharding".to_owned();
+    let mut other = both.nodes[0].clone();
+    other.id = hyperion_cluster::NodeId(2);
+    (other.name, other.uuid) = ("b".to_owned(), "00000002-bbbb-4ccc-8ddd-eeeeeeeeeeee".to_owned());
+    (other.resp, other.http) = ("127.0.0.1:9001".to_owned(), "127.0.0.1:9002".to_owned());
+    both.nodes.push(other);
+    for (node, port) in both.nodes.iter_mut().zip([9_003, 9_004]) {
+        node.peer = Some(format!("127.0.0.1:{port}"));
+        node.resp_cores = 0;
+    }
+    fs::write(&path, both.to_text()).expect("the folder is ours");
+    let [path, data] = [&path, &data].map(|it| it.to_str().expect("text"));
+    let line = ["--config", path, "--data", data, "--node", "b"];
+    let opened = open(&flags(&line), &machine()).expect("two nodes");
+    let said = opened.said.iter().filter(|said| said.contains("each partition has one copy"));
+    assert_eq!(said.count(), 1, "{:?}", opened.said);
+}
+
 /// Libraries of functions that a restore has left beside the data go into the config, which stands where it has one of that name.
 #[test]
 fn libraries_of_a_snapshot_are_taken_into_the_config() {

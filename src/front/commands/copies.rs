@@ -145,10 +145,11 @@ impl NodeCore {
         let durable = self.engine.store().durable_position();
         let now_ns = io.now_ns();
         let mut done = Vec::new();
+        let unled = self.copies_unled();
         let engine = &self.engine;
         let room = self.links.iter().all(|link| link.backlog.len() < BACKLOG_BATCHES_MAX);
         self.copy_waits.retain(|wait| {
-            let found = engine.copies(&wait.marks);
+            let found = engine.copies(&wait.marks).or(unled);
             // What others have acknowledged is on their disks with `always` alone.
             let others =
                 if wait.wanted.durable.is_some() && !is_always { found.map(|_| 0) } else { found };
@@ -171,6 +172,24 @@ impl NodeCore {
                 self.links[usize::from(asker)].backlog.push_back(Mail::Part(ticket, part));
             }
         }
+    }
+}
+
+impl NodeCore {
+    /// Other nodes that have for certain what was answered before, where this one leads nothing and cannot tell: a majority had it, and as many of
+    /// that count as are reached. Nothing where this node is alone, or one of its cores can tell.
+    fn copies_unled(&self) -> Option<u32> {
+        let view = self.view.as_ref()?;
+        if view.partitions.iter().any(|partition| partition.leader == Some(view.own)) {
+            return None;
+        }
+        let copies = self.config.config.replication;
+        // A node that keeps logs alone may be the one that makes the majority.
+        let has_log = copies.is_multiple_of(2) && view.nodes.iter().any(|node| node.is_log_only);
+        let certain = (copies / 2).saturating_sub(u32::from(has_log));
+        let others = view.nodes.iter().enumerate().filter(|(at, _)| *at != view.own);
+        let reached = others.filter(|(_, node)| node.is_up && !node.is_log_only).count();
+        Some(certain.min(u32::try_from(reached).unwrap_or(u32::MAX)))
     }
 }
 

@@ -36,6 +36,8 @@ impl NodeCore {
             used_peak: self.shared.board.used_peak(),
             own_tracks: u64::from(client.tracking.is_some()),
             scripts: self.shared.scripts.count(),
+            replicas: self.copies_elsewhere(),
+            position: self.engine.store().appended_position(),
         };
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
         let text = info_text(&facts, &names);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::process::Process;
@@ -32,6 +33,9 @@ pub(super) struct Facts<'a> {
     pub(super) used_peak: u64,
     /// Scripts whose texts are kept.
     pub(super) scripts: usize,
+    /// Where other nodes have copies, and how far the log of the core is that was asked: what ROLE tells.
+    pub(super) replicas: Vec<SocketAddr>,
+    pub(super) position: u64,
 }
 
 /// When a section is given.
@@ -267,11 +271,16 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
 
 fn replication(facts: &Facts<'_>, text: &mut String) {
     line(text, "role", "master");
-    line(text, "connected_slaves", 0);
+    line(text, "connected_slaves", facts.replicas.len());
+    for (at, address) in facts.replicas.iter().enumerate() {
+        let (ip, port, offset) = (address.ip(), address.port(), facts.position);
+        let replica = format!("ip={ip},port={port},state=online,offset={offset},lag=0");
+        line(text, &format!("slave{at}"), replica);
+    }
     line(text, "master_failover_state", "no-failover");
     line(text, "master_replid", facts.run_id);
     line(text, "master_replid2", "0".repeat(40));
-    line(text, "master_repl_offset", 0);
+    line(text, "master_repl_offset", facts.position);
     line(text, "second_repl_offset", -1);
     line(text, "repl_backlog_active", 0);
     line(text, "repl_backlog_size", 0);

@@ -1,5 +1,7 @@
 //! Owns the commands of Redis that cannot be meant here, and what to use instead; ROLE, MODULE LIST and SHUTDOWN, which can.
 
+use std::net::SocketAddr;
+
 use super::super::client::Client;
 use super::super::execute::Progress;
 use super::run::{Carried, exactly, is_word, keyword, syntax, unknown_subcommand};
@@ -60,29 +62,28 @@ impl NodeCore {
     /// ROLE: a node that is alone, or leads partitions, takes writes.
     pub(super) fn role(&mut self, client: &mut Client) -> Progress {
         let position = self.engine.store().appended_position();
-        let others: Vec<(String, u16)> = self.view.as_ref().map_or_else(Vec::new, |view| {
-            let own = view.nodes[view.own].id;
-            view.nodes
-                .iter()
-                .filter(|node| node.id != own && node.is_up)
-                .filter_map(|node| node.addresses.first())
-                .map(|address| (address.ip().to_string(), address.port()))
-                .collect()
-        });
+        let others = self.copies_elsewhere();
         self.answer(client, |reply| {
             let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
             reply.array(3);
             reply.bulk(b"master");
             reply.integer(integer(position));
             reply.array(others.len());
-            for (host, port) in &others {
+            for address in &others {
                 reply.array(3);
-                reply.bulk(host.as_bytes());
-                reply.bulk(port.to_string().as_bytes());
+                reply.bulk(address.ip().to_string().as_bytes());
+                reply.bulk(address.port().to_string().as_bytes());
                 reply.bulk(position.to_string().as_bytes());
             }
         });
         Progress::Ran
+    }
+
+    /// Where the other nodes listen that have copies of what this one leads: its replicas, in the words of Redis.
+    pub(super) fn copies_elsewhere(&self) -> Vec<SocketAddr> {
+        let Some(view) = &self.view else { return Vec::new() };
+        let nodes = view.copies_elsewhere().into_iter();
+        nodes.filter_map(|node| view.nodes[node].addresses.first().copied()).collect()
     }
 
     /// MODULE: there are none.

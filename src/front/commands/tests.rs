@@ -404,6 +404,8 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         used_peak: 4_000,
         own_tracks: 0,
         scripts: 3,
+        replicas: vec!["127.0.0.1:7389".parse().expect("an address")],
+        position: 77,
         saves: SaveFacts { last_save_s: 10_000, last_is_ok: true, ..SaveFacts::default() },
     }
 }
@@ -443,6 +445,10 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
         "\r\nused_memory:1051672\r\nused_memory_human:1.00M\r\nused_memory_peak:1052576\r\nused_memory_peak_human:1.00M\r\n"
     ));
     assert!(text("server").contains("\r\nuptime_in_seconds:90000\r\nuptime_in_days:1\r\n"));
+    assert!(text("replication").contains(
+        "\r\nconnected_slaves:1\r\nslave0:ip=127.0.0.1,port=7389,state=online,offset=77,lag=0\r\n"
+    ));
+    assert!(text("replication").contains("\r\nmaster_repl_offset:77\r\n"));
     let titles = |line: &str| text(line).matches("# ").count();
     assert_eq!(
         (titles(""), titles("default"), titles("all"), titles("everything")),

@@ -62,6 +62,7 @@ impl Node {
         let released = Arc::clone(&release);
         let view = NodeView {
             member: Arc::default(),
+            taken_ms: Box::new(|epoch| [(epoch, 1_234)].into()),
             grow: Box::new(|_, _| Err(ChangeError::NoMajority)),
             cluster: Box::new(|| None),
             status: Box::new(move || {
@@ -150,6 +151,7 @@ fn each_path_answers_and_what_is_wrong_is_json() {
     let node = Node::start(|_| {});
     for (raw, status, expected) in [
         ("GET /health HTTP/1.1\r\n\r\n", 200, "{\"status\":\"ok\"}"),
+        ("GET /live HTTP/1.1\r\n\r\n", 200, "{\"status\":\"ok\"}"),
         ("GET /status HTTP/1.1\r\n\r\n", 200, "{\"node\":\"a\"}"),
         ("GET /status? HTTP/1.1\r\n\r\n", 200, "{\"node\":\"a\"}"),
         ("GET /metrics HTTP/1.1\r\n\r\n", 200, "a 1\n"),
@@ -157,6 +159,7 @@ fn each_path_answers_and_what_is_wrong_is_json() {
         ("GET /config?next=1 HTTP/1.1\r\n\r\n", 200, "\"epoch\": 2,"),
         ("HEAD /health HTTP/1.1\r\n\r\n", 200, ""),
         ("GET /config/conflict HTTP/1.1\r\n\r\n", 404, "no conflict"),
+        ("GET /config/history HTTP/1.1\r\n\r\n", 200, "\"taken_ms\":1234"),
         ("GET / HTTP/1.1\r\n\r\n", 404, "\"paths\":[\"/config\""),
         ("GET /config/ HTTP/1.1\r\n\r\n", 404, "/metrics"),
         ("GET /config?next=2 HTTP/1.1\r\n\r\n", 400, "next=2"),
@@ -185,6 +188,7 @@ fn each_path_answers_and_what_is_wrong_is_json() {
     node.healthy.store(false, Ordering::SeqCst);
     let sick = node.get("/health");
     assert_eq!((sick.status, &sick.json()["status"]), (503, &json!("poisoned")));
+    assert_eq!(node.get("/live").status, 503);
 }
 
 #[test]

@@ -60,13 +60,15 @@ pub enum Kind {
     Leaving = 98,
     /// As `GroupReports`, and the config that the sender goes by.
     ReportsAsOf = 99,
+    /// What the sender says of itself: its clock, its memory.
+    NodeFacts = 100,
     /// A step of a snapshot over all nodes.
     ClusterCut = 112,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -93,6 +95,7 @@ impl Kind {
         Self::GroupReports,
         Self::Leaving,
         Self::ReportsAsOf,
+        Self::NodeFacts,
         Self::ClusterCut,
     ];
 
@@ -109,7 +112,9 @@ impl Kind {
             Self::Hello | Self::Challenge | Self::Proof | Self::Accepted | Self::Refused => {
                 HANDSHAKE_BYTES_MAX
             }
-            Self::Ping | Self::Pong | Self::ConfigFetch | Self::Leaving => HANDSHAKE_BYTES_MAX,
+            Self::Ping | Self::Pong | Self::ConfigFetch | Self::Leaving | Self::NodeFacts => {
+                HANDSHAKE_BYTES_MAX
+            }
             Self::SnapshotAck | Self::SnapshotEnd | Self::SnapshotAbort => HANDSHAKE_BYTES_MAX,
             Self::SnapshotChunk | Self::Part => BULK_FRAME_BYTES_MAX,
             _ => FRAME_BYTES_MAX,
@@ -130,7 +135,7 @@ impl Kind {
     #[must_use]
     pub const fn protocol(self) -> u16 {
         match self {
-            Self::Leaving | Self::Published | Self::ReportsAsOf => 2,
+            Self::Leaving | Self::Published | Self::ReportsAsOf | Self::NodeFacts => 2,
             _ => 1,
         }
     }

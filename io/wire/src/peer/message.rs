@@ -5,6 +5,7 @@ use super::command::{Forwarded, Replies};
 use super::config::{ConfigCurrent, ConfigFetch, ConfigPropose, ConfigProposed};
 use super::cut::ClusterCut;
 use super::error::BodyError;
+use super::facts::NodeFacts;
 use super::frame::Frame;
 use super::heartbeat::{HeartbeatAnswers, Heartbeats};
 use super::hello::{Accepted, Challenge, Hello, Proof};
@@ -97,5 +98,6 @@ messages! {
     GroupReports(GroupReports),
     Leaving(Leaving),
     ReportsAsOf(ReportsAsOf),
+    NodeFacts(NodeFacts),
     ClusterCut(ClusterCut<'a>),
 }

@@ -129,12 +129,21 @@ fn check_one_at_a_time(
     let escapes = moves.iter().any(is_escape);
     let may_follow = |pointer: &String| escapes && pointer == "/mode";
     for pointer in moves.iter().filter(|pointer| !is_escape(pointer) && !may_follow(pointer)) {
-        problems.push(Problem::at(
-            pointer.as_str(),
-            IN_PROGRESS,
-            "send it again when /status says that nothing moves; a node that is lost may be given up with \"leaving\": \"dead\"",
-        ));
+        problems.push(Problem::at(pointer.as_str(), IN_PROGRESS, meanwhile(standing)));
     }
+}
+
+/// What can be done while replicas move.
+fn meanwhile(standing: Standing<'_>) -> String {
+    let mut hint = "send it again when /status says that nothing moves".to_owned();
+    let leaves = standing.config.nodes.iter().find(|node| node.leaving == Some(Leaving::Drain));
+    if let Some(node) = leaves {
+        hint += &format!("; {:?} stays when \"leaving\" is taken out of its entry", node.name);
+    }
+    if standing.config.replication > 1 {
+        hint += "; a node that is lost may be given up with \"leaving\": \"dead\"";
+    }
+    hint
 }
 
 /// Whether every replica is where it should be.

@@ -16,11 +16,17 @@ pub enum Change {
     Announced(&'static str),
     /// It is refused while the node runs; the text says what to do instead.
     Never(&'static str),
+    /// It is refused, and a restart does not help; the text says what to do instead.
+    Fixed(&'static str),
 }
 
 const EDIT: Change = Change::Never("stop the node, edit the config file, start it again");
-const FIXED: Change = Change::Never(
-    "it is fixed when the cluster is made; start a new cluster in an empty data folder",
+/// The snapshot of a node or a cluster does not fit another one that differs in it.
+const FIXED: Change = Change::Fixed(
+    "leave it as it is; for another value start a new cluster with it in empty data folders and copy the keys there with `hyperiond import`, both sides with \"resp\": {\"cluster\": \"transparent\"} where they have several nodes",
+);
+const FIXED_NAME: Change = Change::Fixed(
+    "leave it as it is; for another one start a new cluster from a snapshot: `hyperiond restore` makes data folders of it, and with --config a cluster with an identifier of its own",
 );
 const ONE_NODE: Change = Change::Never("mode \"single\" keeps it as it is");
 const ONE_ORDER: Change = Change::Never(
@@ -63,7 +69,7 @@ const fn row(field: &'static str, single: Change, cluster: Change) -> Row {
 /// Each field of the config, and what a change of it does. The epoch and the parent are not
 /// changed by themselves and stand apart. `/nodes/*` is a node that comes or goes.
 pub const FIELDS: &[Row] = &[
-    row("/cluster_id", FIXED, FIXED),
+    row("/cluster_id", FIXED_NAME, FIXED_NAME),
     row("/mode", ONE_NODE, MOVES),
     row("/partitions", FIXED, FIXED),
     row("/replication", ONE_NODE, MOVES),
@@ -187,6 +193,10 @@ pub fn sort(column: Column, announcer: Option<usize>, differences: &[Difference]
             Some(Change::Restart) => sorted.needs_restart.push(pointer.clone()),
             Some(Change::Moves) => sorted.moves.push(pointer.clone()),
             Some(Change::Announced(_)) if is_own => sorted.live.push(pointer.clone()),
+            Some(Change::Fixed(what_to_do)) => {
+                let text = "this is fixed from the first start on";
+                sorted.refused.push(Problem::at(pointer, text, what_to_do));
+            }
             Some(Change::Never(what_to_do) | Change::Announced(what_to_do)) => {
                 sorted.refused.push(Problem::at(
                     pointer,

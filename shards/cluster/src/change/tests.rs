@@ -103,6 +103,10 @@ fn each_refusal_names_its_field() {
         let found = problems(check(&state, &edited(&state, edit), Author::Person));
         let has = found.iter().any(|one| one.pointer == pointer && one.hint.contains(hint));
         assert!(has, "{pointer}, {hint}: {found:?}");
+        // A restart must not be suggested where none helps.
+        let text = found.iter().find(|one| one.pointer == pointer).map(|one| one.problem.as_str());
+        let is_fixed = ["/cluster_id", "/partitions", "/settings/storage"].contains(&pointer);
+        assert_eq!(text == Some("this is fixed from the first start on"), is_fixed, "{text:?}");
     }
 }
 
@@ -198,7 +202,9 @@ fn one_membership_change_at_a_time_and_ways_out_of_it() {
         |c| c.nodes[0].rack = Some("r".to_owned()),
     ] {
         let found = problems(check(&state, &edited(&state, edit), Author::Person));
-        assert!(found.iter().any(|one| one.problem.contains("in progress")), "{found:?}");
+        let in_progress = found.iter().find(|one| one.problem.contains("in progress"));
+        let hint = in_progress.map(|one| one.hint.as_str()).expect("it moves");
+        assert!(hint.contains("\"n4\" stays when") && hint.contains("\"dead\""), "{hint}");
     }
     let racked = |c: &mut Config| c.nodes[0].rack = Some("r".to_owned());
     let found = problems(check(&state, &edited(&state, racked), Author::Person));

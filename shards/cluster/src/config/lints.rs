@@ -21,7 +21,7 @@ pub struct Usage {
 /// The part of a node's memory, in percent, that live data may take.
 const LIVE_PERCENT_MAX: u64 = 85;
 /// Clocks that are further apart make keys expire early or late after a leader changes.
-const CLOCK_APART_MS_MAX: i64 = 500;
+const CLOCK_APART_MS_MAX: u64 = 500;
 
 impl Usage {
     /// The bytes of one copy of everything.
@@ -69,16 +69,19 @@ pub fn lints(config: &Config, usage: &Usage) -> Vec<String> {
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
         lint_memory(config, &ids, usage, &mut sentences);
     }
-    for (node, ahead) in usage
-        .clock_ahead_ms
-        .iter()
-        .filter(|(_, ahead)| ahead.unsigned_abs() > CLOCK_APART_MS_MAX.unsigned_abs())
-    {
-        sentences.push(format!(
-            "the clock of node {node} is {ahead} ms from this one's: keys expire early or late there; run a time service on every node"
-        ));
-    }
+    let clocks = usage.clock_ahead_ms.iter();
+    sentences.extend(clocks.filter_map(|(node, ahead_ms)| lint_clock(*node, *ahead_ms)));
     sentences
+}
+
+/// What is unwise of a node's clock, by how far it is from this one's.
+#[must_use]
+pub fn lint_clock(node: NodeId, ahead_ms: i64) -> Option<String> {
+    (ahead_ms.unsigned_abs() > CLOCK_APART_MS_MAX).then(|| {
+        format!(
+            "the clock of node {node} is {ahead_ms} ms from this one's: keys expire early or late there; run a time service on every node"
+        )
+    })
 }
 
 fn lint_votes(config: &Config, nodes: usize, has_voter: bool, sentences: &mut Vec<String>) {

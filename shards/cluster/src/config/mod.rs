@@ -37,7 +37,7 @@ pub use difference::{Difference, between, leaves};
 pub use document::{Config, Leaving, Node, Role};
 pub use identity::{Unidentified, identify};
 pub use levels::fields_above;
-pub use lints::{Usage, lints};
+pub use lints::{Usage, lint_clock, lints};
 pub use machine::Machine;
 pub use mode::Mode;
 pub use observe::Observe;
