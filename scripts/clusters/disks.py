@@ -1,13 +1,15 @@
 """A file system of its own for the data of each node, so that it can be filled."""
 
 import os
+import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from faults.disk import ext4, need
 from faults.table import Skipped
 
 DISK_BYTES = 1 << 30
+PROBE_BYTES = 8 << 20
 TOP_UP_SECONDS = 0.05
 
 
@@ -15,7 +17,10 @@ def missing():
     """Why no disk can be filled here; None when it can."""
     try:
         need("mkfs.ext4", "losetup", "mount")
-    except Skipped as why:
+        # Also a root may not be allowed to, in a container.
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            ext4(stack, os.path.join(folder, "probe.img"), PROBE_BYTES).attach(os.path.join(folder, "probe"))
+    except (Skipped, RuntimeError) as why:
         return str(why)
     return None
 
