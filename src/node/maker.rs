@@ -31,6 +31,7 @@ use super::shared::Shared;
 use super::stall::{LongTurns, TurnParts};
 use super::start::unix_ms;
 use super::supply::{Supply, core_folder, make_segment, open_direct};
+use super::taken::retry_taken;
 use super::ticking::engine_settings;
 use crate::cluster::Setup;
 use crate::config::{Durability, Resolved};
@@ -394,7 +395,7 @@ impl Maker {
     fn listen(&self, made: &mut NodeCore, io: &mut Io) -> Result<(), NodeError> {
         let core = usize::from(made.index);
         let tcp = |io: &mut Io, address: std::net::SocketAddr| {
-            io.listen_tcp(address)
+            retry_taken(|| io.listen_tcp(address))
                 .map_err(|error| NodeError::Listen { address: address.to_string(), error })
         };
         if let Some(&address) = self.config.resp_cores.get(core) {

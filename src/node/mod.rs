@@ -41,6 +41,7 @@ mod stall;
 mod start;
 mod status;
 mod supply;
+mod taken;
 mod telling;
 mod ticking;
 
