@@ -2,6 +2,7 @@
 
 use super::{Log, Room, SEAL_BYTES};
 use crate::batch::BATCH_HEAD_BYTES;
+use crate::error::StoreError;
 use crate::limits::{
     CLEANER_RESERVE_SEGMENTS, FULL_RESERVE_PART, RECORD_PART_OF_SEGMENT, SEGMENTS_MAX,
 };
@@ -59,6 +60,17 @@ impl Log {
             self.look_at_cleaning |= self.demand_bytes == 0;
             self.demand_bytes = self.demand_bytes.max(bytes);
             Room::Later
+        }
+    }
+
+    /// Whether so much can be written now, before some of it is: who writes a part again with each try uses up what was made ready for the whole.
+    ///
+    /// # Errors
+    /// When there is no room; as much is wanted then.
+    pub(crate) fn has_room(&mut self, bytes: usize) -> Result<(), StoreError> {
+        match self.room(bytes) {
+            Room::Now => Ok(()),
+            Room::Later => Err(StoreError::NoRoom { bytes }),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Owns the changes of an object: each is one batch, whole or absent after a crash.
 
 use super::cool::WarmChunks;
+use super::create::base_bytes;
 use super::deltas::Deltas;
 use super::foreseen::rearrange;
 use super::format::{
@@ -323,18 +324,7 @@ impl Object {
             .filter(|insert| !insert.chunks.is_empty())
             .map(|insert| (insert, touch(&mut touches, insert.after)))
             .collect();
-        let mut inserted: Vec<(usize, Vec<u32>)> = Vec::new();
-        for (insert, index) in inserts {
-            match self.write_new(log, id, insert.chunks, touches[index].next) {
-                Ok(numbers) => {
-                    touches[index].next = numbers[0];
-                    inserted.push((insert.after, numbers));
-                }
-                Err(error) => {
-                    inserted.iter().for_each(|(_, numbers)| self.forget_new(log, numbers));
-                    return Err(error);
-                }
-            }
+        for &(_, index) in &inserts {
             // Chunks are split, or appended to, when this one is full: it rests from now on.
             touches[index].is_rebased = self.chunks.at(touches[index].at).hot.is_some();
             touches[index].rests = true;
@@ -349,6 +339,23 @@ impl Object {
             }
         }
         let room = touches.iter().map(Touch::record_bytes).sum();
+        if !inserts.is_empty() {
+            let new = inserts.iter().flat_map(|(insert, _)| insert.chunks);
+            log.has_room(room + new.map(|parts| base_bytes(parts)).sum::<usize>())?;
+        }
+        let mut inserted: Vec<(usize, Vec<u32>)> = Vec::new();
+        for (insert, index) in inserts {
+            match self.write_new(log, id, insert.chunks, touches[index].next) {
+                Ok(numbers) => {
+                    touches[index].next = numbers[0];
+                    inserted.push((insert.after, numbers));
+                }
+                Err(error) => {
+                    inserted.iter().for_each(|(_, numbers)| self.forget_new(log, numbers));
+                    return Err(error);
+                }
+            }
+        }
         if let Err(error) = log.make_room(room) {
             inserted.iter().for_each(|(_, numbers)| self.forget_new(log, numbers));
             return Err(error);

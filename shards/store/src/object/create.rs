@@ -1,13 +1,13 @@
 //! Owns how a value that is no plain string comes to be: packed, or as chunks, which are written before their head names them.
 
-use super::format::{CHUNK_HEAD_BYTES, Head, NO_CHUNK, chunk_head, chunk_key};
+use super::format::{CHUNK_HEAD_BYTES, Head, KEY_BYTES, NO_CHUNK, chunk_head, chunk_key};
 use super::table::At;
 use super::{Chunk, Object, Objects, ValueType};
 use crate::database::Key;
 use crate::error::StoreError;
 use crate::limits::{OBJECT_CHUNK_BYTES_MAX, OBJECT_CHUNKS_MAX};
 use crate::log::{Location, Log};
-use crate::record::{Extras, Kind};
+use crate::record::{Extras, Kind, RECORD_HEAD_BYTES_MAX};
 use crate::store::Store;
 
 /// The bytes of one chunk, in parts.
@@ -133,6 +133,16 @@ impl Objects {
     }
 }
 
+/// Bytes of the record of a new chunk, at most.
+pub(super) fn base_bytes(parts: &[&[u8]]) -> usize {
+    // What `Log::append` asks for beside the record, and its padding.
+    RECORD_HEAD_BYTES_MAX
+        + KEY_BYTES
+        + CHUNK_HEAD_BYTES
+        + 24
+        + parts.iter().map(|part| part.len()).sum::<usize>()
+}
+
 impl Object {
     /// Writes new chunks that lead to the chunk `behind`; the caller takes them into the order. Nothing is kept when it fails.
     pub(super) fn write_new(
@@ -146,6 +156,7 @@ impl Object {
         if self.order.len() + chunks.len() > OBJECT_CHUNKS_MAX {
             return Err(StoreError::TooManyChunks { chunks_max: OBJECT_CHUNKS_MAX });
         }
+        log.has_room(chunks.iter().map(|parts| base_bytes(parts)).sum())?;
         let first = self.number_next;
         let numbers: Vec<u32> = (first..first + count).collect();
         let generation = self.generation_next;

@@ -36,6 +36,9 @@ impl Dice {
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// More room than any change needs.
+const TRIES_MAX: usize = 200;
+
 /// Changes a collection on the store until there is room.
 fn edit(
     stage: &mut Stage,
@@ -43,7 +46,8 @@ fn edit(
     layout: &'static Layout,
     mut change: impl FnMut(&mut Edit<'_, '_>),
 ) {
-    loop {
+    for tries in 0.. {
+        assert!(tries < TRIES_MAX, "{tries} times more room did not help");
         let key = stage.store.key(DatabaseId(0), b"c");
         let mut edit = Edit::open(&mut stage.store, &key, value_type, layout).expect("the type");
         change(&mut edit);
@@ -378,5 +382,22 @@ proptest! {
                 prop_assert!(read(&mut stage, section) == model[usize::from(section)], "round {round}");
             }
         }
+    }
+}
+
+/// A change of many chunks asks for room for all of them before it writes one: it took what was made ready for the rest with each try, and
+/// never came to its end.
+#[test]
+fn a_change_of_many_chunks_gets_the_room_that_it_wants() {
+    let mut stage = Stage::with_segments(1 << 17);
+    for round in 0..3_u8 {
+        edit(&mut stage, SORTED_SET, &UNPACKED, |edit| {
+            for number in 0..60_u8 {
+                let key = [round, number];
+                let Err(at) = edit.view().seek(0, &key) else { panic!("{key:?} is new") };
+                drop(edit.insert(0, at, &key, &vec![number; 70_000]));
+            }
+        });
+        assert_eq!(read(&mut stage, 0).len(), 60 * (usize::from(round) + 1));
     }
 }
