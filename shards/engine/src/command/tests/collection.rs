@@ -395,7 +395,7 @@ fn a_change_of_many_chunks_gets_the_room_that_it_wants() {
             for number in 0..60_u8 {
                 let key = [round, number];
                 let Err(at) = edit.view().seek(0, &key) else { panic!("{key:?} is new") };
-                drop(edit.insert(0, at, &key, &vec![number; 70_000]));
+                let _ = edit.insert(0, at, &key, &vec![number; 70_000]);
             }
         });
         assert_eq!(read(&mut stage, 0).len(), 60 * (usize::from(round) + 1));
