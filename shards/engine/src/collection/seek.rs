@@ -46,7 +46,7 @@ impl<'a> View<'a> {
         Some(Near { chunk, between })
     }
 
-    /// The second step; the third one is [`Asked::seek`].
+    /// The second step; the third one is `Asked::seek`.
     #[inline]
     pub fn ask(&self, Near { chunk, between }: Near, key: &[u8]) -> Asked<'a> {
         let entries = self.entries(chunk);
