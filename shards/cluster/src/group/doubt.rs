@@ -4,14 +4,15 @@
 //! What it has lost may be committed, with its acknowledgement in the majority. So it is in doubt until it has what the leader of a later
 //! time has committed in its own term, which is all that was committed before. While nobody leads, it counts for a candidate, itself too,
 //! whose log is the longest of all voters', of which it has heard every one since its start: what is left of a committed entry
-//! anywhere is in that one. Candidates tell the ends of their logs, so each campaign brings the others nearer to knowing.
+//! anywhere is in that one. Candidates tell the ends of their logs, and who votes for them that its own is no longer, so each campaign brings
+//! all nearer to knowing.
 //!
 //! Not covered: a change of the voters that is lost with the end of the log. Its new voters are not waited for.
 
 use std::collections::BTreeMap;
 
-use raft::INVALID_ID;
 use raft::eraftpb::Message;
+use raft::{INVALID_ID, StateRole};
 
 use super::recovered::Position;
 use super::replica::Group;
@@ -48,9 +49,17 @@ impl Group {
         })
     }
 
-    /// Whether somebody's vote for this replica counts for nothing yet: its own would have to be beside it.
-    pub(super) fn may_not_win(&self, answer: &Message) -> bool {
-        !answer.reject && !self.trusts(self.last())
+    /// Takes an answer to a campaign of this replica; `false`: a vote that counts for nothing yet, because its own would have to be beside it.
+    /// Whoever votes for it has no longer log, which those that do not campaign themselves tell in no other way.
+    pub(super) fn hears_vote(&mut self, answer: &Message) -> bool {
+        let campaigns =
+            matches!(self.raw.raft.state, StateRole::PreCandidate | StateRole::Candidate);
+        if answer.reject || !campaigns {
+            return true;
+        }
+        let end = self.last();
+        self.hear_end(answer.from, end);
+        self.trusts(end)
     }
 
     /// The leader's entries were taken; it had committed up to `commit`.

@@ -105,7 +105,7 @@ impl Group {
                 });
             }
             MessageType::MsgRequestVoteResponse | MessageType::MsgRequestPreVoteResponse => {
-                if self.may_not_win(message) {
+                if !self.hears_vote(message) {
                     return Ok(Verdict::Drop);
                 }
             }

@@ -1,7 +1,7 @@
 //! Logs whose end a power cut has taken: nobody votes by one as if it were whole.
 
 use super::lab::{GROUP, Lab};
-use crate::group::{RecoveredGroup, entry};
+use crate::group::{Conf, Position, RecoveredGroup, entry};
 
 /// A voter of three whose log ends at `last`.
 fn log(last: u64, may_be_cut: bool) -> RecoveredGroup {
@@ -61,4 +61,19 @@ fn a_leader_asks_again_what_a_node_has_that_was_away() {
     lab.pass(1_000);
     assert!(!lab.node(follower).are_in_doubt());
     assert!(lab.node(leader).has_all(GROUP, follower));
+}
+
+#[test]
+fn who_has_dropped_its_log_for_a_snapshot_is_heard_too() {
+    // It does not campaign, and was to get its records from the one that a power cut has ended.
+    let voters = [1, 2];
+    let of_two = |log: RecoveredGroup| RecoveredGroup { conf: Conf::of_voters(&voters), ..log };
+    for (floor, leader) in [(4, Some(1)), (9, None)] {
+        let mut lab = Lab::new(2);
+        lab.start(1, of_two(log(5, true)));
+        let floor = Position { index: floor, term: 1 };
+        lab.start(2, of_two(RecoveredGroup { installing: true, floor, ..log(1, false) }));
+        lab.pass(5_000);
+        assert_eq!(lab.node(1).leader(GROUP), leader, "with a log that ended at {floor:?}");
+    }
 }
