@@ -41,6 +41,10 @@ pub const TRANSFER_BYTES_MAX: usize = 1 << 30;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often `Core::tick` is called unless the options say otherwise.
 pub const TICK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often a core that waits for others lets whoever shares its cpu go first before it sleeps, and the bytes that it must have received
+/// since it slept last: one with little to do sleeps at once, since after a yield it waits for the other program's whole slice.
+pub(crate) const YIELDS: u32 = 4;
+pub(crate) const YIELD_BYTES_MIN: u64 = 1 << 10;
 /// A turn that works longer than this is counted as a stall.
 pub const STALL: Duration = Duration::from_millis(1);
 /// A turn that works longer than this is told to the core.
