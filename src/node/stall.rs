@@ -16,6 +16,7 @@ pub(crate) struct TurnParts {
     writes_before_ns: u64,
     cleaning: Duration,
     tick: Duration,
+    expiry: Duration,
     mail: u32,
     /// The slowest command of those that were timed.
     slowest: (&'static str, Duration),
@@ -30,6 +31,11 @@ impl TurnParts {
     /// Runs a slice of the cleaner, timed.
     pub(super) fn cleaning<T>(&mut self, work: impl FnOnce() -> T) -> T {
         timed(&mut self.cleaning, work)
+    }
+
+    /// Removes expired keys, timed.
+    pub(super) fn expiring<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        timed(&mut self.expiry, work)
     }
 
     /// Notes how long a tick took.
@@ -63,6 +69,7 @@ impl TurnParts {
             ("file writes", writes),
             ("the cleaner", self.cleaning),
             ("the tick", self.tick),
+            ("expiry", self.expiry),
             self.slowest,
         ];
         parts.sort_by_key(|&(_, part)| std::cmp::Reverse(part));

@@ -157,9 +157,13 @@ impl NodeCore {
             return false;
         }
         let since = self.observer.latencies.is_on().then(Instant::now);
-        let swept = self.engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
-        self.engine.bury_expired();
-        self.engine.sweep_fields();
+        let engine = &mut self.engine;
+        let swept = self.turn.expiring(|| {
+            let swept = engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
+            engine.bury_expired();
+            engine.sweep_fields();
+            swept
+        });
         self.note_latency("expire-cycle", since);
         self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;
         self.finds_expired

@@ -26,7 +26,9 @@ pub const SCAN_COUNT_MAX: u64 = 10_000;
 pub const WAITING_COMMANDS_MAX: usize = 65_536;
 /// Most transactions over several cores that one core coordinates at a time.
 pub const TRANSACTIONS_MAX: usize = 16_384;
-/// Keys that one active expiry step looks at.
+/// Buckets of the index that one active expiry step walks over.
 pub const SWEEP_BUCKETS: usize = 1024;
+/// Keys with an expiry that it looks at there, about: some hundred microseconds, since each key is a miss of the caches.
+pub const SWEEP_LOOKS_A_TURN: u64 = 4096;
 /// Expired keys that one turn removes by itself.
-pub const SWEEP_REMOVALS_A_TURN: u64 = 512;
+pub const SWEEP_REMOVALS_A_TURN: u64 = 256;

@@ -8,7 +8,7 @@ use crate::index::{Cursor, Entry, Spot};
 use crate::log::Location;
 use crate::record;
 use hyperion_model::DatabaseId;
-use hyperion_model::limits::DATABASES;
+use hyperion_model::limits::{DATABASES, SWEEP_LOOKS_A_TURN};
 
 /// Where the sweep stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,7 +92,8 @@ impl Store {
         self.expiring[usize::from(database.0)]
     }
 
-    /// Looks at the next `buckets` buckets and removes what has expired in them, about `removals_max` keys at most.
+    /// Looks at the next `buckets` buckets, or as many of them as have `SWEEP_LOOKS_A_TURN` keys that expire, and removes what has expired in
+    /// them, about `removals_max` keys at most.
     pub fn sweep(&mut self, buckets: usize, removals_max: u64) -> Swept {
         let mut swept = Swept::default();
         if self.keeps_expired || self.expiring.iter().all(|&expiring| expiring == 0) {
@@ -100,7 +101,7 @@ impl Store {
         }
         let mut dead: Vec<Vec<u8>> = Vec::new();
         for _ in 0..buckets {
-            if swept.removed >= removals_max {
+            if swept.removed >= removals_max || swept.looked_at >= SWEEP_LOOKS_A_TURN {
                 break;
             }
             if self.expiring[usize::from(self.sweep.database)] == 0 {

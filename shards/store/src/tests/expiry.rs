@@ -2,6 +2,7 @@
 
 use super::disk::World;
 use hyperion_model::DatabaseId;
+use hyperion_model::limits::SWEEP_LOOKS_A_TURN;
 
 #[test]
 fn the_sweep_removes_what_has_expired_and_a_clock_that_goes_back_does_not_return_it() {
@@ -20,6 +21,22 @@ fn the_sweep_removes_what_has_expired_and_a_clock_that_goes_back_does_not_return
     let mut again = world.reopen().expect("no damage");
     assert_eq!(again.contents().len(), 374);
     assert_eq!(again.store.figures().expiring, 124);
+}
+
+#[test]
+fn one_sweep_looks_at_a_bounded_number_of_keys() {
+    let mut world = World::new();
+    for key in 0..20_000_u32 {
+        world.put_in(0, &key.to_le_bytes(), b"value", Some(2_000_000 + u64::from(key % 2)));
+        if key % 100 == 0 {
+            world.turn();
+        }
+    }
+    world.store.set_now(2_000_000);
+    let swept = world.store.sweep(usize::MAX, u64::MAX);
+    let bound = SWEEP_LOOKS_A_TURN..SWEEP_LOOKS_A_TURN + 100;
+    assert!(bound.contains(&swept.looked_at), "{swept:?}");
+    assert!(swept.removed > swept.looked_at / 3, "{swept:?}");
 }
 
 #[test]
