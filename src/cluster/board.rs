@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperion_cluster::NodeId;
-use hyperion_cluster::config::{Config, Leaving, Size, Usage, lints};
+use hyperion_cluster::config::{Config, Size, Usage, lints};
 use hyperion_cluster::placement::{Replicas, dry_run};
 use hyperion_cluster::state::ClusterState;
 use serde_json::{Value, json};
@@ -126,10 +126,7 @@ impl Known {
             .nodes
             .iter()
             .filter_map(|node| {
-                let how = match node.leaving? {
-                    Leaving::Drain => "drain",
-                    Leaving::Dead => "dead",
-                };
+                let how = node.leaving?.as_str();
                 let replicas = state.placement().replicas_of(node.id);
                 let is_reached = self.is_reached(node.id);
                 Some(json!({ "node": node.name, "how": how, "replicas_left": replicas, "reached": is_reached }))

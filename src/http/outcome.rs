@@ -45,7 +45,7 @@ fn accepted_answer(accepted: &Accepted, known: Option<&Known>) -> Answer {
     let mut warnings = accepted.resolved.warnings.clone();
     let found = known.map(|known| known.warnings(&accepted.config)).unwrap_or_default();
     warnings.extend(found.into_iter().filter(|it| !accepted.resolved.warnings.contains(it)));
-    let body = json!({
+    let mut body = json!({
         "epoch": accepted.config.epoch,
         "hash": accepted.hash,
         "acked_by": [accepted.resolved.node().name],
@@ -53,6 +53,10 @@ fn accepted_answer(accepted: &Accepted, known: Option<&Known>) -> Answer {
         "needs_restart": accepted.needs_restart,
         "warnings": warnings,
     });
+    let entry = known.and_then(|known| known.state.history().entry(accepted.config.epoch));
+    if let Some(note) = entry.and_then(|entry| entry.note.as_ref()) {
+        body["note"] = json!(note);
+    }
     Answer::json(200, &body)
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hyperion_cluster::NodeId;
+use hyperion_cluster::start::is_given_up;
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{GroupReport, ReportMark};
 use hyperion_model::{CoreId, GroupId, PartitionId};
@@ -15,7 +16,7 @@ use super::commit::die;
 use super::core::NodeCore;
 use super::facts::Told;
 use super::messages::{Mail, Note};
-use super::settling::LOOKS_A_TAKE;
+use super::settling::{LOOKS_A_TAKE, refuse};
 use crate::cluster::{Known, Seen};
 
 /// Looks of 100 ms between two tellings of all groups; those that have changed are told at once.
@@ -63,6 +64,14 @@ impl NodeCore {
         for link in self.links.iter_mut().skip(1) {
             link.backlog.push_back(Mail::Cluster(Arc::clone(state)));
         }
+        let before = self.members.state.as_ref().map(|before| before.config().epoch);
+        let epoch = state.config().epoch;
+        if let Some(before) = before.filter(|before| *before < epoch) {
+            let entries = state.history().entries().iter().filter(|entry| entry.epoch > before);
+            for (epoch, note) in entries.filter_map(|it| Some((it.epoch, it.note.as_ref()?))) {
+                tracing::warn!("the config of epoch {epoch}: {note}");
+            }
+        }
         self.follow_cluster(io, state);
         self.show_cluster();
         self.keep_cluster();
@@ -84,6 +93,11 @@ impl NodeCore {
         if agreed.as_ref().is_some_and(|agreed| agreed.config().epoch > epoch) {
             // The start has it from others, and group 0 tells it here in a moment.
             return;
+        }
+        if is_given_up(state.config(), &member.uuid) {
+            refuse(
+                "the cluster goes on without this node and what it has, as a person said (GET /config/history): wipe its data and let it join with a new uuid",
+            );
         }
         let is_removed = !state.config().nodes.iter().any(|node| node.uuid == member.uuid);
         if is_removed || self.settling.is_some() {

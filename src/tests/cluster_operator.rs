@@ -32,7 +32,7 @@ fn the_removal_of_a_node_that_is_dead_is_refused_and_may_be_taken_back() {
     assert_eq!((&told["seconds_left"], &told["moving"]), (&Value::Null, &json!(true)), "{told}");
     assert_eq!(told["leaving"][0]["reached"], false, "{told}");
     let way_out = told["way_out"].as_str().expect("a sentence");
-    assert!(way_out.contains("without \"leaving\"") && !way_out.contains("dead"), "{way_out}");
+    assert!(way_out.contains("without \"leaving\"") && way_out.contains("lose_data"), "{way_out}");
 
     // And as it says, the node stays when the field is taken out.
     let mut next = get(http, "/config?next=1").json();

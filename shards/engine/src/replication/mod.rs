@@ -14,6 +14,7 @@ mod handover;
 mod hosting;
 mod leave;
 mod log_only;
+mod lost;
 mod meta;
 mod propose;
 mod reconcile;
