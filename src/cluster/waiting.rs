@@ -119,8 +119,20 @@ impl Known {
             }
         };
         let hint = format!(
-            "start it and send this again; {dead}; \"wait\": true begins all the same, and it leaves when it is back"
+            "start it and send this again; {dead}; POST /nodes/remove with \"wait\": true begins all the same, and it leaves when it is back"
         );
         Some(Problem::at("/node", text, hint))
+    }
+
+    /// The same of each node that begins to give away what it has by a config.
+    pub(crate) fn cannot_begin_to_drain(&self, config: &Config) -> Vec<Problem> {
+        let places = config.nodes.iter().enumerate();
+        let found = places.filter(|(_, node)| node.leaving == Some(Leaving::Drain));
+        let problem = |(index, node): (usize, &Node)| {
+            let now = self.state.config().node(node.id)?;
+            let problem = self.cannot_drain(&now.name).filter(|_| now.leaving != node.leaving)?;
+            Some(Problem { pointer: format!("/nodes/{index}/leaving"), ..problem })
+        };
+        found.filter_map(problem).collect()
     }
 }

@@ -172,6 +172,9 @@ impl Changer {
                     if matches!(checked, Ok(Checked::Same(_))) {
                         checked = self.reload().map(Checked::Same);
                     }
+                    let known = (self.view.cluster)();
+                    let checked =
+                        checked.and_then(|checked| members::drains(checked, known.as_ref()));
                     self.ask_cluster(checked, Asker::Http(request), came);
                 }
                 Job::Amend { change, reply, .. } if self.is_member() => {
@@ -333,9 +336,10 @@ impl Changer {
 
     /// What a whole config would move.
     fn dry_run(&self, body: &[u8]) -> Answer {
+        let known = (self.view.cluster)();
         let checked = self.keeper().check(body);
-        match checked {
-            Ok(Checked::Child(config)) => members::dry_run(&config, (self.view.cluster)()),
+        match checked.and_then(|checked| members::drains(checked, known.as_ref())) {
+            Ok(Checked::Child(config)) => members::dry_run(&config, known),
             Ok(Checked::Same(_)) => members::dry_run_of_nothing(),
             Err(refused) => refused_answer(&refused),
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::outcome::refused_answer;
 use crate::cluster::{Known, evictions};
-use crate::config::{Problem, Refused};
+use crate::config::{Checked, Problem, Refused};
 
 /// The longest time after which it is to be tried again, in seconds.
 const RETRY_S_MAX: u64 = 60;
@@ -102,6 +102,17 @@ fn later(known: &Known) -> Answer {
     });
     let retry = seconds.unwrap_or(RETRY_S_MAX).clamp(1, RETRY_S_MAX);
     Answer::error(503, &problem, &hint).with("Retry-After", retry.to_string())
+}
+
+/// A config that was checked, unless a node is to give away by it what it cannot.
+///
+/// Errors: why it may not.
+pub(super) fn drains(checked: Checked, known: Option<&Known>) -> Result<Checked, Refused> {
+    let problems = match (&checked, known) {
+        (Checked::Child(config), Some(known)) => known.cannot_begin_to_drain(config),
+        _ => Vec::new(),
+    };
+    if problems.is_empty() { Ok(checked) } else { Err(Refused::Invalid(problems)) }
 }
 
 /// What a config that this node would take moves; the rules of the cluster are held against it as well.

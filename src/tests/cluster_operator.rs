@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cluster_harness::Cluster;
 use super::cluster_members::wait_settled;
 use super::harness::wait_for;
-use super::http_call::{change, get, post};
+use super::http_call::{change, get, next_config, post};
 
 fn status(cluster: &Cluster, node: u32) -> Value {
     get(cluster.http(node), "/status").json()["cluster"].clone()
@@ -22,6 +22,17 @@ fn the_removal_of_a_node_that_is_dead_is_refused_and_may_be_taken_back() {
     let answer = post(http, "/nodes/remove", r#"{"node": "n3"}"#);
     assert_eq!(answer.status, 422, "{answer:?}");
     assert!(answer.body.contains("is not reached and can give nothing away"), "{answer:?}");
+    assert_eq!(get(http, "/config").json()["epoch"], 1);
+    // By its entry it is the same, and the way out is told there too.
+    let drains = [("/nodes/2/leaving", json!("drain"))];
+    let next = next_config(http, &drains, "");
+    for answer in [post(http, "/config", &next), post(http, "/config?dry_run=1", &next)] {
+        assert_eq!(answer.status, 422, "{answer:?}");
+        let told = answer.json()["errors"][0].clone();
+        assert_eq!(told["pointer"], "/nodes/2/leaving");
+        let hint = told["hint"].as_str().expect("a sentence");
+        assert!(hint.contains("start it") && hint.contains("\"wait\": true"), "{hint}");
+    }
     assert_eq!(get(http, "/config").json()["epoch"], 1);
 
     // Who wants it begins all the same, and is told what it waits for.
