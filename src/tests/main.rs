@@ -29,6 +29,7 @@ mod cluster_peers;
 mod cluster_plain;
 mod cluster_power;
 mod cluster_recover;
+mod cluster_single;
 mod cluster_snapshot;
 mod cluster_spans;
 mod cluster_start;
