@@ -54,6 +54,10 @@ pub(super) struct Members {
     removed: Option<u32>,
     /// Who says that it is none.
     removed_by: BTreeSet<u32>,
+    /// By node, the epoch of the config by which it goes, as it says.
+    epochs: BTreeMap<u32, u64>,
+    /// The epoch that the others were told last.
+    told_epoch: u64,
     /// Looks since it has given everything up and knows no leader.
     unheard: u32,
 }
@@ -73,6 +77,7 @@ impl NodeCore {
             }
         }
         self.follow_cluster(io, state);
+        self.tell_reports(false);
         self.show_cluster();
         self.keep_cluster();
     }
@@ -172,7 +177,8 @@ impl NodeCore {
         if !self.engine.is_replicated() {
             return;
         }
-        self.tell_reports();
+        self.members.looks += 1;
+        self.tell_reports(self.members.looks.is_multiple_of(LOOKS_A_TELLING));
         self.tell_facts();
         if self.index == 0 {
             self.engine.tend_cluster();
@@ -182,17 +188,21 @@ impl NodeCore {
         }
     }
 
-    /// Tells all nodes, and all cores of this one, where the groups are that this core leads.
-    fn tell_reports(&mut self) {
-        self.members.looks += 1;
-        let tells_all = self.members.looks.is_multiple_of(LOOKS_A_TELLING);
+    /// Tells all nodes, and all cores of this one, where the groups are that this core leads; the first core also by which config the node goes,
+    /// where there are none.
+    fn tell_reports(&mut self, tells_all: bool) {
         let told = &mut self.members.told;
         let reports =
             self.engine.reports(|group, now| told.insert(group, now) != Some(now) || tells_all);
-        if reports.is_empty() {
+        let epoch = match reports.first() {
+            Some(first) => first.epoch,
+            None if self.index > 0 => return,
+            None => self.members.state.as_ref().map_or(0, |state| state.config().epoch),
+        };
+        if reports.is_empty() && epoch == self.members.told_epoch && !tells_all {
             return;
         }
-        let epoch = reports[0].epoch;
+        self.members.told_epoch = epoch;
         let frame = ReportsAsOf { epoch, reports: reports.iter().map(to_wire).collect() };
         let older = GroupReports { reports: frame.reports.clone() };
         let nodes: Vec<u32> =
@@ -200,6 +210,9 @@ impl NodeCore {
         if let Some(peers) = &mut self.peers {
             for node in nodes {
                 let is_older = peers.protocol(node) < Some(Kind::ReportsAsOf.protocol());
+                if is_older && older.reports.is_empty() {
+                    continue;
+                }
                 peers.queue(node, |out| {
                     let _ = if is_older { older.encode(out) } else { frame.encode(out) };
                 });
@@ -208,12 +221,29 @@ impl NodeCore {
         self.spread_reports(reports);
     }
 
+    /// A peer says by which config it goes.
+    pub(super) fn take_epoch(&mut self, from: u32, epoch: u64) {
+        if self.index > 0 {
+            self.links[0].backlog.push_back(Mail::Epoch(from, epoch));
+            return;
+        }
+        // Its cores hear of it one after the other.
+        let known = self.members.epochs.entry(from).or_default();
+        if epoch > *known {
+            *known = epoch;
+            self.show_cluster();
+        }
+    }
+
     /// A peer says where the groups are that it leads.
     pub(super) fn take_reports(&mut self, epoch: u64, told: Vec<WireReport>) {
         self.spread_reports(told.into_iter().map(|report| from_wire(epoch, report)).collect());
     }
 
     fn spread_reports(&mut self, reports: Vec<GroupReport>) {
+        if reports.is_empty() {
+            return;
+        }
         let reports = Arc::new(reports);
         let own = usize::from(self.index);
         for (core, link) in self.links.iter_mut().enumerate() {
@@ -271,6 +301,7 @@ impl NodeCore {
         let Some(view) = &self.view else { return Seen::default() };
         let own = view.nodes[view.own].id;
         let others = view.nodes.iter().filter(|node| node.is_up).map(|node| node.id);
+        let own_epoch = self.members.state.as_ref().map(|state| (own, state.config().epoch));
         let led_by = |leader| view.partitions.iter().filter(|it| it.leader == leader).count();
         Seen {
             own,
@@ -279,6 +310,13 @@ impl NodeCore {
             leaderless: led_by(None),
             lead_changes: self.members.lead_changes,
             nodes: self.node_figures(),
+            epochs: self
+                .members
+                .epochs
+                .iter()
+                .map(|(node, at)| (*node, *at))
+                .chain(own_epoch)
+                .collect(),
         }
     }
 

@@ -121,3 +121,30 @@ fn a_clock_that_is_wrong_is_told() {
     });
     assert!(!status(&cluster, 1)["warnings"].to_string().contains(sentence));
 }
+
+/// Who changes a config hears which nodes go by it, one that leads nothing and answers nobody among them.
+#[test]
+fn who_has_acknowledged_a_config_is_named() {
+    let mut cluster =
+        Cluster::plan(3).at("/nodes/2/role", json!("voter")).at("/replication", json!(2)).start();
+    let set = |cluster: &Cluster, ms: u32| {
+        let answer = change(cluster.http(1), &[("/settings/sync_interval_ms", json!(ms))]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["acked_by"].clone()
+    };
+    for ms in 21..26 {
+        assert_eq!(set(&cluster, ms), json!(["n1", "n2", "n3"]));
+    }
+    cluster.kill(3);
+    wait_for("a node that is missed", || status(&cluster, 1)["not_reached"] == json!(["n3"]));
+    assert_eq!(set(&cluster, 26), json!(["n1", "n2"]));
+    // One that stands still is not waited for longer than a moment.
+    cluster.start_again(3);
+    cluster.wait_served();
+    assert_eq!(set(&cluster, 27), json!(["n1", "n2", "n3"]));
+    cluster.signal(3, "STOP");
+    assert_eq!(set(&cluster, 28), json!(["n1", "n2"]));
+    cluster.signal(3, "CONT");
+    wait_for("its config", || get(cluster.http(3), "/config").json()["epoch"] == json!(9));
+    assert_eq!(set(&cluster, 29), json!(["n1", "n2", "n3"]));
+}
