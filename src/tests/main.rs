@@ -28,6 +28,7 @@ mod cluster_operator;
 mod cluster_peers;
 mod cluster_plain;
 mod cluster_power;
+mod cluster_reads;
 mod cluster_recover;
 mod cluster_single;
 mod cluster_snapshot;

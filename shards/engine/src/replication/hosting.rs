@@ -105,6 +105,7 @@ impl Engine {
     /// Drops a replica with all that it has. `false`: there is no room to say so.
     pub(super) fn drop_replica(&mut self, group: GroupId) -> bool {
         self.lose_pending(group);
+        self.lose_reads(group, u64::MAX);
         if self.store.remove_group(group).is_err() {
             return false;
         }
