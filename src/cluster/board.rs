@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperion_cluster::NodeId;
-use hyperion_cluster::config::{Config, Leaving, Size, Usage, lints};
+use hyperion_cluster::config::{Config, Node, Size, Usage, lints};
 use hyperion_cluster::placement::{Replicas, dry_run};
 use hyperion_cluster::state::ClusterState;
 use serde_json::{Value, json};
@@ -46,6 +46,8 @@ pub(crate) struct Seen {
     pub(crate) lead_changes: u64,
     /// What nodes tell of themselves, and this one knows; those of an older program tell nothing.
     pub(crate) nodes: BTreeMap<u32, NodeFigures>,
+    /// By which config nodes go, as they say: it is in their logs of group 0, and in force there.
+    pub(crate) epochs: BTreeMap<u32, u64>,
 }
 
 /// What is known of one node.
@@ -88,6 +90,20 @@ impl Known {
         }
     }
 
+    /// The nodes that go by the config of an epoch or a later one.
+    pub(crate) fn acked_by(&self, epoch: u64) -> impl Iterator<Item = &Node> {
+        let has_it =
+            move |node: &&Node| self.seen.epochs.get(&node.id.0).is_some_and(|at| *at >= epoch);
+        self.state.config().nodes.iter().filter(has_it)
+    }
+
+    /// Whether all nodes that are reached do.
+    pub(crate) fn is_acked_by_reached(&self, epoch: u64) -> bool {
+        let acked: BTreeSet<NodeId> = self.acked_by(epoch).map(|node| node.id).collect();
+        let mut nodes = self.state.config().nodes.iter().filter(|node| self.is_reached(node.id));
+        nodes.all(|node| acked.contains(&node.id))
+    }
+
     /// How far the clocks of the nodes are from this one's, as far as they tell.
     fn clocks_ahead_ms(&self) -> BTreeMap<NodeId, i64> {
         let nodes = self.state.config().nodes.iter().map(|node| node.id);
@@ -126,10 +142,7 @@ impl Known {
             .nodes
             .iter()
             .filter_map(|node| {
-                let how = match node.leaving? {
-                    Leaving::Drain => "drain",
-                    Leaving::Dead => "dead",
-                };
+                let how = node.leaving?.as_str();
                 let replicas = state.placement().replicas_of(node.id);
                 let is_reached = self.is_reached(node.id);
                 Some(json!({ "node": node.name, "how": how, "replicas_left": replicas, "reached": is_reached }))

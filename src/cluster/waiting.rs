@@ -2,7 +2,7 @@
 
 use hyperion_cluster::NodeId;
 use hyperion_cluster::change::{Removal, remove};
-use hyperion_cluster::config::{Config, Node, Problem};
+use hyperion_cluster::config::{Config, Leaving, Node, Problem};
 use hyperion_cluster::placement::Replicas;
 use hyperion_engine::Eviction;
 
@@ -70,13 +70,30 @@ impl Known {
                 node.name
             );
         }
-        if self.removal(Removal { node: &first.name, dead: true }).is_ok() {
+        if self.removal(Removal { node: &first.name, leaving: Leaving::Dead }).is_ok() {
             sentence += &format!(
                 "; or give it up, so that its copies are made anew from the others: POST /nodes/remove {{\"node\": {:?}, \"dead\": true}}",
                 first.name
             );
+        } else if self.removal(Removal { node: &first.name, leaving: Leaving::Lost }).is_ok() {
+            sentence += &format!(
+                "; or, if its disk is lost for good, give it up with all that it alone has: POST /nodes/remove {{\"node\": {:?}, \"dead\": true, \"lose_data\": true}}",
+                first.name
+            );
         }
         Some(sentence)
+    }
+
+    /// Why a node is not given up with what it has: it is there.
+    pub(crate) fn is_there(&self, name: &str) -> Option<Problem> {
+        let node = self.state.config().nodes.iter().find(|node| node.name == name)?;
+        self.is_reached(node.id).then(|| {
+            let text = format!("node {name:?} is reached, so what it has is not lost");
+            let hint = format!(
+                "{{\"node\": {name:?}}} alone moves it to the others; if the node is to be given up all the same, stop it first"
+            );
+            Problem::at("/node", text, hint)
+        })
     }
 
     /// Why a node cannot give away what it has: it is not reached.
@@ -86,17 +103,36 @@ impl Known {
             return None;
         }
         let text = format!("node {name:?} is not reached and can give nothing away");
-        let dead = match self.removal(Removal { node: name, dead: true }) {
-            Ok(_) => "or send \"dead\": true, so that its copies are made anew from the others"
-                .to_owned(),
+        let dead = match self.removal(Removal { node: name, leaving: Leaving::Dead }) {
+            Ok(_) => format!(
+                "or POST /nodes/remove {{\"node\": {name:?}, \"dead\": true}}, so that its copies are made anew from the others"
+            ),
             Err(problems) => {
                 let why = problems.first().map_or("", |problem| problem.problem.as_str());
-                format!("\"dead\": true would be refused: {why}")
+                let lost = self.removal(Removal { node: name, leaving: Leaving::Lost });
+                let more = if lost.is_ok() {
+                    "; if its disk is lost for good, \"dead\": true with \"lose_data\": true gives up what it alone has"
+                } else {
+                    ""
+                };
+                format!("\"dead\": true would be refused: {why}{more}")
             }
         };
         let hint = format!(
-            "start it and send this again; {dead}; \"wait\": true begins all the same, and it leaves when it is back"
+            "start it and send this again; {dead}; POST /nodes/remove with \"wait\": true begins all the same, and it leaves when it is back"
         );
         Some(Problem::at("/node", text, hint))
+    }
+
+    /// The same of each node that begins to give away what it has by a config.
+    pub(crate) fn cannot_begin_to_drain(&self, config: &Config) -> Vec<Problem> {
+        let places = config.nodes.iter().enumerate();
+        let found = places.filter(|(_, node)| node.leaving == Some(Leaving::Drain));
+        let problem = |(index, node): (usize, &Node)| {
+            let now = self.state.config().node(node.id)?;
+            let problem = self.cannot_drain(&now.name).filter(|_| now.leaving != node.leaving)?;
+            Some(Problem { pointer: format!("/nodes/{index}/leaving"), ..problem })
+        };
+        found.filter_map(problem).collect()
     }
 }

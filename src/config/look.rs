@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyperion_cluster::change::table::{Column, sort};
 use hyperion_cluster::change::{Author, Refusal, Stale, check_change};
-use hyperion_cluster::config::{Config, Mode, Problem, Usage, between};
+use hyperion_cluster::config::{Config, Problem, Usage, between};
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::Eviction;
 
@@ -110,10 +110,6 @@ impl Keeper {
             }
             return problems_of(ClusterState::grown(current, proposed, &evictions).map(drop));
         };
-        if Mode::of(proposed) == Some(Mode::Single) {
-            let text = "a cluster does not become a single node in this version";
-            return Ok(vec![Problem::at("/mode", text, "keep two nodes")]);
-        }
         let usage = Usage::default();
         let standing = state.standing(&usage, &evictions);
         problems_of(check_change(standing, proposed, Author::Person).map(drop))

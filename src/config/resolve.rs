@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use hyperion_cluster::config::limits::SEGMENTS_A_CORE_MIN;
 use hyperion_cluster::config::{
-    Config, Local, Machine, Mode, Node, PasswordHash, Problem, Settings, Storage, Usage, check,
-    lints, reached_by_others, user_pointer,
+    Config, Local, Machine, Node, PasswordHash, Problem, Settings, Storage, Usage, check, lints,
+    reached_by_others, user_pointer,
 };
 use hyperion_engine::Eviction;
 use hyperion_engine::acl::{DEFAULT, Users};
@@ -77,9 +77,9 @@ impl Resolved {
         places(self) == places(other)
     }
 
-    /// Whether it is the only node.
+    /// Whether it is a node without groups, which has never had others beside it.
     pub(crate) fn is_alone(&self) -> bool {
-        Mode::of(&self.config) == Some(Mode::Single)
+        self.config.is_alone()
     }
 
     /// A limit of memory below what the node can work with, as CONFIG SET has it: what the data of all cores may take.
@@ -200,7 +200,7 @@ fn open_users(config: &Config, users: &Users) -> Vec<Problem> {
 /// What several nodes cannot do yet.
 fn cluster_problems(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if Mode::of(config) == Some(Mode::Single) {
+    if config.is_alone() {
         return problems;
     }
     let settings = &config.settings;

@@ -9,6 +9,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use hyperion_cluster::change::{Refusal, Stale};
 use hyperion_cluster::state::ClusterState;
 
+use super::acking::Acking;
 use super::answer::Answer;
 use super::members;
 use super::outcome::{answer_asker, answer_of, refused_answer};
@@ -121,6 +122,7 @@ pub(crate) struct Changer {
     to_cluster: Option<ToCluster>,
     proposed: Vec<Proposed>,
     pub(super) removals: Vec<Removal>,
+    pub(super) acking: Vec<Acking>,
     /// Configs that were given to the cluster; the first one has number 1.
     numbers: u64,
 }
@@ -142,6 +144,7 @@ impl Changer {
             to_cluster,
             proposed: Vec::new(),
             removals: Vec::new(),
+            acking: Vec::new(),
             numbers: 0,
         }
     }
@@ -152,7 +155,8 @@ impl Changer {
             self.ask_again();
             self.give_up();
             self.remove_again();
-            let job = match jobs.recv_timeout(AGREE_LOOK) {
+            self.answer_all_acked();
+            let job = match jobs.recv_timeout(self.look_time(AGREE_LOOK)) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -172,6 +176,9 @@ impl Changer {
                     if matches!(checked, Ok(Checked::Same(_))) {
                         checked = self.reload().map(Checked::Same);
                     }
+                    let known = (self.view.cluster)();
+                    let checked =
+                        checked.and_then(|checked| members::drains(checked, known.as_ref()));
                     self.ask_cluster(checked, Asker::Http(request), came);
                 }
                 Job::Amend { change, reply, .. } if self.is_member() => {
@@ -268,7 +275,8 @@ impl Changer {
         let epoch = accepted.config.epoch;
         let keeper = Arc::clone(&self.keeper);
         let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        for waiting in self.proposed.extract_if(.., |it| it.epoch <= epoch) {
+        let waiting: Vec<Proposed> = self.proposed.extract_if(.., |it| it.epoch <= epoch).collect();
+        for waiting in waiting {
             let own = if waiting.hash == accepted.hash {
                 outcome.clone()
             } else if keeper.was_in_force(waiting.epoch, &waiting.hash) {
@@ -282,7 +290,10 @@ impl Changer {
                 let (hash, diff) = (accepted.hash.clone(), Vec::new());
                 Err(ChangeError::Refused(Refused::Stale { epoch, hash, diff }))
             };
-            answer_asker(waiting.asker, own, &self.view);
+            match own {
+                Ok(accepted) => self.answer_acked(waiting.asker, accepted),
+                Err(error) => answer_asker(waiting.asker, Err(error), &self.view),
+            }
         }
     }
 
@@ -333,9 +344,10 @@ impl Changer {
 
     /// What a whole config would move.
     fn dry_run(&self, body: &[u8]) -> Answer {
+        let known = (self.view.cluster)();
         let checked = self.keeper().check(body);
-        match checked {
-            Ok(Checked::Child(config)) => members::dry_run(&config, (self.view.cluster)()),
+        match checked.and_then(|checked| members::drains(checked, known.as_ref())) {
+            Ok(Checked::Child(config)) => members::dry_run(&config, known),
             Ok(Checked::Same(_)) => members::dry_run_of_nothing(),
             Err(refused) => refused_answer(&refused),
         }

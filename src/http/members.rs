@@ -1,14 +1,14 @@
 //! Owns what is asked of the members of a cluster: which config lets a node leave, and what a config would move.
 
 use hyperion_cluster::change::{Author, Refusal, Removal, check_change, is_for_now};
-use hyperion_cluster::config::Config;
+use hyperion_cluster::config::{Config, Leaving};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::Answer;
 use super::outcome::refused_answer;
 use crate::cluster::{Known, evictions};
-use crate::config::{Problem, Refused};
+use crate::config::{Checked, Problem, Refused};
 
 /// The longest time after which it is to be tried again, in seconds.
 const RETRY_S_MAX: u64 = 60;
@@ -21,6 +21,9 @@ struct Asked {
     /// It is lost: its copies are made anew from the others.
     #[serde(default)]
     dead: bool,
+    /// With its disk, and what it alone has is lost.
+    #[serde(default)]
+    lose_data: bool,
     /// It may be away: it gives everything away when it is back.
     #[serde(default)]
     wait: bool,
@@ -57,7 +60,18 @@ pub(super) fn removal(body: &[u8], known: Option<Known>) -> Result<Config, Stays
         Answer::error(400, &format!("the body says of no node that it leaves: {error}"), hint)
     })?;
     let known = known.ok_or_else(alone)?;
-    let removed = known.removal(Removal { node: &asked.node, dead: asked.dead });
+    if asked.lose_data && !asked.dead {
+        let hint = "send \"dead\": true as well, if the node is lost with its disk";
+        return Err(Answer::error(400, "data is lost with a node that is dead alone", hint).into());
+    }
+    let leaving = |leaving| known.removal(Removal { node: &asked.node, leaving });
+    let mut removed = leaving(if asked.dead { Leaving::Dead } else { Leaving::Drain });
+    if asked.lose_data && removed.as_ref().is_err_and(|problems| !is_for_now(problems)) {
+        if let Some(problem) = known.is_there(&asked.node) {
+            return Err(Answer::errors(422, &[problem]).into());
+        }
+        removed = leaving(Leaving::Lost);
+    }
     let is_for_now = removed.as_ref().is_err_and(|problems| is_for_now(problems));
     if !asked.dead
         && !asked.wait
@@ -90,6 +104,17 @@ fn later(known: &Known) -> Answer {
     Answer::error(503, &problem, &hint).with("Retry-After", retry.to_string())
 }
 
+/// A config that was checked, unless a node is to give away by it what it cannot.
+///
+/// Errors: why it may not.
+pub(super) fn drains(checked: Checked, known: Option<&Known>) -> Result<Checked, Refused> {
+    let problems = match (&checked, known) {
+        (Checked::Child(config), Some(known)) => known.cannot_begin_to_drain(config),
+        _ => Vec::new(),
+    };
+    if problems.is_empty() { Ok(checked) } else { Err(Refused::Invalid(problems)) }
+}
+
 /// What a config that this node would take moves; the rules of the cluster are held against it as well.
 pub(super) fn dry_run(config: &Config, known: Option<Known>) -> Answer {
     let Some(known) = known else { return dry_run_of_nothing() };
@@ -98,6 +123,9 @@ pub(super) fn dry_run(config: &Config, known: Option<Known>) -> Answer {
         Ok(effects) => {
             let mut body = known.dry_run(config);
             body["warnings"] = json!(effects.warnings);
+            if let Some(loss) = known.state.loss_of(config) {
+                body["loses"] = json!(loss);
+            }
             Answer::json(200, &body)
         }
         Err(Refusal::Invalid(problems)) => refused_answer(&Refused::Invalid(problems)),

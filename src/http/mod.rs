@@ -1,6 +1,7 @@
 //! Lists the parts of the HTTP side: the bounded front, the hop to `tiny_http`, the routes, the
 //! changes.
 
+mod acking;
 mod answer;
 mod changer;
 mod courier;

@@ -45,14 +45,25 @@ fn accepted_answer(accepted: &Accepted, known: Option<&Known>) -> Answer {
     let mut warnings = accepted.resolved.warnings.clone();
     let found = known.map(|known| known.warnings(&accepted.config)).unwrap_or_default();
     warnings.extend(found.into_iter().filter(|it| !accepted.resolved.warnings.contains(it)));
-    let body = json!({
+    let epoch = accepted.config.epoch;
+    let own = accepted.resolved.node().name.as_str();
+    let acked = known.into_iter().flat_map(|known| known.acked_by(epoch));
+    let mut acked_by: Vec<&str> = acked.map(|node| node.name.as_str()).collect();
+    if !acked_by.contains(&own) {
+        acked_by.push(own);
+    }
+    let mut body = json!({
         "epoch": accepted.config.epoch,
         "hash": accepted.hash,
-        "acked_by": [accepted.resolved.node().name],
+        "acked_by": acked_by,
         "changed": accepted.changed_live,
         "needs_restart": accepted.needs_restart,
         "warnings": warnings,
     });
+    let entry = known.and_then(|known| known.state.history().entry(accepted.config.epoch));
+    if let Some(note) = entry.and_then(|entry| entry.note.as_ref()) {
+        body["note"] = json!(note);
+    }
     Answer::json(200, &body)
 }
 

@@ -358,6 +358,7 @@ impl Core for NodeCore {
             }
             Mail::Beats(node, said, beats) => self.hear_beats(node, said, &beats),
             Mail::Told(node, told) => self.told(io, node, told),
+            Mail::Epoch(node, epoch) => self.take_epoch(node, epoch),
             Mail::Facts { node, ahead_ms, memory_bytes } => {
                 self.hear_facts(node, ahead_ms, memory_bytes);
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hyperion_cluster::NodeId;
+use hyperion_cluster::start::is_given_up;
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{GroupReport, ReportMark};
 use hyperion_model::{CoreId, GroupId, PartitionId};
@@ -15,7 +16,7 @@ use super::commit::die;
 use super::core::NodeCore;
 use super::facts::Told;
 use super::messages::{Mail, Note};
-use super::settling::LOOKS_A_TAKE;
+use super::settling::{LOOKS_A_TAKE, refuse};
 use crate::cluster::{Known, Seen};
 
 /// Looks of 100 ms between two tellings of all groups; those that have changed are told at once.
@@ -53,6 +54,10 @@ pub(super) struct Members {
     removed: Option<u32>,
     /// Who says that it is none.
     removed_by: BTreeSet<u32>,
+    /// By node, the epoch of the config by which it goes, as it says.
+    epochs: BTreeMap<u32, u64>,
+    /// The epoch that the others were told last.
+    told_epoch: u64,
     /// Looks since it has given everything up and knows no leader.
     unheard: u32,
 }
@@ -63,7 +68,16 @@ impl NodeCore {
         for link in self.links.iter_mut().skip(1) {
             link.backlog.push_back(Mail::Cluster(Arc::clone(state)));
         }
+        let before = self.members.state.as_ref().map(|before| before.config().epoch);
+        let epoch = state.config().epoch;
+        if let Some(before) = before.filter(|before| *before < epoch) {
+            let entries = state.history().entries().iter().filter(|entry| entry.epoch > before);
+            for (epoch, note) in entries.filter_map(|it| Some((it.epoch, it.note.as_ref()?))) {
+                tracing::warn!("the config of epoch {epoch}: {note}");
+            }
+        }
         self.follow_cluster(io, state);
+        self.tell_reports(false);
         self.show_cluster();
         self.keep_cluster();
     }
@@ -84,6 +98,11 @@ impl NodeCore {
         if agreed.as_ref().is_some_and(|agreed| agreed.config().epoch > epoch) {
             // The start has it from others, and group 0 tells it here in a moment.
             return;
+        }
+        if is_given_up(state.config(), &member.uuid) {
+            refuse(
+                "the cluster goes on without this node and what it has, as a person said (GET /config/history): wipe its data and let it join with a new uuid",
+            );
         }
         let is_removed = !state.config().nodes.iter().any(|node| node.uuid == member.uuid);
         if is_removed || self.settling.is_some() {
@@ -158,7 +177,8 @@ impl NodeCore {
         if !self.engine.is_replicated() {
             return;
         }
-        self.tell_reports();
+        self.members.looks += 1;
+        self.tell_reports(self.members.looks.is_multiple_of(LOOKS_A_TELLING));
         self.tell_facts();
         if self.index == 0 {
             self.engine.tend_cluster();
@@ -168,17 +188,21 @@ impl NodeCore {
         }
     }
 
-    /// Tells all nodes, and all cores of this one, where the groups are that this core leads.
-    fn tell_reports(&mut self) {
-        self.members.looks += 1;
-        let tells_all = self.members.looks.is_multiple_of(LOOKS_A_TELLING);
+    /// Tells all nodes, and all cores of this one, where the groups are that this core leads; the first core also by which config the node goes,
+    /// where there are none.
+    fn tell_reports(&mut self, tells_all: bool) {
         let told = &mut self.members.told;
         let reports =
             self.engine.reports(|group, now| told.insert(group, now) != Some(now) || tells_all);
-        if reports.is_empty() {
+        let epoch = match reports.first() {
+            Some(first) => first.epoch,
+            None if self.index > 0 => return,
+            None => self.members.state.as_ref().map_or(0, |state| state.config().epoch),
+        };
+        if reports.is_empty() && epoch == self.members.told_epoch && !tells_all {
             return;
         }
-        let epoch = reports[0].epoch;
+        self.members.told_epoch = epoch;
         let frame = ReportsAsOf { epoch, reports: reports.iter().map(to_wire).collect() };
         let older = GroupReports { reports: frame.reports.clone() };
         let nodes: Vec<u32> =
@@ -186,6 +210,9 @@ impl NodeCore {
         if let Some(peers) = &mut self.peers {
             for node in nodes {
                 let is_older = peers.protocol(node) < Some(Kind::ReportsAsOf.protocol());
+                if is_older && older.reports.is_empty() {
+                    continue;
+                }
                 peers.queue(node, |out| {
                     let _ = if is_older { older.encode(out) } else { frame.encode(out) };
                 });
@@ -194,12 +221,29 @@ impl NodeCore {
         self.spread_reports(reports);
     }
 
+    /// A peer says by which config it goes.
+    pub(super) fn take_epoch(&mut self, from: u32, epoch: u64) {
+        if self.index > 0 {
+            self.links[0].backlog.push_back(Mail::Epoch(from, epoch));
+            return;
+        }
+        // Its cores hear of it one after the other.
+        let known = self.members.epochs.entry(from).or_default();
+        if epoch > *known {
+            *known = epoch;
+            self.show_cluster();
+        }
+    }
+
     /// A peer says where the groups are that it leads.
     pub(super) fn take_reports(&mut self, epoch: u64, told: Vec<WireReport>) {
         self.spread_reports(told.into_iter().map(|report| from_wire(epoch, report)).collect());
     }
 
     fn spread_reports(&mut self, reports: Vec<GroupReport>) {
+        if reports.is_empty() {
+            return;
+        }
         let reports = Arc::new(reports);
         let own = usize::from(self.index);
         for (core, link) in self.links.iter_mut().enumerate() {
@@ -257,6 +301,7 @@ impl NodeCore {
         let Some(view) = &self.view else { return Seen::default() };
         let own = view.nodes[view.own].id;
         let others = view.nodes.iter().filter(|node| node.is_up).map(|node| node.id);
+        let own_epoch = self.members.state.as_ref().map(|state| (own, state.config().epoch));
         let led_by = |leader| view.partitions.iter().filter(|it| it.leader == leader).count();
         Seen {
             own,
@@ -265,6 +310,13 @@ impl NodeCore {
             leaderless: led_by(None),
             lead_changes: self.members.lead_changes,
             nodes: self.node_figures(),
+            epochs: self
+                .members
+                .epochs
+                .iter()
+                .map(|(node, at)| (*node, *at))
+                .chain(own_epoch)
+                .collect(),
         }
     }
 

@@ -50,6 +50,8 @@ pub(crate) enum Mail {
     Told(u32, Vec<u8>),
     /// Another node tells of itself: how far its clock is from this one's, and its memory.
     Facts { node: u32, ahead_ms: i64, memory_bytes: u64 },
+    /// Another node says by which config it goes.
+    Epoch(u32, u64),
     /// The node belongs to the cluster, and votes; what there is to found.
     Votes(Option<Arc<ClusterState>>),
     /// And serves.

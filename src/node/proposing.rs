@@ -1,7 +1,7 @@
 //! Owns the way of a config to the leader of group 0, and the answer back.
 
 use hyperion_cluster::change::Refusal;
-use hyperion_cluster::config::{Config, Problem, fields_above};
+use hyperion_cluster::config::{Config, Leaving, Node, Problem, fields_above};
 use hyperion_engine::Proposed;
 use hyperion_wire::peer::{Body, ConfigPropose, ConfigProposed};
 
@@ -16,7 +16,16 @@ impl NodeCore {
     pub(super) fn propose(&mut self, from: Option<u32>, number: u64, config: &[u8]) {
         let usage = self.shared.cluster.get().map(|known| known.usage()).unwrap_or_default();
         let peers = self.peers.as_ref();
-        let unknown = |now: &Config, next: &Config| unknown_fields(peers, now, next);
+        let view = self.view.as_deref();
+        let is_up = |node: &Node| {
+            let nodes = view.into_iter().flat_map(|view| &view.nodes);
+            nodes.filter(|it| it.id == node.id.0).any(|it| it.is_up)
+        };
+        let unknown = |now: &Config, next: &Config| {
+            let mut found = unknown_fields(peers, now, next);
+            found.extend(lost_and_there(now, next, is_up));
+            found
+        };
         match self.engine.propose_config(from.is_some(), number, config, &usage, unknown) {
             Proposed::SendOn { to, number } => {
                 let Some(peers) = &mut self.peers else { return };
@@ -54,6 +63,26 @@ impl NodeCore {
         // One that finds no place is asked for again.
         let _ = jobs.judged(number, status, body);
     }
+}
+
+/// Nodes that a config gives up with their data, and that this one reaches: nothing has to be lost.
+fn lost_and_there(now: &Config, next: &Config, is_up: impl Fn(&Node) -> bool) -> Vec<Problem> {
+    let is_new = |node: &Node| {
+        node.leaving == Some(Leaving::Lost)
+            && now.node(node.id).is_some_and(|old| old.leaving != node.leaving)
+    };
+    let places = next.nodes.iter().enumerate();
+    let there = places.filter(|(_, node)| is_new(node) && is_up(node));
+    there
+        .map(|(index, node)| {
+            let text = format!("node {:?} is reached, so what it has is not lost", node.name);
+            let hint = format!(
+                "POST /nodes/remove {{\"node\": {:?}}} moves it to the others; if the node is to be given up all the same, stop it first",
+                node.name
+            );
+            Problem::at(format!("/nodes/{index}/leaving"), text, hint)
+        })
+        .collect()
 }
 
 /// The new fields of a config that not every node is known to know.

@@ -58,7 +58,10 @@ impl NodeCore {
                 return self.judged(it.request, it.status, it.body.into_owned());
             }
             Message::GroupReports(it) => return self.take_reports(ANY_EPOCH, it.reports),
-            Message::ReportsAsOf(it) => return self.take_reports(it.epoch, it.reports),
+            Message::ReportsAsOf(it) => {
+                self.take_epoch(from, it.epoch);
+                return self.take_reports(it.epoch, it.reports);
+            }
             Message::Heartbeats(it) => {
                 self.take_heartbeats(from, &it);
                 return self.hear_leaders(from, &it);

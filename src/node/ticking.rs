@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use hyperion_cluster::config::Size;
-use hyperion_engine::{Durability, Settings};
+use hyperion_cluster::config::{Reads as ConfigReads, Size};
+use hyperion_engine::{Durability, Reads, Settings};
 use hyperion_model::Databases;
 use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN};
 use hyperion_runtime::{ConnectionId, Socket};
@@ -38,6 +38,10 @@ pub(super) fn engine_settings(config: &Resolved) -> Settings {
             ConfigDurability::Always => Durability::Always,
             ConfigDurability::Interval => Durability::Interval,
             ConfigDurability::Never => Durability::Never,
+        },
+        reads: match config.settings().reads {
+            ConfigReads::Lease => Reads::Lease,
+            ConfigReads::Quorum => Reads::Quorum,
         },
         memory_bytes_max: config.memory_bytes_max / cores,
         tight_bytes: config.tight_bytes().map(|bytes| bytes / cores),

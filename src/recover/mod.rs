@@ -195,7 +195,8 @@ fn check_lost(known: &ClusterState, own: &Node) -> Result<(), RecoverError> {
     }
     let names: Vec<&str> = reached.iter().map(|node| node.name.as_str()).collect();
     Err(refused(format!(
-        "a majority is there: {} answer, and with this node {have} of {} voters; start this node",
+        "a majority is there: {} answer, and with this node {have} of {} voters; start this node, and where another one is lost with its disk, \
+         POST /nodes/remove {{\"node\": \"NAME\", \"dead\": true, \"lose_data\": true}} gives up what that alone had",
         names.join(", "),
         voters.len()
     )))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cluster_harness::Cluster;
 use super::cluster_members::wait_settled;
 use super::harness::wait_for;
-use super::http_call::{change, get, post};
+use super::http_call::{change, get, next_config, post};
 
 fn status(cluster: &Cluster, node: u32) -> Value {
     get(cluster.http(node), "/status").json()["cluster"].clone()
@@ -23,6 +23,17 @@ fn the_removal_of_a_node_that_is_dead_is_refused_and_may_be_taken_back() {
     assert_eq!(answer.status, 422, "{answer:?}");
     assert!(answer.body.contains("is not reached and can give nothing away"), "{answer:?}");
     assert_eq!(get(http, "/config").json()["epoch"], 1);
+    // By its entry it is the same, and the way out is told there too.
+    let drains = [("/nodes/2/leaving", json!("drain"))];
+    let next = next_config(http, &drains, "");
+    for answer in [post(http, "/config", &next), post(http, "/config?dry_run=1", &next)] {
+        assert_eq!(answer.status, 422, "{answer:?}");
+        let told = answer.json()["errors"][0].clone();
+        assert_eq!(told["pointer"], "/nodes/2/leaving");
+        let hint = told["hint"].as_str().expect("a sentence");
+        assert!(hint.contains("start it") && hint.contains("\"wait\": true"), "{hint}");
+    }
+    assert_eq!(get(http, "/config").json()["epoch"], 1);
 
     // Who wants it begins all the same, and is told what it waits for.
     let answer = post(http, "/nodes/remove", r#"{"node": "n3", "wait": true}"#);
@@ -32,7 +43,7 @@ fn the_removal_of_a_node_that_is_dead_is_refused_and_may_be_taken_back() {
     assert_eq!((&told["seconds_left"], &told["moving"]), (&Value::Null, &json!(true)), "{told}");
     assert_eq!(told["leaving"][0]["reached"], false, "{told}");
     let way_out = told["way_out"].as_str().expect("a sentence");
-    assert!(way_out.contains("without \"leaving\"") && !way_out.contains("dead"), "{way_out}");
+    assert!(way_out.contains("without \"leaving\"") && way_out.contains("lose_data"), "{way_out}");
 
     // And as it says, the node stays when the field is taken out.
     let mut next = get(http, "/config?next=1").json();
@@ -109,4 +120,31 @@ fn a_clock_that_is_wrong_is_told() {
         cluster.log(1).contains("the clock of node 2 agrees with this one's again")
     });
     assert!(!status(&cluster, 1)["warnings"].to_string().contains(sentence));
+}
+
+/// Who changes a config hears which nodes go by it, one that leads nothing and answers nobody among them.
+#[test]
+fn who_has_acknowledged_a_config_is_named() {
+    let mut cluster =
+        Cluster::plan(3).at("/nodes/2/role", json!("voter")).at("/replication", json!(2)).start();
+    let set = |cluster: &Cluster, ms: u32| {
+        let answer = change(cluster.http(1), &[("/settings/sync_interval_ms", json!(ms))]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["acked_by"].clone()
+    };
+    for ms in 21..26 {
+        assert_eq!(set(&cluster, ms), json!(["n1", "n2", "n3"]));
+    }
+    cluster.kill(3);
+    wait_for("a node that is missed", || status(&cluster, 1)["not_reached"] == json!(["n3"]));
+    assert_eq!(set(&cluster, 26), json!(["n1", "n2"]));
+    // One that stands still is not waited for longer than a moment.
+    cluster.start_again(3);
+    cluster.wait_served();
+    assert_eq!(set(&cluster, 27), json!(["n1", "n2", "n3"]));
+    cluster.signal(3, "STOP");
+    assert_eq!(set(&cluster, 28), json!(["n1", "n2"]));
+    cluster.signal(3, "CONT");
+    wait_for("its config", || get(cluster.http(3), "/config").json()["epoch"] == json!(9));
+    assert_eq!(set(&cluster, 29), json!(["n1", "n2", "n3"]));
 }

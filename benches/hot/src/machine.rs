@@ -1,7 +1,9 @@
 //! One core's machine: commands from words to an answer, turn by turn.
 
 use hyperion_engine::command::{Blocking, CommandSpec, find};
-use hyperion_engine::{Durability, Engine, Eviction, Outcome, Request, Settings, Thresholds};
+use hyperion_engine::{
+    Durability, Engine, Eviction, Outcome, Reads, Request, Settings, Thresholds,
+};
 use hyperion_model::{CoreId, Counted, DatabaseId};
 use hyperion_store::Store;
 
@@ -35,6 +37,7 @@ impl Machine {
         let map = options.map.clone();
         let settings = Settings {
             durability: Durability::Interval,
+            reads: Reads::Lease,
             memory_bytes_max: MEMORY_BYTES,
             tight_bytes: None,
             eviction: Eviction::None,

@@ -7,7 +7,9 @@
 //! and `keys=N` collections for `hset`, `sadd` and `zadd`, one of them by chance each time.
 
 use hyperion_engine::command::{Blocking, find};
-use hyperion_engine::{Durability, Engine, Eviction, Outcome, Request, Settings, Thresholds};
+use hyperion_engine::{
+    Durability, Engine, Eviction, Outcome, Reads, Request, Settings, Thresholds,
+};
 use hyperion_model::{CoreId, Counted, DatabaseId, PartitionMap};
 use hyperion_store::{Append, Options, Store};
 
@@ -42,6 +44,7 @@ impl Machine {
         });
         let settings = Settings {
             durability: Durability::Interval,
+            reads: Reads::Lease,
             memory_bytes_max: 4 << 30,
             tight_bytes: None,
             eviction: Eviction::None,

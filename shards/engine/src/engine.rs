@@ -163,6 +163,7 @@ impl Engine {
     pub fn apply(&mut self, settings: Settings) {
         self.settings = settings;
         self.settings_came();
+        self.reads_changed();
     }
 
     /// Tells that no segment can be made (a sentence), or that it can again.

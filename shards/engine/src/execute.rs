@@ -145,7 +145,7 @@ impl Engine {
                     self.end_around(group)
                 };
                 // Without an entry no majority confirms what the answer tells: DEL of a key that is not there is a read.
-                has_entry.map(|has_entry| has_entry || self.has_lease(group))
+                has_entry.map(|has_entry| has_entry || self.confirms_read(group))
             }
             Around::Nothing | Around::Refused(_) => Ok(true),
         };

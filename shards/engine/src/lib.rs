@@ -48,7 +48,7 @@ pub use replication::{
 pub use request::{Outcome, Request};
 pub use route::{Route, key_slot};
 pub use serving::Leader;
-pub use settings::{Durability, Settings};
+pub use settings::{Durability, Reads, Settings};
 pub use spanning::{SpanId, SpanMail, SpanStep};
 pub use told::Told;
 pub use work::{Bench, Halt, Queued, Unit, WatchedKey, Work};

@@ -15,11 +15,23 @@ pub enum Durability {
     Never,
 }
 
+/// By what a leader answers reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reads {
+    /// By its lease, which counts on its clock.
+    #[default]
+    Lease,
+    /// By asking a majority each time.
+    Quorum,
+}
+
 /// The settings of one core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What an answer waits for.
     pub durability: Durability,
+    /// By what reads of replicated partitions are answered.
+    pub reads: Reads,
     /// This core's share of the memory for records and indexes.
     pub memory_bytes_max: u64,
     /// Less than a node can work with, if that is asked for: what all of this core's data may take. What is beyond is evicted, or refused to grow.

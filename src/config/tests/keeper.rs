@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use hyperion_cluster::change::table::{Change, Column, FIELDS, change_of};
 use hyperion_cluster::config::{
-    BulkCompression, ClientAuth, ClientRouting, Compression, Leaving, Move, PeerTls, Resp, Role,
-    Tls, leaves,
+    BulkCompression, ClientAuth, ClientRouting, Compression, Leaving, Move, PeerTls, Reads, Resp,
+    Role, Tls, leaves,
 };
 
 use super::certificates::Authority;
@@ -36,6 +36,7 @@ fn whole() -> Config {
     config.settings.resp.cluster = ClientRouting::Transparent;
     config.settings.moves.bytes_a_second = Some(Size::from_bytes(64 << 20));
     config.settings.compression.bulk = BulkCompression::Never;
+    config.settings.reads = Reads::Quorum;
     config.settings.notify_keyspace_events = "KEA".to_owned();
     config.settings.auth.users.insert("a".to_owned(), "on".to_owned());
     config.settings.observe.slowlog_len_max = 7;
@@ -180,7 +181,7 @@ fn every_field_has_one_row_and_each_row_a_field() {
 #[test]
 fn each_row_of_the_table_does_what_it_says() {
     type Edit = fn(&mut Config);
-    let edits: [(&str, Edit); 60] = [
+    let edits: [(&str, Edit); 61] = [
         ("/cluster_id", |c| c.cluster_id = "11111111-2222-4333-8444-555555555555".to_owned()),
         ("/partitions", |c| c.partitions = 128),
         ("/nodes/0/name", |c| c.nodes[0].name = "b".to_owned()),
@@ -208,6 +209,7 @@ fn each_row_of_the_table_does_what_it_says() {
         ("/settings/auth/password_hash", |c| c.settings.auth.password_hash = None),
         ("/settings/auth/peer_secret_file", |c| c.settings.auth.peer_secret_file = None),
         ("/settings/resp/cluster", |c| c.settings.resp = Resp::default()),
+        ("/settings/reads", |c| c.settings.reads = Reads::Lease),
         ("/settings/move/bytes_a_second", |c| c.settings.moves = Move::default()),
         ("/settings/compression/bulk", |c| c.settings.compression = Compression::default()),
         ("/settings/limits/clients", |c| c.settings.limits.clients = 5),

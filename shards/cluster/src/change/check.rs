@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::NodeId;
-use crate::config::{
-    Config, Difference, Mode, Problem, Usage, between, check_step, lints, problems,
-};
+use crate::config::{Config, Difference, Problem, Usage, between, check_step, lints, problems};
 use crate::placement::Placement;
 
 use super::announce::check_announced;
@@ -132,6 +130,5 @@ fn sort_grown(current: &Config, proposed: &Config, differences: Vec<Difference>)
 
 /// A cluster is what has several nodes before or after.
 fn column(current: &Config, proposed: &Config) -> Column {
-    let is_single = |config: &Config| Mode::of(config) == Some(Mode::Single);
-    if is_single(current) && is_single(proposed) { Column::Single } else { Column::Cluster }
+    if current.is_alone() && proposed.is_alone() { Column::Single } else { Column::Cluster }
 }

@@ -29,6 +29,13 @@ pub(super) fn check_membership(
     for (index, node) in proposed.nodes.iter().enumerate() {
         match old_of(node) {
             None => check_joining(standing, index, node, problems),
+            Some(old) if old.leaving == Some(Leaving::Lost) && node.leaving != old.leaving => {
+                problems.push(Problem::at(
+                    format!("/nodes/{index}/leaving"),
+                    format!("{:?} was given up with its data", node.name),
+                    "leave the field as it is; the node joins anew with another uuid and an empty folder",
+                ));
+            }
             Some(old) if old.leaving != node.leaving => {
                 if node.leaving == Some(Leaving::Drain) || old.leaving.is_none() {
                     leaves_now.push((index, node));
@@ -119,7 +126,7 @@ fn check_one_at_a_time(
         };
         let node = index.parse().ok().and_then(|index: usize| proposed.nodes.get(index));
         node.is_some_and(|node| {
-            let lost = node.leaving == Some(Leaving::Dead);
+            let lost = node.leaving.is_some_and(Leaving::is_gone);
             let stays =
                 node.leaving.is_none() && old_of(node).is_some_and(|old| old.leaving.is_some());
             lost || stays

@@ -9,8 +9,8 @@ use super::check::{Author, Refusal, Standing, check_change};
 pub struct Removal<'a> {
     /// The name of the node.
     pub node: &'a str,
-    /// Whether it is lost, so that its replicas are made anew from the others.
-    pub dead: bool,
+    /// How it leaves.
+    pub leaving: Leaving,
 }
 
 /// The child of the current config in which a node leaves; [`super::finish_leaving`] makes the one in which it is gone.
@@ -20,14 +20,13 @@ pub struct Removal<'a> {
 /// Errors: every reason why it may not leave.
 pub fn remove(standing: Standing<'_>, removal: Removal<'_>) -> Result<Config, Vec<Problem>> {
     let current = standing.config;
-    let Removal { node: name, dead } = removal;
+    let Removal { node: name, leaving } = removal;
     let one = |problem: Problem| vec![problem];
     let Some(index) = current.nodes.iter().position(|node| node.name == name) else {
         let names: Vec<&str> = current.nodes.iter().map(|node| node.name.as_str()).collect();
         let text = format!("there is no node {name:?}");
         return Err(one(Problem::at("/node", text, format!("give one of {}", names.join(", ")))));
     };
-    let leaving = if dead { Leaving::Dead } else { Leaving::Drain };
     if current.nodes[index].leaving == Some(leaving) {
         let text = format!("node {name:?} leaves already");
         return Err(one(Problem::at("/node", text, "/status says how far it is")));
@@ -44,7 +43,7 @@ pub fn remove(standing: Standing<'_>, removal: Removal<'_>) -> Result<Config, Ve
             format!("without {name:?} {staying} nodes are left for {} copies", current.replication);
         let hint = format!(
             "add a node first, or POST a config with replication {staying} in which the node is \"leaving\": {:?}",
-            if dead { "dead" } else { "drain" }
+            leaving.as_str()
         );
         return Err(one(Problem::at("/node", text, hint)));
     }

@@ -112,6 +112,7 @@ pub const FIELDS: &[Row] = &[
     row("/settings/snapshot/keep", LIVE, LIVE),
     row("/settings/snapshot/bytes_a_second", LIVE, LIVE),
     row("/settings/resp/cluster", LIVE, LIVE),
+    row("/settings/reads", LIVE, LIVE),
     row("/settings/move/bytes_a_second", LIVE, LIVE),
     row("/settings/compression/bulk", LIVE, LIVE),
     row("/settings/observe/slowlog_slower_than_us", LIVE, LIVE),

@@ -272,7 +272,11 @@ fn a_removal_is_refused_with_its_reason() {
         }
         let state = formed(&config);
         let standing = state.standing(usage, &EVICTIONS);
-        let found = remove(standing, Removal { node: name, dead }).expect_err(expected);
+        let found = remove(
+            standing,
+            Removal { node: name, leaving: if dead { Leaving::Dead } else { Leaving::Drain } },
+        )
+        .expect_err(expected);
         assert!(
             found.iter().any(|one| one.problem.contains(expected)),
             "{nodes} nodes, {expected}: {found:?}"
@@ -281,17 +285,21 @@ fn a_removal_is_refused_with_its_reason() {
     let state = formed(&cluster(4, 3));
     let standing = state.standing(&little, &EVICTIONS);
     for dead in [false, true] {
-        let next = remove(standing, Removal { node: "n4", dead }).expect("three of four stay");
         let leaving = if dead { Leaving::Dead } else { Leaving::Drain };
+        let next = remove(standing, Removal { node: "n4", leaving }).expect("three of four stay");
         assert_eq!(next.nodes[3].leaving, Some(leaving));
         assert_eq!((next.epoch, next.mode.as_str()), (2, "duplication"));
         assert_eq!(finish_leaving(&next, state.placement()), None, "it has replicas yet");
     }
-    let next = remove(standing, Removal { node: "n4", dead: false }).expect("it may leave");
+    let next =
+        remove(standing, Removal { node: "n4", leaving: Leaving::Drain }).expect("it may leave");
     let mut state = state.clone();
     let command = state.set_command(next, None);
     state.apply(&command);
-    let again = remove(state.standing(&little, &EVICTIONS), Removal { node: "n4", dead: false });
+    let again = remove(
+        state.standing(&little, &EVICTIONS),
+        Removal { node: "n4", leaving: Leaving::Drain },
+    );
     assert!(again.expect_err("twice")[0].problem.contains("leaves already"));
 }
 
@@ -299,7 +307,8 @@ fn a_removal_is_refused_with_its_reason() {
 fn two_of_three_shards_go_to_one_and_it_is_single_again() {
     let mut state = formed(&cluster(2, 1));
     let usage = Usage::default();
-    let next = remove(state.standing(&usage, &EVICTIONS), Removal { node: "n1", dead: false });
+    let next =
+        remove(state.standing(&usage, &EVICTIONS), Removal { node: "n1", leaving: Leaving::Drain });
     let next = next.expect("the other takes all");
     assert_eq!(next.mode, "single");
     let command = state.set_command(next, None);

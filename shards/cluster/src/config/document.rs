@@ -112,6 +112,26 @@ pub enum Leaving {
     Drain,
     /// It is lost: its replicas are made anew from the others.
     Dead,
+    /// It is lost, and partitions go on that have no majority without it: with the one copy that is left, or empty where there is none.
+    Lost,
+}
+
+impl Leaving {
+    /// As the config says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Dead => "dead",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// Whether nothing more is to be had from the node.
+    #[must_use]
+    pub fn is_gone(self) -> bool {
+        matches!(self, Self::Dead | Self::Lost)
+    }
 }
 
 impl Node {

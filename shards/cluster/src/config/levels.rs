@@ -8,6 +8,7 @@ const LEVELS: &[(&str, u16)] = &[
     ("/settings/functions", 2),
     ("/settings/limits/pubsub_output", 2),
     ("/settings/notify_keyspace_events", 2),
+    ("/settings/reads", 2),
     ("/settings/tls", 2),
 ];
 

@@ -46,7 +46,7 @@ pub use password::PasswordHash;
 pub use problem::{Problem, push_step};
 pub use settings::{
     Auth, BulkCompression, ClientRouting, Compression, Durability, Limits, LogLevel, Move,
-    PubsubOutput, Resp, Settings, Snapshot, Storage,
+    PubsubOutput, Reads, Resp, Settings, Snapshot, Storage,
 };
 pub use size::Size;
 pub use thresholds::Thresholds;

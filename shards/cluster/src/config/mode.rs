@@ -50,6 +50,16 @@ impl Mode {
     }
 }
 
+impl Config {
+    /// Whether it is the config of a node that has never had others beside it: its partitions are no groups. What is left of a cluster may have the mode
+    /// `single` as well, and goes on with its groups.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        let was_cluster = !self.removed.is_empty() || self.nodes.len() > 1;
+        Mode::of(self) == Some(Mode::Single) && !was_cluster
+    }
+}
+
 /// Whether the mode is one, and fits the number of nodes that stay.
 pub(super) fn check_mode(config: &Config, problems: &mut Vec<Problem>) {
     let nodes = config.data_nodes().count();

@@ -90,7 +90,7 @@ fn check_one(
         core_count: cores.len(),
         auth: &config.settings.auth,
         keeps_strangers_out: config.settings.tls.keeps_strangers_out(),
-        in_cluster: Mode::of(config).is_some_and(|mode| mode != Mode::Single),
+        in_cluster: Mode::of(config).is_some() && !config.is_alone(),
     };
     let addresses = addresses::check(place, node, measure, problems);
     CheckedNode { cores, addresses }

@@ -42,6 +42,9 @@ pub struct Settings {
     /// How clients reach what lies on other nodes.
     #[serde(skip_serializing_if = "Resp::is_default")]
     pub resp: Resp,
+    /// By what a leader answers reads.
+    #[serde(skip_serializing_if = "Reads::is_default")]
+    pub reads: Reads,
     /// How data moves between nodes.
     #[serde(rename = "move", skip_serializing_if = "Move::is_default")]
     pub moves: Move,
@@ -69,6 +72,32 @@ pub struct Settings {
     /// How connections are secured.
     #[serde(skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
+}
+
+/// By what the leader of a partition answers reads, where there are several nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reads {
+    /// By its lease, which holds while its clock does not stand still.
+    #[default]
+    Lease,
+    /// By asking a majority each time, whatever clocks do.
+    Quorum,
+}
+
+impl Reads {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The word in the config.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lease => "lease",
+            Self::Quorum => "quorum",
+        }
+    }
 }
 
 /// What is compressed on its way.
@@ -345,6 +374,7 @@ impl Default for Settings {
             functions: BTreeMap::new(),
             databases: Vec::new(),
             notify_keyspace_events: String::new(),
+            reads: Reads::default(),
             tls: Tls::default(),
         }
     }

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::document::Config;
 use super::limits::PEER_SECRET_PATH_BYTES_MAX as PATH_BYTES_MAX;
-use super::mode::Mode;
 use super::problem::Problem;
 
 /// How connections are secured. The addresses are each node's own: `resp_tls` and `http_tls`.
@@ -112,7 +111,7 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
 /// Why a change would cut the nodes off from each other while it spreads; none when it would not.
 pub(crate) fn check_step(now: &Config, next: &Config) -> Option<Problem> {
     // A node that is alone has nobody to be cut off from.
-    if Mode::of(now) == Some(Mode::Single) {
+    if now.is_alone() {
         return None;
     }
     let (now, next) = (now.settings.tls.peers, next.settings.tls.peers);

@@ -57,6 +57,12 @@ impl Groups {
         self.get(id).is_some_and(|group| group.check_serving().is_ok())
     }
 
+    /// Whether what this replica has of a group is no state that the group ever had: nothing, or a part of a copy that is being made.
+    #[must_use]
+    pub fn has_no_copy(&self, id: GroupId) -> bool {
+        self.get(id).is_none_or(super::replica::Group::has_no_copy)
+    }
+
     /// The current term of a group.
     #[must_use]
     pub fn term(&self, id: GroupId) -> u64 {

@@ -350,6 +350,15 @@ impl Groups {
         self.groups.iter().flatten().any(|group| group.doubt.is_some())
     }
 
+    /// Makes this replica the only member of a group whose others are given up for good, with all that its log has. `false`: not now, or it
+    /// leads, or it has no whole copy.
+    pub fn go_on_alone(&mut self, id: GroupId) -> bool {
+        let now_ns = self.now_ns;
+        let is_done = self.group(id).is_some_and(|group| group.go_on_alone(now_ns));
+        self.mark(id);
+        is_done
+    }
+
     /// Gives the lead up, to be elected anew in another term: after a handover that came to nothing, leases are not to be had in this one.
     pub fn step_down(&mut self, id: GroupId) {
         let now_ns = self.now_ns;

@@ -1,5 +1,6 @@
 //! Raft groups: everything that one core's replicas do, as events in and effects out.
 
+mod alone;
 mod apply;
 mod asked;
 mod batch;

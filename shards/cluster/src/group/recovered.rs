@@ -60,6 +60,20 @@ impl RecoveredGroup {
         }
     }
 
+    /// A group that begins anew with one voter and nothing, at this index and term, because no copy of it is left: past all that replicas may
+    /// have that were out of reach.
+    #[must_use]
+    pub fn anew(voter: u64, at: u64) -> Self {
+        Self {
+            term: at,
+            commit: at,
+            applied: at,
+            truncated: Position { index: at, term: at },
+            conf: Conf { index: at, ..Conf::of_voters(&[voter]) },
+            ..Self::default()
+        }
+    }
+
     /// A replica that joins a group and knows nothing of it yet.
     #[must_use]
     pub fn joining() -> Self {

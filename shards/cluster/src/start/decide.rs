@@ -1,7 +1,7 @@
 //! Owns the table of a start: one row for each way in which a file can stand to the cluster.
 
 use crate::change::announced_by;
-use crate::config::{Config, Storage, between, hash};
+use crate::config::{Config, Leaving, Storage, between, hash};
 use crate::state::ClusterState;
 
 use super::formation;
@@ -29,6 +29,9 @@ fn beside(known: Known<'_>, state: &ClusterState) -> Start {
         return Start::Refuse(another_cluster(&own.cluster_id, &theirs.cluster_id));
     }
     if theirs.removed.iter().any(|uuid| uuid == known.uuid) {
+        return Start::Refuse(removed(known.uuid));
+    }
+    if is_given_up(theirs, known.uuid) {
         return Start::Refuse(removed(known.uuid));
     }
     if let Some(sentence) = lost_data(known, state) {
@@ -65,6 +68,12 @@ fn beside(known: Known<'_>, state: &ClusterState) -> Start {
     conflict(sentence, own, theirs)
 }
 
+/// Whether the cluster goes on without what the node has: it may not serve that again.
+#[must_use]
+pub fn is_given_up(theirs: &Config, uuid: &str) -> bool {
+    theirs.nodes.iter().any(|node| node.uuid == uuid && node.leaving == Some(Leaving::Lost))
+}
+
 /// A vote without its memory would count twice.
 fn lost_data(known: Known<'_>, state: &ClusterState) -> Option<String> {
     let node = state.config().nodes.iter().find(|node| node.uuid == known.uuid)?;
@@ -73,7 +82,7 @@ fn lost_data(known: Known<'_>, state: &ClusterState) -> Option<String> {
         return None;
     }
     Some(format!(
-        "the data of node {:?} is gone and it has a vote in the cluster; POST /nodes/remove {{\"node\": {:?}, \"dead\": true}} to another node, then let this one join with a new uuid",
+        "the data of node {:?} is gone and it has a vote in the cluster; POST /nodes/remove {{\"node\": {:?}, \"dead\": true}} to another node, then let this one join with a new uuid; where that is refused because there is no other copy, \"lose_data\": true beside it goes on without",
         node.name, node.name
     ))
 }

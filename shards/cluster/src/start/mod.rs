@@ -6,5 +6,5 @@ mod known;
 #[cfg(test)]
 mod tests;
 
-pub use decide::decide;
+pub use decide::{decide, is_given_up};
 pub use known::{Known, Majority, PeerReport, Start};

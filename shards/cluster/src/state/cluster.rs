@@ -1,11 +1,13 @@
 //! Owns what group 0 holds, and what a command makes of it: the same on every node.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::NodeId;
 use crate::change::table::{Column, sort};
-use crate::change::{Compared, Standing, compare, finish_leaving};
-use crate::config::{Config, Usage, between, try_hash};
+use crate::change::{Anew, Compared, Standing, compare, finish_leaving, left_of, note};
+use crate::config::{Config, Leaving, Node, Usage, between, try_hash};
 use crate::placement::{Placement, Plan, Seen, Step, initial, next_steps, plan, target};
 
 use super::command::{Command, CommandError, Outcome};
@@ -20,6 +22,9 @@ pub struct ClusterState {
     placement: Placement,
     target: Placement,
     id_last: NodeId,
+    /// Groups that go on at one node without what was given up with others, until that node has told that they do.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    anew: BTreeMap<u32, Anew>,
 }
 
 impl ClusterState {
@@ -43,6 +48,7 @@ impl ClusterState {
             history,
             placement: placement.clone(),
             target: placement.clone(),
+            anew: BTreeMap::new(),
         })
     }
 
@@ -74,6 +80,7 @@ impl ClusterState {
                 }
                 for (group, replicas) in groups {
                     self.placement.groups[index(*group)].clone_from(replicas);
+                    self.anew.remove(group);
                 }
                 self.placement.adopt_order(&self.target);
                 Outcome::Stepped
@@ -102,14 +109,59 @@ impl ClusterState {
         self.id_last = self.id_last.max(id_last(config));
         self.config = config.clone();
         self.target = target.clone();
+        self.go_on_without_lost();
         self.placement.adopt_order(&self.target);
         Outcome::Set { epoch: config.epoch, hash: self.hash.clone() }
+    }
+
+    /// Groups that have no majority without what the config gives up are at one node from now on.
+    fn go_on_without_lost(&mut self) {
+        let lost: BTreeSet<NodeId> = self
+            .config
+            .nodes
+            .iter()
+            .filter(|node| node.leaving == Some(Leaving::Lost))
+            .map(|node| node.id)
+            .collect();
+        for (group, left) in left_of(&self.placement, &self.target, &self.config) {
+            let at = usize::try_from(group).unwrap_or(usize::MAX);
+            let (Some(node), Some(now)) = (left.node(), self.placement.groups.get_mut(at)) else {
+                continue;
+            };
+            if !now.voters.iter().any(|voter| lost.contains(voter)) {
+                continue;
+            }
+            now.voters = vec![node];
+            now.learners.retain(|learner| *learner != node && !lost.contains(learner));
+            self.anew.insert(group, Anew { node, epoch: self.config.epoch });
+        }
+    }
+
+    /// Groups that go on at one node without what was given up with others, by number, while that node has not told yet that they do.
+    #[must_use]
+    pub fn anew(&self) -> &BTreeMap<u32, Anew> {
+        &self.anew
+    }
+
+    /// What a checked config loses for good, for a person; nothing where that is nothing.
+    #[must_use]
+    pub fn loss_of(&self, config: &Config) -> Option<String> {
+        let is_new = |node: &Node| {
+            node.leaving == Some(Leaving::Lost)
+                && self.config.node(node.id).is_some_and(|old| old.leaving != node.leaving)
+        };
+        config
+            .nodes
+            .iter()
+            .any(is_new)
+            .then(|| note(&self.placement, &self.target_of(config), config))?
     }
 
     /// The command that puts a checked config in force.
     #[must_use]
     pub fn set_command(&self, config: Config, note: Option<String>) -> Command {
         let target = self.target_of(&config);
+        let note = note.or_else(|| self.loss_of(&config));
         Command::SetConfig { config: Box::new(config), target, note }
     }
 
@@ -117,7 +169,7 @@ impl ClusterState {
     /// of its members is under way, going by this very config; by an older one it may still give a vote to who leaves.
     #[must_use]
     pub fn finish_command(&self, is_told: impl Fn(u32) -> bool) -> Option<Command> {
-        if !self.placement.numbered().all(|(group, _)| is_told(group)) {
+        if !self.anew.is_empty() || !self.placement.numbered().all(|(group, _)| is_told(group)) {
             return None;
         }
         let config = finish_leaving(&self.config, &self.placement)?;

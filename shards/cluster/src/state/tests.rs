@@ -6,7 +6,7 @@ use super::{ClusterState, Command, EpochEntry, HISTORY_MAX, History, Outcome};
 use crate::NodeId;
 use crate::change::{Author, Refusal, Removal, announce, check_change, remove};
 use crate::config::tests::{EVICTIONS, cluster, node, uuid};
-use crate::config::{Config, Durability, Mode, Usage};
+use crate::config::{Config, Durability, Leaving, Mode, Usage};
 use crate::placement::{Replicas, Seen, Step};
 
 fn formed(config: &Config) -> ClusterState {
@@ -88,7 +88,8 @@ fn four_nodes_and_back_to_three_with_every_epoch_in_the_history() {
         12
     );
     // The first one leaves.
-    let next = remove(state.standing(&usage, &EVICTIONS), Removal { node: "n1", dead: false });
+    let next =
+        remove(state.standing(&usage, &EVICTIONS), Removal { node: "n1", leaving: Leaving::Drain });
     let next = next.expect("it may leave");
     assert_eq!(next.mode, "duplication");
     let command = state.set_command(next, None);

@@ -27,6 +27,7 @@ impl Engine {
                 break;
             }
             let replication = self.replication.as_mut().expect("looked at above");
+            replication.confirming.close();
             let mut effects = std::mem::take(&mut replication.spare);
             let ticket = replication.groups.ready(&mut effects);
             let is_done = effects.is_empty() && ticket.is_none();
@@ -162,7 +163,8 @@ impl Engine {
                     return Err(Box::new(Asked::InstallSnapshot { group, at, conf }));
                 }
             }
-            Asked::ReadAt { .. } | Asked::ReadLost { .. } => {}
+            Asked::ReadAt { group, token, .. } => replication.confirming.confirm(group, token),
+            Asked::ReadLost { group, token } => self.lose_reads(group, token),
         }
         Ok(())
     }
@@ -176,6 +178,11 @@ impl Engine {
         let Some(position) = self.store.oldest_unapplied([group]) else { return };
         self.events.lose_from(position);
         self.effects.push(Effect::CloseFrom { position });
+        self.lose_waiting(position);
+    }
+
+    /// Steps that wait for what lies behind a position are told that it may never take effect.
+    pub(super) fn lose_waiting(&mut self, position: u64) {
         let is_lost = |waiting: &mut Waiting| {
             let is_behind = matches!(waiting.until, Until::Released(until) if until > position);
             is_behind && waiting.then.is_span()

@@ -32,7 +32,7 @@ impl Replication {
             // What comes now would be taken from the one that leads next.
             return Err(Refusal::Transferring { to });
         }
-        if reads_only && self.groups.lease(group, self.now_ns) == Lease::Expired {
+        if reads_only && !self.asks && self.groups.lease(group, self.now_ns) == Lease::Expired {
             // The next heartbeats that a majority answers renew it.
             return Err(Refusal::NotServing);
         }
@@ -76,12 +76,6 @@ impl Engine {
         let Some(Ok((term, index))) = begun else { return false };
         self.store.begin_entry(group, term, index);
         true
-    }
-
-    /// Whether nobody else can lead the group: what is here may be told without asking a majority.
-    pub(crate) fn has_lease(&self, group: GroupId) -> bool {
-        let Some(replication) = &self.replication else { return true };
-        replication.groups.lease(group, replication.now_ns) != Lease::Expired
     }
 
     /// Ends a command's entry and proposes it. `false`: it has changed nothing, and there is no entry.

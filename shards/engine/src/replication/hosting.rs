@@ -47,6 +47,7 @@ impl Engine {
         if let Some(replication) = &mut self.replication {
             replication.known = Some(state);
             replication.settled_calls = 0;
+            self.go_on_without_lost();
             self.host_wanted();
         }
     }
@@ -102,8 +103,9 @@ impl Engine {
     }
 
     /// Drops a replica with all that it has. `false`: there is no room to say so.
-    fn drop_replica(&mut self, group: GroupId) -> bool {
+    pub(super) fn drop_replica(&mut self, group: GroupId) -> bool {
         self.lose_pending(group);
+        self.lose_reads(group, u64::MAX);
         if self.store.remove_group(group).is_err() {
             return false;
         }

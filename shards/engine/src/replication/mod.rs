@@ -7,6 +7,7 @@ mod beats;
 mod begin;
 mod carry;
 mod command;
+mod confirm;
 mod convert;
 mod copies;
 mod evicting;
@@ -14,6 +15,7 @@ mod handover;
 mod hosting;
 mod leave;
 mod log_only;
+mod lost;
 mod meta;
 mod propose;
 mod reconcile;
@@ -23,6 +25,8 @@ mod snapshot;
 use crate::effect::Effect;
 use crate::engine::Engine;
 use crate::serving::{Leader, Serving};
+use crate::settings::Reads;
+use confirm::Confirming;
 use evicting::Evicting;
 use handover::Handovers;
 use hyperion_cluster::group::{self, Beat, Bounds, GroupError, Groups, Message, MessageType};
@@ -91,6 +95,9 @@ pub(crate) struct Replication {
     pending: BTreeSet<GroupId>,
     /// The log's position before the oldest of those entries.
     held: Option<u64>,
+    /// Each read asks a majority; those that do.
+    asks: bool,
+    confirming: Confirming,
     now_ns: u64,
     spare: Vec<group::Effect>,
     sending: Vec<Sending>,
@@ -212,6 +219,8 @@ impl Engine {
             stuck_ticks: 0,
             pending: BTreeSet::new(),
             held: None,
+            asks: self.settings.reads == Reads::Quorum,
+            confirming: Confirming::default(),
             now_ns,
             spare: Vec::new(),
             sending: Vec::new(),
@@ -408,7 +417,8 @@ impl Engine {
     /// The position up to which answers may leave where partitions are replicated.
     pub(crate) fn committed_position(&self) -> Option<u64> {
         let replication = self.replication.as_ref()?;
-        Some(replication.held.unwrap_or_else(|| self.store.appended_position()))
+        let held = replication.held.unwrap_or_else(|| self.store.appended_position());
+        Some(replication.confirming.held().map_or(held, |unconfirmed| unconfirmed.min(held)))
     }
 
     /// Whether something that this core leads was written and has not taken effect.

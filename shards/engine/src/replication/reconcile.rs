@@ -4,9 +4,10 @@
 //! after a crash goes on where the last one stopped.
 
 use super::Replication;
-use super::report::{bytes_of, members};
+use super::report::{GroupReport, bytes_of, members};
 use crate::engine::Engine;
 use hyperion_cluster::NodeId;
+use hyperion_cluster::config::Leaving;
 use hyperion_cluster::group::{Change, Conf};
 use hyperion_cluster::placement::{META, Replicas, Step, next_meta_step, next_step};
 use hyperion_cluster::state::{ClusterState, Command};
@@ -83,7 +84,7 @@ impl Engine {
             replication.settled_calls -= 1;
             return;
         }
-        let is_placed = self.host_wanted() & self.drop_unwanted();
+        let is_placed = self.go_on_without_lost() & self.host_wanted() & self.drop_unwanted();
         if self.store.is_log_only() {
             // Whoever leads next does what is to be done.
             return;
@@ -149,8 +150,21 @@ impl Engine {
         }
         let Some(state) = replication.meta.state.clone() else { return };
         let mut found: Vec<(u32, Replicas)> = Vec::new();
-        for report in replication.reports.values().filter(|report| !report.is_changing) {
+        // Who was given up may have said it last: the others go on without that.
+        let is_gone = |node: &u32| {
+            let node = state.config().node(NodeId(*node));
+            node.is_some_and(|node| node.leaving == Some(Leaving::Lost))
+        };
+        let is_led = |report: &&GroupReport| !report.voters.first().is_some_and(is_gone);
+        let settled = replication.reports.values().filter(|report| !report.is_changing);
+        for report in settled.filter(is_led) {
             let Some(known) = state.placement().group(report.group.0) else { continue };
+            let anew = state.anew().get(&report.group.0);
+            if anew
+                .is_some_and(|anew| report.epoch < anew.epoch || report.voters.iter().any(is_gone))
+            {
+                continue;
+            }
             let nodes = |list: &[u32]| list.iter().copied().map(NodeId).collect::<Vec<_>>();
             let mut now = Replicas { voters: nodes(&report.voters), learners: Vec::new() };
             if report.group.0 != META {
@@ -159,7 +173,7 @@ impl Engine {
             let mut learners = known.learners.clone();
             learners.sort_unstable();
             now.learners.sort_unstable();
-            if !now.same_voters(known) || now.learners != learners {
+            if anew.is_some() || !now.same_voters(known) || now.learners != learners {
                 found.push((report.group.0, now));
             }
         }

@@ -126,7 +126,11 @@ impl Engine {
         }
         self.store.begin_observing();
         let result = match make(self) {
-            Ok(made) => self.end_around(group).map(|_| made),
+            Ok(made) => match self.end_around(group) {
+                // Without an entry no majority confirms what is told.
+                Ok(false) if !self.confirms_read(group) => return Err(NoEntry::Now),
+                ended => ended.map(|_| made),
+            },
             Err(error) => {
                 self.store.drop_entry();
                 Err(error)

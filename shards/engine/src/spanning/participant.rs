@@ -10,7 +10,7 @@ use crate::evict::Fit;
 use crate::limits::{SPAN_BYTES_MAX, SPAN_HELD_MAX};
 use crate::lock::{LockKey, LockRequest};
 use crate::transaction::{Looked, Then, Until};
-use hyperion_model::{PartitionId, TransactionId, slot_of};
+use hyperion_model::{GroupId, PartitionId, TransactionId, slot_of};
 use hyperion_store::{Room, StoreError, Write};
 
 /// Keys of a transaction in a partition that this core leads.
@@ -139,10 +139,18 @@ impl Engine {
     }
 
     pub(super) fn take_check(&mut self, from: u32, id: SpanId, partition: PartitionId) {
-        let stands = self.has_locked(partition, id) && self.leads_alone(partition);
+        self.store.begin_observing();
+        let stands = self.has_locked(partition, id)
+            && self.leads_alone(partition)
+            && self.confirms_read(GroupId::of(partition));
+        let observed = self.store.observed_position();
         self.drop_held(partition, id);
-        let step = if stands { SpanStep::Done } else { SpanStep::Refused { error: None } };
-        self.send_span(from, SpanMail { id, partition, step });
+        if !stands {
+            let step = SpanStep::Refused { error: None };
+            return self.send_span(from, SpanMail { id, partition, step });
+        }
+        let mail = SpanMail { id, partition, step: SpanStep::Done };
+        self.wait(Until::Released(observed), Then::Span { to: from, mail });
     }
 
     pub(super) fn take_prepare(

@@ -80,6 +80,7 @@ impl Machine {
         });
         let settings = Settings {
             durability: Durability::Interval,
+            reads: crate::Reads::Lease,
             memory_bytes_max: 1 << 30,
             tight_bytes: None,
             eviction: Policy::None,

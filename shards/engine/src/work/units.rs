@@ -315,7 +315,7 @@ impl Engine {
         }
         if let Some((_, group)) = group {
             match self.end_around(group) {
-                Ok(has_entry) if has_entry || self.has_lease(group) => {}
+                Ok(has_entry) if has_entry || self.confirms_read(group) => {}
                 Ok(_) | Err(StoreError::NoRoom { .. }) => {
                     self.drop_open();
                     return Ran::Later;

@@ -6,7 +6,7 @@ use super::{MS, Violation, founding};
 use crate::random::Random;
 use hyperion_cluster::NodeId;
 use hyperion_cluster::change::{Removal, remove};
-use hyperion_cluster::config::{Config, Mode, Usage};
+use hyperion_cluster::config::{Config, Leaving, Mode, Usage};
 use hyperion_cluster::state::ClusterState;
 use std::sync::Arc;
 
@@ -96,7 +96,8 @@ impl World {
         let entry =
             lost.filter(|_| dead).and_then(|lost| config.node(NodeId(lost.id))).unwrap_or(any);
         let (usage, evictions) = (Usage::default(), founding::evictions());
-        let removal = Removal { node: &entry.name, dead };
+        let leaving = if dead { Leaving::Dead } else { Leaving::Drain };
+        let removal = Removal { node: &entry.name, leaving };
         let next = remove(state.standing(&usage, &evictions), removal).ok()?;
         let node = super::peers::place_of(entry.id.0);
         if dead && self.random.chance(850) && !self.nodes[node].member.is_lost {

@@ -1,7 +1,7 @@
 //! Owns what a run is made with.
 
 use crate::random::{Random, mix};
-use hyperion_engine::Durability;
+use hyperion_engine::{Durability, Reads};
 
 /// What is done wrong on purpose: the checks must find it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +82,8 @@ pub struct Settings {
     pub copies: u16,
     /// When a node takes something for kept.
     pub durability: Durability,
+    /// By what leaders answer reads.
+    pub reads: Reads,
     /// How long clients and misfortunes go on, in ms.
     pub length_ms: u64,
     /// Nodes come and go, and replicas move.
@@ -115,6 +117,7 @@ impl Settings {
             partitions: [4, 8][random.index(2)],
             copies: if nodes > 3 && random.chance(500) { 3 } else { nodes },
             durability: if random.chance(600) { Durability::Always } else { Durability::Interval },
+            reads: Reads::Lease,
             length_ms: 4_000 + random.below(4_000),
             members: false,
             lean,

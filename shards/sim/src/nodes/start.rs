@@ -78,6 +78,7 @@ impl World {
         }
         let settings = Settings {
             durability: self.settings.durability,
+            reads: self.settings.reads,
             memory_bytes_max: u64::MAX,
             tight_bytes: None,
             eviction: Eviction::None,

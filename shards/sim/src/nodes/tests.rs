@@ -2,6 +2,7 @@
 
 use super::{Lean, Report, Settings, Wrong, run};
 use crate::node::Memory;
+use hyperion_engine::Reads;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -158,6 +159,27 @@ fn machines_that_are_lost_are_given_up() {
 #[test]
 fn seeds_that_found_faults_of_moves_hold_now() {
     run_all([19, 93, 98].into_iter(), |seed| plain(seed, 3).with_members(seed));
+}
+
+/// Reads that ask a majority: what holds by leases holds, and nothing is waited for that never comes.
+#[test]
+fn reads_by_a_quorum_keep_every_promise() {
+    let asking = |settings: Settings| Settings { reads: Reads::Quorum, ..settings };
+    let sum = run_all(0..40, |seed| asking(short(seed, 3)));
+    assert!(sum.answers > 1_000 && sum.elections > 60, "{sum}");
+    run_all(40..50, |seed| asking(Settings { lean: Lean::Spans, ..short(seed, 3) }));
+    run_all(50..60, |seed| asking(short(seed, 4).with_members(seed)));
+}
+
+/// A machine that stands still with its clock believes in its lease when it goes on: the very run that shows it holds when reads ask.
+#[test]
+fn a_clock_that_stops_does_no_harm_where_reads_ask_a_majority() {
+    let wrong = Wrong::ClockStopsInPauses;
+    let first = finder(wrong, 3).expect("it is found out by leases");
+    let settings =
+        |seed| Settings { reads: Reads::Quorum, ..Settings::of_seed_with(seed, 3, wrong) };
+    let sum = run_all((first..first + 1).chain(0..40), settings);
+    assert!(sum.pauses > 40, "{sum}");
 }
 
 /// Without these the checks might find nothing because they look at nothing.

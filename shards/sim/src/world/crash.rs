@@ -207,6 +207,7 @@ impl World {
 
     fn serve(&mut self, opened: Vec<Opened>) {
         let settings = Settings {
+            reads: hyperion_engine::Reads::Lease,
             durability: self.durability,
             memory_bytes_max: self.memory_bytes_max,
             tight_bytes: None,

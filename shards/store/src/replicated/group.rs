@@ -207,13 +207,34 @@ impl Store {
     ) -> Result<(), StoreError> {
         let value = format::short_value(applied);
         let location = self.append_kept(Kind::Group, &group.0.to_le_bytes(), &value)?;
+        self.replicated.group(group).applied = applied;
+        self.take_short(group, location);
+        Ok(())
+    }
+
+    /// Makes a place in the log that nothing else has: a short record that says again what is applied. Gives the position before it.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has changed.
+    ///
+    /// # Panics
+    /// When the group was not set.
+    pub fn mark_place(&mut self, group: GroupId) -> Result<u64, StoreError> {
+        let before = self.log.appended_position();
+        let value = format::short_value(self.replicated.group(group).applied);
+        // Not from the reserve: states of groups must find room.
+        let key = group.0.to_le_bytes();
+        let location = self.log.append(Kind::Group, &Extras::default(), &key, &[&value])?;
+        self.take_short(group, location);
+        Ok(before)
+    }
+
+    /// The record at `location` tells what is applied from now on.
+    fn take_short(&mut self, group: GroupId, location: Location) {
         self.log.add_live(location, self.log.last_size);
-        let kept = self.replicated.group(group);
-        kept.applied = applied;
-        if let Some(old) = kept.short_at.replace(location) {
+        if let Some(old) = self.replicated.group(group).short_at.replace(location) {
             self.log.remove_live(old);
         }
-        Ok(())
     }
 
     /// Tells all of a group once more.

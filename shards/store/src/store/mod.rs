@@ -309,8 +309,9 @@ impl Store {
         self.observe(self.log.appended_position());
     }
 
+    /// What was written up to a position counts as observed.
     #[inline(always)]
-    pub(crate) fn observe(&mut self, position: u64) {
+    pub fn observe(&mut self, position: u64) {
         self.observed = self.observed.max(position);
     }
 

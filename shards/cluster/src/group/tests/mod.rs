@@ -1,5 +1,6 @@
 //! Tests of groups: a small world of nodes, its seeds, and a test for each trap.
 
+mod alone;
 mod chaos;
 mod checks;
 mod disk;

@@ -45,6 +45,27 @@ fn what_is_not_applied_is_not_seen_where_that_is_asked_for() {
     assert_eq!(both(false), (Some(b"new".to_vec()), Some(b"first".to_vec())));
 }
 
+/// Readers wait there; a start does not see it.
+#[test]
+fn a_place_in_the_log_is_one_of_its_own_and_changes_nothing() {
+    let mut groups = Groups::new(14);
+    groups.build(0, &[put(&key_of(0, 1), b"applied")]);
+    groups.apply(0, 1);
+    groups.build(0, &[put(&key_of(0, 2), b"not applied")]);
+    let mut behind = 0;
+    for _ in 0..20 {
+        let before = groups.world.retry(|store| store.mark_place(group(0)));
+        assert!(before >= behind);
+        behind = groups.world.store.appended_position();
+        assert!(behind > before);
+    }
+    groups.check();
+    groups.crash(0);
+    groups.build(0, &[put(&key_of(0, 3), b"later")]);
+    groups.apply(0, 3);
+    groups.crash(0);
+}
+
 /// A command that reads what it wrote itself, and one that writes a key twice.
 #[test]
 fn a_command_sees_its_own_writes() {
