@@ -63,6 +63,7 @@ mod scripts;
 mod slow;
 mod snapshot;
 mod sorting;
+mod spoiled_memory;
 mod streams;
 mod tls;
 mod tls_reload;
