@@ -62,6 +62,7 @@ mod pubsub;
 mod scripts;
 mod slow;
 mod snapshot;
+mod snapshot_full;
 mod sorting;
 mod spoiled_memory;
 mod streams;
