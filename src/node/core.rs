@@ -182,6 +182,8 @@ pub(crate) struct NodeCore {
     pub(super) begun: bool,
     pub(crate) turn: TurnParts,
     pub(super) long_turns: LongTurns,
+    /// Memory of other cores that a command waits for.
+    pub(super) claim: super::memory::Claim,
     /// The last look for expired keys found many.
     pub(super) finds_expired: bool,
 }

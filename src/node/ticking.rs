@@ -278,6 +278,8 @@ impl NodeCore {
         }
         let has_new_users = self.config.users != config.users;
         self.config = config;
+        // The engine's settings have the core's share alone.
+        self.share_memory();
         self.limit_tracked_keys();
         self.read_min_replicas();
         if has_new_users {

@@ -4,7 +4,7 @@ use crate::command::CommandError;
 use crate::engine::Engine;
 use crate::limits::{
     EVICTIONS_A_COMMAND, EVICTIONS_A_TICK, EVICTIONS_A_TURN, EVICTIONS_FREE, FRUITLESS_TICKS_MAX,
-    MEMORY_LAG_PART,
+    MEMORY_LAG_PART, OOM_TOLD_BYTES,
 };
 use hyperion_store::{Evicted, Policy};
 
@@ -13,6 +13,10 @@ use hyperion_store::{Evicted, Policy};
 pub(crate) struct Memory {
     /// What this core may use: its share, and what others leave it.
     bytes_max: u64,
+    /// What it could use if it had all that the others do not need; no less than it may.
+    borrowable_bytes: u64,
+    /// What a command waits for that needs more than this core may use, and not more than it could.
+    wanted_bytes: u64,
     /// Less than a core can work with: what its data may take, see [`crate::Settings::tight_bytes`]; and that it does not hold just now.
     tight_bytes: Option<u64>,
     ignores_tight: bool,
@@ -38,10 +42,17 @@ pub(crate) enum Fit {
 }
 
 impl Engine {
-    /// Sets what this core may use of the node's memory, for indexes and segments. Until the first call it is the settings' share.
-    pub fn set_memory_bytes(&mut self, bytes: u64) {
+    /// Sets what this core may use of the node's memory, for indexes and segments, and what it could use with all that the others do not
+    /// need. Until the first call both are the settings' share.
+    pub fn set_memory_bytes(&mut self, bytes: u64, borrowable: u64) {
         self.store.count_tombstones();
         self.memory.bytes_max = bytes;
+        self.memory.borrowable_bytes = borrowable.max(bytes);
+    }
+
+    /// The memory with which a command could go on that has waited for it since the last call; 0: none has.
+    pub fn take_memory_wanted(&mut self) -> u64 {
+        std::mem::take(&mut self.memory.wanted_bytes)
     }
 
     /// What this core may use of the node's memory.
@@ -58,6 +69,7 @@ impl Engine {
     /// The settings have changed, or are the first.
     pub(crate) fn settings_came(&mut self) {
         self.memory.bytes_max = self.settings().memory_bytes_max;
+        self.memory.borrowable_bytes = self.memory.bytes_max;
         self.memory.tight_bytes = self.settings().tight_bytes;
         let policy = self.settings().eviction;
         self.store.set_policy(policy);
@@ -95,7 +107,7 @@ impl Engine {
         // What will never fit must not empty the memory first.
         let is_hopeless = self.memory.fruitless_ticks >= FRUITLESS_TICKS_MAX;
         if self.store.policy() == Policy::None || bytes > live_bytes_max || is_hopeless {
-            return Fit::Never;
+            return if self.wants_memory_for(bytes) { Fit::Later } else { Fit::Never };
         }
         self.memory.evictions_left =
             (self.memory.evictions_left + EVICTIONS_FREE).min(EVICTIONS_A_TURN);
@@ -112,6 +124,37 @@ impl Engine {
         }
         self.memory.has_waiting = true;
         Fit::Later
+    }
+
+    /// Asks for memory of other cores for `bytes` more, if they leave enough.
+    fn wants_memory_for(&mut self, bytes: u64) -> bool {
+        let Memory { bytes_max, borrowable_bytes, .. } = self.memory;
+        let whole = self.store.memory_bytes_for(self.store.live_bytes() + bytes);
+        // What is live may go for it.
+        let least = match self.store.policy() {
+            Policy::None => whole,
+            _ => self.store.memory_bytes_for(bytes),
+        };
+        let can_have = least > bytes_max && least <= borrowable_bytes;
+        if can_have {
+            let wanted = whole.min(borrowable_bytes);
+            self.memory.wanted_bytes = self.memory.wanted_bytes.max(wanted);
+            self.memory.has_waiting = true;
+        }
+        can_have
+    }
+
+    /// Why `bytes` more are refused.
+    pub(crate) fn why_no_memory(&self, bytes: usize) -> CommandError {
+        if bytes < OOM_TOLD_BYTES {
+            return CommandError::OutOfMemory;
+        }
+        let live_bytes = match self.store.policy() {
+            Policy::None => self.store.live_bytes(),
+            _ => 0,
+        };
+        let most = self.store.live_bytes_max(self.memory.borrowable_bytes);
+        CommandError::OutOfMemoryFor { bytes, free: most.saturating_sub(live_bytes) }
     }
 
     /// Whether a limit below what a core can work with is met.
