@@ -91,6 +91,12 @@ impl NodeCore {
         if self.finds_expired && !self.stopping && self.sweep_expired() {
             io.wake_again();
         }
+        if self.is_evicting && !self.stopping {
+            self.evict_for_a_while();
+            if self.is_evicting {
+                io.wake_again();
+            }
+        }
         if !self.stopping && self.clean() {
             io.wake_again();
         }

@@ -287,6 +287,7 @@ impl Maker {
             begun: false,
             turn: TurnParts::default(),
             long_turns: LongTurns::default(),
+            is_evicting: false,
             claim: Default::default(),
             finds_expired: false,
         };

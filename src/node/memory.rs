@@ -1,5 +1,7 @@
 //! Owns how the cores share the node's memory: each has its share, and borrows what the others leave.
 
+use std::time::{Duration, Instant};
+
 use super::core::NodeCore;
 
 /// What one core needs, as it has put it up.
@@ -16,6 +18,8 @@ const RETURN_BYTES_A_TICK: u64 = 1 << 20;
 /// A core this part below its share does not count as short of it.
 const SHARE_PART: u64 = 64;
 
+/// A turn evicts for so long, whatever its commands do.
+const EVICTION_SLICE: Duration = Duration::from_micros(200);
 /// Ticks for which memory is kept for a command that does not ask for it any more: it waits for segments, or its client has gone.
 const CLAIM_TICKS: u32 = 20;
 /// What is claimed beyond what was asked for, as a part of the budget: others write on the same core meanwhile.
@@ -83,7 +87,19 @@ impl NodeCore {
     /// Tells the other cores what this one needs, takes what they leave, and evicts what is too much.
     pub(super) fn tick_memory(&mut self) {
         self.share_memory();
-        self.engine.evict_slice();
+        self.evict_for_a_while();
+    }
+
+    /// Evicts while memory is short, for a fifth of a millisecond; it goes on in the turns that follow while `is_evicting`.
+    pub(super) fn evict_for_a_while(&mut self) {
+        let since = Instant::now();
+        loop {
+            self.is_evicting = self.engine.evict_slice();
+            if !self.is_evicting || since.elapsed() >= EVICTION_SLICE {
+                break;
+            }
+        }
+        self.note_latency("eviction-cycle", self.observer.latencies.is_on().then_some(since));
     }
 
     /// Tells the other cores what this one needs, and takes what they leave.

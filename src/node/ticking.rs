@@ -123,9 +123,7 @@ impl NodeCore {
         self.sweep_expired();
         self.engine.cool();
         self.tend_placed(io);
-        let since = self.observer.latencies.is_on().then(Instant::now);
         self.tick_memory();
-        self.note_latency("eviction-cycle", since);
         self.snapshot.tick();
         self.free_segments(io);
         self.tick_supply(io);

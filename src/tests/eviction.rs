@@ -165,6 +165,24 @@ fn a_lower_limit_takes_effect_at_once() {
 }
 
 #[test]
+fn many_keys_go_without_a_write_as_fast_as_turns_have_time() {
+    let node = setup("allkeys-lru").at("/settings/memory_bytes_max", json!("32MiB")).start();
+    let mut client = node.client();
+    for first in (0..240_000).step_by(1_000) {
+        let line = |number| format!("SET {} v", key("key", number));
+        client.send(&pipeline((first..first + 1_000).map(line)));
+        (0..1_000).for_each(|_| assert_eq!(client.shown(), "OK"));
+    }
+    let before: u64 = client.ask("DBSIZE").parse().expect("a number");
+    let since = std::time::Instant::now();
+    client.expect(&[("CONFIG SET maxmemory 1", "OK")]);
+    wait_for("all keys to go", || client.ask("DBSIZE") == "0");
+    // A slice a tick took three quarters of a minute.
+    let seconds = since.elapsed().as_secs_f64();
+    assert!(before > 200_000 && seconds < 20.0, "{before} keys went in {seconds} s");
+}
+
+#[test]
 fn the_evicted_are_gone_after_a_start_too() {
     let mut node = setup("allkeys-lru").start();
     let mut client = node.client();

@@ -3,8 +3,8 @@
 use crate::command::CommandError;
 use crate::engine::Engine;
 use crate::limits::{
-    EVICTIONS_A_COMMAND, EVICTIONS_A_TICK, EVICTIONS_A_TURN, EVICTIONS_FREE, FRUITLESS_TICKS_MAX,
-    MEMORY_LAG_PART, OOM_TOLD_BYTES,
+    EVICTIONS_A_COMMAND, EVICTIONS_A_SLICE, EVICTIONS_A_TURN, EVICTIONS_FREE,
+    EVICTIONS_ON_THE_WAY_MAX, FRUITLESS_TICKS_MAX, MEMORY_LAG_PART, OOM_TOLD_BYTES,
 };
 use hyperion_store::{Evicted, Policy};
 
@@ -82,9 +82,7 @@ impl Engine {
     /// Why a command that grows the data is refused now, whatever its size.
     #[must_use]
     pub fn write_refusal(&self) -> Option<String> {
-        let is_full = self.is_tight()
-            || self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max);
-        let is_refused = is_full && self.store.policy() == Policy::None;
+        let is_refused = self.is_memory_exceeded() && self.store.policy() == Policy::None;
         is_refused.then(|| CommandError::OutOfMemory.to_string())
     }
 
@@ -163,6 +161,13 @@ impl Engine {
         !self.memory.ignores_tight && self.memory.tight_bytes.is_some_and(is_met)
     }
 
+    /// Whether the data takes more than it may.
+    #[must_use]
+    pub fn is_memory_exceeded(&self) -> bool {
+        self.is_tight()
+            || self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max)
+    }
+
     /// Whether there is a limit below what a core can work with: it is looked at more often than once a tick.
     #[must_use]
     pub fn has_tight_limit(&self) -> bool {
@@ -231,29 +236,32 @@ impl Engine {
         (count_max, Evicted::One)
     }
 
-    /// Evicts a bounded number of keys while memory is short, and tries again what waited for it. To be called every tick.
-    pub fn evict_slice(&mut self) {
+    /// Evicts a few keys while memory is short, and tries again what waited for it. To be called every tick, and at once again while it
+    /// gives `true`: there is more to evict. Who calls bounds the time.
+    pub fn evict_slice(&mut self) -> bool {
         if self.store.has_watches() {
             self.store.drop_old_watches();
         }
-        if self.has_tight_limit() && self.store.policy() != Policy::None && !self.is_applying() {
-            self.evict_tight(EVICTIONS_A_TICK);
+        let may_evict = self.store.policy() != Policy::None && !self.is_applying();
+        let mut evicted_most = 0;
+        if self.has_tight_limit() && may_evict {
+            evicted_most = self.evict_tight(EVICTIONS_A_SLICE);
         }
         let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
-        if self.store.policy() != Policy::None
-            && !self.is_applying()
-            && self.store.live_bytes() > live_bytes_max
-        {
+        if may_evict && self.store.live_bytes() > live_bytes_max {
             self.memory.is_short = true;
-            let (evicted, _) = self.evict_down_to(live_bytes_max, EVICTIONS_A_TICK);
+            let (evicted, _) = self.evict_down_to(live_bytes_max, EVICTIONS_A_SLICE);
             let is_fruitless = evicted == 0 && self.evicting_bytes() == 0;
             let ticks = self.memory.fruitless_ticks + 1;
             self.memory.fruitless_ticks = if is_fruitless { ticks } else { 0 };
+            evicted_most = evicted_most.max(evicted);
         } else {
             self.memory.fruitless_ticks = 0;
         }
         if std::mem::take(&mut self.memory.has_waiting) {
             self.room_came();
         }
+        // It ended for want of what else: there is nothing to evict, no room, or enough on its way to the other nodes.
+        evicted_most == EVICTIONS_A_SLICE && self.evicting_entries() < EVICTIONS_ON_THE_WAY_MAX
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of memory that other cores may leave.
+//! Tests of memory that other cores may leave, and of evictions without writes.
 
 use super::machine::{ANN, Machine, SEGMENT_BYTES};
 use crate::request::Outcome;
@@ -45,4 +45,25 @@ fn what_others_leave_is_waited_for_and_what_they_do_not_is_refused() {
         assert_eq!(is_refused, eviction == Policy::None, "{eviction:?}");
         assert_eq!(machine.engine.take_memory_wanted(), 0, "{eviction:?}");
     }
+}
+
+#[test]
+fn evictions_go_on_until_memory_is_within_its_limit() {
+    let mut machine = machine(64 * MEBI, Policy::AllkeysLru);
+    for number in 0..30_000_u32 {
+        machine.run(ANN, &[b"set", number.to_string().as_bytes(), &[b'v'; 1_000]]);
+    }
+    machine.engine.set_memory_bytes(16 * MEBI, 16 * MEBI);
+    assert!(machine.engine.is_memory_exceeded());
+    let mut slices = 0;
+    while machine.engine.evict_slice() {
+        slices += 1;
+        machine.engine.begin_turn(machine.now_ms);
+        machine.end_turn();
+        assert!(slices < 10_000, "it has no end");
+    }
+    assert!(!machine.engine.is_memory_exceeded());
+    let evicted = machine.engine.store().evicted();
+    assert!(slices > 100 && evicted / slices <= 40, "{evicted} keys in {slices} slices");
+    assert!(!machine.engine.evict_slice(), "there is nothing to do");
 }
