@@ -182,6 +182,7 @@ pub(crate) struct NodeCore {
     pub(super) begun: bool,
     pub(crate) turn: TurnParts,
     pub(super) long_turns: LongTurns,
+    pub(super) upkeep: super::upkeep::Upkeep,
     /// Memory is short, and there was more to evict than the last turn had time for.
     pub(super) is_evicting: bool,
     /// Memory of other cores that a command waits for.
