@@ -10,6 +10,8 @@ use super::harness::{Node, Setup, wait_for};
 use super::http_call::get;
 
 const NEEDLE: &str = "a-value-that-is-nowhere-else-in-the-memory-of-this-process:";
+/// Keys that take more than half of the memory.
+const KEYS: u64 = 9_000;
 /// Mappings are looked through in parts of so many bytes.
 const PART_BYTES: usize = 1 << 20;
 
@@ -48,20 +50,22 @@ fn memory_that_has_changed_by_itself_is_told_of() {
     let node = Setup::new().at("/settings/memory_bytes_max", json!("16MiB")).start();
     let mut client = node.client();
     let value = "v".repeat(1_000);
-    let mut write = |keys: std::ops::Range<u32>| {
-        client.send(&pipeline(keys.clone().map(|key| format!("SET key:{key} {value}"))));
+    let mut write = |keys: std::ops::Range<u64>| {
+        // In no order, so that what is overwritten leaves holes everywhere.
+        let line = |key: u64| format!("SET key:{} {value}", key * 7_919 % KEYS);
+        client.send(&pipeline(keys.clone().map(line)));
         keys.for_each(|_| assert_eq!(client.shown(), "OK"));
     };
     write(0..300);
     node.client().expect(&[(&format!("SET needle {}", NEEDLE.repeat(2)), "OK")]);
-    // Its segment is full, and what is in it but the needle dies.
-    write(0..3_000);
     if !turn_a_bit_over(&node) {
         println!("skipped: this user may not write the memory of the node");
         return;
     }
+    let mut next = 0;
     wait_for("the cleaner", || {
-        write(0..3_000);
+        next += 700;
+        write(next..next + 700);
         node.log().contains("has changed by itself")
     });
     let log = node.log();
