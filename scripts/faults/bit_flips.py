@@ -2,7 +2,8 @@
 
 What the last sync covered may look like a torn end when it is damaged: writes of the last moments before the
 stop that are gone are counted beside the table, as `cut at the end`, and anything older is lost. After a refusal
-`--repair` must start, keep the damaged file aside and serve whole values only; older ones may be back.
+`--repair` must start, keep the damaged file aside and serve whole values only; older ones may be back, of no
+more keys than the refusal told records.
 
 Two more rows: bytes behind an unsynced end are no damage, and a Redis with an append-only file, which keeps no
 checksum of it, must be found serving wrong bytes.
@@ -20,8 +21,9 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 
+from resp import Client
 from servers import Server
-from faults.book import Book
+from faults.book import Book, read_all
 from faults.node import Node
 from faults.table import Row
 
@@ -35,13 +37,17 @@ TAIL_SECONDS = 0.25
 HEADER_BYTES = 4096
 STATE_OFFSET = 10  # in the header of a segment: 0 in use, 1 free
 EXIT_DAMAGED = 65
+RECORDS = re.compile(r"up to (\d+) records")
+LOST_KEYS = 20
 CONTROL_ROUNDS, CONTROL_BYTES = 12, 60_000  # the end of the file, whose values are not yet overwritten
 
 
 def bit_flips(options, folder, rows):
-    rows += [Row("bit-flips"), Row("torn end is no damage"), Row("bit-flips in Redis' append-only file", control=True)]
-    flips(options, os.path.join(folder, "flips"), rows[-3])
-    torn_end(options, os.path.join(folder, "torn-end"), rows[-2])
+    rows += [Row("bit-flips"), Row("torn end is no damage"), Row("a torn value behind twenty lost ones", control=True),
+             Row("bit-flips in Redis' append-only file", control=True)]
+    flips(options, os.path.join(folder, "flips"), rows[-4])
+    torn_end(options, os.path.join(folder, "torn-end"), rows[-3])
+    torn_value(options, os.path.join(folder, "torn-value"), rows[-2])
     redis_flips(options, os.path.join(folder, "redis-flips"), rows[-1])
 
 
@@ -117,12 +123,12 @@ def some_flips(options, folder, pristine, book, stopped, checks, repairs, result
             flip(path, offset, bit)
             where = f"{os.path.relpath(path, node.data)} offset {offset} bit {bit}"
             checked = check_data(node) if checks and number % CHECKED_EVERY == 0 else None
-            outcome = start(row, node, book, stopped, where, path)
+            outcome, told = start(row, node, book, stopped, where, path)
             if checked is not None and outcome == "refused" and checked == 0:
                 row.short(f"{where}: the start refuses, check-data finds nothing")
             outcomes[outcome] += 1
             if repairs and outcome == "refused" and (number < REPAIRED_ALL_BELOW or number % REPAIRED_EVERY == 0):
-                outcomes[repair(row, node, book, where)] += 1
+                outcomes[repair(row, node, book, where, told)] += 1
             row.rounds += 1
             if row.rounds % 50 == 0:
                 options.say(f"bit-flips, job {first}: {row.rounds}, {dict(outcomes)}")
@@ -177,18 +183,21 @@ def check_data(node):
 
 
 def start(row, node, book, stopped, where, path):
-    """Starts on the damaged copy and reads all: what it came to, in a word."""
+    """Starts on the damaged copy and reads all: what it came to, in a word, and the records that it says are concerned."""
     code, sentence = node.refusal()
     if code is not None:
+        told = RECORDS.search(sentence)
         name = os.path.basename(path)
         if code != EXIT_DAMAGED:
             row.short(f"{where}: exit code {code}, not {EXIT_DAMAGED}: {sentence}")
         elif name not in sentence:
             row.short(f"{where}: the sentence does not name {name}: {sentence}")
-        return "refused"
+        elif not told and name != "MANIFEST" and used_bytes(path) > HEADER_BYTES:
+            row.short(f"{where}: the sentence does not say how many records are concerned: {sentence}")
+        return "refused", int(told[1]) if told else None
     if sentence != "it serves" or not node.alive():
         row.short(f"{where}: {sentence}")
-        return "no start"
+        return "no start", None
     finding = book.judge(node.port, stopped, stopped, TAIL_SECONDS, rebase=False)
     row.acknowledged = max(row.acknowledged, finding.acknowledged)
     row.lost += finding.lost
@@ -196,14 +205,14 @@ def start(row, node, book, stopped, where, path):
     for example in finding.examples[:1] if finding.lost or finding.wrong else ():
         row.example(f"{where}: served {finding.lost} lost, {finding.wrong} wrong: {example}")
     if finding.lost or finding.wrong:
-        return "served what it must not"
+        return "served what it must not", None
     if finding.errors:
-        return "an error for the key"
-    return "cut at the end" if finding.young else "served whole"
+        return "an error for the key", None
+    return "cut at the end" if finding.young else "served whole", None
 
 
-def repair(row, node, book, where):
-    """Starts what was refused with --repair: what it came to, in a word."""
+def repair(row, node, book, where, told):
+    """Starts what was refused with --repair: what it came to, in a word. No more keys may have suffered than records were `told`."""
     node.after = ["--repair"]
     try:
         code, sentence = node.refusal()
@@ -214,8 +223,11 @@ def repair(row, node, book, where):
                  f"--repair refused {where}, exit code {code}: {sentence.replace(node.data, '')}")
         return "refused with --repair too"
     finding = book.judge(node.port, in_order=False, rebase=False)
-    for key_is_torn in (text for text in finding.examples if "torn" in text or "DBSIZE" in text):
-        row.short(f"{where}, after --repair: {key_is_torn}")
+    for text in finding.broken:
+        row.short(f"{where}, after --repair: {text}")
+    concerned = finding.lost + finding.young + finding.wrong - len(finding.broken)
+    if told is not None and concerned > told:
+        row.short(f"{where}: up to {told} records were told, {concerned} keys are not what they were")
     if not os.listdir(os.path.join(node.data, "quarantine")):
         row.short(f"{where}: --repair kept nothing in quarantine")
     return "repaired, all there" if finding.lost + finding.wrong + finding.young == 0 else "repaired with losses"
@@ -243,6 +255,24 @@ def torn_end(options, folder, row):
                 row.rounds += 1
             row.take(book.judge(node.port))
             node.kill()
+
+
+def torn_value(options, folder, row):
+    """What is looked for after a repair: losses do not hide a value that nobody wrote."""
+    with ExitStack() as stack:
+        node = Node(options, folder, mode="interval")
+        book = fill(options, stack, node, "torn-value")
+        node.start()
+        client, writer = Client(node.port), book.writers[0]
+        observed = read_all(client, writer.keys)
+        there = [key for key in writer.keys if observed[key] is not None]
+        client.call("DEL", *there[:LOST_KEYS])
+        client.call("SET", there[LOST_KEYS], observed[there[LOST_KEYS]][:-1] + b"?")
+        client.close()
+        finding = book.judge(node.port, in_order=False)
+        row.rounds = 1
+        for text in finding.broken if finding.lost >= LOST_KEYS else ():
+            row.short(text)
 
 
 def last_batch(path):

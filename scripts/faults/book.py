@@ -17,6 +17,7 @@ PIPELINE_MAX = 16
 REPLY_SECONDS_MAX = 30
 READ_AT_ONCE = 100
 BEGIN_SECONDS_MAX = 30
+EXAMPLES_MAX = 6
 
 
 def make_value(key, sequence, length):
@@ -144,10 +145,17 @@ class Finding:
         self.acknowledged = self.lost = self.wrong = self.young = self.errors = 0
         self.oldest = 0.0  # seconds before the fault of the oldest answered write that is gone
         self.examples = []
+        # What is wrong whatever was lost: values that nobody wrote, and a count of keys that is not theirs.
+        self.broken = []
 
     def example(self, text):
-        if len(self.examples) < 6:
+        if len(self.examples) < EXAMPLES_MAX:
             self.examples.append(text)
+
+    def breaks(self, text):
+        self.wrong += 1
+        self.example(text)
+        self.broken.append(text)
 
 
 class Book:
@@ -205,8 +213,7 @@ class Book:
         counted = client.call("DBSIZE")
         client.close()
         if counted != present:
-            finding.wrong += 1
-            finding.example(f"DBSIZE is {counted}, {present} keys can be read")
+            finding.breaks(f"DBSIZE is {counted}, {present} keys can be read")
         return finding
 
 
@@ -228,9 +235,11 @@ def judge_key(finding, key, observed, writes, begin, end, slack):
         finding.example(f"GET {key} answered {observed}")
         return []
     if not places:
-        finding.wrong += 1
-        torn = isinstance(observed, bytes) and is_torn(key, observed)
-        finding.example(f"{key} is {brief(observed)}, which {'is torn' if torn else 'was not sent before the fault'}")
+        if isinstance(observed, bytes) and is_torn(key, observed):
+            finding.breaks(f"{key} is {brief(observed)}, which is torn")
+        else:
+            finding.wrong += 1
+            finding.example(f"{key} is {brief(observed)}, which was not sent before the fault")
         return []
     gone = [write for write in writes[places[-1] + 1:] if write.answered is not None and write.answered <= begin]
     if gone:

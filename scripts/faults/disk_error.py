@@ -51,6 +51,9 @@ def read_only(options, folder, rows):
         rows.append(row)
         for number in range(options.errors):
             Failing(options, os.path.join(folder, f"read-only-{mode}-{number}"), row, mode, mode, number).run("read-only")
+    row = Row("read-only remount, never judged as always", control=True)
+    rows.append(row)
+    Failing(options, os.path.join(folder, "read-only-control"), row, "never", "always", 0).run("read-only")
     read_only_start(options, os.path.join(folder, "read-only-start"), rows)
 
 

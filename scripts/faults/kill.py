@@ -13,6 +13,7 @@ MODES = ("always", "interval", "never")
 LOAD_SECONDS_MAX = 0.3
 ROUND_SECONDS_MAX = 20
 BEGIN_SECONDS_MAX = 120
+KINDS = ("lost", "resurrected", "torn", "half")  # the columns of its table
 BROKEN = 2  # kill-test's exit code when it could not go on
 
 
@@ -30,15 +31,18 @@ def kill(options, folder, rows):
             rows += found
     if shutil.which("redis-server"):
         rows += run(options, folder, "kill, Redis without files", ["--server", "redis", "--cycles", "2"], control=True)
+    for kind in KINDS:
+        rows += run(options, folder, f"kill, one key {kind}", ["--modes", "interval", "--cycles", "1", "--spoil", kind,
+                    *(["--atomicity"] if kind == "half" else [])], control=True, kind=kind)
 
 
-def run(options, folder, name, arguments, control=False):
-    """A row for each line of its table."""
+def run(options, folder, name, arguments, control=False, kind=None):
+    """A row for each line of its table. `kind`: it alone must be found, and no other kind takes its place."""
     here = os.path.join(folder, "-".join([name, *arguments[1:2]]).replace(" ", "-").replace(",", ""))
     os.makedirs(here)
     command = [sys.executable, SCRIPT, "--seed", str(options.seed), "--cycles", str(options.kills), "--data", here,
                "--load-seconds", str(LOAD_SECONDS_MAX)]
-    if not control:
+    if not control or kind:
         command += ["--binary", options.binary]
     path = here + ".txt"
     with open(path, "w") as said:
@@ -59,6 +63,9 @@ def run(options, folder, name, arguments, control=False):
         row = Row(name if control else f"{name}, {words[0].removesuffix('-atomicity')}", control)
         row.rounds, row.acknowledged, row.lost = int(words[1]), int(words[2]), int(words[3])
         row.wrong = sum(map(int, words[4:]))
+        if kind:
+            row.lost, row.wrong = 0, int(words[3 + KINDS.index(kind)])
+            row.example(f"{row.wrong} {kind}")
         rows.append(row)
     if not rows or child.returncode == BROKEN:
         row = Row(name, control)

@@ -91,6 +91,12 @@ impl NodeCore {
         if self.finds_expired && !self.stopping && self.sweep_expired() {
             io.wake_again();
         }
+        if self.is_evicting && !self.stopping {
+            self.evict_for_a_while();
+            if self.is_evicting {
+                io.wake_again();
+            }
+        }
         if !self.stopping && self.clean() {
             io.wake_again();
         }
@@ -175,6 +181,14 @@ impl NodeCore {
         let since = self.observer.latencies.is_on().then(Instant::now);
         let goes_on = self.turn.cleaning(|| engine.clean());
         self.note_latency("cleaning", since);
+        while let Some(slot) = self.engine.store_mut().take_spoiled() {
+            tracing::error!(
+                "core {}: the memory of {} has changed by itself: a record's checksum is wrong; the segment stays as it is, and keys in it may \
+                 be wrong: stop the node, which reads the files again at the next start, and have the machine's memory tested",
+                self.index,
+                self.segment_name(slot)
+            );
+        }
         goes_on
     }
 

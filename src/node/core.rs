@@ -182,6 +182,11 @@ pub(crate) struct NodeCore {
     pub(super) begun: bool,
     pub(crate) turn: TurnParts,
     pub(super) long_turns: LongTurns,
+    pub(super) upkeep: super::upkeep::Upkeep,
+    /// Memory is short, and there was more to evict than the last turn had time for.
+    pub(super) is_evicting: bool,
+    /// Memory of other cores that a command waits for.
+    pub(super) claim: super::memory::Claim,
     /// The last look for expired keys found many.
     pub(super) finds_expired: bool,
 }
@@ -199,7 +204,7 @@ impl NodeCore {
             let is_paused = self.observer.is_paused && self.observer.pause.holds(io.now_unix_ms());
             self.engine.store_mut().keep_expired(is_paused);
             if self.engine.has_tight_limit() {
-                self.engine.evict_slice();
+                self.is_evicting = self.engine.evict_slice();
             }
             self.tell_time();
             self.engine.go_on_with_units();

@@ -76,6 +76,7 @@ impl NodeError {
                 OpenError::Foreign { .. }
                 | OpenError::Damaged { .. }
                 | OpenError::Header { .. }
+                | OpenError::NoFolder { .. }
                 | OpenError::Manifest { .. }
                 | OpenError::Version { .. }
                 | OpenError::NoManifest { .. },

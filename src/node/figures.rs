@@ -11,6 +11,7 @@ use hyperion_runtime::Stats;
 use hyperion_store::StoreFigures;
 
 use super::rates::Rate;
+use super::upkeep::Upkeep;
 use crate::peers::BulkFigures;
 use crate::pubsub::PubsubFigures;
 use crate::tracking::TrackingFigures;
@@ -227,8 +228,10 @@ pub(crate) struct CoreFigures {
     /// Parts of commands that the core keeps for clients of other nodes, or of this one as if they were.
     pub(crate) kept: u64,
     pub(crate) input_bytes: u64,
-    /// Keys and expiring keys of each database.
-    pub(crate) databases: [(u64, u64); DATABASES as usize],
+    /// Keys of each database, those that expire, and the milliseconds that these have on average.
+    pub(crate) databases: [(u64, u64, u64); DATABASES as usize],
+    /// What it does beside commands.
+    pub(crate) upkeep: Upkeep,
     pub(crate) ring_level: String,
     /// How snapshots go to other nodes.
     pub(crate) bulk: Vec<BulkFigures>,

@@ -287,11 +287,16 @@ impl Maker {
             begun: false,
             turn: TurnParts::default(),
             long_turns: LongTurns::default(),
+            upkeep: Default::default(),
+            is_evicting: false,
+            claim: Default::default(),
             finds_expired: false,
         };
         self.listen(&mut made, io)?;
         made.limit_tracked_keys();
         made.read_min_replicas();
+        let loaded = made.engine.store().figures();
+        made.upkeep.loaded = (loaded.keys, loaded.held_bytes);
         let figures = made.figures(io);
         self.shared.board.show(core, figures);
         Ok(made)

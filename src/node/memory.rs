@@ -1,5 +1,7 @@
 //! Owns how the cores share the node's memory: each has its share, and borrows what the others leave.
 
+use std::time::{Duration, Instant};
+
 use super::core::NodeCore;
 
 /// What one core needs, as it has put it up.
@@ -15,6 +17,48 @@ pub(crate) struct Need {
 const RETURN_BYTES_A_TICK: u64 = 1 << 20;
 /// A core this part below its share does not count as short of it.
 const SHARE_PART: u64 = 64;
+
+/// A turn evicts for so long, whatever its commands do.
+const EVICTION_SLICE: Duration = Duration::from_micros(200);
+/// Ticks for which memory is kept for a command that does not ask for it any more: it waits for segments, or its client has gone.
+const CLAIM_TICKS: u32 = 20;
+/// What is claimed beyond what was asked for, as a part of the budget: others write on the same core meanwhile.
+const CLAIM_SLACK_PART: u64 = 64;
+
+/// What a core wants of what the others leave, for one command that is longer than what it is offered. It is put up one tick and taken with
+/// the next, when all have seen it and are offered that much less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Claim {
+    wanted: u64,
+    ticks_left: u32,
+    /// What the others have seen.
+    put_up: u64,
+}
+
+impl Claim {
+    /// A tick in which `wanted` bytes of memory were asked for (0: none), what the core holds takes `needed`, and up to `borrowable` may
+    /// be had. Gives what is granted.
+    fn tick(&mut self, wanted: u64, needed: u64, borrowable: u64, budget: u64) -> u64 {
+        let slack = budget / CLAIM_SLACK_PART;
+        self.ticks_left = if wanted > 0 { CLAIM_TICKS } else { self.ticks_left.saturating_sub(1) };
+        self.wanted = self.wanted.max(wanted);
+        let granted = if self.put_up <= borrowable { self.put_up } else { 0 };
+        let is_written = wanted == 0 && needed + slack >= self.wanted;
+        if self.ticks_left == 0 || is_written || self.wanted > borrowable {
+            *self = Self::default();
+        } else {
+            self.put_up = (self.wanted + slack).min(borrowable);
+        }
+        granted
+    }
+}
+
+/// What is left of `budget` bytes if core `own` has all that the others do not need.
+fn borrowable(budget: u64, needs: &[Need], own: usize) -> u64 {
+    let share = budget / needs.len() as u64;
+    let others = needs.iter().enumerate().filter(|(core, _)| *core != own);
+    budget.saturating_sub(others.map(|(_, need)| need.bytes.unwrap_or(share)).sum())
+}
 
 /// What core `own` may use of `budget` bytes until the next tick.
 ///
@@ -42,19 +86,47 @@ pub(crate) fn allowance(budget: u64, needs: &[Need], own: usize) -> u64 {
 impl NodeCore {
     /// Tells the other cores what this one needs, takes what they leave, and evicts what is too much.
     pub(super) fn tick_memory(&mut self) {
+        self.share_memory();
+        self.evict_for_a_while();
+    }
+
+    /// Evicts while memory is short, for a fifth of a millisecond; it goes on in the turns that follow while `is_evicting`.
+    pub(super) fn evict_for_a_while(&mut self) {
+        let since = Instant::now();
+        loop {
+            self.is_evicting = self.engine.evict_slice();
+            if !self.is_evicting || since.elapsed() >= EVICTION_SLICE {
+                break;
+            }
+        }
+        self.note_latency("eviction-cycle", self.observer.latencies.is_on().then_some(since));
+    }
+
+    /// Tells the other cores what this one needs, and takes what they leave.
+    pub(super) fn share_memory(&mut self) {
         let own = usize::from(self.index);
         let is_short = self.engine.take_memory_short();
-        let need = Need { bytes: Some(self.engine.store().memory_bytes_needed()), is_short };
-        let needs = self.shared.board.share_memory(own, need);
-        let bytes = allowance(self.config.memory_bytes_max, &needs, own);
-        self.engine.set_memory_bytes(bytes);
-        self.engine.evict_slice();
+        let need_bytes = self.engine.store().memory_bytes_needed();
+        let need = Need { bytes: Some(need_bytes), is_short };
+        let put_up = |claim: &Claim| Need { bytes: Some(need_bytes.max(claim.put_up)), is_short };
+        let before = put_up(&self.claim);
+        let mut needs = self.shared.board.share_memory(own, before);
+        let budget = self.config.memory_bytes_max;
+        let borrowable = borrowable(budget, &needs, own);
+        let wanted = self.engine.take_memory_wanted();
+        let granted = self.claim.tick(wanted, need_bytes, borrowable, budget);
+        if put_up(&self.claim) != before {
+            self.shared.board.share_memory(own, put_up(&self.claim));
+        }
+        needs[own] = need;
+        let bytes = allowance(budget, &needs, own).max(granted);
+        self.engine.set_memory_bytes(bytes, borrowable);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Need, RETURN_BYTES_A_TICK, allowance};
+    use super::{CLAIM_TICKS, Claim, Need, RETURN_BYTES_A_TICK, allowance, borrowable};
 
     fn need(bytes: u64, is_short: bool) -> Need {
         Need { bytes: Some(bytes), is_short }
@@ -88,6 +160,58 @@ mod tests {
                     "core {own} of {needs:?}"
                 );
             }
+        }
+    }
+
+    /// What the cores have put up, and their claims.
+    struct Cores {
+        bytes: Vec<u64>,
+        claims: Vec<Claim>,
+    }
+
+    impl Cores {
+        const BUDGET: u64 = 1 << 30;
+
+        /// A core's tick: what it may use then, and what it could.
+        fn tick(&mut self, own: usize, wanted: u64) -> (u64, u64) {
+            let up = self.bytes.iter().zip(&self.claims);
+            let mut needs: Vec<Need> =
+                up.map(|(&bytes, claim)| need(bytes.max(claim.put_up), false)).collect();
+            let borrowable = borrowable(Self::BUDGET, &needs, own);
+            let held = self.bytes[own];
+            let granted = self.claims[own].tick(wanted, held, borrowable, Self::BUDGET);
+            needs[own] = need(held, false);
+            (allowance(Self::BUDGET, &needs, own).max(granted), borrowable)
+        }
+    }
+
+    #[test]
+    fn one_long_value_may_take_all_that_the_others_leave_and_they_see_it_before() {
+        let budget = Cores::BUDGET;
+        for cores in [2, 8] {
+            let mut all = Cores { bytes: vec![0; cores], claims: vec![Claim::default(); cores] };
+            let wanted = budget / 100 * 90;
+            let (offered, could) = all.tick(0, 0);
+            assert!(offered < wanted && could == budget, "{offered} of {could}");
+            // Put up now, and taken when each of the others is offered so much less.
+            assert!(all.tick(0, wanted).0 < wanted);
+            let left: u64 = (1..cores).map(|core| all.tick(core, 0).0).sum();
+            assert!(left <= budget - wanted, "{left} for the others");
+            assert!(all.tick(0, wanted).0 >= wanted);
+            // A second one that does not fit beside it is not kept waiting.
+            assert!(all.tick(1, wanted).1 < wanted);
+            assert_eq!(all.claims[1], Claim::default());
+            // Nobody asks any more.
+            for _ in 0..CLAIM_TICKS {
+                all.tick(0, 0);
+            }
+            assert_eq!(all.tick(1, 0).1, budget);
+            // Written, and deleted again: not kept.
+            all.tick(0, wanted);
+            all.bytes[0] = wanted;
+            all.tick(0, 0);
+            all.bytes[0] = 0;
+            assert_eq!(all.tick(1, 0).1, budget);
         }
     }
 

@@ -7,6 +7,8 @@ use hyperion_engine::command::COMMANDS;
 use super::figures::{CoreFigures, LATENCY_EDGES_US, Latency};
 use super::start::unix_ms;
 use crate::config::Current;
+use hyperion_runtime::files;
+use std::path::Path;
 
 pub(super) struct Page(pub(super) String);
 
@@ -61,8 +63,13 @@ impl Page {
     }
 }
 
-/// The page of the whole node.
-pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64) -> String {
+/// The page of the whole node. `data`: where its files lie, if it keeps any.
+pub(super) fn metrics(
+    cores: &[CoreFigures],
+    current: &Current,
+    data: Option<&Path>,
+    started_ms: u64,
+) -> String {
     let mut page = Page(String::new());
     let config = &current.resolved;
     page.head("up", "gauge", "The node runs.");
@@ -79,6 +86,9 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         "Lines of the log that were not written, because standard error was not read in time.",
     );
     page.line("log_lines_dropped_total", "", crate::log::dropped());
+    if let Some(data) = data {
+        disk(&mut page, cores, config.segment_bytes, data);
+    }
     commands(&mut page, cores);
     let gauge = "gauge";
     let counter = "counter";
@@ -301,6 +311,24 @@ pub(super) fn metrics(cores: &[CoreFigures], current: &Current, started_ms: u64)
         page.histogram("write_seconds", &format!("core=\"{core}\""), &figures.counters.writes);
     }
     page.0
+}
+
+fn disk(page: &mut Page, cores: &[CoreFigures], segment_bytes: u64, data: &Path) {
+    // What cannot be asked is left out.
+    if let Ok((all, free)) = files::disk_room(data) {
+        page.head("disk_bytes", "gauge", "Bytes of the file system of the data folder.");
+        page.line("disk_bytes", "", all);
+        page.head("disk_free_bytes", "gauge", "Bytes of it that the node may still write.");
+        page.line("disk_free_bytes", "", free);
+    }
+    page.head("segment_files_bytes", "gauge", "Bytes of segment files, those that wait too.");
+    for (core, figures) in cores.iter().enumerate() {
+        let segments = figures.store.segments_in_use + figures.store.segments_ready;
+        let labels = format!("{{core=\"{core}\"}}");
+        page.line("segment_files_bytes", &labels, segments * segment_bytes);
+    }
+    let help = "1 while writes are refused because no segment can be made; /status has the reason.";
+    page.each("writes_refused", "gauge", help, cores, |core| u64::from(core.no_segments.is_some()));
 }
 
 fn commands(page: &mut Page, cores: &[CoreFigures]) {

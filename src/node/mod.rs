@@ -44,6 +44,7 @@ mod supply;
 mod taken;
 mod telling;
 mod ticking;
+mod upkeep;
 
 pub(crate) use self::alone::{Copy, GroupFacts, Stopped};
 pub(crate) use self::clients::Clients;

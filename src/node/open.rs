@@ -15,7 +15,9 @@ use hyperion_store::{HeaderState, Options, Recovered, Store, Unbacked};
 
 use super::open_error::{OpenError, failed};
 use super::repair;
-use super::segment_files::{open_segment, read_header, segments_in, told_without_header};
+use super::segment_files::{
+    open_segment, read_header, remove_unfinished, segments_in, told_without_header,
+};
 use super::segments;
 use super::supply::core_folder;
 
@@ -63,6 +65,7 @@ impl Data {
                 if has_segments(path) {
                     return Err(OpenError::NoManifest { path: path.to_path_buf() });
                 }
+                make_folders(path, wanted.cores)?;
                 let mut instance = [0; 16];
                 instance[..8].copy_from_slice(&random[0].to_le_bytes());
                 instance[8..].copy_from_slice(&random[1].to_le_bytes());
@@ -129,6 +132,14 @@ pub(super) fn options(
     }
 }
 
+/// Makes the folders of the cores: they are on the disk before MANIFEST counts them, so that one that is missing is missed.
+fn make_folders(path: &Path, cores: u16) -> Result<(), OpenError> {
+    for folder in (0..cores).map(|core| core_folder(path, core)) {
+        fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    }
+    files::sync_directory(path).map_err(failed(path))
+}
+
 pub(super) fn has_segments(path: &Path) -> bool {
     let folders = fs::read_dir(path).into_iter().flatten().flatten();
     folders.into_iter().any(|folder| {
@@ -169,8 +180,9 @@ pub(super) fn load(
 ) -> Result<Loaded, OpenError> {
     let free_kept = if how.keeps_free { FREE_KEPT } else { 0 };
     let folder = core_folder(&data.path, core.0);
-    fs::create_dir_all(&folder).map_err(failed(&folder))?;
-    files::sync_directory(&data.path).map_err(failed(&data.path))?;
+    if !folder.is_dir() {
+        return Err(OpenError::NoFolder { folder, core: core.0 });
+    }
     let generation = data.manifest.generation;
     let mut store = Store::new(data.options(core, map, generation, entropy));
     if data.is_log_only {
@@ -189,7 +201,7 @@ pub(super) fn load(
             Some(header) if header.generation == generation && free.len() < free_kept => {
                 free.push((id, path));
             }
-            // Left over from a segment that was never finished, from another number of cores, or one too many.
+            // Never used, left over from another number of cores, or one too many.
             header => {
                 if header.is_none()
                     && let Some(told) = told_without_header(&path)?
@@ -229,7 +241,7 @@ pub(super) fn load(
     for path in &unused {
         fs::remove_file(path).map_err(failed(path))?;
     }
-    if !unused.is_empty() {
+    if remove_unfinished(&folder)? || !unused.is_empty() {
         // A file that came back would stand beside what is written from now on.
         files::sync_directory(&folder).map_err(failed(&folder))?;
     }

@@ -72,6 +72,17 @@ pub(crate) enum OpenError {
         /// What and where.
         damage: Damage,
     },
+    /// A core's folder is gone.
+    #[error(
+        "{folder} is missing, and with it all that core {core} held; restore it from a backup, or start with --repair to go on with what \
+         the other cores have"
+    )]
+    NoFolder {
+        /// The core's folder.
+        folder: PathBuf,
+        /// The core.
+        core: u16,
+    },
     /// A segment's header is not right.
     #[error(
         "{path}: {what}; {}restore the file from a backup, or start with --repair to save what can be saved",

@@ -26,11 +26,33 @@ pub(super) fn segments_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenErro
     Ok(found)
 }
 
+const CUT_SHORT: &str = "the file is cut short";
+
 pub(super) fn open_segment(path: &Path) -> Result<File, OpenError> {
     File::options().read(true).write(true).open(path).map_err(failed(path))
 }
 
-/// The header of a segment; `None` for a file whose making was cut short.
+/// What a file is called until it has the length of a segment: one that goes by a segment's name is never short, unless bytes were lost.
+pub(super) fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension(UNFINISHED)
+}
+
+const UNFINISHED: &str = "unfinished";
+
+/// Removes the files of a core whose making was cut short; gives whether there were any.
+pub(super) fn remove_unfinished(folder: &Path) -> Result<bool, OpenError> {
+    let mut found = false;
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            fs::remove_file(&path).map_err(failed(&path))?;
+            found = true;
+        }
+    }
+    Ok(found)
+}
+
+/// The header of a segment; `None` for a file that was never used.
 pub(super) fn read_header(
     path: &Path,
     manifest: &Manifest,
@@ -38,14 +60,15 @@ pub(super) fn read_header(
     let file = File::open(path).map_err(failed(path))?;
     let length = file.metadata().map_err(failed(path))?.len();
     let mut bytes = vec![0; HEADER_BYTES];
-    if length < HEADER_BYTES as u64 {
-        return Ok(None);
-    }
     let records = || -> Option<u64> {
         let told = Told::read(&fs::read(path).ok()?)?;
         Some(told.lsn_end - told.base_lsn)
     };
     let wrong = |what| OpenError::Header { path: path.to_path_buf(), what, records: records() };
+    let whole = u64::from(manifest.segment_bytes);
+    if length < HEADER_BYTES as u64 {
+        return Err(wrong(CUT_SHORT));
+    }
     file.read_exact_at(&mut bytes, 0).map_err(failed(path))?;
     let header = SegmentHeader::read(&bytes).map_err(|what| {
         match SegmentHeader::version(&bytes).filter(|_| what == OTHER_VERSION) {
@@ -53,10 +76,10 @@ pub(super) fn read_header(
             None => wrong(what),
         }
     })?;
-    let whole = length == u64::from(manifest.segment_bytes);
     match header {
+        _ if length < whole => Err(wrong(CUT_SHORT)),
+        _ if length > whole => Err(wrong("the file is longer than a segment")),
         None => Ok(None),
-        Some(_) if !whole => Err(wrong("the file is cut short")),
         Some(header) if header.instance != manifest.instance => {
             Err(wrong("it belongs to another node"))
         }

@@ -328,6 +328,7 @@ fn view(
         (Arc::clone(board), Arc::clone(board), Arc::clone(board));
     let (status_config, metrics_config) = (Arc::clone(published), Arc::clone(published));
     let (postboxes, log, path) = (postboxes.clone(), log.clone(), path.to_owned());
+    let data = grower.data.clone();
     NodeView {
         status: Box::new(move || {
             let mut page = status::status(&for_status.read(), &status_config.get(), started_ms);
@@ -340,7 +341,8 @@ fn view(
         metrics: Box::new(move || {
             let known = in_cluster_metrics.get();
             let of_cluster = known.as_ref().map(cluster_metrics::cluster_metrics);
-            metrics::metrics(&for_metrics.read(), &metrics_config.get(), started_ms)
+            let (cores, config) = (for_metrics.read(), metrics_config.get());
+            metrics::metrics(&cores, &config, data.as_deref(), started_ms)
                 + &in_metrics.metrics()
                 + &of_cluster.unwrap_or_default()
         }),

@@ -1,6 +1,7 @@
 //! Owns the supply of segments: files and memory are made ready by a side thread, ahead of their use.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::Io;
 use super::commit::SegmentFile;
 use super::core::NodeCore;
 use super::messages::Note;
+use super::segment_files::unfinished;
 use crate::remedy::Remedy;
 
 /// Ticks to wait after a segment could not be made.
@@ -98,7 +100,7 @@ pub(super) fn make_segment(
     }
 }
 
-fn no_memory(bytes: usize, error: &std::io::Error) -> NotMade {
+fn no_memory(bytes: usize, error: &io::Error) -> NotMade {
     NotMade {
         what: format!("no memory for a segment of {bytes} bytes: {error}"),
         remedy: Remedy::Memory,
@@ -116,8 +118,7 @@ pub(super) fn make_unbacked_segment(
         None => None,
         Some(folder) => {
             let path = segment_path(folder, id);
-            let create = if filled { files::create_filled } else { files::create_allocated };
-            let made = create(&path, bytes as u64)
+            let made = make_file(&path, bytes as u64, filled)
                 .and_then(|file| files::sync_directory(folder).map(|()| file))
                 .map_err(|error| NotMade {
                     what: format!(
@@ -131,6 +132,23 @@ pub(super) fn make_unbacked_segment(
     };
     let memory = arena::allocate(bytes).map_err(|error| no_memory(bytes, &error))?;
     Ok((file, memory))
+}
+
+/// Makes the file of a segment, which gets its name when its length is on the disk: a crash on the way leaves no short segment.
+fn make_file(path: &Path, bytes: u64, filled: bool) -> io::Result<File> {
+    if path.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let begun = unfinished(path);
+    // Left by a crash on the way.
+    let _ = fs::remove_file(&begun);
+    let create = if filled { files::create_filled } else { files::create_allocated };
+    let file = create(&begun, bytes)?;
+    fs::rename(&begun, path).inspect_err(|_| {
+        // The first error is the one to tell; what stays goes with the next start.
+        let _ = fs::remove_file(&begun);
+    })?;
+    Ok(file)
 }
 
 /// Opens a segment for direct writes. Without it commits go through the page cache.
@@ -283,7 +301,7 @@ impl NodeCore {
             let job = Box::new(move || {
                 drop(file);
                 if let Some(path) = path
-                    && let Err(error) = std::fs::remove_file(&path)
+                    && let Err(error) = fs::remove_file(&path)
                 {
                     tracing::warn!(
                         "{} cannot be removed: {error}; it is used again after the next start",

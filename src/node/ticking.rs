@@ -127,9 +127,8 @@ impl NodeCore {
         self.sweep_expired();
         self.engine.cool();
         self.tend_placed(io);
-        let since = self.observer.latencies.is_on().then(Instant::now);
         self.tick_memory();
-        self.note_latency("eviction-cycle", since);
+        self.upkeep.ticked(self.engine.is_memory_exceeded(), io.now_unix_ms());
         self.snapshot.tick();
         self.free_segments(io);
         self.tick_supply(io);
@@ -160,7 +159,7 @@ impl NodeCore {
         if self.engine.is_applying() || self.observer.keeps_expired {
             return false;
         }
-        let since = self.observer.latencies.is_on().then(Instant::now);
+        let since = Instant::now();
         let engine = &mut self.engine;
         let swept = self.turn.expiring(|| {
             let swept = engine.store_mut().sweep(SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN);
@@ -168,8 +167,9 @@ impl NodeCore {
             engine.sweep_fields();
             swept
         });
-        self.note_latency("expire-cycle", since);
+        self.note_latency("expire-cycle", self.observer.latencies.is_on().then_some(since));
         self.finds_expired = swept.removed * 10 > swept.looked_at && swept.removed > 0;
+        self.upkeep.swept(swept.looked_at, swept.removed, self.finds_expired, since.elapsed());
         self.finds_expired
     }
 
@@ -222,12 +222,18 @@ impl NodeCore {
                     && listener_limit.is_overdue(client, pending_bytes(io, client), now_ms)
                 || client.output.len() > output_max && io.is_sending(client.connection)
         };
+        let (mut input, mut output) = (0, 0);
         let late: Vec<ConnectionId> = self
             .clients
             .iter()
+            .inspect(|client| {
+                input = input.max(client.input.len());
+                output = output.max(pending_bytes(io, client));
+            })
             .filter(|client| is_late(client))
             .map(|client| client.connection)
             .collect();
+        self.upkeep.buffers(input, output, now_ms);
         for connection in late {
             io.close(connection);
         }
@@ -240,15 +246,16 @@ impl NodeCore {
         self.engine.store_mut().set_lookups(Lookups::default());
         self.baseline = Baseline { store: self.engine.store().figures(), runtime: *io.stats() };
         self.rates = Rates::default();
+        self.upkeep.reset();
     }
 
     /// What this core shows.
     pub(crate) fn figures(&self, io: &Io) -> CoreFigures {
         let store = self.engine.store();
-        let mut databases = [(0, 0); DATABASES as usize];
+        let mut databases = [(0, 0, 0); DATABASES as usize];
         for (number, place) in (0..DATABASES).zip(&mut databases) {
             let kept = self.databases.kept(number);
-            *place = (store.count(kept), store.expiring(kept));
+            *place = (store.count(kept), store.expiring(kept), store.life_ms(kept));
         }
         let (mut figures, mut runtime) = (store.figures(), *io.stats());
         self.baseline.apply(&mut figures, &mut runtime);
@@ -263,6 +270,7 @@ impl NodeCore {
             kept: self.kept_waits() as u64,
             input_bytes: self.input_bytes as u64,
             databases,
+            upkeep: self.upkeep.with_lua(self.scripts.lua_bytes()),
             ring_level: io.level().to_string(),
             bulk: self.bulk.figures(self.config.settings().compression.bulk),
             no_segments: self.no_segments.clone(),
@@ -286,6 +294,8 @@ impl NodeCore {
         }
         let has_new_users = self.config.users != config.users;
         self.config = config;
+        // The engine's settings have the core's share alone.
+        self.share_memory();
         self.limit_tracked_keys();
         self.read_min_replicas();
         if has_new_users {

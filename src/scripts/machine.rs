@@ -126,6 +126,11 @@ impl Machine {
         Ok(machine)
     }
 
+    /// Memory that Lua takes.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.lua.used_memory() as u64
+    }
+
     /// The compiled form of a script, if this core has it.
     pub(crate) fn find(&self, name: &str, flushes: u64) -> Option<Compiled> {
         if self.flushes.replace(flushes) != flushes {

@@ -59,6 +59,11 @@ impl Texts {
         self.kept().texts.len()
     }
 
+    /// Bytes of all texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.kept().bytes
+    }
+
     /// Forgets all.
     pub(crate) fn flush(&self) {
         *self.kept() = Kept::default();

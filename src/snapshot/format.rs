@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crc_fast::checksum;
-use hyperion_store::manifest::{MANIFEST_BYTES, Manifest};
+use hyperion_store::manifest::{MANIFEST_BYTES, Manifest, ManifestError};
 use hyperion_store::{HeaderState, SegmentHeader};
 
 use super::limits::{CHUNK_BYTES_MAX, INDEX_BYTES_MAX};
@@ -46,6 +46,15 @@ fn wide(bytes: &[u8], at: usize) -> u64 {
     u64::from(long(bytes, at)) | u64::from(long(bytes, at + 4)) << 32
 }
 
+/// Why a head cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HeadError {
+    /// Another release wrote the file, or the data in it.
+    Version { found: u16, known: u16 },
+    /// A few words on what is wrong.
+    Damaged(String),
+}
+
 /// The first bytes of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
@@ -70,22 +79,34 @@ impl Head {
         out
     }
 
-    /// Errors: a few words on what is wrong.
-    pub(super) fn read(bytes: &[u8; HEAD_BYTES]) -> Result<Self, String> {
+    /// Errors: another version, or a few words on what is wrong.
+    pub(super) fn read(bytes: &[u8; HEAD_BYTES]) -> Result<Self, HeadError> {
+        let damaged = |what: &str| Err(HeadError::Damaged(what.to_owned()));
         if &bytes[..8] != MAGIC {
-            return Err("it does not begin as a snapshot does".to_owned());
+            return damaged("it does not begin as a snapshot does");
         }
-        if word(bytes, 8) != VERSION {
-            return Err(format!(
-                "it has format version {}, this release reads {VERSION}",
-                word(bytes, 8)
-            ));
+        let mut right = *bytes;
+        right[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        // Another version may have its checksum elsewhere; with a bit of the version flipped, all else is right.
+        let is_whole =
+            |bytes: &[u8; HEAD_BYTES]| crc(&bytes[..HEAD_BYTES - 4]) == long(bytes, HEAD_BYTES - 4);
+        match word(bytes, 8) {
+            VERSION => {}
+            _ if is_whole(&right) => return damaged("the checksum of the file's head is wrong"),
+            found => return Err(HeadError::Version { found, known: VERSION }),
         }
-        if crc(&bytes[..HEAD_BYTES - 4]) != long(bytes, HEAD_BYTES - 4) {
-            return Err("the checksum of the file's head is wrong".to_owned());
+        if !is_whole(bytes) {
+            return damaged("the checksum of the file's head is wrong");
         }
-        let manifest = Manifest::read(&bytes[24..24 + MANIFEST_BYTES])
-            .map_err(|error| format!("its copy of the manifest cannot be used: {error}"))?;
+        let manifest =
+            Manifest::read(&bytes[24..24 + MANIFEST_BYTES]).map_err(|error| match error {
+                ManifestError::Version { found } => {
+                    HeadError::Version { found, known: hyperion_store::FORMAT_VERSION }
+                }
+                error @ ManifestError::Damaged(_) => {
+                    HeadError::Damaged(format!("its copy of the manifest cannot be used: {error}"))
+                }
+            })?;
         Ok(Self { created_ms: wide(bytes, 16), is_part: bytes[10] == 1, manifest })
     }
 }

@@ -65,7 +65,7 @@ pub(super) struct Progress {
 }
 
 impl Running {
-    fn percent(&self) -> u64 {
+    pub(super) fn percent(&self) -> u64 {
         (self.copied_bytes * 100).checked_div(self.copied_bytes + self.left_bytes).unwrap_or(0)
     }
 

@@ -11,8 +11,8 @@ use hyperion_runtime::files;
 use hyperion_store::{BatchCheck, HEADER_BYTES};
 
 use super::format::{
-    CHUNK_HEAD_BYTES, ChunkHead, Coding, FOOTER_BYTES, Footer, HEAD_BYTES, Head, IndexCore,
-    IndexSegment, Libraries, crc, low, read_index,
+    CHUNK_HEAD_BYTES, ChunkHead, Coding, FOOTER_BYTES, Footer, HEAD_BYTES, Head, HeadError,
+    IndexCore, IndexSegment, Libraries, crc, low, read_index,
 };
 use super::restore_error::RestoreError;
 use crate::config::{DATABASES_NAME, RESTORED_FUNCTIONS};
@@ -161,7 +161,12 @@ impl Snapshot {
         };
         let mut head = [0; HEAD_BYTES];
         file.read_exact_at(&mut head, 0).map_err(failed(path))?;
-        let head = Head::read(&head).map_err(|what| damaged(0, what))?;
+        let head = Head::read(&head).map_err(|error| match error {
+            HeadError::Damaged(what) => damaged(0, what),
+            HeadError::Version { found, known } => {
+                RestoreError::Version { path: path.to_path_buf(), found, known }
+            }
+        })?;
         let mut footer = [0; FOOTER_BYTES];
         file.read_exact_at(&mut footer, footer_offset).map_err(failed(path))?;
         let footer =

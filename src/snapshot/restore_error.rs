@@ -24,6 +24,19 @@ pub(crate) enum RestoreError {
         /// What was found.
         what: String,
     },
+    /// Another release wrote it.
+    #[error(
+        "{path} has format version {found}, this program knows version {known}; nothing was restored: restore it with the release that \
+         wrote it, or a later one"
+    )]
+    Version {
+        /// The snapshot.
+        path: PathBuf,
+        /// What the file says.
+        found: u16,
+        /// What this program reads.
+        known: u16,
+    },
     /// There is something where the data is to be.
     #[error("{path} is not empty; restore into a folder that is empty or not there")]
     NotEmpty {
@@ -79,7 +92,7 @@ impl RestoreError {
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Damaged { .. } => 65,
+            Self::Damaged { .. } | Self::Version { .. } => 65,
             Self::Config { .. } => ConfigError::EXIT_CODE,
             Self::Data(error) => error.exit_code(),
             _ => 1,

@@ -9,8 +9,8 @@ use hyperion_store::{BatchCheck, HEADER_BYTES, Options, SegmentInUse, Store};
 
 use super::file::{SnapshotFile, name_at, newest_ms, remove_parts};
 use super::format::{
-    ChunkHead, Coding, Head, IndexCore, IndexSegment, Libraries, VERSION, crc, read_index,
-    write_index,
+    ChunkHead, Coding, HEAD_BYTES, Head, IndexCore, IndexSegment, Libraries, VERSION, crc,
+    read_index, write_index,
 };
 use super::restore::restore;
 use super::restore_error::RestoreError;
@@ -188,6 +188,39 @@ fn no_byte_changes_unseen() {
     }
     fs::write(&path, &bytes).expect("the folder is ours");
     restore(&path, &to).expect("it is whole again");
+}
+
+#[test]
+fn a_newer_snapshot_is_not_called_damaged() {
+    let folder = Folder::new("newer");
+    let (path, to) = (folder.0.join("s"), folder.0.join("to"));
+    let with_crc = |bytes: &mut [u8]| {
+        let (crc_at, end) = (HEAD_BYTES - 4, HEAD_BYTES);
+        let right = crc(&bytes[..crc_at]);
+        bytes[crc_at..end].copy_from_slice(&right.to_le_bytes());
+    };
+    let mut newer = GOLDEN.to_vec();
+    newer[8..10].copy_from_slice(&7_u16.to_le_bytes());
+    let mut of_another_shape = newer.clone();
+    // Its checksum may lie elsewhere, and its end may be another.
+    of_another_shape[40] ^= 0xff;
+    let length = of_another_shape.len();
+    of_another_shape[length - 64..].fill(9);
+    with_crc(&mut newer);
+    // The data in it alone is of a later format.
+    let mut newer_data = GOLDEN.to_vec();
+    newer_data[24 + 8..24 + 10].copy_from_slice(&7_u16.to_le_bytes());
+    newer_data[24 + 20] ^= 0xff;
+    with_crc(&mut newer_data);
+    for bytes in [newer, of_another_shape, newer_data] {
+        fs::write(&path, &bytes).expect("the folder is ours");
+        let refused = restore(&path, &to).expect_err("it is of a later release");
+        assert!(matches!(refused, RestoreError::Version { found: 7, known: 1, .. }), "{refused:?}");
+        assert_eq!(refused.exit_code(), 65);
+        let said = refused.to_string();
+        assert!(said.contains("with the release that wrote it, or a later one"), "{said}");
+        assert!(!said.contains("damaged") && !to.exists(), "{said}");
+    }
 }
 
 #[test]

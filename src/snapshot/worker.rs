@@ -54,6 +54,8 @@ pub(crate) enum StartRefused {
 pub(crate) struct SaveFacts {
     /// Seconds since the one under way was begun.
     pub(crate) running_s: Option<u64>,
+    /// How far it is; 0 without one.
+    pub(crate) percent: u64,
     /// Unix seconds at which the newest was begun; the start of the node before the first.
     pub(crate) last_save_s: u64,
     pub(crate) last_is_ok: bool,
@@ -208,6 +210,7 @@ impl Snapshots {
     pub(crate) fn facts(&self) -> SaveFacts {
         let progress = self.progress();
         SaveFacts {
+            percent: progress.running.as_ref().map_or(0, Running::percent),
             running_s: progress.running.as_ref().map(|running| running.since.elapsed().as_secs()),
             last_save_s: progress.last_save_ms / 1_000,
             last_is_ok: progress.last.as_ref().is_none_or(|last| last.result.is_ok()),

@@ -369,3 +369,42 @@ fn a_core_without_its_listener_ends_the_start_before_it_is_ready() {
     assert!(!log.contains("ready:"), "{log}");
     assert!(log.contains(&format!("hyperiond: cannot listen on {address}: ")), "{log}");
 }
+
+/// What a monitor reads of keys that expire, of scripts and functions, and of a start.
+#[test]
+fn info_tells_of_upkeep_scripts_and_the_start() {
+    let mut node = Setup::new().start();
+    let mut client = node.client();
+    let field = |client: &mut Client, name: &str| -> String {
+        let text = client.ask("INFO");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("{name}: {text}")).trim().to_owned()
+    };
+    let number = |text: String| text.parse::<u64>().expect("a number");
+    assert_eq!(number(field(&mut client, "used_memory_lua")), 0);
+    client.expect(&[("EVAL return(1) 0", "1")]);
+    wait_for("memory of Lua", || number(field(&mut client, "used_memory_lua")) > 10_000);
+    assert_eq!(field(&mut client, "used_memory_scripts_eval"), "9");
+    let library = b"#!lua name=l\nredis.register_function('f', function() return 1 end)\nredis.register_function('g', function() return 2 end)";
+    assert_eq!(show(&client.call(&[b"FUNCTION", b"LOAD", library])), "l");
+    assert_eq!(field(&mut client, "number_of_functions"), "2");
+    assert_eq!(number(field(&mut client, "used_memory_functions")), library.len() as u64 + 1);
+
+    for key in 0..50 {
+        client.expect(&[(&format!("SET key:{key} v PX 1000000"), "OK")]);
+    }
+    client.expect(&[("SET stays v", "OK")]);
+    let mut life = 0;
+    wait_for("a look at the keys", || {
+        let line = field(&mut client, "db0");
+        life = number(line.split_once("avg_ttl=").expect("it is there").1.to_owned());
+        life > 0
+    });
+    assert!(life > 900_000 && life <= 1_000_000, "{life}");
+    assert_eq!(node.stop(), 0);
+    node.start();
+    let mut client = node.client();
+    assert_eq!(field(&mut client, "rdb_last_load_keys_loaded"), "51");
+    assert!(number(field(&mut client, "aof_base_size")) > 50 * 20);
+    assert_eq!(field(&mut client, "total_eviction_exceeded_time"), "0");
+}

@@ -324,3 +324,76 @@ fn what_is_no_data_is_said_in_one_sentence() {
         assert_eq!(said, expected);
     }
 }
+
+#[test]
+fn a_segment_that_is_cut_short_is_damage_at_any_length() {
+    let mut node = filled(Setup::new());
+    let paths = node.segments(0);
+    for path in [&paths[0], &paths[1], &paths[paths.len() / 2], &paths[paths.len() - 1]] {
+        let right = fs::read(path).expect("it reads");
+        for length in [0, 1, 67, 68, 4_095, 4_096, 4_128, SEGMENT_BYTES / 2, SEGMENT_BYTES - 1] {
+            let file = File::options().write(true).open(path).expect("it is there");
+            file.set_len(length).expect("it gets shorter");
+            let (code, said) = node.refusal();
+            assert_eq!(code, 65, "{length}: {said}");
+            let expected = format!("{}: the file is cut short", path.display());
+            assert!(said.contains(&expected), "{length}: {said}");
+            let (code, said) = check_data(&node.data());
+            assert_eq!(code, 65, "{length}: {said}");
+            assert!(said.contains(&expected), "{length}: {said}");
+            assert_eq!(fs::metadata(path).expect("it is there").len(), length);
+            fs::write(path, &right).expect("the disk has room");
+        }
+    }
+    // A repair keeps it, says so, and goes on with the rest.
+    let file = File::options().write(true).open(&paths[1]).expect("it is there");
+    file.set_len(0).expect("it gets shorter");
+    let report = repair(&mut node).expect("there was damage");
+    let bad = &report["damaged_files"][0];
+    assert_eq!(bad["what"], "the file is cut short", "{report:#}");
+    assert_eq!(bad["saved"], "nothing", "{report:#}");
+    expect_keys(&node, |_| true);
+    node.kill_and_start();
+    assert_eq!(node.stop(), 0);
+    assert_eq!(check_data(&node.data()).0, 0);
+}
+
+#[test]
+fn a_segment_whose_making_was_cut_short_is_no_damage() {
+    let mut node = filled(Setup::new());
+    let last = node.segments(0).len() as u64;
+    // The next one's name too: the node makes it.
+    let left = [last + 1, last + 2, 99].map(|id| {
+        let path = node.data().join(format!("core-000/segment-{id:08}.unfinished"));
+        fs::write(&path, [0; 100]).expect("the disk has room");
+        path
+    });
+    assert_eq!(check_data(&node.data()).0, 0);
+    node.start();
+    assert!(left.iter().all(|path| !path.exists()));
+    assert_eq!(expect_keys(&node, |_| false), 0);
+}
+
+#[test]
+fn the_missing_folder_of_a_core_is_missed() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let mut node = filled(setup);
+    let folder = node.data().join("core-001");
+    fs::rename(&folder, node.folder().join("lost")).expect("the folder is ours");
+    let (code, said) = node.refusal();
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains(&format!("{} is missing", folder.display())), "{said}");
+    assert!(!folder.exists());
+    let (code, said) = check_data(&node.data());
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("the folder is missing"), "{said}");
+
+    let report = repair(&mut node).expect("there was damage");
+    assert_eq!(report["damaged_files"][0]["core"], 1, "{report:#}");
+    let kept: u32 = node.client().ask("DBSIZE").parse().expect("a number");
+    assert!(kept > KEYS / 4 && kept < KEYS / 4 * 3, "{kept}");
+    assert_eq!(expect_keys(&node, |_| true), KEYS - kept);
+    node.kill_and_start();
+    assert_eq!(node.stop(), 0);
+    assert_eq!(check_data(&node.data()).0, 0);
+}

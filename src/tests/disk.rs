@@ -271,6 +271,8 @@ fn full_disk(setup: Setup) {
         let status = get(node.http(), "/status").json();
         status["writes_refused"].as_str().is_some_and(|why| why.contains("No space left"))
     });
+    let metrics = get(node.http(), "/metrics").body;
+    assert!(metrics.contains("hyperion_writes_refused{core=\"0\"} 1\n"), "{metrics}");
     assert_eq!(get(node.http(), "/health").status, 200);
     // Reads go on, of this client and of others.
     for number in 0..count {

@@ -165,6 +165,24 @@ fn a_lower_limit_takes_effect_at_once() {
 }
 
 #[test]
+fn many_keys_go_without_a_write_as_fast_as_turns_have_time() {
+    let node = setup("allkeys-lru").at("/settings/memory_bytes_max", json!("32MiB")).start();
+    let mut client = node.client();
+    for first in (0..240_000).step_by(1_000) {
+        let line = |number| format!("SET {} v", key("key", number));
+        client.send(&pipeline((first..first + 1_000).map(line)));
+        (0..1_000).for_each(|_| assert_eq!(client.shown(), "OK"));
+    }
+    let before: u64 = client.ask("DBSIZE").parse().expect("a number");
+    let since = std::time::Instant::now();
+    client.expect(&[("CONFIG SET maxmemory 1", "OK")]);
+    wait_for("all keys to go", || client.ask("DBSIZE") == "0");
+    // A slice a tick took three quarters of a minute.
+    let seconds = since.elapsed().as_secs_f64();
+    assert!(before > 200_000 && seconds < 20.0, "{before} keys went in {seconds} s");
+}
+
+#[test]
 fn the_evicted_are_gone_after_a_start_too() {
     let mut node = setup("allkeys-lru").start();
     let mut client = node.client();
@@ -295,4 +313,40 @@ fn a_limit_that_is_too_low_is_met_at_once() {
     if let Some(setup) = Setup::two_cores() {
         takes_a_limit_that_is_too_low(&setup.start());
     }
+}
+
+#[test]
+fn one_long_value_takes_what_the_other_core_leaves() {
+    let Some(setup) = Setup::two_cores() else { return };
+    let node = setup
+        .at("/settings/memory_bytes_max", json!("64MiB"))
+        .at("/settings/eviction", json!("none"))
+        .start();
+    let mut client = node.client();
+    // More than the half of what may be live, and than what a core is offered ahead.
+    let value = vec![b'v'; 44 << 20];
+    let mut set = |key: &[u8]| super::client::show(&client.call(&[b"SET", key, &value]));
+    for _ in 0..3 {
+        for (key, other) in [(b"{b}", b"{d}"), (b"{d}", b"{b}")] {
+            // What the other core has let go is known a tick or two later.
+            wait_for("memory of the other core", || set(key) == "OK");
+            let refused = set(other);
+            let truth = "-OOM command not allowed when used memory > 'maxmemory': it takes 46137";
+            assert!(refused.starts_with(truth), "{refused}");
+            assert!(refused.ends_with(" can be had on the core of its keys"), "{refused}");
+            let mut client = node.client();
+            client.expect(&[("SET {b}short 1", "OK"), ("SET {d}short 1", "OK")]);
+            let name = String::from_utf8_lossy(key);
+            client.expect(&[
+                (&format!("STRLEN {name}"), &(44 << 20).to_string()),
+                (&format!("DEL {name}"), "1"),
+            ]);
+        }
+    }
+    client.expect(&[("CONFIG SET maxmemory-policy allkeys-lru", "OK")]);
+    let mut set = |key: &[u8]| super::client::show(&client.call(&[b"SET", key, &value]));
+    assert_eq!((set(b"{b}"), set(b"{b}1")), ("OK".to_owned(), "OK".to_owned()));
+    // What would not fit beside what the other core holds is told so, and nothing goes for it.
+    assert!(set(b"{d}").starts_with("-OOM "));
+    assert_eq!(client.ask("EXISTS {b}1"), "1");
 }

@@ -394,6 +394,8 @@ impl Node {
         let entries = fs::read_dir(folder).expect("the node made it");
         let mut paths: Vec<PathBuf> =
             entries.map(|entry| entry.expect("it reads").path()).collect();
+        // Others are being made.
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "hyp"));
         paths.sort();
         paths
     }

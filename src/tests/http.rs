@@ -139,6 +139,14 @@ fn metrics_are_prometheus_text() {
     ] {
         assert!(of(&format!("hyperion_{name}{{core=\"0\"}}")) > 0.0, "{name}");
     }
+    let (all, free) = (of("hyperion_disk_bytes"), of("hyperion_disk_free_bytes"));
+    assert!(free > 0.0 && free < all, "{free} of {all}");
+    let lengths =
+        node.segments(0).into_iter().map(|path| path.metadata().expect("it is there").len());
+    let (files, told) = (lengths.sum::<u64>(), of("hyperion_segment_files_bytes{core=\"0\"}"));
+    // One more may have been made since.
+    assert!(told >= 1048576.0 && told <= files as f64, "{told} of {files}");
+    assert_eq!(of("hyperion_writes_refused{core=\"0\"}"), 0.0);
     let syncs = of("hyperion_sync_seconds_count{core=\"0\"}");
     assert!(syncs >= 300.0, "{syncs} syncs for 300 writes one after the other");
     assert_eq!(of("hyperion_sync_seconds_bucket{core=\"0\",le=\"+Inf\"}"), syncs);

@@ -23,7 +23,7 @@ const ACCOUNTS: u64 = 8;
 const MONEY: u64 = 1_000;
 const CLIENTS: u64 = 4;
 
-fn status(node: &Node) -> Value {
+pub(super) fn status(node: &Node) -> Value {
     get(node.http(), "/status").json()["snapshot"].clone()
 }
 
@@ -53,7 +53,7 @@ fn restore(from: &Path, to: &Path) -> Output {
 }
 
 /// A node on the restored data, of the same setup.
-fn restored(setup: Setup, from: &Path) -> Node {
+pub(super) fn restored(setup: Setup, from: &Path) -> Node {
     let mut node = setup.prepare();
     let output = restore(from, &node.data());
     let said = String::from_utf8_lossy(&output.stderr);

@@ -3,8 +3,8 @@
 use crate::command::CommandError;
 use crate::engine::Engine;
 use crate::limits::{
-    EVICTIONS_A_COMMAND, EVICTIONS_A_TICK, EVICTIONS_A_TURN, EVICTIONS_FREE, FRUITLESS_TICKS_MAX,
-    MEMORY_LAG_PART,
+    EVICTIONS_A_COMMAND, EVICTIONS_A_SLICE, EVICTIONS_A_TURN, EVICTIONS_FREE,
+    EVICTIONS_ON_THE_WAY_MAX, FRUITLESS_TICKS_MAX, MEMORY_LAG_PART, OOM_TOLD_BYTES,
 };
 use hyperion_store::{Evicted, Policy};
 
@@ -13,6 +13,10 @@ use hyperion_store::{Evicted, Policy};
 pub(crate) struct Memory {
     /// What this core may use: its share, and what others leave it.
     bytes_max: u64,
+    /// What it could use if it had all that the others do not need; no less than it may.
+    borrowable_bytes: u64,
+    /// What a command waits for that needs more than this core may use, and not more than it could.
+    wanted_bytes: u64,
     /// Less than a core can work with: what its data may take, see [`crate::Settings::tight_bytes`]; and that it does not hold just now.
     tight_bytes: Option<u64>,
     ignores_tight: bool,
@@ -38,10 +42,17 @@ pub(crate) enum Fit {
 }
 
 impl Engine {
-    /// Sets what this core may use of the node's memory, for indexes and segments. Until the first call it is the settings' share.
-    pub fn set_memory_bytes(&mut self, bytes: u64) {
+    /// Sets what this core may use of the node's memory, for indexes and segments, and what it could use with all that the others do not
+    /// need. Until the first call both are the settings' share.
+    pub fn set_memory_bytes(&mut self, bytes: u64, borrowable: u64) {
         self.store.count_tombstones();
         self.memory.bytes_max = bytes;
+        self.memory.borrowable_bytes = borrowable.max(bytes);
+    }
+
+    /// The memory with which a command could go on that has waited for it since the last call; 0: none has.
+    pub fn take_memory_wanted(&mut self) -> u64 {
+        std::mem::take(&mut self.memory.wanted_bytes)
     }
 
     /// What this core may use of the node's memory.
@@ -58,6 +69,7 @@ impl Engine {
     /// The settings have changed, or are the first.
     pub(crate) fn settings_came(&mut self) {
         self.memory.bytes_max = self.settings().memory_bytes_max;
+        self.memory.borrowable_bytes = self.memory.bytes_max;
         self.memory.tight_bytes = self.settings().tight_bytes;
         let policy = self.settings().eviction;
         self.store.set_policy(policy);
@@ -70,9 +82,7 @@ impl Engine {
     /// Why a command that grows the data is refused now, whatever its size.
     #[must_use]
     pub fn write_refusal(&self) -> Option<String> {
-        let is_full = self.is_tight()
-            || self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max);
-        let is_refused = is_full && self.store.policy() == Policy::None;
+        let is_refused = self.is_memory_exceeded() && self.store.policy() == Policy::None;
         is_refused.then(|| CommandError::OutOfMemory.to_string())
     }
 
@@ -95,7 +105,7 @@ impl Engine {
         // What will never fit must not empty the memory first.
         let is_hopeless = self.memory.fruitless_ticks >= FRUITLESS_TICKS_MAX;
         if self.store.policy() == Policy::None || bytes > live_bytes_max || is_hopeless {
-            return Fit::Never;
+            return if self.wants_memory_for(bytes) { Fit::Later } else { Fit::Never };
         }
         self.memory.evictions_left =
             (self.memory.evictions_left + EVICTIONS_FREE).min(EVICTIONS_A_TURN);
@@ -114,10 +124,48 @@ impl Engine {
         Fit::Later
     }
 
+    /// Asks for memory of other cores for `bytes` more, if they leave enough.
+    fn wants_memory_for(&mut self, bytes: u64) -> bool {
+        let Memory { bytes_max, borrowable_bytes, .. } = self.memory;
+        let whole = self.store.memory_bytes_for(self.store.live_bytes() + bytes);
+        // What is live may go for it.
+        let least = match self.store.policy() {
+            Policy::None => whole,
+            _ => self.store.memory_bytes_for(bytes),
+        };
+        let can_have = least > bytes_max && least <= borrowable_bytes;
+        if can_have {
+            let wanted = whole.min(borrowable_bytes);
+            self.memory.wanted_bytes = self.memory.wanted_bytes.max(wanted);
+            self.memory.has_waiting = true;
+        }
+        can_have
+    }
+
+    /// Why `bytes` more are refused.
+    pub(crate) fn why_no_memory(&self, bytes: usize) -> CommandError {
+        if bytes < OOM_TOLD_BYTES {
+            return CommandError::OutOfMemory;
+        }
+        let live_bytes = match self.store.policy() {
+            Policy::None => self.store.live_bytes(),
+            _ => 0,
+        };
+        let most = self.store.live_bytes_max(self.memory.borrowable_bytes);
+        CommandError::OutOfMemoryFor { bytes, free: most.saturating_sub(live_bytes) }
+    }
+
     /// Whether a limit below what a core can work with is met.
     fn is_tight(&self) -> bool {
         let is_met = |bytes| self.store.used_bytes() >= bytes;
         !self.memory.ignores_tight && self.memory.tight_bytes.is_some_and(is_met)
+    }
+
+    /// Whether the data takes more than it may.
+    #[must_use]
+    pub fn is_memory_exceeded(&self) -> bool {
+        self.is_tight()
+            || self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max)
     }
 
     /// Whether there is a limit below what a core can work with: it is looked at more often than once a tick.
@@ -188,29 +236,32 @@ impl Engine {
         (count_max, Evicted::One)
     }
 
-    /// Evicts a bounded number of keys while memory is short, and tries again what waited for it. To be called every tick.
-    pub fn evict_slice(&mut self) {
+    /// Evicts a few keys while memory is short, and tries again what waited for it. To be called every tick, and at once again while it
+    /// gives `true`: there is more to evict. Who calls bounds the time.
+    pub fn evict_slice(&mut self) -> bool {
         if self.store.has_watches() {
             self.store.drop_old_watches();
         }
-        if self.has_tight_limit() && self.store.policy() != Policy::None && !self.is_applying() {
-            self.evict_tight(EVICTIONS_A_TICK);
+        let may_evict = self.store.policy() != Policy::None && !self.is_applying();
+        let mut evicted_most = 0;
+        if self.has_tight_limit() && may_evict {
+            evicted_most = self.evict_tight(EVICTIONS_A_SLICE);
         }
         let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
-        if self.store.policy() != Policy::None
-            && !self.is_applying()
-            && self.store.live_bytes() > live_bytes_max
-        {
+        if may_evict && self.store.live_bytes() > live_bytes_max {
             self.memory.is_short = true;
-            let (evicted, _) = self.evict_down_to(live_bytes_max, EVICTIONS_A_TICK);
+            let (evicted, _) = self.evict_down_to(live_bytes_max, EVICTIONS_A_SLICE);
             let is_fruitless = evicted == 0 && self.evicting_bytes() == 0;
             let ticks = self.memory.fruitless_ticks + 1;
             self.memory.fruitless_ticks = if is_fruitless { ticks } else { 0 };
+            evicted_most = evicted_most.max(evicted);
         } else {
             self.memory.fruitless_ticks = 0;
         }
         if std::mem::take(&mut self.memory.has_waiting) {
             self.room_came();
         }
+        // It ended for want of what else: there is nothing to evict, no room, or enough on its way to the other nodes.
+        evicted_most == EVICTIONS_A_SLICE && self.evicting_entries() < EVICTIONS_ON_THE_WAY_MAX
     }
 }

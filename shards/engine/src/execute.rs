@@ -78,7 +78,7 @@ impl Engine {
                 match self.make_memory(bytes) {
                     Fit::Now => {}
                     Fit::Later => return self.no_room(reply),
-                    Fit::Never => return self.out_of_memory(reply),
+                    Fit::Never => return self.out_of_memory(bytes, reply),
                 }
             }
             // What takes no memory may use the last of it: it lets other things go.
@@ -269,9 +269,8 @@ impl Engine {
                 .is_ok_and(|(target, _)| self.locks.holds(target, request.arguments[2]))
     }
 
-    #[expect(clippy::unused_self, reason = "as the other refusals")]
-    pub(crate) fn out_of_memory(&self, reply: &mut dyn ReplyWriter) -> Outcome {
-        reply.error(&CommandError::OutOfMemory.to_string());
+    pub(crate) fn out_of_memory(&self, bytes: usize, reply: &mut dyn ReplyWriter) -> Outcome {
+        reply.error(&self.why_no_memory(bytes).to_string());
         Outcome::Done { observed: 0 }
     }
 

@@ -18,10 +18,14 @@ pub(crate) const EVICTIONS_A_COMMAND: usize = 64;
 pub(crate) const EVICTIONS_A_TURN: usize = 512;
 /// Keys that every command may evict, whatever the turn has done: in the long run a key comes for a key that goes.
 pub(crate) const EVICTIONS_FREE: usize = 2;
-/// Keys that a tick evicts when memory is short.
-pub(crate) const EVICTIONS_A_TICK: usize = 512;
+/// Keys that go between two looks at the clock when memory is short and nobody writes.
+pub(crate) const EVICTIONS_A_SLICE: usize = 32;
+/// Evictions that wait for other nodes beyond which none is begun but by ticks and commands.
+pub(crate) const EVICTIONS_ON_THE_WAY_MAX: usize = 512;
 /// Ticks without a key to evict after which a write is refused: what could go is led by other nodes, or a transaction holds it.
 pub(crate) const FRUITLESS_TICKS_MAX: u32 = 10;
+/// A write of so many bytes that is refused for lack of memory is told how many there are, and how many could be.
+pub(crate) const OOM_TOLD_BYTES: usize = 64 << 10;
 /// A write goes on while evictions lag behind by less than one part in this many of the limit.
 pub(crate) const MEMORY_LAG_PART: u64 = 64;
 /// Bytes of values that are brought to one core for a command whose keys lie on several, and keys that it names at most.

@@ -216,7 +216,7 @@ impl Engine {
                 match self.make_memory(bytes) {
                     Fit::Now => {}
                     Fit::Later => return self.room_refusal().map_or(Ok(Progress::Waits), Err),
-                    Fit::Never => return Err(CommandError::OutOfMemory.to_string()),
+                    Fit::Never => return Err(self.why_no_memory(bytes).to_string()),
                 }
             }
             self.store.may_use_reserve(sliced.spread == Spread::Delete);

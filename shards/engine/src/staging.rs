@@ -64,7 +64,7 @@ impl Engine {
             match self.make_memory(bytes + more) {
                 Fit::Now => {}
                 Fit::Later => return Step::Held(self.no_room(reply)),
-                Fit::Never => return Step::Held(self.out_of_memory(reply)),
+                Fit::Never => return Step::Held(self.out_of_memory(bytes + more, reply)),
             }
         }
         let part = self.staged_bytes();

@@ -59,6 +59,11 @@ const HELP: [&str; 35] = [
 pub(crate) struct LoadedLibraries(Option<(Arc<Resolved>, Libraries)>);
 
 impl LoadedLibraries {
+    /// Memory of the machine that they run on.
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.0.as_ref().map_or(0, |(_, libraries)| libraries.machine().used_bytes())
+    }
+
     /// Libraries and functions that are loaded here.
     pub(super) fn counts(&self) -> [i64; 2] {
         self.0.as_ref().map_or([0, 0], |(_, libraries)| libraries.counts())
@@ -66,6 +71,14 @@ impl LoadedLibraries {
 }
 
 impl NodeCore {
+    /// How many functions the libraries of the config have.
+    pub(super) fn count_functions(&mut self) -> i64 {
+        if self.config.settings().functions.is_empty() {
+            return 0;
+        }
+        self.libraries().map_or(0, |libraries| libraries.counts()[1])
+    }
+
     /// The libraries of the config in force, loaded.
     fn libraries(&mut self) -> Result<&Libraries, String> {
         let codes = &self.config.settings().functions;

@@ -20,7 +20,7 @@ impl NodeCore {
 
     /// Answers INFO from what the cores have shown.
     pub(super) fn tell_info(&mut self, io: &Io, client: &mut Client, names: &[Vec<u8>]) {
-        let cores = self.shared.board.read();
+        let (functions, cores) = (self.count_functions(), self.shared.board.read());
         let facts = Facts {
             cores: &cores,
             config: &self.config,
@@ -36,6 +36,8 @@ impl NodeCore {
             used_peak: self.shared.board.used_peak(),
             own_tracks: u64::from(client.tracking.is_some()),
             scripts: self.shared.scripts.count(),
+            script_bytes: self.shared.scripts.bytes(),
+            functions,
             replicas: self.copies_elsewhere(),
             position: self.engine.store().appended_position(),
         };

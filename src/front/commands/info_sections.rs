@@ -1,4 +1,5 @@
-//! Owns the sections of INFO. What is not counted is left out, for a zero there would be a lie.
+//! Owns the sections of INFO. What is not counted is left out, for a zero there would be a lie; what there is none of here, such as forks, is a zero
+//! where Redis has one.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -31,8 +32,10 @@ pub(super) struct Facts<'a> {
     pub(super) own_tracks: u64,
     /// The most memory that the data took.
     pub(super) used_peak: u64,
-    /// Scripts whose texts are kept.
+    /// Scripts whose texts are kept, and the bytes of these; functions of libraries.
     pub(super) scripts: usize,
+    pub(super) script_bytes: usize,
+    pub(super) functions: i64,
     /// Where other nodes have copies, and how far the log of the core is that was asked: what ROLE tells.
     pub(super) replicas: Vec<SocketAddr>,
     pub(super) position: u64,
@@ -83,6 +86,11 @@ impl Facts<'_> {
         Counters::by_name(self.cores)
     }
 
+    /// The most of what each core says.
+    fn most(&self, of: impl Fn(&CoreFigures) -> u64) -> u64 {
+        self.cores.iter().map(of).max().unwrap_or(0)
+    }
+
     /// Live records and indexes, as the memory limit counts them.
     fn used_bytes(&self) -> u64 {
         self.sum(|core| core.store.used_bytes)
@@ -125,6 +133,12 @@ fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "connected_clients", facts.clients);
     line(text, "cluster_connections", 0);
     line(text, "maxclients", facts.config.settings().limits.clients);
+    line(text, "client_recent_max_input_buffer", facts.most(|core| core.upkeep.recent_buffers().0));
+    line(
+        text,
+        "client_recent_max_output_buffer",
+        facts.most(|core| core.upkeep.recent_buffers().1),
+    );
     line(text, "blocked_clients", facts.sum(|core| core.blocked));
     line(text, "tracking_clients", facts.own_tracks + facts.sum(|core| core.tracking.clients));
     line(text, "clients_in_timeout_table", 0);
@@ -155,21 +169,40 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "used_memory_dataset_perc", format_args!("{:.2}%", 100.0 * ratio(live, used)));
     line(text, "total_system_memory", facts.process.machine_bytes);
     line(text, "total_system_memory_human", human(facts.process.machine_bytes));
+    // What the data takes with the dead records beside it, which the cleaner will give back.
+    let active = NODE_BYTES
+        + facts.sum(|core| {
+            let store = &core.store;
+            store.held_bytes + store.index_bytes + store.object_bytes + store.filter_bytes
+        });
     line(text, "allocator_allocated", used);
-    line(text, "allocator_active", facts.sum(|core| core.store.held_bytes));
+    line(text, "allocator_active", active);
     line(text, "allocator_resident", resident);
-    line(text, "number_of_cached_scripts", facts.scripts);
-    line(text, "number_of_libraries", facts.config.settings().functions.len());
+    lua(facts, text);
     let limit = facts.config.limit_bytes();
     line(text, "maxmemory", limit);
     line(text, "maxmemory_human", human(limit));
     line(text, "maxmemory_policy", facts.config.eviction.name());
+    let over = |part: u64, whole: u64| i128::from(part) - i128::from(whole);
+    line(text, "allocator_frag_ratio", format_args!("{:.2}", ratio(active, used)));
+    line(text, "allocator_frag_bytes", over(active, used));
+    line(text, "allocator_rss_ratio", format_args!("{:.2}", ratio(resident, active)));
+    line(text, "allocator_rss_bytes", over(resident, active));
+    // All resident memory counts as the allocator's.
+    line(text, "rss_overhead_ratio", "1.00");
+    line(text, "rss_overhead_bytes", 0);
     line(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
-    line(text, "mem_fragmentation_bytes", i128::from(resident) - i128::from(used));
+    line(text, "mem_fragmentation_bytes", over(resident, used));
     line(text, "mem_not_counted_for_evict", 0);
     line(text, "mem_replication_backlog", 0);
+    if facts.config.is_alone() {
+        line(text, "mem_total_replication_buffers", 0);
+    }
     line(text, "mem_clients_slaves", 0);
     line(text, "mem_clients_normal", facts.sum(|core| core.input_bytes));
+    if facts.config.is_alone() {
+        line(text, "mem_cluster_links", 0);
+    }
     line(text, "mem_aof_buffer", 0);
     // Segments are cleaned instead of defragmented.
     line(text, "active_defrag_running", 0);
@@ -179,13 +212,44 @@ fn memory(facts: &Facts<'_>, text: &mut String) {
     line(text, "hyperion_records_bytes", facts.sum(|core| core.store.held_bytes));
 }
 
+/// Scripts and functions, and the machines that run them.
+fn lua(facts: &Facts<'_>, text: &mut String) {
+    let [of_scripts, of_functions] = [0, 1].map(|at| facts.sum(|core| core.upkeep.lua_bytes[at]));
+    let libraries = &facts.config.settings().functions;
+    let texts = facts.script_bytes as u64;
+    let codes: usize = libraries.iter().map(|(name, code)| name.len() + code.len()).sum();
+    let all = texts + codes as u64;
+    line(text, "used_memory_lua", of_scripts);
+    line(text, "used_memory_vm_eval", of_scripts);
+    line(text, "used_memory_lua_human", human(of_scripts));
+    line(text, "used_memory_scripts_eval", texts);
+    line(text, "number_of_cached_scripts", facts.scripts);
+    line(text, "number_of_functions", facts.functions);
+    line(text, "number_of_libraries", libraries.len());
+    line(text, "used_memory_vm_functions", of_functions);
+    line(text, "used_memory_vm_total", of_scripts + of_functions);
+    line(text, "used_memory_vm_total_human", human(of_scripts + of_functions));
+    line(text, "used_memory_functions", codes);
+    line(text, "used_memory_scripts", all);
+    line(text, "used_memory_scripts_human", human(all));
+}
+
 fn persistence(facts: &Facts<'_>, text: &mut String) {
     let settings = facts.config.settings();
     let on_disk = settings.storage == Storage::Disk;
     let refused = facts.cores.iter().any(|core| core.no_segments.is_some());
     line(text, "loading", 0);
     line(text, "async_loading", 0);
+    // Nothing is forked, so nothing is copied on a write.
+    line(text, "current_cow_peak", 0);
+    line(text, "current_cow_size", 0);
+    line(text, "current_cow_size_age", 0);
     let saves = &facts.saves;
+    // A snapshot is of segments: its keys are told by the part of them that is copied.
+    let keys = if saves.running_s.is_some() { facts.sum(|core| core.store.keys) } else { 0 };
+    line(text, "current_fork_perc", format_args!("{}.00", saves.percent));
+    line(text, "current_save_keys_processed", keys * saves.percent / 100);
+    line(text, "current_save_keys_total", keys);
     let changes = facts.sum(|core| core.changes).saturating_sub(saves.changes_saved);
     let seconds = |seconds: Option<u64>| seconds.map_or_else(|| "-1".to_owned(), |s| s.to_string());
     line(text, "rdb_changes_since_last_save", changes);
@@ -195,9 +259,13 @@ fn persistence(facts: &Facts<'_>, text: &mut String) {
     line(text, "rdb_last_bgsave_time_sec", seconds(saves.last_took_s));
     line(text, "rdb_current_bgsave_time_sec", seconds(saves.running_s));
     line(text, "rdb_saves", saves.made);
-    // Nothing is forked, so nothing is copied on a write.
     line(text, "rdb_last_cow_size", 0);
+    // Expired keys come in too, and go by the sweep.
+    line(text, "rdb_last_load_keys_expired", 0);
+    line(text, "rdb_last_load_keys_loaded", facts.sum(|core| core.upkeep.loaded.0));
     line(text, "aof_enabled", u8::from(on_disk));
+    line(text, "aof_rewrites", 0);
+    line(text, "aof_rewrites_consecutive_failures", 0);
     line(text, "aof_rewrite_in_progress", 0);
     line(text, "aof_rewrite_scheduled", 0);
     line(text, "aof_last_rewrite_time_sec", -1);
@@ -208,8 +276,13 @@ fn persistence(facts: &Facts<'_>, text: &mut String) {
     if on_disk {
         // The log: records in use, dead ones too. It is rewritten by the cleaner, bit by bit.
         line(text, "aof_current_size", facts.sum(|core| core.store.held_bytes));
+        line(text, "aof_base_size", facts.sum(|core| core.upkeep.loaded.1));
         line(text, "aof_pending_rewrite", 0);
+        // Answers wait for the disk; what the disk is late with delays no write that was answered.
+        line(text, "aof_delayed_fsync", 0);
     }
+    line(text, "module_fork_in_progress", 0);
+    line(text, "module_fork_last_cow_size", 0);
     line(text, "hyperion_storage", settings.storage.as_str());
     line(text, "hyperion_durability", settings.durability.as_str());
     line(text, "hyperion_sync_interval_ms", settings.sync_interval_ms);
@@ -229,15 +302,28 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "instantaneous_input_kbps", kilobytes(facts.sum(|core| core.rate.bytes_in)));
     line(text, "instantaneous_output_kbps", kilobytes(facts.sum(|core| core.rate.bytes_out)));
     line(text, "rejected_connections", facts.sum(|core| core.counters.connections_refused));
+    if facts.config.is_alone() {
+        line(text, "total_net_repl_input_bytes", 0);
+        line(text, "total_net_repl_output_bytes", 0);
+        line(text, "instantaneous_input_repl_kbps", "0.00");
+        line(text, "instantaneous_output_repl_kbps", "0.00");
+    }
     for name in ["sync_full", "sync_partial_ok", "sync_partial_err", "evicted_clients"] {
         line(text, name, 0);
     }
     line(text, "expired_keys", facts.sum(|core| core.store.expired));
+    let stale = facts.cores.iter().map(|core| core.upkeep.stale_part).fold(0.0, f64::max);
+    line(text, "expired_stale_perc", format_args!("{:.2}", stale * 100.0));
+    line(text, "expired_time_cap_reached_count", facts.sum(|core| core.upkeep.sweeps_cut));
+    let sweeps = facts.sum(|core| u64::try_from(core.upkeep.sweep.as_millis()).unwrap_or(u64::MAX));
+    line(text, "expire_cycle_cpu_milliseconds", sweeps);
     line(text, "evicted_keys", facts.sum(|core| core.store.evicted));
+    line(text, "total_eviction_exceeded_time", facts.most(|core| core.upkeep.exceeded_ms));
+    line(text, "current_eviction_exceeded_time", facts.most(|core| core.upkeep.exceeded_now_ms));
     line(text, "keyspace_hits", facts.sum(|core| core.store.lookups.hits));
     line(text, "keyspace_misses", facts.sum(|core| core.store.lookups.misses));
     // Every core knows all names of the node.
-    let most = |of: fn(&CoreFigures) -> u64| facts.cores.iter().map(of).max().unwrap_or(0);
+    let most = |of: fn(&CoreFigures) -> u64| facts.most(of);
     line(text, "pubsub_channels", most(|core| core.pubsub.channels));
     line(text, "pubsub_patterns", most(|core| core.pubsub.patterns));
     line(text, "pubsubshard_channels", most(|core| core.pubsub.shards));
@@ -255,6 +341,10 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "slave_expires_tracked_keys", 0);
     line(text, "active_defrag_hits", 0);
     line(text, "active_defrag_misses", 0);
+    line(text, "active_defrag_key_hits", 0);
+    line(text, "active_defrag_key_misses", 0);
+    line(text, "total_active_defrag_time", 0);
+    line(text, "current_active_defrag_time", 0);
     let denied = ["auth", "cmd", "key", "channel"];
     for (at, name) in denied.into_iter().enumerate() {
         line(
@@ -265,8 +355,15 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     }
     line(text, "slowlog_logged_commands", facts.slow_commands);
     line(text, "total_error_replies", facts.sum(|core| core.counters.errors));
+    line(text, "dump_payload_sanitizations", 0);
+    // There is no stream of commands that could be answered with an error and must not be.
+    line(text, "unexpected_error_replies", 0);
     line(text, "total_reads_processed", facts.sum(|core| core.runtime.receives));
     line(text, "total_writes_processed", facts.sum(|core| core.runtime.sends));
+    // All cores but the first do what Redis' threads do.
+    let threaded = |of: fn(&CoreFigures) -> u64| facts.cores.iter().skip(1).map(of).sum::<u64>();
+    line(text, "io_threaded_reads_processed", threaded(|core| core.runtime.receives));
+    line(text, "io_threaded_writes_processed", threaded(|core| core.runtime.sends));
 }
 
 fn replication(facts: &Facts<'_>, text: &mut String) {
@@ -343,7 +440,11 @@ fn keyspace(facts: &Facts<'_>, text: &mut String) {
         let keys = facts.sum(|core| core.databases[number].0);
         let expires = facts.sum(|core| core.databases[number].1);
         if keys > 0 {
-            text.push_str(&format!("db{number}:keys={keys},expires={expires},avg_ttl=0\r\n"));
+            let lives = facts.cores.iter().map(|core| {
+                u128::from(core.databases[number].1) * u128::from(core.databases[number].2)
+            });
+            let life = lives.sum::<u128>().checked_div(u128::from(expires)).unwrap_or(0);
+            text.push_str(&format!("db{number}:keys={keys},expires={expires},avg_ttl={life}\r\n"));
         }
     }
 }

@@ -58,6 +58,12 @@ struct Waiting {
 }
 
 impl Scripts {
+    /// Memory of the machine of scripts, and of that of functions.
+    pub(crate) fn lua_bytes(&self) -> [u64; 2] {
+        let scripts = self.machine.as_ref().map_or(0, |machine| machine.used_bytes());
+        [scripts, self.libraries.used_bytes()]
+    }
+
     /// The client of a script has gone.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
         self.waiting.remove(&ticket.0);

@@ -404,6 +404,8 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         used_peak: 4_000,
         own_tracks: 0,
         scripts: 3,
+        script_bytes: 60,
+        functions: 2,
         replicas: vec!["127.0.0.1:7389".parse().expect("an address")],
         position: 77,
         saves: SaveFacts { last_save_s: 10_000, last_is_ok: true, ..SaveFacts::default() },
@@ -420,7 +422,7 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
     one.counters.error(b"ERR no");
     one.counters.error(b"ERR");
     one.counters.error(b"OOM command not allowed");
-    one.databases[0] = (5, 1);
+    one.databases[0] = (5, 1, 700);
     one.store.held_bytes = 1_000;
     one.store.index_bytes = 548;
     one.store.used_bytes = 1_548;
@@ -428,14 +430,14 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
     let facts = facts(&config, &cores);
     let text = |line: &str| info_text(&facts, &words(line));
     for (line, expected) in [
-        ("keyspace", "# Keyspace\r\ndb0:keys=10,expires=2,avg_ttl=0\r\n"),
+        ("keyspace", "# Keyspace\r\ndb0:keys=10,expires=2,avg_ttl=700\r\n"),
         (
             "COMMANDSTATS",
             "# Commandstats\r\ncmdstat_get:calls=128,usec=256,usec_per_call=2.00,rejected_calls=0,failed_calls=0\r\n",
         ),
         (
             "cluster keyspace cluster",
-            "# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\ndb0:keys=10,expires=2,avg_ttl=0\r\n",
+            "# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\ndb0:keys=10,expires=2,avg_ttl=700\r\n",
         ),
         ("nothing", ""),
     ] {
@@ -462,6 +464,38 @@ fn info_adds_the_cores_up_and_gives_the_sections_asked_for() {
     for row in text("all").split("\r\n").filter(|row| !row.is_empty() && !row.starts_with("# ")) {
         assert!(row.split_once(':').is_some_and(|(name, _)| !name.is_empty()), "row {row}");
     }
+}
+
+/// What Redis 7.0 has in INFO and a node by itself did not: monitors ask for all of it.
+#[test]
+fn info_has_the_fields_that_monitors_read() {
+    let (config, cores) = (resolved(), [CoreFigures::default()]);
+    let text = info_text(&facts(&config, &cores), &words("everything"));
+    let missing: Vec<&str> = "
+        active_defrag_key_hits active_defrag_key_misses allocator_frag_bytes allocator_frag_ratio allocator_rss_bytes
+        allocator_rss_ratio aof_base_size aof_delayed_fsync aof_rewrites aof_rewrites_consecutive_failures
+        client_recent_max_input_buffer client_recent_max_output_buffer current_active_defrag_time current_cow_peak
+        current_cow_size current_cow_size_age current_eviction_exceeded_time current_fork_perc
+        current_save_keys_processed current_save_keys_total dump_payload_sanitizations evicted_clients
+        expire_cycle_cpu_milliseconds expired_stale_perc expired_time_cap_reached_count
+        instantaneous_input_repl_kbps instantaneous_output_repl_kbps io_threaded_reads_processed
+        io_threaded_writes_processed mem_cluster_links mem_total_replication_buffers module_fork_in_progress
+        module_fork_last_cow_size number_of_functions rdb_last_load_keys_expired rdb_last_load_keys_loaded
+        rss_overhead_bytes rss_overhead_ratio total_active_defrag_time total_eviction_exceeded_time
+        total_net_repl_input_bytes total_net_repl_output_bytes unexpected_error_replies used_memory_functions
+        used_memory_lua used_memory_lua_human used_memory_scripts used_memory_scripts_eval used_memory_scripts_human
+        used_memory_vm_eval used_memory_vm_functions used_memory_vm_total used_memory_vm_total_human"
+        .split_whitespace()
+        .filter(|name| !text.contains(&format!("\r\n{name}:")))
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    let (mut names, mut twice) = (std::collections::BTreeSet::new(), Vec::new());
+    for name in text.split("\r\n").filter_map(|row| row.split_once(':')).map(|(name, _)| name) {
+        if !names.insert(name) {
+            twice.push(name);
+        }
+    }
+    assert_eq!(twice, Vec::<&str>::new());
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) enum Saved {
     Nothing,
 }
 
-/// A file whose head, length or sectors are wrong.
+/// A file whose head, length or sectors are wrong, or a core's folder that is not there.
 #[derive(Clone, Debug)]
 pub(super) struct BadFile {
     pub(super) path: PathBuf,
@@ -63,6 +63,12 @@ impl Offline {
     /// Whether something that had been durable is not there.
     pub(super) fn is_damaged(&self) -> bool {
         !self.recovered.holes.is_empty() || !self.bad_files.is_empty()
+    }
+
+    /// The bad files that are there.
+    pub(super) fn bad_paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        let files = self.bad_files.iter().filter(|file| file.path != self.folder);
+        files.map(|file| file.path.clone())
     }
 
     /// Most records that are lost, as far as anything tells.
@@ -100,6 +106,15 @@ pub(super) fn read(path: &Path, manifest: &Manifest, core: u16) -> Result<Offlin
         for (id, path) in segments_in(&folder)? {
             look(&mut heads, id, path, manifest)?;
         }
+    } else {
+        heads.bad_files.push(BadFile {
+            path: folder.clone(),
+            id: 0,
+            what: "the folder is missing, and with it all that the core held".to_owned(),
+            saved: Saved::Nothing,
+            records: None,
+            is_unreadable: false,
+        });
     }
     if heads.foreign > 0 && heads.used.is_empty() {
         return Err(OpenError::Foreign { folder, segments: heads.foreign });

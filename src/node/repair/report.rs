@@ -32,7 +32,7 @@ pub(super) fn report(
     let damage: Vec<Value> = cores.iter().flat_map(|core| holes(core, &quarantined)).collect();
     let files: Vec<Value> = cores
         .iter()
-        .flat_map(|core| core.bad_files.iter().map(|file| bad_file(core.core, file, &quarantined)))
+        .flat_map(|core| core.bad_files.iter().map(|file| bad_file(core, file, &quarantined)))
         .collect();
     json!({
         "time": time,
@@ -75,7 +75,7 @@ fn holes(core: &Offline, quarantined: &impl Fn(&Path) -> PathBuf) -> Vec<Value> 
     core.recovered.holes.iter().map(one).collect()
 }
 
-fn bad_file(core: u16, file: &BadFile, quarantined: &impl Fn(&Path) -> PathBuf) -> Value {
+fn bad_file(core: &Offline, file: &BadFile, quarantined: &impl Fn(&Path) -> PathBuf) -> Value {
     let saved = match file.saved {
         Saved::Whole => "its batches, as far as they are whole",
         Saved::Roughly => {
@@ -85,9 +85,9 @@ fn bad_file(core: u16, file: &BadFile, quarantined: &impl Fn(&Path) -> PathBuf) 
         Saved::Nothing => "nothing",
     };
     json!({
-        "core": core,
+        "core": core.core,
         "file": file.path,
-        "quarantined": quarantined(&file.path),
+        "quarantined": (file.path != core.folder).then(|| quarantined(&file.path)),
         "what": file.what,
         "saved": saved,
         "records": file.records,

@@ -47,7 +47,7 @@ pub(in crate::node) fn repair(data: &mut Data, entropy: u64) -> Result<(), OpenE
     // Files of a repair that did not come to its end must not be taken for this one's.
     let generations = cores.iter().map(|core| core.generation_max);
     let generation = generations.max().unwrap_or(0).max(data.manifest.generation) + 1;
-    let bad: Vec<_> = cores.iter().flat_map(|core| core.bad_files.clone()).collect();
+    let bad: Vec<_> = cores.iter().flat_map(Offline::bad_paths).collect();
     for path in cores.iter().flat_map(|core| &core.unused) {
         fs::remove_file(path).map_err(failed(path))?;
     }
@@ -59,15 +59,15 @@ pub(in crate::node) fn repair(data: &mut Data, entropy: u64) -> Result<(), OpenE
     // The start behind a repair reads its files as every start does.
     rewrite(data, sources, count, generation, entropy)?.into_iter().for_each(Written::release);
     // They are put aside, and what could be saved of them stands in the new segments.
-    for file in bad {
-        fs::remove_file(&file.path).map_err(failed(&file.path))?;
+    for path in bad {
+        fs::remove_file(&path).map_err(failed(&path))?;
     }
     tracing::info!("the data is repaired");
     Ok(())
 }
 
 fn put_aside(core: &Offline, quarantine: &Quarantine) -> Result<(), OpenError> {
-    let mut paths: Vec<_> = core.bad_files.iter().map(|file| file.path.clone()).collect();
+    let mut paths: Vec<_> = core.bad_paths().collect();
     let holes = core.recovered.holes.iter();
     paths.extend(holes.map(|hole| segment_path(&core.folder, hole.segment)));
     paths.sort();

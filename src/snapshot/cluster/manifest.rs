@@ -66,7 +66,7 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         if manifest.version != VERSION {
             return Err(format!(
-                "it has format version {}, this release reads {VERSION}",
+                "it has format version {}, this release reads {VERSION}: use the release that wrote it, or a later one",
                 manifest.version
             ));
         }

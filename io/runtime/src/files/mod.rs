@@ -17,4 +17,4 @@ pub use lock::{FileLock, LockError, lock, lock_unwritten};
 pub use mapping::{Mapping, map};
 pub use read::read_data;
 pub use replace::{replace, sync_directory};
-pub use system::file_system;
+pub use system::{disk_room, file_system};

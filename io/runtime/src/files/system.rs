@@ -1,4 +1,4 @@
-//! Which file system a path lies on.
+//! Which file system a path lies on, and how much room it has.
 #![expect(unsafe_code, reason = "statfs has no safe wrapper in std")]
 
 use std::{ffi::CString, io, mem, os::unix::ffi::OsStrExt, path::Path};
@@ -8,15 +8,7 @@ use std::{ffi::CString, io, mem, os::unix::ffi::OsStrExt, path::Path};
 ///
 /// Errors: the path does not exist or cannot be reached.
 pub fn file_system(path: &Path) -> io::Result<&'static str> {
-    let text = CString::new(path.as_os_str().as_bytes())?;
-    // SAFETY: zeros are a valid value.
-    let mut found: libc::statfs = unsafe { mem::zeroed() };
-    // SAFETY: the path ends with a zero and the kernel writes one `statfs`.
-    let result = unsafe { libc::statfs(text.as_ptr(), &raw mut found) };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(match found.f_type {
+    Ok(match look(path)?.f_type {
         libc::EXT4_SUPER_MAGIC => "ext4",
         libc::XFS_SUPER_MAGIC => "xfs",
         libc::BTRFS_SUPER_MAGIC => "btrfs",
@@ -25,4 +17,22 @@ pub fn file_system(path: &Path) -> io::Result<&'static str> {
         libc::NFS_SUPER_MAGIC => "nfs",
         _ => "other",
     })
+}
+
+/// Bytes of the file system of a path: all of them, and those that this process may still write.
+///
+/// Errors: the path does not exist or cannot be reached.
+pub fn disk_room(path: &Path) -> io::Result<(u64, u64)> {
+    let found = look(path)?;
+    let block_bytes = u64::try_from(found.f_bsize).map_err(io::Error::other)?;
+    Ok((found.f_blocks * block_bytes, found.f_bavail * block_bytes))
+}
+
+fn look(path: &Path) -> io::Result<libc::statfs> {
+    let text = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: zeros are a valid value.
+    let mut found: libc::statfs = unsafe { mem::zeroed() };
+    // SAFETY: the path ends with a zero and the kernel writes one `statfs`.
+    let result = unsafe { libc::statfs(text.as_ptr(), &raw mut found) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(found) }
 }

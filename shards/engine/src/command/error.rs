@@ -130,6 +130,16 @@ pub enum CommandError {
     /// The memory limit is reached.
     #[error("OOM command not allowed when used memory > 'maxmemory'.")]
     OutOfMemory,
+    /// The same for something long: nothing may be evicted that would let it fit, and other cores leave no more.
+    #[error(
+        "OOM command not allowed when used memory > 'maxmemory': it takes {bytes} bytes, and {free} can be had on the core of its keys"
+    )]
+    OutOfMemoryFor {
+        /// What the command takes.
+        bytes: usize,
+        /// What its core could hold more, or in all where keys may be evicted.
+        free: u64,
+    },
     /// A command that does not exist.
     #[error("ERR unknown command '{name}', with args beginning with: {arguments}")]
     UnknownCommand {

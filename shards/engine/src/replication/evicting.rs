@@ -32,6 +32,11 @@ impl Engine {
         figures.live_bytes / figures.keys.max(1) * entries.len() as u64
     }
 
+    /// How many evictions wait for other nodes.
+    pub(crate) fn evicting_entries(&self) -> usize {
+        self.replication.as_ref().map_or(0, |replication| replication.evicting.entries.len())
+    }
+
     /// As [`Engine::evict_down_to`], of the keys in partitions that this core leads.
     pub(crate) fn evict_by_entries(
         &mut self,

@@ -3,7 +3,6 @@
 use super::NoEntry;
 use super::mail::{SpanId, SpanMail, SpanStep};
 use super::records::Record;
-use crate::command::CommandError;
 use crate::effect::{OwnedWrite, Want};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
@@ -205,7 +204,7 @@ impl Engine {
         match if grows { self.make_prepared_memory(bytes) } else { Fit::Now } {
             Fit::Now => {}
             Fit::Later => return Err(None),
-            Fit::Never => return Err(Some(CommandError::OutOfMemory.to_string())),
+            Fit::Never => return Err(Some(self.why_no_memory(bytes).to_string())),
         }
         // Twice: as a record that waits, and as what it comes to.
         match self.store.room(2 * bytes) {

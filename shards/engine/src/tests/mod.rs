@@ -3,6 +3,7 @@
 mod blocking;
 mod events;
 mod machine;
+mod memory;
 mod slices;
 mod staging;
 mod work;

@@ -1,7 +1,6 @@
 //! Owns a participant's side of transactions.
 
 use super::{Then, Until};
-use crate::command::CommandError;
 use crate::effect::{Mail, OwnedWrite, TransactionMail, Want, Wanted};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
@@ -133,9 +132,10 @@ impl Engine {
         let borrowed: Vec<Write<'_>> = writes.iter().map(OwnedWrite::borrowed).collect();
         // Asked for as a whole: pieces of a long value that find no room are written in vain, and would be again and again.
         let bytes: usize = writes.iter().map(|write| write.bytes() + RECORD_SLACK_BYTES).sum();
-        // Not parked until more was evicted: the keys are locked, and it may be they that would have to go.
+        // Not parked until more was evicted: the keys are locked, and it may be they that would have to go. Nor until other cores
+        // have seen that what they leave is wanted: it is taken, as far as they left it at the last tick.
         if grows && self.make_prepared_memory(bytes) == Fit::Never {
-            return self.send(from, refuse(CommandError::OutOfMemory.to_string()));
+            return self.send(from, refuse(self.why_no_memory(bytes).to_string()));
         }
         let prepared = match self.store.room(bytes) {
             Room::Now => self.store.prepare(id, &borrowed),

@@ -85,7 +85,7 @@ impl Engine {
             self.note_before(spec, database, words);
             let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
             if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
-                return Err(CommandError::OutOfMemory);
+                return Err(self.why_no_memory(bytes));
             }
             if self.store.room(bytes) == Room::Later {
                 return Err(StoreError::NoRoom { bytes }.into());

@@ -271,7 +271,7 @@ impl Engine {
                 match self.make_memory(unit.bytes()) {
                     Fit::Now => {}
                     Fit::Later => return self.unit_later(),
-                    Fit::Never => return Ran::Failed(CommandError::OutOfMemory.to_string()),
+                    Fit::Never => return Ran::Failed(self.why_no_memory(unit.bytes()).to_string()),
                 }
             }
             let whole = if self.replication.is_some() { 2 * bytes } else { bytes };

@@ -92,6 +92,11 @@ impl Store {
         self.cleaner.figures
     }
 
+    /// The slot of a segment that was found to have a record with a wrong crc: its memory went bad. Each is given once.
+    pub fn take_spoiled(&mut self) -> Option<u32> {
+        self.cleaner.spoiled.pop()
+    }
+
     /// A part of the pass under way. `false`: it cannot go on now.
     fn clean_some(&mut self, cleaner: &mut Cleaner, cost_left: &mut u64) -> bool {
         let Some(pass) = &cleaner.pass else { return true };
@@ -184,6 +189,7 @@ impl Store {
             Kept::Spoiled => {
                 self.log.segments[slot as usize].is_spoiled = true;
                 cleaner.figures.spoiled += 1;
+                cleaner.spoiled.push(slot);
                 cleaner.pass = None;
                 return true;
             }

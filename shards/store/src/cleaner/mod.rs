@@ -63,6 +63,8 @@ pub(crate) struct Cleaner {
     /// Bytes of segments that are still to be looked through for what was written.
     owed: u64,
     group: Vec<Met>,
+    /// Segments whose memory went bad, and nobody was told.
+    pub(crate) spoiled: Vec<u32>,
     pub(crate) figures: CleanerFigures,
 }
 

@@ -10,6 +10,9 @@ use crate::record;
 use hyperion_model::DatabaseId;
 use hyperion_model::limits::{DATABASES, SWEEP_LOOKS_A_TURN};
 
+/// The keys of a bucket count for one part in so many of the average of how long keys have.
+const LIFE_PART: u64 = 50;
+
 /// Where the sweep stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sweep {
@@ -92,6 +95,18 @@ impl Store {
         self.expiring[usize::from(database.0)]
     }
 
+    /// How long keys of a database that expire still have on average, in ms, by what sweeps have met of them.
+    #[must_use]
+    pub fn life_ms(&self, database: DatabaseId) -> u64 {
+        if self.expiring(database) == 0 { 0 } else { self.lives_ms[usize::from(database.0)] }
+    }
+
+    fn note_lives(&mut self, database: u8, count: u64, sum_ms: u64) {
+        let Some(met) = sum_ms.checked_div(count) else { return };
+        let life = &mut self.lives_ms[usize::from(database)];
+        *life = if *life == 0 { met } else { *life - *life / LIFE_PART + met / LIFE_PART };
+    }
+
     /// Looks at the next `buckets` buckets, or as many of them as have `SWEEP_LOOKS_A_TURN` keys that expire, and removes what has expired in
     /// them, about `removals_max` keys at most.
     pub fn sweep(&mut self, buckets: usize, removals_max: u64) -> Swept {
@@ -112,13 +127,20 @@ impl Store {
             let Sweep { database, local, cursor } = self.sweep;
             let log = &self.log;
             let index = &self.databases[usize::from(database)][usize::from(local)];
+            let (mut living, mut lives_ms) = (0, 0);
             let next = index.walk_expiring(&self.pool, cursor, |entry| {
                 swept.looked_at += 1;
                 let record = log.record(entry.location());
-                if record.expiry_ms.is_some_and(|at_ms| at_ms <= log.now_ms) {
-                    dead.push(record.key.to_vec());
+                match record.expiry_ms.map(|at_ms| at_ms.saturating_sub(log.now_ms)) {
+                    Some(0) => dead.push(record.key.to_vec()),
+                    Some(left_ms) => {
+                        living += 1;
+                        lives_ms = left_ms.saturating_add(lives_ms);
+                    }
+                    None => {}
                 }
             });
+            self.note_lives(database, living, lives_ms);
             for bytes in dead.drain(..) {
                 let key = self.key(DatabaseId(database), &bytes);
                 if self.replicated.is_used && self.leave_expired(&key) {

@@ -66,8 +66,14 @@ impl Store {
     /// that has evicted down to its limit must not seem to need more than it has.
     #[must_use]
     pub fn memory_bytes_needed(&self) -> u64 {
+        self.memory_bytes_for(self.live_bytes())
+    }
+
+    /// The same for as many bytes of live records.
+    #[must_use]
+    pub fn memory_bytes_for(&self, live_bytes: u64) -> u64 {
         let segment_bytes = self.log.segment_bytes as u64;
-        let segments = segments_needed(self.live_bytes(), segment_bytes, self.tombstone_bytes);
+        let segments = segments_needed(live_bytes, segment_bytes, self.tombstone_bytes);
         self.bytes_beside() + segments * segment_bytes
     }
 

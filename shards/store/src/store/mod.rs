@@ -139,6 +139,8 @@ pub struct Store {
     /// Per owned partition: the log's position behind its last deletion.
     pub(crate) deleted_at: Vec<u64>,
     expiring: [u64; DATABASES_KEPT as usize],
+    /// Milliseconds that keys that expire still have, by database: an average of what sweeps have met.
+    lives_ms: [u64; DATABASES_KEPT as usize],
     expired: u64,
     /// What has expired is hidden, and stays for now.
     keeps_expired: bool,
@@ -203,6 +205,7 @@ impl Store {
             map: options.map,
             hash_seed: options.hash_seed,
             expiring: [0; DATABASES_KEPT as usize],
+            lives_ms: [0; DATABASES_KEPT as usize],
             expired: 0,
             keeps_expired: false,
             sweep: Sweep::default(),

@@ -405,6 +405,8 @@ fn a_record_with_a_wrong_crc_is_not_copied() {
     clean_all(&mut world);
     let figures = world.store.cleaner_figures();
     assert_eq!(figures.spoiled, 1, "{figures:?}");
+    assert_eq!(world.store.take_spoiled(), Some(u32::try_from(slot).expect("there are few")));
+    assert_eq!(world.store.take_spoiled(), None, "it is told once");
     let key = world.store.key(DatabaseId(0), b"\x05\0\0\0");
     assert_eq!(world.store.find(&key).expect("it stays where it is").location, location);
 }
