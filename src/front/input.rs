@@ -1,8 +1,8 @@
 //! Owns the way from received bytes to commands that run.
 
-use hyperion_engine::command::{CommandSpec, FrontCommand, Run, find};
+use hyperion_engine::command::{CommandSpec, FrontCommand, Run, Sought, find};
 use hyperion_engine::{Key, key_slot};
-use hyperion_model::{ReplyWriter, slot_of};
+use hyperion_model::{DatabaseId, ReplyWriter, slot_of};
 use hyperion_runtime::ConnectionId;
 use hyperion_wire::{Limits, Parsed, Protocol, Span};
 
@@ -193,7 +193,7 @@ impl NodeCore {
         client.input_needed = 0;
         loop {
             let (count, end, ahead) = self.read_ahead(client, input, at, lines);
-            if count > 1 && self.keys > PREFETCH_KEYS_MIN {
+            if count > 1 {
                 self.prefetch(client, input, &lines[..count]);
             }
             for line in &lines[..count] {
@@ -281,9 +281,39 @@ impl NodeCore {
         (count, at, Ahead::Full)
     }
 
-    /// Asks the memory for what the commands will touch, first for all places and then for all records.
+    /// Asks the memory for what the commands will touch, where it is likely to be no longer in the caches.
     fn prefetch(&self, client: &Client, input: &[u8], lines: &[Line]) {
         let database = client.session.database;
+        if self.keys > PREFETCH_KEYS_MIN {
+            self.prefetch_records(database, input, lines);
+        }
+        if self.engine.has_large_collections() {
+            self.prefetch_entries(database, input, lines);
+        }
+    }
+
+    /// Entries of large collections.
+    fn prefetch_entries(&self, database: DatabaseId, input: &[u8], lines: &[Line]) {
+        let mut sought: [Option<(Key<'_>, Sought<'_>)>; LINES_AHEAD] = [None; LINES_AHEAD];
+        let mut last: Option<Key<'_>> = None;
+        for (place, line) in sought.iter_mut().zip(lines) {
+            let Some((spec, slot)) = line.spec.zip(line.slot) else { continue };
+            let word = |number| line.word(input, number);
+            let Some((entry, bytes)) = Sought::of(spec, line.spans.len(), word).zip(word(1)) else {
+                continue;
+            };
+            let key = match last {
+                Some(key) if key.bytes == bytes => Some(key),
+                _ => self.engine.own_key(database, bytes, slot),
+            };
+            last = key;
+            *place = key.map(|key| (key, entry));
+        }
+        self.engine.prefetch_entries(&sought);
+    }
+
+    /// First all places, then all records.
+    fn prefetch_records(&self, database: DatabaseId, input: &[u8], lines: &[Line]) {
         let mut keys: [Option<Key<'_>>; LINES_AHEAD] = [None; LINES_AHEAD];
         for (key, line) in keys.iter_mut().zip(lines) {
             if let Some((slot, bytes)) = line.place(input) {

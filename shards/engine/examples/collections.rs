@@ -4,16 +4,19 @@
 //! The figures depend on the arguments alone: two runs print the same, and `valgrind --tool=callgrind --toggle-collect='*measured*'`
 //! counts the same instructions. Arguments: commands (`hset`, `hget`, `sadd`, `zadd`, `lpush`, `rpush`, `lpop`, `rpop`, `xadd`,
 //! `small` for hashes of five fields, `set`, and `rest`, in which nothing is written), `count=N` commands each, `names=N` different fields, members or keys,
-//! and `keys=N` collections for `hset`, `sadd` and `zadd`, one of them by chance each time.
+//! and `keys=N` collections for `hset`, `sadd` and `zadd`, one of them by chance each time. With `ahead` sixteen commands are read ahead, as the
+//! front does with what a client has sent.
 
-use hyperion_engine::command::{Blocking, find};
+use hyperion_engine::command::{Blocking, Sought, find};
 use hyperion_engine::{
     Durability, Engine, Eviction, Outcome, Reads, Request, Settings, Thresholds,
 };
-use hyperion_model::{CoreId, Counted, DatabaseId, PartitionMap};
+use hyperion_model::{CoreId, Counted, DatabaseId, PartitionMap, slot_of};
 use hyperion_store::{Append, Options, Store};
 
 const SEGMENT_BYTES: usize = 4 << 20;
+/// Commands that are read ahead.
+const AHEAD: usize = 16;
 /// Commands in a turn.
 const TURN: u64 = 64;
 /// Turns between two ticks: about a tenth of a second's.
@@ -27,6 +30,9 @@ struct Machine {
     now_ms: u64,
     written_bytes: u64,
     random: u64,
+    /// Commands are read ahead; those that were, and are to be run.
+    reads_ahead: bool,
+    ahead: Vec<Vec<Vec<u8>>>,
 }
 
 impl Machine {
@@ -52,7 +58,15 @@ impl Machine {
             thresholds: Thresholds::default(),
         };
         let engine = Engine::new(CoreId(0), map, store, settings, 1, 17);
-        Self { engine, segments: 0, now_ms: 1_000_000, written_bytes: 0, random: 5 }
+        Self {
+            engine,
+            segments: 0,
+            now_ms: 1_000_000,
+            written_bytes: 0,
+            random: 5,
+            reads_ahead: false,
+            ahead: Vec::new(),
+        }
     }
 
     fn draw(&mut self, below: u64) -> u64 {
@@ -80,6 +94,33 @@ impl Machine {
             self.begin_turn();
         }
         assert_eq!(answers.error, "");
+    }
+
+    /// Runs the words, or keeps them until there are as many as are read ahead.
+    fn take(&mut self, words: &[&[u8]]) {
+        if !self.reads_ahead {
+            return self.run(words);
+        }
+        self.ahead.push(words.iter().map(|word| word.to_vec()).collect());
+        if self.ahead.len() < AHEAD {
+            return;
+        }
+        let lines = std::mem::take(&mut self.ahead);
+        if self.engine.has_large_collections() {
+            let sought: Vec<_> = lines
+                .iter()
+                .map(|line| {
+                    let word = |at: usize| line.get(at).map(Vec::as_slice);
+                    let key = word(1)?;
+                    let key = self.engine.own_key(DatabaseId(0), key, slot_of(key))?;
+                    Some(key).zip(Sought::of(find(&line[0])?, line.len(), word))
+                })
+                .collect();
+            self.engine.prefetch_entries(&sought);
+        }
+        for line in &lines {
+            self.run(&line.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
     }
 
     fn begin_turn(&mut self) {
@@ -117,10 +158,10 @@ impl Machine {
         let score = self.draw(names).to_string();
         let key = if keys > 1 { format!("key:{:012}", self.draw(keys)) } else { "key".into() };
         match kind {
-            "hset" => self.run(&[b"hset", key.as_bytes(), field.as_bytes(), b"value:abcdef"]),
-            "hget" => self.run(&[b"hget", key.as_bytes(), field.as_bytes()]),
-            "sadd" => self.run(&[b"sadd", key.as_bytes(), field.as_bytes()]),
-            "zadd" => self.run(&[b"zadd", key.as_bytes(), score.as_bytes(), field.as_bytes()]),
+            "hset" => self.take(&[b"hset", key.as_bytes(), field.as_bytes(), b"value:abcdef"]),
+            "hget" => self.take(&[b"hget", key.as_bytes(), field.as_bytes()]),
+            "sadd" => self.take(&[b"sadd", key.as_bytes(), field.as_bytes()]),
+            "zadd" => self.take(&[b"zadd", key.as_bytes(), score.as_bytes(), field.as_bytes()]),
             "lpush" => self.run(&[b"lpush", b"l", b"element-0123456789"]),
             "rpush" => self.run(&[b"rpush", b"l", b"element-0123456789"]),
             "lpop" => self.run(&[b"lpop", b"l"]),
@@ -179,15 +220,16 @@ impl Machine {
 
 fn main() {
     let (mut count, mut names, mut keys, mut kinds) = (200_000, 200_000, 1, Vec::new());
+    let mut machine = Machine::new();
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
             Some(("count", number)) => count = number.parse().expect("a number"),
             Some(("names", number)) => names = number.parse().expect("a number"),
             Some(("keys", number)) => keys = number.parse().expect("a number"),
+            _ if argument == "ahead" => machine.reads_ahead = true,
             _ => kinds.push(argument),
         }
     }
-    let mut machine = Machine::new();
     for kind in &kinds {
         let before = machine.written_bytes;
         if kind == "rest" {

@@ -1,6 +1,6 @@
 //! Owns how a command that belongs here runs: what it waits for, what surrounds it, and what is refused.
 
-use crate::command::{self, Blocking, CommandError, Context, Flags, Part, Run};
+use crate::command::{self, Blocking, CommandError, Context, Flags, Part, Run, Sought};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
 use crate::replication::Around;
@@ -27,10 +27,7 @@ impl Engine {
         key: &'a [u8],
         slot: u16,
     ) -> Option<Key<'a>> {
-        if self.map.owner(self.map.partition_of(slot)) != self.core {
-            return None;
-        }
-        let key = self.store.key_in_slot(database, key, slot);
+        let key = self.own_key(database, key, slot)?;
         self.store.prefetch_bucket(&key);
         Some(key)
     }
@@ -39,6 +36,26 @@ impl Engine {
     #[inline]
     pub fn prefetch_record(&self, key: &Key<'_>) {
         self.store.prefetch_record(key);
+    }
+
+    /// Whether asking ahead for entries of collections pays.
+    #[inline]
+    #[must_use]
+    pub fn has_large_collections(&self) -> bool {
+        self.store.has_large_objects()
+    }
+
+    /// The key of this core in `slot`; `None`: it is another core's.
+    #[inline]
+    #[must_use]
+    pub fn own_key<'a>(&self, database: DatabaseId, key: &'a [u8], slot: u16) -> Option<Key<'a>> {
+        let is_own = self.map.owner(self.map.partition_of(slot)) == self.core;
+        is_own.then(|| self.store.key_in_slot(database, key, slot))
+    }
+
+    /// Asks the memory for entries of large collections that commands look for which run soon, each with its key.
+    pub fn prefetch_entries(&self, sought: &[Option<(Key<'_>, Sought<'_>)>]) {
+        command::prefetch_entries(&self.store, sought);
     }
 
     /// Runs a command whose route is [`Route::Here`].

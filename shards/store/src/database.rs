@@ -91,6 +91,15 @@ impl<'a> Pieces<'a> {
         self.chunks.prefetch(index);
     }
 
+    /// Asks for what a change of a chunk writes beside its bytes; where these lie should be there by now.
+    ///
+    /// # Panics
+    /// When there is none at `index`.
+    #[inline]
+    pub fn prefetch_change(&self, index: usize) {
+        self.chunks.prefetch_change(index);
+    }
+
     /// The bytes of one chunk.
     ///
     /// # Panics

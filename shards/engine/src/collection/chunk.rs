@@ -89,8 +89,30 @@ pub(super) fn begin_of(entries: &[u8], end: usize) -> Option<usize> {
     }
 }
 
+/// Bytes of an entry.
+#[inline]
+pub(super) fn entry_bytes(key: &[u8], value: &[u8]) -> usize {
+    let bytes = length_bytes(key.len()) + length_bytes(value.len()) + key.len() + value.len();
+    bytes + length_bytes(bytes)
+}
+
 /// Appends an entry.
+#[inline]
 pub(super) fn push(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let short = [key.len(), value.len(), 2 + key.len() + value.len()];
+    if short.iter().all(|length| *length < 0x80) {
+        let [key_bytes, value_bytes, length] =
+            short.map(|length| u8::try_from(length).expect("seven bits"));
+        out.reserve(usize::from(length) + 1);
+        out.extend_from_slice(&[key_bytes, value_bytes]);
+        out.extend_from_slice(key);
+        out.extend_from_slice(value);
+        return out.push(length);
+    }
+    push_long(out, key, value);
+}
+
+fn push_long(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let begin = out.len();
     push_length(out, key.len());
     push_length(out, value.len());

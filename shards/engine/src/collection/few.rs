@@ -1,23 +1,27 @@
-//! Owns changes of a few entries of an object that leave each chunk one: what most commands on large collections do. Nothing is made of
-//! the chunks: what is replaced goes to the log as it was said.
+//! Owns changes of a few entries of an object: what most commands on large collections do. Nothing is made of the chunks: what is replaced goes
+//! to the log as it was said; one that an entry makes too long is cut.
 
 use super::chunk::{self, HEAD_BYTES, span};
-use super::commit::chunk_bytes_max;
+use super::commit::{Chunks, chunk_bytes_max, cut};
+use super::edit::Bias;
 use super::view::{Cursor, Source, View};
-use super::{Layout, Section, mark, prefix};
-use hyperion_store::{Found, Key, Note, Spliced, Splices, Store, StoreError};
+use super::{Layout, Section, mark, notes, prefix};
+use hyperion_store::{
+    Edit as Change, Found, Insert, Key, Note, Splice, Spliced, Splices, Store, StoreError,
+};
 
-/// Bytes of an entry beside its key and value, at most.
-const ENTRY_HEAD_BYTES: usize = 16;
 /// Bytes of splices, at most: one part in this many of the chunk.
 const SPLICES_PART: usize = 2;
+/// An entry that is put into a full chunk takes one part in this many of a chunk at most.
+const ENTRY_PART: usize = 4;
 /// Chunks that are changed, at most.
 const CHUNKS_MAX: usize = 3;
 
 /// Changes of a few entries, all named as they are in the view. What it cannot do it says, and is for [`super::Edit`] from the beginning.
-#[derive(Default)]
 pub struct Few {
     chunks: [Option<Chunk>; CHUNKS_MAX],
+    /// Memory of splices that were written.
+    spare: Vec<Splices>,
 }
 
 struct Chunk {
@@ -29,6 +33,8 @@ struct Chunk {
     removed: (usize, usize),
     /// Bytes of it with its head.
     bytes: usize,
+    /// What it becomes if it is cut: then it is not spliced.
+    cut: Chunks,
 }
 
 /// A view of an object, and how its chunks are cut.
@@ -36,6 +42,7 @@ struct Chunk {
 pub struct Of<'v> {
     view: View<'v>,
     bytes_max: usize,
+    cap: usize,
 }
 
 impl<'v> Of<'v> {
@@ -51,7 +58,7 @@ impl<'v> Of<'v> {
         let cap = store.chunk_bytes_max() - HEAD_BYTES;
         let view = View::new(store, found);
         let Source::Object(_, notes) = view.source else { return None };
-        Some(Self { view, bytes_max: chunk_bytes_max(layout, notes.len(), cap) })
+        Some(Self { view, bytes_max: chunk_bytes_max(layout, notes.len(), cap), cap })
     }
 
     /// What it is.
@@ -61,6 +68,21 @@ impl<'v> Of<'v> {
 }
 
 impl Few {
+    /// No change yet. Who does not commit it gives it [back](Few::give_back).
+    #[inline]
+    pub fn new(store: &mut Store) -> Self {
+        Self { chunks: [const { None }; CHUNKS_MAX], spare: store.take_spare_splices() }
+    }
+
+    /// Nothing of it is to happen.
+    #[inline]
+    pub fn give_back(&mut self, store: &mut Store) {
+        let mut spare = std::mem::take(&mut self.spare);
+        let used = self.chunks.iter_mut().flatten();
+        spare.extend(used.map(|chunk| std::mem::take(&mut chunk.splices)));
+        store.keep_spare_splices(spare);
+    }
+
     /// Puts an entry in before a cursor. `None`: it cannot.
     #[must_use]
     pub fn insert(
@@ -71,7 +93,10 @@ impl Few {
         value: &[u8],
     ) -> Option<()> {
         let chunk = self.chunk(of, at.chunk)?;
-        let bytes = key.len() + value.len() + ENTRY_HEAD_BYTES;
+        let bytes = chunk::entry_bytes(key, value);
+        if !chunk.fits(bytes, of) {
+            return chunk.insert_and_cut(of, (section, at), key, value);
+        }
         chunk.check(bytes, of)?;
         let behind = chunk.removed.0 + chunk.removed.1;
         let moved = if at.at >= behind { at.at - chunk.removed.1 } else { at.at };
@@ -103,7 +128,7 @@ impl Few {
             return Some(());
         }
         let key = &entries[span.key.0..span.key.1];
-        let bytes = key.len() + value.len() + ENTRY_HEAD_BYTES;
+        let bytes = chunk::entry_bytes(key, value);
         chunk.check(bytes, of)?;
         let replaced = (HEAD_BYTES + at.at, span.end - at.at);
         chunk.splices.push_with(replaced, bytes, |out| chunk::push(out, key, value));
@@ -146,32 +171,78 @@ impl Few {
             let note = *notes.get(chunk)?;
             self.chunks[slot] = Some(Chunk {
                 chunk,
-                splices: Splices::default(),
+                splices: self.spare.pop().unwrap_or_default(),
                 note,
                 count_before: note.count,
                 removed: (0, 0),
                 bytes: pieces.chunk(chunk).len(),
+                cut: Chunks::new(),
             });
         }
-        self.chunks[slot].as_mut()
+        self.chunks[slot].as_mut().filter(|chunk| chunk.cut.is_empty())
     }
 
-    /// Lets all of it take effect.
+    /// Lets all of it take effect. `false`: nothing has changed, it is for [`super::Edit`].
     ///
     /// # Errors
     /// When there is no room; then nothing has changed.
-    pub fn commit(mut self, store: &mut Store, found: &Found) -> Result<(), StoreError> {
+    pub fn commit(&mut self, store: &mut Store, found: &Found) -> Result<bool, StoreError> {
         for chunk in self.chunks.iter_mut().flatten() {
             if chunk.note.count != chunk.count_before {
-                let head = chunk::head(chunk.note.kind, chunk.note.count as usize);
-                chunk.splices.push(1, 2, &head[1..]);
+                let [_, low, high] = chunk::head(chunk.note.kind, chunk.note.count as usize);
+                chunk.splices.push_word(1, [low, high]);
             }
         }
         let chunks = self.chunks.iter().flatten();
-        store.splice(
-            found,
-            chunks.map(|it| Spliced { chunk: it.chunk, splices: &it.splices, note: it.note }),
-        )
+        let result = if chunks.clone().all(|chunk| chunk.cut.is_empty()) {
+            store.splice(
+                found,
+                chunks.map(|it| Spliced { chunk: it.chunk, splices: &it.splices, note: it.note }),
+            )
+        } else {
+            self.change(store, found)
+        };
+        self.give_back(store);
+        match result {
+            Err(StoreError::TooLarge { .. }) => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+
+    /// As [`Few::commit`], where chunks are cut.
+    fn change(&self, store: &mut Store, found: &Found) -> Result<(), StoreError> {
+        let mut chunks: Vec<&Chunk> = self.chunks.iter().flatten().collect();
+        chunks.sort_unstable_by_key(|chunk| chunk.chunk);
+        let mut edits: Vec<Change<'_>> = Vec::new();
+        let mut behind: Vec<(usize, Vec<Vec<&[u8]>>)> = Vec::new();
+        for it in &chunks {
+            let chunk = it.chunk;
+            if let Some((first, rest)) = it.cut.split_first() {
+                edits.push(Change::Splice { chunk, at: 0, removed: it.bytes, inserted: first });
+                behind.push((chunk, rest.iter().map(|bytes| vec![&bytes[..]]).collect()));
+            }
+            let splices = it.splices.iter();
+            edits.extend(splices.map(|Splice { at, removed, inserted }| Change::Splice {
+                chunk,
+                at,
+                removed,
+                inserted,
+            }));
+        }
+        let inserts: Vec<Insert<'_>> =
+            behind.iter().map(|(after, chunks)| Insert { after: *after, chunks }).collect();
+        store.change(found, &edits, &inserts)?;
+        store.update_notes(found, |of| {
+            for it in chunks.iter().rev() {
+                let range = it.chunk..it.chunk + 1;
+                if it.cut.is_empty() {
+                    of.splice(range, &[it.note]);
+                } else {
+                    of.splice(range, &notes::of_chunks(&it.cut));
+                }
+            }
+        });
+        Ok(())
     }
 }
 
@@ -181,10 +252,41 @@ impl Chunk {
         self.note.mark = mark::moved(self.note.mark, replaced, inserted);
     }
 
+    fn fits(&self, bytes: usize, of: &Of<'_>) -> bool {
+        self.bytes + bytes <= HEAD_BYTES + of.bytes_max
+    }
+
     /// Whether so many bytes more leave it one chunk, most of which is not replaced.
     fn check(&self, bytes: usize, of: &Of<'_>) -> Option<()> {
         let written = self.splices.written_bytes() + bytes;
-        let fits = self.bytes + bytes <= HEAD_BYTES + of.bytes_max;
-        (fits && written * SPLICES_PART <= self.bytes).then_some(())
+        (self.fits(bytes, of) && written * SPLICES_PART <= self.bytes).then_some(())
+    }
+
+    /// Puts an entry in for which it is too full, and to which nothing has happened yet. `None`: it cannot.
+    #[cold]
+    fn insert_and_cut(
+        &mut self,
+        of: &Of<'_>,
+        (section, at): (Section, Cursor),
+        key: &[u8],
+        value: &[u8],
+    ) -> Option<()> {
+        let bytes = chunk::entry_bytes(key, value);
+        if !self.splices.is_empty() || bytes * ENTRY_PART > of.bytes_max {
+            return None;
+        }
+        let entries = of.view.entries(self.chunk);
+        let mut joined = Vec::with_capacity(entries.len() + bytes);
+        joined.extend_from_slice(&entries[..at.at]);
+        chunk::push(&mut joined, key, value);
+        joined.extend_from_slice(&entries[at.at..]);
+        let bias = match at.at {
+            at if at == entries.len() => Bias::Back,
+            0 => Bias::Front,
+            _ => Bias::Middle,
+        };
+        let count = self.note.count as usize + 1;
+        cut((of.bytes_max, of.cap), section, (&joined, count), bias, &mut self.cut);
+        Some(())
     }
 }

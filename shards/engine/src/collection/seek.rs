@@ -46,9 +46,49 @@ impl<'a> View<'a> {
         Some(Near { chunk, between })
     }
 
+    /// As [`View::near`], for a command that runs later and looks for a key with this prefix: it need not look for the chunk again. `None`: it is
+    /// to look for itself.
+    #[inline]
+    pub fn near_ahead(&self, section: Section, word: u64) -> Option<Near> {
+        let Source::Object(pieces, notes) = self.source else { return None };
+        let chunks = self.chunks(section);
+        if chunks.len() <= 1 || !notes.has_no_flags() {
+            return None;
+        }
+        let below = notes.not_below(chunks.clone(), word);
+        let bound = if below < chunks.end { notes.get(below)?.key } else { return None };
+        let chunk = below.checked_sub(1).filter(|chunk| chunks.contains(chunk))?;
+        if bound == word {
+            return None;
+        }
+        notes.look_up_ahead(chunk, word);
+        pieces.prefetch(chunk);
+        Some(Near { chunk, between: Some((notes.get(chunk)?.key, bound)) })
+    }
+
+    /// Whether the chunk for a prefix was looked up ahead.
+    #[cfg(test)]
+    pub(crate) fn is_known(&self, section: Section, word: u64) -> bool {
+        matches!(self.source, Source::Object(_, notes) if notes.looked_up(section, word).is_some())
+    }
+
+    /// The second step for a command that runs later: what it will look at and change comes from the memory.
+    #[inline]
+    pub fn ask_ahead(&self, near: Near, word: u64) {
+        let _ = self.ask_word(near, word);
+        if let Source::Object(pieces, _) = self.source {
+            pieces.prefetch_change(near.chunk);
+        }
+    }
+
     /// The second step; the third one is `Asked::seek`.
     #[inline]
-    pub fn ask(&self, Near { chunk, between }: Near, key: &[u8]) -> Asked<'a> {
+    pub fn ask(&self, near: Near, key: &[u8]) -> Asked<'a> {
+        self.ask_word(near, prefix(key))
+    }
+
+    #[inline]
+    fn ask_word(&self, Near { chunk, between }: Near, word: u64) -> Asked<'a> {
         let entries = self.entries(chunk);
         let mark = self.mark(chunk);
         #[cfg(debug_assertions)]
@@ -58,7 +98,7 @@ impl<'a> View<'a> {
         );
         let likely = between.map(|(first, bound)| {
             let each = bound.saturating_sub(first) / 4;
-            let off = prefix(key).saturating_sub(first);
+            let off = word.saturating_sub(first);
             (1..QUARTERS as u64).filter(|quarter| off >= quarter * each).count()
         });
         let quarter = entries.len() / QUARTERS;
@@ -120,11 +160,16 @@ impl View<'_> {
     /// The last chunk of a section whose first key is not above `key`, or the first one; with the prefixes of its first key and of the next
     /// one's, where these are at hand.
     fn chunk_for(&self, section: Section, key: &[u8]) -> Option<(usize, Option<(u64, u64)>)> {
+        let word = prefix(key);
+        if let Source::Object(_, notes) = self.source
+            && let Some((chunk, between)) = notes.looked_up(section, word)
+        {
+            return Some((chunk, Some(between)));
+        }
         let chunks = self.chunks(section);
         if chunks.len() <= 1 {
             return (!chunks.is_empty()).then_some((chunks.start, None));
         }
-        let word = prefix(key);
         let Source::Object(_, notes) = self.source else { return Some((chunks.start, None)) };
         let (start, end) = (chunks.start, chunks.end);
         let below = notes.not_below(start..end, word);

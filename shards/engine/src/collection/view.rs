@@ -76,6 +76,16 @@ impl<'a> View<'a> {
         Ok(Some(Self::new(store, &found)))
     }
 
+    /// A large collection that is most likely the one under a key, with its type, for who only asks the memory for it. `None`: there is none, or
+    /// its notes are still to be made.
+    #[must_use]
+    pub fn ahead(store: &'a Store, key: &Key<'_>) -> Option<(ValueType, Self)> {
+        let handle = store.guess_object(key)?;
+        let (pieces, notes) = store.object(handle);
+        let view = Self { source: Source::Object(pieces, notes?), dirty: None };
+        Some((handle.value_type(), view))
+    }
+
     /// Makes the notes of a collection, for [`View::again`].
     pub fn prepare(store: &mut Store, found: &Found) {
         notes::ensure(store, found);

@@ -17,25 +17,24 @@ pub(super) const DRAWS_MAX: i64 = 1 << 20;
 
 /// A hash of a name, the same in all versions: objects are in its order. Names made to collide slow down their own collection alone.
 #[must_use]
+#[inline]
 pub(super) fn hash_of(name: &[u8]) -> u64 {
     const SEEDS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+    let halves = |pair: u128| (pair as u64, (pair >> 64) as u64);
     let mix = |left: u64, right: u64| {
-        let product = u128::from(left) * u128::from(right);
-        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
-        let (low, high) = (product as u64, (product >> 64) as u64);
+        let (low, high) = halves(u128::from(left) * u128::from(right));
         low ^ high
     };
     let mut hash = SEEDS[0] ^ name.len() as u64;
     let (pairs, rest) = name.as_chunks::<16>();
     for pair in pairs {
-        let [left, right] = [&pair[..8], &pair[8..]]
-            .map(|half| u64::from_le_bytes(half.try_into().expect("eight bytes")));
+        let (left, right) = halves(u128::from_le_bytes(*pair));
         hash = mix(left ^ SEEDS[1], right ^ hash);
     }
     let mut last = [0; 16];
     last[..rest.len()].copy_from_slice(rest);
-    let [left, right] = [&last[..8], &last[8..]]
-        .map(|half| u64::from_le_bytes(half.try_into().expect("eight bytes")));
+    let (left, right) = halves(u128::from_le_bytes(last));
     mix(mix(left ^ SEEDS[1], right ^ hash), SEEDS[2])
 }
 
@@ -188,15 +187,17 @@ fn put_large(
     name: &[u8],
     value: Option<&[u8]>,
 ) -> Result<Option<bool>, StoreError> {
+    let mut few = Few::new(store);
     let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(None) };
     // What else it holds may tell of the name too.
     if of.view().entries_all() != of.view().count(section) {
         return Ok(None);
     }
-    let (name, mut few) = (ShortKey::hashed(name), Few::default());
+    let name = ShortKey::hashed(name);
     let place = of.view().seek(section, name.get());
     let is_done = match (place, value) {
         (Ok(cursor), value) if of.view().has_value(cursor, |it| is_kept(it, value)) => {
+            few.give_back(store);
             return Ok(Some(false));
         }
         (Ok(cursor), value) => few.replace(&of, cursor, value.unwrap_or_default()),
@@ -206,10 +207,10 @@ fn put_large(
         (Err(None), _) => None,
     };
     if is_done.is_none() {
+        few.give_back(store);
         return Ok(None);
     }
-    few.commit(store, found)?;
-    Ok(Some(place.is_err()))
+    Ok(few.commit(store, found)?.then_some(place.is_err()))
 }
 
 fn put_or_keep(

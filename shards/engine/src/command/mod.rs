@@ -1,5 +1,6 @@
 //! The commands: one table, and what each of them does to one core's store.
 
+mod ahead;
 mod big;
 mod bits;
 mod block;
@@ -50,6 +51,7 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::{Sought, prefetch_entries};
 pub use bits::staged_growth;
 pub use block::{Blocking, Nothing, Wait};
 pub use block_parts::{is_move, part_words, source_words, time_to_wait, waited_keys, waits};
@@ -67,7 +69,9 @@ pub use relocate::{kept_words, move_target};
 pub use rename::copy_options;
 pub use scan::{parse_cursor, scan_count, scan_part};
 pub(crate) use sort::{meets_others, met};
-pub use spec::{CommandSpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of};
+pub use spec::{
+    CommandSpec, EntrySpec, FrontCommand, Group, Handler, KeySpec, More, Run, Spread, keys_of,
+};
 pub(crate) use stream::fixed_ids;
 pub use subcommands::{
     SUBCOMMANDS, Subcommand, find_subcommand, subcommand_refusal, subcommands_of,

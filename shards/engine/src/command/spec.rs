@@ -23,6 +23,8 @@ pub struct CommandSpec {
     pub flags: Flags,
     /// Which words are keys.
     pub keys: KeySpec,
+    /// Which word names the entry that it looks for, in most of its lines.
+    pub entry: EntrySpec,
     /// The group of commands it is documented in.
     pub group: Group,
     /// First version of Redis that had it.
@@ -85,6 +87,18 @@ pub struct KeySpec {
     pub step: u8,
     /// Keys that a line tells of in another way, behind those.
     pub more: More,
+}
+
+/// Which word of a command names an entry of the collection under its one key: a field or a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EntrySpec {
+    /// None.
+    #[default]
+    None,
+    /// This one.
+    Named(u8),
+    /// The last of four, behind its score.
+    Scored,
 }
 
 /// Keys whose places the words of a line tell.

@@ -1,6 +1,7 @@
 //! Owns where the deltas of one chunk lie: there are few, they come one by one and go all at once.
 
 use crate::log::Location;
+use crate::prefetch::prefetch;
 
 /// Deltas of a block, which is a line of the cache.
 const BLOCK_DELTAS: usize = 7;
@@ -49,6 +50,12 @@ impl Deltas {
     /// Bytes of their records.
     pub(super) fn bytes(&self) -> usize {
         self.bytes as usize
+    }
+
+    /// Asks for where the next one is noted.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        self.last.as_deref().into_iter().for_each(prefetch);
     }
 
     /// A delta was written, or read.

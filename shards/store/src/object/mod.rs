@@ -366,6 +366,15 @@ impl<'a> Chunks<'a> {
         }
     }
 
+    #[inline]
+    pub(crate) fn prefetch_change(self, index: usize) {
+        if self.foreseen.is_none()
+            && let Some(hot) = &self.object.chunks.at(self.object.order[index]).hot
+        {
+            hot.deltas.prefetch();
+        }
+    }
+
     pub(crate) fn iter(self, from: usize) -> impl Iterator<Item = &'a [u8]> + 'a {
         (from..self.count()).map(move |index| self.chunk(index))
     }

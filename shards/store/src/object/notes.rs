@@ -2,12 +2,13 @@
 //!
 //! Notes lie in blocks, so that one that comes in between moves few others, and sums of the blocks tell how much lies before a chunk.
 
-use super::{Chunks, Head, Object, Objects};
-use crate::database::{Found, Pieces};
+use super::{Chunks, Head, Object, Objects, ValueType};
+use crate::database::{Found, Key, Pieces};
+use crate::limits::CACHED_OBJECT_BYTES;
 use crate::store::Store;
 use std::ops::Range;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 /// Kinds of chunks that are counted apart.
 pub const NOTE_KINDS: usize = 8;
@@ -21,6 +22,12 @@ const EVEN_NOTES_MIN: usize = 8;
 const EVEN_STEPS_MAX: usize = 8;
 /// Bits of a distance between keys that are looked at, less one.
 const EVEN_BITS: u32 = 31;
+
+/// Chunks that were looked up ahead, and are kept in mind: the words are spread over so many places.
+const AHEAD_BITS: u32 = 6;
+/// Bits of a place in a block.
+const PLACE_BITS: u32 = 8;
+const _: () = assert!(BLOCK_NOTES_MAX < 1 << PLACE_BITS, "a place in a block fits its bits");
 
 /// What is noted of one chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +87,25 @@ impl Part<'_> {
     }
 }
 
+/// Where chunks lie that were looked up for words of keys.
+#[derive(Debug)]
+struct Ahead([AtomicU32; 1 << AHEAD_BITS]);
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self([const { AtomicU32::new(0) }; 1 << AHEAD_BITS])
+    }
+}
+
+impl Ahead {
+    #[inline]
+    fn of(&self, key: u64) -> &AtomicU32 {
+        // Keys that are scores differ in their middle.
+        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - AHEAD_BITS);
+        &self.0[usize::try_from(spread).expect("a few bits")]
+    }
+}
+
 /// Notes of all chunks, in their order.
 #[derive(Debug, Default)]
 pub struct Notes {
@@ -99,6 +125,8 @@ pub struct Notes {
     /// The block that was looked into last: one command mostly asks for one chunk several times. A hint, and an atomic because stores at rest
     /// are read by several threads.
     near: AtomicUsize,
+    /// Blocks and places of chunks that were looked up ahead. Hints as well: each is checked when it is used.
+    ahead: Ahead,
     /// The object's last change when they were made.
     pub(super) at: u64,
 }
@@ -204,6 +232,38 @@ impl Notes {
         part.first + part.not_below(key)
     }
 
+    /// The chunk of a kind whose key is below `key` while that of the next one, of the same kind, is above it, with these two: if it was looked up
+    /// ahead.
+    #[must_use]
+    #[inline]
+    pub fn looked_up(&self, kind: u8, key: u64) -> Option<(usize, (u64, u64))> {
+        let hint = self.ahead.of(key).load(Relaxed);
+        let (block, at) =
+            ((hint >> PLACE_BITS) as usize, (hint & ((1 << PLACE_BITS) - 1)) as usize);
+        let notes = self.blocks.get(block)?;
+        let (note, next) = match *notes.get(at..)? {
+            [ref note, ref next, ..] => (note, next),
+            [ref note] => (note, self.blocks.get(block + 1)?.first()?),
+            [] => return None,
+        };
+        let is_it = note.kind == kind && note.key < key && next.kind == kind && key < next.key;
+        if !is_it || note.flags != 0 {
+            return None;
+        }
+        self.near.store(block, Relaxed);
+        Some((self.starts[block] + at, (note.key, next.key)))
+    }
+
+    /// Keeps in mind that the chunk at `index` is the one for `key`.
+    #[inline]
+    pub fn look_up_ahead(&self, index: usize, key: u64) {
+        let Some(block) = self.block_of(index) else { return };
+        let at = index - self.starts[block];
+        if let (Ok(block), Ok(at)) = (u32::try_from(block), u32::try_from(at)) {
+            self.ahead.of(key).store(block << PLACE_BITS | at, Relaxed);
+        }
+    }
+
     /// The notes of a range in the block where it turns from keys that are before to those that are not.
     #[inline]
     fn part(&self, range: &Range<usize>, is_before: impl Fn(u64) -> bool) -> Option<Part<'_>> {
@@ -267,6 +327,14 @@ impl Notes {
         let block = self.block_of(index).expect("there is a chunk");
         let at = index - self.starts[block];
         let before = std::mem::replace(&mut self.blocks[block][at], note);
+        if (before.key, before.kind, before.flags) == (note.key, note.kind, note.flags) {
+            // What mostly changes: how much it holds.
+            let more = u64::from(note.count).wrapping_sub(before.count.into());
+            self.sums[block] = self.sums[block].wrapping_add(more);
+            let total = &mut self.totals[usize::from(note.kind)];
+            *total = total.wrapping_add(more);
+            return;
+        }
         self.take_out(block, before);
         self.take_in(block, note);
     }
@@ -346,7 +414,30 @@ impl Notes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectHandle(Head);
 
+impl ObjectHandle {
+    /// What it is.
+    #[must_use]
+    pub fn value_type(self) -> ValueType {
+        self.0.value_type
+    }
+}
+
 impl Store {
+    /// Whether the chunks of objects that change take so much of the memory that they do not all lie in the caches.
+    #[inline]
+    #[must_use]
+    pub fn has_large_objects(&self) -> bool {
+        self.objects.heap_bytes() > CACHED_OBJECT_BYTES
+    }
+
+    /// The object that a key most likely has, for prefetching.
+    #[must_use]
+    #[inline]
+    pub fn guess_object(&self, key: &Key<'_>) -> Option<ObjectHandle> {
+        let location = self.index_of(key.place())?.guess(&self.pool, key.hash)?;
+        self.object_head(location).map(ObjectHandle)
+    }
+
     /// The object of a key that was just found; `None` for what lies in one record.
     #[must_use]
     pub fn object_handle(&self, found: &Found) -> Option<ObjectHandle> {

@@ -9,6 +9,9 @@ use crate::log::Log;
 use crate::store::Store;
 use std::borrow::Cow;
 
+/// Bytes of memory that splices keep, at most.
+const SPARE_BYTES_MAX: usize = 4 << 10;
+
 /// Replaced bytes of one chunk, each of these splices after those before it, in the form in which a delta has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Splices {
@@ -30,7 +33,31 @@ pub struct Splice<'a> {
     pub inserted: &'a [u8],
 }
 
+/// What stands before the bytes of a splice.
+#[inline]
+fn head(at: usize, removed: usize, inserted: usize) -> [u8; SPLICE_HEAD_BYTES] {
+    let word = |number| u16::try_from(number).expect("chunks are below 64 KiB").to_le_bytes();
+    let ([at, at_high], [removed, removed_high]) = (word(at), word(removed));
+    let [inserted, inserted_high] = word(inserted);
+    [at, at_high, removed, removed_high, inserted, inserted_high]
+}
+
 impl Splices {
+    /// Adds one that replaces two bytes: the number in a chunk's head.
+    ///
+    /// # Panics
+    /// As [`Splices::push`].
+    #[inline]
+    pub fn push_word(&mut self, at: usize, word: [u8; 2]) {
+        let mut bytes = [0; SPLICE_HEAD_BYTES + 2];
+        bytes[..SPLICE_HEAD_BYTES].copy_from_slice(&head(at, word.len(), word.len()));
+        bytes[SPLICE_HEAD_BYTES..].copy_from_slice(&word);
+        self.last = self.bytes.len() + SPLICE_HEAD_BYTES;
+        self.bytes.extend_from_slice(&bytes);
+        self.removed += word.len();
+        self.inserted += word.len();
+    }
+
     /// Adds one.
     ///
     /// # Panics
@@ -57,14 +84,15 @@ impl Splices {
         self.bytes.extend_from_slice(&[0; SPLICE_HEAD_BYTES]);
         insert(&mut self.bytes);
         let inserted = self.bytes.len() - begin - SPLICE_HEAD_BYTES;
-        for (place, number) in [at, removed, inserted].into_iter().enumerate() {
-            let number = u16::try_from(number).expect("chunks are below 64 KiB").to_le_bytes();
-            let place = begin + 2 * place;
-            self.bytes[place..place + 2].copy_from_slice(&number);
-        }
+        self.bytes[begin..begin + SPLICE_HEAD_BYTES].copy_from_slice(&head(at, removed, inserted));
         self.removed += removed;
         self.inserted += inserted;
         self.last = begin + SPLICE_HEAD_BYTES;
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        (self.removed, self.inserted, self.last) = (0, 0, 0);
     }
 
     /// What the last one puts in.
@@ -118,6 +146,25 @@ pub struct Spliced<'a> {
 }
 
 impl Store {
+    /// Memory for splices, empty.
+    #[inline]
+    #[must_use]
+    pub fn take_spare_splices(&mut self) -> Vec<Splices> {
+        std::mem::take(&mut self.spare_splices)
+    }
+
+    /// Keeps the memory of splices for the next ones.
+    #[inline]
+    pub fn keep_spare_splices(&mut self, mut spare: Vec<Splices>) {
+        for splices in &mut spare {
+            if splices.bytes.capacity() > SPARE_BYTES_MAX {
+                *splices = Splices::default();
+            }
+            splices.clear();
+        }
+        self.spare_splices = spare;
+    }
+
     /// Replaces bytes of chunks of an object, each named once: all of it takes effect together, and their notes are kept up to date.
     /// `found` stays valid.
     ///

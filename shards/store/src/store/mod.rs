@@ -24,7 +24,7 @@ use crate::error::StoreError;
 use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::log::{Location, Log, Room};
-use crate::object::{Copying, Objects, Staged, ValueType, cut};
+use crate::object::{Copying, Objects, Splices, Staged, ValueType, cut};
 use crate::prefetch::prefetch;
 use crate::record::{self, Kind};
 use crate::replicated::Replicated;
@@ -156,6 +156,8 @@ pub struct Store {
     /// As of the last count.
     tombstone_bytes: u64,
     pub(crate) scratch: Vec<u8>,
+    /// Memory for splices, see `Store::take_spare_splices`.
+    pub(crate) spare_splices: Vec<Splices>,
     pub(crate) watches: Watches,
     pub(crate) awaited: Awaited,
 }
@@ -219,6 +221,7 @@ impl Store {
             applied: AppliedKeys::default(),
             tombstone_bytes: 0,
             scratch: Vec::new(),
+            spare_splices: Vec::new(),
             watches: Watches::new(options.entropy),
             awaited: Awaited::default(),
         }

@@ -49,6 +49,46 @@ proptest! {
     }
 
     #[test]
+    fn what_was_looked_up_ahead_is_right_or_not_known(
+        steps in prop::collection::vec((any::<u16>(), 0..3_u8, any::<u8>()), 1..400),
+    ) {
+        let (mut notes, mut model) = (Notes::default(), Vec::<Note>::new());
+        for (key, step, more) in steps {
+            let key = u64::from(key % 512) * 3;
+            let kind = u8::from(key >= 768);
+            let below = model.partition_point(|note| (note.kind, note.key) < (kind, key));
+            match step {
+                0 | 1 => {
+                    let flags = u8::from(more == 0);
+                    let note = Note { key, kind, flags, count: 1, ..Note::default() };
+                    notes.splice(below..below, &[note]);
+                    model.insert(below, note);
+                }
+                _ if below < model.len() => {
+                    notes.splice(below..below + 1, &[]);
+                    model.remove(below);
+                }
+                _ => {}
+            }
+            let looked_for = key + u64::from(more % 3);
+            for key in [looked_for, u64::from(more) * 3 + 1] {
+                for kind in 0..2 {
+                    let below = model.partition_point(|note| (note.kind, note.key) < (kind, key));
+                    let chunk = below.checked_sub(1).filter(|at| model[*at].kind == kind && model[*at].flags == 0);
+                    let next = model.get(below).filter(|next| next.kind == kind && next.key > key);
+                    let expected = chunk.zip(next).map(|(at, next)| (at, (model[at].key, next.key)));
+                    let known = notes.looked_up(kind, key);
+                    prop_assert!(known.is_none() || known == expected, "{known:?} {expected:?}");
+                    if let Some((at, _)) = expected {
+                        notes.look_up_ahead(at, key);
+                        prop_assert_eq!(notes.looked_up(kind, key), expected);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn keys_are_found_in_any_range(
         count in 1..700_usize,
         seed in any::<u64>(),

@@ -95,8 +95,9 @@ fn update_large(
     (score, member): (f64, &[u8]),
     decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
 ) -> Result<bool, CommandError> {
+    let mut few = Few::new(store);
     let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(false) };
-    let (view, mut few) = (*of.view(), Few::default());
+    let view = *of.view();
     let (key, rank) = (ShortKey::hashed(member), |score| ShortKey::of(word(score), member));
     let (near, mut after_rank) = (view.near(MEMBERS, key.get()), rank(score));
     let mut after_near = view.near(RANKS, after_rank.get());
@@ -105,7 +106,10 @@ fn update_large(
     let place = asked.map_or(Err(None), |asked| asked.seek(key.get()).map_err(Some));
     let before = place.ok().and_then(|cursor| view.entry(cursor));
     let before = before.map(|entry| score_of_value(&entry.value));
-    let Some(after) = decide(before)? else { return Ok(true) };
+    let Some(after) = decide(before)? else {
+        few.give_back(store);
+        return Ok(true);
+    };
     let before_rank = before.map(rank);
     let before_near = before_rank.as_ref().and_then(|rank| view.near(RANKS, rank.get()));
     if word(after) != word(score) {
@@ -124,10 +128,11 @@ fn update_large(
     };
     let is_done = is_done
         .and_then(|()| few.insert(&of, (RANKS, after_at?), after_rank.get(), rank_value(after)));
-    if is_done.is_some() {
-        few.commit(store, found)?;
+    if is_done.is_none() {
+        few.give_back(store);
+        return Ok(false);
     }
-    Ok(is_done.is_some())
+    Ok(few.commit(store, found)?)
 }
 
 /// Changes of a sorted set: one after the other, or, where they are many beside what is there, of all of it at once.

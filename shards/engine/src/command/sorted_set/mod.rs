@@ -27,7 +27,7 @@ pub(super) use blocking::{bzmpop, bzpopmax, bzpopmin};
 pub(super) use build::{put_expiring, put_new};
 pub(super) use choose::{zrandmember, zscan};
 pub(super) use members::score;
-pub(super) use number::read_score;
+pub(super) use number::{read_score, whole_number};
 pub(super) use pop::{zmpop, zpopmax, zpopmin};
 pub(super) use range::{
     zrange, zrangebylex, zrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,
@@ -44,10 +44,10 @@ use super::types::SORTED_SET;
 use crate::collection::{Edit, Entry, Layout, Section, View};
 use hyperion_model::EventClass;
 use hyperion_store::{Key, Store};
-use score::word;
+pub(super) use score::word;
 
 /// Members with their scores, found by the member.
-const MEMBERS: Section = 0;
+pub(super) const MEMBERS: Section = 0;
 /// Members in order.
 pub(super) const RANKS: Section = 1;
 

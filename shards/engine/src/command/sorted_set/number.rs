@@ -13,6 +13,27 @@ struct Read {
     is_out_of_range: bool,
 }
 
+/// Digits of a number that a double holds as it is.
+const DIGITS_MAX: usize = 15;
+
+/// Reads a few digits and nothing else, which most scores are.
+pub(in crate::command) fn whole_number(text: &[u8]) -> Option<f64> {
+    if text.is_empty() || text.len() > DIGITS_MAX {
+        return None;
+    }
+    let mut number = 0_u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "so many digits fit a double")]
+    let number = number as f64;
+    Some(number)
+}
+
 /// Reads a score.
 ///
 /// # Errors
@@ -23,6 +44,9 @@ pub(super) fn parse_score(text: &[u8]) -> Result<f64, CommandError> {
 
 /// As [`parse_score`].
 pub(in crate::command) fn read_score(text: &[u8]) -> Option<f64> {
+    if let Some(number) = whole_number(text) {
+        return Some(number);
+    }
     if text.first().is_none_or(|&byte| is_space(byte)) {
         return None;
     }
@@ -171,6 +195,10 @@ mod tests {
     fn scores_are_read_as_strtod_reads_them() {
         for (text, value) in [
             ("1", Some(1.0)),
+            ("000000012345", Some(12345.0)),
+            ("999999999999999", Some(999_999_999_999_999.0)),
+            ("9007199254740993", Some(9_007_199_254_740_992.0)),
+            ("12x", None),
             ("-1.5e3", Some(-1500.0)),
             ("+2", Some(2.0)),
             (".5", Some(0.5)),

@@ -22,7 +22,7 @@ pub(super) fn exact_word(score: f64) -> u64 {
 }
 
 /// As [`exact_word`], and -0 is 0.
-pub(super) fn word(score: f64) -> u64 {
+pub(in crate::command) fn word(score: f64) -> u64 {
     exact_word(score + 0.0)
 }
 

@@ -22,7 +22,7 @@ pub use memcached::{MEMCACHED_CHANGE, MEMCACHED_READ, MEMCACHED_STORE, find_memc
 
 use super::flags::Flags;
 use super::spec::Group::Generic;
-use super::spec::{CommandSpec, Group, Handler, KeySpec, Run, Spread};
+use super::spec::{CommandSpec, EntrySpec, Group, Handler, KeySpec, Run, Spread};
 
 const READ: Flags = Flags::READONLY;
 const READ_FAST: Flags = READ.and(Flags::FAST);
@@ -39,11 +39,25 @@ const ONE: KeySpec = KeySpec::ONE;
 const TWO: KeySpec = KeySpec::TWO;
 const ALL: KeySpec = KeySpec::ALL;
 const PAIRS: KeySpec = KeySpec::PAIRS;
+const FIELD: EntrySpec = EntrySpec::Named(2);
 const SECOND: KeySpec = KeySpec::each(2, 2, 1);
 
 const fn row(name: &'static str, arity: i16, flags: Flags, keys: KeySpec, run: Run) -> CommandSpec {
     let (group, since, summary, complexity) = (Generic, "", "", "");
-    CommandSpec { name, arity, flags, keys, group, since, summary, complexity, run, index: 0 }
+    let entry = EntrySpec::None;
+    CommandSpec {
+        name,
+        arity,
+        flags,
+        keys,
+        entry,
+        group,
+        since,
+        summary,
+        complexity,
+        run,
+        index: 0,
+    }
 }
 
 /// Waits for any of its keys.
@@ -57,6 +71,10 @@ const fn many(local: Handler) -> Run {
 }
 
 impl CommandSpec {
+    const fn finds(self, entry: EntrySpec) -> Self {
+        Self { entry, ..self }
+    }
+
     const fn about(
         self,
         group: Group,

@@ -1,6 +1,6 @@
 //! Owns the rows of sets.
 
-use super::{ALL, GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE_FAST, many, row};
+use super::{ALL, FIELD, GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE_FAST, many, row};
 use crate::command::flags::Flags;
 use crate::command::set;
 use crate::command::spec::Group::Set;
@@ -10,7 +10,7 @@ use crate::command::spec::{CommandSpec, KeySpec};
 #[rustfmt::skip]
 pub(super) const ROWS: &[CommandSpec] = &[
     row("sadd", -3, GROW_FAST, ONE, Key(set::sadd))
-        .about(Set, "1.0.0", "O(N) with the number of members", "Adds members to a set and counts the new ones."),
+        .finds(FIELD).about(Set, "1.0.0", "O(N) with the number of members", "Adds members to a set and counts the new ones."),
     row("scard", 2, READ_FAST, ONE, Key(set::scard))
         .about(Set, "1.0.0", "O(1)", "Counts the members of a set."),
     row("sdiff", -2, READ, ALL, many(set::sdiff))
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row("sinterstore", -3, GROW, ALL, many(set::sinterstore))
         .about(Set, "1.0.0", "O(N*M) with the smallest set and the number of sets", "Stores what all sets have."),
     row("sismember", 3, READ_FAST, ONE, Key(set::sismember))
-        .about(Set, "1.0.0", "O(1)", "Tells whether a set has a member."),
+        .finds(FIELD).about(Set, "1.0.0", "O(1)", "Tells whether a set has a member."),
     row("smembers", 2, READ, ONE, Key(set::smembers))
         .about(Set, "1.0.0", "O(N) with the number of members", "Gives all members of a set."),
     row("smismember", -3, READ_FAST, ONE, Key(set::smismember))
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row("srandmember", -2, READ, ONE, Key(set::srandmember))
         .about(Set, "1.0.0", "O(N) with the number of members given", "Gives members drawn by chance."),
     row("srem", -3, WRITE_FAST, ONE, Key(set::srem))
-        .about(Set, "1.0.0", "O(N) with the number of members", "Removes members of a set and counts those that were there."),
+        .finds(FIELD).about(Set, "1.0.0", "O(N) with the number of members", "Removes members of a set and counts those that were there."),
     row("sscan", -3, READ, ONE, Key(set::sscan))
         .about(Set, "2.8.0", "O(1) a call, O(N) for all calls with the number of members", "Gives the members of a set a few at a time."),
     row("sunion", -2, READ, ALL, many(set::sunion))

@@ -1,11 +1,11 @@
 //! Owns the rows of sorted sets.
 
-use super::{GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, any, many, row};
+use super::{FIELD, GROW, GROW_FAST, ONE, READ, READ_FAST, TWO, WRITE, WRITE_FAST, any, many, row};
 use crate::command::flags::Flags;
 use crate::command::sorted_set as zset;
 use crate::command::spec::Group::SortedSet;
 use crate::command::spec::Run::Key;
-use crate::command::spec::{CommandSpec, KeySpec, More};
+use crate::command::spec::{CommandSpec, EntrySpec, KeySpec, More};
 
 const COUNTED: KeySpec = KeySpec::counted(1);
 const INTO: KeySpec = KeySpec::ONE.with(More::Counted { at: 2 });
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row("bzpopmin", -3, WAITS.and(Flags::FAST), KeySpec::each(1, -2, 1), any(zset::bzpopmin))
         .about(SortedSet, "5.0.0", "O(log(N))", "Takes the member with the lowest score out; waits until there is one."),
     row("zadd", -4, GROW_FAST, ONE, Key(zset::zadd))
-        .about(SortedSet, "1.2.0", "O(log(N)) for each member", "Adds members to a sorted set, or changes their scores."),
+        .finds(EntrySpec::Scored).about(SortedSet, "1.2.0", "O(log(N)) for each member", "Adds members to a sorted set, or changes their scores."),
     row("zcard", 2, READ_FAST, ONE, Key(zset::zcard))
         .about(SortedSet, "1.2.0", "O(1)", "Counts the members of a sorted set."),
     row("zcount", 4, READ_FAST, ONE, Key(zset::zcount))
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row("zdiffstore", -4, STORE_COUNTED, INTO, many(zset::zdiffstore))
         .about(SortedSet, "6.2.0", "O(N) with the number of members of all sets", "Stores what the first sorted set has and no other."),
     row("zincrby", 4, GROW_FAST, ONE, Key(zset::zincrby))
-        .about(SortedSet, "1.2.0", "O(log(N))", "Adds to the score of a member."),
+        .finds(EntrySpec::Named(3)).about(SortedSet, "1.2.0", "O(log(N))", "Adds to the score of a member."),
     row("zinter", -3, READ_COUNTED, COUNTED, many(zset::zinter))
         .about(SortedSet, "6.2.0", "O(N*K) with the smallest set and the number of sets", "Gives what all sorted sets have."),
     row("zintercard", -3, READ_COUNTED, COUNTED, many(zset::zintercard))
@@ -61,9 +61,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row("zrangestore", -5, STORE, TWO, many(zset::zrangestore))
         .about(SortedSet, "6.2.0", "O(log(N)+M) with the number of members stored", "Stores a range of members."),
     row("zrank", -3, READ_FAST, ONE, Key(zset::zrank))
-        .about(SortedSet, "2.0.0", "O(log(N))", "Gives the place of a member, from the lowest score on."),
+        .finds(FIELD).about(SortedSet, "2.0.0", "O(log(N))", "Gives the place of a member, from the lowest score on."),
     row("zrem", -3, WRITE_FAST, ONE, Key(zset::zrem))
-        .about(SortedSet, "1.2.0", "O(M*log(N)) with the number of members", "Takes members out and counts those that were there."),
+        .finds(FIELD).about(SortedSet, "1.2.0", "O(M*log(N)) with the number of members", "Takes members out and counts those that were there."),
     row("zremrangebylex", 4, WRITE, ONE, Key(zset::zremrangebylex))
         .about(SortedSet, "2.8.9", "O(log(N)+M) with the number of members", "Takes a range of members of one score out."),
     row("zremrangebyrank", 4, WRITE, ONE, Key(zset::zremrangebyrank))
@@ -77,11 +77,11 @@ pub(super) const ROWS: &[CommandSpec] = &[
     row("zrevrangebyscore", -4, READ, ONE, Key(zset::zrevrangebyscore))
         .about(SortedSet, "2.2.0", "O(log(N)+M) with the number of members given", "Gives the members in a range of scores, from the highest on."),
     row("zrevrank", -3, READ_FAST, ONE, Key(zset::zrevrank))
-        .about(SortedSet, "2.0.0", "O(log(N))", "Gives the place of a member, from the highest score on."),
+        .finds(FIELD).about(SortedSet, "2.0.0", "O(log(N))", "Gives the place of a member, from the highest score on."),
     row("zscan", -3, READ, ONE, Key(zset::zscan))
         .about(SortedSet, "2.8.0", "O(1) a call, O(N) for all calls with the number of members", "Gives members and scores a few at a time."),
     row("zscore", 3, READ_FAST, ONE, Key(zset::zscore))
-        .about(SortedSet, "1.2.0", "O(1)", "Gives the score of a member."),
+        .finds(FIELD).about(SortedSet, "1.2.0", "O(1)", "Gives the score of a member."),
     row("zunion", -3, READ_COUNTED, COUNTED, many(zset::zunion))
         .about(SortedSet, "6.2.0", "O(N*log(N)) with the number of members of all sets", "Gives what any of the sorted sets has."),
     row("zunionstore", -4, STORE_COUNTED, INTO, many(zset::zunionstore))

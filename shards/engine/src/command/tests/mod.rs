@@ -1,5 +1,6 @@
 //! The tests of the commands, and what they run on.
 
+mod ahead;
 mod bits;
 mod collection;
 mod describe;
