@@ -37,7 +37,7 @@ impl SlowLink {
         spawn(move || {
             while !state.is_over.load(Ordering::Relaxed) {
                 match listener.accept() {
-                    Ok((near, _)) => open(&state, near, address),
+                    Ok((near, _)) => open(&state, &near, address),
                     Err(_) => sleep(LOOK),
                 }
             }
@@ -73,16 +73,16 @@ impl Drop for SlowLink {
     }
 }
 
-fn open(state: &Arc<State>, near: TcpStream, address: SocketAddr) {
+fn open(state: &Arc<State>, near: &TcpStream, address: SocketAddr) {
     let Ok(far) = TcpStream::connect(address) else { return };
-    for stream in [&near, &far] {
+    for stream in [near, &far] {
         stream.set_nonblocking(false).expect("it is a socket");
         stream.set_nodelay(true).expect("it is a socket");
         stream.set_read_timeout(Some(LOOK)).expect("it is a socket");
     }
     let pair =
         |from: &TcpStream, to: &TcpStream| Some((from.try_clone().ok()?, to.try_clone().ok()?));
-    for (from, to) in [pair(&near, &far), pair(&far, &near)].into_iter().flatten() {
+    for (from, to) in [pair(near, &far), pair(&far, near)].into_iter().flatten() {
         let state = Arc::clone(state);
         spawn(move || carry(&state, from, to));
     }
