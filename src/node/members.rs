@@ -46,6 +46,8 @@ pub(super) struct Members {
     groups_moving_max: usize,
     /// What other nodes tell of themselves.
     pub(super) facts: BTreeMap<u32, Told>,
+    /// The node that was said last to have no memory for more of what is led here.
+    pub(super) full: Option<u32>,
     /// How often a partition has got another leader, or one again.
     pub(super) lead_changes: u64,
     /// What was shown last: what group 0 held, how often reports had changed, who led group 0, and what is seen of nodes and leads.

@@ -2,7 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use hyperion_runtime::process;
+use hyperion_wire::peer::{Body, Fullness, Kind};
+
 use super::core::NodeCore;
+use hyperion_store::Policy;
+
+/// From so many thousandths on a node tells how full it is, ten times a second.
+const FULL_PERMILLE: u32 = 850;
+/// How long that counts.
+const FULLNESS_NS: u64 = 2_000_000_000;
 
 /// What one core needs, as it has put it up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +96,7 @@ impl NodeCore {
     /// Tells the other cores what this one needs, takes what they leave, and evicts what is too much.
     pub(super) fn tick_memory(&mut self) {
         self.share_memory();
+        self.follow_fullest();
         self.evict_for_a_while();
     }
 
@@ -121,6 +131,49 @@ impl NodeCore {
         needs[own] = need;
         let bytes = allowance(budget, &needs, own).max(granted);
         self.engine.set_memory_bytes(bytes, borrowable);
+    }
+
+    /// Tells the others how full this node is, if it is, and heeds what they have told: what is led here fits all copies.
+    fn follow_fullest(&mut self) {
+        if !self.engine.is_replicated() {
+            return;
+        }
+        let (held, held_max) = self.engine.held_bytes();
+        let full = self.shared.board.share_fullness(usize::from(self.index), held, held_max);
+        if self.index == 0 && full >= FULL_PERMILLE {
+            let fullness = Fullness { permille: full };
+            let nodes = self.view.iter().flat_map(|view| &view.nodes).map(|node| node.id);
+            let Some(peers) = &mut self.peers else { return };
+            for node in nodes {
+                peers.queue_from(node, Kind::Fullness.protocol(), |out| {
+                    let _ = fullness.encode(out);
+                });
+            }
+        }
+        let engine = &self.engine;
+        let has_copies = |node: u32| engine.shares_led(u64::from(node));
+        let fullest = self.shared.board.fullest(process::boot_time_ns(), has_copies);
+        self.engine.follow_fullest(fullest.map(|(permille, _)| permille));
+        let full = fullest.filter(|&(permille, _)| permille >= 1_000).map(|(_, node)| node);
+        if let Some(node) = full.filter(|_| self.members.full != full) {
+            let does = match self.config.eviction {
+                Policy::None => "writes that grow the data are refused",
+                _ => "keys are evicted",
+            };
+            tracing::warn!(
+                "core {}: node {node} has no memory for more of what is led here, so {does}; give it more, or fewer copies",
+                self.index
+            );
+        }
+        if fullest.is_none() || full.is_some() {
+            self.members.full = full;
+        }
+    }
+
+    /// Another node says how full it is.
+    pub(super) fn take_fullness(&self, from: u32, fullness: Fullness) {
+        let until_ns = process::boot_time_ns() + FULLNESS_NS;
+        self.shared.board.note_fullness(from, fullness.permille, until_ns);
     }
 }
 

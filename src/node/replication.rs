@@ -69,6 +69,7 @@ impl NodeCore {
             Message::HeartbeatAnswers(it) => return self.take_heartbeat_answers(from, &it),
             Message::Leaving(it) => return self.hear_leave(from, it.valid_ms),
             Message::NodeFacts(it) => return self.take_facts(from, it),
+            Message::Fullness(it) => return self.take_fullness(from, it),
             Message::Published(it) => return self.take_published(&it),
             Message::Forwarded(it) => return self.take_forwarded(from, it),
             Message::Replies(it) => return self.take_foreign_replies(io, it),

@@ -16,6 +16,9 @@ pub(crate) struct Dialed {
     pub(crate) socket: io::Result<Socket>,
 }
 
+/// For tests, such as `7381=9000,7382=9001`: who listens at the first port is dialed at the second one. Debug builds alone.
+const VIA: &str = "HYPERION_TEST_PEER_VIA";
+
 /// Connects to a peer from an address of this node, on a thread of its own; the core that owns `postbox` is told. A link has one attempt under way at most.
 ///
 /// Errors: no thread can be made.
@@ -25,12 +28,27 @@ pub(super) fn dial(
     address: SocketAddr,
     postbox: Postbox<Note>,
 ) -> io::Result<()> {
+    let address = via(address);
     let connect = move || {
         let socket = connect(source, address).and_then(Socket::from_tcp);
         // A core that takes no notes is about to end.
         let _ = postbox.post(Note::Dialed(Dialed { link, socket }));
     };
     std::thread::Builder::new().name("dial".to_owned()).spawn(connect).map(drop)
+}
+
+/// Where a test lets this be dialed instead.
+fn via(mut address: SocketAddr) -> SocketAddr {
+    let told = cfg!(debug_assertions).then(|| std::env::var(VIA).ok()).flatten();
+    let ports = |pair: &str| {
+        let (at, via) = pair.split_once('=')?;
+        Some((at.parse::<u16>().ok()?, via.parse::<u16>().ok()?))
+    };
+    let mut pairs = told.iter().flat_map(|text| text.split(',')).filter_map(ports);
+    if let Some((_, port)) = pairs.find(|&(at, _)| at == address.port()) {
+        address.set_port(port);
+    }
+    address
 }
 
 /// A connection that leaves from the address that this node's config names, where a socket of the other's family can.

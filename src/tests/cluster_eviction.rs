@@ -77,3 +77,64 @@ fn without_a_key_that_may_go_a_write_is_refused() {
     assert_eq!(routed.ask("DEL k0"), "1");
     assert_eq!(routed.ask("GET k1"), value);
 }
+
+/// Nodes with room, and one with little.
+fn with_a_small_node(policy: &str) -> Cluster {
+    let mut cluster = Cluster::plan(3)
+        .at("/settings/memory_bytes_max", json!("384MiB"))
+        .at("/settings/eviction", json!(policy))
+        .start();
+    cluster.kill(3);
+    cluster.start_again_as(3, &["--node", "n3", "--memory", &format!("{LIMIT_MIB}MiB")]);
+    cluster.wait_served();
+    cluster
+}
+
+#[test]
+fn eviction_follows_the_fullest_copy() {
+    const KEYS: usize = 6_000;
+    let cluster = with_a_small_node("allkeys-lru");
+    let mut routed = cluster.routed();
+    let value = |number: usize| format!("{number:08}").repeat(VALUE_BYTES / 8).into_bytes();
+    for number in 0..KEYS {
+        routed.set(&format!("k{number}"), &value(number));
+    }
+    wait_for("the small node's memory within its limit", || {
+        number(&cluster, 3, "/memory/used_bytes") <= LIMIT_MIB << 20
+    });
+    let there: BTreeMap<String, Option<Vec<u8>>> = (0..KEYS)
+        .map(|number| {
+            let key = format!("k{number}");
+            let is_there = routed.ask(&format!("EXISTS {key}")) == "1";
+            (key, is_there.then(|| value(number)))
+        })
+        .collect();
+    // What fits the small node is kept, and not much less.
+    let count = there.values().flatten().count();
+    assert!(count > 1_200, "{count} keys are left");
+    for node in [1, 2, 3] {
+        cluster.wait_copies(node, &there);
+    }
+}
+
+#[test]
+fn a_write_is_refused_that_does_not_fit_the_fullest_copy() {
+    let cluster = with_a_small_node("none");
+    let mut routed = cluster.routed();
+    let value = "v".repeat(VALUE_BYTES);
+    let mut refused = 0;
+    for number in 0..6_000 {
+        let said = routed.ask(&format!("SET k{number} {value}"));
+        assert!(said == "OK" || said.starts_with("-OOM"), "{said}");
+        refused += usize::from(said != "OK");
+    }
+    assert!(refused > 1_000 && refused < 5_000, "{refused} writes were refused");
+    assert_eq!(routed.ask("GET k1"), value);
+    // All copies have all that was taken.
+    let taken = BTreeMap::from([("k1".to_owned(), Some(value.clone().into_bytes()))]);
+    cluster.wait_copies(3, &taken);
+    for number in 0..6_000 {
+        routed.ask(&format!("DEL k{number}"));
+    }
+    wait_for("room for more", || routed.ask(&format!("SET again {value}")) == "OK");
+}

@@ -8,6 +8,11 @@ use crate::limits::{
 };
 use hyperion_store::{Evicted, Policy};
 
+/// Words of others about their memory over which a limit is averaged, about.
+const WORDS: u64 = 4;
+/// This part of its own limit a core may always hold, however full copies are.
+const LEAST_PART: u64 = 64;
+
 /// What one core knows of its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -28,6 +33,8 @@ pub(crate) struct Memory {
     has_waiting: bool,
     /// Ticks in which memory was short and no key was found that may go.
     fruitless_ticks: u32,
+    /// The most bytes of live records here with which what is led here fits all copies, where one of them is nearly full.
+    copies_max: Option<u64>,
 }
 
 /// Whether what a command writes fits.
@@ -61,6 +68,32 @@ impl Engine {
         self.memory.bytes_max
     }
 
+    /// The most bytes of live records: what fits this core's memory, and that of the fullest copy of what it leads.
+    #[inline]
+    fn live_bytes_max(&self) -> u64 {
+        let own = self.store.live_bytes_max(self.memory.bytes_max);
+        self.memory.copies_max.map_or(own, |copies| own.min(copies))
+    }
+
+    /// Bytes of live records, and the most that this core's own memory takes.
+    #[must_use]
+    pub fn held_bytes(&self) -> (u64, u64) {
+        (self.store.live_bytes(), self.store.live_bytes_max(self.memory.bytes_max))
+    }
+
+    /// How full the fullest node is that has a copy of what this core leads, in thousandths, if any is nearly full: to be told ten times a second.
+    /// What is held there grows and shrinks as it does here, so this core may hold what it does now by that measure. Old words are averaged
+    /// with new ones, because what is evicted here is gone there a little later.
+    pub fn follow_fullest(&mut self, permille: Option<u32>) {
+        let (live, own) = self.held_bytes();
+        self.memory.copies_max = permille.map(|permille| {
+            let fits = live * 1_000 / u64::from(permille.max(1));
+            let before = self.memory.copies_max.unwrap_or(fits);
+            // Who holds next to nothing is not what fills the copy.
+            ((before * (WORDS - 1) + fits) / WORDS).max(own / LEAST_PART)
+        });
+    }
+
     /// Whether the limit was met since the last call.
     pub fn take_memory_short(&mut self) -> bool {
         std::mem::take(&mut self.memory.is_short)
@@ -92,7 +125,7 @@ impl Engine {
         if self.memory.tight_bytes.is_some() {
             return self.make_tight_memory();
         }
-        let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
+        let live_bytes_max = self.live_bytes_max();
         if self.store.live_bytes() + bytes as u64 <= live_bytes_max {
             return Fit::Now;
         }
@@ -164,8 +197,7 @@ impl Engine {
     /// Whether the data takes more than it may.
     #[must_use]
     pub fn is_memory_exceeded(&self) -> bool {
-        self.is_tight()
-            || self.store.live_bytes() > self.store.live_bytes_max(self.memory.bytes_max)
+        self.is_tight() || self.store.live_bytes() > self.live_bytes_max()
     }
 
     /// Whether there is a limit below what a core can work with: it is looked at more often than once a tick.
@@ -247,7 +279,7 @@ impl Engine {
         if self.has_tight_limit() && may_evict {
             evicted_most = self.evict_tight(EVICTIONS_A_SLICE);
         }
-        let live_bytes_max = self.store.live_bytes_max(self.memory.bytes_max);
+        let live_bytes_max = self.live_bytes_max();
         if may_evict && self.store.live_bytes() > live_bytes_max {
             self.memory.is_short = true;
             let (evicted, _) = self.evict_down_to(live_bytes_max, EVICTIONS_A_SLICE);

@@ -1,4 +1,4 @@
-//! What a node says of itself from time to time, for warnings.
+//! What a node says of itself from time to time: for warnings, and for who leads groups that it has copies of.
 
 use speedy::{Readable, Writable};
 
@@ -17,6 +17,21 @@ pub struct NodeFacts {
 
 impl<'a> Body<'a> for NodeFacts {
     const KIND: Kind = Kind::NodeFacts;
+
+    fn check(&self) -> Result<(), BodyError> {
+        Ok(())
+    }
+}
+
+/// How full a node's memory is. It is told while that is much; who hears nothing takes it to have room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Readable, Writable)]
+pub struct Fullness {
+    /// What it holds, in thousandths of what it may hold.
+    pub permille: u32,
+}
+
+impl<'a> Body<'a> for Fullness {
+    const KIND: Kind = Kind::Fullness;
 
     fn check(&self) -> Result<(), BodyError> {
         Ok(())

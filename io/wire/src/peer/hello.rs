@@ -14,7 +14,7 @@ use super::kind::Kind;
 /// | version | adds |
 /// |---|---|
 /// | 1 | all but what follows |
-/// | 2 | `Leaving`; `Published`; `ReportsAsOf`; `NodeFacts`; steps of commands over partitions, and commands that wait, among the forwarded ones; chunks of snapshots may be compressed; `settings.compression` and what channels have in the config |
+/// | 2 | `Leaving`; `Published`; `ReportsAsOf`; `NodeFacts`; `Fullness`; steps of commands over partitions, and commands that wait, among the forwarded ones; chunks of snapshots may be compressed; `settings.compression` and what channels have in the config |
 pub const PROTOCOL_VERSION: u16 = 2;
 /// Oldest version that it speaks: the one before, so that nodes can be updated one by one.
 pub const PROTOCOL_VERSION_MIN: u16 = 1;

@@ -62,13 +62,15 @@ pub enum Kind {
     ReportsAsOf = 99,
     /// What the sender says of itself: its clock, its memory.
     NodeFacts = 100,
+    /// How full the sender's memory is.
+    Fullness = 101,
     /// A step of a snapshot over all nodes.
     ClusterCut = 112,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Hello,
         Self::Challenge,
         Self::Proof,
@@ -96,6 +98,7 @@ impl Kind {
         Self::Leaving,
         Self::ReportsAsOf,
         Self::NodeFacts,
+        Self::Fullness,
         Self::ClusterCut,
     ];
 
@@ -112,9 +115,12 @@ impl Kind {
             Self::Hello | Self::Challenge | Self::Proof | Self::Accepted | Self::Refused => {
                 HANDSHAKE_BYTES_MAX
             }
-            Self::Ping | Self::Pong | Self::ConfigFetch | Self::Leaving | Self::NodeFacts => {
-                HANDSHAKE_BYTES_MAX
-            }
+            Self::Ping
+            | Self::Pong
+            | Self::ConfigFetch
+            | Self::Leaving
+            | Self::NodeFacts
+            | Self::Fullness => HANDSHAKE_BYTES_MAX,
             Self::SnapshotAck | Self::SnapshotEnd | Self::SnapshotAbort => HANDSHAKE_BYTES_MAX,
             Self::SnapshotChunk | Self::Part => BULK_FRAME_BYTES_MAX,
             _ => FRAME_BYTES_MAX,
@@ -135,7 +141,11 @@ impl Kind {
     #[must_use]
     pub const fn protocol(self) -> u16 {
         match self {
-            Self::Leaving | Self::Published | Self::ReportsAsOf | Self::NodeFacts => 2,
+            Self::Leaving
+            | Self::Published
+            | Self::ReportsAsOf
+            | Self::NodeFacts
+            | Self::Fullness => 2,
             _ => 1,
         }
     }

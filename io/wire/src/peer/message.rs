@@ -5,7 +5,7 @@ use super::command::{Forwarded, Replies};
 use super::config::{ConfigCurrent, ConfigFetch, ConfigPropose, ConfigProposed};
 use super::cut::ClusterCut;
 use super::error::BodyError;
-use super::facts::NodeFacts;
+use super::facts::{Fullness, NodeFacts};
 use super::frame::Frame;
 use super::heartbeat::{HeartbeatAnswers, Heartbeats};
 use super::hello::{Accepted, Challenge, Hello, Proof};
@@ -99,5 +99,6 @@ messages! {
     Leaving(Leaving),
     ReportsAsOf(ReportsAsOf),
     NodeFacts(NodeFacts),
+    Fullness(Fullness),
     ClusterCut(ClusterCut<'a>),
 }

@@ -34,7 +34,7 @@ pub use command::{Answer, Forwarded, ForwardedCommand, ForwardedReply, Replies};
 pub use config::{ConfigCurrent, ConfigFetch, ConfigPast, ConfigPropose, ConfigProposed};
 pub use cut::ClusterCut;
 pub use error::{BodyError, FrameError};
-pub use facts::NodeFacts;
+pub use facts::{Fullness, NodeFacts};
 pub use frame::{
     COMPRESSED_PROTOCOL, FRAME_HEAD_BYTES, FRAME_VERSION, Frame, FrameParser, Framed,
     encode_compressed,

@@ -124,6 +124,12 @@ impl<'s, 'k> Edit<'s, 'k> {
         self.store.now_ms()
     }
 
+    /// What expires by then, Unix ms, has expired.
+    #[must_use]
+    pub fn passed_ms(&self) -> u64 {
+        self.store.passed_ms()
+    }
+
     /// The collection as it is with all changes so far.
     #[must_use]
     pub fn view(&self) -> View<'_> {

@@ -62,7 +62,7 @@ pub use error::{CommandError, repeat};
 pub use flags::Flags;
 pub use gather::{Gather, Part, check, merge, part};
 pub use glob::matches;
-pub(crate) use hash::field_expired;
+pub(crate) use hash::{bury_fields, field_expired};
 pub use lookup::find;
 pub use rdb::{dump_libraries, read_libraries, read_string, seal};
 pub use relocate::{kept_words, move_target};

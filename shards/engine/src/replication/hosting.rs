@@ -159,6 +159,19 @@ impl Engine {
         self.replication.as_ref()?.groups.conf(group)
     }
 
+    /// Whether a node has a copy of a partition that this core leads.
+    #[must_use]
+    pub fn shares_led(&self, node: u64) -> bool {
+        let leads = |group: &&GroupId| {
+            let serving = self.serving.as_ref();
+            let leader = group.partition().and_then(|it| Some(serving?.leader(it)));
+            leader == Some(Leader::Own)
+        };
+        let hosted = self.replication.iter().flat_map(|replication| &replication.hosted);
+        let mut members = hosted.filter(leads).filter_map(|&group| self.members(group));
+        members.any(|conf| conf.is_member(node))
+    }
+
     /// Replicas on this core, group 0 among them.
     #[must_use]
     pub fn replica_count(&self) -> usize {

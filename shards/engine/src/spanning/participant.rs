@@ -3,6 +3,7 @@
 use super::NoEntry;
 use super::mail::{SpanId, SpanMail, SpanStep};
 use super::records::Record;
+use crate::command::{CommandError, bury_fields, field_expired};
 use crate::effect::{OwnedWrite, Want};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
@@ -131,10 +132,38 @@ impl Engine {
             let looked = (found, Vec::new());
             return if self.leads_alone(partition) { Ok((looked, 0)) } else { Err(None) };
         }
-        // A key that has expired is deleted by who meets it.
-        let looked = self.span_entry(partition, |engine| Ok(engine.wanted(request)));
+        // A key that has expired is deleted by who meets it, and so are fields.
+        let looked = self.span_entry(partition, |engine| {
+            if matches!(request.want, Want::Value | Want::Whole) {
+                engine.bury_fields(&request.keys)?;
+            }
+            Ok(engine.wanted(request))
+        });
+        if looked.is_err() {
+            self.events.drop_open();
+        }
         let (wanted, observed) = looked.map_err(|no_entry| no_entry.sentence())?;
+        self.events.seal_open(observed);
         Ok((wanted.map_err(Some)?, observed))
+    }
+
+    /// Takes out what has expired of hashes that others are told of.
+    fn bury_fields(&mut self, keys: &[LockKey]) -> Result<(), StoreError> {
+        let lookups = self.store.lookups();
+        for (database, bytes) in keys {
+            let key = self.store.key(*database, bytes);
+            let found = self.store.peek(&key);
+            let Some(found) = found.filter(|found| field_expired(&self.store, found)) else {
+                continue;
+            };
+            match bury_fields(&mut self.store, &mut self.events, &key, found) {
+                Ok(_) => {}
+                Err(CommandError::Store(error)) => return Err(error),
+                Err(error) => unreachable!("{error}, of a hash that is there"),
+            }
+        }
+        self.store.set_lookups(lookups);
+        Ok(())
     }
 
     pub(super) fn take_check(&mut self, from: u32, id: SpanId, partition: PartitionId) {

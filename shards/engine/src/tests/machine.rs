@@ -16,7 +16,7 @@ pub(super) const BOB: (u16, u64) = (0, 2);
 
 /// Keeps the first line of an answer.
 #[derive(Default)]
-pub(super) struct Line(String);
+pub(super) struct Line(pub(super) String);
 
 impl ReplyWriter for Line {
     fn simple(&mut self, text: &str) {

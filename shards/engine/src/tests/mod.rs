@@ -1,6 +1,7 @@
 //! Tests of the whole machine of one core.
 
 mod blocking;
+mod clocks;
 mod events;
 mod machine;
 mod memory;

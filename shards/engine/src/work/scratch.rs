@@ -39,6 +39,8 @@ impl Scratch {
             hash_seed: seed,
             entropy: seed,
         });
+        // Its commands are answered as of the moment at which who leads each key found it there.
+        store.hold_expiry();
         store.set_now(now_ms);
         self.store = Some(Box::new(store));
     }
@@ -101,7 +103,6 @@ impl Scratch {
             let key = store.key(*database, bytes);
             let put = store.put_content(&key, value.as_ref(), expiry_ms);
             put.map_err(|error| CommandError::Store(error).to_string())?;
-            // One that expires just now is as good as absent, and is deleted.
             let version = store.peek(&key).map_or(0, |found| store.changed_at(&found));
             versions.push(Some(version));
         }

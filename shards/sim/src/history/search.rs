@@ -78,7 +78,9 @@ pub fn search(mut calls: Vec<Call>, state: State, values: &mut Values) -> Verdic
         // The last one is visited first: what is known to have happened, the earliest before the others.
         for at in next {
             let call = &calls[at];
-            for (state, answer) in call.operation.outcomes(&point.state, values, 0, 0) {
+            // What expires may do so at any time: whose clock it goes by is not known. Once it has, it does not come back.
+            let outcomes = call.operation.outcomes(&point.state, values, 0, u64::MAX);
+            for (state, answer) in outcomes {
                 if call.answer.as_ref().is_none_or(|told| *told == answer) {
                     let point = point.after(at, state);
                     if seen.insert(point.clone()) {

@@ -16,7 +16,7 @@ const HOT_NS: u64 = 1_500 * MS;
 /// Keys of a partition by their use.
 const REGISTERS: [KeyId; 2] = [0, 1];
 const COUNTER: KeyId = 2;
-const TEXT: KeyId = 3;
+pub(super) const TEXT: KeyId = 3;
 /// Written often, for logs to grow; its copies are compared, its history is not kept.
 const FILLER: KeyId = 4;
 
@@ -93,6 +93,7 @@ impl World {
             return self.begin(client, partition, Operation::Get(key), Purpose::OfReplica);
         }
         let operation = self.any_operation();
+        let operation = self.more_reads(operation);
         self.ask(client, partition, operation);
     }
 
@@ -115,7 +116,7 @@ impl World {
             42..70 => Operation::GetAll(keys),
             70..78 => Operation::Delete(keys),
             78..86 => Operation::Rename(keys[0], keys[1]),
-            86..90 => Operation::Set(keys[0], Held { value: self.any_value(), expiry_ms: None }),
+            86..90 => Operation::Set(keys[0], self.any_held()),
             _ => Operation::Get(keys[0]),
         };
         self.ask(client, ledger, operation);
@@ -192,6 +193,11 @@ impl World {
             Told::Words(words) => {
                 let answer = replies::read(&words, &mut self.values)
                     .map_err(|error| format!("{error}, to {:?}", busy.operation))?;
+                let answer = match (&busy.operation, answer) {
+                    // HSETEX has done it.
+                    (Operation::Set(..), Answer::Integer(1)) => Answer::Ok,
+                    (_, answer) => answer,
+                };
                 self.clients[client].leaders[busy.partition] = Some(busy.at.node);
                 self.answered(client, &busy, answer)?;
             }
@@ -288,7 +294,7 @@ impl World {
         let key = REGISTERS[self.random.index(2)];
         let operation = match self.random.below(100) {
             0..26 => Operation::Get(key),
-            26..40 => Operation::Set(key, Held { value: self.any_value(), expiry_ms: None }),
+            26..40 => Operation::Set(key, self.any_held()),
             40..52 => Operation::Increment(COUNTER),
             52..58 => Operation::Get(COUNTER),
             58..66 => {
@@ -318,6 +324,23 @@ impl World {
         REGISTERS.iter().map(|&key| (key, self.any_value())).collect()
     }
 
+    /// Where values expire most commands are reads, so that one is told to be gone, and asked for again before it is written anew.
+    fn more_reads(&self, operation: Operation) -> Operation {
+        let drawn = mix(self.seed ^ self.attempts << 20);
+        if !self.settings.expires || drawn.is_multiple_of(4) {
+            return operation;
+        }
+        Operation::Get(REGISTERS[usize::from(drawn.is_multiple_of(3))])
+    }
+
+    /// What a key is set to, for good or for a while. How long does not come from the stream of the seed, which older seeds draw from.
+    fn any_held(&mut self) -> Held {
+        let value = self.any_value();
+        let drawn = mix(self.seed ^ u64::from(value) << 32);
+        let expires = self.settings.expires && !drawn.is_multiple_of(3);
+        Held { value, expiry_ms: expires.then(|| 30 + drawn / 3 % 800) }
+    }
+
     /// A value that there was never before.
     pub(super) fn any_value(&mut self) -> ValueId {
         self.values_made += 1;
@@ -326,61 +349,6 @@ impl World {
             if self.random.chance(100) { self.random.index(self.weather.bytes) } else { 0 };
         value.resize(value.len() + length, b'.');
         self.values.id(&value)
-    }
-
-    /// As [`World::words`], for keys that are fields of the partition's hash. `None`: they are not.
-    fn words_of_fields(&self, partition: usize, operation: &Operation) -> Option<Vec<Vec<u8>>> {
-        let hash = self.hashes.get(partition).filter(|_| self.settings.collections)?;
-        let name = |key: KeyId| self.names[partition][key].clone();
-        let value = |value: ValueId| self.values.bytes(value).to_vec();
-        let (verb, mut rest): (&str, Vec<Vec<u8>>) = match operation {
-            Operation::Get(TEXT) => return None,
-            Operation::Get(key) => ("hget", vec![name(*key)]),
-            Operation::Set(key, held) => ("hmset", vec![name(*key), value(held.value)]),
-            Operation::Delete(keys) if keys.contains(&TEXT) => return None,
-            Operation::Delete(keys) => ("hdel", keys.iter().map(|&key| name(key)).collect()),
-            Operation::Increment(key) => ("hincrby", vec![name(*key), b"1".to_vec()]),
-            Operation::SetAll(all) => {
-                ("hmset", all.iter().flat_map(|&(key, set)| [name(key), value(set)]).collect())
-            }
-            Operation::GetAll(keys) => ("hmget", keys.iter().map(|&key| name(key)).collect()),
-            _ => return None,
-        };
-        if let Operation::Set(_, held) = operation {
-            // The hash becomes large, and changes in several places.
-            for number in [held.value % 41, held.value % 43] {
-                let length = 100 + 7 * (held.value as usize % 23);
-                rest.extend([format!("pad {number}").into_bytes(), vec![b'p'; length]]);
-            }
-        }
-        Some([verb.as_bytes().to_vec(), hash.clone()].into_iter().chain(rest).collect())
-    }
-
-    /// The command as a client writes it.
-    fn words(&self, partition: usize, operation: &Operation) -> Vec<Vec<u8>> {
-        if let Some(words) = self.words_of_fields(partition, operation) {
-            return words;
-        }
-        let name = |key: KeyId| self.names[partition][key].clone();
-        let value = |value: ValueId| self.values.bytes(value).to_vec();
-        let pairs = |pairs: &[(KeyId, ValueId)]| -> Vec<Vec<u8>> {
-            pairs.iter().flat_map(|&(key, set)| [name(key), value(set)]).collect()
-        };
-        let names =
-            |keys: &[KeyId]| -> Vec<Vec<u8>> { keys.iter().map(|&key| name(key)).collect() };
-        let (verb, rest) = match operation {
-            Operation::Get(key) => ("get", vec![name(*key)]),
-            Operation::Set(key, held) => ("set", vec![name(*key), value(held.value)]),
-            Operation::Delete(keys) => ("del", names(keys)),
-            Operation::Increment(key) => ("incr", vec![name(*key)]),
-            Operation::Append(key, tail) => ("append", vec![name(*key), value(*tail)]),
-            Operation::SetAll(all) => ("mset", pairs(all)),
-            Operation::SetAllAbsent(all) => ("msetnx", pairs(all)),
-            Operation::GetAll(keys) => ("mget", names(keys)),
-            Operation::Rename(from, to) => ("rename", vec![name(*from), name(*to)]),
-            other => unreachable!("clients of a cluster do not send {other:?}"),
-        };
-        std::iter::once(verb.as_bytes().to_vec()).chain(rest).collect()
     }
 
     /// A ledger's name in sentences.

@@ -20,6 +20,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod words;
 mod work;
 mod world;
 

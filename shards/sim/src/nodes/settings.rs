@@ -29,11 +29,13 @@ pub enum Wrong {
     TrustsOldData,
     /// A node votes by a log whose end a power cut has taken.
     TrustsCutLogs,
+    /// What has expired by a leader's clock is hidden from its clients, and deleted by nobody.
+    OnlyHides,
 }
 
 impl Wrong {
     /// Each with its word.
-    pub const WORDS: [(Self, &str); 10] = [
+    pub const WORDS: [(Self, &str); 11] = [
         (Self::ReadsWithoutLease, "lease"),
         (Self::ClockStopsInPauses, "clock"),
         (Self::AnswersBeforeQuorum, "quorum"),
@@ -44,6 +46,7 @@ impl Wrong {
         (Self::EmptiedDisk, "emptied"),
         (Self::TrustsOldData, "old"),
         (Self::TrustsCutLogs, "cut"),
+        (Self::OnlyHides, "hides"),
     ];
 }
 
@@ -92,6 +95,8 @@ pub struct Settings {
     pub lean: Lean,
     /// Clients keep their values in fields of large hashes, one a partition.
     pub collections: bool,
+    /// Some values expire; who leads sweeps.
+    pub expires: bool,
     /// What is done wrong.
     pub wrong: Wrong,
     /// A violation comes with all that happened before it.
@@ -122,6 +127,7 @@ impl Settings {
             members: false,
             lean,
             collections: mix(seed ^ 0xc011_ec75).is_multiple_of(3),
+            expires: mix(seed ^ 0xe591_4e50).is_multiple_of(2),
             wrong: Wrong::Nothing,
             tells: false,
         };
@@ -150,14 +156,19 @@ impl Settings {
     #[must_use]
     pub fn of_seed_with(seed: u64, nodes: u16, wrong: Wrong) -> Self {
         let settings = Self { wrong, ..Self::of_seed(seed, nodes) };
-        let collections = settings.collections && wrong == Wrong::Nothing;
-        let settings = Self { collections, ..settings };
+        let collections =
+            settings.collections && matches!(wrong, Wrong::Nothing | Wrong::OnlyHides);
+        let expires = match wrong {
+            Wrong::Nothing => settings.expires,
+            _ => wrong == Wrong::OnlyHides,
+        };
+        let settings = Self { collections, expires, ..settings };
         match wrong {
             Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings }.without_members(),
             Wrong::ReadsWithoutLease | Wrong::ClockStopsInPauses => {
                 Self { lean: Lean::Leaders, ..settings }.without_members()
             }
-            Wrong::AnswersBeforeQuorum => settings.without_members(),
+            Wrong::AnswersBeforeQuorum | Wrong::OnlyHides => settings.without_members(),
             Wrong::TrustsCutLogs => {
                 Self { durability: Durability::Interval, ..settings }.without_members()
             }

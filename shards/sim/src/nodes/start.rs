@@ -204,6 +204,9 @@ impl World {
             joint_in_one_step: self.settings.wrong == Wrong::JointInOneStep,
             learners_caught_up: self.settings.wrong == Wrong::PromotesEarly,
         });
+        if self.settings.wrong == Wrong::OnlyHides {
+            engine.store_mut().only_hide_expired();
+        }
         Ok(())
     }
 

@@ -23,7 +23,12 @@ fn short(seed: u64, nodes: u16) -> Settings {
 
 /// As the seed has it, values under keys of their own.
 fn plain(seed: u64, nodes: u16) -> Settings {
-    Settings { collections: false, ..Settings::of_seed(seed, nodes) }
+    Settings { collections: false, ..older(seed, nodes) }
+}
+
+/// As the seed had it before anything expired.
+fn older(seed: u64, nodes: u16) -> Settings {
+    Settings { expires: false, ..Settings::of_seed(seed, nodes) }
 }
 
 /// The first of these seeds that a fault is found with, be it by a panic. How many it takes differs with each change of the engine: one in
@@ -79,6 +84,21 @@ fn large_hashes_are_kept_as_keys_are() {
     run_all(6_200..6_216, |seed| with(short(seed, 3)).with_members(seed));
 }
 
+/// Clocks of nodes are up to five seconds apart.
+#[test]
+fn what_has_expired_once_does_not_come_back() {
+    let with = |settings: Settings| Settings { expires: true, ..settings };
+    let keys = |seed| Settings { collections: false, ..with(short(seed, 3)) };
+    let sum = run_all(7_000..7_030, keys);
+    assert!(sum.answers > 1_000 && sum.elections > 60 && sum.undecided == 0, "{sum}");
+    let fields = |seed| Settings { collections: true, ..with(short(seed, 3)) };
+    let sum = run_all(7_100..7_140, fields);
+    assert!(sum.answers > 1_000 && sum.elections > 60 && sum.undecided == 0, "{sum}");
+    let spans = |seed| Settings { lean: Lean::Spans, ..keys(seed) };
+    let sum = run_all(7_200..7_220, spans);
+    assert!(sum.spans > 300, "{} spans of {sum}", sum.spans);
+}
+
 #[test]
 fn commands_over_several_partitions_are_whole_or_absent() {
     let settings = |seed| Settings { lean: Lean::Spans, ..short(seed, 3).without_members() };
@@ -113,25 +133,25 @@ fn seeds_that_found_faults_hold_now() {
 /// A seed in which entries waited for room to take effect when a snapshot took their log's place: they were told to have taken effect behind it.
 #[test]
 fn a_seed_that_found_a_fault_of_snapshots_holds_now() {
-    run_all(91_388..91_389, |seed| Settings::of_seed(seed, 3));
+    run_all(91_388..91_389, |seed| older(seed, 3));
 }
 
 /// A seed in which a chunk that was full grew by one change of an amendment and shrank by the next: every replica took itself to differ.
 #[test]
 fn a_seed_that_found_a_fault_of_amendments_holds_now() {
-    run_all(6_825..6_826, |seed| Settings::of_seed(seed, 3));
+    run_all(6_825..6_826, |seed| older(seed, 3));
 }
 
 /// Seeds in which a dead node was out of the config while a group, whose leader went by an older one, still gave it a vote: nobody led it any more.
 #[test]
 fn seeds_that_found_faults_of_removals_hold_now() {
-    run_all([1_255, 2_637, 2_718, 5_427].into_iter(), |seed| Settings::of_seed(seed, 3));
+    run_all([1_255, 2_637, 2_718, 5_427].into_iter(), |seed| older(seed, 3));
 }
 
 /// A seed in which a node was cut off while the config changed, until one led group 0 that it did not know, and never heard of it.
 #[test]
 fn a_seed_that_found_a_node_left_behind_holds_now() {
-    run_all(712..713, |seed| Settings::of_seed(seed, 5));
+    run_all(712..713, |seed| older(seed, 5));
 }
 
 #[test]

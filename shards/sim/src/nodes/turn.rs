@@ -5,6 +5,7 @@ use super::core::{Frame, Item, Mail, Place};
 use super::world::{Event, World};
 use super::{MS, Violation, Wrong};
 use crate::disk::DeviceError;
+use crate::random::mix;
 use crate::replies::words_of;
 use hyperion_engine::{Effect, Leader, Outcome};
 use hyperion_model::PartitionId;
@@ -52,6 +53,9 @@ impl World {
             core.engine.tick_groups();
             if self.settings.members {
                 self.tick_members(at)?;
+            }
+            if self.settings.expires {
+                self.sweep(at);
             }
             self.retry_held(at)?;
         }
@@ -135,6 +139,17 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Looks for what has expired: while things go wrong now and then, so that commands meet it first.
+    fn sweep(&mut self, at: Place) {
+        if self.is_busy && !mix(self.now_ns).is_multiple_of(64) {
+            return;
+        }
+        let engine = &mut self.nodes[at.node].cores[at.core].engine;
+        engine.store_mut().sweep(16, 8);
+        engine.bury_expired();
+        engine.sweep_fields();
     }
 
     fn end_turn(&mut self, at: Place) -> Result<Result<(), DeviceError>, Violation> {

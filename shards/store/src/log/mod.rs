@@ -88,6 +88,8 @@ pub(crate) struct Log {
     /// LSN to go on from with the first batch of the next segment.
     resume_lsn: Option<u64>,
     pub(crate) now_ms: u64,
+    /// What expires by then has expired: the same time, but where nothing is to expire.
+    pub(crate) passed_ms: u64,
     /// Segments that the memory budget allows.
     pub(crate) segments_max: usize,
     /// Something changed that may have let a segment die, or a dead one waits for a sync.
@@ -162,6 +164,7 @@ impl Log {
             claim: None,
             resume_lsn: None,
             now_ms: 0,
+            passed_ms: 0,
             segments_max: SEGMENTS_MAX,
             look_at_dead: true,
             sources_wait: false,

@@ -86,7 +86,7 @@ impl Store {
     /// When none was begun.
     pub fn end_entry(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let building = self.replicated.building.as_ref().expect("an entry was begun");
-        if building.payload.is_empty() {
+        if building.payload.is_empty() && !building.is_lost {
             self.replicated.building = None;
             return Ok(None);
         }
@@ -114,6 +114,13 @@ impl Store {
             self.objects.remove(head.id);
         }
         self.drop_built(&building);
+    }
+
+    /// The entry that is being built lacks something for which there was no room: it is dropped at its end.
+    pub(super) fn lose_entry(&mut self) {
+        if let Some(building) = &mut self.replicated.building {
+            building.is_lost = true;
+        }
     }
 
     /// Drops the parts that were written of an entry: they are void only when the log says so, before their index is used again.

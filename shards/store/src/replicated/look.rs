@@ -71,8 +71,34 @@ impl Store {
 
     /// An expired key of a replicated partition is deleted by an entry: the one that is being built, or else a later one.
     pub(crate) fn hide_expired(&mut self, key: &Key<'_>) {
-        if self.is_building(key.local) && self.delete_in_entry(key).is_ok() {
-            self.count_expired(key);
+        if !self.buries_expired(key) {
+            return;
         }
+        if self.delete_in_entry(key).is_ok() {
+            self.count_expired(key);
+        } else if !self.log.is_full {
+            // Without it nobody may be told: the next leader's clock may be late.
+            self.lose_entry();
+        }
+    }
+
+    /// Whether who meets what has expired under a key takes it out by the entry that is being built: its answer waits for that, so that no
+    /// later leader, by whose clock it is not time yet, shows it again.
+    #[inline]
+    #[must_use]
+    pub fn buries_expired(&self, key: &Key<'_>) -> bool {
+        self.replicated.is_used && self.is_building(key.local) && !self.replicated.only_hides
+    }
+
+    /// Whether no segment can be made.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.log.is_full
+    }
+
+    /// From now on what has expired is hidden alone; for simulations.
+    #[doc(hidden)]
+    pub fn only_hide_expired(&mut self) {
+        self.replicated.only_hides = true;
     }
 }

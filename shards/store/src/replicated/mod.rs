@@ -59,6 +59,8 @@ pub(crate) struct Replicated {
     /// There may be amendments in the entries of this store's groups.
     has_amended: bool,
     building: Option<Building>,
+    /// A fault that is planted: what has expired is hidden, and no entry deletes it.
+    only_hides: bool,
     cuts: Vec<CutNote>,
     /// Expired keys that the sweep met in replicated partitions.
     expired: Vec<(DatabaseId, Vec<u8>)>,

@@ -33,7 +33,7 @@ pub struct Swept {
 impl Store {
     #[inline]
     pub(crate) fn has_expired(&self, location: Location) -> bool {
-        self.log.record(location).expiry_ms.is_some_and(|at_ms| at_ms <= self.log.now_ms)
+        self.log.record(location).expiry_ms.is_some_and(|at_ms| at_ms <= self.log.passed_ms)
     }
 
     /// Logs the end of an expired key. Without room it stays, hidden, for the next one who looks.
@@ -84,6 +84,18 @@ impl Store {
         Ok(())
     }
 
+    /// From now on nothing expires: the store holds copies of what others have found to be there, by their own clocks.
+    pub fn hold_expiry(&mut self) {
+        (self.holds_expiry, self.log.passed_ms) = (true, 0);
+    }
+
+    /// What expires by then, Unix ms, has expired.
+    #[inline]
+    #[must_use]
+    pub fn passed_ms(&self) -> u64 {
+        self.log.passed_ms
+    }
+
     /// Keys that have expired stay, hidden, until they are told to go again.
     pub fn keep_expired(&mut self, keeps: bool) {
         self.keeps_expired = keeps;
@@ -131,11 +143,11 @@ impl Store {
             let next = index.walk_expiring(&self.pool, cursor, |entry| {
                 swept.looked_at += 1;
                 let record = log.record(entry.location());
-                match record.expiry_ms.map(|at_ms| at_ms.saturating_sub(log.now_ms)) {
-                    Some(0) => dead.push(record.key.to_vec()),
-                    Some(left_ms) => {
+                match record.expiry_ms {
+                    Some(at_ms) if at_ms <= log.passed_ms => dead.push(record.key.to_vec()),
+                    Some(at_ms) => {
                         living += 1;
-                        lives_ms = left_ms.saturating_add(lives_ms);
+                        lives_ms = at_ms.saturating_sub(log.now_ms).saturating_add(lives_ms);
                     }
                     None => {}
                 }

@@ -144,6 +144,8 @@ pub struct Store {
     expired: u64,
     /// What has expired is hidden, and stays for now.
     keeps_expired: bool,
+    /// Nothing expires.
+    pub(super) holds_expiry: bool,
     sweep: Sweep,
     lookups: Lookups,
     detached: Detached,
@@ -210,6 +212,7 @@ impl Store {
             lives_ms: [0; DATABASES_KEPT as usize],
             expired: 0,
             keeps_expired: false,
+            holds_expiry: false,
             sweep: Sweep::default(),
             lookups: Lookups::default(),
             detached: Detached::default(),
@@ -230,6 +233,7 @@ impl Store {
     /// Sets the time of this turn, Unix ms. It never goes back.
     pub fn set_now(&mut self, now_ms: u64) {
         self.log.now_ms = self.log.now_ms.max(now_ms);
+        self.log.passed_ms = if self.holds_expiry { 0 } else { self.log.now_ms };
         self.log.follow_rest();
         self.log.follow_disk();
         let keys = || self.databases.iter().flatten().map(Index::count).sum();

@@ -2,11 +2,11 @@
 
 use crate::peer::{
     Accepted, Answer, Challenge, ClusterCut, ConfState, ConfigCurrent, ConfigFetch, ConfigPast,
-    ConfigPropose, ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, GroupReport,
-    GroupReports, Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello, Kind, Leaving,
-    Message, NodeFacts, Part, Ping, Pong, Proof, Published, PublishedMessage, Purpose, RaftEntry,
-    RaftMessage, RaftMessages, RaftSnapshot, RefusalCode, Refused, Replies, ReportsAsOf,
-    SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
+    ConfigPropose, ConfigProposed, Forwarded, ForwardedCommand, ForwardedReply, Fullness,
+    GroupReport, GroupReports, Heartbeat, HeartbeatAnswer, HeartbeatAnswers, Heartbeats, Hello,
+    Kind, Leaving, Message, NodeFacts, Part, Ping, Pong, Proof, Published, PublishedMessage,
+    Purpose, RaftEntry, RaftMessage, RaftMessages, RaftSnapshot, RefusalCode, Refused, Replies,
+    ReportsAsOf, SnapshotAbort, SnapshotAck, SnapshotBegin, SnapshotChunk, SnapshotEnd,
 };
 
 pub(super) fn hello() -> Hello {
@@ -170,6 +170,7 @@ pub(super) fn samples() -> Vec<Message<'static>> {
     all.push(Message::Leaving(Leaving { valid_ms: 1_000 }));
     all.push(Message::ReportsAsOf(ReportsAsOf { epoch: 1 << 33, reports }));
     all.push(Message::NodeFacts(NodeFacts { unix_ms: 1 << 40, memory_bytes: 1 << 33 }));
+    all.push(Message::Fullness(Fullness { permille: 1_004 }));
     let text = "it did not answer".into();
     all.push(Message::ClusterCut(ClusterCut { snapshot: 1 << 40, step: 3, number: 7, text }));
     all

@@ -11,8 +11,9 @@ use crate::command::fields;
 use crate::command::fields_all::{is_for_all, put_all};
 use crate::command::fields_many::{is_for_many, is_ready_for_many, keys_of, put_many, remove_keys};
 use crate::command::types::HASH;
+use crate::events::Events;
 use hyperion_model::EventClass;
-use hyperion_store::{Found, Key};
+use hyperion_store::{Found, Key, Store};
 use std::collections::BTreeMap;
 
 /// A hash under change. Nothing of it is seen before [`Change::commit`]; dropped, it never was.
@@ -50,7 +51,15 @@ impl<'c, 'k> Change<'c, 'k> {
         context: &'c mut Context<'_>,
         (key, found): (&'k Key<'k>, Option<Found>),
     ) -> Result<Self, CommandError> {
-        let edit = Edit::open_found(context.store, (key, found), HASH, &Layout::KEYED)?;
+        Self::of_found(context.store, (key, found))
+    }
+
+    /// As [`Change::open_found`].
+    pub(super) fn of_found(
+        store: &'c mut Store,
+        (key, found): (&'k Key<'k>, Option<Found>),
+    ) -> Result<Self, CommandError> {
+        let edit = Edit::open_found(store, (key, found), HASH, &Layout::KEYED)?;
         let may_expire = edit.view().count(EXPIRIES) > 0;
         let expiries = BTreeMap::new();
         let mut change = Self { edit, may_expire, expiries, has_expired: false, is_purged: false };
@@ -62,7 +71,7 @@ impl<'c, 'k> Change<'c, 'k> {
 
     /// Takes out what has expired.
     fn purge(&mut self) {
-        let (view, now_ms) = (self.edit.view(), self.edit.now_ms());
+        let (view, now_ms) = (self.edit.view(), self.edit.passed_ms());
         if earliest(&view, self.edit.meta()).is_some_and(|at_ms| at_ms > now_ms) {
             return;
         }
@@ -225,6 +234,16 @@ impl<'c, 'k> Change<'c, 'k> {
 }
 
 impl Changed {
+    /// Tells what has expired, where nothing else was done.
+    pub(super) fn note(self, events: &mut Events, key: &Key<'_>) {
+        if self.has_expired {
+            events.note(EventClass::Hash, "hexpired", key.database, key.bytes);
+        }
+        if self.is_gone {
+            events.note(EventClass::Generic, "del", key.database, key.bytes);
+        }
+    }
+
     /// Tells what has expired, then what the command did, then of the key if it went.
     pub(super) fn tell(self, context: &mut Context<'_>, events: &[&'static str], key: &[u8]) {
         if self.has_expired {

@@ -29,8 +29,8 @@ pub(in crate::command) fn hrandfield(context: &mut Context<'_>, arguments: &[&[u
     if count.is_some_and(|count| count < -DRAWS_MAX) {
         return Err(CommandError::ValueOutOfRange);
     }
-    let Context { store, reply, .. } = context;
-    let Some(hash) = Hash::open(store, &key)? else {
+    let Context { store, reply, events, .. } = context;
+    let Some(hash) = Hash::open(store, events, &key)? else {
         match count {
             Some(_) => reply.array(0),
             None => reply.null(),
@@ -65,8 +65,8 @@ pub(in crate::command) fn hrandfield(context: &mut Context<'_>, arguments: &[&[u
 pub(in crate::command) fn hscan(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
     parse_cursor(arguments[2]).ok_or(CommandError::InvalidCursor)?;
-    let Context { store, reply, .. } = context;
-    let Some(hash) = Hash::open(store, &key)? else {
+    let Context { store, reply, events, .. } = context;
+    let Some(hash) = Hash::open(store, events, &key)? else {
         // Nobody looks at the options.
         Step::parse(&[b"0"], true)?.run(None, FIELDS, true, *reply);
         return Ok(());

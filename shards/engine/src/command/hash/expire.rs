@@ -158,7 +158,7 @@ fn reply_expiries(
     figure: fn(u64, u64) -> u64,
 ) -> Done {
     let key = context.first_key(arguments)?;
-    let hash = Hash::open(context.store, &key)?;
+    let hash = Hash::open(context.store, context.events, &key)?;
     let fields = fields_of(&arguments[2..], COUNT_WRONG)?;
     let answers: Vec<i64> = fields
         .iter()

@@ -1,14 +1,18 @@
 //! Owns reading a hash some of whose fields may have expired: those are not there any more, whether or not they have been taken out.
 //!
-//! Reads change nothing: what has expired is taken out by the next command that changes the hash ([`super::change`]).
+//! Reads change nothing: what has expired is taken out by the next command that changes the hash ([`super::change`]). Where partitions are
+//! replicated a read on the leader takes it out first, as it deletes a key that has expired: by the next leader's clock it may not be time yet.
 
+use super::change::Change;
 use super::{EXPIRIES, FIELDS};
 use crate::collection::{Cursor, Entry, View, meta_of};
 use crate::command::chance::Chance;
+use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::fields;
 use crate::command::types::HASH;
-use hyperion_store::{Found, Key, Store};
+use crate::events::Events;
+use hyperion_store::{Found, Key, Store, StoreError};
 
 /// A hash as it is now.
 #[derive(Clone, Copy)]
@@ -23,18 +27,25 @@ impl<'s> Hash<'s> {
     /// The hash under a key, if there is one with fields.
     pub(super) fn open(
         store: &'s mut Store,
+        events: &mut Events,
         key: &Key<'_>,
     ) -> Result<Option<Hash<'s>>, CommandError> {
-        let Some(found) = store.find(key) else { return Ok(None) };
+        let Some(mut found) = store.find(key) else { return Ok(None) };
         if store.value_type(&found) != HASH {
             return Err(CommandError::WrongType);
         }
-        let now_ms = store.now_ms();
+        if store.buries_expired(key) && field_expired(store, &found) {
+            match bury_fields(store, events, key, found)? {
+                Some(left) => found = left,
+                None => return Ok(None),
+            }
+        }
+        let (now_ms, passed_ms) = (store.now_ms(), store.passed_ms());
         let view = View::new(store, &found);
         if view.count(EXPIRIES) == 0 {
             return Ok(Some(Self { view, now_ms, has_expired: false }));
         }
-        let has_expired = earliest(&view, view.meta()).is_some_and(|at_ms| at_ms <= now_ms)
+        let has_expired = earliest(&view, view.meta()).is_some_and(|at_ms| at_ms <= passed_ms)
             && expired(view, now_ms).next().is_some();
         let hash = Self { view, now_ms, has_expired };
         Ok(Some(hash).filter(|hash| !has_expired || hash.all().next().is_some()))
@@ -114,12 +125,15 @@ impl<'s> Hash<'s> {
 
 /// A copy of the value of a hash's field; `None` where the key holds no hash, or the hash no such field.
 pub(in crate::command) fn field_value(
-    store: &mut Store,
+    context: &mut Context<'_>,
     key: &Key<'_>,
     field: &[u8],
-) -> Option<Vec<u8>> {
-    let hash = Hash::open(store, key).ok()??;
-    hash.get(field).map(|entry| entry.value.into_owned())
+) -> Result<Option<Vec<u8>>, CommandError> {
+    match Hash::open(context.store, context.events, key) {
+        Ok(hash) => Ok(hash.and_then(|hash| hash.get(field)).map(|entry| entry.value.into_owned())),
+        Err(CommandError::WrongType) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Not above the time at which the first field expires, Unix ms: what the hash's own bytes hold. `None`: none does.
@@ -147,5 +161,29 @@ pub(crate) fn field_expired(store: &Store, found: &Found) -> bool {
     store.value_type(found) == HASH
         && meta_of(store, found)
             .try_into()
-            .is_ok_and(|at_ms| u64::from_be_bytes(at_ms) <= store.now_ms())
+            .is_ok_and(|at_ms| u64::from_be_bytes(at_ms) <= store.passed_ms())
+}
+
+/// Takes out what has expired of the hash that was just found, by the entry that is being built ([`Store::buries_expired`]). Gives what is left.
+///
+/// # Errors
+/// When there is no room, and there will be.
+#[cold]
+pub(crate) fn bury_fields(
+    store: &mut Store,
+    events: &mut Events,
+    key: &Key<'_>,
+    found: Found,
+) -> Result<Option<Found>, CommandError> {
+    store.may_use_reserve(true);
+    let change = Change::of_found(store, (key, Some(found)));
+    let changed = change.and_then(|change| change.commit(false));
+    store.may_use_reserve(false);
+    match changed {
+        Ok(changed) => changed.note(events, key),
+        // On a full disk reads go on: it is hidden alone.
+        Err(CommandError::Store(StoreError::NoRoom { .. })) if store.is_full() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(store.peek(key))
 }

@@ -24,8 +24,8 @@ pub(super) use expire::{
     hexpire, hexpireat, hexpiretime, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, httl,
 };
 pub(super) use extended::{hgetdel, hgetex, hsetex};
-pub(crate) use live::field_expired;
 pub(super) use live::field_value;
+pub(crate) use live::{bury_fields, field_expired};
 pub(super) use read::{hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals};
 pub(super) use whole::{FieldValue, live_fields, put_expiring};
 pub(super) use write::{hdel, hset, hsetnx};

@@ -10,8 +10,8 @@ type Done = Result<(), CommandError>;
 /// HGET key field
 pub(in crate::command) fn hget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    match Hash::open(store, &key)?.and_then(|hash| hash.get(arguments[2])) {
+    let Context { store, reply, events, .. } = context;
+    match Hash::open(store, events, &key)?.and_then(|hash| hash.get(arguments[2])) {
         Some(entry) => reply.bulk(&entry.value),
         None => reply.null(),
     }
@@ -21,8 +21,8 @@ pub(in crate::command) fn hget(context: &mut Context<'_>, arguments: &[&[u8]]) -
 /// `HMGET key field [field ...]`
 pub(in crate::command) fn hmget(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    let hash = Hash::open(store, &key)?;
+    let Context { store, reply, events, .. } = context;
+    let hash = Hash::open(store, events, &key)?;
     reply.array(arguments.len() - 2);
     for field in &arguments[2..] {
         match hash.and_then(|hash| hash.get(field)) {
@@ -36,8 +36,8 @@ pub(in crate::command) fn hmget(context: &mut Context<'_>, arguments: &[&[u8]]) 
 /// HSTRLEN key field
 pub(in crate::command) fn hstrlen(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    let entry = Hash::open(store, &key)?.and_then(|hash| hash.get(arguments[2]));
+    let Context { store, reply, events, .. } = context;
+    let entry = Hash::open(store, events, &key)?.and_then(|hash| hash.get(arguments[2]));
     reply.integer(entry.map_or(0, |entry| integer(entry.value.len())));
     Ok(())
 }
@@ -45,8 +45,8 @@ pub(in crate::command) fn hstrlen(context: &mut Context<'_>, arguments: &[&[u8]]
 /// HEXISTS key field
 pub(in crate::command) fn hexists(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    let has = Hash::open(store, &key)?.is_some_and(|hash| hash.has(arguments[2]));
+    let Context { store, reply, events, .. } = context;
+    let has = Hash::open(store, events, &key)?.is_some_and(|hash| hash.has(arguments[2]));
     reply.integer(i64::from(has));
     Ok(())
 }
@@ -54,8 +54,8 @@ pub(in crate::command) fn hexists(context: &mut Context<'_>, arguments: &[&[u8]]
 /// HLEN key
 pub(in crate::command) fn hlen(context: &mut Context<'_>, arguments: &[&[u8]]) -> Done {
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    let count = Hash::open(store, &key)?.map_or(0, |hash| hash.count());
+    let Context { store, reply, events, .. } = context;
+    let count = Hash::open(store, events, &key)?.map_or(0, |hash| hash.count());
     reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -77,8 +77,8 @@ pub(in crate::command) fn hvals(context: &mut Context<'_>, arguments: &[&[u8]]) 
 
 fn tell(context: &mut Context<'_>, arguments: &[&[u8]], (fields, values): (bool, bool)) -> Done {
     let key = context.first_key(arguments)?;
-    let Context { store, reply, .. } = context;
-    let hash = Hash::open(store, &key)?;
+    let Context { store, reply, events, .. } = context;
+    let hash = Hash::open(store, events, &key)?;
     let count = hash.map_or(0, |hash| hash.count());
     let count = usize::try_from(count).expect("what is in memory is counted in a word");
     if fields && values {

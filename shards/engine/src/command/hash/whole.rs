@@ -17,7 +17,7 @@ pub(in crate::command) struct FieldValue {
 }
 
 /// The fields that have not expired, in order.
-pub(in crate::command) fn live_fields(view: View<'_>, now_ms: u64) -> Vec<FieldValue> {
+pub(in crate::command) fn live_fields(view: View<'_>, passed_ms: u64) -> Vec<FieldValue> {
     // Both sections are in the order of the same keys.
     let mut expiries = view.all(EXPIRIES).map(|(_, entry)| entry).peekable();
     let fields = view.all(FIELDS).map(|(_, entry)| {
@@ -28,7 +28,7 @@ pub(in crate::command) fn live_fields(view: View<'_>, now_ms: u64) -> Vec<FieldV
             expiry_ms: expiry.map(|expiry| time_of(&expiry.value)),
         }
     });
-    fields.filter(|field| field.expiry_ms.is_none_or(|at_ms| at_ms > now_ms)).collect()
+    fields.filter(|field| field.expiry_ms.is_none_or(|at_ms| at_ms > passed_ms)).collect()
 }
 
 /// Sets a key to a hash, whatever it holds. `false`: a field is there twice, and nothing was changed.

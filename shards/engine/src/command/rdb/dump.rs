@@ -16,7 +16,14 @@ pub(in crate::command) fn dump(
     arguments: &[&[u8]],
 ) -> Result<(), CommandError> {
     let key = context.first_key(arguments)?;
-    let Some(found) = context.store.find(&key) else {
+    let mut found = context.store.find(&key);
+    if let Some(hash) = found
+        && context.store.buries_expired(&key)
+        && hash::field_expired(context.store, &hash)
+    {
+        found = hash::bury_fields(context.store, context.events, &key, hash)?;
+    }
+    let Some(found) = found else {
         context.reply.null();
         return Ok(());
     };
@@ -25,10 +32,10 @@ pub(in crate::command) fn dump(
         return Ok(());
     }
     let value_type = context.store.value_type(&found);
-    let now_ms = context.store.now_ms();
+    let passed_ms = context.store.passed_ms();
     let view = View::new(context.store, &found);
     if value_type == HASH && view.count(hash::EXPIRIES) > 0 {
-        let fields = hash::live_fields(view, now_ms);
+        let fields = hash::live_fields(view, passed_ms);
         match expiring::write(&fields) {
             Some(payload) => context.reply.bulk(&payload),
             None => context.reply.null(),

@@ -77,7 +77,7 @@ impl<'a> Pattern<'a> {
         }
         let key = context.key(&name)?;
         if let Some(field) = field {
-            return Ok(hash::field_value(context.store, &key, field));
+            return hash::field_value(context, &key, field);
         }
         let Some(found) = context.store.find(&key) else { return Ok(None) };
         if !context.store.is_string(&found) {
