@@ -64,7 +64,6 @@ mod slow;
 mod snapshot;
 mod snapshot_full;
 mod sorting;
-mod spoiled_memory;
 mod streams;
 mod tls;
 mod tls_reload;
