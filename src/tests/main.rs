@@ -69,7 +69,6 @@ mod slow_link;
 mod snapshot;
 mod snapshot_full;
 mod sorting;
-mod spoiled_memory;
 mod streams;
 mod tls;
 mod tls_reload;
