@@ -102,7 +102,7 @@ fn what_has_expired_once_does_not_come_back() {
 #[test]
 fn commands_over_several_partitions_are_whole_or_absent() {
     let settings = |seed| Settings { lean: Lean::Spans, ..short(seed, 3).without_members() };
-    let sum = run_all(3_000..3_024, settings);
+    let sum = run_all(3_000..3_036, settings);
     assert!(sum.answers > 2_000 && sum.kills > 20 && sum.elections > 120, "{sum}");
     assert!(sum.spans > 500 && sum.undecided == 0, "{} spans of {sum}", sum.spans);
     let five = run_all(4_000..4_006, |seed| Settings {
