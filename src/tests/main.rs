@@ -21,6 +21,7 @@ mod cluster_full;
 mod cluster_growth;
 mod cluster_harness;
 mod cluster_join;
+mod cluster_long_turn;
 mod cluster_members;
 mod cluster_multi;
 mod cluster_operator;
