@@ -180,6 +180,8 @@ pub(crate) struct NodeCore {
     /// The node is about to stop, and leads go over first.
     pub(super) leaving: Option<Leaving>,
     pub(super) begun: bool,
+    /// The time was told in this turn after all mail of this core had come.
+    pub(super) told_for: Option<u16>,
     pub(crate) turn: TurnParts,
     pub(super) long_turns: LongTurns,
     pub(super) upkeep: super::upkeep::Upkeep,
@@ -330,14 +332,18 @@ impl Core for NodeCore {
     }
 
     fn mail(&mut self, io: &mut Io, from: usize, mail: Mail) {
+        let from = u16::try_from(from).expect("cores are counted in 16 bits");
+        let is_told = !self.begun || self.told_for == Some(from);
         self.begin(io);
         self.turn.mailed();
-        let from = u16::try_from(from).expect("cores are counted in 16 bits");
+        // It may have been posted in the midst of this turn: no lease that was over by then answers it, and the silence that a leader's
+        // heartbeat asks for is counted from now. All mail of a core that a turn takes had come before the first of it is taken.
+        if !is_told {
+            self.tell_time();
+        }
+        self.told_for = Some(from);
         match mail {
-            Mail::Parcel(parcel) => {
-                self.tell_time();
-                self.unpack(io, from, parcel);
-            }
+            Mail::Parcel(parcel) => self.unpack(io, from, parcel),
             Mail::Engine(mail) => {
                 self.engine.mail(CoreId(from), mail);
                 self.serve_blocked();
@@ -430,7 +436,7 @@ impl Core for NodeCore {
     fn turn_end(&mut self, io: &mut Io) {
         self.begin(io);
         self.end_turn(io);
-        self.begun = false;
+        (self.begun, self.told_for) = (false, None);
     }
 
     fn stalled(&mut self, _: &mut Io, wall_ns: u64, processor_ns: u64) {

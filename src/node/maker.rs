@@ -285,6 +285,7 @@ impl Maker {
             stopping: false,
             leaving: None,
             begun: false,
+            told_for: None,
             turn: TurnParts::default(),
             long_turns: LongTurns::default(),
             upkeep: Default::default(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyperion_cluster::group::MessageType;
+use hyperion_cluster::group::{GroupError, MessageType};
 use hyperion_engine::{Leader, SNAPSHOT_PART_BYTES_MAX, SnapshotMail, SnapshotStep};
 use hyperion_model::{CoreId, GroupId, PartitionId};
 use hyperion_runtime::{ConnectionId, process};
@@ -134,8 +134,17 @@ impl NodeCore {
         {
             peers.answered(from, group.0);
         }
-        if let Err(error) = self.engine.step(group, message) {
-            tracing::debug!("a message for {group:?} was dropped: {error}");
+        match self.engine.step(group, message) {
+            Ok(()) | Err(GroupError::Overtaken { is_news: false, .. }) => {}
+            Err(error @ GroupError::Overtaken { begins_anew: true, .. }) => {
+                tracing::warn!(
+                    "{error}, which a power cut may have taken from it: all is taken anew"
+                );
+            }
+            Err(error @ GroupError::Overtaken { .. }) => tracing::error!(
+                "{error}: this replica is not changed any more; remove the node and let it join anew, or look at what it has first"
+            ),
+            Err(error) => tracing::debug!("a message for {group:?} was dropped: {error}"),
         }
     }
 

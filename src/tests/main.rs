@@ -22,6 +22,7 @@ mod cluster_growth;
 mod cluster_harness;
 mod cluster_join;
 mod cluster_links;
+mod cluster_long_turn;
 mod cluster_lost;
 mod cluster_members;
 mod cluster_multi;

@@ -11,6 +11,8 @@ pub mod network;
 pub mod node;
 pub mod nodes;
 pub mod random;
+#[cfg(test)]
+mod replica_tests;
 mod replies;
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,7 @@ impl Group {
             self.unrecorded_since.get_or_insert(turn.now_ns);
         }
         self.state_due |= entries.iter().any(is_change);
+        self.cut_before_state(&entries, turn);
         stores |= self.record_state(turn);
         stores |= self.append(entries, turn.effects);
         let committed = ready.take_committed_entries();
@@ -105,6 +106,20 @@ impl Group {
         (self.state_due, self.unrecorded_since) = (false, None);
         turn.effects.push(Effect::State { group: self.id, state, must_sync });
         must_sync
+    }
+
+    /// Entries that others take the place of are cut before a state is stored that may call their indexes committed: a start that finds the
+    /// state and not yet the others must not take them for what was committed.
+    fn cut_before_state(&mut self, entries: &[Entry], turn: &mut Turn) {
+        let staged = self.staged.unwrap_or_default();
+        let is_staged =
+            |entry: &Entry| entry.term == staged.2 && (staged.0..=staged.1).contains(&entry.index);
+        let Some(first) = entries.iter().find(|entry| !is_staged(entry)) else { return };
+        if first.index <= self.stored && self.is_record_due(turn.now_ns) {
+            self.stored = first.index - 1;
+            let (group, cut_from) = (self.id, Some(first.index));
+            turn.effects.push(Effect::Append { group, cut_from, entries: Vec::new() });
+        }
     }
 
     /// Gives the store what it does not have, and names what it has.

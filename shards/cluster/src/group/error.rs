@@ -62,6 +62,18 @@ pub enum GroupError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A leader's entries are others than those that were committed here: all who voted for it have lost what is here.
+    #[error("node {from} leads {group:?} with other entries than those that were committed here")]
+    Overtaken {
+        /// The group.
+        group: GroupId,
+        /// The leader.
+        from: u64,
+        /// This replica has no vote: it has given its log up, and takes all anew.
+        begins_anew: bool,
+        /// It was not said before.
+        is_news: bool,
+    },
     /// A snapshot that this replica does not need.
     #[error("snapshot at {index} is not needed; the replica is at {commit}")]
     NotNeeded {

@@ -130,16 +130,16 @@ impl Groups {
     /// Takes a message of a peer.
     ///
     /// # Errors
-    /// When the group is not here, or no correct peer sends such a message.
+    /// When the group is not here, no correct peer sends such a message, or the leader has lost what is here.
     pub fn step(&mut self, id: GroupId, message: Message) -> Result<(), GroupError> {
         let now_ns = self.now_ns;
         let group = self.group(id).ok_or(GroupError::Unknown(id))?;
-        group.step(message, now_ns)?;
+        let stepped = group.step(message, now_ns);
         // Most answers to heartbeats change nothing.
-        if group.raw.has_ready() {
+        if group.raw.has_ready() || group.state_due {
             self.mark(id);
         }
-        Ok(())
+        stepped
     }
 
     /// At most one tick, however late the turn is: otherwise a healthy follower would campaign after a stall. After the

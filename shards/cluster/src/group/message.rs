@@ -66,6 +66,7 @@ impl Group {
                     }
                     before = (entry.index, entry.term);
                 }
+                self.check_contradiction(message)?;
             }
             MessageType::MsgHeartbeat => {
                 // A replica that has lost its log's end would otherwise stop over a commit index that it had.

@@ -18,6 +18,7 @@ mod lease;
 pub mod limits;
 mod membership;
 mod message;
+mod overtaken;
 mod pace;
 mod planted;
 mod reads;

@@ -93,6 +93,8 @@ pub(super) struct Group {
     pub(super) conf_durable: u64,
     pub(super) told: Told,
     pub(super) installing: bool,
+    /// A leader has contradicted what was committed here.
+    pub(super) is_overtaken: bool,
     /// The log may have lost its end, and the replica has not caught up since.
     pub(super) doubt: Option<Doubt>,
     /// Term and vote that the store was given last.
@@ -153,6 +155,7 @@ impl Group {
             conf_durable: conf_index,
             told: Told::default(),
             installing,
+            is_overtaken: false,
             doubt,
             recorded: (raw.raft.term, raw.raft.vote),
             state_due: false,

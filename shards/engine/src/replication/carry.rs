@@ -73,7 +73,13 @@ impl Engine {
         match effect {
             Asked::State { group, state, must_sync } => {
                 let stored = self.stored_state(group, &state);
-                if self.store.set_group_state(group, &stored).is_err() {
+                // A change of members that follows needs the commit index that was known before it.
+                let kept = if must_sync {
+                    self.store.write_group_state(group, &stored)
+                } else {
+                    self.store.set_group_state(group, &stored)
+                };
+                if kept.is_err() {
                     return Err(Box::new(Asked::State { group, state, must_sync }));
                 }
                 let replication = self.replication.as_mut().expect("it is still there");

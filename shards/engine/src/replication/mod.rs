@@ -331,7 +331,11 @@ impl Engine {
                 {
                     replication.note_given(group, message.from);
                 }
-                replication.groups.step(group, message)
+                let stepped = replication.groups.step(group, message);
+                if let Err(GroupError::Overtaken { begins_anew: true, .. }) = &stepped {
+                    replication.forget_log(group);
+                }
+                stepped
             }
             None => Err(GroupError::Unknown(group)),
         }

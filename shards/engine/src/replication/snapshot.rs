@@ -142,6 +142,12 @@ impl Replication {
         });
     }
 
+    /// What waited for room of a log that is given up goes with it.
+    pub(super) fn forget_log(&mut self, group: GroupId) {
+        self.work.retain(|work| !is_of_log(work, group));
+        self.receiving.retain(|it| it.group != group);
+    }
+
     /// What may be sent grows with time, up to a second's worth.
     fn refill(&mut self) {
         let passed_ns = self.now_ns.saturating_sub(self.refilled_ns);
@@ -188,9 +194,7 @@ impl Engine {
                     replication.mail(node, group, transfer, SnapshotStep::Abort);
                     return;
                 }
-                // What waited for room of the log that is given up goes with it.
-                replication.work.retain(|work| !is_of_log(work, group));
-                replication.receiving.retain(|it| it.group != group);
+                replication.forget_log(group);
                 replication.receiving.push(Receiving {
                     node,
                     group,

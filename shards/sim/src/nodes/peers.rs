@@ -198,7 +198,7 @@ impl World {
         self.note(&[kind, message.from, message.term, message.index, u64::from(group.0)]);
         let node = &mut self.nodes[at.node];
         match node.cores[at.core].engine.step(group, message) {
-            Err(error @ GroupError::Malformed { .. }) => {
+            Err(error @ (GroupError::Malformed { .. } | GroupError::Overtaken { .. })) => {
                 Err(format!("node {} refuses a message about {group:?}: {error}", node.id))
             }
             _ => Ok(()),

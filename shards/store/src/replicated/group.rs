@@ -133,7 +133,7 @@ impl Store {
     }
 
     /// Keeps the state of a group. The first call makes its partition a replicated one, with the keys that it has. Of a commit
-    /// index alone nothing is written: what is applied is told by itself.
+    /// index alone nothing is written: what is applied is told by itself. See [`Store::write_group_state`].
     ///
     /// # Errors
     /// When there is no room; then nothing has changed.
@@ -145,7 +145,6 @@ impl Store {
         group: GroupId,
         state: &GroupState,
     ) -> Result<(), StoreError> {
-        let local = self.group_local(group);
         let before = self.replicated.groups.get(&group).filter(|before| !before.is_gone);
         let known =
             before.map(|before| GroupState { commit: state.commit, ..before.state.clone() });
@@ -153,13 +152,30 @@ impl Store {
             self.replicated.group(group).state.commit = state.commit;
             return Ok(());
         }
+        self.write_group_state(group, state)
+    }
+
+    /// As [`Store::set_group_state`], and it is written in any case: what follows in the log must not be found without it.
+    ///
+    /// # Errors
+    /// The same.
+    ///
+    /// # Panics
+    /// The same.
+    pub fn write_group_state(
+        &mut self,
+        group: GroupId,
+        state: &GroupState,
+    ) -> Result<(), StoreError> {
+        let local = self.group_local(group);
+        let before = self.replicated.groups.get(&group).filter(|before| !before.is_gone);
         assert!(
-            known.is_some() || local.is_none_or(|local| !self.has_prepared(local)),
+            before.is_some() || local.is_none_or(|local| !self.has_prepared(local)),
             "a partition becomes {group:?}, and a transaction is prepared in it"
         );
         let mut applied = before.map_or((0, 0), |before| before.applied);
         let is_installing = before.is_some_and(|before| before.is_installing);
-        if known.is_none() {
+        if before.is_none() {
             applied = (state.truncated_index, state.truncated_term);
         }
         let horizon = before.map_or(0, |before| before.horizon);

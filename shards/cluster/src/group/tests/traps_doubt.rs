@@ -1,7 +1,7 @@
 //! Logs whose end a power cut has taken: nobody votes by one as if it were whole.
 
 use super::lab::{GROUP, Lab};
-use crate::group::{Conf, Position, RecoveredGroup, entry};
+use crate::group::{Conf, Effect, Position, RecoveredGroup, entry};
 
 /// A voter of three whose log ends at `last`.
 fn log(last: u64, may_be_cut: bool) -> RecoveredGroup {
@@ -75,5 +75,75 @@ fn who_has_dropped_its_log_for_a_snapshot_is_heard_too() {
         lab.start(2, of_two(RecoveredGroup { installing: true, floor, ..log(1, false) }));
         lab.pass(5_000);
         assert_eq!(lab.node(1).leader(GROUP), leader, "with a log that ended at {floor:?}");
+    }
+}
+
+/// The only voter has lost in a power cut what the one that follows it has: raft ends the process of that one, or takes it to have what it does not have, and
+/// gives it a vote.
+#[test]
+fn who_follows_gives_up_what_the_voters_have_lost() {
+    let mut conf = Conf::of_voters(&[1]);
+    conf.learners.push(2);
+    for written_since in [0, 9] {
+        let mut lab = Lab::new(2);
+        lab.isolate(2);
+        let of = |log: RecoveredGroup, commit| {
+            let conf = conf.clone();
+            RecoveredGroup { commit, applied: commit, conf, ..log }
+        };
+        lab.start(1, of(log(5, true), 5));
+        lab.start(2, of(log(9, false), 9));
+        lab.pass(300);
+        for _ in 0..written_since {
+            lab.propose(1);
+        }
+        lab.pass(100);
+        lab.cut.clear();
+        lab.pass(300);
+        assert!(!lab.node(1).is_caught_up(GROUP, 2), "with {written_since} entries since");
+
+        // It gets all that there is.
+        let wanted = lab.effects.iter().rev().find_map(|(_, effect)| match effect {
+            Effect::SnapshotWanted { to: 2, message, .. } => Some(message.clone()),
+            _ => None,
+        });
+        let header = wanted.expect("its log is no help");
+        lab.node(2).install_begin(GROUP, &header).expect("it has nothing");
+        lab.ready(2);
+        lab.node(2).step(GROUP, *header).expect("it is sound");
+        lab.ready(2);
+        assert!(lab.saw(2, |effect| matches!(effect, Effect::InstallSnapshot { .. })));
+        lab.node(1).snapshot_done(GROUP, 2);
+        lab.pass(300);
+        assert!(lab.node(1).has_all(GROUP, 2) && lab.node(1).is_caught_up(GROUP, 2));
+    }
+}
+
+/// A voter has what all others have lost, as where a folder was set back: it acknowledges nothing, and keeps what it has. Raft takes it to have all of a leader's
+/// log that is as long as what it knows to be committed.
+#[test]
+fn a_voter_that_is_contradicted_follows_nobody() {
+    let committed = |last| RecoveredGroup { commit: last, applied: last, ..log(last, false) };
+    for last in [9, 18] {
+        let mut lab = Lab::new(3);
+        lab.isolate(3);
+        for (id, last) in [(1, 5), (2, 5), (3, 9)] {
+            lab.start(id, committed(last));
+        }
+        lab.pass(2_000);
+        let leader = lab.leader();
+        let commit = |lab: &mut Lab, node| lab.node(node).state(GROUP).map(|state| state.commit);
+        while commit(&mut lab, leader) < Some(last) {
+            lab.propose(leader);
+            lab.pass(50);
+        }
+        lab.cut.clear();
+        // It is not elected: its log is longer, and older.
+        lab.pass(3_000);
+        let leader = lab.leader();
+        assert_ne!(leader, 3);
+        assert_eq!((commit(&mut lab, leader), commit(&mut lab, 3)), (Some(last), Some(9)));
+        let counts = lab.node(leader).has_all(GROUP, 3) || lab.node(leader).is_caught_up(GROUP, 3);
+        assert!(!counts, "it counts as having entries that it does not have");
     }
 }

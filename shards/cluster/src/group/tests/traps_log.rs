@@ -125,6 +125,33 @@ fn a_change_of_members_stands_behind_the_commit_index_that_was_known() {
     }
 }
 
+#[test]
+fn what_another_takes_the_place_of_is_cut_before_a_commit_index_past_it() {
+    // Else a start that finds the state alone takes the end of the old log for what was committed.
+    let mut lab = Lab::new(3);
+    let entries = (2..=9).map(|index| entry(index, 1, 0, b"void".to_vec())).collect();
+    lab.start(1, RecoveredGroup { entries, ..RecoveredGroup::founded(&[1, 2, 3], 1) });
+    let mut append = Message::default();
+    append.set_msg_type(MessageType::MsgAppend);
+    (append.from, append.to, append.term) = (2, 1, 5);
+    (append.index, append.log_term, append.commit) = (1, 1, 4);
+    append.set_entries((2..=4).map(|index| entry(index, 5, 0, Vec::new())).collect());
+    lab.effects.clear();
+    lab.node(1).step(GROUP, append).expect("sound");
+    lab.ready(1);
+    let order: Vec<&str> = lab
+        .effects
+        .iter()
+        .filter_map(|(_, effect)| match effect {
+            Effect::Append { cut_from: Some(2), .. } => Some("cut"),
+            Effect::State { state, .. } if state.commit == 4 => Some("state"),
+            Effect::Append { cut_from: None, entries, .. } if entries.len() == 3 => Some("entries"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(order, ["cut", "state", "entries"]);
+}
+
 fn is_change(entry: &Entry) -> bool {
     entry.get_entry_type() != raft::eraftpb::EntryType::EntryNormal
 }
