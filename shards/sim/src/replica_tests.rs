@@ -5,7 +5,7 @@ use crate::disk::{Disk, Lies};
 use crate::node::{Faults, Files, Memory, Opened, map};
 use crate::random::Random;
 use hyperion_cluster::group::{Entry, Message, MessageType, RecoveredGroup, entry};
-use hyperion_engine::{Durability, Engine, Eviction, Replica, Settings, Thresholds};
+use hyperion_engine::{Durability, Engine, Eviction, Reads, Replica, Settings, Thresholds};
 use hyperion_model::GroupId;
 use hyperion_model::collections::Set;
 
@@ -27,6 +27,7 @@ fn open(disk: &mut Disk, memory: &mut Memory) -> (Engine, Files) {
         memory_bytes_max: u64::MAX,
         tight_bytes: None,
         eviction: Eviction::None,
+        reads: Reads::Lease,
         value_bytes_max: 100_000,
         thresholds: Thresholds::default(),
     };
