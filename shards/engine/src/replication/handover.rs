@@ -36,6 +36,8 @@ pub(super) struct Handovers {
     leaving_ns: BTreeMap<u64, u64>,
     /// Who gave the lead of a group to this node, and until when it is not handed back there.
     given: BTreeMap<GroupId, (u64, u64)>,
+    /// All nodes say so when they are about to stop: then who gave a lead away may have it again, for balance or on the way of a move.
+    pub(super) do_all_tell: bool,
 }
 
 impl Handovers {
@@ -70,7 +72,8 @@ impl Replication {
         let (now_ns, handovers) = (self.now_ns, &self.handovers);
         let is_patient = handovers.patience_ns.get(&group).is_some_and(|until| now_ns < *until);
         let given = handovers.given.get(&group);
-        let is_given = given.is_some_and(|&(from, until_ns)| from == to && now_ns < until_ns);
+        let is_given = !handovers.do_all_tell
+            && given.is_some_and(|&(from, until_ns)| from == to && now_ns < until_ns);
         let is_busy = !handovers.under_way.is_empty();
         if is_busy || is_patient || is_given || handovers.is_leaving(to, now_ns) {
             return;
