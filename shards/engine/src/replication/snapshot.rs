@@ -8,7 +8,7 @@ use super::{Engine, Replication, Work};
 use hyperion_cluster::group::{Conf, Message, Position};
 use hyperion_model::GroupId;
 use hyperion_store::{PartitionCursor, StoreError};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Bytes of one part, about.
@@ -89,6 +89,8 @@ pub(super) struct Receiving {
     next: u64,
     /// Parts that found no room yet, from `next` on.
     parts: VecDeque<Vec<u8>>,
+    /// Parts that overtook one before them, by number: those that come as they are overtake those that are unpacked first.
+    early: BTreeMap<u64, Vec<u8>>,
     /// What was taken out of them and is not installed: with more to come, unless it is whole.
     run: Vec<u8>,
     is_run_whole: bool,
@@ -108,6 +110,22 @@ impl Sending {
         }
         *from += SNAPSHOT_PART_BYTES_MAX;
         Some(bytes[*from - SNAPSHOT_PART_BYTES_MAX..*from].to_vec())
+    }
+}
+
+impl Receiving {
+    /// Takes the part of this number, and those behind it that came before it. `false`: it is none of those that may be under way.
+    fn take_part(&mut self, number: u64, bytes: Vec<u8>) -> bool {
+        let expected = self.next + self.parts.len() as u64 + u64::from(self.is_run_whole);
+        if number < expected || number >= self.next + WINDOW {
+            return false;
+        }
+        self.early.insert(number, bytes);
+        for number in expected.. {
+            let Some(bytes) = self.early.remove(&number) else { break };
+            self.parts.push_back(bytes);
+        }
+        true
     }
 }
 
@@ -203,6 +221,7 @@ impl Engine {
                     has_begun: false,
                     next: 0,
                     parts: VecDeque::new(),
+                    early: BTreeMap::new(),
                     run: Vec::new(),
                     is_run_whole: false,
                     count: None,
@@ -228,13 +247,11 @@ impl Engine {
             }
             SnapshotStep::Part(number, bytes) => {
                 let place = replication.receiving.iter_mut().find(|it| it.transfer == transfer);
-                let expected = |it: &&mut Receiving| {
-                    it.next + it.parts.len() as u64 + u64::from(it.is_run_whole) == number
-                };
-                let Some(it) = place.filter(|it| it.has_begun).filter(expected) else { return };
-                it.heard_ns = now_ns;
-                it.parts.push_back(bytes);
-                self.install_parts();
+                let Some(it) = place.filter(|it| it.has_begun) else { return };
+                if it.take_part(number, bytes) {
+                    it.heard_ns = now_ns;
+                    self.install_parts();
+                }
             }
             SnapshotStep::End(count) => {
                 let place = replication.receiving.iter_mut().find(|it| it.transfer == transfer);
@@ -445,4 +462,34 @@ fn is_of_log(work: &Work, group: GroupId) -> bool {
         return false;
     };
     *of == group
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_overtake_others_are_taken_in_their_place() {
+        let mut it = Receiving {
+            node: 1,
+            group: GroupId(1),
+            transfer: 1,
+            message: None,
+            has_begun: true,
+            next: 3,
+            parts: VecDeque::new(),
+            early: BTreeMap::new(),
+            run: Vec::new(),
+            is_run_whole: false,
+            count: None,
+            heard_ns: 0,
+        };
+        assert!(it.take_part(5, vec![5]) && it.take_part(4, vec![4]));
+        assert!(it.parts.is_empty(), "the third is not there");
+        assert!(it.take_part(3, vec![3]));
+        assert_eq!(it.parts, [vec![3], vec![4], vec![5]]);
+        assert!(!it.take_part(5, vec![5]), "it was there already");
+        assert!(!it.take_part(3 + WINDOW, vec![0]), "no sender is so far ahead");
+        assert!(it.early.is_empty());
+    }
 }
