@@ -91,7 +91,8 @@ impl Engine {
                 }
                 bytes -= staged.iter().map(|text| text.value.len()).sum::<usize>();
             }
-            if spec.flags.has(Flags::DENYOOM) {
+            // What is staged had memory made for all of it before its first part, and this core's share may be another by now.
+            if spec.flags.has(Flags::DENYOOM) && !is_staged {
                 match self.make_memory(bytes) {
                     Fit::Now => {}
                     Fit::Later => return self.no_room(reply),

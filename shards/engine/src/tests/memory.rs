@@ -50,6 +50,21 @@ fn what_others_leave_is_waited_for_and_what_they_do_not_is_refused() {
 }
 
 #[test]
+fn what_is_half_written_is_finished_though_the_share_shrinks() {
+    for eviction in [Policy::None, Policy::AllkeysLru] {
+        let mut machine = machine(64 * MEBI, eviction);
+        let value = vec![b'v'; 12 * SEGMENT_BYTES];
+        // Its first turns wait for segments.
+        let mut turn = || machine.turn(ANN, &[b"set", b"a", &value]).0;
+        let begins = (0..100).map(|_| turn()).any(|it| matches!(it, Outcome::Unfinished));
+        assert!(begins, "{eviction:?}");
+        machine.engine.set_memory_bytes(15 * MEBI, 15 * MEBI);
+        assert_eq!(machine.run(ANN, &[b"set", b"a", &value]), "+OK", "{eviction:?}");
+        assert!(machine.engine.is_memory_exceeded(), "{eviction:?}");
+    }
+}
+
+#[test]
 fn evictions_go_on_until_memory_is_within_its_limit() {
     let mut machine = machine(64 * MEBI, Policy::AllkeysLru);
     for number in 0..30_000_u32 {
