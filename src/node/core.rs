@@ -116,6 +116,7 @@ pub(crate) struct NodeCore {
     pub(crate) wakes: Vec<Wake>,
     /// Why no segment can be made, if so.
     pub(super) no_segments: Option<String>,
+    pub(super) room: super::room::Room,
     pub(crate) parked: ParkedCommands,
     /// Commands that wait for keys of this core.
     pub(crate) blocked: BlockedCommands,

@@ -37,7 +37,7 @@ pub(crate) struct Leave {
     left: AtomicUsize,
     alone: AtomicUsize,
     /// Cores that have no room for another segment.
-    full: AtomicUsize,
+    pub(super) full: AtomicUsize,
 }
 
 impl Leave {
@@ -131,20 +131,6 @@ impl NodeCore {
                 Leaving::Closes { until_ns, is_through: is_through || is_done }
             }
         });
-    }
-
-    /// The disk has no room for another segment, or has some again: meanwhile others are to lead, whose writes go on.
-    pub(super) fn has_room(&mut self, has_room: bool) {
-        let full = &self.shared.leave.full;
-        if has_room {
-            full.fetch_sub(1, Ordering::AcqRel);
-            if self.leaving.is_none() {
-                self.engine.stay();
-            }
-        } else {
-            full.fetch_add(1, Ordering::AcqRel);
-            self.engine.leave();
-        }
     }
 
     /// Tells the others that this node is about to stop, or cannot write; the first core does.

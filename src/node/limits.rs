@@ -1,4 +1,4 @@
-//! Owns the numbers that bound a stop.
+//! Owns the numbers that bound a stop, and the rest from leads after a full disk.
 
 /// How long a node that stops hands leads over, at most; those that are left are elected anew.
 pub(super) const HAND_OVER_NS: u64 = 5_000_000_000;
@@ -8,5 +8,7 @@ pub(super) const SEND_ON_NS: u64 = 300_000_000;
 pub(super) const CLOSE_NS: u64 = 1_000_000_000;
 /// How long what it says of its leave holds; it is said ten times a second.
 pub(super) const LEAVING_MS: u32 = 1_000;
+/// How long the disk of a node must have had room before it leads again.
+pub(super) const ROOM_NS: u64 = 3_000_000_000;
 
 const _: () = assert!(LEAVING_MS <= hyperion_wire::limits::LEAVING_MS_MAX, "it can be said");

@@ -233,6 +233,7 @@ impl Maker {
             is_unfinished: false,
             wakes: Vec::new(),
             no_segments: None,
+            room: Default::default(),
             blocked: crate::front::BlockedCommands::default(),
             scattered: crate::front::ScatteredCommands::default(),
             placed: crate::front::PlacedCommands::default(),

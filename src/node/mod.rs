@@ -31,6 +31,7 @@ mod proposing;
 mod rates;
 mod repair;
 mod replication;
+mod room;
 mod saying;
 mod segment_files;
 mod segments;

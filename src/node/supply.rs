@@ -261,7 +261,7 @@ impl NodeCore {
                 if self.no_segments.take().is_some() {
                     tracing::info!("segments can be made again");
                     self.engine.set_no_segments(None);
-                    self.has_room(true);
+                    self.has_room(io, true);
                 }
             }
             Supplied::Failed(why) => {
@@ -276,7 +276,7 @@ impl NodeCore {
                 }
                 self.engine.set_no_segments(Some(refusal.clone()));
                 if self.no_segments.replace(refusal).is_none() {
-                    self.has_room(false);
+                    self.has_room(io, false);
                 }
                 self.supply.pause_ticks = RETRY_TICKS;
             }

@@ -99,6 +99,7 @@ impl NodeCore {
         self.tick_forwarding(io);
         self.tick_placed();
         self.tick_leaving(io);
+        self.tick_room(io);
         self.bulk.go_on();
         if !self.parked.is_empty() || !self.held.is_empty() {
             self.retry_held(io);

@@ -40,9 +40,10 @@ fn a_node_with_a_full_disk_gives_its_leads_away() {
     wait_for("the leads to go over", || {
         (0..16384).step_by(256).all(|slot| cluster.leader_by(1, slot).is_some_and(|it| it != 3))
     });
-    // Nobody is refused any more, though only two nodes have room.
-    let refused = (0..100).filter(|number| !write("after", *number)).count();
-    assert_eq!(refused, 0);
+    // Every write is taken, though only two nodes have room; a node that is elected while it has none gives the lead away at once.
+    for number in 0..100 {
+        wait_for("a write where there is room", || write("after", number));
+    }
     assert!(cluster.is_alive(3));
     cluster.drop_ballast(3);
     cluster.wait_copies(3, &written);
