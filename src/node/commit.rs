@@ -11,16 +11,15 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use hyperion_engine::{Durability, Effect};
+use hyperion_runtime::FileId;
 use hyperion_runtime::arena::ArenaView;
 use hyperion_runtime::files::DIRECT_BLOCK_BYTES;
-use hyperion_runtime::{ConnectionId, FileId};
 use hyperion_store::{Append, SyncTicket};
 
 use super::Io;
 use super::core::NodeCore;
 use super::gathering::Gathering;
 use super::messages::Mail;
-use crate::front::limits::{GATHER_BYTES, OUTPUT_KEEP_BYTES};
 
 /// Exit code of a node whose disk failed: what was not answered may be lost, what was answered is not.
 pub(crate) const EXIT_DISK: i32 = 74;
@@ -381,68 +380,6 @@ impl NodeCore {
             }
             self.commit.freeing.push(slot);
             io.sync(file, TOKEN_FREE + u64::from(slot));
-        }
-    }
-
-    /// Sends what may leave.
-    fn flush(&mut self, io: &mut Io) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.append(&mut self.waiting);
-        for connection in dirty.drain(..) {
-            self.flush_client(io, connection);
-        }
-        // The list itself is used again.
-        if self.dirty.is_empty() {
-            self.dirty = dirty;
-        }
-    }
-
-    fn flush_client(&mut self, io: &mut Io, connection: ConnectionId) {
-        let released = self.engine.released_position();
-        let Some(client) = self.clients.get(connection) else { return };
-        client.is_dirty = false;
-        if io.is_sending(connection) {
-            return;
-        }
-        if !client.output.is_in_order() {
-            client.output.merge(released);
-            if client.output.stream().is_some() && !client.is_streaming {
-                client.is_streaming = true;
-                self.streaming.push(connection);
-                io.wake_again();
-            }
-        }
-        let gathers = !client.output.is_in_order()
-            && client.output.len() < GATHER_BYTES
-            && !client.is_overdue
-            && !client.is_closing;
-        client.is_overdue = false;
-        if gathers {
-            // Other cores' answers are on the way: one send for all.
-            if !client.is_gathering {
-                client.is_gathering = true;
-                self.gathering.push(connection);
-            }
-            return;
-        }
-        let mut bytes = std::mem::take(&mut self.spare);
-        client.output.take_released(released, &mut bytes);
-        let is_done = client.is_closing && client.output.is_empty() && client.output.is_in_order();
-        if client.output.waits_for_log() {
-            self.waiting.push(connection);
-        }
-        if !bytes.is_empty() {
-            client.sent_bytes = bytes.len();
-            io.send(connection, &mut bytes);
-            bytes.clear();
-        }
-        if bytes.capacity() <= OUTPUT_KEEP_BYTES {
-            self.spare = bytes;
-        } else {
-            self.give_output(bytes);
-        }
-        if is_done {
-            io.close_after_send(connection);
         }
     }
 

@@ -12,6 +12,7 @@ mod cut_back;
 mod error;
 mod facts;
 mod figures;
+mod flush;
 mod gathering;
 mod growing;
 mod joining;

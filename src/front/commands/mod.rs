@@ -37,6 +37,7 @@ mod swapdb;
 #[cfg(test)]
 mod tests;
 mod tracking;
+mod whole;
 
 pub(crate) use amend::Amended;
 pub(crate) use asks::{FrontAsk, FrontPart};
