@@ -244,11 +244,8 @@ def same(name, command, left, right):
         return left[0] in (b":0\r\n", b":-1\r\n") or left[0].startswith(b"-WRONGTYPE") or None
     if name in (b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP") and left[0][:1] == right[0][:1] == b"*":
         return oracle_sorted_sets.alike(left, right)
-    if name.startswith((b"GEOSEARCH", b"GEORADIUS", b"GEOPOS")) and left[0] == right[0] and isinstance(left[1], list):
-        # Places as far away as each other come in any order, and any of them where they are counted.
-        words = {str(word).upper() for word in command}
-        same_places = sorted(map(repr, left[1])) == sorted(map(repr, right[1]))
-        return "COUNT" in words or same_places or oracle_sorted_sets.alike(left, right)
+    if name == b"GEOPOS" and left[0] == right[0] and isinstance(left[1], list):
+        return oracle_sorted_sets.alike(left, right)
     if name == b"OBJECT REFCOUNT":
         # Small integers are one object in Redis.
         return left[0][:1] == right[0][:1]

@@ -3,7 +3,8 @@
 Not compared byte by byte: doubles, which Redis 7.0 prints with 17 digits and newer ones with the fewest, are compared as numbers (0 and
 -0 are one: a small Redis set forgets the sign); sums of three and more sets may be added up in another order; ZRANDMEMBER by its shape; a ZSCAN
 by the set of its words, because Redis gives them in the order of a table; OBJECT ENCODING after a set was large, which only Redis remembers.
-WITHSCORE of ZRANK is newer than 7.0. Ranges of members are drawn for keys that have one score, or few members.
+WITHSCORE of ZRANK is newer than 7.0. Ranges of members are drawn for keys that have one score, or few members. Places that
+are counted come with their distances, so that any of those at the last one may be told, and no other.
 """
 
 import random
@@ -228,6 +229,9 @@ class Commands:
         dice = self.dice
         options = [self.maybe(0.5, dice.choice(["ASC", "DESC"])), self.maybe(0.3, "COUNT", dice.choice([1, 2, 5, 0]), *self.maybe(0.2, "ANY")),
                    self.maybe(0.3, "WITHCOORD"), self.maybe(0.3, "WITHDIST"), self.maybe(0.3, "WITHHASH")]
+        if options[1]:
+            # Which of several places as far away is counted is open, and only the distances tell that they are.
+            options[3] = [self.option("WITHDIST")]
         dice.shuffle(options)
         return [part for option in options for part in option]
 
@@ -271,13 +275,42 @@ def same(name, command, left, right):
         return True
     if left[0][:1] == b"-" or right[0][:1] == b"-":
         return None
+    if name.startswith((b"GEOSEARCH", b"GEORADIUS")) and isinstance(left[1], list) and isinstance(right[1], list):
+        return left[0] == right[0] and same_places(command, left[1], right[1])
     if name == b"ZRANDMEMBER":
         return shape(left) == shape(right)
+    if name == b"ZSCAN" and str(command[2]) != "0":
+        # A cursor that no scan gave is a place in a table that only one of them has.
+        return left[0] == right[0]
     if name == b"ZSCAN":
         return pairs(left[1][1]) == pairs(right[1][1]) if isinstance(left[1], list) and isinstance(right[1], list) else None
     if name in DOUBLES:
         return alike(left, right)
     return None
+
+
+def same_places(command, one, other):
+    """Places as far away as each other come in any order, and any of them where they are counted: those of the last distance."""
+    words = {str(word).upper() for word in command}
+    told = [sorted(map(repr, map(plain, places))) for places in (one, other)]
+    if told[0] == told[1] or "ANY" in words:
+        return True
+    if "WITHDIST" not in words or not one:
+        return "COUNT" in words
+    ends = [[row[1][1][1] for row in places] for places in (one, other)]
+    if "COUNT" not in words or ends[0] != ends[1]:
+        return False
+    nearer = [sorted(repr(plain(row)) for row in places if row[1][1][1] != ends[0][-1]) for places in (one, other)]
+    return nearer[0] == nearer[1]
+
+
+def plain(reply):
+    """A reply with its numbers as such."""
+    line, body = reply
+    if isinstance(body, list):
+        return [plain(one) for one in body]
+    told = number(line[1:] if line[:1] == b"," else body)
+    return reply if told is None else told
 
 
 def shape(reply):
