@@ -3,7 +3,8 @@
 Not compared byte by byte: doubles, which Redis 7.0 prints with 17 digits and newer ones with the fewest, are compared as numbers (0 and
 -0 are one: a small Redis set forgets the sign); sums of three and more sets may be added up in another order; ZRANDMEMBER by its shape; a ZSCAN
 by the set of its words, because Redis gives them in the order of a table; OBJECT ENCODING after a set was large, which only Redis remembers.
-WITHSCORE of ZRANK is newer than 7.0.
+WITHSCORE of ZRANK is newer than 7.0. Ranges of members are drawn for keys that have one score, or few members. Places that
+are counted come with their distances, so that any of those at the last one may be told, and no other.
 """
 
 import random
@@ -23,9 +24,12 @@ class Commands:
         if dice.random() < 0.01:
             self.wide = dice.choice([5, 12, 60, 400])
         name, *rest = getattr(self, dice.choices(self.NAMES, self.WEIGHTS)[0])()
-        # Ranges of members mean something only where all have one score.
-        if dice.random() < 0.04 and (name, *rest[:1]) != ("ZADD", "lex"):
-            rest = self.wrong(rest)
+        # Ranges of members mean something only where all have one score, or few have several.
+        kept = 2 if name == "ZRANGESTORE" else 1
+        if {"lex", "few"}.isdisjoint(rest[:kept]):
+            kept = 0
+        if dice.random() < 0.04 and not (kept and name == "ZADD"):
+            rest = [*rest[:kept], *self.wrong(rest[kept:])]
         if dice.random() < 0.2:
             name = name.lower()
         return (name, *rest)
@@ -105,6 +109,17 @@ class Commands:
 
     def lexadd(self):
         return "ZADD", "lex", *[part for _ in range(self.dice.randint(1, 4)) for part in (0, self.member())]
+
+    def few(self):
+        """Members of several scores, so few and short that Redis keeps them in a list. LIMIT would count what is outside too."""
+        dice = self.dice
+        words = [dice.choice("-+"), dice.choice("-+"), *(f"{dice.choice('[(')}m{dice.randrange(12)}" for _ in range(6))]
+        ends = dice.choice(words), dice.choice(words)
+        return dice.choice([
+            ("ZADD", "few", dice.randint(-5, 5), f"m{dice.randrange(12)}", dice.randint(-5, 5), f"m{dice.randrange(12)}"),
+            (dice.choice(["ZRANGEBYLEX", "ZREVRANGEBYLEX", "ZLEXCOUNT", "ZREMRANGEBYLEX"]), "few", *ends),
+            ("ZRANGE", "few", *ends, "BYLEX", *self.maybe(0.5, "REV")), ("DEL", "few") if dice.random() < 0.1 else ("ZRANGE", "few", 0, -1, "WITHSCORES"),
+        ])
 
     def others(self):
         dice = self.dice
@@ -214,6 +229,9 @@ class Commands:
         dice = self.dice
         options = [self.maybe(0.5, dice.choice(["ASC", "DESC"])), self.maybe(0.3, "COUNT", dice.choice([1, 2, 5, 0]), *self.maybe(0.2, "ANY")),
                    self.maybe(0.3, "WITHCOORD"), self.maybe(0.3, "WITHDIST"), self.maybe(0.3, "WITHHASH")]
+        if options[1]:
+            # Which of several places as far away is counted is open, and only the distances tell that they are.
+            options[3] = [self.option("WITHDIST")]
         dice.shuffle(options)
         return [part for option in options for part in option]
 
@@ -240,10 +258,10 @@ class Commands:
         name += dice.choice(["", "", "_RO"])
         options = self.geo_options()
         # Of places as far away as each other either may be stored.
-        return name, "geo", *middle, *self.length(), *([] if stores and "COUNT" in options else options), *stores
+        return name, "geo", *middle, *self.length(), *([] if stores and not {"COUNT", "count"}.isdisjoint(options) else options), *stores
 
     MIX = {
-        "zadd": 20, "lexadd": 3, "others": 5, "zincrby": 4, "zrem": 5, "read": 14, "zrange": 12, "zrange_elder": 8, "zremrange": 3, "pop": 4,
+        "zadd": 20, "lexadd": 3, "few": 3, "others": 5, "zincrby": 4, "zrem": 5, "read": 14, "zrange": 12, "zrange_elder": 8, "zremrange": 3, "pop": 4,
         "random_member": 2, "scan": 2, "algebra": 8, "intercard": 2, "geoadd": 5, "geo_read": 4, "geosearch": 6, "georadius": 4,
     }
     NAMES, WEIGHTS = list(MIX), list(MIX.values())
@@ -257,13 +275,42 @@ def same(name, command, left, right):
         return True
     if left[0][:1] == b"-" or right[0][:1] == b"-":
         return None
+    if name.startswith((b"GEOSEARCH", b"GEORADIUS")) and isinstance(left[1], list) and isinstance(right[1], list):
+        return left[0] == right[0] and same_places(command, left[1], right[1])
     if name == b"ZRANDMEMBER":
         return shape(left) == shape(right)
+    if name == b"ZSCAN" and str(command[2]) != "0":
+        # A cursor that no scan gave is a place in a table that only one of them has.
+        return left[0] == right[0]
     if name == b"ZSCAN":
         return pairs(left[1][1]) == pairs(right[1][1]) if isinstance(left[1], list) and isinstance(right[1], list) else None
     if name in DOUBLES:
         return alike(left, right)
     return None
+
+
+def same_places(command, one, other):
+    """Places as far away as each other come in any order, and any of them where they are counted: those of the last distance."""
+    words = {str(word).upper() for word in command}
+    told = [sorted(map(repr, map(plain, places))) for places in (one, other)]
+    if told[0] == told[1] or "ANY" in words:
+        return True
+    if "WITHDIST" not in words or not one:
+        return "COUNT" in words
+    ends = [[row[1][1][1] for row in places] for places in (one, other)]
+    if "COUNT" not in words or ends[0] != ends[1]:
+        return False
+    nearer = [sorted(repr(plain(row)) for row in places if row[1][1][1] != ends[0][-1]) for places in (one, other)]
+    return nearer[0] == nearer[1]
+
+
+def plain(reply):
+    """A reply with its numbers as such."""
+    line, body = reply
+    if isinstance(body, list):
+        return [plain(one) for one in body]
+    told = number(line[1:] if line[:1] == b"," else body)
+    return reply if told is None else told
 
 
 def shape(reply):

@@ -97,6 +97,10 @@ fn errors_are_those_of_redis() {
         ("RESET", "RESET"),
         ("PING", "PONG"),
         ("PUBSUB CHANNELS", "[]"),
+        ("MULTI", "OK"),
+        ("SSUBSCRIBE a", "QUEUED"),
+        ("EXEC", "[-ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client]"),
+        ("PUBSUB SHARDCHANNELS", "[]"),
     ]);
 }
 

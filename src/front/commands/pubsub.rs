@@ -25,6 +25,9 @@ const HELP: [&str; 14] = [
     "    Prints this help.",
 ];
 
+/// Each channel has an answer of its own, so an EXEC would have too many. SUBSCRIBE and PSUBSCRIBE are older than that rule.
+const SHARD_IN_EXEC: &str = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
+
 /// Commands with subcommands, which an error names with the subcommand.
 const CONTAINERS: [&str; 6] = ["client", "cluster", "command", "config", "object", "pubsub"];
 
@@ -72,6 +75,9 @@ impl NodeCore {
         arguments: &[&[u8]],
     ) -> Carried {
         let names = &arguments[1..];
+        if kind == Kind::Shard && client.exec.is_some() {
+            return Err(SHARD_IN_EXEC.to_owned());
+        }
         let mut subscriptions = client.subscriptions.take().unwrap_or_default();
         if !subscriptions.has_room(names) {
             if subscriptions.total() > 0 {

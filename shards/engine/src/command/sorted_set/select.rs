@@ -62,7 +62,7 @@ impl<'a> Selection<'a> {
                 rank(begin)..rank(end)
             }
             Self::Scores(..) => 0..0,
-            Self::Members(least, most) => members(view, least, most),
+            Self::Members(least, most) => members(view, least, most, is_reverse),
         };
         if found.start < found.end { found } else { 0..0 }
     }
@@ -118,38 +118,46 @@ fn ranks(first: i64, last: i64, count: u64, is_reverse: bool) -> Ranks {
     first.unsigned_abs()..last.unsigned_abs() + 1
 }
 
-/// Ranges of members are meant for sets of one score; where there are several, the range goes from the first member in order that is not
-/// below it to before the next one that is above.
-fn members(view: &View<'_>, least: End<'_>, most: End<'_>) -> Ranks {
-    let score_at = |cursor: Option<Cursor>| {
-        view.entry(cursor?).map(|entry| word(score_of(&entry)).to_be_bytes())
-    };
-    let (first, last) = (score_at(view.first(RANKS)), score_at(view.last(RANKS)));
-    let Some(score) = first else { return 0..0 };
-    if first == last {
-        let rank = |end: End<'_>, is_least: bool| match end {
-            End::Lowest => 0,
-            End::Highest => card(view),
-            End::At { member, is_inside } => {
-                let mut key = [&score[..], member].concat();
-                if is_inside != is_least {
-                    // The next member that there can be.
-                    key.push(0);
-                }
-                rank_of(view, view.lower_bound(RANKS, &key))
+/// Ranges of members are meant for sets of one score.
+fn members(view: &View<'_>, least: End<'_>, most: End<'_>, is_reverse: bool) -> Ranks {
+    let (first, last) = (view.first(RANKS), view.last(RANKS));
+    let entry_at = |cursor: Option<Cursor>| view.entry(cursor?);
+    let (Some(lowest), Some(highest)) = (entry_at(first), entry_at(last)) else { return 0..0 };
+    let score = word(score_of(&lowest)).to_be_bytes();
+    if score != word(score_of(&highest)).to_be_bytes() {
+        let is_outside =
+            !least.is_below(member_of(&highest.key)) || !most.is_above(member_of(&lowest.key));
+        return if is_outside { 0..0 } else { members_of_scores(view, least, most, is_reverse) };
+    }
+    let rank = |end: End<'_>, is_least: bool| match end {
+        End::Lowest => 0,
+        End::Highest => card(view),
+        End::At { member, is_inside } => {
+            let mut key = [&score[..], member].concat();
+            if is_inside != is_least {
+                // The next member that there can be.
+                key.push(0);
             }
-        };
-        return rank(least, true)..rank(most, false);
-    }
-    let mut all = view.all(RANKS).map(|(_, entry)| entry).zip(0..);
-    let Some((first, begin)) = all.find(|(entry, _)| least.is_below(member_of(&entry.key))) else {
-        return 0..0;
+            rank_of(view, view.lower_bound(RANKS, &key))
+        }
     };
-    if !most.is_above(member_of(&first.key)) {
-        return 0..0;
-    }
-    let end = all.find(|(entry, _)| !most.is_above(member_of(&entry.key)));
-    begin..end.map_or_else(|| card(view), |(_, end)| end)
+    rank(least, true)..rank(most, false)
+}
+
+/// Where there are several scores a range goes from the first member that is not below it to before the next one that is above, in reverse
+/// from the other side, and is empty where the last member is below or the first one above: as in Redis while a set is small.
+fn members_of_scores(view: &View<'_>, least: End<'_>, most: End<'_>, is_reverse: bool) -> Ranks {
+    // Whether the range may begin at an entry, and whether it goes on there.
+    let met = |entry: Entry<'_>| {
+        let member = member_of(&entry.key);
+        let (is_high, is_low) = (least.is_below(member), most.is_above(member));
+        if is_reverse { (is_low, is_high) } else { (is_high, is_low) }
+    };
+    let count = card(view);
+    let mut all = entries(view, &(0..count), is_reverse).map(met).zip(0..);
+    let Some(((_, true), begin)) = all.find(|&((begins, _), _)| begins) else { return 0..0 };
+    let end = all.find(|&((_, goes_on), _)| !goes_on).map_or(count, |(_, end)| end);
+    if is_reverse { count - end..count - begin } else { begin..end }
 }
 
 /// The members of some ranks, from the lowest or from the highest on.

@@ -140,6 +140,27 @@ fn ranges_are_by_rank_score_and_member() {
     ]);
 }
 
+/// What redis-server 7.0 gives while a set is small.
+#[test]
+fn ranges_of_members_over_several_scores_are_those_of_redis() {
+    play(&[
+        ("ZADD u 1 m5 2 m1 3 m9 4 m3 5 m2", ":5"),
+        ("ZRANGEBYLEX u [m6 +", "*0"),
+        ("ZRANGEBYLEX u [m2 [m5", "*2 $m5 $m1"),
+        ("ZRANGEBYLEX u - [m4", "*0"),
+        ("ZRANGEBYLEX u (m1 (m9", "*2 $m5 $m1"),
+        ("ZRANGEBYLEX u [m2 +", "*5 $m5 $m1 $m9 $m3 $m2"),
+        ("ZREVRANGEBYLEX u [m5 [m2", "*3 $m2 $m3 $m9"),
+        ("ZRANGE u [m8 [m3 BYLEX REV", "*0"),
+        ("ZREVRANGEBYLEX u + [m2", "*3 $m2 $m3 $m9"),
+        ("ZLEXCOUNT u [m1 [m7", ":2"),
+        ("ZLEXCOUNT u - +", ":5"),
+        ("ZREMRANGEBYLEX u [m3 +", ":0"),
+        ("ZREMRANGEBYLEX u [m2 [m8", ":2"),
+        ("ZRANGE u 0 -1", "*3 $m9 $m3 $m2"),
+    ]);
+}
+
 #[test]
 fn members_are_popped_and_drawn() {
     play(&[
