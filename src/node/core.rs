@@ -79,6 +79,8 @@ pub(crate) struct NodeCore {
     pub(super) unformed: Option<Unformed>,
     /// A power cut may have taken ends of logs that are not all there again.
     pub(super) may_be_cut: bool,
+    /// Replicas that a repair saved and that have not caught up, as of the last look.
+    pub(super) repaired_left: Option<usize>,
     /// The start is not settled: clients may not have data.
     pub(crate) is_unsettled: bool,
     /// The node becomes a cluster: clients' commands wait.

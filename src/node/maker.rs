@@ -214,6 +214,7 @@ impl Maker {
             is_unsettled: waiting.is_some(),
             unformed: waiting,
             may_be_cut: self.shared.may_be_cut(),
+            repaired_left: None,
             growing: None,
             foreign_terms: Default::default(),
             members: Members::default(),

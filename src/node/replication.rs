@@ -141,6 +141,7 @@ impl NodeCore {
                     "{error}, which a power cut may have taken from it: all is taken anew"
                 );
             }
+            Err(error @ GroupError::TakesAnew { .. }) => tracing::warn!("{error}"),
             Err(error @ GroupError::Overtaken { .. }) => tracing::error!(
                 "{error}: this replica is not changed any more; remove the node and let it join anew, or look at what it has first"
             ),

@@ -22,6 +22,7 @@ use super::migrate::{Written, migrate};
 use super::open::{Data, Wanted};
 use super::open_error::failed;
 use super::power::Power;
+use super::repair::Belonging;
 use super::shared::Shared;
 use super::ticking::GROUP_TICKS;
 use super::{cluster_metrics, metrics, repair, status};
@@ -232,7 +233,8 @@ fn open_data(
     let mut data = Data::open(&flags.data, wanted, [random[0], random[1], random[2]])?;
     data.is_log_only = config.node().role == Role::Voter;
     if flags.repair {
-        repair::repair(&mut data, random[3].rotate_left(11))?;
+        let belonging = Belonging::of(config, &data.path)?;
+        repair::repair(&mut data, belonging.as_ref(), random[3].rotate_left(11))?;
     }
     let mut migrated = Vec::new();
     if data.manifest.cores != cores {

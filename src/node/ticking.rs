@@ -84,6 +84,24 @@ impl NodeCore {
         }
     }
 
+    /// After a repair: tells where this node's word is all there is, and when it is worth as much as the others' again.
+    fn tell_repaired(&mut self) {
+        if self.unformed.is_some() || self.repaired_left == Some(0) {
+            return;
+        }
+        for group in self.engine.take_led_repaired() {
+            tracing::error!(
+                "group {} goes on with what was saved of it here: all its copies were repaired, and what this one has lost is lost",
+                group.0
+            );
+        }
+        let left = self.engine.repaired_replicas();
+        if left == 0 && self.repaired_left.is_some() {
+            tracing::info!("core {}: all that was repaired is whole again", self.index);
+        }
+        self.repaired_left = Some(left);
+    }
+
     /// What the groups want every tick; whether it is time for all else too.
     pub(super) fn ticks_all(&mut self, io: &mut Io) -> bool {
         self.tick_power();
@@ -111,6 +129,7 @@ impl NodeCore {
         let is_time = self.ticks >= GROUP_TICKS;
         if is_time {
             self.ticks = 0;
+            self.tell_repaired();
             self.end_late_forwarded(io);
             self.ask_around(io);
             self.tell_leaders();

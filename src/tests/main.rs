@@ -14,6 +14,7 @@ mod cluster_bulk;
 mod cluster_collections;
 mod cluster_config;
 mod cluster_cores;
+mod cluster_damage;
 mod cluster_elsewhere;
 mod cluster_eviction;
 mod cluster_faults;

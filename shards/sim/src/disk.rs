@@ -53,6 +53,17 @@ impl Disk {
         Self { lies, ..Self::default() }
     }
 
+    /// Another disk with what a start would find on this one now.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let copy = |file: &File| {
+            let (durable, visible) = (file.visible.clone(), file.visible.clone());
+            File { durable, visible, pending: Vec::new() }
+        };
+        let files = self.files.iter().map(|(id, file)| (*id, copy(file))).collect();
+        Self { files, sequence: self.sequence, lies: self.lies }
+    }
+
     /// A file of zeros, safe on the disk.
     pub fn create(&mut self, file: FileId, bytes: usize) {
         let zeros = vec![0; bytes];

@@ -3,11 +3,13 @@
 mod check;
 mod offline;
 mod quarantine;
+mod replicas;
 mod report;
 mod saving;
 
 pub(crate) use self::check::check_data;
 pub(super) use self::quarantine::mend_manifest;
+pub(super) use self::replicas::Belonging;
 pub(super) use self::saving::repair;
 
 /// The exit code for data that is damaged.

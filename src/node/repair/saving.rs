@@ -15,10 +15,15 @@ use super::super::open_error::{OpenError, failed};
 use super::super::supply::segment_path;
 use super::offline::{self, Offline};
 use super::quarantine::Quarantine;
+use super::replicas::{self, Belonging};
 use super::report::report;
 
 /// Saves what can be saved. Does nothing to sound data.
-pub(in crate::node) fn repair(data: &mut Data, entropy: u64) -> Result<(), OpenError> {
+pub(in crate::node) fn repair(
+    data: &mut Data,
+    belonging: Option<&Belonging>,
+    entropy: u64,
+) -> Result<(), OpenError> {
     let mut cores = Vec::new();
     for core in 0..data.manifest.cores {
         cores.push(offline::read(&data.path, &data.manifest, core)?);
@@ -44,6 +49,13 @@ pub(in crate::node) fn repair(data: &mut Data, entropy: u64) -> Result<(), OpenE
     write_synced(&report_path, format!("{report:#}\n").as_bytes()).map_err(failed(&report_path))?;
     files::sync_directory(&quarantine.path).map_err(failed(&quarantine.path))?;
     tell(&cores, &report_path);
+    if let Some(belonging) = belonging {
+        let count = replicas::mark(&mut cores, data, belonging);
+        tracing::warn!(
+            "{count} groups that other nodes have too are taken anew from those: until then what was saved of them is not answered from, votes for nobody who has less than \
+             another, and leads nothing unless all other copies were repaired too"
+        );
+    }
     // Files of a repair that did not come to its end must not be taken for this one's.
     let generations = cores.iter().map(|core| core.generation_max);
     let generation = generations.max().unwrap_or(0).max(data.manifest.generation) + 1;

@@ -35,6 +35,7 @@ impl Group {
         self.election.set_rank(&conf);
         self.raw.mut_store().set_conf(conf);
         (self.change, self.doubt, self.floor) = (None, None, Position::default());
+        self.repaired = None;
         (self.conf_durable, self.state_due) = (0, true);
         self.election.alone(now_ns);
         self.after_raft();

@@ -63,6 +63,12 @@ impl Groups {
         self.get(id).is_none_or(super::replica::Group::has_no_copy)
     }
 
+    /// Whether what this replica has of a group was saved out of damaged files, and nobody has given or confirmed it since.
+    #[must_use]
+    pub fn is_worthless(&self, id: GroupId) -> bool {
+        self.get(id).is_some_and(super::replica::Group::is_worthless)
+    }
+
     /// The current term of a group.
     #[must_use]
     pub fn term(&self, id: GroupId) -> u64 {

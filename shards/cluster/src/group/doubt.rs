@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use raft::eraftpb::Message;
 use raft::{INVALID_ID, StateRole};
 
-use super::recovered::Position;
+use super::repaired::Claim;
 use super::replica::Group;
 
 /// Ends of the other voters' logs, as heard since the start.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
-    heard: BTreeMap<u64, Position>,
+    heard: BTreeMap<u64, Claim>,
 }
 
 impl Doubt {
@@ -31,22 +31,24 @@ impl Doubt {
 }
 
 impl Group {
-    /// A candidate tells where its log ends.
-    pub(super) fn hear_end(&mut self, candidate: u64, end: Position) {
+    /// A candidate tells what its log is worth.
+    pub(super) fn hear_end(&mut self, candidate: u64, claim: Claim) {
         if let Some(doubt) = &mut self.doubt {
-            doubt.heard.insert(candidate, end);
+            doubt.heard.insert(candidate, claim);
         }
     }
 
-    /// Whether a log that ends at `end` has all that may be committed, as far as this replica is to answer for that.
-    pub(super) fn trusts(&self, end: Position) -> bool {
+    /// Whether a log of this worth has all that may be committed, as far as this replica is to answer for that.
+    pub(super) fn trusts(&self, claim: Claim) -> bool {
         let Some(doubt) = &self.doubt else { return true };
+        self.others().all(|voter| doubt.heard.get(&voter).is_some_and(|heard| *heard <= claim))
+    }
+
+    /// The other voters, as far as known here.
+    pub(super) fn others(&self) -> impl Iterator<Item = u64> + '_ {
         let conf = self.tail().conf();
-        let mut others =
-            conf.voters.iter().chain(&conf.voters_outgoing).filter(|voter| **voter != self.node);
-        others.all(|voter| {
-            doubt.heard.get(voter).is_some_and(|heard| heard.log_order() <= end.log_order())
-        })
+        let voters = conf.voters.iter().chain(&conf.voters_outgoing).copied();
+        voters.filter(|voter| *voter != self.node)
     }
 
     /// Takes an answer to a campaign of this replica; `false`: a vote that counts for nothing yet, because its own would have to be beside it.
@@ -57,17 +59,18 @@ impl Group {
         if answer.reject || !campaigns {
             return true;
         }
-        let end = self.last();
-        self.hear_end(answer.from, end);
-        self.trusts(end)
+        let own = self.claim();
+        self.hear_end(answer.from, own);
+        self.trusts(own) && !(self.is_worthless() && self.has_no_copy())
     }
 
     /// The leader's entries were taken; it had committed up to `commit`.
     pub(super) fn settle_doubt(&mut self, commit: u64) {
         let log = &self.raw.raft.raft_log;
         let has_all = log.committed >= commit && log.term(log.committed) == Ok(self.raw.raft.term);
-        if self.doubt.is_some() && has_all {
+        if self.doubt.is_some() && has_all && !self.is_worthless() {
             self.doubt = None;
+            self.state_due |= self.repaired.take().is_some();
         }
     }
 

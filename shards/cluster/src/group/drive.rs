@@ -79,6 +79,7 @@ impl Group {
         messages = super::batch::join(messages);
         for message in &mut messages {
             Self::stamp(message, self.everywhere, turn.now_ns);
+            self.say_repaired(message);
         }
         self.hold(messages, number, stores, turn);
         self.take_committed(&committed, turn.effects);
@@ -155,6 +156,7 @@ impl Group {
         self.raw.mut_store().restart(at, conf.clone());
         (self.stored, self.handed, self.applied) = (at.index, at.index, at.index);
         (self.installing, self.incoming, self.state_due) = (false, None, true);
+        self.renew();
         effects.push(Effect::InstallSnapshot { group: self.id, at, conf });
     }
 

@@ -26,27 +26,35 @@ pub struct GroupState {
     pub installing: bool,
     /// End of the log that was dropped for a snapshot: votes go to logs that end there or later.
     pub floor: Position,
+    /// What is stored was saved out of damaged files and has not been replaced since.
+    pub repaired: bool,
 }
 
+/// Of the term in the bytes of a floor: the replica was repaired. A version that does not know it finds a floor that no log reaches, and does
+/// not vote.
+const REPAIRED: u64 = 1 << 63;
+
 impl GroupState {
-    /// The floor and the members, as bytes that the store keeps and does not read: floor index u64 and term u64, then
-    /// [`Conf::encode`].
+    /// The floor, the mark of a repair and the members, as bytes that the store keeps and does not read: floor index u64 and term u64, whose
+    /// highest bit is the mark, then [`Conf::encode`].
     #[must_use]
     pub fn encode_members(&self) -> Vec<u8> {
         let mut bytes = self.floor.index.to_le_bytes().to_vec();
-        bytes.extend(self.floor.term.to_le_bytes());
+        let mark = if self.repaired { REPAIRED } else { 0 };
+        bytes.extend((self.floor.term | mark).to_le_bytes());
         bytes.extend(self.conf.encode());
         bytes
     }
 
     /// What [`Self::encode_members`] wrote, and the bytes behind it, which are the caller's; `None` when it is anything else.
     #[must_use]
-    pub fn decode_members(bytes: &[u8]) -> Option<(Position, Conf, &[u8])> {
+    pub fn decode_members(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (index, rest) = bytes.split_first_chunk()?;
         let (term, rest) = rest.split_first_chunk()?;
-        let floor = Position { index: u64::from_le_bytes(*index), term: u64::from_le_bytes(*term) };
+        let (index, term) = (u64::from_le_bytes(*index), u64::from_le_bytes(*term));
+        let floor = Position { index, term: term & !REPAIRED };
         let (conf, rest) = Conf::decode_first(rest)?;
-        Some((floor, conf, rest))
+        Some((Self { floor, repaired: term & REPAIRED != 0, conf, ..Self::default() }, rest))
     }
 }
 

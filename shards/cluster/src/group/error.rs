@@ -74,6 +74,14 @@ pub enum GroupError {
         /// It was not said before.
         is_news: bool,
     },
+    /// This replica was saved out of damaged files, and heard a leader: it has given its log up, and takes all anew.
+    #[error("{group:?} was repaired here, and is taken anew: node {from} leads it")]
+    TakesAnew {
+        /// The group.
+        group: GroupId,
+        /// The leader.
+        from: u64,
+    },
     /// A snapshot that this replica does not need.
     #[error("snapshot at {index} is not needed; the replica is at {commit}")]
     NotNeeded {

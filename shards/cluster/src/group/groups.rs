@@ -40,6 +40,7 @@ pub struct Groups {
     waiting: VecDeque<(Ticket, Vec<GroupId>)>,
     pub(super) stalls: u64,
     pub(super) planted: Planted,
+    led_repaired: Vec<GroupId>,
 }
 
 impl Groups {
@@ -66,6 +67,7 @@ impl Groups {
             waiting: VecDeque::new(),
             stalls: 0,
             planted: Planted::default(),
+            led_repaired: Vec::new(),
         }
     }
 
@@ -275,6 +277,9 @@ impl Groups {
             if group.drive(&mut turn) {
                 waiting.push(id);
             }
+            if std::mem::take(&mut group.led_repaired) {
+                self.led_repaired.push(id);
+            }
         }
         if waiting.is_empty() {
             return None;
@@ -348,6 +353,17 @@ impl Groups {
     #[must_use]
     pub fn are_in_doubt(&self) -> bool {
         self.groups.iter().flatten().any(|group| group.doubt.is_some())
+    }
+
+    /// Groups that this node came to lead with what a repair had saved, because nobody has better, since the last call.
+    pub fn take_led_repaired(&mut self) -> Vec<GroupId> {
+        std::mem::take(&mut self.led_repaired)
+    }
+
+    /// Replicas that were saved out of damaged files and have not caught up.
+    #[must_use]
+    pub fn repaired(&self) -> usize {
+        self.groups.iter().flatten().filter(|group| group.repaired.is_some()).count()
     }
 
     /// Makes this replica the only member of a group whose others are given up for good, with all that its log has. `false`: not now, or it

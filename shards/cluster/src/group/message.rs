@@ -7,6 +7,7 @@ use super::calm::BeatOut;
 use super::error::GroupError;
 use super::lease::Acks;
 use super::recovered::Position;
+use super::repaired::Claim;
 use super::replica::Group;
 
 /// What becomes of a message.
@@ -24,6 +25,7 @@ impl Group {
             Verdict::Drop => return Ok(()),
             Verdict::Step => {}
         }
+        self.take_anew(&message)?;
         let kind = message.get_msg_type();
         let term = message.term;
         let (everywhere, commit) = (message.index, message.commit);
@@ -87,7 +89,11 @@ impl Group {
                 }
             }
             MessageType::MsgRequestVote | MessageType::MsgRequestPreVote => {
-                return Ok(self.check_vote(message, now_ns));
+                return Ok(if self.check_vote(message, now_ns) {
+                    Verdict::Step
+                } else {
+                    Verdict::Drop
+                });
             }
             MessageType::MsgSnapshot => {
                 let metadata = message.get_snapshot().get_metadata();
@@ -115,20 +121,31 @@ impl Group {
         Ok(Verdict::Step)
     }
 
-    /// A leader counts on the silence of those who heard it.
-    fn check_vote(&mut self, message: &Message, now_ns: u64) -> Verdict {
+    /// Whether raft is to see a campaign. A leader counts on the silence of those who heard it.
+    fn check_vote(&mut self, message: &mut Message, now_ns: u64) -> bool {
         let forced = message.context.as_ref() == CAMPAIGN_TRANSFER;
         let quiet = self.election.is_quiet(now_ns) && !forced;
         #[cfg(test)]
         let quiet = quiet && !self.faults.votes_inside_lease;
-        let candidate = Position { index: message.index, term: message.log_term };
-        self.hear_end(message.from, candidate);
-        if quiet
-            || !self.trusts(candidate)
-            || !self.may_vote()
-            || candidate.log_order() < self.floor.log_order()
-        {
-            return Verdict::Drop;
+        let claim = Claim::of(message);
+        self.hear_end(message.from, claim);
+        if self.is_worthless() {
+            if message.term < self.raw.raft.term {
+                // It hears which term it is.
+                return true;
+            }
+            if quiet || !self.compare_repaired(claim, message) {
+                return false;
+            }
+        } else {
+            let candidate = Position { index: message.index, term: message.log_term };
+            if quiet
+                || !self.trusts(claim)
+                || !self.may_vote()
+                || candidate.log_order() < self.floor.log_order()
+            {
+                return false;
+            }
         }
         let raft = &mut self.raw.raft;
         if raft.state != StateRole::Leader {
@@ -136,7 +153,7 @@ impl Group {
             // quiet time, and it is no leader to protect any more.
             raft.leader_id = INVALID_ID;
         }
-        Verdict::Step
+        true
     }
 
     /// Whether it can compare logs: by its own, or by the end of the one it has dropped.
@@ -148,6 +165,7 @@ impl Group {
     pub(super) fn is_able(&self) -> bool {
         let log = &self.raw.raft.raft_log;
         !self.installing
+            && !self.is_worthless()
             && log.last_index() > 0
             && self.last().log_order() >= self.floor.log_order()
             && self.raw.raft.promotable()
@@ -159,7 +177,7 @@ impl Group {
         let ready = if self.is_leader() {
             self.tick_leader(now_ns, beats)
         } else {
-            let able = self.is_able();
+            let able = self.is_able() || self.may_tell();
             self.election.tick(&mut self.raw.raft, able, now_ns)
         };
         if ready {

@@ -23,6 +23,7 @@ mod pace;
 mod planted;
 mod reads;
 mod recovered;
+mod repaired;
 mod replica;
 mod rest;
 mod roles;

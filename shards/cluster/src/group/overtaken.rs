@@ -30,7 +30,8 @@ impl Group {
     /// Refuses an append that contradicts what was committed here. A replica without a vote gives its log up and asks for all anew; a voter keeps what it
     /// has, and follows nobody, until a person has decided.
     pub(super) fn check_contradiction(&mut self, append: &Message) -> Result<(), GroupError> {
-        if !self.contradicts(append) {
+        // What a repair has saved is no word against a leader's.
+        if self.is_worthless() || !self.contradicts(append) {
             return Ok(());
         }
         let begins_anew = !self.tail().conf().is_voter(self.node);

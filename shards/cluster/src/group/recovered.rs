@@ -40,6 +40,8 @@ pub struct RecoveredGroup {
     pub may_be_cut: bool,
     /// As recorded; see `GroupState`.
     pub floor: Position,
+    /// What is here was saved out of damaged files: it counts for nothing before a leader has replaced it, or nobody has better.
+    pub repaired: bool,
     /// Entries after `truncated`, without gaps.
     pub entries: Vec<Entry>,
 }

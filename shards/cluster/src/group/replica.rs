@@ -17,6 +17,7 @@ use super::limits::{Bounds, INFLIGHT_MESSAGES_MAX, MEMBERS_MAX, MESSAGE_BYTES_MA
 use super::planted::Planted;
 use super::reads::Reads;
 use super::recovered::{Position, RecoveredGroup};
+use super::repaired::Repaired;
 use super::rest::Rest;
 use super::tail::Tail;
 use super::timing::{ELECTION_TICKS_END, ELECTION_TICKS_MIN, HEARTBEAT_TICKS};
@@ -97,6 +98,10 @@ pub(super) struct Group {
     pub(super) is_overtaken: bool,
     /// The log may have lost its end, and the replica has not caught up since.
     pub(super) doubt: Option<Doubt>,
+    /// It was saved out of damaged files, and has not caught up since.
+    pub(super) repaired: Option<Repaired>,
+    /// It came to lead with what was saved, and nobody was told.
+    pub(super) led_repaired: bool,
     /// Term and vote that the store was given last.
     pub(super) recorded: (u64, u64),
     /// The state must be stored with the next append, and before it.
@@ -127,7 +132,12 @@ impl Group {
         check(id, &recovered)?;
         let (installing, floor) = (recovered.installing, recovered.floor);
         let conf_index = recovered.conf.index;
-        let doubt = Doubt::at_start(recovered.may_be_cut, node, &recovered.conf.voters);
+        let repaired = recovered.repaired.then_some(Repaired::Saved);
+        let doubt = if repaired.is_some() {
+            Some(Doubt::default())
+        } else {
+            Doubt::at_start(recovered.may_be_cut, node, &recovered.conf.voters)
+        };
         let (tail, commit, applied, raft_applied) = tail_of(recovered);
         let raw = new_raw(node, tail, raft_applied)?;
         let mut group = Self {
@@ -157,6 +167,8 @@ impl Group {
             installing,
             is_overtaken: false,
             doubt,
+            repaired,
+            led_repaired: false,
             recorded: (raw.raft.term, raw.raft.vote),
             state_due: false,
             unrecorded_since: None,
@@ -172,7 +184,7 @@ impl Group {
         assert!(commit >= applied, "commit {commit} is behind applied {applied}");
         group.raw.mut_store().set_applied(applied);
         group.election.set_rank(group.raw.store().conf());
-        if !installing && group.raw.store().conf().voters == [node] {
+        if !installing && repaired.is_none() && group.raw.store().conf().voters == [node] {
             group.election.alone(now_ns);
         }
         group.after_raft();
@@ -228,6 +240,7 @@ impl Group {
             conf: self.tail().conf().clone(),
             installing: self.installing,
             floor: self.floor,
+            repaired: self.repaired.is_some(),
         }
     }
 
@@ -239,6 +252,7 @@ impl Group {
         if raft.state == StateRole::Leader {
             // Its log was the longest of all.
             self.doubt = None;
+            self.lead_repaired();
         }
     }
 }

@@ -137,7 +137,16 @@ impl Engine {
             Asked::BecameLeader { group, .. } if keeps_log(group) => {
                 self.leader_changed(group, Leader::Changing);
             }
-            Asked::BecameLeader { group, .. } => self.leader_changed(group, Leader::Own),
+            Asked::BecameLeader { group, .. } => {
+                if let (Some(serving), Some(partition)) = (&mut self.serving, group.partition()) {
+                    // It may have been a copy that counted for nothing.
+                    serving.set_copy(partition, true);
+                }
+                if group == GroupId::METADATA {
+                    self.tell_cluster();
+                }
+                self.leader_changed(group, Leader::Own);
+            }
             Asked::LostLeader { group, .. } => {
                 self.lose_pending(group);
                 self.leader_changed(group, Leader::Changing);

@@ -30,14 +30,19 @@ pub(super) fn first_state(recovered: &RecoveredGroup) -> GroupState {
         commit: recovered.commit,
         truncated_index: recovered.truncated.index,
         truncated_term: recovered.truncated.term,
-        voters: members(&recovered.conf),
+        voters: State {
+            conf: recovered.conf.clone(),
+            repaired: recovered.repaired,
+            ..State::default()
+        }
+        .encode_members(),
     }
 }
 
 /// What the driver begins with, of what a start found in the log. `None`: its members are not legible.
 #[must_use]
 pub fn recovered(found: Found) -> Option<Replica> {
-    let (floor, conf, held) = State::decode_members(&found.state.voters)?;
+    let (State { floor, conf, repaired, .. }, held) = State::decode_members(&found.state.voters)?;
     let held = held.to_vec();
     let entries: Vec<Entry> = found
         .entries
@@ -57,6 +62,7 @@ pub fn recovered(found: Found) -> Option<Replica> {
         installing: found.is_installing,
         may_be_cut: false,
         floor,
+        repaired,
         entries,
     };
     Some(Replica { group: found.group, recovered, held })

@@ -26,7 +26,8 @@ impl Engine {
             }
             self.store.set_group_state(group, &first)?;
         }
-        let has_copy = !recovered.installing && recovered.applied > 0 && !self.store.is_log_only();
+        let is_whole = !recovered.installing && !recovered.repaired && recovered.applied > 0;
+        let has_copy = is_whole && !self.store.is_log_only();
         let replication = self.replication.as_mut().expect("groups are begun");
         let now_ns = replication.now_ns;
         replication.groups.add(group, recovered, now_ns)?;

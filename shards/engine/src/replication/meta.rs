@@ -22,6 +22,8 @@ pub(super) struct Meta {
     bytes: Option<Arc<Vec<u8>>>,
     /// What came of a snapshot so far.
     incoming: Vec<u8>,
+    /// The next snapshot is right whatever is here.
+    is_worthless: bool,
 }
 
 impl Meta {
@@ -65,7 +67,16 @@ impl Meta {
     /// place: a leader that lost may have left it.
     fn install(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
         self.log.clear();
+        if std::mem::take(&mut self.is_worthless) {
+            self.index = 0;
+        }
         self.take_bytes(bytes)
+    }
+
+    /// What is here was saved out of damaged files, and a leader gives all anew.
+    pub(super) fn give_up(&mut self) {
+        self.log.clear();
+        self.is_worthless = true;
     }
 
     /// Lets entries up to `index` take effect; whether they changed anything.
@@ -150,11 +161,13 @@ impl Engine {
         if !replication.meta_is_due {
             return true;
         }
-        let Some(state) = replication.groups.state(GroupId::METADATA) else { return true };
+        if replication.groups.conf(GroupId::METADATA).is_none() {
+            return true;
+        }
         let mut kept = self.store.group_state(GroupId::METADATA).cloned().unwrap_or_default();
         // Term, vote and members are as recorded: those of now may not stand before their entries.
-        let Some((floor, conf, _)) = GroupState::decode_members(&kept.voters) else { return true };
-        kept.voters = GroupState { floor, conf, ..state }.encode_members();
+        let Some((recorded, _)) = GroupState::decode_members(&kept.voters) else { return true };
+        kept.voters = recorded.encode_members();
         kept.voters.extend_from_slice(&replication.meta.kept_bytes());
         match self.store.set_group_state(GroupId::METADATA, &kept) {
             Ok(()) => {
@@ -206,6 +219,10 @@ impl Engine {
     /// Tells the node what group 0 holds.
     pub(super) fn tell_cluster(&mut self) {
         let replication = self.replication.as_mut().expect("asked for groups alone");
+        if replication.groups.is_worthless(GroupId::METADATA) {
+            // What was saved may be older than what was told before: a group that began anew once must not do so again.
+            return;
+        }
         let Some(state) = &replication.meta.state else { return };
         replication.known = Some(Arc::clone(state));
         replication.settled_calls = 0;
@@ -281,6 +298,13 @@ mod tests {
         meta.note(None, &[entry(9, 2, 0, Vec::new())]);
         assert_eq!(meta.apply(9), Ok(false));
         assert_eq!(meta.state, other.state);
+
+        // What was repaired is not held against a leader's, though it is of a later entry.
+        let mut repaired = Meta::default();
+        repaired.set(formed(), 50);
+        repaired.give_up();
+        repaired.install(&other.kept_bytes()).expect("its own bytes");
+        assert_eq!((repaired.state.clone(), repaired.index), (other.state.clone(), 5));
 
         // Nor where it was overwritten without one.
         other.note(None, &[change(other.state.as_ref().expect("it is set"), 9, 98)]);

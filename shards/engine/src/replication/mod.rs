@@ -314,6 +314,17 @@ impl Engine {
         self.replication.as_ref().is_some_and(|it| it.groups.are_in_doubt())
     }
 
+    /// Replicas that a repair saved out of damaged files and that have not caught up with the others.
+    #[must_use]
+    pub fn repaired_replicas(&self) -> usize {
+        self.replication.as_ref().map_or(0, |it| it.groups.repaired())
+    }
+
+    /// Groups that this node came to lead, since the last call, with what a repair had saved: all other replicas were repaired too.
+    pub fn take_led_repaired(&mut self) -> Vec<GroupId> {
+        self.replication.as_mut().map(|it| it.groups.take_led_repaired()).unwrap_or_default()
+    }
+
     /// Tells the time: CLOCK_BOOTTIME in ns, read after all that is handled next had come. Leases are checked by it.
     pub fn begin_groups(&mut self, now_ns: u64) {
         if let Some(replication) = &mut self.replication {
@@ -335,8 +346,17 @@ impl Engine {
                     replication.note_given(group, message.from);
                 }
                 let stepped = replication.groups.step(group, message);
-                if let Err(GroupError::Overtaken { begins_anew: true, .. }) = &stepped {
-                    replication.forget_log(group);
+                match &stepped {
+                    Err(GroupError::Overtaken { begins_anew: true, .. }) => {
+                        replication.forget_log(group);
+                    }
+                    Err(GroupError::TakesAnew { .. }) => {
+                        replication.forget_log(group);
+                        if group == GroupId::METADATA {
+                            replication.meta.give_up();
+                        }
+                    }
+                    _ => {}
                 }
                 stepped
             }

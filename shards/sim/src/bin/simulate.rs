@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
-                   lease|clock|quorum|vote|joint|learner|founds|emptied|old] [--lean \
+                   lease|clock|quorum|vote|joint|learner|founds|emptied|old|cut|\
+                   repaired|hides] [--lean \
                    calm|snapshots|elections|full|leaders|moves|spans] [--members | --still] [--tell]";
 
 /// What is asked for.

@@ -4,7 +4,7 @@ use super::world::{Event, World};
 use super::{Lean, MS, Settings};
 use crate::network::{LinkId, Pace, Standing};
 use crate::node::Faults;
-use crate::random::Random;
+use crate::random::{Random, mix};
 use hyperion_engine::{Durability, Leader};
 use hyperion_model::{GroupId, PartitionId};
 
@@ -104,6 +104,9 @@ impl World {
         let node = self.victim();
         let what = self.random.below(100);
         self.note(&[self.now_ns, what, node as u64]);
+        if self.damages() && self.is_by_seed(3) {
+            self.nodes[node].old_disk = Some(self.nodes[node].disk.copied());
+        }
         if self.settings.lean == Lean::Leaders {
             let for_ns = 350 * MS + self.random.below(600 * MS);
             return match what {
@@ -224,10 +227,37 @@ impl World {
     /// A node's process ends, or its power does, and it comes back after a while.
     fn fell(&mut self, node: usize, loses_power: bool) {
         self.crash(node, loses_power);
+        self.damage(node);
         let longest = if self.settings.lean == Lean::Snapshots { 2_500 * MS } else { 1_200 * MS };
         let most = if self.random.chance(500) { 10 * MS } else { longest };
         let after_ns = MS + self.random.below(most);
         self.push(self.now_ns + after_ns, Event::Start(node));
+    }
+
+    fn damages(&self) -> bool {
+        self.settings.damages && !self.settings.members
+    }
+
+    /// One in `of` moments, without a draw that other runs would notice.
+    fn is_by_seed(&self, of: u64) -> bool {
+        mix(self.seed ^ mix(self.now_ns)).is_multiple_of(of)
+    }
+
+    /// The files of a node that is down turn out to be damaged, unless those of another were and that one has not caught up. What can be saved
+    /// is what was there a while ago: older values, a shorter log, an earlier vote.
+    fn damage(&mut self, at: usize) {
+        let mut others = self.nodes.iter().enumerate().filter(|&(other, _)| other != at);
+        if !self.damages() || others.any(|(_, it)| it.lacks_its_end()) || !self.is_by_seed(2) {
+            return;
+        }
+        let node = &mut self.nodes[at];
+        let Some(old) = node.old_disk.take().filter(|_| !node.is_up() && !node.is_cut) else {
+            return;
+        };
+        node.disk = old;
+        (node.is_set_back, node.was_set_back, node.is_repaired) = (true, true, true);
+        self.report.repairs += 1;
+        self.say(|_| format!("node {} is damaged and repaired", at + 1));
     }
 
     /// With commits that are synced later, what most nodes have written outlives one that loses power, and the next when that one has caught up.

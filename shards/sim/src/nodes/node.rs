@@ -58,6 +58,14 @@ pub(super) struct Node {
     pub(super) segments_max: usize,
     /// It lost its power with writes that were not synced, and has not been seen to have caught up.
     pub(super) is_cut: bool,
+    /// What its disk had a while ago.
+    pub(super) old_disk: Option<Disk>,
+    /// What was saved out of its damaged files is that; the next start marks it.
+    pub(super) is_set_back: bool,
+    /// It was, now or before.
+    pub(super) was_set_back: bool,
+    /// It has what a repair has saved, and has not been seen to have caught up.
+    pub(super) is_repaired: bool,
     /// What starts have found, where a fault is planted that trusts it.
     old: BTreeMap<GroupId, RecoveredGroup>,
 }
@@ -89,6 +97,10 @@ impl Node {
             paused_ns: 0,
             segments_max: ROOMY,
             is_cut: false,
+            old_disk: None,
+            is_set_back: false,
+            was_set_back: false,
+            is_repaired: false,
             old: BTreeMap::new(),
         }
     }
@@ -104,9 +116,10 @@ impl Node {
         found.extend(old);
     }
 
-    /// Whether the ends of its logs may be lost, and are not known to be there again.
+    /// Whether the ends of its logs may be lost, or more, and are not known to be there again.
     pub(super) fn lacks_its_end(&self) -> bool {
-        self.is_cut && (!self.is_up() || self.cores.iter().any(|core| core.engine.is_in_doubt()))
+        (self.is_cut || self.is_repaired)
+            && (!self.is_up() || self.cores.iter().any(|core| core.engine.is_in_doubt()))
     }
 
     pub(super) fn is_up(&self) -> bool {

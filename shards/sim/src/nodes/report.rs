@@ -23,6 +23,8 @@ pub struct Report {
     pub kills: u64,
     /// Power cuts.
     pub power_cuts: u64,
+    /// Nodes that came back with what was saved out of damaged files.
+    pub repairs: u64,
     /// Times that a node was stopped and went on.
     pub pauses: u64,
     /// Times that the network was parted.
@@ -63,6 +65,7 @@ impl Report {
         self.elections += other.elections;
         self.kills += other.kills;
         self.power_cuts += other.power_cuts;
+        self.repairs += other.repairs;
         self.pauses += other.pauses;
         self.splits += other.splits;
         self.broken += other.broken;
@@ -82,11 +85,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answers, unknown, replica_reads, moved, elections, .. } = self;
-        let Self { kills, power_cuts, pauses, splits, broken, snapshots, .. } = self;
+        let Self { kills, power_cuts, repairs, pauses, splits, broken, snapshots, .. } = self;
         write!(
             out,
             "{answers} answers ({replica_reads} of replicas), {unknown} without a known end, {moved} sent on, {elections} elections, \
-             {kills} kills, {power_cuts} power cuts, {pauses} pauses, {splits} splits, {broken} broken connections, {snapshots} \
+             {kills} kills, {power_cuts} power cuts, {repairs} repairs, {pauses} pauses, {splits} splits, {broken} broken connections, {snapshots} \
              snapshots, {} segments cleaned, {} histories undecided",
             self.cleaned, self.undecided
         )?;

@@ -29,13 +29,15 @@ pub enum Wrong {
     TrustsOldData,
     /// A node votes by a log whose end a power cut has taken.
     TrustsCutLogs,
+    /// What a repair has saved out of damaged files votes and leads as if it were whole.
+    TrustsRepaired,
     /// What has expired by a leader's clock is hidden from its clients, and deleted by nobody.
     OnlyHides,
 }
 
 impl Wrong {
     /// Each with its word.
-    pub const WORDS: [(Self, &str); 11] = [
+    pub const WORDS: [(Self, &str); 12] = [
         (Self::ReadsWithoutLease, "lease"),
         (Self::ClockStopsInPauses, "clock"),
         (Self::AnswersBeforeQuorum, "quorum"),
@@ -46,6 +48,7 @@ impl Wrong {
         (Self::EmptiedDisk, "emptied"),
         (Self::TrustsOldData, "old"),
         (Self::TrustsCutLogs, "cut"),
+        (Self::TrustsRepaired, "repaired"),
         (Self::OnlyHides, "hides"),
     ];
 }
@@ -97,6 +100,8 @@ pub struct Settings {
     pub collections: bool,
     /// Some values expire; who leads sweeps.
     pub expires: bool,
+    /// Files of nodes are damaged, and what can be saved is older; where nodes stay what they are.
+    pub damages: bool,
     /// What is done wrong.
     pub wrong: Wrong,
     /// A violation comes with all that happened before it.
@@ -128,6 +133,7 @@ impl Settings {
             lean,
             collections: mix(seed ^ 0xc011_ec75).is_multiple_of(3),
             expires: mix(seed ^ 0xe591_4e50).is_multiple_of(2),
+            damages: nodes > 2 && mix(seed ^ 0xda3a_9e5d).is_multiple_of(3),
             wrong: Wrong::Nothing,
             tells: false,
         };
@@ -162,13 +168,15 @@ impl Settings {
             Wrong::Nothing => settings.expires,
             _ => wrong == Wrong::OnlyHides,
         };
-        let settings = Self { collections, expires, ..settings };
+        let damages = settings.damages && wrong == Wrong::Nothing;
+        let settings = Self { collections, expires, damages, ..settings };
         match wrong {
             Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings }.without_members(),
             Wrong::ReadsWithoutLease | Wrong::ClockStopsInPauses => {
                 Self { lean: Lean::Leaders, ..settings }.without_members()
             }
             Wrong::AnswersBeforeQuorum | Wrong::OnlyHides => settings.without_members(),
+            Wrong::TrustsRepaired => Self { damages: true, ..settings }.without_members(),
             Wrong::TrustsCutLogs => {
                 Self { durability: Durability::Interval, ..settings }.without_members()
             }

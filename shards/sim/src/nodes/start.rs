@@ -7,10 +7,10 @@ use super::world::{Event, World};
 use super::{Lean, MS, Violation, Wrong};
 use crate::direct::CommitWay;
 use crate::disk::{Disk, Lies};
-use crate::node::{Opened, SEGMENT_BYTES};
+use crate::node::{Opened, REPAIRED_TERMS, SEGMENT_BYTES};
 use crate::random::mix;
 use hyperion_cluster::group::timing::QUIET_NS;
-use hyperion_cluster::group::{Bounds, Planted, RecoveredGroup};
+use hyperion_cluster::group::{Bounds, Conf, Planted, RecoveredGroup};
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{Durability, Engine, Eviction, Replica, Settings, recovered};
 use hyperion_model::GroupId;
@@ -70,9 +70,14 @@ impl World {
         let lsn = opened.iter().map(|core| core.recovered.lsn_next).max().unwrap_or(1);
         let decided: Set<_> =
             opened.iter().flat_map(|core| core.recovered.decided.iter().copied()).collect();
+        let is_marked = node.is_set_back && self.settings.wrong != Wrong::TrustsRepaired;
+        node.is_set_back = false;
         for core in &mut opened {
             core.resume(lsn, unix_ms, &mut node.disk, memory);
             core.resolve(&decided, &mut node.disk, memory).map_err(|error| error.to_string())?;
+            if is_marked {
+                core.mark_repaired(&mut node.disk, memory).map_err(|error| error.to_string())?;
+            }
             core.write_out(&mut node.disk, usize::MAX);
             core.sync(&mut node.disk);
         }
@@ -112,6 +117,8 @@ impl World {
         }
         self.nodes[at].mail = self.no_mail(at);
         self.nodes[at].paused_ns = 0;
+        let cores = &self.nodes[at].cores;
+        self.nodes[at].is_repaired |= cores.iter().any(|it| it.engine.repaired_replicas() > 0);
         Ok(())
     }
 
@@ -137,6 +144,15 @@ impl World {
             let mut replica = match there {
                 Some(there) => recovered(found.swap_remove(there))
                     .ok_or_else(|| format!("the members of {group:?} are not legible"))?,
+                None if node.was_set_back && self.settings.wrong != Wrong::TrustsRepaired => {
+                    let recovered = RecoveredGroup {
+                        term: REPAIRED_TERMS,
+                        conf: Conf::of_voters(&voters),
+                        repaired: true,
+                        ..RecoveredGroup::default()
+                    };
+                    Replica { group, recovered, held: Vec::new() }
+                }
                 None => {
                     let recovered = RecoveredGroup::founded(&voters, 1);
                     Replica { group, recovered, held: Vec::new() }
@@ -231,8 +247,10 @@ impl World {
         let id = self.nodes[node].id;
         self.note(&[self.now_ns, u64::from(id), u64::from(loses_power), 77]);
         self.say(|_| format!("node {id} ends, power cut: {loses_power}"));
-        let is_cut = self.nodes[node].lacks_its_end();
+        let lacks = self.nodes[node].lacks_its_end();
+        let is_cut = lacks && self.nodes[node].is_cut;
         self.nodes[node].is_cut = is_cut || loses_power && !self.is_durable();
+        self.nodes[node].is_repaired &= lacks;
         if loses_power {
             self.report.power_cuts += 1;
         } else {

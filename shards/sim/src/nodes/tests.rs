@@ -191,6 +191,16 @@ fn reads_by_a_quorum_keep_every_promise() {
     run_all(50..60, |seed| asking(short(seed, 4).with_members(seed)));
 }
 
+/// Fewer than a majority of the copies are repaired at the same time, and nothing that was answered is lost.
+#[test]
+fn repaired_nodes_lose_nothing() {
+    let damaged = |settings| Settings { damages: true, ..settings };
+    let sum = run_all(0..30, |seed| damaged(short(seed, 3)));
+    assert!(sum.repairs > 10 && sum.snapshots > 10, "{sum}");
+    let sum = run_all(30..45, |seed| damaged(short(seed, 5)));
+    assert!(sum.repairs > 5, "{sum}");
+}
+
 /// A machine that stands still with its clock believes in its lease when it goes on: the very run that shows it holds when reads ask.
 #[test]
 fn a_clock_that_stops_does_no_harm_where_reads_ask_a_majority() {
@@ -225,4 +235,5 @@ found_out! {
     an_emptied_disk_is_found_out: EmptiedDisk,
     data_of_a_replica_that_was_given_up_is_found_out: TrustsOldData,
     votes_by_a_log_without_its_end_are_found_out: TrustsCutLogs,
+    what_a_repair_has_saved_is_found_out: TrustsRepaired,
 }

@@ -142,6 +142,7 @@ fn recovered(mut image: Image) -> (Image, RecoveredGroup) {
         installing: state.installing,
         may_be_cut: false,
         floor: state.floor,
+        repaired: state.repaired,
         entries: entries.collect(),
     };
     (image, recovered)

@@ -155,7 +155,7 @@ impl Lab {
                 let node = self.node(to);
                 node.begin(now_ns);
                 match node.step(GROUP, message) {
-                    Ok(()) | Err(GroupError::Overtaken { .. }) => {}
+                    Ok(()) | Err(GroupError::Overtaken { .. } | GroupError::TakesAnew { .. }) => {}
                     Err(error) => panic!("a peer's message is sound: {error}"),
                 }
                 self.ready(to);

@@ -15,4 +15,5 @@ mod traps_doubt;
 mod traps_election;
 mod traps_lease;
 mod traps_log;
+mod traps_repaired;
 mod world;

@@ -298,16 +298,15 @@ fn members_survive_their_bytes() {
     let mut conf = Conf::of_voters(&[3, 1, 2]);
     (conf.index, conf.learners, conf.learners_next) = (77, vec![9], vec![2]);
     conf.voters_outgoing = vec![1, 2, 5];
-    let state = GroupState {
-        conf: conf.clone(),
-        floor: Position { index: 8, term: 2 },
-        ..GroupState::default()
-    };
-    let bytes = state.encode_members();
-    assert_eq!(GroupState::decode_members(&bytes), Some((state.floor, conf.clone(), &[][..])));
-    for end in 0..bytes.len() {
-        assert_eq!(GroupState::decode_members(&bytes[..end]), None, "cut at {end}");
+    let state = GroupState { conf, floor: Position { index: 8, term: 2 }, ..GroupState::default() };
+    for repaired in [false, true] {
+        let state = GroupState { repaired, ..state.clone() };
+        let bytes = state.encode_members();
+        assert_eq!(GroupState::decode_members(&bytes), Some((state.clone(), &[][..])));
+        for end in 0..bytes.len() {
+            assert_eq!(GroupState::decode_members(&bytes[..end]), None, "cut at {end}");
+        }
+        let more = [&bytes[..], &[7]].concat();
+        assert_eq!(GroupState::decode_members(&more), Some((state, &[7][..])));
     }
-    let more = [&bytes[..], &[7]].concat();
-    assert_eq!(GroupState::decode_members(&more), Some((state.floor, conf, &[7][..])));
 }

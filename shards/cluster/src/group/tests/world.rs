@@ -420,6 +420,7 @@ fn image_of(recovered: RecoveredGroup) -> Image {
         conf: recovered.conf,
         installing: recovered.installing,
         floor: recovered.floor,
+        repaired: recovered.repaired,
     };
     Image { applied: recovered.applied, state, ..Image::default() }
 }

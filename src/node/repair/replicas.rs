@@ -1,0 +1,104 @@
+//! Owns what a repair makes of replicas: their terms go past all that they may have promised, and where others have the group too they are marked,
+//! so that what is left of them counts for nothing (`cluster`'s `repaired.rs`).
+
+use std::path::Path;
+
+use hyperion_cluster::NodeId;
+use hyperion_cluster::group::{self, Conf};
+use hyperion_cluster::state::ClusterState;
+use hyperion_model::{GroupId, PartitionMap};
+use hyperion_store::{GroupState, RecoveredGroup};
+
+use super::super::open::Data;
+use super::super::open_error::{OpenError, failed};
+use super::offline::Offline;
+use crate::cluster::agreed_in;
+use crate::config::Resolved;
+
+/// How far a term goes forward: further than elections that a lost record may have told of, at several a second for months, and far less than
+/// what groups are apart that begin anew.
+const TERMS: u64 = 1 << 24;
+
+/// What a repair knows of the cluster that the node belongs to.
+pub(in crate::node) struct Belonging {
+    pub(in crate::node) node: u32,
+    /// A partition has one copy.
+    pub(in crate::node) has_one_copy: bool,
+    /// What was last agreed on.
+    pub(in crate::node) agreed: Option<ClusterState>,
+}
+
+/// Marks the replicas of damaged cores. Gives how many of them others have too.
+pub(super) fn mark(cores: &mut [Offline], data: &Data, belonging: &Belonging) -> usize {
+    let map = PartitionMap::spread(data.manifest.partitions, data.manifest.cores);
+    let core_of = |group: GroupId| group.partition().map_or(0, |it| map.owner(it).0);
+    let mut count = 0;
+    for core in cores.iter_mut().filter(|core| core.is_damaged()) {
+        let found = &mut core.recovered.groups;
+        for group in (0..=u32::from(data.manifest.partitions)).map(GroupId) {
+            let is_known = found.iter().any(|it| it.group == group);
+            if core_of(group) == core.core && !is_known {
+                found.extend(belonging.forgotten(group));
+            }
+        }
+        count += found.iter_mut().filter_map(|it| belonging.mark(it)).count();
+    }
+    count
+}
+
+impl Belonging {
+    /// As config and data folder say; `None` on a node that is alone.
+    ///
+    /// Errors: what was agreed on is not legible.
+    pub(in crate::node) fn of(config: &Resolved, data: &Path) -> Result<Option<Self>, OpenError> {
+        if config.is_alone() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            node: config.node().id.0,
+            has_one_copy: config.config.replication == 1,
+            agreed: agreed_in(data).map_err(failed(data))?,
+        }))
+    }
+
+    /// A replica that should be here and of which no word is left. It must not begin as if the group were new.
+    fn forgotten(&self, group: GroupId) -> Option<RecoveredGroup> {
+        let agreed = self.agreed.as_ref()?;
+        let placed = agreed.placement().group(group.0)?;
+        let node = NodeId(self.node);
+        let is_wanted = agreed.target().group(group.0).is_some_and(|wanted| wanted.has(node));
+        let is_here = placed.has(node) || is_wanted || group == GroupId::METADATA;
+        let voters: Vec<u64> = placed.voters.iter().map(|node| u64::from(node.0)).collect();
+        if !is_here || self.is_sole(&Conf::of_voters(&voters)) {
+            return None;
+        }
+        let conf = Conf::of_voters(&voters);
+        let voters = group::GroupState { conf, ..Default::default() }.encode_members();
+        Some(RecoveredGroup {
+            group,
+            state: GroupState { voters, ..GroupState::default() },
+            applied: (0, 0),
+            is_installing: false,
+            horizon: 0,
+            entries: Vec::new(),
+        })
+    }
+
+    /// Whether these are the members of a group of which this node has the only copy. What is read of the members may be old: they may
+    /// have been alone before others came.
+    fn is_sole(&self, conf: &Conf) -> bool {
+        self.has_one_copy && !conf.is_joint() && conf.voters == [u64::from(self.node)]
+    }
+
+    fn mark(&self, found: &mut RecoveredGroup) -> Option<()> {
+        (found.state.term, found.state.vote) = (found.state.term + TERMS, 0);
+        let (state, held) = group::GroupState::decode_members(&found.state.voters)?;
+        if self.is_sole(&state.conf) {
+            return None;
+        }
+        let mut members = group::GroupState { repaired: true, ..state }.encode_members();
+        members.extend_from_slice(held);
+        found.state.voters = members;
+        Some(())
+    }
+}
