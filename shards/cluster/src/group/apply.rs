@@ -2,6 +2,7 @@
 
 use raft::eraftpb::{ConfChange, ConfChangeV2, Entry, EntryType};
 
+use super::alone::only_member;
 use super::effect::Effect;
 use super::replica::{Group, is_change};
 use super::tail::entry_bytes;
@@ -50,13 +51,17 @@ impl Group {
             return;
         }
         // A change that cannot be made changes nothing, and does so on every replica.
-        let state =
-            match entry.get_entry_type() {
-                EntryType::EntryConfChange => parse::<ConfChange>(&entry.data)
-                    .map(|change| self.raw.apply_conf_change(&change)),
-                _ => parse::<ConfChangeV2>(&entry.data)
-                    .map(|change| self.raw.apply_conf_change(&change)),
-            };
+        let state = match entry.get_entry_type() {
+            EntryType::EntryConfChange => {
+                parse::<ConfChange>(&entry.data).map(|change| self.raw.apply_conf_change(&change))
+            }
+            _ => parse::<ConfChangeV2>(&entry.data).map(|change| {
+                match only_member(&change).and_then(|node| self.leave_only(node)) {
+                    Some(state) => Ok(state),
+                    None => self.raw.apply_conf_change(&change),
+                }
+            }),
+        };
         let Some(Ok(mut state)) = state else { return };
         if self.planted.joint_in_one_step
             && !state.get_voters_outgoing().is_empty()
@@ -65,6 +70,7 @@ impl Group {
             state = left;
         }
         let conf = super::conf::Conf::from_raft(entry.index, &state);
+        self.named_term = entry.term;
         self.election.set_rank(&conf);
         self.raw.mut_store().set_conf(conf.clone());
         self.state_due = true;

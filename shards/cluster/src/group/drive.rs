@@ -24,6 +24,7 @@ impl Group {
         self.tell_loss(turn.effects);
         self.flush(turn.effects);
         self.leave_joint();
+        self.name_only();
         self.flush_change();
         if self.is_leader() {
             self.reads.start(&mut self.raw);

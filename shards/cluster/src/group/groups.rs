@@ -309,7 +309,7 @@ impl Groups {
     pub fn applied(&mut self, id: GroupId, index: u64) {
         if let Some(group) = self.group(id) {
             group.applied(index);
-            if group.tail().conf().is_joint() {
+            if group.tail().conf().is_joint() || group.is_unnamed() {
                 self.mark(id);
             }
         }

@@ -12,7 +12,7 @@ impl Group {
     /// Whether a change of members is under way, or may be: of entries that a leader took over, it does not know until they are applied.
     pub(super) fn is_changing(&self) -> bool {
         let is_pending = self.change.is_some() || self.raw.raft.has_pending_conf();
-        is_pending || self.tail().conf().is_joint()
+        is_pending || self.is_unnamed() || self.tail().conf().is_joint()
     }
 
     /// Takes a change of members, which is proposed in the next `ready`, after the proposals before it.

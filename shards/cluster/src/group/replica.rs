@@ -91,6 +91,8 @@ pub(super) struct Group {
     pub(super) durable_term: u64,
     /// Index of the members that the store was given last, and of those whose record is durable.
     pub(super) conf_recorded: u64,
+    /// Term of the last change of members that was made here since the start.
+    pub(super) named_term: u64,
     pub(super) conf_durable: u64,
     pub(super) told: Told,
     pub(super) installing: bool,
@@ -162,6 +164,7 @@ impl Group {
             released: Vec::new(),
             durable_term: raw.raft.term,
             conf_recorded: conf_index,
+            named_term: 0,
             conf_durable: conf_index,
             told: Told::default(),
             installing,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::NodeId;
-use crate::config::{Config, Role};
+use crate::config::{Config, Leaving, Role};
 
 use super::map::{META, Placement, Replicas, Step};
 
@@ -24,7 +24,7 @@ pub struct Seen<'a> {
 /// What may be done now, at most one step a group, group 0 first.
 ///
 /// Promised, whoever fails meanwhile: a vote is taken away only together with one that is given to who has caught up, or when
-/// there are more than the target has; the leader hands over before its replica goes; at most [`GROUPS_AT_A_TIME`] groups
+/// there are more than the target has, from who is given up before others; the leader hands over before its replica goes; at most [`GROUPS_AT_A_TIME`] groups
 /// catch up. A group is left alone while nobody is seen to lead it.
 #[must_use]
 pub fn next_steps(
@@ -77,8 +77,13 @@ pub fn next_step(
     if let Some(node) = now.learners.iter().find(|node| !wanted.voters.contains(node)) {
         return Some(Step::Remove { group, node: *node });
     }
-    let gone: Vec<NodeId> =
+    let mut gone: Vec<NodeId> =
         now.voters.iter().filter(|node| !wanted.voters.contains(node)).copied().collect();
+    // A vote of who is given up goes first: behind one of a node that serves it could be the one without which there is no majority.
+    let serves = |node: &NodeId| {
+        config.node(*node).is_some_and(|node| !node.leaving.is_some_and(Leaving::is_gone))
+    };
+    gone.sort_by_key(serves);
     let stays = |node: &&NodeId| wanted.voters.contains(node) && !is_voter(**node);
     let heir = wanted.voters.iter().filter(stays).find(|node| now.voters.contains(node)).copied();
     if let Some(node) = wanted.voters.iter().find(|node| !now.voters.contains(node)).copied() {
@@ -108,6 +113,38 @@ pub fn next_step(
         None => {
             let to = *wanted.voters.first()?;
             (to != leader && now.learners.is_empty()).then_some(Step::Transfer { group, to })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step, next_step};
+    use crate::NodeId;
+    use crate::config::Leaving;
+    use crate::config::tests::cluster;
+    use crate::placement::Replicas;
+
+    /// Of three copies one is to stay, and one of the others is on a node that is lost: when the vote of the one that serves went first,
+    /// two were left, the lost one of them, and nobody led the partition any more.
+    #[test]
+    fn the_vote_of_who_is_given_up_goes_first() {
+        for leaving in [Leaving::Dead, Leaving::Lost] {
+            let mut config = cluster(3, 1);
+            config.nodes[2].leaving = Some(leaving);
+            let replicas = |voters: &[u32]| Replicas {
+                voters: voters.iter().copied().map(NodeId).collect(),
+                learners: Vec::new(),
+            };
+            let step = |now: &[u32], leader| {
+                next_step(4, &replicas(now), &replicas(&[2]), NodeId(leader), &config, |_| true)
+            };
+            let removes = |node| Some(Step::Remove { group: 4, node: NodeId(node) });
+            for leader in [1, 2] {
+                assert_eq!(step(&[1, 2, 3], leader), removes(3), "{leaving:?}, {leader} leads");
+            }
+            assert_eq!(step(&[1, 2], 2), removes(1));
+            assert_eq!(step(&[1, 2], 1), Some(Step::Transfer { group: 4, to: NodeId(2) }));
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::NodeId;
 use crate::change::table::{Column, sort};
-use crate::change::{Anew, Compared, Standing, compare, finish_leaving, left_of, note};
+use crate::change::{Anew, Compared, Left, Standing, compare, finish_leaving, left_of, note};
 use crate::config::{Config, Leaving, Node, Usage, between, try_hash};
 use crate::placement::{Placement, Plan, Seen, Step, initial, next_steps, plan, target};
 
@@ -155,6 +155,12 @@ impl ClusterState {
             .iter()
             .any(is_new)
             .then(|| note(&self.placement, &self.target_of(config), config))?
+    }
+
+    /// The partitions that a checked config leaves without a majority of their voters, by their groups' numbers, and what is left of each.
+    #[must_use]
+    pub fn left_by(&self, config: &Config) -> Vec<(u32, Left)> {
+        left_of(&self.placement, &self.target_of(config), config)
     }
 
     /// The command that puts a checked config in force.

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const USE: &str = "use: simulate [SEEDS] [FIRST], or simulate --nodes N [--seeds SEEDS] [--first FIRST] [--wrong \
                    lease|clock|quorum|vote|joint|learner|founds|emptied|old|cut|\
-                   repaired|hides] [--lean \
-                   calm|snapshots|elections|full|leaders|moves|spans] [--members | --still] [--tell]";
+                   repaired|hides|lost] [--lean \
+                   calm|snapshots|elections|full|leaders|moves|spans|expiry] [--members | --still] [--tell]";
 
 /// What is asked for.
 struct Asked {
@@ -57,6 +57,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
                     "leaders" => nodes::Lean::Leaders,
                     "moves" => nodes::Lean::Moves,
                     "spans" => nodes::Lean::Spans,
+                    "expiry" => nodes::Lean::Expiry,
                     "full" => nodes::Lean::FullDisks,
                     other => return Err(format!("nothing leans to {other:?}; {USE}")),
                 });

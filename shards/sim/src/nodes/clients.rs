@@ -2,7 +2,8 @@
 
 use super::commands::{Command, Told};
 use super::core::Place;
-use super::world::{Event, SPAN_KEYS, World};
+use super::words::SPAN_KEYS;
+use super::world::{Event, World};
 use super::{Lean, MS, Violation};
 use crate::history::{Answer, Held, KeyId, Operation, ValueId};
 use crate::random::mix;
@@ -14,9 +15,11 @@ const COMMANDS_MAX: usize = 400;
 /// How long one partition is asked for more often than the others.
 const HOT_NS: u64 = 1_500 * MS;
 /// Keys of a partition by their use.
-const REGISTERS: [KeyId; 2] = [0, 1];
+pub(super) const REGISTERS: [KeyId; 2] = [0, 1];
 const COUNTER: KeyId = 2;
 pub(super) const TEXT: KeyId = 3;
+/// Those with a history.
+pub(super) const CHECKED: [KeyId; 4] = [REGISTERS[0], REGISTERS[1], COUNTER, TEXT];
 /// Written often, for logs to grow; its copies are compared, its history is not kept.
 const FILLER: KeyId = 4;
 
@@ -255,7 +258,13 @@ impl World {
         self.note(&[self.now_ns, client as u64, sum]);
         let ledger = &mut self.ledgers[busy.partition];
         match (busy.purpose, &answer) {
-            (Purpose::Checked(place), _) => ledger.answer(place, answer, self.now_ns),
+            (Purpose::Checked(place), _) => {
+                let is_gone = answer == Answer::Values(vec![None]);
+                ledger.answer(place, answer, self.now_ns);
+                if is_gone {
+                    self.found_gone(busy.at.node);
+                }
+            }
             (Purpose::Filler, _) => {}
             (Purpose::OfReplica, Answer::Values(seen)) => {
                 self.report.replica_reads += 1;
@@ -322,15 +331,6 @@ impl World {
 
     fn any_pairs(&mut self) -> Vec<(KeyId, ValueId)> {
         REGISTERS.iter().map(|&key| (key, self.any_value())).collect()
-    }
-
-    /// Where values expire most commands are reads, so that one is told to be gone, and asked for again before it is written anew.
-    fn more_reads(&self, operation: Operation) -> Operation {
-        let drawn = mix(self.seed ^ self.attempts << 20);
-        if !self.settings.expires || drawn.is_multiple_of(4) {
-            return operation;
-        }
-        Operation::Get(REGISTERS[usize::from(drawn.is_multiple_of(3))])
     }
 
     /// What a key is set to, for good or for a while. How long does not come from the stream of the seed, which older seeds draw from.

@@ -3,7 +3,8 @@
 use super::clients::Client;
 use super::core::Place;
 use super::misfortune::Weather;
-use super::world::{KEYS, SPAN_KEYS, World};
+use super::words::{KEYS, SPAN_KEYS};
+use super::world::World;
 use super::{MS, Violation};
 use crate::history::{Held, Operation, Verdict};
 use hyperion_engine::Leader;
@@ -19,7 +20,8 @@ impl World {
         self.weather = Weather { bytes: self.weather.bytes, ..Weather::calm() };
         self.heal();
         for node in 0..self.nodes.len() {
-            if self.settings.members && self.stays_away(node) {
+            let is_out = self.stays_away(node) || self.nodes[node].member.is_given_up;
+            if self.settings.members && is_out {
                 continue;
             }
             self.nodes[node].member.is_lost = false;

@@ -6,10 +6,11 @@ use super::world::{Event, World};
 use super::{MS, Violation};
 use hyperion_cluster::change::Refusal;
 use hyperion_cluster::config::Usage;
+use hyperion_cluster::group::Conf;
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::{GroupReport, Leader, Proposed};
-use hyperion_model::{CoreId, PartitionId};
-use std::collections::BTreeSet;
+use hyperion_model::{CoreId, GroupId, PartitionId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Ticks of 10 ms between two looks at where replicas should be, and between two looks at all else.
@@ -41,6 +42,10 @@ pub(super) struct Member {
     pub(super) is_gone: bool,
     /// Its machine is lost, maybe for good.
     pub(super) is_lost: bool,
+    /// A person has asked to go on without it and its data.
+    pub(super) is_given_up: bool,
+    /// The members of its groups when it ended last.
+    pub(super) confs: BTreeMap<GroupId, Conf>,
 }
 
 impl Member {

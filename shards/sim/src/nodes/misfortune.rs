@@ -225,7 +225,7 @@ impl World {
     }
 
     /// A node's process ends, or its power does, and it comes back after a while.
-    fn fell(&mut self, node: usize, loses_power: bool) {
+    pub(super) fn fell(&mut self, node: usize, loses_power: bool) {
         self.crash(node, loses_power);
         self.damage(node);
         let longest = if self.settings.lean == Lean::Snapshots { 2_500 * MS } else { 1_200 * MS };
@@ -266,7 +266,7 @@ impl World {
         self.is_durable() || !self.settings.members && !others.any(|(_, it)| it.lacks_its_end())
     }
 
-    fn pause(&mut self, node: usize, for_ns: u64) {
+    pub(super) fn pause(&mut self, node: usize, for_ns: u64) {
         let until_ns = self.now_ns + for_ns;
         let node_ = &mut self.nodes[node];
         if !node_.is_up() || node_.paused_ns > self.now_ns {

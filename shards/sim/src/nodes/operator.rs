@@ -98,13 +98,13 @@ impl World {
         let (usage, evictions) = (Usage::default(), founding::evictions());
         let leaving = if dead { Leaving::Dead } else { Leaving::Drain };
         let removal = Removal { node: &entry.name, leaving };
-        let next = remove(state.standing(&usage, &evictions), removal).ok()?;
+        let next = remove(state.standing(&usage, &evictions), removal);
         let node = super::peers::place_of(entry.id.0);
+        let Ok(next) = next else {
+            return if dead { self.lose_data(state, node) } else { None };
+        };
         if dead && self.random.chance(850) && !self.nodes[node].member.is_lost {
-            self.say(|_| format!("the machine of node {} is lost", node + 1));
-            self.report.lost += 1;
-            self.crash(node, self.is_durable());
-            self.nodes[node].member.is_lost = true;
+            self.lose_machine(node);
             if self.random.chance(400) {
                 let after_ns = self.random.below(4_000 * MS);
                 self.push(self.now_ns + after_ns, Event::Return(node));
@@ -115,7 +115,10 @@ impl World {
 
     /// A machine that was lost is found.
     pub(super) fn come_back(&mut self, node: usize) -> Result<(), Violation> {
-        if !std::mem::take(&mut self.nodes[node].member.is_lost) {
+        let comes = self.settings.wrong == super::Wrong::LostComesBack;
+        if self.nodes[node].member.is_given_up && !comes
+            || !std::mem::take(&mut self.nodes[node].member.is_lost)
+        {
             return Ok(());
         }
         self.say(|_| format!("the machine of node {} is found", node + 1));

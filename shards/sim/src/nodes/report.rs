@@ -45,6 +45,10 @@ pub struct Report {
     pub lost: u64,
     /// Machines that were lost and had to come back for the cluster to go on.
     pub found: u64,
+    /// Partitions that began empty, because their only copy was given up.
+    pub emptied: u64,
+    /// Partitions that were to go on with the one copy that was left.
+    pub left_copies: u64,
     /// Times that a core began a replica.
     pub hosted: u64,
     /// Configs that group 0 was asked for.
@@ -76,6 +80,8 @@ impl Report {
         self.joins += other.joins;
         self.lost += other.lost;
         self.found += other.found;
+        self.emptied += other.emptied;
+        self.left_copies += other.left_copies;
         self.hosted += other.hosted;
         self.configs += other.configs;
         self.refused += other.refused;
@@ -93,11 +99,12 @@ impl fmt::Display for Report {
              snapshots, {} segments cleaned, {} histories undecided",
             self.cleaned, self.undecided
         )?;
-        let Self { joins, lost, found, hosted, configs, refused, .. } = self;
+        let Self { joins, lost, found, emptied, left_copies, hosted, configs, refused, .. } = self;
         if configs + refused > 0 {
             write!(
                 out,
-                ", {joins} nodes joined, {lost} machines lost ({found} needed again), {hosted} replicas begun, {configs} configs \
+                ", {joins} nodes joined, {lost} machines lost ({found} needed again; {emptied} partitions began empty, \
+                 {left_copies} had one copy left), {hosted} replicas begun, {configs} configs \
                  proposed and {refused} refused"
             )?;
         }

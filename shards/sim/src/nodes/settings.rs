@@ -33,6 +33,8 @@ pub enum Wrong {
     TrustsRepaired,
     /// What has expired by a leader's clock is hidden from its clients, and deleted by nobody.
     OnlyHides,
+    /// A machine that was given up with its data comes back with that, and serves it.
+    LostComesBack,
 }
 
 impl Wrong {
@@ -50,6 +52,7 @@ impl Wrong {
         (Self::TrustsCutLogs, "cut"),
         (Self::TrustsRepaired, "repaired"),
         (Self::OnlyHides, "hides"),
+        (Self::LostComesBack, "lost"),
     ];
 }
 
@@ -73,6 +76,8 @@ pub enum Lean {
     Moves,
     /// Commands about keys of several partitions.
     Spans,
+    /// Whoever has told that something is gone stands still or ends, and what there is of it is asked for until somebody else leads.
+    Expiry,
 }
 
 /// What a run is made with.
@@ -94,6 +99,8 @@ pub struct Settings {
     pub length_ms: u64,
     /// Nodes come and go, and replicas move.
     pub members: bool,
+    /// Where nodes come and go, some are lost with what nobody else has, and are given up with it.
+    pub loses: bool,
     /// What it leans to.
     pub lean: Lean,
     /// Clients keep their values in fields of large hashes, one a partition.
@@ -120,6 +127,9 @@ impl Settings {
             4 => Lean::Leaders,
             _ => Lean::Nothing,
         };
+        let expires = mix(seed ^ 0xe591_4e50).is_multiple_of(2);
+        let aims = expires && lean == Lean::Nothing && mix(seed ^ 0xe591_a135).is_multiple_of(2);
+        let lean = if aims { Lean::Expiry } else { lean };
         let members = nodes > 1 && mix(seed ^ 0x3e3b_e125).is_multiple_of(2);
         let settings = Self {
             nodes,
@@ -130,9 +140,10 @@ impl Settings {
             reads: Reads::Lease,
             length_ms: 4_000 + random.below(4_000),
             members: false,
+            loses: mix(seed ^ 0x105e_da7a).is_multiple_of(2),
             lean,
             collections: mix(seed ^ 0xc011_ec75).is_multiple_of(3),
-            expires: mix(seed ^ 0xe591_4e50).is_multiple_of(2),
+            expires,
             damages: nodes > 2 && mix(seed ^ 0xda3a_9e5d).is_multiple_of(3),
             wrong: Wrong::Nothing,
             tells: false,
@@ -158,25 +169,40 @@ impl Settings {
         Self { members: false, copies, lean, ..self }
     }
 
+    /// The same run in which nothing expires.
+    #[must_use]
+    pub fn without_expiry(self, seed: u64) -> Self {
+        let lean = if self.lean == Lean::Expiry { Lean::Nothing } else { self.lean };
+        let settings = Self { expires: false, lean, ..self };
+        if self.members { settings.with_members(seed) } else { settings }
+    }
+
     /// The same run with a fault, leaning to what brings it to light.
     #[must_use]
     pub fn of_seed_with(seed: u64, nodes: u16, wrong: Wrong) -> Self {
         let settings = Self { wrong, ..Self::of_seed(seed, nodes) };
         let collections =
             settings.collections && matches!(wrong, Wrong::Nothing | Wrong::OnlyHides);
-        let expires = match wrong {
-            Wrong::Nothing => settings.expires,
-            _ => wrong == Wrong::OnlyHides,
+        let loses = match wrong {
+            Wrong::Nothing => settings.loses,
+            _ => wrong == Wrong::LostComesBack,
+        };
+        let settings = Self { collections, loses, ..settings };
+        let settings = match wrong {
+            Wrong::Nothing => settings,
+            Wrong::OnlyHides => Self { expires: true, ..settings },
+            _ => settings.without_expiry(seed),
         };
         let damages = settings.damages && wrong == Wrong::Nothing;
-        let settings = Self { collections, expires, damages, ..settings };
+        let settings = Self { damages, ..settings };
         match wrong {
             Wrong::ForgetsVotes => Self { lean: Lean::Elections, ..settings }.without_members(),
             Wrong::ReadsWithoutLease | Wrong::ClockStopsInPauses => {
                 Self { lean: Lean::Leaders, ..settings }.without_members()
             }
-            Wrong::AnswersBeforeQuorum | Wrong::OnlyHides => settings.without_members(),
+            Wrong::AnswersBeforeQuorum => settings.without_members(),
             Wrong::TrustsRepaired => Self { damages: true, ..settings }.without_members(),
+            Wrong::OnlyHides => Self { lean: Lean::Expiry, ..settings }.without_members(),
             Wrong::TrustsCutLogs => {
                 Self { durability: Durability::Interval, ..settings }.without_members()
             }
@@ -191,7 +217,8 @@ impl Settings {
             Wrong::PromotesEarly
             | Wrong::FoundsReplicas
             | Wrong::EmptiedDisk
-            | Wrong::TrustsOldData => settings.with_members(seed),
+            | Wrong::TrustsOldData
+            | Wrong::LostComesBack => settings.with_members(seed),
             Wrong::Nothing => settings,
         }
     }

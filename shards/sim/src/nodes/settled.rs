@@ -71,7 +71,7 @@ impl World {
         let Node { id, member, .. } = &self.nodes[node];
         let given_up = self.newest().is_some_and(|state| {
             let entry = state.config().node(NodeId(*id));
-            entry.is_none_or(|entry| entry.leaving == Some(Leaving::Dead))
+            entry.is_none_or(|entry| entry.leaving.is_some_and(Leaving::is_gone))
         });
         member.is_gone || member.is_lost && given_up
     }
@@ -88,6 +88,13 @@ impl World {
         let lost: Vec<usize> =
             (0..self.nodes.len()).filter(|&node| self.nodes[node].member.is_lost).collect();
         for node in lost {
+            // One that was given up with its data is gone, unless that did not come to be.
+            if self.nodes[node].member.is_given_up {
+                if self.stays_away(node) {
+                    continue;
+                }
+                self.keeps_data(node);
+            }
             self.report.found += 1;
             self.come_back(node)?;
         }

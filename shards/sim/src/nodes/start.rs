@@ -105,6 +105,9 @@ impl World {
         }
         for (core, (mut made, found)) in made.into_iter().enumerate() {
             made.engine.begin_turn(unix_ms);
+            if self.settings.wrong == Wrong::OnlyHides {
+                made.engine.store_mut().only_hide_expired();
+            }
             if self.settings.members {
                 self.begin_members(at, core, &mut made.engine, found)?;
             } else {
@@ -220,9 +223,6 @@ impl World {
             joint_in_one_step: self.settings.wrong == Wrong::JointInOneStep,
             learners_caught_up: self.settings.wrong == Wrong::PromotesEarly,
         });
-        if self.settings.wrong == Wrong::OnlyHides {
-            engine.store_mut().only_hide_expired();
-        }
         Ok(())
     }
 
@@ -280,6 +280,7 @@ impl World {
 
     /// Ends a node's process, if there is one.
     pub(super) fn stop(&mut self, node: usize) {
+        self.note_members(node);
         let cores = std::mem::take(&mut self.nodes[node].cores);
         self.nodes[node].mail.clear();
         self.nodes[node].life += u64::from(!cores.is_empty());

@@ -26,9 +26,9 @@ fn plain(seed: u64, nodes: u16) -> Settings {
     Settings { collections: false, ..older(seed, nodes) }
 }
 
-/// As the seed had it before anything expired.
+/// As the seed had it before anything expired, and before any data was lost.
 fn older(seed: u64, nodes: u16) -> Settings {
-    Settings { expires: false, ..Settings::of_seed(seed, nodes) }
+    Settings { loses: false, ..Settings::of_seed(seed, nodes).without_expiry(seed) }
 }
 
 /// The first of these seeds that a fault is found with, be it by a panic. How many it takes differs with each change of the engine: one in
@@ -97,6 +97,14 @@ fn what_has_expired_once_does_not_come_back() {
     let spans = |seed| Settings { lean: Lean::Spans, ..keys(seed) };
     let sum = run_all(7_200..7_220, spans);
     assert!(sum.spans > 300, "{} spans of {sum}", sum.spans);
+}
+
+/// Whoever told that something is gone stands still or ends, and the next leader's clock may be late.
+#[test]
+fn what_has_expired_is_gone_for_the_next_leader_too() {
+    let with = |seed| Settings { expires: true, lean: Lean::Expiry, ..short(seed, 3) };
+    let sum = run_all(7_300..7_330, with);
+    assert!(sum.answers > 1_000 && sum.elections > 90 && sum.undecided == 0, "{sum}");
 }
 
 #[test]
@@ -174,6 +182,14 @@ fn machines_that_are_lost_are_given_up() {
     assert!(sum.lost > 2 && sum.hosted > 200, "{sum}");
 }
 
+/// What a lost machine alone had is lost, and nothing else is.
+#[test]
+fn machines_that_are_lost_with_their_data_take_nothing_else_along() {
+    let settings = |seed| Settings { loses: true, ..short(seed, 3).with_members(seed) };
+    let sum = run_all(8_000..8_060, settings);
+    assert!(sum.emptied > 3 && sum.left_copies > 3, "{sum}");
+}
+
 /// Seeds that find, where it is done again, that a replica which is out goes as soon as it knows that: where one of two voters went, the
 /// other one started again, did not know that the change was committed, and asked for the vote of who had dropped its replica, without an end.
 #[test]
@@ -215,6 +231,14 @@ fn a_clock_that_stops_does_no_harm_where_reads_ask_a_majority() {
 /// Without these the checks might find nothing because they look at nothing.
 macro_rules! found_out {
     ($($name:ident: $wrong:ident,)*) => {
+        /// Every fault that can be planted is looked for here: one that nothing looks for may be planted nowhere any more.
+        #[test]
+        fn each_planted_fault_is_looked_for() {
+            let looked_for = [$(Wrong::$wrong),*];
+            for (wrong, word) in Wrong::WORDS {
+                assert!(looked_for.contains(&wrong), "no test looks for {word:?}");
+            }
+        }
         $(
             #[test]
             fn $name() {
@@ -236,4 +260,6 @@ found_out! {
     data_of_a_replica_that_was_given_up_is_found_out: TrustsOldData,
     votes_by_a_log_without_its_end_are_found_out: TrustsCutLogs,
     what_a_repair_has_saved_is_found_out: TrustsRepaired,
+    what_expires_and_is_only_hidden_is_found_out: OnlyHides,
+    a_machine_that_was_given_up_and_serves_again_is_found_out: LostComesBack,
 }

@@ -226,6 +226,7 @@ impl World {
         if leader == Leader::Own {
             self.report.elections += 1;
             self.terms.note(id, &led)?;
+            self.led_anew(&led);
         }
         for other in (0..cores).filter(|&other| other != at.core) {
             self.post(at, other, Mail::Leader(partition, leader));

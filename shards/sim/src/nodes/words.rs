@@ -1,8 +1,15 @@
-//! Owns the words in which clients ask for what they mean.
+//! Owns the words in which clients ask for what they mean, and the names of their keys.
 
 use super::clients::TEXT;
 use super::world::World;
 use crate::history::{Held, KeyId, Operation, ValueId};
+use hyperion_model::{PartitionId, PartitionMap, slot_of};
+
+/// Keys of each partition: two registers, a counter, a string that grows and one without a history.
+pub(super) const KEYS: usize = 5;
+/// Sets of keys that lie in several partitions, and keys of each.
+const SPANS: usize = 2;
+pub(super) const SPAN_KEYS: u16 = 3;
 
 impl World {
     /// As [`World::words`], for keys that are fields of the partition's hash. `None`: they are not.
@@ -69,4 +76,40 @@ impl World {
         };
         std::iter::once(verb.as_bytes().to_vec()).chain(rest).collect()
     }
+}
+
+/// A name in a partition.
+pub(super) fn hash_in(map: &PartitionMap, partition: PartitionId) -> Vec<u8> {
+    let mut names = (0..).map(|number| format!("hash-{number}").into_bytes());
+    let lies_there = |name: &Vec<u8>| map.partition_of(slot_of(name)) == partition;
+    names.find(lies_there).expect("names lie anywhere")
+}
+
+/// Names of keys, by partition.
+pub(super) fn names_by_partition(map: &PartitionMap, partitions: u16) -> Vec<Vec<Vec<u8>>> {
+    let mut names = vec![Vec::new(); usize::from(partitions)];
+    let mut number = 0;
+    while names.iter().any(|own| own.len() < KEYS) {
+        let name = format!("key-{number}").into_bytes();
+        number += 1;
+        let own = &mut names[usize::from(map.partition_of(slot_of(&name)).0)];
+        if own.len() < KEYS {
+            own.push(name);
+        }
+    }
+    names
+}
+
+/// Names of keys that lie in several partitions and are written together, by their sets.
+pub(super) fn spans(map: &PartitionMap, partitions: u16) -> Vec<Vec<Vec<u8>>> {
+    let in_partition = |set: usize, partition: u16| {
+        let mut names = (0..).map(|number| format!("span-{set}-{number}").into_bytes());
+        let lies = |name: &Vec<u8>| map.partition_of(slot_of(name)).0 == partition;
+        names.find(lies).expect("names lie anywhere")
+    };
+    let set = |set: usize| {
+        let first = u16::try_from(set).expect("few");
+        (0..SPAN_KEYS).map(|key| in_partition(set, (first + key) % partitions)).collect()
+    };
+    (0..SPANS).map(set).collect()
 }

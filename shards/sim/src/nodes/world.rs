@@ -5,24 +5,21 @@ use super::clients::Client;
 use super::commands::{Command, Told};
 use super::core::{Frame, Item, Place};
 use super::ledger::Ledger;
+use super::losses::Loss;
 use super::misfortune::Weather;
 use super::node::Node;
 use super::settled::Epochs;
+use super::words::{hash_in, names_by_partition, spans};
 use super::{Lean, MS, Report, Settings, Violation, founding};
 use crate::history::Values;
 use crate::network::{LinkId, Network};
 use crate::node::Memory;
 use crate::random::{Random, mix};
 use hyperion_cluster::state::ClusterState;
-use hyperion_model::{GroupId, PartitionId, PartitionMap, slot_of};
+use hyperion_model::{GroupId, PartitionId, PartitionMap};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Keys of each partition: two registers, a counter, a string that grows and one without a history.
-pub(super) const KEYS: usize = 5;
-/// Sets of keys that lie in several partitions, and keys of each.
-const SPANS: usize = 2;
-pub(super) const SPAN_KEYS: u16 = 3;
 /// Events that one run may have.
 const EVENTS_MAX: u64 = 5_000_000;
 
@@ -114,10 +111,14 @@ pub(super) struct World {
     /// The name of each partition's hash, where values are fields.
     pub(super) hashes: Vec<Vec<u8>>,
     pub(super) weather: Weather,
+    /// Until when nothing is written, where what was told to be gone is looked for.
+    pub(super) quiet_ns: u64,
     /// Clients send of themselves, and things go wrong.
     pub(super) is_busy: bool,
     pub(super) terms: Terms,
     pub(super) epochs: Epochs,
+    /// Partitions that are to begin empty.
+    pub(super) losses: Vec<Loss>,
     /// What group 0 holds at first, where members change.
     pub(super) formed: Option<Arc<ClusterState>>,
     pub(super) report: Report,
@@ -156,7 +157,7 @@ impl World {
         for Node { member, .. } in &mut nodes {
             (member.agreed, member.is_founder) = (formed.clone(), true);
         }
-        let mut names = names(&map, settings.partitions);
+        let mut names = names_by_partition(&map, settings.partitions);
         let hashes = (0..settings.partitions).map(|it| hash_in(&map, PartitionId(it))).collect();
         if settings.lean == Lean::Spans {
             names.extend(spans(&map, settings.partitions));
@@ -164,6 +165,7 @@ impl World {
         Self {
             seed,
             weather: Weather::draw(&settings, &mut random),
+            quiet_ns: 0,
             clients: (0..4 + random.index(4)).map(|_| Client::new(names.len())).collect(),
             ledgers: names.iter().map(|_| Ledger::default()).collect(),
             random,
@@ -182,6 +184,7 @@ impl World {
             is_busy: true,
             terms: Terms::default(),
             epochs: Epochs::default(),
+            losses: Vec::new(),
             formed,
             report: Report::default(),
             story: String::new(),
@@ -371,40 +374,4 @@ impl World {
         let cores = usize::from(self.nodes[node].core_count);
         (0..cores * cores).map(|_| VecDeque::new()).collect()
     }
-}
-
-/// Names of keys, by partition.
-/// A name in a partition.
-fn hash_in(map: &PartitionMap, partition: PartitionId) -> Vec<u8> {
-    let mut names = (0..).map(|number| format!("hash-{number}").into_bytes());
-    let lies_there = |name: &Vec<u8>| map.partition_of(slot_of(name)) == partition;
-    names.find(lies_there).expect("names lie anywhere")
-}
-
-fn names(map: &PartitionMap, partitions: u16) -> Vec<Vec<Vec<u8>>> {
-    let mut names = vec![Vec::new(); usize::from(partitions)];
-    let mut number = 0;
-    while names.iter().any(|own| own.len() < KEYS) {
-        let name = format!("key-{number}").into_bytes();
-        number += 1;
-        let own = &mut names[usize::from(map.partition_of(slot_of(&name)).0)];
-        if own.len() < KEYS {
-            own.push(name);
-        }
-    }
-    names
-}
-
-/// Names of keys that lie in several partitions and are written together, by their sets.
-fn spans(map: &PartitionMap, partitions: u16) -> Vec<Vec<Vec<u8>>> {
-    let in_partition = |set: usize, partition: u16| {
-        let mut names = (0..).map(|number| format!("span-{set}-{number}").into_bytes());
-        let lies = |name: &Vec<u8>| map.partition_of(slot_of(name)).0 == partition;
-        names.find(lies).expect("names lie anywhere")
-    };
-    let set = |set: usize| {
-        let first = u16::try_from(set).expect("few");
-        (0..SPAN_KEYS).map(|key| in_partition(set, (first + key) % partitions)).collect()
-    };
-    (0..SPANS).map(set).collect()
 }

@@ -1,7 +1,7 @@
 //! The last copy of a group whose others are given up for good.
 
 use super::lab::{GROUP, Lab};
-use crate::group::{Effect, RecoveredGroup};
+use crate::group::{Change, Effect, RecoveredGroup};
 
 #[test]
 fn the_copy_that_is_left_goes_on_alone_with_all_that_it_has() {
@@ -30,6 +30,40 @@ fn the_copy_that_is_left_goes_on_alone_with_all_that_it_has() {
     assert!(lab.node(left).has_durable_conf(GROUP));
     let told = |it: &Effect| matches!(it, Effect::State { state, must_sync: true, .. } if state.conf == now.conf);
     assert!(lab.saw(left, told), "a start finds it so");
+}
+
+/// Its log had a change of members that was not made, and that a third replica made when it got the log: it counted the lost one for good.
+#[test]
+fn who_joins_behind_a_lone_start_has_the_same_members() {
+    let (mut lab, leader) = Lab::led(2);
+    let left = lab.follower(leader);
+    lab.pass(100);
+    lab.node(leader).propose_conf_change(GROUP, &[Change::Learner(3)]).expect("nothing is pending");
+    lab.pass(100);
+    let moves = [Change::Voter(3), Change::Remove(leader)];
+    lab.node(leader).propose_conf_change(GROUP, &moves).expect("nothing is pending");
+    // The other one has the entry, and the leader does not hear of that.
+    lab.cut.insert((left, leader));
+    lab.turn(leader);
+    lab.deliver();
+    lab.isolate(leader);
+    lab.pass(3_000);
+    let before = lab.node(left).state(GROUP).expect("it is there");
+    assert!(before.conf.is_voter(leader) && !before.conf.is_joint(), "the change is not made");
+    assert!(lab.node(left).go_on_alone(GROUP));
+    lab.pass(300);
+    assert_eq!(lab.leader_or(0), left);
+    // It had been given what was there before that.
+    lab.start(3, RecoveredGroup::founded(&[1, 2], 1));
+    let learner = [Change::Learner(3)];
+    lab.node(left).propose_conf_change(GROUP, &learner).expect("its members are named");
+    lab.pass(500);
+    let conf = |lab: &mut Lab, node| lab.node(node).state(GROUP).expect("it is there").conf;
+    assert_eq!(conf(&mut lab, 3), conf(&mut lab, left), "as a learner");
+    lab.node(left).propose_conf_change(GROUP, &[Change::Voter(3)]).expect("nothing is pending");
+    lab.pass(500);
+    assert_eq!(conf(&mut lab, 3), conf(&mut lab, left), "as a voter");
+    assert!(!conf(&mut lab, 3).is_voter(leader));
 }
 
 #[test]
