@@ -39,7 +39,7 @@ pub enum Wrong {
 
 impl Wrong {
     /// Each with its word.
-    pub const WORDS: [(Self, &str); 12] = [
+    pub const WORDS: [(Self, &str); 13] = [
         (Self::ReadsWithoutLease, "lease"),
         (Self::ClockStopsInPauses, "clock"),
         (Self::AnswersBeforeQuorum, "quorum"),
