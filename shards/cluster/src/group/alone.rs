@@ -1,11 +1,11 @@
 //! Owns the replica that goes on as the only member of its group, because all that it would ask are given up for good. Nothing of Raft allows
 //! that; who calls it has a person's word that the others do not come back.
 
-use raft::eraftpb::{ConfChangeV2, ConfState};
+use raft::eraftpb::{ConfChangeV2, ConfState, Entry};
 
 use super::conf::{Change, Conf, to_raft_change};
 use super::recovered::Position;
-use super::replica::Group;
+use super::replica::{Group, is_change};
 
 /// What stands in a change of members whose one voter is the only member from then on.
 const ONLY: &[u8] = b"only";
@@ -35,6 +35,28 @@ impl Group {
         self.election.alone(now_ns);
         self.after_raft();
         true
+    }
+
+    /// Whether this is one of two voters, the other one given up, with all that the two have committed, because nothing was without it; and
+    /// nobody else came in their place: a change of members would be in the log ahead of what is applied, and is not committed where this
+    /// replica proposed it in a term that it led since its start, and that is the last one.
+    pub(super) fn is_left_of_two(&self, is_lost: impl Fn(u64) -> bool) -> bool {
+        let conf = self.tail().conf();
+        let [one, other] = conf.voters[..] else { return false };
+        let is_of_them = one == self.node && is_lost(other) || other == self.node && is_lost(one);
+        let log = &self.raw.raft.raft_log;
+        let is_own = |entry: &Entry| {
+            entry.index > log.committed && [entry.term, self.led_term] == [self.raw.raft.term; 2]
+        };
+        let ahead = |entry: &Entry| {
+            entry.index > conf.index.max(log.applied) && is_change(entry) && !is_own(entry)
+        };
+        is_of_them
+            && !conf.is_joint()
+            && !self.has_no_copy()
+            && self.doubt.is_none()
+            && self.repaired.is_none()
+            && !log.all_entries().iter().any(ahead)
     }
 
     /// Makes a node the only member, whatever the members were.

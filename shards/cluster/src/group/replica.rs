@@ -93,6 +93,8 @@ pub(super) struct Group {
     pub(super) conf_recorded: u64,
     /// Term of the last change of members that was made here since the start.
     pub(super) named_term: u64,
+    /// The last term that it led since its start.
+    pub(super) led_term: u64,
     pub(super) conf_durable: u64,
     pub(super) told: Told,
     pub(super) installing: bool,
@@ -165,6 +167,7 @@ impl Group {
             durable_term: raw.raft.term,
             conf_recorded: conf_index,
             named_term: 0,
+            led_term: 0,
             conf_durable: conf_index,
             told: Told::default(),
             installing,
@@ -255,6 +258,7 @@ impl Group {
         if raft.state == StateRole::Leader {
             // Its log was the longest of all.
             self.doubt = None;
+            self.led_term = raft.term;
             self.lead_repaired();
         }
     }

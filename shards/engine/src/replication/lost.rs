@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use hyperion_cluster::NodeId;
 use hyperion_cluster::change::Anew;
+use hyperion_cluster::config::Leaving;
 use hyperion_cluster::group::{Conf, RecoveredGroup};
 use hyperion_model::GroupId;
 
@@ -24,7 +25,25 @@ impl Engine {
         for (group, anew) in wanted {
             is_done &= self.go_on_with(group, anew);
         }
+        for group in self.left_of_two() {
+            if let Some(replication) = &mut self.replication {
+                is_done &= replication.groups.go_on_alone(group);
+            }
+        }
         is_done
+    }
+
+    /// Partitions whose members had become this node and one that is given up with its data, when the cluster's map did not know it yet: so
+    /// it does not say that they go on here.
+    fn left_of_two(&self) -> Vec<GroupId> {
+        let Some(replication) = &self.replication else { return Vec::new() };
+        let Some(state) = &replication.known else { return Vec::new() };
+        let is_lost = |node: u64| {
+            let node = u32::try_from(node).ok().and_then(|node| state.config().node(NodeId(node)));
+            node.is_some_and(|node| node.leaving == Some(Leaving::Lost))
+        };
+        let here = replication.hosted.iter().copied().filter(|group| group.partition().is_some());
+        here.filter(|group| replication.groups.is_left_of_two(*group, is_lost)).collect()
     }
 
     /// `false`: it is to be tried again.

@@ -66,6 +66,29 @@ fn who_joins_behind_a_lone_start_has_the_same_members() {
     assert!(!conf(&mut lab, 3).is_voter(leader));
 }
 
+/// Of two voters each has all that was committed, unless a change of members may have been: then others may have gone on without it.
+#[test]
+fn who_is_left_of_two_may_go_on_unless_its_log_has_a_change_ahead() {
+    let (mut lab, leader) = Lab::led(2);
+    let left = lab.follower(leader);
+    lab.pass(100);
+    assert!(lab.node(left).is_left_of_two(GROUP, |node| node == leader));
+    assert!(!lab.node(left).is_left_of_two(GROUP, |_| false), "nobody is lost");
+    lab.node(leader).propose_conf_change(GROUP, &[Change::Learner(3)]).expect("nothing is pending");
+    lab.pass(100);
+    assert!(lab.node(left).is_left_of_two(GROUP, |node| node == leader), "two still vote");
+    let moves = [Change::Voter(3), Change::Remove(leader)];
+    lab.node(leader).propose_conf_change(GROUP, &moves).expect("nothing is pending");
+    lab.cut.insert((left, leader));
+    lab.turn(leader);
+    lab.deliver();
+    let before = lab.node(left).state(GROUP).expect("it is there");
+    assert!(before.conf.voters.len() == 2 && !before.conf.is_joint(), "the change is not made");
+    assert!(!lab.node(left).is_left_of_two(GROUP, |node| node == leader), "and may be committed");
+    // Who proposed it knows that it is not.
+    assert!(lab.node(leader).is_left_of_two(GROUP, |node| node == left));
+}
+
 #[test]
 fn a_part_of_a_copy_does_not_go_on_and_what_begins_anew_leads_at_once() {
     let mut lab = Lab::new(1);
