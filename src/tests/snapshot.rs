@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Dice, pipeline, show};
 use super::disk::may_mount;
-use super::harness::{Node, PAUSE, Setup, wait_for};
+use super::harness::{Node, PAUSE, Setup, wait_for, wait_while_it_goes_on};
 use super::http_call::{change, get, post};
 
 const NO_HOLD: &str = "HYPERION_TEST_SNAPSHOT_NO_HOLD";
@@ -33,10 +33,12 @@ fn take(node: &Node) -> (PathBuf, Value) {
     assert_eq!(answer.status, 202, "{answer:?}");
     let name = answer.json()["snapshot"].as_str().expect("a name").to_owned();
     let mut last = Value::Null;
-    wait_for("the end of the snapshot", || {
+    // It is compressed when nothing else wants the processor.
+    wait_while_it_goes_on("the end of the snapshot", || {
         let now = status(node);
         last = now["last"].clone();
-        now["state"] == "idle" && last["name"] == json!(name)
+        let is_over = now["state"] == "idle" && last["name"] == json!(name);
+        (!is_over).then_some(now)
     });
     (node.data().join("snapshots").join(name), last)
 }
