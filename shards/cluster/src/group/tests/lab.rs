@@ -189,6 +189,21 @@ impl Lab {
     }
 
     /// Whether an effect of a node is there.
+    /// Gives a node the copy that was last asked for it, all in one.
+    pub(super) fn install_wanted(&mut self, to: u64) {
+        let wanted = self.effects.iter().rev().find_map(|(_, effect)| match effect {
+            Effect::SnapshotWanted { to: wants, message, .. } if *wants == to => {
+                Some(message.clone())
+            }
+            _ => None,
+        });
+        let header = wanted.expect("its log is no help");
+        self.node(to).install_begin(GROUP, &header).expect("it has nothing to keep");
+        self.ready(to);
+        self.node(to).step(GROUP, *header).expect("it is sound");
+        self.ready(to);
+    }
+
     pub(super) fn saw(&self, id: u64, what: impl Fn(&Effect) -> bool) -> bool {
         self.effects.iter().any(|(of, effect)| *of == id && what(effect))
     }

@@ -103,15 +103,7 @@ fn who_follows_gives_up_what_the_voters_have_lost() {
         assert!(!lab.node(1).is_caught_up(GROUP, 2), "with {written_since} entries since");
 
         // It gets all that there is.
-        let wanted = lab.effects.iter().rev().find_map(|(_, effect)| match effect {
-            Effect::SnapshotWanted { to: 2, message, .. } => Some(message.clone()),
-            _ => None,
-        });
-        let header = wanted.expect("its log is no help");
-        lab.node(2).install_begin(GROUP, &header).expect("it has nothing");
-        lab.ready(2);
-        lab.node(2).step(GROUP, *header).expect("it is sound");
-        lab.ready(2);
+        lab.install_wanted(2);
         assert!(lab.saw(2, |effect| matches!(effect, Effect::InstallSnapshot { .. })));
         lab.node(1).snapshot_done(GROUP, 2);
         lab.pass(300);

@@ -169,15 +169,7 @@ fn the_mark_stays_until_the_replica_has_all_that_was_committed() {
     let mut lab = with_logs([whole(5), repaired(5), whole(9)]);
     lab.pass(5_000);
     assert_eq!(lab.leader(), 3);
-    let wanted = lab.effects.iter().rev().find_map(|(_, effect)| match effect {
-        Effect::SnapshotWanted { to: 2, message, .. } => Some(message.clone()),
-        _ => None,
-    });
-    let header = wanted.expect("its log is no help");
-    lab.node(2).install_begin(GROUP, &header).expect("it is taken anew");
-    lab.ready(2);
-    lab.node(2).step(GROUP, *header).expect("it is sound");
-    lab.ready(2);
+    lab.install_wanted(2);
     assert!(lab.node(2).state(GROUP).is_some_and(|state| state.repaired && !state.installing));
     assert!(lab.node(2).are_in_doubt());
     lab.node(3).snapshot_done(GROUP, 2);
