@@ -10,6 +10,7 @@ use hyperion_model::Databases;
 use hyperion_model::limits::{DATABASES, SWEEP_BUCKETS, SWEEP_REMOVALS_A_TURN};
 use hyperion_runtime::{ConnectionId, Socket};
 use hyperion_store::Lookups;
+use hyperion_wire::peer::Kind;
 
 use super::Io;
 use super::core::NodeCore;
@@ -109,7 +110,9 @@ impl NodeCore {
             return true;
         }
         if let Some(peers) = &self.peers {
-            self.engine.set_amending(peers.least_protocol() >= AMENDING_PROTOCOL);
+            let protocol = peers.least_protocol();
+            self.engine.set_amending(protocol >= AMENDING_PROTOCOL);
+            self.engine.set_all_tell_leave(protocol >= Kind::Leaving.protocol());
         }
         self.engine.tick_groups();
         self.snapshot.tick();

@@ -106,6 +106,13 @@ impl Engine {
         }
     }
 
+    /// Whether all nodes tell when they are about to stop; at first they are taken not to, and who gave a lead away is left in peace.
+    pub fn set_all_tell_leave(&mut self, do_all_tell: bool) {
+        if let Some(replication) = &mut self.replication {
+            replication.handovers.do_all_tell = do_all_tell;
+        }
+    }
+
     /// Goes on with the handovers under way.
     pub(super) fn tick_handovers(&mut self) {
         let Some(replication) = &mut self.replication else { return };

@@ -270,9 +270,6 @@ impl Engine {
     /// Whether all nodes know entries that amend values in chunks; at first they are taken not to, and such values are written whole.
     pub fn set_amending(&mut self, do_all_know: bool) {
         self.store.set_amending(do_all_know);
-        if let Some(replication) = &mut self.replication {
-            replication.handovers.do_all_tell = do_all_know;
-        }
     }
 
     /// Whether nothing of what was begun waits: for locks, for other cores, for the log.

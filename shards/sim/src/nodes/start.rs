@@ -115,7 +115,9 @@ impl World {
             }
             // Now and then one does not know that all know amendments.
             let (id, life) = (u64::from(self.nodes[at].id), self.nodes[at].life);
-            made.engine.set_amending(!mix(self.seed ^ id << 32 ^ life).is_multiple_of(5));
+            let are_all_new = !mix(self.seed ^ id << 32 ^ life).is_multiple_of(5);
+            made.engine.set_amending(are_all_new);
+            made.engine.set_all_tell_leave(are_all_new);
             self.nodes[at].cores.push(made);
         }
         self.nodes[at].mail = self.no_mail(at);
