@@ -34,9 +34,12 @@ impl Engine {
     }
 
     /// Partitions whose members had become this node and one that is given up with its data, when the cluster's map did not know it yet: so
-    /// it does not say that they go on here.
+    /// it does not say that they go on here. A node that keeps logs alone has no data to go on with.
     fn left_of_two(&self) -> Vec<GroupId> {
-        let Some(replication) = &self.replication else { return Vec::new() };
+        let Some(replication) = self.replication.as_ref().filter(|_| !self.store.is_log_only())
+        else {
+            return Vec::new();
+        };
         let Some(state) = &replication.known else { return Vec::new() };
         let is_lost = |node: u64| {
             let node = u32::try_from(node).ok().and_then(|node| state.config().node(NodeId(node)));
