@@ -3,8 +3,7 @@
 use crate::direct::{CommitWay, Direct};
 use crate::disk::{DeviceError, Disk};
 use crate::random::Random;
-use hyperion_cluster::group::GroupState;
-use hyperion_engine::{Durability, Engine, Settings};
+use hyperion_engine::{Durability, Engine, Settings, mark_repaired};
 use hyperion_model::collections::Set;
 use hyperion_model::{CoreId, PartitionMap, TransactionId};
 use hyperion_store::{
@@ -16,8 +15,6 @@ use std::collections::VecDeque;
 /// Bytes of every segment.
 pub const SEGMENT_BYTES: usize = 64 << 10;
 const PARTITIONS: u16 = 8;
-/// How far a repair sets terms forward.
-pub(crate) const REPAIRED_TERMS: u64 = 1 << 24;
 
 /// Memory of segments, used again from start to start.
 #[derive(Default)]
@@ -174,12 +171,7 @@ impl Opened {
     ) -> Result<(), StoreError> {
         for at in 0..self.recovered.groups.len() {
             let found = &mut self.recovered.groups[at];
-            let members = GroupState::decode_members(&found.state.voters);
-            let (members, held) = members.ok_or(StoreError::BadEntry { offset: at })?;
-            let mut voters = GroupState { repaired: true, ..members }.encode_members();
-            voters.extend_from_slice(held);
-            let (term, vote) = (found.state.term + REPAIRED_TERMS, 0);
-            found.state = hyperion_store::GroupState { term, vote, voters, ..found.state.clone() };
+            mark_repaired(&mut found.state).ok_or(StoreError::BadEntry { offset: at })?;
             let (group, state) = (found.group, found.state.clone());
             while let Err(error) = self.store.set_group_state(group, &state) {
                 match error {

@@ -1,11 +1,12 @@
-//! Owns what a repair makes of replicas: their terms go past all that they may have promised, and where others have the group too they are marked,
-//! so that what is left of them counts for nothing (`cluster`'s `repaired.rs`).
+//! Owns what a repair makes of replicas: where others have the group too, their terms go past all that they may have promised and they are marked, so that
+//! what is left of them counts for nothing (`cluster`'s `repaired.rs`).
 
 use std::path::Path;
 
 use hyperion_cluster::NodeId;
 use hyperion_cluster::group::{self, Conf};
 use hyperion_cluster::state::ClusterState;
+use hyperion_engine::mark_repaired;
 use hyperion_model::{GroupId, PartitionMap};
 use hyperion_store::{GroupState, RecoveredGroup};
 
@@ -14,10 +15,6 @@ use super::super::open_error::{OpenError, failed};
 use super::offline::Offline;
 use crate::cluster::agreed_in;
 use crate::config::Resolved;
-
-/// How far a term goes forward: further than elections that a lost record may have told of, at several a second for months, and far less than
-/// what groups are apart that begin anew.
-const TERMS: u64 = 1 << 24;
 
 /// What a repair knows of the cluster that the node belongs to.
 pub(in crate::node) struct Belonging {
@@ -69,7 +66,7 @@ impl Belonging {
         let is_wanted = agreed.target().group(group.0).is_some_and(|wanted| wanted.has(node));
         let is_here = placed.has(node) || is_wanted || group == GroupId::METADATA;
         let voters: Vec<u64> = placed.voters.iter().map(|node| u64::from(node.0)).collect();
-        if !is_here || self.is_sole(&Conf::of_voters(&voters)) {
+        if !is_here || self.is_sole(group, &Conf::of_voters(&voters)) {
             return None;
         }
         let conf = Conf::of_voters(&voters);
@@ -84,21 +81,24 @@ impl Belonging {
         })
     }
 
-    /// Whether these are the members of a group of which this node has the only copy. What is read of the members may be old: they may
-    /// have been alone before others came.
-    fn is_sole(&self, conf: &Conf) -> bool {
-        self.has_one_copy && !conf.is_joint() && conf.voters == [u64::from(self.node)]
+    /// Whether this node has the only copy of a group, by its members as they were read and by what was last agreed on: what is read may be
+    /// old, from before others came or from before the group went to them.
+    fn is_sole(&self, group: GroupId, conf: &Conf) -> bool {
+        let is_placed_so = match &self.agreed {
+            Some(agreed) => {
+                let placed = agreed.placement().group(group.0);
+                placed.is_some_and(|placed| placed.voters == [NodeId(self.node)])
+            }
+            None => self.has_one_copy,
+        };
+        is_placed_so && !conf.is_joint() && conf.voters == [u64::from(self.node)]
     }
 
     fn mark(&self, found: &mut RecoveredGroup) -> Option<()> {
-        (found.state.term, found.state.vote) = (found.state.term + TERMS, 0);
-        let (state, held) = group::GroupState::decode_members(&found.state.voters)?;
-        if self.is_sole(&state.conf) {
+        let (state, _) = group::GroupState::decode_members(&found.state.voters)?;
+        if self.is_sole(found.group, &state.conf) {
             return None;
         }
-        let mut members = group::GroupState { repaired: true, ..state }.encode_members();
-        members.extend_from_slice(held);
-        found.state.voters = members;
-        Some(())
+        mark_repaired(&mut found.state)
     }
 }

@@ -39,6 +39,20 @@ pub(super) fn first_state(recovered: &RecoveredGroup) -> GroupState {
     }
 }
 
+/// How far a repair sets a term forward: further than elections that a lost record may have told of, at several a second for months, and far less than
+/// what groups are apart that begin anew.
+pub const REPAIRED_TERMS: u64 = 1 << 24;
+
+/// Marks what the store keeps of a replica: it was saved out of damaged files, and counts for nothing until a leader has replaced it. `None`: its
+/// members are not legible, and it is as it was.
+pub fn mark_repaired(state: &mut GroupState) -> Option<()> {
+    let (members, held) = State::decode_members(&state.voters)?;
+    let mut voters = State { repaired: true, ..members }.encode_members();
+    voters.extend_from_slice(held);
+    (state.term, state.vote, state.voters) = (state.term + REPAIRED_TERMS, 0, voters);
+    Some(())
+}
+
 /// What the driver begins with, of what a start found in the log. `None`: its members are not legible.
 #[must_use]
 pub fn recovered(found: Found) -> Option<Replica> {
@@ -66,4 +80,23 @@ pub fn recovered(found: Found) -> Option<Replica> {
         entries,
     };
     Some(Replica { group: found.group, recovered, held })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_repaired_is_past_all_that_it_may_have_promised() {
+        let conf = Conf::of_voters(&[1, 2, 3]);
+        let mut state = GroupState { term: 7, vote: 2, commit: 9, ..GroupState::default() };
+        assert_eq!(mark_repaired(&mut state), None, "nothing legible");
+        assert_eq!((state.term, state.vote), (7, 2));
+        state.voters = members(&conf);
+        state.voters.extend_from_slice(b"held");
+        mark_repaired(&mut state).expect("its members are legible");
+        assert_eq!((state.term, state.vote, state.commit), (7 + REPAIRED_TERMS, 0, 9));
+        let (marked, held) = State::decode_members(&state.voters).expect("as it was written");
+        assert!(marked.repaired && marked.conf == conf && held == b"held");
+    }
 }
