@@ -37,21 +37,21 @@ impl Group {
         true
     }
 
-    /// Whether this is one of two voters, the other one given up, with all that the two have committed, because nothing was without it; and
-    /// nobody else came in their place: a change of members would be in the log ahead of what is applied, and is not committed where this
-    /// replica proposed it in a term that it led since its start, and that is the last one.
+    /// Whether this is one of two voters, the other one given up, and led the last term since its start: then nothing is committed that it does not
+    /// know of, and a change of members that it proposed is not made. A follower may lack what was committed before its leader applied the change
+    /// to two.
     pub(super) fn is_left_of_two(&self, is_lost: impl Fn(u64) -> bool) -> bool {
         let conf = self.tail().conf();
         let [one, other] = conf.voters[..] else { return false };
         let is_of_them = one == self.node && is_lost(other) || other == self.node && is_lost(one);
         let log = &self.raw.raft.raft_log;
-        let is_own = |entry: &Entry| {
-            entry.index > log.committed && [entry.term, self.led_term] == [self.raw.raft.term; 2]
-        };
+        let term = self.raw.raft.term;
+        let is_own = |entry: &Entry| entry.index > log.committed && entry.term == term;
         let ahead = |entry: &Entry| {
             entry.index > conf.index.max(log.applied) && is_change(entry) && !is_own(entry)
         };
         is_of_them
+            && self.led_term == term
             && !conf.is_joint()
             && !self.has_no_copy()
             && self.doubt.is_none()

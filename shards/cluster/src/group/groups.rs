@@ -375,7 +375,7 @@ impl Groups {
         is_done
     }
 
-    /// Whether this replica is what is left of two voters, the other one given up for good, and has all that they have committed.
+    /// Whether this replica is what is left of two voters, the other one given up for good, and knows all that they have committed.
     #[must_use]
     pub fn is_left_of_two(&self, id: GroupId, is_lost: impl Fn(u64) -> bool) -> bool {
         self.get(id).is_some_and(|group| group.is_left_of_two(is_lost))

@@ -46,6 +46,7 @@ impl Engine {
             node.is_some_and(|node| node.leaving == Some(Leaving::Lost))
         };
         let here = replication.hosted.iter().copied().filter(|group| group.partition().is_some());
+        let here = here.filter(|group| !state.anew().contains_key(&group.0));
         here.filter(|group| replication.groups.is_left_of_two(*group, is_lost)).collect()
     }
 

@@ -1,7 +1,7 @@
 //! The last copy of a group whose others are given up for good.
 
 use super::lab::{GROUP, Lab};
-use crate::group::{Change, Effect, RecoveredGroup};
+use crate::group::{Change, Effect, RecoveredGroup, entry};
 
 #[test]
 fn the_copy_that_is_left_goes_on_alone_with_all_that_it_has() {
@@ -66,27 +66,48 @@ fn who_joins_behind_a_lone_start_has_the_same_members() {
     assert!(!conf(&mut lab, 3).is_voter(leader));
 }
 
-/// Of two voters each has all that was committed, unless a change of members may have been: then others may have gone on without it.
+/// Who led the last term knows what is committed. Others may lack what was committed before the members were two, or a change of them.
 #[test]
-fn who_is_left_of_two_may_go_on_unless_its_log_has_a_change_ahead() {
+fn who_is_left_of_two_goes_on_if_it_led_the_last_term() {
     let (mut lab, leader) = Lab::led(2);
     let left = lab.follower(leader);
     lab.pass(100);
-    assert!(lab.node(left).is_left_of_two(GROUP, |node| node == leader));
-    assert!(!lab.node(left).is_left_of_two(GROUP, |_| false), "nobody is lost");
+    assert!(lab.node(leader).is_left_of_two(GROUP, |node| node == left));
+    assert!(!lab.node(leader).is_left_of_two(GROUP, |_| false), "nobody is lost");
+    assert!(!lab.node(left).is_left_of_two(GROUP, |node| node == leader), "it did not lead");
     lab.node(leader).propose_conf_change(GROUP, &[Change::Learner(3)]).expect("nothing is pending");
     lab.pass(100);
-    assert!(lab.node(left).is_left_of_two(GROUP, |node| node == leader), "two still vote");
-    let moves = [Change::Voter(3), Change::Remove(leader)];
+    assert!(lab.node(leader).is_left_of_two(GROUP, |node| node == left), "two still vote");
+    // A change of members of its own that is not committed is not made.
+    lab.isolate(leader);
+    let moves = [Change::Voter(3), Change::Remove(left)];
     lab.node(leader).propose_conf_change(GROUP, &moves).expect("nothing is pending");
-    lab.cut.insert((left, leader));
     lab.turn(leader);
-    lab.deliver();
-    let before = lab.node(left).state(GROUP).expect("it is there");
-    assert!(before.conf.voters.len() == 2 && !before.conf.is_joint(), "the change is not made");
-    assert!(!lab.node(left).is_left_of_two(GROUP, |node| node == leader), "and may be committed");
-    // Who proposed it knows that it is not.
     assert!(lab.node(leader).is_left_of_two(GROUP, |node| node == left));
+    lab.pass(3_000);
+    assert!(lab.node(leader).go_on_alone(GROUP));
+    lab.pass(300);
+    let conf = lab.node(leader).state(GROUP).expect("it is there").conf;
+    assert!(!conf.is_joint() && conf.voters == [leader], "{conf:?}");
+}
+
+/// What was saved out of damaged files goes on where a person gave all others up.
+#[test]
+fn what_was_repaired_goes_on_alone_too() {
+    let mut lab = Lab::new(2);
+    let entries = (2..=5).map(|index| entry(index, 1, 0, b"value".to_vec())).collect();
+    let founded = RecoveredGroup { entries, ..RecoveredGroup::founded(&[1, 2], 1) };
+    lab.start(2, RecoveredGroup { term: 1 << 24, repaired: true, ..founded });
+    lab.isolate(1);
+    lab.pass(3_000);
+    assert_eq!(lab.leader_or(0), 0, "it has not heard the other one");
+    assert!(lab.node(2).go_on_alone(GROUP));
+    lab.pass(300);
+    assert_eq!(lab.leader_or(0), 2);
+    assert!(
+        lab.node(2).state(GROUP).is_some_and(|state| !state.repaired)
+            && !lab.node(2).are_in_doubt()
+    );
 }
 
 #[test]

@@ -188,7 +188,6 @@ impl Lab {
         position.index
     }
 
-    /// Whether an effect of a node is there.
     /// Gives a node the copy that was last asked for it, all in one.
     pub(super) fn install_wanted(&mut self, to: u64) {
         let wanted = self.effects.iter().rev().find_map(|(_, effect)| match effect {
@@ -204,6 +203,7 @@ impl Lab {
         self.ready(to);
     }
 
+    /// Whether an effect of a node is there.
     pub(super) fn saw(&self, id: u64, what: impl Fn(&Effect) -> bool) -> bool {
         self.effects.iter().any(|(of, effect)| *of == id && what(effect))
     }
