@@ -190,8 +190,6 @@ fn machines_that_are_lost_with_their_data_take_nothing_else_along() {
     assert!(sum.emptied > 3 && sum.left_copies > 3, "{sum}");
 }
 
-/// Seeds that find, where it is done again, that a replica which is out goes as soon as it knows that: where one of two voters went, the
-/// other one started again, did not know that the change was committed, and asked for the vote of who had dropped its replica, without an end.
 /// Seeds in which a node was given up with its data while members changed: the vote of a copy that served was taken before that of the lost one; who
 /// got a log made a change that the lone copy had not made; members had become two, the lost one of them, when the map had three.
 #[test]
@@ -201,6 +199,8 @@ fn seeds_that_found_faults_of_lost_data_hold_now() {
     run_all([20_044, 30_164, 30_178, 30_262].into_iter(), settings);
 }
 
+/// Seeds that find, where it is done again, that a replica which is out goes as soon as it knows that: where one of two voters went, the
+/// other one started again, did not know that the change was committed, and asked for the vote of who had dropped its replica, without an end.
 #[test]
 fn seeds_that_found_faults_of_moves_hold_now() {
     run_all([19, 93, 98].into_iter(), |seed| plain(seed, 3).with_members(seed));
