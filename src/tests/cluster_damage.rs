@@ -6,6 +6,9 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use hyperion_model::slot_of;
+use serde_json::json;
+
 use super::cluster_harness::Cluster;
 use super::cluster_members::Keys;
 
@@ -122,4 +125,27 @@ fn where_all_were_repaired_what_could_be_saved_is_served() {
     // All copies are the same, whatever was saved.
     cluster.kill(1);
     assert_eq!(format!("{:?}", cluster.routed().call(&[b"GET", b"kept"])), format!("{saved:?}"));
+}
+
+/// Nobody else has what this node has: what could be saved is served at once.
+#[test]
+fn the_only_copy_goes_on_with_what_was_saved() {
+    let mut cluster =
+        Cluster::plan(3).at("/mode", json!("sharding")).at("/replication", json!(1)).start();
+    let (mut routed, mut written) = (cluster.routed(), Keys::new());
+    for (key, value) in [("kept", &b"an older value"[..]), ("kept", LOST)] {
+        routed.set(key, value);
+    }
+    for round in 0..5 {
+        sleep(Duration::from_millis(100));
+        for number in 0..100 {
+            let (key, value) = (format!("k{number}"), format!("v{round}").into_bytes());
+            routed.set(&key, &value);
+            written.insert(key, Some(value));
+        }
+    }
+    let node = cluster.leader_of(slot_of(b"kept"));
+    damage_and_repair(&mut cluster, &[node]);
+    cluster.wait_served();
+    cluster.routed().expect_all(&written);
 }
