@@ -222,7 +222,7 @@ fn repaired_nodes_lose_nothing() {
     let damaged = |settings| Settings { damages: true, ..settings };
     let sum = run_all(0..30, |seed| damaged(short(seed, 3)));
     assert!(sum.repairs > 10 && sum.snapshots > 10, "{sum}");
-    let sum = run_all(30..45, |seed| damaged(short(seed, 5)));
+    let sum = run_all(30..60, |seed| damaged(short(seed, 5)));
     assert!(sum.repairs > 5, "{sum}");
 }
 
