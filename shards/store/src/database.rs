@@ -2,7 +2,7 @@
 
 use crate::index::Spot;
 use crate::log::Location;
-use crate::object::{Chunks, ValueType};
+use crate::object::{Chunks, Head, ValueType};
 use crate::record::{Attributes, Extras};
 use hyperion_model::DatabaseId;
 
@@ -57,6 +57,8 @@ pub struct Found {
     pub(crate) spot: Spot,
     pub(crate) expires: bool,
     pub(crate) access: u8,
+    /// The head of the object that it has as its value, if it lies in chunks.
+    pub(crate) head: Option<Head>,
 }
 
 /// The value of a key, where it lies.

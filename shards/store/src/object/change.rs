@@ -101,7 +101,7 @@ impl Store {
     /// The head of an object that is to be changed.
     #[inline]
     pub(super) fn changed_head(&self, found: &Found) -> Head {
-        self.object_head(found.location).expect("only objects are changed in parts")
+        found.head.expect("only objects are changed in parts")
     }
 
     /// Whether changes of a value go into an entry.
