@@ -93,13 +93,15 @@ impl<'a> Pieces<'a> {
         self.chunks.prefetch(index);
     }
 
-    /// Asks for what a change of a chunk writes beside its bytes; where these lie should be there by now.
+    /// The bytes of one chunk, for who only asks for some of them; where these lie should be there by now. What a change of it writes beside
+    /// its bytes is asked for too.
     ///
     /// # Panics
     /// When there is none at `index`.
+    #[must_use]
     #[inline]
-    pub fn prefetch_change(&self, index: usize) {
-        self.chunks.prefetch_change(index);
+    pub fn ask_change(&self, index: usize) -> &'a [u8] {
+        self.chunks.ask_change(index)
     }
 
     /// The bytes of one chunk.
