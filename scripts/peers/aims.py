@@ -28,6 +28,10 @@ CLUSTER_WRITES, CLUSTER_OUTSTANDING = 60_000, 512
 CLUSTER_P50_MS, CLUSTER_P50_OUTSTANDING = 2.0, 64
 
 
+# What a file of results may be of.
+KINDS = ("peers", "always", "cluster")
+
+
 @dataclass
 class Aim:
     name: str
@@ -142,6 +146,15 @@ def cluster(plain):
             yield Aim(f"p50, {told}", f"below {CLUSTER_P50_MS:g} ms",
                       f"{text(statistics.median(medians))} ms ({text(min(medians))}..{text(max(medians))})",
                       statistics.median(medians) < CLUSTER_P50_MS)
+
+
+def kind(plain):
+    """Which of KINDS a file of results is; None for another."""
+    if "writes" in plain:
+        return "cluster"
+    if "peers" not in plain:
+        return None
+    return "always" if Results(plain).is_always() else "peers"
 
 
 def of_file(plain):

@@ -76,7 +76,8 @@ class Report:
         """Writes all files; gives their paths."""
         os.makedirs(folder, exist_ok=True)
         pictures = {name: text for name, text in self.pictures().items() if text}
-        plain = {"date": self.date, "commit": self.commit, "command": self.command, "machine": self.machine, "notes": self.notes,
+        finished = datetime.datetime.now().isoformat(timespec="seconds")
+        plain = {"date": self.date, "finished": finished, "commit": self.commit, "command": self.command, "machine": self.machine, "notes": self.notes,
                  "peers": self.told, "cells": self.cells.plain()}
         files = {f"{stem}.json": json.dumps(plain, indent=1) + "\n", f"{stem}.md": self.page(stem, pictures)}
         files.update({f"{stem}-{name}.svg": text for name, text in pictures.items()})
