@@ -2,7 +2,7 @@
 
 use crate::index::Spot;
 use crate::log::Location;
-use crate::object::{Chunks, ValueType};
+use crate::object::{Chunks, Head, ValueType};
 use crate::record::{Attributes, Extras};
 use hyperion_model::DatabaseId;
 
@@ -57,6 +57,8 @@ pub struct Found {
     pub(crate) spot: Spot,
     pub(crate) expires: bool,
     pub(crate) access: u8,
+    /// The head of the object that it has as its value, if it lies in chunks.
+    pub(crate) head: Option<Head>,
 }
 
 /// The value of a key, where it lies.
@@ -91,13 +93,15 @@ impl<'a> Pieces<'a> {
         self.chunks.prefetch(index);
     }
 
-    /// Asks for what a change of a chunk writes beside its bytes; where these lie should be there by now.
+    /// The bytes of one chunk, for who only asks for some of them; where these lie should be there by now. What a change of it writes beside
+    /// its bytes is asked for too.
     ///
     /// # Panics
     /// When there is none at `index`.
+    #[must_use]
     #[inline]
-    pub fn prefetch_change(&self, index: usize) {
-        self.chunks.prefetch_change(index);
+    pub fn ask_change(&self, index: usize) -> &'a [u8] {
+        self.chunks.ask_change(index)
     }
 
     /// The bytes of one chunk.

@@ -65,8 +65,10 @@ pub(crate) const OBJECT_CHUNKS_MAX: usize = 1 << 20;
 pub(crate) const AMENDED_PART_OF_BATCH: usize = 2;
 pub(crate) const WHOLE_PART_OF_BATCH: usize = 4;
 pub(crate) const APPLIED_PART_OF_BATCH: usize = 8;
-/// A chunk gets a new base when its deltas take more than its own length, and this at least.
-pub(crate) const DELTA_BYTES_MIN: usize = 1 << 10;
+/// A chunk gets a new base when its deltas take more than its own length and this part of it more, and this at least: one that is filled entry by
+/// entry, from where it was cut to where it is cut again, gets none in between.
+pub(crate) const DELTA_BYTES_PART: usize = 2;
+pub(crate) const DELTA_BYTES_MIN: usize = 3 << 9;
 /// Bytes that a changed chunk grows by before its memory is another, at least, and as a part of its own.
 pub(crate) const HOT_GROWS_BYTES: usize = 128;
 pub(crate) const HOT_GROWS_PART: usize = 8;

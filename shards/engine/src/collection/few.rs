@@ -48,7 +48,7 @@ pub struct Of<'v> {
 impl<'v> Of<'v> {
     /// The collection that was just found; `None` where changes of it are for [`super::Edit`].
     pub fn open(
-        store: &'v mut Store,
+        store: &'v Store,
         (key, found): (&Key<'_>, &Found),
         layout: &Layout,
     ) -> Option<Self> {
@@ -56,8 +56,10 @@ impl<'v> Of<'v> {
             return None;
         }
         let cap = store.chunk_bytes_max() - HEAD_BYTES;
-        let view = View::new(store, found);
-        let Source::Object(_, notes) = view.source else { return None };
+        let (pieces, notes) = store.object(store.object_handle(found)?);
+        // An edit makes them.
+        let notes = notes?;
+        let view = View { source: Source::Object(pieces, notes), dirty: None };
         Some(Self { view, bytes_max: chunk_bytes_max(layout, notes.len(), cap), cap })
     }
 
@@ -78,6 +80,10 @@ impl Few {
     #[inline]
     pub fn give_back(&mut self, store: &mut Store) {
         let mut spare = std::mem::take(&mut self.spare);
+        if self.chunks[0].is_none() {
+            // None was taken.
+            return store.keep_unused_splices(spare);
+        }
         let used = self.chunks.iter_mut().flatten();
         spare.extend(used.map(|chunk| std::mem::take(&mut chunk.splices)));
         store.keep_spare_splices(spare);

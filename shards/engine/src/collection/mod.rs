@@ -28,7 +28,7 @@ mod view;
 pub use edit::Edit;
 pub use ends::End;
 pub use merge::MergeChange;
-pub use seek::Near;
+pub use seek::Ahead;
 pub use view::{Cursor, Entry, Iter, View, meta_of};
 
 /// A section of a collection, below [`SECTIONS_MAX`].

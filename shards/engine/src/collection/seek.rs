@@ -1,11 +1,12 @@
 //! Owns finding an entry by its key, in a section that is in the order of the keys, and by a look at each in one that is not.
 
-use super::chunk::{Span, begin_of, span};
+use super::chunk::{HEAD_BYTES, Span, begin_of, span};
 use super::view::{Cursor, Source, View};
 use super::{Section, prefix};
-use hyperion_store::prefetch_bytes;
+use hyperion_store::{Between, Notes, Pieces, prefetch_bytes};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Bytes of a chunk that are loaded at once, at most: a quarter of it.
 const LOOKED_BYTES_MAX: usize = 1024;
@@ -15,8 +16,10 @@ const QUARTERS: usize = 4;
 #[derive(Clone, Copy)]
 pub struct Near {
     chunk: usize,
-    /// The prefixes of its first key and of the next one's, where these are at hand.
-    between: Option<(u64, u64)>,
+    /// What its note and the next one's say, where these are at hand.
+    between: Option<Between>,
+    /// It was looked up ahead: what will be looked at first is on its way.
+    is_asked: bool,
 }
 
 /// The entries among which a key is looked for; those that will be looked at first are on their way from the memory.
@@ -32,53 +35,34 @@ impl<'a> View<'a> {
     /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
     /// has no chunk.
     pub fn seek(&self, section: Section, key: &[u8]) -> Result<Cursor, Option<Cursor>> {
-        let Some((chunk, between)) = self.chunk_for(section, key) else { return Err(None) };
-        self.ask(Near { chunk, between }, key).seek(key).map_err(Some)
+        let Some(near) = self.chunk_for(section, key) else { return Err(None) };
+        self.ask(near, key).seek(key).map_err(Some)
     }
 
     /// The first of three steps of [`View::seek`], so that what one look-up waits for comes while another one is at work. `None`: the section
     /// has no chunk.
     pub fn near(&self, section: Section, key: &[u8]) -> Option<Near> {
-        let (chunk, between) = self.chunk_for(section, key)?;
-        if let Source::Object(pieces, _) = self.source {
-            pieces.prefetch(chunk);
+        let near = self.chunk_for(section, key)?;
+        if let Source::Object(pieces, _) = self.source
+            && !near.is_asked
+        {
+            pieces.prefetch(near.chunk);
         }
-        Some(Near { chunk, between })
+        Some(near)
     }
 
-    /// As [`View::near`], for a command that runs later and looks for a key with this prefix: it need not look for the chunk again. `None`: it is
-    /// to look for itself.
-    #[inline]
-    pub fn near_ahead(&self, section: Section, word: u64) -> Option<Near> {
+    /// A section in which commands that run later look for entries. `None`: they are to look for themselves.
+    #[must_use]
+    pub fn ahead_in(&self, section: Section) -> Option<Ahead<'a>> {
         let Source::Object(pieces, notes) = self.source else { return None };
         let chunks = self.chunks(section);
-        if chunks.len() <= 1 || !notes.has_no_flags() {
-            return None;
-        }
-        let below = notes.not_below(chunks.clone(), word);
-        let bound = if below < chunks.end { notes.get(below)?.key } else { return None };
-        let chunk = below.checked_sub(1).filter(|chunk| chunks.contains(chunk))?;
-        if bound == word {
-            return None;
-        }
-        notes.look_up_ahead(chunk, word);
-        pieces.prefetch(chunk);
-        Some(Near { chunk, between: Some((notes.get(chunk)?.key, bound)) })
+        (chunks.len() > 1).then_some(Ahead { pieces, notes, begin: chunks.start, end: chunks.end })
     }
 
     /// Whether the chunk for a prefix was looked up ahead.
     #[cfg(test)]
     pub(crate) fn is_known(&self, section: Section, word: u64) -> bool {
         matches!(self.source, Source::Object(_, notes) if notes.looked_up(section, word).is_some())
-    }
-
-    /// The second step for a command that runs later: what it will look at and change comes from the memory.
-    #[inline]
-    pub fn ask_ahead(&self, near: Near, word: u64) {
-        let _ = self.ask_word(near, word);
-        if let Source::Object(pieces, _) = self.source {
-            pieces.prefetch_change(near.chunk);
-        }
     }
 
     /// The second step; the third one is `Asked::seek`.
@@ -88,33 +72,77 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    fn ask_word(&self, Near { chunk, between }: Near, word: u64) -> Asked<'a> {
+    fn ask_word(&self, near: Near, word: u64) -> Asked<'a> {
+        let Near { chunk, between, is_asked } = near;
         let entries = self.entries(chunk);
-        let mark = self.mark(chunk);
+        let mark = match between {
+            Some(between) if self.dirty.is_none() => usize::from(between.mark),
+            _ => self.mark(chunk),
+        };
         #[cfg(debug_assertions)]
         assert!(
             super::mark::is_right(mark, &entries),
             "an entry begins at {mark} of chunk {chunk}"
         );
-        let likely = between.map(|(first, bound)| {
-            let each = bound.saturating_sub(first) / 4;
-            let off = word.saturating_sub(first);
-            (1..QUARTERS as u64).filter(|quarter| off >= quarter * each).count()
-        });
-        let quarter = entries.len() / QUARTERS;
-        let from = match likely {
-            Some(3) => Some(entries.len() - quarter.min(LOOKED_BYTES_MAX)),
-            Some(0) => Some(0),
-            _ if mark == 0 => None,
-            Some(2) => Some(mark),
-            _ => Some(mark.saturating_sub(quarter)),
-        };
-        if let Some(from) = from {
-            let looked = quarter.min(LOOKED_BYTES_MAX);
-            prefetch_bytes(&entries[from..entries.len().min(from + looked)]);
+        let likely = between.map(|between| quarter_of(&between, word));
+        if !is_asked && let Some(looked) = looked_at(entries.len(), mark, likely) {
+            prefetch_bytes(&entries[looked]);
         }
         Asked { chunk, entries, mark, likely }
     }
+}
+
+/// A section of a large collection, in which entries are looked for ahead of their commands.
+#[derive(Clone, Copy)]
+pub struct Ahead<'a> {
+    pieces: Pieces<'a>,
+    notes: &'a Notes,
+    begin: usize,
+    end: usize,
+}
+
+impl Ahead<'_> {
+    /// As [`View::near`], for a command that runs later and looks for a key with this prefix: it need not look for the chunk again. `None`: it is
+    /// to look for itself.
+    #[inline]
+    pub fn near(&self, word: u64) -> Option<Between> {
+        let between = self.notes.look_up_ahead(self.begin..self.end, word)?;
+        self.pieces.prefetch(between.chunk);
+        Some(between)
+    }
+
+    /// The second step: what the command will look at and change comes from the memory.
+    #[inline]
+    pub fn ask(&self, between: &Between, word: u64) {
+        let entries = &self.pieces.ask_change(between.chunk)[HEAD_BYTES..];
+        let likely = Some(quarter_of(between, word));
+        if let Some(looked) = looked_at(entries.len(), between.mark.into(), likely) {
+            prefetch_bytes(&entries[looked]);
+        }
+    }
+}
+
+/// The quarter of a chunk in which a key with this prefix is, if keys rise evenly.
+#[inline]
+fn quarter_of(between: &Between, word: u64) -> usize {
+    let each = between.high.saturating_sub(between.low) / QUARTERS as u64;
+    let off = word.saturating_sub(between.low);
+    (1..QUARTERS as u64).filter(|quarter| off >= quarter * each).count()
+}
+
+/// What will be looked at first of so many bytes of entries.
+#[inline]
+fn looked_at(bytes: usize, mark: usize, likely: Option<usize>) -> Option<Range<usize>> {
+    let quarter = bytes / QUARTERS;
+    let looked = quarter.min(LOOKED_BYTES_MAX);
+    let from = match likely {
+        Some(3) => bytes - looked,
+        Some(0) => 0,
+        _ if mark == 0 => return None,
+        Some(2) => mark,
+        _ => mark.saturating_sub(quarter),
+    };
+    Some(from..bytes.min(from + looked))
 }
 
 impl Asked<'_> {
@@ -145,7 +173,7 @@ impl View<'_> {
 
     /// The chunk that `key` is in or belongs to; `None`: the section has no chunk.
     pub(super) fn seek_chunk(&self, section: Section, key: &[u8]) -> Option<usize> {
-        self.chunk_for(section, key).map(|(chunk, _)| chunk)
+        self.chunk_for(section, key).map(|near| near.chunk)
     }
 
     /// The first entry whose key is not below `key`.
@@ -157,20 +185,21 @@ impl View<'_> {
         }
     }
 
-    /// The last chunk of a section whose first key is not above `key`, or the first one; with the prefixes of its first key and of the next
-    /// one's, where these are at hand.
-    fn chunk_for(&self, section: Section, key: &[u8]) -> Option<(usize, Option<(u64, u64)>)> {
+    /// The last chunk of a section whose first key is not above `key`, or the first one.
+    fn chunk_for(&self, section: Section, key: &[u8]) -> Option<Near> {
         let word = prefix(key);
         if let Source::Object(_, notes) = self.source
-            && let Some((chunk, between)) = notes.looked_up(section, word)
+            && let Some(between) = notes.looked_up(section, word)
         {
-            return Some((chunk, Some(between)));
+            let chunk = between.chunk;
+            return Some(Near { chunk, between: Some(between), is_asked: true });
         }
         let chunks = self.chunks(section);
+        let only = Near { chunk: chunks.start, between: None, is_asked: false };
         if chunks.len() <= 1 {
-            return (!chunks.is_empty()).then_some((chunks.start, None));
+            return (!chunks.is_empty()).then_some(only);
         }
-        let Source::Object(_, notes) = self.source else { return Some((chunks.start, None)) };
+        let Source::Object(_, notes) = self.source else { return Some(only) };
         let (start, end) = (chunks.start, chunks.end);
         let below = notes.not_below(start..end, word);
         let bound = if below < end { notes.get(below).map(|note| note.key) } else { None };
@@ -207,8 +236,13 @@ impl View<'_> {
         while self.is_part(chunk) {
             chunk -= 1;
         }
-        let first = notes.get(chunk).map(|note| note.key);
-        Some((chunk, first.zip(bound)))
+        let between = notes.get(chunk).zip(bound).map(|(note, high)| Between {
+            chunk,
+            low: note.key,
+            high,
+            mark: note.mark,
+        });
+        Some(Near { chunk, between, is_asked: false })
     }
 
     /// Finds an entry by its key in a section that is in no order of keys. Time: a look at each entry.

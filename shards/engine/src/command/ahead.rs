@@ -4,8 +4,8 @@ use super::fields::hash_of;
 use super::sorted_set::{MEMBERS, RANKS, whole_number, word};
 use super::spec::{CommandSpec, EntrySpec};
 use super::types::{HASH, SET, SORTED_SET};
-use crate::collection::{Near, Section, View};
-use hyperion_store::{Key, Store};
+use crate::collection::{Ahead, View};
+use hyperion_store::{Between, Key, Store};
 
 /// Commands that are looked ahead for at once, at most.
 const COMMANDS_MAX: usize = 16;
@@ -42,34 +42,36 @@ impl<'a> Sought<'a> {
 /// Asks the memory for what commands that run soon will look at in large collections: first for where each entry is, then for what is there. Each
 /// of them that finds its collection unchanged need not look for its chunk again.
 pub fn prefetch_entries(store: &Store, sought: &[Option<(Key<'_>, Sought<'_>)>]) {
-    let mut asked: [Option<(View<'_>, Near, u64)>; COMMANDS_MAX * ENTRIES_EACH] =
+    let mut asked: [Option<(Ahead<'_>, Between, u64)>; COMMANDS_MAX * ENTRIES_EACH] =
         [None; COMMANDS_MAX * ENTRIES_EACH];
-    let (mut places, mut last) = (asked.iter_mut(), None);
+    let (mut places, mut last, mut sections) = (asked.iter_mut(), None, [None; ENTRIES_EACH]);
     for (key, sought) in sought.iter().take(COMMANDS_MAX).flatten() {
-        let view = match last {
-            // They are mostly about one key.
-            Some((bytes, view)) if bytes == key.bytes => view,
-            _ => View::ahead(store, key),
-        };
-        last = Some((key.bytes, view));
-        let Some((value_type, view)) = view else { continue };
-        if ![HASH, SET, SORTED_SET].contains(&value_type) {
-            continue;
+        // They are mostly about one key.
+        if last != Some(key.bytes) {
+            (last, sections) = (Some(key.bytes), sections_of(store, key));
         }
-        let mut ask = |section: Section, word: u64| {
-            if let Some(near) = view.near_ahead(section, word)
+        let words = [Some(hash_of(sought.name)), sought.score.map(word)];
+        for (section, word) in sections.iter().zip(words) {
+            if let Some((section, word)) = section.as_ref().zip(word)
+                && let Some(between) = section.near(word)
                 && let Some(place) = places.next()
             {
-                *place = Some((view, near, word));
+                *place = Some((*section, between, word));
             }
-        };
-        // Names lie in the first section of all three.
-        ask(MEMBERS, hash_of(sought.name));
-        if let Some(score) = sought.score.filter(|_| value_type == SORTED_SET) {
-            ask(RANKS, word(score));
         }
     }
-    for (view, near, word) in asked.iter().map_while(Option::as_ref) {
-        view.ask_ahead(*near, *word);
+    for (section, between, word) in asked.iter().map_while(Option::as_ref) {
+        section.ask(between, *word);
+    }
+}
+
+/// Where names lie in the large collection that is most likely under a key, and where the ranks of a sorted set lie.
+fn sections_of<'s>(store: &'s Store, key: &Key<'_>) -> [Option<Ahead<'s>>; ENTRIES_EACH] {
+    let Some((value_type, view)) = View::ahead(store, key) else { return [None; ENTRIES_EACH] };
+    // Names lie in the first section of all three.
+    match value_type {
+        HASH | SET => [view.ahead_in(MEMBERS), None],
+        SORTED_SET => [view.ahead_in(MEMBERS), view.ahead_in(RANKS)],
+        _ => [None; ENTRIES_EACH],
     }
 }

@@ -12,7 +12,7 @@ use super::table::At;
 use super::{Amendment, Chunk, Hot, Object, Objects};
 use crate::database::{Found, Key};
 use crate::error::StoreError;
-use crate::limits::DELTA_BYTES_MIN;
+use crate::limits::{DELTA_BYTES_MIN, DELTA_BYTES_PART};
 use crate::log::{Location, Log};
 use crate::record::{RECORD_HEAD_BYTES_MAX, is_object, value_at};
 use crate::store::Store;
@@ -101,7 +101,7 @@ impl Store {
     /// The head of an object that is to be changed.
     #[inline]
     pub(super) fn changed_head(&self, found: &Found) -> Head {
-        self.object_head(found.location).expect("only objects are changed in parts")
+        found.head.expect("only objects are changed in parts")
     }
 
     /// Whether changes of a value go into an entry.
@@ -433,6 +433,6 @@ impl Chunk {
     pub(super) fn wants_base(&self, touch: &Touch<'_>) -> bool {
         let before = self.hot.as_ref().map_or(0, |hot| hot.deltas.bytes());
         let delta_bytes = before + DELTA_HEAD_BYTES + touch.splices.len() + SPLICE_HEAD_BYTES;
-        delta_bytes > touch.bytes.max(DELTA_BYTES_MIN)
+        delta_bytes > (touch.bytes + touch.bytes / DELTA_BYTES_PART).max(DELTA_BYTES_MIN)
     }
 }

@@ -35,7 +35,7 @@ impl Store {
         bytes: usize,
         is_new: bool,
     ) -> Result<bool, StoreError> {
-        let head = self.object_head(source.location).expect("a long string lies in chunks");
+        let head = source.head.expect("a long string lies in chunks");
         let string = self.objects.get(head.id);
         let (changed_at, chunks) = (string.changed_at(), string.chunk_count());
         let is_it =
@@ -114,7 +114,7 @@ impl Store {
     }
 
     fn take_copy(&mut self, source: &Found) -> Option<Head> {
-        let id = self.object_head(source.location)?.id;
+        let id = source.head?.id;
         let changed_at = self.objects.get(id).changed_at();
         let copying = self.copying.take_if(|copying| {
             copying.is_offered && (copying.source, copying.changed_at) == (id, changed_at)

@@ -34,7 +34,7 @@ pub(crate) use create::cut;
 pub(crate) use foreseen::Foreseen;
 pub(crate) use format::{HEAD_BYTES, Head, read_chunk_key};
 pub use noted::ObjectHandle;
-pub use notes::{NOTE_KINDS, Note, Notes};
+pub use notes::{Between, NOTE_KINDS, Note, Notes};
 pub use read::ValueHandle;
 pub use splices::{Splice, Spliced, Splices};
 pub(crate) use stage::Staged;
@@ -369,12 +369,15 @@ impl<'a> Chunks<'a> {
     }
 
     #[inline]
-    pub(crate) fn prefetch_change(self, index: usize) {
-        if self.foreseen.is_none()
-            && let Some(hot) = &self.object.chunks.at(self.object.order[index]).hot
-        {
+    pub(crate) fn ask_change(self, index: usize) -> &'a [u8] {
+        if self.foreseen.is_some() {
+            return self.chunk(index);
+        }
+        let chunk = self.object.chunks.at(self.object.order[index]);
+        if let Some(hot) = &chunk.hot {
             hot.deltas.prefetch();
         }
+        chunk.content(self.log)
     }
 
     pub(crate) fn iter(self, from: usize) -> impl Iterator<Item = &'a [u8]> + 'a {

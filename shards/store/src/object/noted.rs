@@ -36,7 +36,7 @@ impl Store {
     /// The object of a key that was just found; `None` for what lies in one record.
     #[must_use]
     pub fn object_handle(&self, found: &Found) -> Option<ObjectHandle> {
-        self.object_head(found.location).map(ObjectHandle)
+        found.head.map(ObjectHandle)
     }
 
     /// The chunks of an object, and the notes that are kept of them.
@@ -50,7 +50,7 @@ impl Store {
     /// The notes of an object; `None` when none are kept, or it has changed since.
     #[must_use]
     pub fn notes(&self, found: &Found) -> Option<&Notes> {
-        self.chunks_of(self.object_head(found.location)?.id).notes()
+        self.chunks_of(found.head?.id).notes()
     }
 
     /// Keeps notes of an object as it is now.
@@ -58,7 +58,7 @@ impl Store {
     /// # Panics
     /// When `found` is no object.
     pub fn set_notes(&mut self, found: &Found, notes: Notes) {
-        let head = self.object_head(found.location).expect("only objects have notes");
+        let head = found.head.expect("only objects have notes");
         self.with_notes(head.id, |of| *of = Some(Box::new(notes)));
     }
 
@@ -67,7 +67,7 @@ impl Store {
     /// # Panics
     /// When `found` is no object.
     pub fn update_notes(&mut self, found: &Found, update: impl FnOnce(&mut Notes)) {
-        let head = self.object_head(found.location).expect("only objects have notes");
+        let head = found.head.expect("only objects have notes");
         self.with_notes(head.id, |of| {
             if let Some(notes) = of {
                 update(notes);

@@ -4,7 +4,7 @@ use super::ValueType;
 use crate::database::{Found, Key};
 use crate::error::StoreError;
 use crate::index::Entry;
-use crate::record::{Kind, Record, is_object};
+use crate::record::{Kind, Record};
 use crate::store::Store;
 
 impl Store {
@@ -12,7 +12,7 @@ impl Store {
     #[inline]
     #[must_use]
     pub fn is_in_chunks(&self, found: &Found) -> bool {
-        is_object(self.log.bytes_at(found.location))
+        found.head.is_some()
     }
 
     /// The value of a key that was just found was set to what it is: who watches it is told as of a change.

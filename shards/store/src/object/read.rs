@@ -13,7 +13,7 @@ impl Store {
     /// The handle of a string that lies in chunks; `None` for other values.
     #[must_use]
     pub fn handle(&self, found: &Found) -> Option<ValueHandle> {
-        let head = self.object_head(found.location)?;
+        let head = found.head?;
         (head.value_type == ValueType::STRING).then_some(ValueHandle(head.id))
     }
 

@@ -153,6 +153,12 @@ impl Store {
         std::mem::take(&mut self.spare_splices)
     }
 
+    /// Keeps the memory of splices that were not used.
+    #[inline]
+    pub fn keep_unused_splices(&mut self, spare: Vec<Splices>) {
+        self.spare_splices = spare;
+    }
+
     /// Keeps the memory of splices for the next ones.
     #[inline]
     pub fn keep_spare_splices(&mut self, mut spare: Vec<Splices>) {

@@ -148,7 +148,7 @@ impl Store {
                 staged.place = Place::New { before, after };
             }
             Some((found, Value::Pieces(pieces))) => {
-                let id = self.object_head(found.location).expect("it lies in pieces").id;
+                let id = found.head.expect("it lies in pieces").id;
                 let fit = pieces.chunks.fit(offset.min(before_bytes), zeros + value_bytes, each);
                 staged.id = id;
                 staged.each = fit.each;
@@ -249,7 +249,7 @@ impl Store {
                 Some(self.put_head(key, head, expiry_ms))
             }
             (Place::Within { changed_at, fit }, Value::Pieces(pieces)) => {
-                let id = self.object_head(found.location).map(|head| head.id);
+                let id = found.head.map(|head| head.id);
                 let object = pieces.chunks.object;
                 if id != Some(staged.id)
                     || object.changed_at() != *changed_at

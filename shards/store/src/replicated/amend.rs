@@ -46,7 +46,7 @@ impl Store {
         let bytes = record.key.to_vec();
         let key = self.key(database, &bytes);
         assert!(self.goes_into_entry(key.local), "a replicated partition is changed by entries");
-        let head = self.object_head(found.location).expect("only objects are changed in parts");
+        let head = found.head.expect("only objects are changed in parts");
         let count = self.chunks_of(head.id).count();
         let more: usize = inserts.iter().map(|insert| insert.chunks.len()).sum();
         if count + more > OBJECT_CHUNKS_MAX {

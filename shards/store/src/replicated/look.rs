@@ -44,12 +44,13 @@ impl Store {
             return Some(None);
         }
         self.lookups_hit();
-        if let Some(head) = self.object_head(location) {
+        let head = self.object_head(location);
+        if let Some(head) = head {
             self.observe(self.objects.get(head.id).observable_at());
             self.foresee(key, Some(location));
         }
         let expires = self.log.record(location).expiry_ms.is_some();
-        Some(Some(Found { location, spot: Spot::NOWHERE, expires, access: 0 }))
+        Some(Some(Found { location, spot: Spot::NOWHERE, expires, access: 0, head }))
     }
 
     /// Keeps the name of an expired key for [`Store::take_expired`], if its partition is replicated.

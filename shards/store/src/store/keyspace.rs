@@ -106,7 +106,7 @@ impl Store {
                 self.locals.get(usize::from(partition.0)).copied().unwrap_or(super::NOT_OWNED);
             let index = self.databases[usize::from(database.0)]
                 .get(usize::from(local))
-                .filter(|_| self.tells(usize::from(local)));
+                .filter(|index| index.count() > 0 && self.tells(usize::from(local)));
             let next = index.and_then(|index| {
                 index.walk(&self.pool, within, hash_at, |_, entry| {
                     met += 1;

@@ -68,7 +68,8 @@ impl Store {
         if expires && self.has_expired(location) {
             return None;
         }
-        let found = Found { location, spot: Spot::NOWHERE, expires, access: entry.access() };
+        let head = self.object_head(location);
+        let found = Found { location, spot: Spot::NOWHERE, expires, access: entry.access(), head };
         Some(Held {
             database,
             key: record::key_at(self.log.bytes_at(location)),

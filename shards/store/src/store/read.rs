@@ -62,8 +62,10 @@ impl Store {
         }
         self.lookups.hits += 1;
         self.observe(self.log.position(entry.location()) + 1);
-        if record::is_object(self.log.bytes_at(entry.location())) {
-            self.observe_object(entry.location());
+        let head = self.object_head(entry.location());
+        if let Some(head) = head {
+            // What was changed in an object counts as seen too.
+            self.observe(self.objects.get(head.id).observable_at());
         }
         let access =
             if USES && !self.is_quiet { self.access.used(entry.access()) } else { entry.access() };
@@ -80,6 +82,7 @@ impl Store {
             spot,
             expires: entry.expires(),
             access: entry.access(),
+            head,
         })
     }
 
@@ -109,20 +112,16 @@ impl Store {
 
     /// What the value of a key that was just found is.
     #[must_use]
+    #[inline]
     pub fn value_type(&self, found: &Found) -> ValueType {
+        if let Some(head) = found.head {
+            return head.value_type;
+        }
         let bytes = self.log.bytes_at(found.location);
         if record::is_plain(bytes) {
             return ValueType::STRING;
         }
         record::value_at(bytes).first().map_or(ValueType::STRING, |&tag| ValueType(tag))
-    }
-
-    /// What was changed in an object counts as seen too.
-    #[cold]
-    fn observe_object(&mut self, location: Location) {
-        if let Some(head) = self.object_head(location) {
-            self.observe(self.objects.get(head.id).observable_at());
-        }
     }
 
     /// What else was written with the value of a key.
@@ -143,7 +142,7 @@ impl Store {
             Value::Whole(_) => self.log.place_mark(found.location),
             // Its head is written anew with another end, which is no other version.
             Value::Pieces(pieces) => {
-                let head = self.object_head(found.location).map_or(0, |head| head.id);
+                let head = found.head.map_or(0, |head| head.id);
                 [head, pieces.chunks.object.changed_at()]
             }
         };

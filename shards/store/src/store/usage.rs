@@ -13,7 +13,7 @@ impl Store {
         let index = self.pool.bytes().div_ceil(keys);
         // A nearly empty index is not one key's doing.
         let index = index.min(INDEX_BYTES_MAX);
-        let object = self.object_head(found.location);
+        let object = found.head;
         record + index + object.map_or(0, |head| self.objects.get(head.id).memory_bytes())
     }
 }

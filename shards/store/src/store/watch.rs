@@ -128,7 +128,7 @@ impl Store {
     #[must_use]
     pub fn changed_at(&self, found: &Found) -> u64 {
         let written = self.log.position(found.location) + 1;
-        let object = self.object_head(found.location).map(|head| self.objects.get(head.id));
+        let object = found.head.map(|head| self.objects.get(head.id));
         written.max(object.map_or(0, crate::object::Object::changed_at))
     }
 

@@ -1,8 +1,8 @@
 //! Tests of flush, scan and recovery against a plain map.
 
-use super::disk::{Contents, World, pattern};
-use crate::ScanCursor;
-use hyperion_model::DatabaseId;
+use super::disk::{Contents, Disk, World, options, pattern};
+use crate::{Options, ScanCursor, Store};
+use hyperion_model::{DatabaseId, PartitionMap};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -47,6 +47,22 @@ fn a_scan_meets_every_key_that_stays_while_others_come() {
     let missed: Vec<u32> =
         (0..4_000_u32).filter(|key| !met.contains(&key.to_le_bytes()[..])).collect();
     assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// A walk does not look at the buckets of partitions that have no key: where few have one, a step comes to the end.
+#[test]
+fn a_scan_passes_over_partitions_without_keys() {
+    let map = PartitionMap::spread(1_024, 1);
+    let store = Store::new(Options { map, ..options(1) });
+    let mut world = World::open_with(&Disk::default(), store).expect("an empty disk");
+    for key in 0..20_u32 {
+        world.put(&key.to_le_bytes(), b"v");
+    }
+    let mut met = BTreeSet::new();
+    let cursor = world.store.scan(DatabaseId(0), ScanCursor::default(), 100, |key| {
+        met.insert(key.to_vec());
+    });
+    assert_eq!((met.len(), cursor), (20, ScanCursor(0)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Tests of notes beside a vector of them.
 
-use crate::object::{Note, Notes};
+use crate::object::{Between, Note, Notes};
 use proptest::prelude::*;
 
 fn check(notes: &Notes, model: &[Note]) {
@@ -51,6 +51,7 @@ proptest! {
     #[test]
     fn what_was_looked_up_ahead_is_right_or_not_known(
         steps in prop::collection::vec((any::<u16>(), 0..3_u8, any::<u8>()), 1..400),
+        are_flagged in any::<bool>(),
     ) {
         let (mut notes, mut model) = (Notes::default(), Vec::<Note>::new());
         for (key, step, more) in steps {
@@ -59,8 +60,8 @@ proptest! {
             let below = model.partition_point(|note| (note.kind, note.key) < (kind, key));
             match step {
                 0 | 1 => {
-                    let flags = u8::from(more == 0);
-                    let note = Note { key, kind, flags, count: 1, ..Note::default() };
+                    let flags = u8::from(are_flagged && more == 0);
+                    let note = Note { key, kind, flags, count: 1, mark: more.into() };
                     notes.splice(below..below, &[note]);
                     model.insert(below, note);
                 }
@@ -76,12 +77,19 @@ proptest! {
                     let below = model.partition_point(|note| (note.kind, note.key) < (kind, key));
                     let chunk = below.checked_sub(1).filter(|at| model[*at].kind == kind && model[*at].flags == 0);
                     let next = model.get(below).filter(|next| next.kind == kind && next.key > key);
-                    let expected = chunk.zip(next).map(|(at, next)| (at, (model[at].key, next.key)));
+                    let expected = chunk.zip(next).map(|(chunk, next)| {
+                        let Note { key, mark, .. } = model[chunk];
+                        Between { chunk, low: key, high: next.key, mark }
+                    });
                     let known = notes.looked_up(kind, key);
                     prop_assert!(known.is_none() || known == expected, "{known:?} {expected:?}");
-                    if let Some((at, _)) = expected {
-                        notes.look_up_ahead(at, key);
-                        prop_assert_eq!(notes.looked_up(kind, key), expected);
+                    let begin = model.partition_point(|note| note.kind < kind);
+                    let end = model.partition_point(|note| note.kind <= kind);
+                    if notes.has_no_flags() {
+                        prop_assert_eq!(notes.look_up_ahead(begin..end, key), expected);
+                        prop_assert!(expected.is_none() || notes.looked_up(kind, key) == expected);
+                    } else {
+                        prop_assert_eq!(notes.look_up_ahead(begin..end, key), None);
                     }
                 }
             }

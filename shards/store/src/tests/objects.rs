@@ -357,6 +357,28 @@ fn a_chunk_of_many_deltas_stays_on_the_heap_until_it_rests() {
     assert_eq!(chunks_of(&mut world.reopen().expect("no damage"), b"list"), expected);
 }
 
+/// A chunk that is filled entry by entry, from where it was cut to where it is cut again, is not written anew in between, whatever the length of
+/// chunks: an entry's delta takes two to three times its bytes.
+#[test]
+fn a_chunk_that_is_filled_gets_no_base_in_between() {
+    for bytes in [512, 1_024, 2_048] {
+        let mut world = World::new();
+        put_object(&mut world, b"set", &[Vec::new(), pattern(1, bytes)]);
+        let mut longest = 0;
+        for at in (bytes..2 * bytes - 31).step_by(31) {
+            let before = world.store.appended_position();
+            let count = Edit::Splice { chunk: 1, at: 1, removed: 2, inserted: b"ab" };
+            let entry = Edit::Splice { chunk: 1, at, removed: 0, inserted: &[7; 31] };
+            splice(&mut world, b"set", &[entry, count]);
+            longest = longest.max(world.store.appended_position() - before);
+        }
+        assert!(longest < 400, "{longest} bytes were written for an entry into {bytes} ones");
+        let expected = chunks_of(&mut world, b"set");
+        world.turn();
+        assert_eq!(chunks_of(&mut world.reopen().expect("no damage"), b"set"), expected);
+    }
+}
+
 /// A chunk that will not change soon is cooled at once.
 #[test]
 fn a_chunk_is_put_to_rest() {

@@ -2,9 +2,13 @@
 //!
 //! Notes lie in blocks, so that one that comes in between moves few others, and sums of the blocks tell how much lies before a chunk.
 
+mod ahead;
+
+use ahead::Ahead;
+pub use ahead::Between;
 use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 /// Kinds of chunks that are counted apart.
 pub const NOTE_KINDS: usize = 8;
@@ -18,12 +22,6 @@ const EVEN_NOTES_MIN: usize = 8;
 const EVEN_STEPS_MAX: usize = 8;
 /// Bits of a distance between keys that are looked at, less one.
 const EVEN_BITS: u32 = 31;
-
-/// Chunks that were looked up ahead, and are kept in mind: the words are spread over so many places.
-const AHEAD_BITS: u32 = 6;
-/// Bits of a place in a block.
-const PLACE_BITS: u32 = 8;
-const _: () = assert!(BLOCK_NOTES_MAX < 1 << PLACE_BITS, "a place in a block fits its bits");
 
 /// What is noted of one chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +40,7 @@ pub struct Note {
 
 /// Notes of one block, at least one, whose keys rise.
 struct Part<'a> {
+    block: usize,
     /// Index of the first one's chunk.
     first: usize,
     notes: &'a [Note],
@@ -80,25 +79,6 @@ impl Part<'_> {
             at -= 1;
         }
         notes[..at].partition_point(is_below)
-    }
-}
-
-/// Where chunks lie that were looked up for words of keys.
-#[derive(Debug)]
-struct Ahead([AtomicU32; 1 << AHEAD_BITS]);
-
-impl Default for Ahead {
-    fn default() -> Self {
-        Self([const { AtomicU32::new(0) }; 1 << AHEAD_BITS])
-    }
-}
-
-impl Ahead {
-    #[inline]
-    fn of(&self, key: u64) -> &AtomicU32 {
-        // Keys that are scores differ in their middle.
-        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - AHEAD_BITS);
-        &self.0[usize::try_from(spread).expect("a few bits")]
     }
 }
 
@@ -228,38 +208,6 @@ impl Notes {
         part.first + part.not_below(key)
     }
 
-    /// The chunk of a kind whose key is below `key` while that of the next one, of the same kind, is above it, with these two: if it was looked up
-    /// ahead.
-    #[must_use]
-    #[inline]
-    pub fn looked_up(&self, kind: u8, key: u64) -> Option<(usize, (u64, u64))> {
-        let hint = self.ahead.of(key).load(Relaxed);
-        let (block, at) =
-            ((hint >> PLACE_BITS) as usize, (hint & ((1 << PLACE_BITS) - 1)) as usize);
-        let notes = self.blocks.get(block)?;
-        let (note, next) = match *notes.get(at..)? {
-            [ref note, ref next, ..] => (note, next),
-            [ref note] => (note, self.blocks.get(block + 1)?.first()?),
-            [] => return None,
-        };
-        let is_it = note.kind == kind && note.key < key && next.kind == kind && key < next.key;
-        if !is_it || note.flags != 0 {
-            return None;
-        }
-        self.near.store(block, Relaxed);
-        Some((self.starts[block] + at, (note.key, next.key)))
-    }
-
-    /// Keeps in mind that the chunk at `index` is the one for `key`.
-    #[inline]
-    pub fn look_up_ahead(&self, index: usize, key: u64) {
-        let Some(block) = self.block_of(index) else { return };
-        let at = index - self.starts[block];
-        if let (Ok(block), Ok(at)) = (u32::try_from(block), u32::try_from(at)) {
-            self.ahead.of(key).store(block << PLACE_BITS | at, Relaxed);
-        }
-    }
-
     /// The notes of a range in the block where it turns from keys that are before to those that are not.
     #[inline]
     fn part(&self, range: &Range<usize>, is_before: impl Fn(u64) -> bool) -> Option<Part<'_>> {
@@ -287,7 +235,7 @@ impl Notes {
         let notes = &notes[begin..notes.len().min(range.end - start)];
         let low = if begin == 0 { self.keys[block] } else { notes[0].key };
         let high = if block < last { Some(self.keys[block + 1]) } else { None };
-        Some(Part { first: start + begin, notes, low, high })
+        Some(Part { block, first: start + begin, notes, low, high })
     }
 
     /// Adds a note behind all.
