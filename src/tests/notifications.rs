@@ -122,6 +122,17 @@ fn commands_over_several_cores_tell_each_key() {
             client.expect(&[(&format!("COPY to{number} from"), "1"), ("DEL from", "1")]);
             assert_eq!(heard(2), "copy_to from,del from");
         }
+        // What changes nothing in the end is told too, wherever its key lies.
+        for key in &keys {
+            let cut = format!("EVAL return(redis.call('LTRIM',KEYS[1],0,-1)) 1 {key}");
+            client.expect(&[(&format!("RPUSH {key} a b"), "2"), (&cut, "OK")]);
+            assert_eq!(heard(2), format!("ltrim {key},rpush {key}"));
+            let gone = format!(
+                "EVAL return({{redis.call('SET',KEYS[1],'1'),redis.call('DEL',KEYS[1])}}) 1 new{key}"
+            );
+            client.expect(&[(&gone, "[OK 1]")]);
+            assert_eq!(heard(2), format!("del new{key},set new{key}"));
+        }
     }
 }
 

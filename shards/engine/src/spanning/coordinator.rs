@@ -366,6 +366,7 @@ impl Engine {
         let Some(Decision { part, others, writes }) = it.decision.take() else {
             let it = self.spanning.coordinated.remove(&id).expect("looked at above");
             let answer = it.answer.expect("it was worked out with the verdict");
+            self.events.seal(0, it.events);
             return self.finish(it.asked.ticket, answer);
         };
         let Part { partition, node, .. } = it.parts[part];

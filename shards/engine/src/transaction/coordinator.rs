@@ -249,6 +249,8 @@ impl Engine {
             steps.push((participant.core, step));
         }
         if writes.is_empty() {
+            // What changed nothing in the end, such as a list cut to what it is, may tell something all the same.
+            self.events.seal(self.released_position(), transaction.events);
             self.finish(transaction.ticket, answer);
         } else {
             transaction.participants.retain(|participant| participant.writes);
