@@ -5,6 +5,7 @@ use std::path::Path;
 
 use hyperion_cluster::NodeId;
 use hyperion_cluster::group::{self, Conf};
+use hyperion_cluster::placement::Placement;
 use hyperion_cluster::state::ClusterState;
 use hyperion_engine::mark_repaired;
 use hyperion_model::{GroupId, PartitionMap};
@@ -81,17 +82,16 @@ impl Belonging {
         })
     }
 
-    /// Whether this node has the only copy of a group, by its members as they were read and by what was last agreed on: what is read may be
-    /// old, from before others came or from before the group went to them.
+    /// Whether this node has the only copy of a group: by its members as they were read, by the config file, and by where what was last agreed on has the
+    /// copies and wants them. Each may be old, from before others came or from before the group went to them.
     fn is_sole(&self, group: GroupId, conf: &Conf) -> bool {
-        let is_placed_so = match &self.agreed {
-            Some(agreed) => {
-                let placed = agreed.placement().group(group.0);
-                placed.is_some_and(|placed| placed.voters == [NodeId(self.node)])
-            }
-            None => self.has_one_copy,
+        let is_only = |map: &Placement| {
+            map.group(group.0)
+                .is_some_and(|it| it.voters == [NodeId(self.node)] && it.learners.is_empty())
         };
-        is_placed_so && !conf.is_joint() && conf.voters == [u64::from(self.node)]
+        let is_agreed = self.agreed.as_ref();
+        let is_agreed = is_agreed.is_none_or(|it| is_only(it.placement()) && is_only(it.target()));
+        self.has_one_copy && is_agreed && !conf.is_joint() && conf.voters == [u64::from(self.node)]
     }
 
     fn mark(&self, found: &mut RecoveredGroup) -> Option<()> {
@@ -100,5 +100,53 @@ impl Belonging {
             return None;
         }
         mark_repaired(&mut found.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::tests::config;
+    use hyperion_cluster::config::Node;
+
+    fn three(replication: u32) -> Config {
+        let mut config = config();
+        for (number, name) in [(2, "b"), (3, "c")] {
+            let uuid = format!("0000000{name}-bbbb-4ccc-8ddd-eeeeeeeeeeee");
+            let mut node = Node::first(name, uuid);
+            node.id = NodeId(number);
+            config.nodes.push(node);
+        }
+        "sharding".clone_into(&mut config.mode);
+        config.replication = replication;
+        config
+    }
+
+    #[test]
+    fn a_copy_is_the_only_one_where_all_that_is_known_says_so() {
+        let formed = ClusterState::form(&ClusterState::form_command(&three(1))).expect("a config");
+        let node = formed.placement().group(1).expect("a partition").voters[0].0;
+        let group = GroupId(1);
+        let here = |agreed: Option<ClusterState>| Belonging { node, has_one_copy: true, agreed };
+        let own = Conf::of_voters(&[u64::from(node)]);
+        assert!(here(None).is_sole(group, &own), "the group alone says so");
+        assert!(here(Some(formed.clone())).is_sole(group, &own));
+        assert!(!here(Some(formed.clone())).is_sole(group, &Conf::of_voters(&[1, 2, 3])));
+        assert!(!here(Some(formed.clone())).is_sole(GroupId::METADATA, &own), "all have that");
+        let said_otherwise = Belonging { has_one_copy: false, ..here(Some(formed.clone())) };
+        assert!(!said_otherwise.is_sole(group, &own), "the config names more copies");
+        let elsewhere = Belonging { node: node % 3 + 1, ..here(Some(formed.clone())) };
+        let conf = Conf::of_voters(&[u64::from(elsewhere.node)]);
+        assert!(!elsewhere.is_sole(group, &conf), "it went to another node");
+        // Copies are on their way to the others.
+        let (mut next, mut growing) = (formed.config().next(), formed);
+        next.replication = 3;
+        "sharding+duplication".clone_into(&mut next.mode);
+        let command = growing.set_command(next, None);
+        growing.apply(&command);
+        assert_eq!(growing.config().replication, 3, "it was taken");
+        assert_eq!(growing.placement().group(1).map(|it| it.voters.len()), Some(1));
+        assert!(!here(Some(growing)).is_sole(group, &own));
     }
 }
