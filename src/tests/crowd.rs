@@ -147,6 +147,39 @@ fn a_client_that_reads_slowly_gets_all() {
     }
 }
 
+/// Answers are made as they are read: what a client has asked for does not lie there as a whole.
+#[test]
+fn a_pipeline_of_long_values_comes_in_order_and_little_of_it_is_made_ahead() {
+    const VALUES: usize = 300;
+    let node = Setup::new().start();
+    let mut client = node.client();
+    let value = |number: usize| Dice(number as u64).bytes(50_000 + number);
+    for number in 0..VALUES {
+        client.set(&format!("key:{number}"), &value(number));
+    }
+    client.send(&pipeline((0..VALUES).map(|number| format!("GET key:{number}"))));
+    let mut other = node.client();
+    // The tick notes it.
+    let mut longest = || {
+        let info = other.ask("INFO clients");
+        let line = info.split("client_recent_max_output_buffer:").nth(1).expect("it is told");
+        line.split(|byte: char| !byte.is_ascii_digit())
+            .next()
+            .map_or(0, |it| it.parse().unwrap_or(0))
+    };
+    let mut most = 0_usize;
+    wait_for("output of a client that does not read", || {
+        most = longest();
+        most > 50_000
+    });
+    // What is being sent, and what comes next.
+    assert!(most < 2 * (128 << 10) + 2 * 51_000, "{most} bytes");
+    for number in 0..VALUES {
+        let hyperion_wire::reply::Reply::Bulk(bytes) = client.reply() else { panic!("GET") };
+        assert!(bytes == value(number), "key:{number}");
+    }
+}
+
 #[test]
 fn two_thousand_half_commands_do_no_harm() {
     const CLIENTS: usize = 2_000;
