@@ -42,9 +42,9 @@ pub use hyperion_cluster::config::Thresholds;
 pub use hyperion_store::{Key, Policy as Eviction, ValueHandle as Handle};
 pub use recorded::Recorded;
 pub use replication::{
-    ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, REPAIRED_TERMS, Replica,
-    ReplicateError, ReportMark, SNAPSHOT_PART_BYTES_MAX, Said, SnapshotMail, SnapshotStep,
-    groups_of, mark_repaired, recovered,
+    ANNOUNCED, GroupReport, LeaveProgress, Marks, Outgoing, Proposed, Replica, ReplicateError,
+    ReportMark, SNAPSHOT_PART_BYTES_MAX, Said, SnapshotMail, SnapshotStep, groups_of,
+    mark_repaired, recovered,
 };
 pub use request::{Outcome, Request};
 pub use route::{Route, key_slot};

@@ -44,3 +44,4 @@ pub use limits::Bounds;
 pub use planted::Planted;
 pub use raft::eraftpb::{Entry, EntryType, Message, MessageType};
 pub use recovered::{Position, RecoveredGroup, entry};
+pub use repaired::REPAIRED_TERMS;

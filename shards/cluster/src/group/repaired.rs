@@ -14,6 +14,10 @@ use super::error::GroupError;
 use super::recovered::Position;
 use super::replica::Group;
 
+/// How far a repair sets a term forward: further than elections that a lost record may have told of, at several a second for months, and far less than
+/// what groups are apart that begin anew.
+pub const REPAIRED_TERMS: u64 = 1 << 24;
+
 /// How far a repaired replica has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repaired {

@@ -135,7 +135,7 @@ impl<'s, 'k> Edit<'s, 'k> {
     pub fn view(&self) -> View<'_> {
         let mut view = match (&self.found, self.object) {
             _ if self.is_unpacked => View::unwritten(),
-            (_, Some(object)) => View::of_object(self.store, object),
+            (_, Some(object)) => View::of_noted(self.store, object),
             (Some(found), None) => View::again(self.store, found),
             (None, None) => View::empty(),
         };

@@ -56,10 +56,9 @@ impl<'v> Of<'v> {
             return None;
         }
         let cap = store.chunk_bytes_max() - HEAD_BYTES;
-        let (pieces, notes) = store.object(store.object_handle(found)?);
-        // An edit makes them.
-        let notes = notes?;
-        let view = View { source: Source::Object(pieces, notes), dirty: None };
+        // An edit makes its notes.
+        let view = View::of_object(store, store.object_handle(found)?)?;
+        let Source::Object(_, notes) = view.source else { return None };
         Some(Self { view, bytes_max: chunk_bytes_max(layout, notes.len(), cap), cap })
     }
 
@@ -79,14 +78,9 @@ impl Few {
     /// Nothing of it is to happen.
     #[inline]
     pub fn give_back(&mut self, store: &mut Store) {
-        let mut spare = std::mem::take(&mut self.spare);
-        if self.chunks[0].is_none() {
-            // None was taken.
-            return store.keep_unused_splices(spare);
-        }
         let used = self.chunks.iter_mut().flatten();
-        spare.extend(used.map(|chunk| std::mem::take(&mut chunk.splices)));
-        store.keep_spare_splices(spare);
+        let used = used.map(|chunk| std::mem::take(&mut chunk.splices));
+        store.keep_spare_splices(std::mem::take(&mut self.spare), used);
     }
 
     /// Puts an entry in before a cursor. `None`: it cannot.

@@ -19,7 +19,7 @@ pub struct Near {
     /// What its note and the next one's say, where these are at hand.
     between: Option<Between>,
     /// It was looked up ahead: what will be looked at first is on its way.
-    is_asked: bool,
+    is_ahead: bool,
 }
 
 /// The entries among which a key is looked for; those that will be looked at first are on their way from the memory.
@@ -44,7 +44,7 @@ impl<'a> View<'a> {
     pub fn near(&self, section: Section, key: &[u8]) -> Option<Near> {
         let near = self.chunk_for(section, key)?;
         if let Source::Object(pieces, _) = self.source
-            && !near.is_asked
+            && !near.is_ahead
         {
             pieces.prefetch(near.chunk);
         }
@@ -68,12 +68,7 @@ impl<'a> View<'a> {
     /// The second step; the third one is `Asked::seek`.
     #[inline]
     pub fn ask(&self, near: Near, key: &[u8]) -> Asked<'a> {
-        self.ask_word(near, prefix(key))
-    }
-
-    #[inline]
-    fn ask_word(&self, near: Near, word: u64) -> Asked<'a> {
-        let Near { chunk, between, is_asked } = near;
+        let Near { chunk, between, is_ahead } = near;
         let entries = self.entries(chunk);
         let mark = match between {
             Some(between) if self.dirty.is_none() => usize::from(between.mark),
@@ -84,8 +79,8 @@ impl<'a> View<'a> {
             super::mark::is_right(mark, &entries),
             "an entry begins at {mark} of chunk {chunk}"
         );
-        let likely = between.map(|between| quarter_of(&between, word));
-        if !is_asked && let Some(looked) = looked_at(entries.len(), mark, likely) {
+        let likely = between.map(|between| quarter_of(&between, prefix(key)));
+        if !is_ahead && let Some(looked) = looked_at(entries.len(), mark, likely) {
             prefetch_bytes(&entries[looked]);
         }
         Asked { chunk, entries, mark, likely }
@@ -192,10 +187,10 @@ impl View<'_> {
             && let Some(between) = notes.looked_up(section, word)
         {
             let chunk = between.chunk;
-            return Some(Near { chunk, between: Some(between), is_asked: true });
+            return Some(Near { chunk, between: Some(between), is_ahead: true });
         }
         let chunks = self.chunks(section);
-        let only = Near { chunk: chunks.start, between: None, is_asked: false };
+        let only = Near { chunk: chunks.start, between: None, is_ahead: false };
         if chunks.len() <= 1 {
             return (!chunks.is_empty()).then_some(only);
         }
@@ -242,7 +237,7 @@ impl View<'_> {
             high,
             mark: note.mark,
         });
-        Some(Near { chunk, between, is_asked: false })
+        Some(Near { chunk, between, is_ahead: false })
     }
 
     /// Finds an entry by its key in a section that is in no order of keys. Time: a look at each entry.

@@ -57,7 +57,7 @@ impl<'a> View<'a> {
         if store.object(handle).1.is_none() {
             notes::ensure(store, found);
         }
-        Self::of_object(store, handle)
+        Self::of_noted(store, handle)
     }
 
     /// The collection under a key, if there is one. The key counts as used.
@@ -81,9 +81,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn ahead(store: &'a Store, key: &Key<'_>) -> Option<(ValueType, Self)> {
         let handle = store.guess_object(key)?;
-        let (pieces, notes) = store.object(handle);
-        let view = Self { source: Source::Object(pieces, notes?), dirty: None };
-        Some((handle.value_type(), view))
+        Some((handle.value_type(), Self::of_object(store, handle)?))
     }
 
     /// Makes the notes of a collection, for [`View::again`].
@@ -98,7 +96,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn again(store: &'a Store, found: &Found) -> Self {
         if let Some(handle) = store.object_handle(found) {
-            return Self::of_object(store, handle);
+            return Self::of_noted(store, handle);
         }
         match store.value(found) {
             Value::Whole(bytes) => Self { source: Source::Packed(bytes), dirty: None },
@@ -106,11 +104,17 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A large collection; `None` where its notes are still to be made.
+    #[inline]
+    pub(super) fn of_object(store: &'a Store, handle: ObjectHandle) -> Option<Self> {
+        let (pieces, notes) = store.object(handle);
+        Some(Self { source: Source::Object(pieces, notes?), dirty: None })
+    }
+
     /// As [`View::again`], for an object.
     #[inline]
-    pub(super) fn of_object(store: &'a Store, handle: ObjectHandle) -> Self {
-        let (pieces, notes) = store.object(handle);
-        Self { source: Source::Object(pieces, notes.expect("they were made")), dirty: None }
+    pub(super) fn of_noted(store: &'a Store, handle: ObjectHandle) -> Self {
+        Self::of_object(store, handle).expect("its notes were made")
     }
 
     /// A collection without entries.

@@ -1,6 +1,8 @@
 //! Owns the step between what the store keeps of a group and what Raft's driver knows.
 
-use hyperion_cluster::group::{Conf, Entry, GroupState as State, Position, RecoveredGroup, entry};
+use hyperion_cluster::group::{
+    Conf, Entry, GroupState as State, Position, REPAIRED_TERMS, RecoveredGroup, entry,
+};
 use hyperion_store::{GroupState, RecoveredGroup as Found};
 
 use super::Replica;
@@ -39,12 +41,9 @@ pub(super) fn first_state(recovered: &RecoveredGroup) -> GroupState {
     }
 }
 
-/// How far a repair sets a term forward: further than elections that a lost record may have told of, at several a second for months, and far less than
-/// what groups are apart that begin anew.
-pub const REPAIRED_TERMS: u64 = 1 << 24;
-
 /// Marks what the store keeps of a replica: it was saved out of damaged files, and counts for nothing until a leader has replaced it. `None`: its
 /// members are not legible, and it is as it was.
+#[must_use]
 pub fn mark_repaired(state: &mut GroupState) -> Option<()> {
     let (members, held) = State::decode_members(&state.voters)?;
     let mut voters = State { repaired: true, ..members }.encode_members();

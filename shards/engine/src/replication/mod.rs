@@ -42,7 +42,7 @@ use std::sync::Arc;
 pub use beats::Said;
 pub use begin::groups_of;
 pub(crate) use command::Around;
-pub use convert::{REPAIRED_TERMS, mark_repaired, recovered};
+pub use convert::{mark_repaired, recovered};
 pub use copies::Marks;
 pub use leave::LeaveProgress;
 pub use propose::{ANNOUNCED, Proposed};

@@ -10,9 +10,9 @@ use crate::disk::{Disk, Lies};
 use crate::node::{Opened, SEGMENT_BYTES};
 use crate::random::mix;
 use hyperion_cluster::group::timing::QUIET_NS;
-use hyperion_cluster::group::{Bounds, Conf, Planted, RecoveredGroup};
+use hyperion_cluster::group::{Bounds, Conf, Planted, REPAIRED_TERMS, RecoveredGroup};
 use hyperion_cluster::state::ClusterState;
-use hyperion_engine::{Durability, Engine, Eviction, REPAIRED_TERMS, Replica, Settings, recovered};
+use hyperion_engine::{Durability, Engine, Eviction, Replica, Settings, recovered};
 use hyperion_model::GroupId;
 use hyperion_model::collections::Set;
 use hyperion_store::RecoveredGroup as Found;
@@ -113,7 +113,7 @@ impl World {
             } else {
                 self.begin_groups(at, core, &mut made.engine, found)?;
             }
-            // Now and then one does not know that all know amendments.
+            // Now and then one does not know that all know amendments and tell when they leave.
             let (id, life) = (u64::from(self.nodes[at].id), self.nodes[at].life);
             let are_all_new = !mix(self.seed ^ id << 32 ^ life).is_multiple_of(5);
             made.engine.set_amending(are_all_new);

@@ -153,21 +153,20 @@ impl Store {
         std::mem::take(&mut self.spare_splices)
     }
 
-    /// Keeps the memory of splices that were not used.
+    /// Keeps the memory of splices for the next ones: what is left of those that were taken, and what was used.
     #[inline]
-    pub fn keep_unused_splices(&mut self, spare: Vec<Splices>) {
-        self.spare_splices = spare;
-    }
-
-    /// Keeps the memory of splices for the next ones.
-    #[inline]
-    pub fn keep_spare_splices(&mut self, mut spare: Vec<Splices>) {
-        for splices in &mut spare {
+    pub fn keep_spare_splices(
+        &mut self,
+        mut spare: Vec<Splices>,
+        used: impl Iterator<Item = Splices>,
+    ) {
+        spare.extend(used.map(|mut splices| {
             if splices.bytes.capacity() > SPARE_BYTES_MAX {
-                *splices = Splices::default();
+                return Splices::default();
             }
             splices.clear();
-        }
+            splices
+        }));
         self.spare_splices = spare;
     }
 

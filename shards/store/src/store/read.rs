@@ -4,7 +4,7 @@ use super::Store;
 use crate::database::{Found, Key, Pieces, Place, Value};
 use crate::index::{Entry, Spot};
 use crate::log::Location;
-use crate::object::{Head, ValueType};
+use crate::object::ValueType;
 use crate::record::{self, Attributes, Kind};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -90,13 +90,12 @@ impl Store {
     #[inline]
     #[must_use]
     pub fn value(&self, found: &Found) -> Value<'_> {
+        if let Some(head) = found.head {
+            let chunks = self.chunks_of(head.id);
+            return Value::Pieces(Pieces { value_type: head.value_type, chunks });
+        }
         let record = self.log.record(found.location);
         match record.kind {
-            Kind::Object => {
-                let head = Head::read(record.value).expect("an indexed head is whole");
-                let chunks = self.chunks_of(head.id);
-                Value::Pieces(Pieces { value_type: head.value_type, chunks })
-            }
             Kind::Packed => Value::Whole(record.value.get(1..).unwrap_or_default()),
             _ => Value::Whole(record.value),
         }

@@ -1,7 +1,7 @@
 //! The last copy of a group whose others are given up for good.
 
 use super::lab::{GROUP, Lab};
-use crate::group::{Change, Effect, RecoveredGroup, entry};
+use crate::group::{Change, Effect, REPAIRED_TERMS, RecoveredGroup, entry};
 
 #[test]
 fn the_copy_that_is_left_goes_on_alone_with_all_that_it_has() {
@@ -97,7 +97,7 @@ fn what_was_repaired_goes_on_alone_too() {
     let mut lab = Lab::new(2);
     let entries = (2..=5).map(|index| entry(index, 1, 0, b"value".to_vec())).collect();
     let founded = RecoveredGroup { entries, ..RecoveredGroup::founded(&[1, 2], 1) };
-    lab.start(2, RecoveredGroup { term: 1 << 24, repaired: true, ..founded });
+    lab.start(2, RecoveredGroup { term: REPAIRED_TERMS, repaired: true, ..founded });
     lab.isolate(1);
     lab.pass(3_000);
     assert_eq!(lab.leader_or(0), 0, "it has not heard the other one");

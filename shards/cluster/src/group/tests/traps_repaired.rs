@@ -1,10 +1,7 @@
 //! Replicas that were saved out of damaged files: what is left of them decides nothing while somebody has better.
 
 use super::lab::{GROUP, Lab};
-use crate::group::{Conf, Effect, RecoveredGroup, entry};
-
-/// As far as a repair sets the term forward.
-const TERMS: u64 = 1 << 24;
+use crate::group::{Conf, Effect, REPAIRED_TERMS, RecoveredGroup, entry};
 
 /// A voter of three whose log ends at `last`.
 fn whole(last: u64) -> RecoveredGroup {
@@ -13,13 +10,13 @@ fn whole(last: u64) -> RecoveredGroup {
 }
 
 fn repaired(last: u64) -> RecoveredGroup {
-    RecoveredGroup { term: 1 + TERMS, repaired: true, ..whole(last) }
+    RecoveredGroup { term: 1 + REPAIRED_TERMS, repaired: true, ..whole(last) }
 }
 
 /// One whose words in the log are gone altogether.
 fn emptied() -> RecoveredGroup {
     let conf = Conf::of_voters(&[1, 2, 3]);
-    RecoveredGroup { term: TERMS, repaired: true, conf, ..RecoveredGroup::default() }
+    RecoveredGroup { term: REPAIRED_TERMS, repaired: true, conf, ..RecoveredGroup::default() }
 }
 
 fn with_logs(logs: [RecoveredGroup; 3]) -> Lab {

@@ -26,15 +26,15 @@ pub struct Between {
 
 /// Where chunks lie that were looked up for words of keys.
 #[derive(Debug)]
-pub(super) struct Ahead([AtomicU32; 1 << AHEAD_BITS]);
+pub(super) struct Hints([AtomicU32; 1 << AHEAD_BITS]);
 
-impl Default for Ahead {
+impl Default for Hints {
     fn default() -> Self {
         Self([const { AtomicU32::new(0) }; 1 << AHEAD_BITS])
     }
 }
 
-impl Ahead {
+impl Hints {
     #[inline]
     fn of(&self, key: u64) -> &AtomicU32 {
         // Keys that are scores differ in their middle.
@@ -48,7 +48,7 @@ impl Notes {
     #[must_use]
     #[inline]
     pub fn looked_up(&self, kind: u8, key: u64) -> Option<Between> {
-        let hint = self.ahead.of(key).load(Relaxed);
+        let hint = self.hints.of(key).load(Relaxed);
         let (block, at) =
             ((hint >> PLACE_BITS) as usize, (hint & ((1 << PLACE_BITS) - 1)) as usize);
         let notes = self.blocks.get(block)?;
@@ -92,7 +92,7 @@ impl Notes {
         if let (Ok(block), Ok(place)) =
             (u32::try_from(block), u32::try_from(chunk - self.starts[block]))
         {
-            self.ahead.of(key).store(block << PLACE_BITS | place, Relaxed);
+            self.hints.of(key).store(block << PLACE_BITS | place, Relaxed);
         }
         Some(Between { chunk, low: note.key, high: next.key, mark: note.mark })
     }

@@ -4,8 +4,8 @@
 
 mod ahead;
 
-use ahead::Ahead;
 pub use ahead::Between;
+use ahead::Hints;
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -102,7 +102,7 @@ pub struct Notes {
     /// are read by several threads.
     near: AtomicUsize,
     /// Blocks and places of chunks that were looked up ahead. Hints as well: each is checked when it is used.
-    ahead: Ahead,
+    hints: Hints,
     /// The object's last change when they were made.
     pub(super) at: u64,
 }
