@@ -6,7 +6,8 @@ pub(crate) const LINES_AHEAD: usize = 16;
 pub(crate) const ARGUMENTS_INLINE: usize = 8;
 /// Keys above which the index no longer fits the caches and reading ahead pays.
 pub(crate) const PREFETCH_KEYS_MIN: u64 = 32_768;
-/// Unsent output above which a client's commands wait: little enough that it is sent out of the processor's cache, from memory that is used again.
+/// Unsent output above which a client's commands wait, and streams bring no more: little enough that it is sent out of the processor's cache, from
+/// memory that is used again.
 pub(crate) const OUTPUT_PAUSE_BYTES: usize = 128 << 10;
 /// Bytes of a long string that a turn brings a client, about.
 pub(crate) const STREAM_PART_BYTES: usize = 256 << 10;

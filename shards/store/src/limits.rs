@@ -68,7 +68,7 @@ pub(crate) const APPLIED_PART_OF_BATCH: usize = 8;
 /// A chunk gets a new base when its deltas take more than its own length and this part of it more, and this at least: one that is filled entry by
 /// entry, from where it was cut to where it is cut again, gets none in between.
 pub(crate) const DELTA_BYTES_PART: usize = 2;
-pub(crate) const DELTA_BYTES_MIN: usize = 3 << 9;
+pub(crate) const DELTA_BYTES_MIN: usize = 1_536;
 /// Bytes that a changed chunk grows by before its memory is another, at least, and as a part of its own.
 pub(crate) const HOT_GROWS_BYTES: usize = 128;
 pub(crate) const HOT_GROWS_PART: usize = 8;
