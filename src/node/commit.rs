@@ -19,6 +19,7 @@ use hyperion_store::{Append, SyncTicket};
 use super::Io;
 use super::core::NodeCore;
 use super::gathering::Gathering;
+use super::limits::CLEANING_MAX;
 use super::messages::Mail;
 
 /// Exit code of a node whose disk failed: what was not answered may be lost, what was answered is not.
@@ -178,7 +179,9 @@ impl NodeCore {
             return false;
         }
         let since = self.observer.latencies.is_on().then(Instant::now);
-        let goes_on = self.turn.cleaning(|| engine.clean());
+        let begun = Instant::now();
+        let is_enough = || begun.elapsed() >= CLEANING_MAX;
+        let goes_on = self.turn.cleaning(|| engine.clean_until(is_enough));
         self.note_latency("cleaning", since);
         while let Some(slot) = self.engine.store_mut().take_spoiled() {
             tracing::error!(

@@ -184,7 +184,14 @@ impl Engine {
 
     /// Lets the cleaner work for a slice, if it has something to do. `true`: it goes on in the next turn.
     pub fn clean(&mut self) -> bool {
-        !self.slices_hold_cleaner() && self.store.wants_cleaning() && self.store.clean()
+        self.clean_until(|| false)
+    }
+
+    /// As [`Engine::clean`], and the slice ends early when `is_enough`.
+    pub fn clean_until(&mut self, is_enough: impl FnMut() -> bool) -> bool {
+        !self.slices_hold_cleaner()
+            && self.store.wants_cleaning()
+            && self.store.clean_until(is_enough)
     }
 
     /// Brings a bounded part of what was changed and rests back to the log alone. To be called every tick.

@@ -619,3 +619,32 @@ fn a_late_disk_is_waited_for_and_all_goes_on_when_it_has_caught_up() {
     // A segment is a seventieth of the memory here; it was 0.796 where the cleaner did not wait.
     assert!(least > 0.82, "{least:.3} of what is held is live");
 }
+
+#[test]
+fn a_slice_ends_when_it_is_enough() {
+    let mut world = World::new();
+    for step in (0..4_000_u32).chain((0..4_000).step_by(2)) {
+        world.put(&step.to_le_bytes(), &[1; 16]);
+    }
+    fill_segment(&mut world);
+    world.store.clean_eagerly();
+    let looked_at = |world: &mut World, asked_max: u32| {
+        world.supply();
+        let (before, mut asked) = (world.store.cleaner_figures().records, 0);
+        assert!(world.store.clean_until(|| {
+            asked += 1;
+            asked == asked_max
+        }));
+        assert!(asked <= asked_max);
+        world.turn();
+        world.store.cleaner_figures().records - before
+    };
+    let [one, three, all] = [1, 3, u32::MAX].map(|asked_max| looked_at(&mut world, asked_max));
+    assert!((1..=64).contains(&one), "{one} records");
+    assert!(three > one && three <= 4 * one.max(32), "{three} records, and {one}");
+    assert!(all > 10 * three, "{all} records of a whole slice, and {three}");
+    clean_all(&mut world);
+    for step in 0..4_000_u32 {
+        assert_eq!(world.get(&step.to_le_bytes()).as_deref(), Some(&[1; 16][..]));
+    }
+}
