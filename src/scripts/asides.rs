@@ -3,11 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
+use hyperion_engine::Recorded;
 use hyperion_engine::acl::Denied;
 use hyperion_engine::command::{CommandSpec, Flags, keys_of};
 use hyperion_model::DatabaseId;
 
-use super::limits::{DENIALS_MAX, ERRORS_MAX, READ_BYTES_MAX, READS_MAX, SHOWN_BYTES_MAX};
+use super::limits::{
+    DENIALS_MAX, ERRORS_MAX, READ_BYTES_MAX, READS_MAX, SHOWN_BYTES_MAX, SPARE_BYTES_MAX,
+};
 
 /// A command that a script was denied, with its words.
 #[derive(Debug)]
@@ -56,6 +59,9 @@ pub(crate) struct Asides {
     /// Its client keeps copies of what is read.
     pub(crate) is_tracked: bool,
     pub(crate) reads: RefCell<Reads>,
+    /// Memory of answers and of texts, for the next script.
+    answer: RefCell<Recorded>,
+    text: RefCell<Vec<u8>>,
 }
 
 impl Asides {
@@ -68,6 +74,27 @@ impl Asides {
         self.seen.borrow_mut().clear();
         self.seen_bytes.take();
         self.reads.take();
+    }
+
+    /// Memory for the answers of calls and of the script, and for a text that it gives; both are empty.
+    pub(super) fn take_spare(&self) -> (Recorded, Vec<u8>) {
+        let (mut answer, mut text) = (self.answer.take(), self.text.take());
+        answer.clear();
+        text.clear();
+        (answer, text)
+    }
+
+    /// Keeps the memory of an answer that was told.
+    pub(crate) fn keep_answer(&self, answer: Recorded) {
+        if answer.room() <= SPARE_BYTES_MAX {
+            self.answer.replace(answer);
+        }
+    }
+
+    pub(super) fn keep_text(&self, text: Vec<u8>) {
+        if text.capacity() <= SPARE_BYTES_MAX {
+            self.text.replace(text);
+        }
     }
 
     pub(super) fn deny(&self, spec: &'static CommandSpec, words: &[&[u8]], denied: Denied) {

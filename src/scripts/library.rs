@@ -63,11 +63,11 @@ impl Libraries {
     }
 
     /// A function by its name, whatever its case.
-    pub(crate) fn find(&self, name: &[u8]) -> Option<(String, Compiled)> {
+    pub(crate) fn find(&self, name: &[u8]) -> Option<(String, Rc<Compiled>)> {
         let mut functions = self.libraries.values().flat_map(|library| &library.functions);
         let found = functions.find(|it| it.name.as_bytes().eq_ignore_ascii_case(name))?;
         let (function, flags) = (found.function.clone(), Some(found.flags));
-        Some((found.name.clone(), Compiled { function, flags }))
+        Some((found.name.clone(), Rc::new(Compiled { function, flags })))
     }
 
     /// Has exactly these from now on; one that cannot be loaded is left out, and the log says why.

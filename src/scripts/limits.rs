@@ -36,3 +36,5 @@ pub(crate) const SHOWN_BYTES_MAX: usize = 1 << 20;
 /// Messages of one script on channels, and their bytes.
 pub(crate) const PUBLISHED_MAX: usize = 1 << 16;
 pub(crate) const PUBLISHED_BYTES_MAX: usize = 16 << 20;
+/// Memory of one script's answer, and of its text, that is kept for the next one.
+pub(crate) const SPARE_BYTES_MAX: usize = 16 << 10;

@@ -39,7 +39,7 @@ impl Kind {
 }
 
 /// A script that is compiled, or a function of a library.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Compiled {
     pub(super) function: Function,
     /// What it says of itself, if it does.
@@ -60,9 +60,7 @@ pub(crate) struct Machine {
     /// From what a library finds while it is loaded to what its functions find, and back.
     switch: Function,
     registering: Rc<RefCell<Registering>>,
-    compiled: RefCell<BTreeMap<String, Compiled>>,
-    /// [`super::Texts::flushes`] when they were compiled.
-    flushes: Cell<u64>,
+    compiled: RefCell<BTreeMap<String, Rc<Compiled>>>,
 }
 
 /// While a library is loaded, nothing can be called.
@@ -110,19 +108,12 @@ impl Machine {
         for (name, function) in names.iter().zip(gate.functions()) {
             redis.raw_set(*name, function)?;
         }
-        let (compiled, flushes, is_stopping) = (RefCell::default(), Cell::new(0), Rc::default());
-        let machine = Self {
-            lua,
-            kind,
-            gate,
-            is_stopping,
-            environment,
-            switch,
-            registering,
-            compiled,
-            flushes,
-        };
+        let (compiled, is_stopping) = (RefCell::default(), Rc::default());
+        let machine =
+            Self { lua, kind, gate, is_stopping, environment, switch, registering, compiled };
         machine.watch_clock()?;
+        // What the begin has left behind, so that the collector counts from what stays.
+        machine.lua.gc_collect()?;
         Ok(machine)
     }
 
@@ -132,17 +123,14 @@ impl Machine {
     }
 
     /// The compiled form of a script, if this core has it.
-    pub(crate) fn find(&self, name: &str, flushes: u64) -> Option<Compiled> {
-        if self.flushes.replace(flushes) != flushes {
-            self.compiled.borrow_mut().clear();
-        }
+    pub(crate) fn find(&self, name: &str) -> Option<Rc<Compiled>> {
         self.compiled.borrow().get(name).cloned()
     }
 
     /// Compiles a script.
     ///
     /// Errors: what the client is told.
-    pub(crate) fn compile(&self, name: &str, text: &[u8]) -> Result<Compiled, String> {
+    pub(crate) fn compile(&self, name: &str, text: &[u8]) -> Result<Rc<Compiled>, String> {
         let mut text = text.to_vec();
         let flags = read_shebang(&mut text)?;
         let function = self
@@ -152,8 +140,8 @@ impl Machine {
         if known.len() >= COMPILED_MAX {
             known.clear();
         }
-        let compiled = Compiled { function, flags };
-        known.insert(name.to_owned(), compiled.clone());
+        let compiled = Rc::new(Compiled { function, flags });
+        known.insert(name.to_owned(), Rc::clone(&compiled));
         Ok(compiled)
     }
 

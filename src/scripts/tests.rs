@@ -1,9 +1,11 @@
 //! Tests of what scripts find, what they cannot change, and of libraries beside each other.
 
+use std::rc::Rc;
+
 use hyperion_lua::{Caller, Given, Outcome, Values, Way};
 
 use super::library::{Codes, Libraries, Policy, add, restore};
-use super::machine::{Kind, Machine};
+use super::machine::{Compiled, Kind, Machine};
 
 /// What is called is nothing.
 struct Nothing;
@@ -27,6 +29,30 @@ fn run(machine: &Machine, text: &str) -> Result<String, String> {
         Given::Text | Given::Status => Ok(String::from_utf8_lossy(&text).into_owned()),
         Given::Number(number) => Ok(number.to_string()),
         given => Ok(format!("{given:?}")),
+    }
+}
+
+/// Short scripts, one after the other: the machine stays as small as it was made.
+#[test]
+fn scripts_with_few_keys_leave_nothing_to_collect() {
+    let machine = Machine::new(Kind::Script).expect("there is memory");
+    let [adds, makes] = ["return KEYS[1] == ARGV[2]", "return { KEYS[1], ARGV[1] .. #ARGV }"]
+        .map(|text| machine.compile(text, text.as_bytes()).expect("it is right"));
+    let run = |script: &Rc<Compiled>| {
+        let lists: [&[&[u8]]; 2] = [&[b"key"], &[b"word", b"other"]];
+        machine.run(script, lists, &mut Nothing, &mut Vec::new()).expect("it runs")
+    };
+    run(&adds);
+    let first = machine.used_bytes();
+    assert!(first < 80 << 10, "{first} bytes");
+    for _ in 0..1_000 {
+        assert!(matches!(run(&adds), Given::Boolean(false)));
+        assert_eq!(machine.used_bytes(), first);
+    }
+    for _ in 0..10_000 {
+        assert!(matches!(run(&makes), Given::Other(_)));
+        let used = machine.used_bytes();
+        assert!(used < 3 * first, "{used} bytes, {first} at first");
     }
 }
 

@@ -11,7 +11,8 @@ use super::work::Line;
 /// What a script is watched by; it is looked at every so many instructions.
 #[derive(Debug)]
 pub(super) struct Watch {
-    since: Instant,
+    /// When it was looked at first: most are through before.
+    since: Option<Instant>,
     ms_max: u64,
     /// From when on the clients of its core are looked after.
     busy_ms: u64,
@@ -34,7 +35,7 @@ pub(super) struct Told<'a> {
 impl Watch {
     pub(super) fn new(ms_max: u64, busy_ms: u64) -> Self {
         let (slow, is_busy, has_written, has_stopped) = (None, false, false, false);
-        Self { since: Instant::now(), ms_max, busy_ms, slow, is_busy, has_written, has_stopped }
+        Self { since: None, ms_max, busy_ms, slow, is_busy, has_written, has_stopped }
     }
 
     /// It has changed what cannot be taken back.
@@ -63,13 +64,14 @@ impl Watch {
     }
 
     fn why(&mut self, told: Option<Told<'_>>) -> Option<String> {
-        let took = self.since.elapsed();
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let took = since.elapsed();
         let Some(Told { kind, line, running }) = told else {
             let is_over = took >= Duration::from_millis(self.ms_max);
             return is_over.then(|| "FUNCTION LOAD timeout".to_owned());
         };
         if self.slow.is_none() && took >= Duration::from_millis(SCRIPT_SLOW_MS.min(self.busy_ms)) {
-            let slow = Arc::new(Slow::new(kind, line.name.to_owned(), line.whole(), self.since));
+            let slow = Arc::new(Slow::new(kind, line.name.to_owned(), line.whole(), since));
             if self.has_written {
                 slow.wrote();
             }

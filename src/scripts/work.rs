@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperion_engine::acl::User;
-use hyperion_engine::{Answer, Bench, Halt, Recorded, Work};
+use hyperion_engine::{Answer, Bench, Halt, Work};
 use hyperion_lua::Given;
 use hyperion_model::{DatabaseId, Databases, ReplyWriter};
 
@@ -41,7 +41,7 @@ impl Line<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Script<'a> {
     pub(crate) machine: &'a Rc<Machine>,
-    pub(crate) compiled: &'a Compiled,
+    pub(crate) compiled: &'a Rc<Compiled>,
     pub(crate) line: Line<'a>,
     pub(crate) database: DatabaseId,
     pub(crate) databases: Databases,
@@ -67,7 +67,7 @@ pub(crate) struct ScriptWork(Rc<KeptScript>);
 #[derive(Debug)]
 struct KeptScript {
     machine: Rc<Machine>,
-    compiled: Compiled,
+    compiled: Rc<Compiled>,
     command: &'static str,
     name: String,
     keys: Vec<Vec<u8>>,
@@ -144,7 +144,7 @@ impl Script<'_> {
         let owned = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
         ScriptWork(Rc::new(KeptScript {
             machine: Rc::clone(self.machine),
-            compiled: self.compiled.clone(),
+            compiled: Rc::clone(self.compiled),
             command: self.line.command,
             name: self.line.name.to_owned(),
             keys: owned(self.line.keys),
@@ -164,6 +164,7 @@ impl Script<'_> {
 
     fn run_on(&self, bench: &mut Bench<'_>, attend: &mut dyn FnMut()) -> Result<Answer, Halt> {
         self.asides.clear();
+        let (answer, mut text) = self.asides.take_spare();
         let mut running = Underway {
             script: self,
             bench,
@@ -171,13 +172,12 @@ impl Script<'_> {
             attend,
             database: self.database,
             is_resp3: false,
-            answer: Recorded::default(),
+            answer,
             published_bytes: 0,
             asked: 0,
             has_written: false,
             halt: None,
         };
-        let mut text = Vec::new();
         let lists = [self.line.keys, self.line.words];
         let ran = self.machine.run(self.compiled, lists, &mut running, &mut text);
         running.watch.end(self.running);
@@ -214,6 +214,7 @@ impl Script<'_> {
                 answer.error(&format!("ERR {line} script: {}, on @{chunk}:1.", self.line.name));
             }
         }
+        self.asides.keep_text(text);
         Ok(Answer::Recorded(answer))
     }
 }

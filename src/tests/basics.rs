@@ -385,6 +385,12 @@ fn info_tells_of_upkeep_scripts_and_the_start() {
     client.expect(&[("EVAL return(1) 0", "1")]);
     wait_for("memory of Lua", || number(field(&mut client, "used_memory_lua")) > 10_000);
     assert_eq!(field(&mut client, "used_memory_scripts_eval"), "9");
+    // What scripts have left behind goes with them.
+    let many = b"local t = {} for i = 1, 50000 do t[i] = i .. 'x' end return #t";
+    assert_eq!(show(&client.call(&[b"EVAL", many, b"0"])), "50000");
+    wait_for("more of it", || number(field(&mut client, "used_memory_lua")) > 1_000_000);
+    client.expect(&[("SCRIPT FLUSH", "OK"), ("EVAL return(1) 0", "1")]);
+    wait_for("less of it", || number(field(&mut client, "used_memory_lua")) < 100 << 10);
     let library = b"#!lua name=l\nredis.register_function('f', function() return 1 end)\nredis.register_function('g', function() return 2 end)";
     assert_eq!(show(&client.call(&[b"FUNCTION", b"LOAD", library])), "l");
     assert_eq!(field(&mut client, "number_of_functions"), "2");

@@ -23,6 +23,8 @@ use crate::values::{Values, number_text};
 const COUNTED: &[u8] = b"ignore_error_stats_update";
 /// What is raised in a script that is to end.
 const HALTED: &[u8] = b"the script begins anew";
+/// Keys or words of a script whose table the next one finds again, emptied, at most.
+const REFILLED_MAX: usize = 16;
 
 /// The gate of one machine.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ struct State {
     /// Of the script that is about to run.
     lists: [NonNull<[&'static [u8]]>; 2],
     place: Where,
+    /// For how many strings there is room in the tables of keys and of words that the script before has left.
+    rooms: [Option<usize>; 2],
     /// Of a call.
     words: Vec<&'static [u8]>,
     numbers: Vec<(usize, Range<usize>)>,
@@ -95,6 +99,7 @@ impl Gate {
             caller: None,
             lists: [none; 2],
             place: Where::Nowhere,
+            rooms: [None; 2],
             words: Vec::new(),
             numbers: Vec::new(),
             numerals: Vec::new(),
@@ -129,7 +134,10 @@ impl Gate {
                 for text in [b"KEYS".as_slice(), b"ARGV", b"ok", b"err"] {
                     stack.push_bytes(text);
                 }
-                stack.push_function(run, 7);
+                // Those that a script has left, in time.
+                stack.push_nil();
+                stack.push_nil();
+                stack.push_function(run, 9);
             })
         }?;
         Ok(Self { inner, runner, functions })
@@ -390,6 +398,8 @@ const KEYS_AT: c_int = 4;
 const WORDS_AT: c_int = 5;
 const OK_AT: c_int = 6;
 const ERR_AT: c_int = 7;
+const KEYS_MADE_AT: c_int = 8;
+const WORDS_MADE_AT: c_int = 9;
 
 /// Runs the function that is its argument; leaves what it gave, if that is not simple.
 unsafe extern "C-unwind" fn run(state: *mut lua_State) -> c_int {
@@ -403,11 +413,22 @@ unsafe extern "C-unwind" fn run(state: *mut lua_State) -> c_int {
     let arguments = match state.place {
         Where::Nowhere => 0,
         Where::Globals => {
-            for (name, list) in [(KEYS_AT, keys), (WORDS_AT, words)] {
+            // What raises on the way leaves no table that is used again.
+            let mut rooms = mem::take(&mut state.rooms);
+            let lists = [(KEYS_AT, KEYS_MADE_AT, keys), (WORDS_AT, WORDS_MADE_AT, words)];
+            for ((name, made, list), room) in lists.into_iter().zip(&mut rooms) {
                 stack.push_value(upvalue(name));
-                stack.push_list(list);
+                stack.push_value(upvalue(made));
+                if !room.is_some_and(|room| stack.refill_list(room, list)) {
+                    stack.pop(1);
+                    stack.push_list(list);
+                    stack.push_value(-1);
+                    stack.replace(upvalue(made));
+                    *room = Some(list.len()).filter(|room| *room <= REFILLED_MAX);
+                }
                 stack.raw_set(upvalue(GLOBALS_AT));
             }
+            state.rooms = rooms;
             0
         }
         Where::Arguments => {

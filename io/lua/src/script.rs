@@ -43,7 +43,7 @@ pub trait Caller {
 pub enum Where {
     /// Nowhere.
     Nowhere,
-    /// In the globals `KEYS` and `ARGV`.
+    /// In the globals `KEYS` and `ARGV`. Short ones are the same tables as those of the script before: nothing of that one may be there any more.
     Globals,
     /// In its arguments.
     Arguments,

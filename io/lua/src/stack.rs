@@ -115,6 +115,12 @@ impl Stack {
         unsafe { ffi::lua_pushvalue(self.0, at) }
     }
 
+    /// Puts the topmost value at a place, and forgets it there.
+    pub(crate) fn replace(self, at: c_int) {
+        // SAFETY: `Stack::new` has a state that lives, and places that exist.
+        unsafe { ffi::lua_replace(self.0, at) }
+    }
+
     pub(crate) fn push_nil(self) {
         // SAFETY: `Stack::new` has a state that lives.
         unsafe { ffi::lua_pushnil(self.0) }
@@ -203,12 +209,39 @@ impl Stack {
     /// Pushes a list of strings as a table; may raise.
     pub(crate) fn push_list(self, list: &[&[u8]]) {
         self.push_table(list.len(), 0);
-        let mut index = 0;
-        for word in list {
-            index += 1;
+        for (index, word) in (1..).zip(list) {
             self.push_bytes(word);
             self.raw_set_at(index);
         }
+    }
+
+    /// Makes the topmost value, a table that [`Stack::push_list`] gave with `room` strings, another list; may raise. `false`: it has to be a new one, since this
+    /// one has got more in it, or a metatable, or no room.
+    pub(crate) fn refill_list(self, room: usize, list: &[&[u8]]) -> bool {
+        let Ok(places) = c_int::try_from(room) else { return false };
+        if list.len() > room || self.kind(-1) != ffi::LUA_TTABLE {
+            return false;
+        }
+        // SAFETY: `Stack::new` has a state that lives, and there is a value.
+        if unsafe { ffi::lua_getmetatable(self.0, -1) } != 0 {
+            self.pop(1);
+            return false;
+        }
+        for index in 1..=places {
+            self.push_nil();
+            self.raw_set_at(index);
+        }
+        self.push_nil();
+        // SAFETY: `Stack::new` has a state that lives, and a table below its first key.
+        if unsafe { ffi::lua_next(self.0, -2) } != 0 {
+            self.pop(2);
+            return false;
+        }
+        for (index, word) in (1..).zip(list) {
+            self.push_bytes(word);
+            self.raw_set_at(index);
+        }
+        true
     }
 
     /// Pushes one value with all that is in it; may raise.

@@ -231,3 +231,47 @@ fn want_of_memory_is_an_error() {
         assert_eq!(machine.run("return call('on')", Where::Globals).0.as_deref(), Ok("on"));
     }
 }
+
+/// Keys and words of one script after the other, which all have the same tables for them.
+#[test]
+fn a_script_finds_its_own_keys_and_words_and_nothing_of_the_one_before() {
+    let machine = Machine::new();
+    let shown = "local function shown(t) local n = 0 for _ in pairs(t) do n = n + 1 end
+        return table.concat(t, ',') .. '/' .. #t .. '/' .. n .. '/' .. tostring(getmetatable(t)) end ";
+    let run = |spoil: &str, keys: &[&[u8]], words: &[&[u8]]| {
+        let text =
+            format!("{shown} local told = shown(KEYS) .. ' ' .. shown(ARGV) {spoil} return told");
+        let function =
+            machine.lua.load(text).set_name("@test").into_function().expect("it is right");
+        let (mut told, mut out) = (Told::default(), Vec::new());
+        let script = Script { function: &function, keys, words, place: Where::Globals };
+        let given = machine.gate.run(&machine.lua, &script, &mut told, &mut out);
+        assert!(matches!(given, Ok(Given::Text)), "{spoil}: {given:?}");
+        String::from_utf8(out).expect("text")
+    };
+    let used = || machine.lua.globals().get::<Table>("KEYS").expect("it is there").to_pointer();
+    let first = run("", &[b"a", b"b"], &[b"w"]);
+    assert_eq!(first, "a,b/2/2/nil w/1/1/nil");
+    let table = used();
+    assert_eq!(run("", &[b"c"], &[]), "c/1/1/nil /0/0/nil");
+    assert_eq!(used(), table, "it is used again");
+    assert_eq!(run("", &[b"d", b"e"], &[b"x"]), "d,e/2/2/nil x/1/1/nil");
+    assert_eq!(used(), table, "its room is still known");
+    for spoil in [
+        "KEYS[3] = 'more' ARGV[1] = nil",
+        "KEYS.name, ARGV[0] = 1, 2",
+        "setmetatable(KEYS, {}) setmetatable(ARGV, { __index = KEYS })",
+        "KEYS = nil ARGV = 7",
+        "KEYS, ARGV = ARGV, KEYS",
+        "KEYS = ARGV",
+        "for at = 1, 40 do KEYS[at] = at end",
+        "KEYS[1], KEYS[2] = nil, nil",
+    ] {
+        run(spoil, &[b"f", b"g"], &[b"y"]);
+        assert_eq!(run("", &[b"h"], &[b"z"]), "h/1/1/nil z/1/1/nil", "after {spoil}");
+    }
+    let many: Vec<String> = (0..40).map(|number| format!("key{number}")).collect();
+    let many: Vec<&[u8]> = many.iter().map(String::as_bytes).collect();
+    assert!(run("", &many, &many).contains("/40/40/nil"));
+    assert_eq!(run("", &[], &[b"last"]), "/0/0/nil last/1/1/nil");
+}

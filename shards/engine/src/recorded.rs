@@ -79,6 +79,12 @@ impl Recorded {
         matches!(self.words.first(), Some(Word::Null | Word::NullArray))
     }
 
+    /// Bytes that it has memory for.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.bytes.capacity() + self.words.capacity() * size_of::<Word>()
+    }
+
     /// Bytes that it takes, about.
     #[must_use]
     pub fn bytes(&self) -> usize {

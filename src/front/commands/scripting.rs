@@ -40,13 +40,14 @@ const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 /// The machines of a core, and what is to be noted of scripts on their way, by what their clients wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
-    machine: Option<Rc<Machine>>,
+    /// That of scripts, and [`crate::scripts::Texts::flushes`] when it was made: what is forgotten goes with its machine.
+    machine: Option<(u64, Rc<Machine>)>,
     pub(super) libraries: LoadedLibraries,
     waiting: BTreeMap<u64, Waiting>,
     /// Those that wait for the answer to a question about all keys.
     asking: BTreeMap<u64, (Ask, Waiting)>,
     /// Those of a script that has ended, for the next one.
-    spare: Rc<Asides>,
+    spare: Option<Rc<Asides>>,
 }
 
 /// A script on its way.
@@ -60,7 +61,7 @@ struct Waiting {
 impl Scripts {
     /// Memory of the machine of scripts, and of that of functions.
     pub(crate) fn lua_bytes(&self) -> [u64; 2] {
-        let scripts = self.machine.as_ref().map_or(0, |machine| machine.used_bytes());
+        let scripts = self.machine.as_ref().map_or(0, |(_, machine)| machine.used_bytes());
         [scripts, self.libraries.used_bytes()]
     }
 
@@ -103,8 +104,7 @@ impl NodeCore {
             &made
         };
         let machine = self.machine()?;
-        let flushes = self.shared.scripts.flushes();
-        let script = match machine.find(name, flushes) {
+        let script = match machine.find(name) {
             Some(script) => script,
             None if is_by_name => {
                 let text = self.shared.scripts.find(name).ok_or(NO_SCRIPT)?;
@@ -125,7 +125,7 @@ impl NodeCore {
         io: &mut Io,
         client: &mut Client,
         spec: &'static CommandSpec,
-        (machine, name, compiled): (Rc<Machine>, &str, Compiled),
+        (machine, name, compiled): (Rc<Machine>, &str, Rc<Compiled>),
         (keys, words): (&[&[u8]], &[&[u8]]),
     ) -> Carried {
         let is_ro = spec.name.ends_with("_ro");
@@ -134,10 +134,8 @@ impl NodeCore {
             self.check_flags(flags, is_ro)?;
         }
         self.end_read(client);
-        let mut asides = std::mem::take(&mut self.scripts.spare);
-        if Rc::get_mut(&mut asides).is_none() {
-            asides = Rc::default();
-        }
+        let spare = self.scripts.spare.take();
+        let mut asides = spare.filter(|it| Rc::strong_count(it) == 1).unwrap_or_default();
         if let Some(asides) = Rc::get_mut(&mut asides) {
             asides.is_watched = self.observer.watch.is_on;
             asides.is_tracked = client.wants_read();
@@ -164,9 +162,16 @@ impl NodeCore {
         if let Some((answer, observed)) = ran {
             self.tell_asides(io, client, spec, &answer, &asides);
             self.note_script_reads(client, &asides.reads.take(), keys);
-            self.scripts.spare = asides;
-            let random = self.draw();
-            self.answer_observing(client, observed, |reply| write_answer(answer, random, reply));
+            if let Answer::Recorded(answer) = answer {
+                self.answer_observing(client, observed, |reply| answer.write(reply));
+                asides.keep_answer(answer);
+            } else {
+                let random = self.draw();
+                self.answer_observing(client, observed, |reply| {
+                    write_answer(answer, random, reply);
+                });
+            }
+            self.scripts.spare = Some(asides);
             self.end_read(client);
             return Ok(Progress::Ran);
         }
@@ -354,12 +359,15 @@ impl NodeCore {
     }
 
     fn machine(&mut self) -> Result<Rc<Machine>, String> {
-        if let Some(machine) = &self.scripts.machine {
+        let flushes = self.shared.scripts.flushes();
+        if let Some((at, machine)) = &self.scripts.machine
+            && *at == flushes
+        {
             return Ok(Rc::clone(machine));
         }
         let made = Machine::new(Kind::Script);
         let machine = Rc::new(made.map_err(|error| format!("ERR no Lua machine: {error}"))?);
-        self.scripts.machine = Some(Rc::clone(&machine));
+        self.scripts.machine = Some((flushes, Rc::clone(&machine)));
         Ok(machine)
     }
 
