@@ -50,7 +50,7 @@ pub(crate) const SEGMENTS_MIN: usize = 6;
 pub(crate) const DETACHED_SEGMENTS_A_SLICE: usize = 4;
 /// Cost of one slice of the cleaner, in about nanoseconds.
 pub(crate) const SLICE_COST_MAX: u64 = 400_000;
-/// And of a step of it, after which it may end.
+/// And of a step of it that fills filters, after which it may end; one that looks at records is as many as are looked at together.
 pub(crate) const STEP_COST_MAX: u64 = 16_000;
 /// Cost of looking at a record, of copying one, and bytes copied for one unit more.
 pub(crate) const COST_A_RECORD: u64 = 60;

@@ -64,15 +64,13 @@ impl Store {
                 self.log.look_at_cleaning = false;
                 break;
             }
-            let part = cost_left.min(STEP_COST_MAX);
-            let mut part_left = part;
-            if !self.clean_some(&mut cleaner, &mut part_left) {
+            let before = cost_left;
+            if !self.clean_some(&mut cleaner, &mut cost_left) {
                 cleaner.is_stuck = true;
                 self.log.look_at_cleaning = false;
                 break;
             }
-            has_worked |= part_left < part;
-            cost_left -= part - part_left;
+            has_worked |= cost_left < before;
             if is_enough() {
                 break;
             }
@@ -119,10 +117,14 @@ impl Store {
             cleaner.pass = None;
             return true;
         }
-        if self.log.segments[slot as usize].anchors > 0
-            && !self.fill_filters(cleaner, slot, cost_left)
-        {
-            return true;
+        if self.log.segments[slot as usize].anchors > 0 {
+            let step = (*cost_left).min(STEP_COST_MAX);
+            let mut step_left = step;
+            let are_filled = self.fill_filters(cleaner, slot, &mut step_left);
+            *cost_left -= step - step_left;
+            if !are_filled {
+                return true;
+            }
         }
         let Some(pass) = &mut cleaner.pass else { return true };
         let mut group = std::mem::take(&mut cleaner.group);
