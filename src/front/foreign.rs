@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hyperion_engine::command::{Gather, Run, check, find, find_memcached, keys_of, parse_cursor};
 use hyperion_engine::{Answer as Gathered, Ticket, key_slot};
 use hyperion_model::limits::{DATABASES, SLOTS};
-use hyperion_model::{DatabaseId, slot_of};
+use hyperion_model::{DatabaseId, PartitionId, slot_of};
 use hyperion_runtime::ConnectionId;
 use hyperion_store::ScanCursor;
 use hyperion_wire::Protocol;
@@ -24,6 +24,9 @@ use crate::peers::Peers;
 
 /// The flag of a command about all that the asked node leads.
 pub(super) const WHOLE_NODE: u8 = 1;
+/// As that, and the last argument names the partitions that the asker takes the node for the leader of (2 bytes each, little endian): where it does not
+/// lead one of them, nothing is done.
+pub(super) const WHOLE_NODE_OF: u8 = 32;
 
 /// The flags of a command that waits at several places: it runs, and is kept if it finds nothing; it is kept and not run; it is kept no more, and
 /// the one argument is the slot (2 bytes, little endian).
@@ -85,7 +88,16 @@ impl NodeCore {
         for command in forwarded.commands {
             let words: Vec<&[u8]> = command.arguments.iter().map(AsRef::as_ref).collect();
             if command.flags == WHOLE_NODE {
-                self.begin_question(node, &command, &words);
+                self.begin_question(node, &command, &words, &[]);
+                continue;
+            }
+            if command.flags == WHOLE_NODE_OF {
+                let (led, words) =
+                    words.split_last().map_or((&[][..], &words[..]), |(led, rest)| (led, rest));
+                let (led, _) = led.as_chunks();
+                let led: Vec<_> =
+                    led.iter().map(|&it| PartitionId(u16::from_le_bytes(it))).collect();
+                self.begin_question(node, &command, words, &led);
                 continue;
             }
             if command.flags == SPAN {
@@ -172,7 +184,13 @@ impl NodeCore {
     }
 
     /// A command about all that this node leads: its answer comes when all cores have given their part.
-    fn begin_question(&mut self, node: u32, command: &ForwardedCommand<'_>, words: &[&[u8]]) {
+    fn begin_question(
+        &mut self,
+        node: u32,
+        command: &ForwardedCommand<'_>,
+        words: &[&[u8]],
+        led: &[PartitionId],
+    ) {
         let spec = words.first().and_then(|name| find(name).or_else(|| find_memcached(name)));
         let gather = spec.filter(|spec| spec.admits(words.len())).and_then(|spec| match spec.run {
             Run::Every(gather) => Some(gather),
@@ -193,7 +211,7 @@ impl NodeCore {
         if gather == Gather::Scan {
             self.engine.begin_scan(ticket, database, arguments, true);
         } else {
-            self.engine.begin_gather(ticket, gather, database, &arguments);
+            self.engine.begin_gather_of(ticket, (gather, database), &arguments, led);
         }
     }
 

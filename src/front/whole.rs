@@ -15,12 +15,15 @@ use hyperion_wire::reply::{Decoder, Reply};
 
 use super::client::{Client, Hold};
 use super::execute::Progress;
-use super::foreign::WHOLE_NODE;
+use super::foreign::{WHOLE_NODE, WHOLE_NODE_OF};
 use super::forward::number_of;
 use super::limits::{ANSWER_WAIT_NS, WHOLE_MAX};
 use crate::cluster::ClusterView;
 use crate::node::{Io, NodeCore};
 use crate::scripts::Ask;
+
+/// The connection of a question that no client asks.
+const NOBODY: ConnectionId = ConnectionId { index: u32::MAX, generation: u32::MAX };
 
 /// Questions to all nodes that are under way.
 #[derive(Debug, Default)]
@@ -140,7 +143,7 @@ impl NodeCore {
         arguments.extend([b"COUNT".to_vec(), scan.left.to_string().into_bytes()]);
         let (connection, database) = (scan.connection, scan.database);
         let words: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-        self.ask_node((ticket, connection), node, database, &words);
+        self.ask_node((ticket, connection), node, database, &words, WHOLE_NODE);
     }
 
     /// Where a scan goes on now that a node has made its step: at the node that has the next partition, if there is not enough.
@@ -201,8 +204,7 @@ impl NodeCore {
         if self.wholes.questions.len() >= WHOLE_MAX || leaderless(&view).is_some() {
             return false;
         }
-        let nobody = ConnectionId { index: u32::MAX, generation: u32::MAX };
-        self.ask_leaders(io, &view, (ticket, nobody), Gather::Flush, database, &words);
+        self.ask_leaders(io, &view, (ticket, NOBODY), Gather::Flush, database, &words);
         true
     }
 
@@ -258,14 +260,26 @@ impl NodeCore {
         database: DatabaseId,
         arguments: &[&[u8]],
     ) {
-        let leaders: BTreeSet<usize> =
-            view.partitions.iter().filter_map(|partition| partition.leader).collect();
+        let mut leaders: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
+        for (number, partition) in (0_u16..).zip(&view.partitions) {
+            if let Some(leader) = partition.leader {
+                leaders.entry(leader).or_default().extend(number.to_le_bytes());
+            }
+        }
         self.counters.forwarded += 1;
         let (parts, missing, since_ns) = (Vec::new(), leaders.len(), io.now_ns());
         let whole = Whole { gather, parts, missing, since_ns, scan: None };
         self.wholes.questions.insert(ticket, whole);
-        for node in leaders.into_iter().map(|node| view.nodes[node].id) {
-            self.ask_node((ticket, connection), node, database, arguments);
+        let is_told = connection != NOBODY;
+        for (node, led) in leaders {
+            let (asker, node) = ((ticket, connection), view.nodes[node].id);
+            // A lead that has gone on meanwhile is noticed, and the client told; where nobody would hear of it, all do what they can.
+            if gather == Gather::Flush && is_told {
+                let words = [arguments, &[&led]].concat();
+                self.ask_node(asker, node, database, &words, WHOLE_NODE_OF);
+            } else {
+                self.ask_node(asker, node, database, arguments, WHOLE_NODE);
+            }
         }
     }
 
@@ -276,6 +290,7 @@ impl NodeCore {
         node: u32,
         database: DatabaseId,
         arguments: &[&[u8]],
+        flags: u8,
     ) {
         let number = number_of(self.index, connection, self.forwarding.fresh());
         self.wholes.numbers.insert(number, (ticket, node));
@@ -283,7 +298,7 @@ impl NodeCore {
             request: number,
             database: database.0,
             protocol: 2,
-            flags: WHOLE_NODE,
+            flags,
             arguments: arguments.iter().map(|&argument| argument.into()).collect(),
         };
         let frame = Forwarded { commands: vec![command] };

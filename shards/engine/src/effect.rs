@@ -144,6 +144,8 @@ pub enum Mail {
         database: DatabaseId,
         /// The command's arguments.
         arguments: Vec<Vec<u8>>,
+        /// Partitions that the asker takes this node for the leader of, where it names them: who does not lead one of its own does nothing.
+        led: Vec<PartitionId>,
         /// Whose question it is, where it has waited for what was written before it to take effect.
         waited_for: Option<CoreId>,
     },

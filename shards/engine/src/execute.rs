@@ -8,7 +8,7 @@ use crate::request::{Outcome, Request};
 use crate::route::Route;
 use crate::spanning::STUCK;
 use crate::staging::Step;
-use hyperion_model::{DatabaseId, ReplyWriter, TransactionId, slot_of};
+use hyperion_model::{DatabaseId, PartitionId, ReplyWriter, TransactionId, slot_of};
 use hyperion_store::{Key, Room, StoreError};
 
 /// Bytes of values in an answer above which it is told in parts.
@@ -237,7 +237,7 @@ impl Engine {
         database: DatabaseId,
         arguments: &[&[u8]],
     ) -> Result<Part, CommandError> {
-        let part = self.part_untold(gather, database, arguments)?;
+        let part = self.part_untold(gather, database, arguments, &[])?;
         if part == Part::Kept {
             self.changes.note_all(self.store.appended_position());
         }
@@ -250,11 +250,12 @@ impl Engine {
         gather: command::Gather,
         database: DatabaseId,
         arguments: &[&[u8]],
+        led: &[PartitionId],
     ) -> Result<Part, CommandError> {
         command::check(gather, arguments)?;
         if gather == command::Gather::Flush && self.replication.is_some() {
             let is_all = arguments[0].eq_ignore_ascii_case(b"flushall");
-            self.flush_groups((!is_all).then_some(database))?;
+            self.flush_groups((!is_all).then_some(database), led)?;
             return Ok(Part::Done);
         }
         let random = self.draw();

@@ -26,18 +26,19 @@ impl Engine {
                 self.flushes.push_back((from, mail));
             }
             // Where partitions are replicated, what is written takes effect once a majority has it; who asks about all keys wants it counted.
-            Mail::Ask { id, gather, database, arguments, waited_for: None }
+            Mail::Ask { id, gather, database, arguments, led, waited_for: None }
                 if gather != command::Gather::Flush && self.has_uncommitted() =>
             {
                 let until = Until::Released(self.store.appended_position());
-                let mail = Mail::Ask { id, gather, database, arguments, waited_for: Some(from) };
+                let waited_for = Some(from);
+                let mail = Mail::Ask { id, gather, database, arguments, led, waited_for };
                 self.wait(until, Then::Mail { to: self.core, mail });
             }
-            Mail::Ask { id, gather, database, arguments, waited_for } => {
+            Mail::Ask { id, gather, database, arguments, led, waited_for } => {
                 let from = waited_for.unwrap_or(from);
                 let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
                 self.store.begin_observing();
-                match self.part_untold(gather, database, &slices) {
+                match self.part_untold(gather, database, &slices, &led) {
                     Ok(part) => {
                         if part == Part::Kept {
                             let position = self.store.appended_position();
@@ -52,7 +53,7 @@ impl Engine {
                         } else {
                             self.parked.push_back((
                                 from,
-                                Mail::Ask { id, gather, database, arguments, waited_for },
+                                Mail::Ask { id, gather, database, arguments, led, waited_for },
                             ));
                         }
                     }

@@ -96,17 +96,24 @@ impl Engine {
         Ok(true)
     }
 
-    /// Removes all keys of a database, or of all, in the partitions that this core leads.
+    /// Removes all keys of a database, or of all, in the partitions that this core leads; those of its own among `expected` are to be among them.
     pub(crate) fn flush_groups(
         &mut self,
         database: Option<DatabaseId>,
+        expected: &[PartitionId],
     ) -> Result<(), CommandError> {
         let led: Vec<PartitionId> = self.led();
         let replication = self.replication.as_ref().expect("looked at by the caller");
         // All or none: who cannot be asked now is asked again by the client.
         let busy =
             led.iter().any(|&partition| replication.begin(GroupId::of(partition), false).is_err());
-        if busy {
+        let partitions = self.map.partitions();
+        let lacks = expected.iter().any(|partition| {
+            // What there is not nobody leads.
+            let is_own = partition.0 >= partitions || self.map.owner(*partition) == self.core;
+            is_own && !led.contains(partition)
+        });
+        if busy || lacks {
             return Err(CommandError::TryAgain);
         }
         for partition in led {

@@ -3,8 +3,10 @@
 mod blocking;
 mod clocks;
 mod events;
+mod led;
 mod machine;
 mod memory;
 mod slices;
 mod staging;
+mod three;
 mod work;

@@ -12,7 +12,7 @@ use crate::lock::LockKey;
 use crate::work::{Judged, Plan, Ready};
 use hyperion_model::collections::Map;
 use hyperion_model::limits::TRANSACTIONS_MAX;
-use hyperion_model::{CoreId, DatabaseId, TransactionId, slot_of};
+use hyperion_model::{CoreId, DatabaseId, PartitionId, TransactionId, slot_of};
 use hyperion_store::Reach;
 
 /// A core's share of the keys: where they begin in `Transaction::keys`, which is ordered by core.
@@ -350,16 +350,26 @@ impl Engine {
         database: DatabaseId,
         arguments: &[Vec<u8>],
     ) {
+        self.begin_gather_of(ticket, (gather, database), arguments, &[]);
+    }
+
+    /// As [`Engine::begin_gather`], for a node that takes this one for the leader of these partitions: a flush is refused by cores that do not lead one of theirs.
+    pub fn begin_gather_of(
+        &mut self,
+        ticket: Ticket,
+        (gather, database): (Gather, DatabaseId),
+        arguments: &[Vec<u8>],
+        led: &[PartitionId],
+    ) {
         let id = self.fresh_transaction();
         let asked = usize::from(self.map.cores());
         self.coordinator
             .questions
             .insert(id, Question { ticket, gather, parts: Vec::new(), asked, scan: None });
         for core in 0..self.map.cores() {
-            self.send(
-                CoreId(core),
-                Mail::Ask { id, gather, database, arguments: arguments.to_vec(), waited_for: None },
-            );
+            let (arguments, led, waited_for) = (arguments.to_vec(), led.to_vec(), None);
+            let mail = Mail::Ask { id, gather, database, arguments, led, waited_for };
+            self.send(CoreId(core), mail);
         }
         self.settle();
     }

@@ -58,8 +58,8 @@ impl Engine {
         arguments.extend([b"COUNT".to_vec(), scan.left.to_string().into_bytes()]);
         let is_there = cursor.partition().0 < self.map.partitions();
         let core = if is_there { self.map.owner(cursor.partition()) } else { self.core };
-        let waited_for = None;
-        self.send(core, Mail::Ask { id, gather: Gather::Scan, database, arguments, waited_for });
+        let (gather, led, waited_for) = (Gather::Scan, Vec::new(), None);
+        self.send(core, Mail::Ask { id, gather, database, arguments, led, waited_for });
     }
 
     /// A core has made its step: the next one follows, or it is enough.
