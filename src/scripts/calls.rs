@@ -22,6 +22,7 @@ pub(super) struct Underway<'r, 'e> {
     pub(super) script: &'r Script<'r>,
     pub(super) bench: &'r mut Bench<'e>,
     pub(super) watch: Watch,
+    pub(super) has_called: bool,
     pub(super) attend: &'r mut dyn FnMut(),
     pub(super) database: DatabaseId,
     pub(super) is_resp3: bool,
@@ -44,6 +45,9 @@ impl Caller for Underway<'_, '_> {
     fn call(&mut self, way: Way, words: Option<&[&[u8]]>, values: &mut Values) -> Outcome {
         if self.halt.is_some() {
             return Outcome::Halted;
+        }
+        if std::mem::replace(&mut self.has_called, true) {
+            self.watch.begin();
         }
         let mut answer = std::mem::take(&mut self.answer);
         answer.clear();

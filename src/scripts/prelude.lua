@@ -30,6 +30,22 @@ globals.rawset = function(table, key, value)
     return rawset(table, key, value)
 end
 
+-- What changes a table past its metatable. None is called last: then their errors would not name them.
+local insert, remove, sort = table.insert, table.remove, table.sort
+local function all(...) return ... end
+globals.table.insert = function(...)
+    if views[...] then raise('Attempt to modify a readonly table', 2) end
+    insert(...)
+end
+globals.table.remove = function(...)
+    if views[...] then raise('Attempt to modify a readonly table', 2) end
+    return all(remove(...))
+end
+globals.table.sort = function(...)
+    if views[...] then raise('Attempt to modify a readonly table', 2) end
+    sort(...)
+end
+
 local environment
 -- Text alone: what is compiled already could do anything.
 globals.loadstring = function(text, name)

@@ -11,7 +11,7 @@ use super::work::Line;
 /// What a script is watched by; it is looked at every so many instructions.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// When it was looked at first: most are through before.
+    /// When it made its second call, or was looked at first: most are through before.
     since: Option<Instant>,
     ms_max: u64,
     /// From when on the clients of its core are looked after.
@@ -36,6 +36,11 @@ impl Watch {
     pub(super) fn new(ms_max: u64, busy_ms: u64) -> Self {
         let (slow, is_busy, has_written, has_stopped) = (None, false, false, false);
         Self { since: None, ms_max, busy_ms, slow, is_busy, has_written, has_stopped }
+    }
+
+    /// It goes on for longer than a call.
+    pub(super) fn begin(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
     }
 
     /// It has changed what cannot be taken back.

@@ -169,6 +169,7 @@ impl Script<'_> {
             script: self,
             bench,
             watch: Watch::new(SCRIPT_MS_MAX, self.busy_ms),
+            has_called: false,
             attend,
             database: self.database,
             is_resp3: false,

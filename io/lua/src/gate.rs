@@ -51,6 +51,7 @@ struct State {
     place: Where,
     /// For how many strings there is room in the tables of keys and of words that the script before has left.
     rooms: [Option<usize>; 2],
+    may_refill: bool,
     /// Of a call.
     words: Vec<&'static [u8]>,
     numbers: Vec<(usize, Range<usize>)>,
@@ -93,6 +94,14 @@ impl Gate {
         handler: &Function,
         globals: &Table,
     ) -> mlua::Result<Self> {
+        // SAFETY: the closure has nothing to drop, and `exec_raw` calls it under protection.
+        let may_refill = unsafe {
+            lua.exec_raw((), |state| {
+                let stack = of(state);
+                let knows = stack.knows_shapes();
+                stack.push_boolean(knows);
+            })
+        }?;
         let none: NonNull<[&'static [u8]]> = NonNull::from(&[]);
         let state = State {
             chunk,
@@ -100,6 +109,7 @@ impl Gate {
             lists: [none; 2],
             place: Where::Nowhere,
             rooms: [None; 2],
+            may_refill,
             words: Vec::new(),
             numbers: Vec::new(),
             numerals: Vec::new(),
@@ -424,7 +434,7 @@ unsafe extern "C-unwind" fn run(state: *mut lua_State) -> c_int {
                     stack.push_list(list);
                     stack.push_value(-1);
                     stack.replace(upvalue(made));
-                    *room = Some(list.len()).filter(|room| *room <= REFILLED_MAX);
+                    *room = Some(list.len()).filter(|it| state.may_refill && *it <= REFILLED_MAX);
                 }
                 stack.raw_set(upvalue(GLOBALS_AT));
             }

@@ -33,6 +33,24 @@ enum Kind {
     Keys,
 }
 
+/// The begin of a table of Lua 5.1, whose sources are built with this.
+///
+/// Source: `Table` in lobject.h of Lua 5.1.5.
+#[repr(C)]
+struct TableHead {
+    next: *mut c_void,
+    kind: u8,
+    marked: u8,
+    flags: u8,
+    nodes_log: u8,
+    metatable: *mut c_void,
+    array: *mut c_void,
+    nodes: *mut c_void,
+    last_free: *mut c_void,
+    gray: *mut c_void,
+    places: c_int,
+}
+
 /// Tables that are being filled, each in the one before.
 #[derive(Debug, Default)]
 pub(crate) struct Opened(Vec<Open>);
@@ -215,11 +233,32 @@ impl Stack {
         }
     }
 
+    /// How many places a table has in order, and by key in powers of two: both decide in which order it is walked, and how long that takes.
+    fn shape(self, at: c_int) -> (c_int, u8) {
+        // SAFETY: `Stack::new` has a state that lives, and a table at this place.
+        let head = unsafe { ffi::lua_topointer(self.0, at) }.cast::<TableHead>();
+        // SAFETY: for a table it is where the table lies, and `Stack::knows_shapes` has seen that it is laid out so before anybody else asks.
+        let TableHead { places, nodes_log, .. } = unsafe { head.read() };
+        (places, nodes_log)
+    }
+
+    /// Whether tables are laid out as is known here; may raise.
+    pub(crate) fn knows_shapes(self) -> bool {
+        let of_new = [(0, 0), (3, 0), (0, 4), (5, 2)].map(|(in_order, by_key)| {
+            self.push_table(in_order, by_key);
+            let shape = self.shape(-1);
+            self.pop(1);
+            shape
+        });
+        of_new == [(0, 0), (3, 0), (0, 2), (5, 1)]
+    }
+
     /// Makes the topmost value, a table that [`Stack::push_list`] gave with `room` strings, another list; may raise. `false`: it has to be a new one, since this
-    /// one has got more in it, or a metatable, or no room.
+    /// one has got more in it, or a metatable, or another shape, or no room.
     pub(crate) fn refill_list(self, room: usize, list: &[&[u8]]) -> bool {
         let Ok(places) = c_int::try_from(room) else { return false };
-        if list.len() > room || self.kind(-1) != ffi::LUA_TTABLE {
+        let is_as_made = || self.kind(-1) == ffi::LUA_TTABLE && self.shape(-1) == (places, 0);
+        if list.len() > room || !is_as_made() {
             return false;
         }
         // SAFETY: `Stack::new` has a state that lives, and there is a value.

@@ -265,11 +265,20 @@ fn a_script_finds_its_own_keys_and_words_and_nothing_of_the_one_before() {
         "KEYS, ARGV = ARGV, KEYS",
         "KEYS = ARGV",
         "for at = 1, 40 do KEYS[at] = at end",
+        "for at = 1, 1e5 do KEYS[at] = at end for at = 1, 1e5 do KEYS[at] = nil end",
+        "for at = 1, 30 do KEYS['x' .. at] = at end for at = 1, 30 do KEYS['x' .. at] = nil end",
         "KEYS[1], KEYS[2] = nil, nil",
     ] {
         run(spoil, &[b"f", b"g"], &[b"y"]);
         assert_eq!(run("", &[b"h"], &[b"z"]), "h/1/1/nil z/1/1/nil", "after {spoil}");
     }
+    // One whose places were given back while it was small is not used again either: its words would come in another order.
+    let eight: [&[u8]; 8] = [b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8"];
+    let walked = "local all = {} for _, word in pairs(KEYS) do all[#all + 1] = word end told = table.concat(all)";
+    run("", &eight, &[]);
+    let clears = "for at = 1, 8 do KEYS[at] = nil end for at = 1, 16 do KEYS['x' .. at] = 1 end for at = 1, 16 do KEYS['x' .. at] = nil end";
+    run(clears, &eight, &[]);
+    assert_eq!(run(walked, &eight, &[]), "12345678");
     let many: Vec<String> = (0..40).map(|number| format!("key{number}")).collect();
     let many: Vec<&[u8]> = many.iter().map(String::as_bytes).collect();
     assert!(run("", &many, &many).contains("/40/40/nil"));
