@@ -1,4 +1,5 @@
-"""A witness beside a server: whether its core was there at all while a turn seemed long.
+"""A witness beside a server: whether its core was there at all while a turn seemed long, and a control: whether a program that does nothing but use
+memory has such turns too.
 
 Below a virtual machine a core may be taken away without the system noticing: its clock of processor time goes on, and a turn seems to
 have used what it never had. `perf` looks at the core 4000 times a second; a time of a millisecond and more without a look is one in which the
@@ -6,6 +7,7 @@ core was away, and a turn that is short enough without these was not the server'
 """
 
 import datetime
+import json
 import os
 import re
 import shutil
@@ -18,6 +20,15 @@ HOLE_SECONDS_MIN = 0.001
 TURN = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+)Z.*a turn took ([\d.]+) ms, ([\d.]+) ms of the processor")
 
 
+def control(core, seconds, mib):
+    """Turns of a program that does nothing but read and write memory of its own, on this core."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    subprocess.run(["cargo", "build", "--quiet", "--release", "--manifest-path", os.path.join(root, "Cargo.toml"), "--package", "hyperion-loadgen"], check=True)
+    binary = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target")), "release", "hyperion-control")
+    told = subprocess.run(["taskset", "-c", str(core), binary, str(seconds), str(mib)], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(told)
+
+
 class Witness:
     def __init__(self, core, folder):
         self.file, self.process = os.path.join(folder, "witness.perf"), None
@@ -25,12 +36,17 @@ class Witness:
             self.process = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-C", str(core), "-F", str(LOOKS_A_SECOND),
                                              "-k", "CLOCK_MONOTONIC", "-o", self.file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def end(self):
+        """Looks no more."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
     def absences(self, log_path, turn_ms_max):
         """Long turns in the log while the witness looked, and those of them in which the core was away for what they took too long."""
         if self.process is None:
             return 0, 0
-        self.process.terminate()
-        self.process.wait()
+        self.end()
         told = subprocess.run(["perf", "script", "-i", self.file, "-F", "time"], capture_output=True, text=True, check=False).stdout
         looks = [float(line.strip().rstrip(":")) for line in told.splitlines() if line.strip()]
         if not looks:
