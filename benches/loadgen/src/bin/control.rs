@@ -3,12 +3,11 @@
 //!
 //! `hyperion-control SECONDS MIB` prints one line of JSON: turns, those above 2 ms of the processor's time, the median and the longest in us.
 
-#![expect(unsafe_code, reason = "the processor's time of a thread has no safe call in std")]
-
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use hdrhistogram::Histogram;
+use nix::time::{ClockId, clock_gettime};
 
 /// What a turn takes, about.
 const TURN: Duration = Duration::from_micros(600);
@@ -25,15 +24,6 @@ struct Arguments {
     mib: usize,
 }
 
-/// The processor's time of this thread.
-fn worked() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one `timespec`.
-    let read = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(read, 0, "each thread has a clock of its own");
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
 /// Reads and writes so many places, each after the one before.
 fn look(words: &mut [u64], state: &mut u64, places: u32) {
     for _ in 0..places {
@@ -46,20 +36,25 @@ fn look(words: &mut [u64], state: &mut u64, places: u32) {
     }
 }
 
+/// The processor's time of this thread.
+fn worked() -> nix::Result<Duration> {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Arguments { seconds, mib } = Arguments::parse();
     let mut words = vec![1_u64; (mib << 20) / size_of::<u64>()];
     let mut state = 0x9e37_79b9_7f4a_7c15;
-    let before = worked();
+    let before = worked()?;
     look(&mut words, &mut state, PLACES_FIRST);
-    let each = (worked() - before) / PLACES_FIRST;
+    let each = (worked()? - before) / PLACES_FIRST;
     let places = u32::try_from(TURN.as_nanos() / each.as_nanos().max(1))?;
     let mut turns = Histogram::<u64>::new(3)?;
     let (mut long, begun) = (0, Instant::now());
-    let mut last = worked();
+    let mut last = worked()?;
     while begun.elapsed() < Duration::from_secs(seconds) {
         look(&mut words, &mut state, places);
-        let now = worked();
+        let now = worked()?;
         let took = now.saturating_sub(last);
         last = now;
         long += u64::from(took > LONG);
