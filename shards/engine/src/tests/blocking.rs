@@ -1,23 +1,13 @@
 //! Who waits for keys is asked in order, and nobody is asked again and again.
 
-use super::machine::{ANN, Machine};
-use crate::command::{Blocking, Nothing, Wait, find};
+use super::machine::{ANN, Machine, request_of};
+use crate::command::{Blocking, Nothing, Wait};
 use crate::{Engine, Request, Waiter};
-use hyperion_model::DatabaseId;
 use hyperion_store::ValueType;
 
 fn park(engine: &mut Engine, line: &str, value_type: ValueType) -> Waiter {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-    let request = Request {
-        spec: find(words[0]).expect("it is in the table"),
-        database: DatabaseId(0),
-        arguments: &words,
-        own_core_only: false,
-        client: ANN,
-        slot: None,
-        from_replica: false,
-        blocking: Blocking::Part,
-    };
+    let request = Request { blocking: Blocking::Part, ..request_of(ANN, &words) };
     let wait = Wait { value_type, timeout_ms: 0, nothing: Nothing::Array, minds_loss: false };
     engine.park(&request, wait)
 }

@@ -1,6 +1,6 @@
 //! Owns a core for tests whose turns are counted: what each writes, and how many there are.
 
-use crate::command::find;
+use crate::command::{Blocking, find};
 use crate::effect::{Effect, Ticket};
 use crate::engine::Engine;
 use crate::request::{Outcome, Request};
@@ -56,6 +56,20 @@ pub(super) struct Machine {
     pub(super) turns: usize,
 }
 
+/// A client's command in the first database.
+pub(super) fn request_of<'a>(client: (u16, u64), words: &'a [&'a [u8]]) -> Request<'a> {
+    Request {
+        spec: find(words[0]).expect("it is in the table"),
+        database: DatabaseId(0),
+        arguments: words,
+        own_core_only: false,
+        client,
+        slot: None,
+        from_replica: false,
+        blocking: Blocking::Never,
+    }
+}
+
 impl Machine {
     pub(super) fn new() -> Self {
         Self::with(true)
@@ -95,19 +109,8 @@ impl Machine {
     pub(super) fn turn(&mut self, client: (u16, u64), words: &[&[u8]]) -> (Outcome, String) {
         self.now_ms += 1;
         self.engine.begin_turn(self.now_ms);
-        let spec = find(words[0]).expect("it is in the table");
-        let request = Request {
-            spec,
-            database: DatabaseId(0),
-            arguments: words,
-            own_core_only: false,
-            client,
-            slot: None,
-            from_replica: false,
-            blocking: crate::command::Blocking::Never,
-        };
         let mut line = Line::default();
-        let outcome = self.engine.execute(&request, &mut line);
+        let outcome = self.engine.execute(&request_of(client, words), &mut line);
         self.end_turn();
         (outcome, line.0)
     }
@@ -132,18 +135,7 @@ impl Machine {
 
     /// Begins a command that is worked in slices.
     pub(super) fn begin(&mut self, words: &[&[u8]]) {
-        let spec = find(words[0]).expect("it is in the table");
-        let request = Request {
-            spec,
-            database: DatabaseId(0),
-            arguments: words,
-            own_core_only: false,
-            client: ANN,
-            slot: None,
-            from_replica: false,
-            blocking: crate::command::Blocking::Never,
-        };
-        self.engine.begin_slices(Ticket(1), &request).expect("its words are right");
+        self.engine.begin_slices(Ticket(1), &request_of(ANN, words)).expect("its words are right");
     }
 
     pub(super) fn end_turn(&mut self) {

@@ -1,13 +1,12 @@
 //! Three nodes with one core each that have copies of all partitions, without disks and without a network.
 
-use super::machine::{ANN, Line, Machine};
-use crate::command::find;
+use super::machine::{ANN, Line, Machine, request_of};
 use crate::effect::{Answer, Effect};
 use crate::replication::{Outgoing, Replica, Said};
-use crate::request::{Outcome, Request};
+use crate::request::Outcome;
 use crate::spanning::SpanMail;
 use hyperion_cluster::group::{Beat, Message, RecoveredGroup};
-use hyperion_model::{DatabaseId, GroupId, PartitionId};
+use hyperion_model::{GroupId, PartitionId};
 
 pub(super) const NODES: usize = 3;
 pub(super) const PARTITIONS: u16 = 4;
@@ -103,18 +102,8 @@ impl Cluster {
 
     /// Runs a command on a node; `None`: it does not lead, or has no answer yet.
     fn try_on(&mut self, node: usize, words: &[&[u8]]) -> Option<(u64, String)> {
-        let request = Request {
-            spec: find(words[0]).expect("it is in the table"),
-            database: DatabaseId(0),
-            arguments: words,
-            own_core_only: false,
-            client: ANN,
-            slot: None,
-            from_replica: false,
-            blocking: crate::command::Blocking::Never,
-        };
         let mut line = Line::default();
-        match self.nodes[node].machine.engine.execute(&request, &mut line) {
+        match self.nodes[node].machine.engine.execute(&request_of(ANN, words), &mut line) {
             Outcome::Done { observed } => Some((observed, line.0)),
             _ => None,
         }
