@@ -1,4 +1,4 @@
-//! Owns the numbers that bound a stop, and the rest from leads after a full disk, and the cleaner's part of a turn.
+//! Owns the numbers that bound a stop, the rest from leads after a full disk, and the cleaner's part of a turn.
 
 use std::time::Duration;
 

@@ -13,6 +13,8 @@ use nix::time::{ClockId, clock_gettime};
 const TURN: Duration = Duration::from_micros(600);
 /// A turn that takes longer is counted.
 const LONG: Duration = Duration::from_millis(2);
+/// The most memory that it takes.
+const MIB_MAX: i64 = 1 << 20;
 /// Places that are looked at to learn what one takes.
 const PLACES_FIRST: u32 = 1 << 20;
 
@@ -20,8 +22,9 @@ const PLACES_FIRST: u32 = 1 << 20;
 struct Arguments {
     /// How long it runs
     seconds: u64,
-    /// Its memory
-    mib: usize,
+    /// Its memory, MiB
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=MIB_MAX))]
+    mib: u32,
 }
 
 /// Reads and writes so many places, each after the one before.
@@ -43,7 +46,7 @@ fn worked() -> nix::Result<Duration> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Arguments { seconds, mib } = Arguments::parse();
-    let mut words = vec![1_u64; (mib << 20) / size_of::<u64>()];
+    let mut words = vec![1_u64; usize::try_from(mib)? * ((1 << 20) / size_of::<u64>())];
     let mut state = 0x9e37_79b9_7f4a_7c15;
     let before = worked()?;
     look(&mut words, &mut state, PLACES_FIRST);
