@@ -120,6 +120,7 @@ impl Log {
             && !segment.is_spoiled
             && !self.held.blocks(slot, segment.use_number)
             && !self.is_dead(slot)
+            && self.can_take_all_of(slot)
             && segment
                 .waits_for
                 .is_none_or(|(other, use_number)| self.find_segment(other, use_number).is_none())

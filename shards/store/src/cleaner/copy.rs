@@ -113,7 +113,7 @@ impl Store {
             .log
             .find_segment(slot, use_number)
             .is_some_and(|segment| segment.state == State::Sealed && segment.pins == 0);
-        if !is_there {
+        if !is_there || !self.log.can_take_all_of(slot) {
             cleaner.pass = None;
             return true;
         }

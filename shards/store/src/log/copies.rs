@@ -340,6 +340,14 @@ impl Log {
         self.copies.heads.iter().any(|head| filled(head) <= self.segment_bytes / 2)
     }
 
+    /// Bytes that the open segments of copies still take.
+    pub(super) fn left_beside(&self) -> usize {
+        let used = |head: &CopyHead| {
+            self.segments[head.slot as usize].filled + BATCH_HEAD_BYTES + SEAL_BYTES
+        };
+        self.copies.heads.iter().map(|head| self.segment_bytes.saturating_sub(used(head))).sum()
+    }
+
     /// Open segments of copies.
     pub(crate) fn copy_heads(&self) -> usize {
         self.copies.heads.len()

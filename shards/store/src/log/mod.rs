@@ -108,7 +108,7 @@ pub(crate) struct Log {
     pub(crate) is_tight: bool,
     /// Who waits for a disk that is late with segments that were emptied.
     pub(crate) late: late::Late,
-    /// No more segments can be made: a part of the one in use is kept back.
+    /// No more segments can be made.
     pub(crate) is_full: bool,
     /// The cleaner is at work, or something that lets records die: it may use what is kept back.
     pub(crate) may_use_reserve: bool,

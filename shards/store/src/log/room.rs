@@ -20,25 +20,54 @@ impl Log {
         self.segment_bytes - HEADER_BYTES - 2 * BATCH_HEAD_BYTES - SEAL_BYTES
     }
 
-    fn left_in_active(&self) -> usize {
+    /// Bytes of records that the segment in use still takes, what is kept back too.
+    pub(super) fn left_in_active(&self) -> usize {
         let Some(slot) = self.active else { return 0 };
         let head = if self.open.is_none() { BATCH_HEAD_BYTES } else { 0 };
-        let kept_back = if self.is_full && !self.may_use_reserve {
-            self.segment_bytes / FULL_RESERVE_PART
-        } else {
-            0
-        };
-        let used = self.segments[slot as usize].filled + head + kept_back;
+        let used = self.segments[slot as usize].filled + head;
         (self.segment_bytes - SEAL_BYTES).saturating_sub(used)
     }
 
-    /// Bytes that the segment in use still takes, what is kept back too.
+    /// Bytes of the segment in use that are left for deletions while it is not known that another can follow.
+    fn kept_back_in_active(&self) -> usize {
+        // That none can be made is told only after it was tried: whoever writes in the meantime must leave them too.
+        let may_be_last = self.is_full || self.ready.is_empty();
+        if may_be_last { self.kept_for_deletions() } else { 0 }
+    }
+
+    /// Bytes of the last segment that whoever asks now may not use.
+    fn kept_for_deletions(&self) -> usize {
+        if self.may_use_reserve { 0 } else { self.segment_bytes / FULL_RESERVE_PART }
+    }
+
+    /// Whether a batch with so many bytes finds room in the next segment, of those that may be begun.
+    pub(super) fn fits_next(&self, bytes: usize) -> bool {
+        let ready = self.ready.len().saturating_sub(self.kept_back());
+        let is_last = self.is_full || self.ready.len() == 1;
+        let kept = if is_last { self.kept_for_deletions() } else { 0 };
+        ready > 0 && bytes + kept <= self.batch_bytes_max()
+    }
+
+    /// Bytes of the segment in use that were not written, what its end takes too.
     pub(crate) fn left_to_fill(&self) -> usize {
         self.active.map_or(0, |slot| self.segment_bytes - self.segments[slot as usize].filled)
     }
 
     pub(super) fn fits_active(&self, bytes: usize) -> bool {
-        self.active.is_some() && bytes <= self.left_in_active()
+        self.active.is_some()
+            && bytes <= self.left_in_active().saturating_sub(self.kept_back_in_active())
+    }
+
+    /// Whether the cleaner can empty the segment: where none is ready, all that is live in it must fit beside what deletions want. Half of it
+    /// copied would have taken their room for nothing.
+    pub(crate) fn can_take_all_of(&self, slot: u32) -> bool {
+        if !self.ready.is_empty() {
+            return true;
+        }
+        let segment = &self.segments[slot as usize];
+        let deletions = self.segment_bytes / FULL_RESERVE_PART / 2;
+        let left = self.left_beside() + self.left_in_active().saturating_sub(deletions);
+        segment.live_bytes + segment.anchor_bytes <= left as u64
     }
 
     /// Whether `bytes` of records, spread over as many batches as it takes, can be written now.
@@ -53,8 +82,11 @@ impl Log {
         }
         let part =
             self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
-        let segments_needed = bytes.div_ceil(part);
-        if !is_tight && segments_needed + self.kept_back() <= self.ready.len() {
+        let kept_back = self.kept_back();
+        // The last of those that are ready would be one that may have none behind it.
+        let in_last = if self.is_full || kept_back == 0 { self.kept_for_deletions() } else { 0 };
+        let segments_needed = (bytes + in_last).div_ceil(part);
+        if !is_tight && segments_needed + kept_back <= self.ready.len() {
             Room::Now
         } else {
             self.look_at_cleaning |= self.demand_bytes == 0;

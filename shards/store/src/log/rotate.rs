@@ -9,7 +9,7 @@ use crate::segment::{HEADER_BYTES, Header, HeaderState, Role, Segment, State};
 impl Log {
     /// Seals the active segment and begins the next ready one.
     pub(super) fn rotate(&mut self, bytes: usize) -> Result<(), StoreError> {
-        if self.ready.len() <= self.kept_back() {
+        if !self.fits_next(bytes) {
             self.demand_bytes = self.demand_bytes.max(bytes);
             return Err(StoreError::NoRoom { bytes });
         }
@@ -103,7 +103,7 @@ impl Log {
         assert!(lsn_next >= self.lsn_next, "resume at {lsn_next}, before {}", self.lsn_next);
         match self.active {
             // The seal's place is kept back twice over by `left_in_active`.
-            Some(slot) if self.fits_active(SEAL_BYTES) => {
+            Some(slot) if self.left_in_active() >= SEAL_BYTES => {
                 self.lsn_next = lsn_next;
                 self.mark_resume(slot);
                 return;

@@ -20,6 +20,7 @@ mod regions;
 mod replicated;
 mod rest;
 mod reuse;
+mod room;
 mod snapshot;
 mod staged;
 mod transactions;

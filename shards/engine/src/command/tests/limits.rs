@@ -88,11 +88,13 @@ fn without_room_nothing_is_answered_and_nothing_changes() {
         if let Some((_, setup, _)) = sample {
             setup.split(';').for_each(|line| drop(stage.run(line.trim())));
         }
-        // Fills what is ready, until nothing fits any more.
+        // Fills what is ready, until nothing fits any more, not even what deletes.
+        stage.store.may_use_reserve(true);
         for filler in [&[b'x'; 2_000][..], b""] {
             let key = stage.store.key(stage.database, b"");
             while stage.store.put(&key, &[filler], None).is_ok() {}
         }
+        stage.store.may_use_reserve(false);
         let line = match spec.name {
             // These change something only when the key is as they want it.
             "setnx" | "msetnx" => line_of(spec.name, spec.arity, b"new"),
