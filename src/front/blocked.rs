@@ -312,8 +312,7 @@ impl NodeCore {
         match outcome {
             Outcome::Done { observed } => {
                 if buffer.get(before) == Some(&b'-') {
-                    self.counters.error(&buffer[before + 1..]);
-                    self.counters.failed[head.spec.index()] += 1;
+                    self.counters.failed_with(head.spec, words, &buffer[before + 1..]);
                 }
                 if head.is_silent {
                     buffer.truncate(before);

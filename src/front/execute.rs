@@ -301,9 +301,7 @@ impl NodeCore {
         };
         let length = buffer.len() - before;
         if buffer.get(before) == Some(&b'-') {
-            self.counters.error(&buffer[before + 1..]);
-            self.counters.failed[request.spec.index()] += 1;
-            self.counters.of_subcommand(request.spec, request.arguments, |it| it.failed += 1);
+            self.counters.failed_with(request.spec, request.arguments, &buffer[before + 1..]);
         }
         if is_in_order {
             if is_silent {

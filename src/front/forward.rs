@@ -364,7 +364,6 @@ impl NodeCore {
     }
 
     fn refuse(&mut self, io: &mut Io, number: u64, sentence: &str) {
-        self.counters.error(sentence.as_bytes());
         let mut bytes = Vec::new();
         super::replies::Replies::new(&mut bytes, Protocol::Resp2).error(sentence);
         self.deliver(io, number, &bytes);
@@ -373,7 +372,14 @@ impl NodeCore {
     /// Puts an answer in its place.
     fn deliver(&mut self, io: &mut Io, number: u64, bytes: &[u8]) {
         let released = self.engine.released_position();
-        let Some(Pending { connection, lane, unheard, .. }) = self.forget(number) else { return };
+        let Some(Pending { connection, lane, unheard, spec, arguments, .. }) = self.forget(number)
+        else {
+            return;
+        };
+        if let Some((b'-', line)) = bytes.split_first() {
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            self.counters.failed_with(spec, &arguments, line);
+        }
         self.tell_unheard(connection, unheard);
         let Some(client) = self.clients.get(connection) else { return };
         client.output.arrived(lane, bytes, released);

@@ -157,10 +157,9 @@ impl NodeCore {
         match outcome {
             Outcome::Done { observed } => {
                 let length = replies.bytes.len() - before;
-                if replies.bytes.get(before) == Some(&b'-') {
-                    self.counters.error(&replies.bytes[before + 1..]);
-                    self.counters.failed[spec.index()] += 1;
-                    self.counters.of_subcommand(spec, arguments, |it| it.failed += 1);
+                // The node that was asked counts the errors of its clients, as it counts their commands.
+                if !is_foreign && replies.bytes.get(before) == Some(&b'-') {
+                    self.counters.failed_with(spec, arguments, &replies.bytes[before + 1..]);
                 }
                 if let Some(later) = later {
                     replies.later.push((replies.heads.len(), later));

@@ -231,7 +231,7 @@ impl NodeCore {
             let before = buffer.len();
             write(buffer, head.protocol);
             if buffer.get(before) == Some(&b'-') {
-                self.counters.error(&buffer[before + 1..]);
+                self.counters.failed_with(head.spec, &[], &buffer[before + 1..]);
             }
             client.output.mark(0, self.engine.released_position());
         }

@@ -177,6 +177,14 @@ impl Counters {
         }
     }
 
+    /// Counts a command that ended with an error line, here without its minus.
+    #[cold]
+    pub(crate) fn failed_with(&mut self, spec: &CommandSpec, arguments: &[&[u8]], line: &[u8]) {
+        self.error(line);
+        self.failed[spec.index()] += 1;
+        self.of_subcommand(spec, arguments, |it| it.failed += 1);
+    }
+
     /// Counts an error line, without its minus.
     #[cold]
     pub(crate) fn error(&mut self, line: &[u8]) {

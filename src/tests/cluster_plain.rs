@@ -45,6 +45,48 @@ fn any_node_answers_for_all_and_in_order() {
 }
 
 #[test]
+fn errors_are_counted_by_the_node_that_was_asked() {
+    let cluster = transparent(3).start();
+    let mut client = cluster.client(1);
+    for number in 0..30 {
+        client.expect(&[
+            (&format!("SET k{number} x"), "OK"),
+            (&format!("INCR k{number}"), "-ERR value is not an integer or out of range"),
+            (&format!("XGROUP CREATE s{number} g $ MKSTREAM"), "OK"),
+            (
+                &format!("XGROUP CREATE s{number} g $"),
+                "-BUSYGROUP Consumer Group name already exists",
+            ),
+        ]);
+        let mut waiting = cluster.client(1);
+        waiting.send(&pipeline([format!("XREADGROUP GROUP g me BLOCK 0 STREAMS s{number} >")]));
+        wait_for("it waits", || client.ask("INFO clients").contains("blocked_clients:1"));
+        client.expect(&[(&format!("XGROUP DESTROY s{number} g"), "1")]);
+        assert!(waiting.shown().starts_with("-NOGROUP"), "s{number}");
+    }
+    let text = client.ask("INFO everything");
+    for part in [
+        "total_error_replies:90\r\n",
+        "errorstat_ERR:count=30\r\n",
+        "errorstat_BUSYGROUP:count=30\r\n",
+        "errorstat_NOGROUP:count=30\r\n",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    for name in ["incr", "xgroup|create", "xreadgroup"] {
+        let found = text.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")));
+        let line = found.expect("it ran");
+        let calls = if name == "xgroup|create" { 60 } else { 30 };
+        assert!(line.contains(&format!("calls={calls},")), "{line}");
+        assert!(line.ends_with("rejected_calls=0,failed_calls=30"), "{line}");
+    }
+    for other in [2, 3] {
+        let text = cluster.client(other).ask("INFO everything");
+        assert!(text.contains("total_error_replies:0\r\n"), "node {other}: {text}");
+    }
+}
+
+#[test]
 fn what_a_client_has_set_of_itself_goes_with_its_commands() {
     let cluster = transparent(3).start();
     let mut client = cluster.client(1);
