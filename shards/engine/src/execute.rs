@@ -160,7 +160,15 @@ impl Engine {
                     self.store.drop_entry();
                     Ok(false)
                 } else {
-                    self.end_around(group)
+                    match self.end_around(group) {
+                        // On a full disk reads go on: what they met that had expired is hidden alone.
+                        Err(StoreError::NoRoom { .. })
+                            if !spec.writes() && self.store.is_full() =>
+                        {
+                            Ok(false)
+                        }
+                        ended => ended,
+                    }
                 };
                 // Without an entry no majority confirms what the answer tells: DEL of a key that is not there is a read.
                 has_entry.map(|has_entry| has_entry || self.confirms_read(group))

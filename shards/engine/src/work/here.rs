@@ -81,15 +81,31 @@ impl Engine {
         words: &[&[u8]],
         reply: &mut Recorded,
     ) -> Result<(), CommandError> {
-        if spec.writes() {
-            self.note_before(spec, database, words);
-            let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
-            if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
-                return Err(self.why_no_memory(bytes));
-            }
-            if self.store.room(bytes) == Room::Later {
-                return Err(StoreError::NoRoom { bytes }.into());
-            }
+        if !spec.writes() {
+            return self.run_words(spec, database, words, reply);
+        }
+        // What takes no memory may use the last of it; and work that has begun goes on while nobody knows that it is the last.
+        let may = !spec.flags.has(Flags::DENYOOM) || !self.store.is_full();
+        let before = self.store.may_use_reserve(may);
+        let written = self.write_here(spec, database, words, reply);
+        self.store.may_use_reserve(before);
+        written
+    }
+
+    fn write_here(
+        &mut self,
+        spec: &'static CommandSpec,
+        database: DatabaseId,
+        words: &[&[u8]],
+        reply: &mut Recorded,
+    ) -> Result<(), CommandError> {
+        self.note_before(spec, database, words);
+        let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
+        if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
+            return Err(self.why_no_memory(bytes));
+        }
+        if self.store.room(bytes) == Room::Later {
+            return Err(StoreError::NoRoom { bytes }.into());
         }
         self.run_words(spec, database, words, reply)
     }

@@ -96,6 +96,13 @@ impl Engine {
 
     /// Takes back what the work has changed; `false`: it cannot be, and all of it stands.
     pub(super) fn take_back(&mut self) -> bool {
+        let before = self.store.may_use_reserve(true);
+        let is_back = self.put_back();
+        self.store.may_use_reserve(before);
+        is_back
+    }
+
+    fn put_back(&mut self) -> bool {
         let undo = std::mem::take(&mut self.undo);
         let slack = crate::engine::RECORD_SLACK_BYTES;
         let bytes = 2 * undo.bytes + slack * undo.len();

@@ -258,6 +258,14 @@ impl Engine {
 
     /// Runs a unit on this core's store: all of it in this turn and in one batch of the log, or in one entry.
     fn run_unit(&mut self, unit: &Unit, keys: &[LockKey]) -> Ran {
+        // What takes no memory may use the last of it, as a command of its own may.
+        let before = self.store.may_use_reserve(!unit.may_grow());
+        let ran = self.run_unit_now(unit, keys);
+        self.store.may_use_reserve(before);
+        ran
+    }
+
+    fn run_unit_now(&mut self, unit: &Unit, keys: &[LockKey]) -> Ran {
         let is_locked = |(database, key): &LockKey| self.locks.holds(*database, key);
         let waits_for_locks =
             !self.locks.is_empty() && (unit.is_about_all() || keys.iter().any(is_locked));

@@ -217,8 +217,10 @@ impl Cleaner {
     /// Begins with the segment that is best emptied now.
     pub(super) fn begin(&mut self, log: &mut Log) -> bool {
         let mut waits = false;
+        let left = self.left.take();
+        let is_left = |slot: u32| left == Some((slot, log.segments[slot as usize].use_number));
         let mut may_begin = |slot: u32| {
-            let is_cleanable = log.is_cleanable(slot);
+            let is_cleanable = log.is_cleanable(slot) && !is_left(slot);
             let is_durable = is_cleanable && log.is_durable(slot);
             waits |= is_cleanable && !is_durable;
             is_durable

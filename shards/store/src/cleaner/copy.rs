@@ -56,7 +56,7 @@ impl Store {
         let mut has_worked = false;
         let appended_before = self.log.appended_position();
         cleaner.is_stuck = false;
-        self.log.may_use_reserve = true;
+        (self.log.may_use_reserve, self.log.is_cleaning) = (true, true);
         while cost_left > 0 && cleaner.owed > 0 {
             let goes_on = cleaner.pass.is_some()
                 || cleaner.is_wanted(&self.log) && cleaner.begin(&mut self.log);
@@ -75,7 +75,7 @@ impl Store {
                 break;
             }
         }
-        self.log.may_use_reserve = false;
+        (self.log.may_use_reserve, self.log.is_cleaning) = (false, false);
         self.log.close_copies();
         self.log.note_upkeep(appended_before);
         self.cleaner = cleaner;
@@ -113,7 +113,7 @@ impl Store {
             .log
             .find_segment(slot, use_number)
             .is_some_and(|segment| segment.state == State::Sealed && segment.pins == 0);
-        if !is_there || !self.log.can_take_all_of(slot) {
+        if !is_there {
             cleaner.pass = None;
             return true;
         }
@@ -183,6 +183,11 @@ impl Store {
             // What was copied is dead here by now: the group is looked at once more later.
             Kept::NoRoom => {
                 pass.walk = walk_before;
+                if self.log.is_full && self.log.ready.is_empty() {
+                    // It wants more room than it was thought to: another one may want less.
+                    cleaner.left = Some((slot, use_number));
+                    cleaner.pass = None;
+                }
                 return false;
             }
             Kept::Blocked(first) => {

@@ -137,7 +137,7 @@ impl Log {
         if own.is_some_and(|at| fits(self, self.copies.heads[at].slot)) {
             return own;
         }
-        if HEADER_BYTES + bytes <= self.segment_bytes && self.ready.len() > self.kept_back() {
+        if HEADER_BYTES + bytes <= self.segment_bytes && self.may_begin_copies() {
             if let Some(at) = own {
                 self.close_copy_head(at);
             }

@@ -112,6 +112,8 @@ pub(crate) struct Log {
     pub(crate) is_full: bool,
     /// The cleaner is at work, or something that lets records die: it may use what is kept back.
     pub(crate) may_use_reserve: bool,
+    /// It is the cleaner: it leaves a part to deletions.
+    pub(crate) is_cleaning: bool,
     /// Bytes asked for in vain since the last segment came.
     pub(crate) demand_bytes: usize,
     /// Bytes of the record that was appended last.
@@ -176,6 +178,7 @@ impl Log {
             late: late::Late::default(),
             is_full: false,
             may_use_reserve: false,
+            is_cleaning: false,
             demand_bytes: 0,
             last_size: 0,
             live_total: 0,

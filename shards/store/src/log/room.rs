@@ -31,20 +31,41 @@ impl Log {
     /// Bytes of the segment in use that are left for deletions while it is not known that another can follow.
     fn kept_back_in_active(&self) -> usize {
         // That none can be made is told only after it was tried: whoever writes in the meantime must leave them too.
-        let may_be_last = self.is_full || self.ready.is_empty();
-        if may_be_last { self.kept_for_deletions() } else { 0 }
+        if self.ready.is_empty() { self.kept_for_deletions() } else { 0 }
     }
 
     /// Bytes of the last segment that whoever asks now may not use.
     fn kept_for_deletions(&self) -> usize {
-        if self.may_use_reserve { 0 } else { self.segment_bytes / FULL_RESERVE_PART }
+        if self.is_cleaning {
+            self.kept_from_cleaner()
+        } else if self.may_use_reserve {
+            0
+        } else {
+            self.segment_bytes / FULL_RESERVE_PART
+        }
+    }
+
+    /// What the cleaner leaves of it: half, where another segment may never come.
+    fn kept_from_cleaner(&self) -> usize {
+        if self.another_may_fail() { self.segment_bytes / FULL_RESERVE_PART / 2 } else { 0 }
+    }
+
+    /// Whether the next segment is to be made, which a full disk would not allow; at the limit of memory only what was freed is used.
+    fn another_may_fail(&self) -> bool {
+        self.is_full || self.segments_made() < self.segments_max
+    }
+
+    /// Whether the cleaner may begin a segment of copies: not the last one while deletions would find no room in the one in use.
+    pub(super) fn may_begin_copies(&self) -> bool {
+        let has_room = self.left_in_active() >= self.segment_bytes / FULL_RESERVE_PART;
+        self.ready.len() > self.kept_back()
+            && (self.ready.len() > 1 || has_room || !self.another_may_fail())
     }
 
     /// Whether a batch with so many bytes finds room in the next segment, of those that may be begun.
     pub(super) fn fits_next(&self, bytes: usize) -> bool {
         let ready = self.ready.len().saturating_sub(self.kept_back());
-        let is_last = self.is_full || self.ready.len() == 1;
-        let kept = if is_last { self.kept_for_deletions() } else { 0 };
+        let kept = if self.ready.len() == 1 { self.kept_for_deletions() } else { 0 };
         ready > 0 && bytes + kept <= self.batch_bytes_max()
     }
 
@@ -65,8 +86,8 @@ impl Log {
             return true;
         }
         let segment = &self.segments[slot as usize];
-        let deletions = self.segment_bytes / FULL_RESERVE_PART / 2;
-        let left = self.left_beside() + self.left_in_active().saturating_sub(deletions);
+        let left =
+            self.left_beside() + self.left_in_active().saturating_sub(self.kept_from_cleaner());
         segment.live_bytes + segment.anchor_bytes <= left as u64
     }
 
@@ -84,7 +105,7 @@ impl Log {
             self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
         let kept_back = self.kept_back();
         // The last of those that are ready would be one that may have none behind it.
-        let in_last = if self.is_full || kept_back == 0 { self.kept_for_deletions() } else { 0 };
+        let in_last = if kept_back == 0 { self.kept_for_deletions() } else { 0 };
         let segments_needed = (bytes + in_last).div_ceil(part);
         if !is_tight && segments_needed + kept_back <= self.ready.len() {
             Room::Now

@@ -38,6 +38,8 @@ pub(super) struct Building {
     parts: Vec<Part>,
     /// Room that was there is not there any more: all of it is dropped in the end.
     is_lost: bool,
+    /// A change was let use what is kept back, which may be over when it is written.
+    uses_reserve: bool,
 }
 
 /// Whether the entry that is being built has a change of a key that was not written yet.
@@ -74,6 +76,7 @@ impl Store {
             bytes: 0,
             parts: Vec::new(),
             is_lost: false,
+            uses_reserve: false,
         });
     }
 
@@ -173,6 +176,8 @@ impl Store {
         } else {
             Ok(())
         };
+        let before = self.log.may_use_reserve;
+        self.log.may_use_reserve = before || building.uses_reserve;
         let result = result.and_then(|()| {
             let payload = &building.payload[building.written..];
             if building.amends {
@@ -180,6 +185,7 @@ impl Store {
             }
             self.write_part(&run, &decode_changes(payload)?, heads, &[])
         });
+        self.log.may_use_reserve = before;
         building.written = building.payload.len();
         (building.unwritten, building.bytes, building.amends) = (0, 0, false);
         building.keys.clear();
@@ -218,6 +224,7 @@ impl Store {
         let attributes = key.and_then(|key| key.attributes).filter(|_| at.0.sets_key());
         push_change(&mut building.payload, at, bytes, value, (expiry_ms, attributes));
         let result = self.build_last(&mut building, begin, head);
+        building.uses_reserve |= self.log.may_use_reserve;
         if result.is_err() {
             building.payload.truncate(begin);
         } else if let Some(key) = key {
@@ -255,6 +262,7 @@ impl Store {
         } else {
             self.log.make_room(bytes)
         };
+        building.uses_reserve |= self.log.may_use_reserve;
         if result.is_ok() {
             building.unwritten += 1;
             (building.amends, building.sets_keys) = (true, true);

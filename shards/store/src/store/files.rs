@@ -7,9 +7,9 @@ use crate::log::{Append, SyncTicket};
 use hyperion_model::PartitionId;
 
 impl Store {
-    /// Says whether what follows may use what is kept back: commands that take no memory.
-    pub fn may_use_reserve(&mut self, may: bool) {
-        self.log.may_use_reserve = may;
+    /// Says whether what follows may use what is kept back: commands that take no memory. Gives whether what came before might.
+    pub fn may_use_reserve(&mut self, may: bool) -> bool {
+        std::mem::replace(&mut self.log.may_use_reserve, may)
     }
 
     /// Says whether no more segments can be made.

@@ -87,3 +87,56 @@ fn the_cleaner_leaves_room_for_deletions_when_nothing_can_be_emptied() {
         number += 1;
     }
 }
+
+/// Strings of one record and of chunks, deleted in any order while nothing else may be written: the cleaner's copies of chunks go to the log
+/// itself, where the deletions go too.
+#[test]
+fn deletions_of_all_kinds_are_never_refused_on_a_full_disk() {
+    for seed in 0..40_u64 {
+        let mut world = World::new();
+        let mut random = seed;
+        let mut draw = |below: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % below
+        };
+        let mut keys: Vec<u32> = Vec::new();
+        for round in 0..6_u32 {
+            world.supply();
+            for number in (round * 1_000..).take(1_000_usize) {
+                let bytes = [1_000, 3_000, 7_000, 20_000][usize::try_from(draw(4)).expect("small")];
+                let key = number.to_le_bytes();
+                let key = world.store.key(DatabaseId(0), &key);
+                if world.store.room(bytes + 2_000) == Room::Later {
+                    break;
+                }
+                world.store.put(&key, &[&pattern(seed, bytes)], None).expect("there was room");
+                keys.push(number);
+            }
+            world.turn();
+        }
+        world.store.set_full(true);
+        while !keys.is_empty() {
+            let number = keys.swap_remove(usize::try_from(draw(keys.len() as u64)).expect("small"));
+            assert_eq!(delete(&mut world, number), Ok(true), "seed {seed}, {} left", keys.len());
+            for _ in 0..4 {
+                while world.store.clean() {}
+                world.turn();
+            }
+        }
+    }
+}
+
+/// Of several segments that are ready only the last must leave room for deletions.
+#[test]
+fn the_largest_batch_finds_its_segment_on_a_full_disk_where_others_are_ready() {
+    let mut world = World::new();
+    world.put(b"key", &pattern(1, VALUE_BYTES));
+    let bytes = world.store.batch_bytes_max();
+    assert_eq!(world.store.room(2 * bytes), Room::Later);
+    world.supply();
+    world.store.set_full(true);
+    assert!(world.store.figures().segments_ready > 1);
+    assert_eq!(world.store.make_batch(bytes), Ok(()));
+}

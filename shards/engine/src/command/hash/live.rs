@@ -175,10 +175,10 @@ pub(crate) fn bury_fields(
     key: &Key<'_>,
     found: Found,
 ) -> Result<Option<Found>, CommandError> {
-    store.may_use_reserve(true);
+    let before = store.may_use_reserve(true);
     let change = Change::of_found(store, (key, Some(found)));
     let changed = change.and_then(|change| change.commit(false));
-    store.may_use_reserve(false);
+    store.may_use_reserve(before);
     match changed {
         Ok(changed) => changed.note(events, key),
         // On a full disk reads go on: it is hidden alone.
