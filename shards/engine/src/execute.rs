@@ -154,6 +154,7 @@ impl Engine {
         if spec.flags.has(Flags::WRITE) || matches!(result, Err(CommandError::TooMuch)) {
             self.store.set_lookups(lookups);
         }
+        let mut hides = false;
         let ended = match around {
             Around::Entry(group) => {
                 let has_entry = if result.is_err() {
@@ -165,6 +166,7 @@ impl Engine {
                         Err(StoreError::NoRoom { .. })
                             if !spec.writes() && self.store.is_full() =>
                         {
+                            hides = true;
                             Ok(false)
                         }
                         ended => ended,
@@ -185,7 +187,7 @@ impl Engine {
         }
         if self.is_watched {
             let has_entry = matches!(around, Around::Entry(_));
-            if matches!(ended, Ok(true)) && result.is_ok() {
+            if matches!(ended, Ok(true)) && result.is_ok() && !hides {
                 self.end_watched(request, &absent, appended);
             } else {
                 self.drop_watched(has_entry);

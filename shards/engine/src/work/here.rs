@@ -84,9 +84,8 @@ impl Engine {
         if !spec.writes() {
             return self.run_words(spec, database, words, reply);
         }
-        // What takes no memory may use the last of it; and work that has begun goes on while nobody knows that it is the last.
-        let may = !spec.flags.has(Flags::DENYOOM) || !self.store.is_full();
-        let before = self.store.may_use_reserve(may);
+        // What takes no memory may use the last of it.
+        let before = self.store.may_use_reserve(!spec.flags.has(Flags::DENYOOM));
         let written = self.write_here(spec, database, words, reply);
         self.store.may_use_reserve(before);
         written

@@ -315,7 +315,7 @@ impl Engine {
                 Err(CommandError::Store(StoreError::NoRoom { .. })) if group.is_some() => {
                     self.store.drop_entry();
                     self.drop_open();
-                    return Ran::Later;
+                    return self.unit_later();
                 }
                 Err(error) => reply = Recorded::failed(&error.to_string()),
             }
@@ -324,9 +324,20 @@ impl Engine {
         if let Some((_, group)) = group {
             match self.end_around(group) {
                 Ok(has_entry) if has_entry || self.confirms_read(group) => {}
-                Ok(_) | Err(StoreError::NoRoom { .. }) => {
+                // On a full disk reads go on: what they met that had expired is hidden alone.
+                Err(StoreError::NoRoom { .. }) if !writes && self.store.is_full() => {
+                    self.drop_open();
+                    if !self.confirms_read(group) {
+                        return Ran::Later;
+                    }
+                }
+                Ok(_) => {
                     self.drop_open();
                     return Ran::Later;
+                }
+                Err(StoreError::NoRoom { .. }) => {
+                    self.drop_open();
+                    return self.unit_later();
                 }
                 Err(error) => {
                     self.drop_open();
