@@ -68,10 +68,14 @@ impl Engine {
         reply: &mut Recorded,
     ) {
         let mark = reply.mark();
+        // What takes no memory may use the last of it.
+        let frees = spec.writes() && !spec.flags.has(Flags::DENYOOM);
+        let before = self.store.may_use_reserve(frees);
         if let Err(error) = self.try_here(spec, database, words, reply) {
             reply.cut(mark);
             reply.error(&error.to_string());
         }
+        self.store.may_use_reserve(before);
     }
 
     fn try_here(
@@ -81,30 +85,15 @@ impl Engine {
         words: &[&[u8]],
         reply: &mut Recorded,
     ) -> Result<(), CommandError> {
-        if !spec.writes() {
-            return self.run_words(spec, database, words, reply);
-        }
-        // What takes no memory may use the last of it.
-        let before = self.store.may_use_reserve(!spec.flags.has(Flags::DENYOOM));
-        let written = self.write_here(spec, database, words, reply);
-        self.store.may_use_reserve(before);
-        written
-    }
-
-    fn write_here(
-        &mut self,
-        spec: &'static CommandSpec,
-        database: DatabaseId,
-        words: &[&[u8]],
-        reply: &mut Recorded,
-    ) -> Result<(), CommandError> {
-        self.note_before(spec, database, words);
-        let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
-        if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
-            return Err(self.why_no_memory(bytes));
-        }
-        if self.store.room(bytes) == Room::Later {
-            return Err(StoreError::NoRoom { bytes }.into());
+        if spec.writes() {
+            self.note_before(spec, database, words);
+            let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
+            if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
+                return Err(self.why_no_memory(bytes));
+            }
+            if self.store.room(bytes) == Room::Later {
+                return Err(StoreError::NoRoom { bytes }.into());
+            }
         }
         self.run_words(spec, database, words, reply)
     }

@@ -217,10 +217,11 @@ impl Cleaner {
     /// Begins with the segment that is best emptied now.
     pub(super) fn begin(&mut self, log: &mut Log) -> bool {
         let mut waits = false;
-        let left = self.left.take();
-        let is_left = |slot: u32| left == Some((slot, log.segments[slot as usize].use_number));
+        let passed_over = self.passed_over.take();
+        let is_passed_over =
+            |slot: u32| passed_over == Some((slot, log.segments[slot as usize].use_number));
         let mut may_begin = |slot: u32| {
-            let is_cleanable = log.is_cleanable(slot) && !is_left(slot);
+            let is_cleanable = log.is_cleanable(slot) && !is_passed_over(slot);
             let is_durable = is_cleanable && log.is_durable(slot);
             waits |= is_cleanable && !is_durable;
             is_durable

@@ -185,7 +185,7 @@ impl Store {
                 pass.walk = walk_before;
                 if self.log.is_full && self.log.ready.is_empty() {
                     // It wants more room than it was thought to: another one may want less.
-                    cleaner.left = Some((slot, use_number));
+                    cleaner.passed_over = Some((slot, use_number));
                     cleaner.pass = None;
                 }
                 return false;
