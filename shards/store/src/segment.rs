@@ -187,6 +187,9 @@ pub(crate) struct Segment {
     pub(crate) filter: Option<Box<KeyFilter>>,
     /// A segment (its slot and use) that must be gone before this one can be emptied.
     pub(crate) waits_for: Option<(u32, u64)>,
+    /// When it did not fit into the room that was left, though it seemed so: the log's [`Log::changes`](crate::log::Log), and what was live in it. While
+    /// both are as they were, it does not fit.
+    pub(crate) passed_over: Option<(u64, u64)>,
     /// A record in it has a wrong crc.
     pub(crate) is_spoiled: bool,
     /// Transactions that are under way and have records here.
@@ -232,6 +235,7 @@ impl Segment {
             records: 0,
             filter: None,
             waits_for: None,
+            passed_over: None,
             is_spoiled: false,
             pins: 0,
             died_at: Reached::default(),

@@ -183,12 +183,13 @@ impl Store {
             // What was copied is dead here by now: the group is looked at once more later.
             Kept::NoRoom => {
                 pass.walk = walk_before;
-                if self.log.is_full && self.log.ready.is_empty() {
-                    // It wants more room than it was thought to: another one may want less.
-                    cleaner.passed_over = Some((slot, use_number));
+                // It wants more room than it was thought to: another one may want less.
+                let is_last_room = self.log.is_full && self.log.ready.is_empty();
+                if is_last_room {
+                    self.log.pass_over(slot);
                     cleaner.pass = None;
                 }
-                return false;
+                return is_last_room;
             }
             Kept::Blocked(first) => {
                 self.log.close_copies_in(first);

@@ -54,8 +54,6 @@ pub(crate) struct Cleaner {
     filling: Option<Filling>,
     /// A segment that must go before another one can.
     first: Option<u32>,
-    /// One that did not fit into the room that was left, though it seemed so: while there is no other, with its use.
-    passed_over: Option<(u32, u64)>,
     /// Every dead byte is worth the work.
     pub(crate) is_eager: bool,
     /// The pass under way found no room for a copy.

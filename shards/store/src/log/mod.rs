@@ -100,6 +100,8 @@ pub(crate) struct Log {
     cut_at: u64,
     /// Something changed that may make cleaning due.
     pub(crate) look_at_cleaning: bool,
+    /// How often [`Log::segments_changed`].
+    pub(crate) changes: u64,
     /// The cleaner has emptied segments that were not freed yet.
     pub(crate) emptied: u32,
     /// Bytes of segments that wait for the disk before they can be used again, on average.
@@ -172,6 +174,7 @@ impl Log {
             sources_wait: false,
             cut_at: 0,
             look_at_cleaning: true,
+            changes: 0,
             emptied: 0,
             waiting_mean: 0,
             is_tight: false,

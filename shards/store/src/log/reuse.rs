@@ -222,6 +222,7 @@ impl Log {
         segment.records = 0;
         self.filter_bytes -= segment.filter.take().map_or(0, |filter| filter.bytes());
         segment.waits_for = None;
+        segment.passed_over = None;
         segment.is_spoiled = false;
         segment.dirty = false;
         self.forget_copies(slot);

@@ -122,10 +122,57 @@ fn deletions_of_all_kinds_are_never_refused_on_a_full_disk() {
             assert_eq!(delete(&mut world, number), Ok(true), "seed {seed}, {} left", keys.len());
             for _ in 0..4 {
                 while world.store.clean() {}
+                let is_full = world.store.figures().segments_ready == 0;
+                assert!(
+                    !is_full || !world.store.cleaner.holds_on(),
+                    "seed {seed}: another segment may want less"
+                );
                 world.turn();
             }
         }
     }
+}
+
+/// What did not fit is not tried again and again while others are there, however many of them did not.
+#[test]
+fn segments_that_do_not_fit_are_passed_over_until_there_is_other_room() {
+    let mut world = World::new();
+    let (mut keys, mut of_segments): (u32, Vec<(u32, Vec<u32>)>) = (0, Vec::new());
+    for _ in 0..4 {
+        world.supply();
+        while world.store.room(4_000) == Room::Now {
+            let key = keys.to_le_bytes();
+            let key = world.store.key(DatabaseId(0), &key);
+            world.store.put(&key, &[&pattern(keys.into(), 3_000)], None).expect("there was room");
+            let slot = *world.store.log.order.back().expect("it was written");
+            match of_segments.last_mut() {
+                Some((last, of)) if *last == slot => of.push(keys),
+                _ => of_segments.push((slot, vec![keys])),
+            }
+            keys += 1;
+        }
+        world.turn();
+    }
+    world.store.set_full(true);
+    // Of each of three nothing is left but a key: any of them fits.
+    let three: Vec<u32> = of_segments[..3].iter().map(|(slot, _)| *slot).collect();
+    for number in of_segments[..3].iter().flat_map(|(_, of)| &of[1..]) {
+        delete(&mut world, *number).expect("there is room");
+    }
+    world.turn();
+    world.store.log.pass_over(three[0]);
+    world.store.log.pass_over(three[1]);
+    let live = |world: &World| {
+        [0, 1, 2].map(|at| world.store.log.segments[three[at] as usize].live_bytes > 0)
+    };
+    assert_eq!(live(&world), [true; 3]);
+    world.store.clean_eagerly();
+    while world.store.clean() {}
+    assert_eq!(live(&world), [true, true, false], "only the third is emptied");
+    // What was emptied is free, and so is its room.
+    world.turn();
+    while world.store.clean() {}
+    assert_eq!(live(&world), [false; 3]);
 }
 
 /// Of several segments that are ready only the last must leave room for deletions.
