@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::client::{Client, pipeline};
+use super::client::{Client, pipeline, show};
 use super::durability::{Writer, expect_written};
 use super::harness::{Node, Setup, wait_for};
 use super::http_call::get;
@@ -390,4 +390,48 @@ fn full_memory_without_files_refuses_writes_too() {
         .at("/settings/memory_bytes_max", memory)
         .at("/settings/storage", json!("memory"));
     full_memory(&setup.start(), 1);
+}
+
+/// On a full disk what frees memory is done: alone, over several cores, in MULTI and in scripts.
+#[test]
+fn deletions_of_every_kind_are_done_on_a_full_disk() {
+    if !may_mount() {
+        return;
+    }
+    for cores in ["0", "0,1"] {
+        let mut node = Setup::new()
+            .at("/nodes/0/cores", json!(cores))
+            .at("/settings/segment_bytes", json!("1MiB"))
+            .tmpfs(24 << 20, 0)
+            .start();
+        let mut client = node.client();
+        let value = "v".repeat(20_000);
+        let mut number = 0;
+        while client.ask(&format!("SET key:{number} {value}")) == "OK" {
+            number += 1;
+            assert!(number < 2_000, "the disk takes more than it has");
+        }
+        let del = "return redis.call('del', unpack(KEYS))";
+        for at in 0..5 {
+            let key = |number: usize| format!("key:{}", 20 * at + number);
+            let line = |words: &[&str], keys: std::ops::Range<usize>| {
+                let words = words.iter().map(ToString::to_string);
+                words.chain(keys.map(key)).collect::<Vec<_>>()
+            };
+            for (words, expected) in [
+                (line(&["DEL"], 0..1), "1"),
+                (line(&["UNLINK"], 1..7), "6"),
+                (line(&["EVAL", del, "1"], 7..8), "1"),
+                (line(&["EVAL", del, "4"], 8..12), "4"),
+            ] {
+                let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+                assert_eq!(show(&client.call(&words)), expected, "cores {cores}, {at}");
+            }
+            client.expect(&[("MULTI", "OK")]);
+            for queued in 12..16 {
+                client.expect(&[(&format!("DEL {}", key(queued)), "QUEUED")]);
+            }
+            assert_eq!(client.ask("EXEC"), "[1 1 1 1]", "cores {cores}, {at}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::NoEntry;
 use super::mail::{SpanId, SpanMail, SpanStep};
-use super::participant::HeldState;
+use super::participant::{HeldState, only_delete};
 use super::records::Record;
 use crate::effect::OwnedWrite;
 use crate::engine::Engine;
@@ -40,6 +40,7 @@ impl Engine {
         if !self.has_locked(partition, id) {
             return self.refuse_span(from, id, partition, None);
         }
+        let before = self.store.may_use_reserve(only_delete(writes));
         let made = self.may_write_span(writes).and_then(|()| {
             let place = self.free_place(partition).ok_or(None)?;
             let record = Record::Decision { id, others: others.clone() };
@@ -52,6 +53,7 @@ impl Engine {
             let ((), observed) = made.map_err(|no_entry| no_entry.sentence())?;
             Ok((place, observed))
         });
+        self.store.may_use_reserve(before);
         match made {
             Ok((place, observed)) => {
                 if !others.is_empty() {

@@ -192,6 +192,7 @@ impl Engine {
         if !self.has_locked(partition, id) {
             return self.refuse_span(from, id, partition, None);
         }
+        let before = self.store.may_use_reserve(only_delete(writes));
         let made = self.may_write_span(writes).and_then(|()| {
             let place = self.free_place(partition).ok_or(None)?;
             let record = Record::Prepared { id, decision, writes: writes.to_vec() };
@@ -200,6 +201,7 @@ impl Engine {
             let ((), observed) = made.map_err(|no_entry| no_entry.sentence())?;
             Ok((place, observed))
         });
+        self.store.may_use_reserve(before);
         match made {
             Ok((place, observed)) => {
                 self.use_place(partition, place);
@@ -229,7 +231,7 @@ impl Engine {
             return Err(Some(error.to_owned()));
         }
         let bytes: usize = writes.iter().map(|write| write.bytes() + RECORD_SLACK_BYTES).sum();
-        let grows = writes.iter().any(|write| write.value.is_some());
+        let grows = !only_delete(writes);
         match if grows { self.make_prepared_memory(bytes) } else { Fit::Now } {
             Fit::Now => {}
             Fit::Later => return Err(None),
@@ -378,4 +380,9 @@ impl NoEntry {
             Self::Ever(error) => Some(format!("ERR {error}")),
         }
     }
+}
+
+/// Whether writes take no memory: then they may use the last of the log.
+pub(super) fn only_delete(writes: &[OwnedWrite]) -> bool {
+    writes.iter().all(|write| write.value.is_none())
 }

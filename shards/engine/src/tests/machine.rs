@@ -54,6 +54,8 @@ pub(super) struct Machine {
     /// The most that one turn has written.
     pub(super) turn_bytes_max: usize,
     pub(super) turns: usize,
+    /// The disk has no room for another segment.
+    pub(super) is_full: bool,
 }
 
 /// A client's command in the first database.
@@ -102,7 +104,7 @@ impl Machine {
             thresholds: crate::Thresholds::default(),
         };
         let engine = Engine::new(CoreId(0), map, store, settings, 1, 17);
-        Self { engine, segments: 0, now_ms: 1_000_000, turn_bytes_max: 0, turns: 0 }
+        Self { engine, segments: 0, now_ms: 1_000_000, turn_bytes_max: 0, turns: 0, is_full: false }
     }
 
     /// One turn with one command in it.
@@ -145,7 +147,8 @@ impl Machine {
         self.turn_bytes_max = self.turn_bytes_max.max(bytes);
         self.turns += 1;
         appends.iter().for_each(|append| self.engine.written(append));
-        for _ in 0..self.engine.store().segments_wanted() {
+        let wanted = if self.is_full { 0 } else { self.engine.store().segments_wanted() };
+        for _ in 0..wanted {
             self.segments += 1;
             let memory = Vec::leak(vec![0; SEGMENT_BYTES]);
             self.engine.store_mut().add_ready(self.segments, memory);

@@ -1,8 +1,9 @@
 //! Tests of what runs on copies: work that meets keys it did not name, units, and keys that are watched.
 
-use super::machine::Machine;
+use super::machine::{ANN, Machine};
 use crate::command::find;
 use crate::effect::{Answer, Effect, Ticket};
+use crate::request::Outcome;
 use crate::{Bench, Halt, Queued, Recorded, Unit, Work};
 use hyperion_model::DatabaseId;
 use std::cell::Cell;
@@ -201,6 +202,60 @@ fn unit(lines: &[&str]) -> Unit {
         Queued { spec, database: DATABASE, arguments }
     });
     Unit { commands: commands.collect(), ..Unit::default() }
+}
+
+/// Fills the log until nothing more is taken, on a disk that has no room for another segment. Gives the number of keys.
+fn fill(machine: &mut Machine) -> usize {
+    let value = [b'v'; 1_000];
+    machine.run(ANN, &[b"set", b"first", &value]);
+    machine.is_full = true;
+    let is_taken = |number: &usize| {
+        let key = format!("key:{number}");
+        !matches!(machine.turn(ANN, &[b"set", key.as_bytes(), &value]).0, Outcome::NoRoom)
+    };
+    let keys = (0..).take_while(is_taken).count();
+    machine.engine.store_mut().set_full(true);
+    keys
+}
+
+/// Runs a line as a script does.
+#[derive(Debug)]
+struct Line(String);
+
+impl Work for Line {
+    fn run(&mut self, bench: &mut Bench<'_>, _: &mut dyn FnMut()) -> Result<Answer, Halt> {
+        Ok(Answer::Recorded(call(bench, &self.0)?))
+    }
+
+    fn may_write(&self) -> bool {
+        true
+    }
+}
+
+/// What takes no memory is done on a full disk in MULTI and in scripts too, and what takes some leaves it that.
+#[test]
+fn deletions_in_units_and_scripts_may_use_what_is_kept_back() {
+    let mut machine = Machine::in_memory();
+    let keys = fill(&mut machine);
+    assert!(keys > 50, "{keys} keys");
+    let mut one = Recorded::default();
+    hyperion_model::ReplyWriter::integer(&mut one, 1);
+    for number in (0..30).step_by(2) {
+        machine.engine.begin_unit(Ticket(1), unit(&[&format!("del key:{number}")]));
+        let Answer::Unit { replies: Some(replies), .. } = answer(&mut machine) else {
+            panic!("nothing was watched")
+        };
+        assert_eq!(replies, [one.clone()], "key {number}");
+        let mut script = |line: String| {
+            let done = machine.engine.try_work(&mut Line(line), &mut || {});
+            let Some((Answer::Recorded(reply), _)) = done else { panic!("{done:?}") };
+            reply
+        };
+        let refused = script(format!("set key:{number} {}", "v".repeat(1_000)));
+        assert!(refused.is_error(), "{refused:?}");
+        assert_eq!(script(format!("del key:{}", number + 1)), one, "key {}", number + 1);
+    }
+    assert!(matches!(machine.turn(ANN, &[b"set", b"key", &[b'v'; 1_000]]).0, Outcome::NoRoom));
 }
 
 /// A unit lies in one batch of the log, whatever is left of the segment in use.

@@ -137,10 +137,13 @@ impl Engine {
         if grows && self.make_prepared_memory(bytes) == Fit::Never {
             return self.send(from, refuse(self.why_no_memory(bytes).to_string()));
         }
+        // Deletions may use the last of it.
+        let before = self.store.may_use_reserve(!grows);
         let prepared = match self.store.room(bytes) {
             Room::Now => self.store.prepare(id, &borrowed),
             Room::Later => Err(StoreError::NoRoom { bytes }),
         };
+        self.store.may_use_reserve(before);
         match prepared {
             Ok(()) => {
                 let position = self.store.appended_position();

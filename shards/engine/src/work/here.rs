@@ -39,11 +39,7 @@ impl Engine {
         if !self.is_alone() || is_busy || writes && self.staging.is_some() {
             return None;
         }
-        // What it writes in this much lies in one batch.
-        let bytes = WORK_BATCH_BYTES.min(self.store.batch_bytes_max() / 2);
-        if writes
-            && (self.store.room(bytes) == Room::Later || self.store.make_batch(bytes).is_err())
-        {
+        if writes && !self.make_work_batch() {
             return None;
         }
         self.store.begin_observing();
@@ -57,6 +53,16 @@ impl Engine {
         self.forget_before();
         self.seal_unit(appended, None);
         Some((answer, self.store.observed_position()))
+    }
+
+    /// Begins a batch in which all lies that work writes, up to a bound. It may begin in what is kept back of the segment in use, since it may be
+    /// that it only deletes: each of its commands is asked for what it takes. It may not begin a segment that is the cleaner's.
+    fn make_work_batch(&mut self) -> bool {
+        let bytes = WORK_BATCH_BYTES.min(self.store.batch_bytes_max() / 2);
+        let before = self.store.may_use_reserve(!self.store.has_ready());
+        let is_made = self.store.room(bytes) == Room::Now && self.store.make_batch(bytes).is_ok();
+        self.store.may_use_reserve(before);
+        is_made
     }
 
     /// Runs one command of work on the store itself; what it answers goes behind what `reply` has.

@@ -12,6 +12,12 @@ impl Store {
         std::mem::replace(&mut self.log.may_use_reserve, may)
     }
 
+    /// Whether another segment could be begun at once.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        !self.log.ready.is_empty()
+    }
+
     /// Says whether no more segments can be made.
     pub fn set_full(&mut self, is_full: bool) {
         self.log.is_full = is_full;
