@@ -25,6 +25,8 @@ pub(crate) const CLEANING_PACE_MAX: u64 = 4;
 pub(crate) const CLEANING_SPARE_SEGMENTS_MIN: usize = 3;
 /// Ready segments that only the cleaner may begin, when no more can be made.
 pub(crate) const CLEANER_RESERVE_SEGMENTS: usize = 2;
+/// One part in this many of the segments that may be is what the cleaner gets beyond them, where what lies beside the log grew.
+pub(crate) const OVER_LIMIT_PART: usize = 4;
 /// With fewer segments the cleaner copies to the log itself; with fewer than the second, what expires lies among what does not.
 pub(crate) const COPIES_SEGMENTS_MIN: usize = 8;
 pub(crate) const COPIES_APART_SEGMENTS_MIN: usize = 12;

@@ -38,7 +38,7 @@ impl Log {
     }
 
     /// Bytes of segments that were emptied, or died by themselves, and wait for the disk.
-    fn waiting_bytes(&self) -> u64 {
+    pub(crate) fn waiting_bytes(&self) -> u64 {
         let waits = |&&slot: &&u32| {
             self.segments[slot as usize].state == State::Freeing || self.is_dead(slot)
         };

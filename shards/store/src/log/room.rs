@@ -4,7 +4,8 @@ use super::{Log, Room, SEAL_BYTES};
 use crate::batch::BATCH_HEAD_BYTES;
 use crate::error::StoreError;
 use crate::limits::{
-    CLEANER_RESERVE_SEGMENTS, FULL_RESERVE_PART, RECORD_PART_OF_SEGMENT, SEGMENTS_MAX,
+    CLEANER_RESERVE_SEGMENTS, FULL_RESERVE_PART, OVER_LIMIT_PART, RECORD_PART_OF_SEGMENT,
+    SEGMENTS_MAX,
 };
 use crate::segment::{HEADER_BYTES, Segment, State};
 use hyperion_model::limits::RECORD_VALUE_BYTES_MAX;
@@ -133,11 +134,22 @@ impl Log {
             self.batch_bytes_max() - self.segment_bytes / RECORD_PART_OF_SEGMENT - BATCH_HEAD_BYTES;
         // One for the log, and one for what is copied beside it.
         let target = 1 + self.copy_heads() + self.demand_bytes.div_ceil(part);
-        // Where all that is ready was used up, a few more than may be: what lets records die must go on.
-        let extra = if self.is_tight { CLEANER_RESERVE_SEGMENTS } else { 0 };
-        let segments_max = (self.segments_max + extra).min(SEGMENTS_MAX);
+        let segments_max = (self.segments_max + self.extra_segments()).min(SEGMENTS_MAX);
         let left = segments_max.saturating_sub(self.segments_made());
         target.saturating_sub(self.ready.len()).min(left)
+    }
+
+    /// Segments beyond those that may be. Where all that is ready was used up, a few: what lets records die must go on. Where more than those are
+    /// held, since what lies beside the log has grown meanwhile, one at a time, as long as none is about to come back.
+    fn extra_segments(&self) -> usize {
+        if !self.is_tight {
+            return 0;
+        }
+        let over = (self.segments_made() + 1).saturating_sub(self.segments_max);
+        if over <= CLEANER_RESERVE_SEGMENTS || !self.ready.is_empty() || self.waiting_bytes() > 0 {
+            return CLEANER_RESERVE_SEGMENTS;
+        }
+        over.min(CLEANER_RESERVE_SEGMENTS + self.segments_max / OVER_LIMIT_PART)
     }
 
     /// Segments that have memory.

@@ -187,3 +187,45 @@ fn the_largest_batch_finds_its_segment_on_a_full_disk_where_others_are_ready() {
     assert!(world.store.figures().segments_ready > 1);
     assert_eq!(world.store.make_batch(bytes), Ok(()));
 }
+
+/// What lies beside the log grows and shrinks, and the limit of segments with it: while it was higher, writers began what was kept for the cleaner.
+#[test]
+fn the_cleaner_goes_on_when_the_limit_sinks_below_what_is_held() {
+    let mut world = World::new();
+    let memory = |world: &mut World, segments: usize| {
+        let bytes = world.store.bytes_beside() + (segments * SEGMENT_BYTES) as u64;
+        world.store.set_memory(bytes);
+    };
+    memory(&mut world, 20);
+    let mut keys = 0;
+    for _ in 0..40 {
+        world.supply();
+        while put(&mut world.store, keys).is_ok() {
+            keys += 1;
+        }
+        world.turn();
+    }
+    for number in (0..keys).step_by(3) {
+        delete(&mut world, number).expect("there is room for deletions");
+    }
+    world.turn();
+    memory(&mut world, 23);
+    while put(&mut world.store, keys).is_ok() {
+        keys += 1;
+    }
+    world.turn();
+    memory(&mut world, 18);
+    let figures = world.store.figures();
+    assert_eq!(figures.segments_ready, 0, "{figures:?}");
+    assert!(figures.segments_in_use > 18, "{figures:?}");
+    let mut turns = 0;
+    while put(&mut world.store, keys).is_err() {
+        while world.store.clean() {}
+        world.turn();
+        world.supply();
+        turns += 1;
+        assert!(turns < 200, "the cleaner is stuck: {:?}", world.store.figures());
+    }
+    let held = world.store.figures().segments_in_use + world.store.figures().segments_ready;
+    assert!(held <= figures.segments_in_use + 2, "{held} segments, {figures:?}");
+}
