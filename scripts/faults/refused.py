@@ -1,4 +1,4 @@
-"""second-server, other-uuid, file-size: starts that must be refused, and a file size limit under load.
+"""second-server, other-uuid, gone-file, file-size: starts that must be refused, and a file size limit under load.
 
 The control of each is the same without the fault: what looks for a refusal must then find none.
 """
@@ -88,6 +88,31 @@ def other_uuid(options, folder, rows):
             if not control and listing(node.data) != files:
                 row.short("the refused start changed the segments")
             shutil.copy(kept, manifest)
+            node.start()
+            row.take(book.judge(node.port))
+
+
+def gone_file(options, folder, rows):
+    """A segment's file is gone. In the control the list that misses it is gone too, and what is lost must be found by its client."""
+    for control in (False, True):
+        row = Row("gone-file" + (", and the list of files too" if control else ""), control)
+        rows.append(row)
+        row.rounds = 1
+        with ExitStack() as stack:
+            here = os.path.join(folder, f"gone-{control}")
+            node, book = loaded(options, stack, here, "gone-file")
+            node.kill()
+            core = os.path.join(node.data, "core-000")
+            gone = os.path.join(core, sorted(name for name in os.listdir(core) if name.startswith("segment-"))[0])
+            kept = os.path.join(here, "kept")
+            shutil.move(gone, kept)
+            if control:
+                os.unlink(os.path.join(core, "FILES"))
+                node.start()
+                row.take(book.judge(node.port))
+                continue
+            expect_refusal(row, node, [f"{os.path.basename(gone)} is missing"], here)
+            shutil.move(kept, gone)
             node.start()
             row.take(book.judge(node.port))
 

@@ -77,6 +77,7 @@ impl NodeError {
                 | OpenError::Damaged { .. }
                 | OpenError::Header { .. }
                 | OpenError::NoFolder { .. }
+                | OpenError::Missing { .. }
                 | OpenError::Manifest { .. }
                 | OpenError::Version { .. }
                 | OpenError::NoManifest { .. },

@@ -19,6 +19,7 @@ use hyperion_runtime::arena::{self, ArenaView};
 use hyperion_store::{Held, Recovered, RecoveredGroup, Room, Store, StoreError, Value, ValueType};
 
 use super::cut_back::cut_all_back;
+use super::listing;
 use super::open::{Data, Loaded, Loading, load};
 use super::open_error::{OpenError, failed};
 use super::segment_files::{segments_in, sync, write};
@@ -198,6 +199,7 @@ pub(super) fn rewrite(
     for core in cores..old_cores {
         let folder = core_folder(&data.path, core);
         remove_segments(&folder, |_| true)?;
+        listing::remove(&folder).map_err(failed(&folder))?;
         // Somebody else's file may be in it; an empty folder costs nothing.
         let _ = fs::remove_dir(&folder);
     }
@@ -214,8 +216,8 @@ fn files_are_there(data: &Data, cores: u16) -> Result<(), OpenError> {
 
 fn remove_segments(folder: &Path, is_old: impl Fn(u64) -> bool) -> Result<(), OpenError> {
     let segments = segments_in(folder)?;
-    let old = segments.iter().filter(|(id, _)| is_old(*id));
-    old.into_iter().try_for_each(|(_, path)| fs::remove_file(path).map_err(failed(path)))
+    let mut old = segments.iter().filter(|(id, _)| is_old(*id));
+    old.try_for_each(|(_, path)| listing::remove_file(path).map_err(failed(path)))
 }
 
 fn resolve(

@@ -19,6 +19,7 @@ mod joining;
 mod leaving;
 mod limits;
 mod links;
+mod listing;
 mod maker;
 mod members;
 mod memory;

@@ -13,6 +13,7 @@ use hyperion_store::manifest::{Manifest, ManifestError};
 use hyperion_store::mend;
 use hyperion_store::{HeaderState, Options, Recovered, Store, Unbacked};
 
+use super::listing;
 use super::open_error::{OpenError, failed};
 use super::repair;
 use super::segment_files::{
@@ -190,7 +191,14 @@ pub(super) fn load(
     }
     let (mut used, mut free, mut next_id) = (Vec::new(), Vec::new(), 1);
     let (mut unused, mut without_header) = (Vec::new(), Vec::new());
-    for (id, path) in segments_in(&folder)? {
+    let found = segments_in(&folder)?;
+    let mut there: Vec<u64> = found.iter().map(|&(id, _)| id).collect();
+    if let Some(path) =
+        listing::missing(&folder, &there).map_err(failed(&folder))?.into_iter().next()
+    {
+        return Err(OpenError::Missing { path });
+    }
+    for (id, path) in found {
         next_id = next_id.max(id + 1);
         match read_header(&path, &data.manifest)? {
             Some(header)
@@ -208,7 +216,7 @@ pub(super) fn load(
                 {
                     without_header.push((path.clone(), told));
                 }
-                unused.push(path);
+                unused.push((id, path));
             }
         }
     }
@@ -238,9 +246,11 @@ pub(super) fn load(
         let records = Some(told.lsn_end - told.base_lsn);
         return Err(OpenError::Header { path, what: "its header is all zeros", records });
     }
-    for path in &unused {
-        fs::remove_file(path).map_err(failed(path))?;
+    for (_, path) in &unused {
+        listing::remove_file(path).map_err(failed(path))?;
     }
+    there.retain(|id| unused.iter().all(|(other, _)| other != id));
+    listing::bring_up_to_date(&folder, &there).map_err(failed(&folder))?;
     if remove_unfinished(&folder)? || !unused.is_empty() {
         // A file that came back would stand beside what is written from now on.
         files::sync_directory(&folder).map_err(failed(&folder))?;

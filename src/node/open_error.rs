@@ -83,6 +83,14 @@ pub(crate) enum OpenError {
         /// The core.
         core: u16,
     },
+    /// A segment's file is gone.
+    #[error(
+        "{path} is missing, and with it what it held; restore it from a backup, or start with --repair to save what can be saved"
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// A segment's header is not right.
     #[error(
         "{path}: {what}; {}restore the file from a backup, or start with --repair to save what can be saved",

@@ -15,15 +15,18 @@ pub(super) fn segments_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenErro
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed(folder))? {
         let name = entry.map_err(failed(folder))?.file_name();
-        let id = name
-            .to_str()
-            .and_then(|name| name.strip_prefix("segment-")?.strip_suffix(".hyp")?.parse().ok());
-        if let Some(id) = id {
+        if let Some(id) = segment_id(Path::new(&name)) {
             found.push((id, segment_path(folder, id)));
         }
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// The number of a segment's file, by its name.
+pub(super) fn segment_id(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_prefix("segment-")?.strip_suffix(".hyp")?.parse().ok()
 }
 
 const CUT_SHORT: &str = "the file is cut short";

@@ -13,6 +13,7 @@ use hyperion_store::Unbacked;
 use super::Io;
 use super::commit::SegmentFile;
 use super::core::NodeCore;
+use super::listing;
 use super::messages::Note;
 use super::segment_files::unfinished;
 use crate::remedy::Remedy;
@@ -119,7 +120,13 @@ pub(super) fn make_unbacked_segment(
         Some(folder) => {
             let path = segment_path(folder, id);
             let made = make_file(&path, bytes as u64, filled)
-                .and_then(|file| files::sync_directory(folder).map(|()| file))
+                .and_then(|file| {
+                    let listed = files::sync_directory(folder);
+                    let listed = listed.and_then(|()| listing::put_on(folder, id));
+                    // Not on the list it might be missed in vain, or not at all.
+                    listed.inspect_err(|_| drop(fs::remove_file(&path)))?;
+                    Ok(file)
+                })
                 .map_err(|error| NotMade {
                     what: format!(
                         "no segment of {bytes} bytes can be made at {}: {error}",
@@ -301,7 +308,7 @@ impl NodeCore {
             let job = Box::new(move || {
                 drop(file);
                 if let Some(path) = path
-                    && let Err(error) = fs::remove_file(&path)
+                    && let Err(error) = listing::remove_file(&path)
                 {
                     tracing::warn!(
                         "{} cannot be removed: {error}; it is used again after the next start",

@@ -78,6 +78,23 @@ fn a_repaired_replica_takes_all_anew() {
     cluster.routed().expect_all(&written);
 }
 
+#[test]
+fn a_replica_whose_file_is_gone_is_refused_and_takes_all_anew() {
+    let (mut cluster, written) = written();
+    cluster.kill(2);
+    let folder = cluster.data(2).join("core-000");
+    fs::remove_file(folder.join("segment-00000001.hyp")).expect("it is there");
+    cluster.launch(2);
+    let (code, said) = cluster.wait_end(2);
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("segment-00000001.hyp is missing"), "{said}");
+    cluster.start_again_as(2, &["--node", "n2", "--repair"]);
+    cluster.wait_served();
+    cluster.wait_copies(2, &written);
+    cluster.kill(1);
+    cluster.routed().expect_all(&written);
+}
+
 /// All that a core had is gone: its replicas do not begin as if their groups were new.
 #[test]
 fn a_replica_of_which_nothing_is_left_takes_all_anew() {

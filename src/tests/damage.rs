@@ -397,3 +397,37 @@ fn the_missing_folder_of_a_core_is_missed() {
     assert_eq!(node.stop(), 0);
     assert_eq!(check_data(&node.data()).0, 0);
 }
+
+#[test]
+fn a_segment_that_is_gone_is_missed() {
+    let mut node = filled(Setup::new());
+    for part in 0..3 {
+        // A start removes those that were made ahead.
+        let paths = node.segments(0);
+        let path = &paths[part * (paths.len() - 1) / 2];
+        let right = fs::read(path).expect("it reads");
+        fs::remove_file(path).expect("it is there");
+        let (code, said) = node.refusal();
+        assert_eq!(code, 65, "{said}");
+        let expected = format!("{} is missing, and with it what it held", path.display());
+        assert!(said.contains(&expected) && said.contains("--repair"), "{said}");
+        let (code, said) = check_data(&node.data());
+        assert_eq!(code, 65, "{said}");
+        let expected = format!("{}: the file is missing", path.display());
+        assert!(said.contains(&expected) && said.contains("1 place is damaged"), "{said}");
+        fs::write(path, right).expect("the disk has room");
+        node.start();
+        assert_eq!(expect_keys(&node, |_| false), 0);
+        node.kill();
+    }
+    // What the others have is saved, and nothing is missed any more.
+    fs::remove_file(&node.segments(0)[1]).expect("it is there");
+    let report = repair(&mut node).expect("something is damaged");
+    let file = &report["damaged_files"][0];
+    assert_eq!((file["saved"].as_str(), &file["quarantined"]), (Some("nothing"), &Value::Null));
+    let saved = node.client().ask("DBSIZE");
+    node.kill_and_start();
+    node.client().expect(&[("DBSIZE", &saved)]);
+    assert_eq!(node.stop(), 0);
+    assert_eq!(check_data(&node.data()).0, 0);
+}

@@ -399,7 +399,7 @@ fn deletions_of_every_kind_are_done_on_a_full_disk() {
         return;
     }
     for cores in ["0", "0,1"] {
-        let mut node = Setup::new()
+        let node = Setup::new()
             .at("/nodes/0/cores", json!(cores))
             .at("/settings/segment_bytes", json!("1MiB"))
             .tmpfs(24 << 20, 0)

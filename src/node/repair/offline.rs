@@ -11,6 +11,7 @@ use hyperion_store::manifest::Manifest;
 use hyperion_store::mend::{self, Told};
 use hyperion_store::{HEADER_BYTES, HeaderState, Recovered, SegmentHeader, Store};
 
+use super::super::listing;
 use super::super::open::options;
 use super::super::open_error::{OpenError, failed};
 use super::super::segment_files::{read_header, segments_in, told_without_header};
@@ -59,6 +60,19 @@ pub(super) struct Offline {
     pub(super) next_id: u64,
 }
 
+impl BadFile {
+    fn missing(path: PathBuf) -> Self {
+        Self {
+            path,
+            id: 0,
+            what: "the file is missing, and with it what it held".to_owned(),
+            saved: Saved::Nothing,
+            records: None,
+            is_unreadable: false,
+        }
+    }
+}
+
 impl Offline {
     /// Whether something that had been durable is not there.
     pub(super) fn is_damaged(&self) -> bool {
@@ -67,8 +81,8 @@ impl Offline {
 
     /// The bad files that are there.
     pub(super) fn bad_paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
-        let files = self.bad_files.iter().filter(|file| file.path != self.folder);
-        files.map(|file| file.path.clone())
+        let files = self.bad_files.iter().map(|file| &file.path);
+        files.filter(|path| path.is_file()).cloned()
     }
 
     /// Most records that are lost, as far as anything tells.
@@ -103,7 +117,11 @@ pub(super) fn read(path: &Path, manifest: &Manifest, core: u16) -> Result<Offlin
     let map = PartitionMap::spread(manifest.partitions, manifest.cores);
     let mut heads = Heads { next_id: 1, ..Heads::default() };
     if folder.exists() {
-        for (id, path) in segments_in(&folder)? {
+        let found = segments_in(&folder)?;
+        let there: Vec<u64> = found.iter().map(|&(id, _)| id).collect();
+        let missing = listing::missing(&folder, &there).map_err(failed(&folder))?;
+        heads.bad_files.extend(missing.into_iter().map(BadFile::missing));
+        for (id, path) in found {
             look(&mut heads, id, path, manifest)?;
         }
     } else {

@@ -87,7 +87,7 @@ fn bad_file(core: &Offline, file: &BadFile, quarantined: &impl Fn(&Path) -> Path
     json!({
         "core": core.core,
         "file": file.path,
-        "quarantined": (file.path != core.folder).then(|| quarantined(&file.path)),
+        "quarantined": file.path.is_file().then(|| quarantined(&file.path)),
         "what": file.what,
         "saved": saved,
         "records": file.records,

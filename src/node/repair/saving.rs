@@ -3,16 +3,18 @@
 //! The new segments belong to a new layout, which counts from the moment the manifest says so. Until then the damaged files are in
 //! force: a crash on the way leaves them, and the next repair begins again.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use hyperion_runtime::files;
 
+use super::super::listing;
 use super::super::migrate::{Source, Written, rewrite};
 use super::super::open::Data;
 use super::super::open_error::{OpenError, failed};
-use super::super::supply::segment_path;
+use super::super::segment_files::segments_in;
+use super::super::supply::{core_folder, segment_path};
 use super::offline::{self, Offline};
 use super::quarantine::Quarantine;
 use super::replicas::{self, Belonging};
@@ -61,7 +63,7 @@ pub(in crate::node) fn repair(
     let generation = generations.max().unwrap_or(0).max(data.manifest.generation) + 1;
     let bad: Vec<_> = cores.iter().flat_map(Offline::bad_paths).collect();
     for path in cores.iter().flat_map(|core| &core.unused) {
-        fs::remove_file(path).map_err(failed(path))?;
+        listing::remove_file(path).map_err(failed(path))?;
     }
     let sources = cores
         .into_iter()
@@ -72,7 +74,12 @@ pub(in crate::node) fn repair(
     rewrite(data, sources, count, generation, entropy)?.into_iter().for_each(Written::release);
     // They are put aside, and what could be saved of them stands in the new segments.
     for path in bad {
-        fs::remove_file(&path).map_err(failed(&path))?;
+        listing::remove_file(&path).map_err(failed(&path))?;
+    }
+    // What was missing is not missed any more.
+    for folder in (0..data.manifest.cores).map(|core| core_folder(&data.path, core)) {
+        let there: Vec<u64> = segments_in(&folder)?.into_iter().map(|(id, _)| id).collect();
+        listing::bring_up_to_date(&folder, &there).map_err(failed(&folder))?;
     }
     tracing::info!("the data is repaired");
     Ok(())
