@@ -21,6 +21,7 @@ use super::segment_files::{
 };
 use super::segments;
 use super::supply::core_folder;
+use super::taken::lock_when_left;
 
 /// Free segments that a start takes into memory; the files of more are removed.
 const FREE_KEPT: usize = 2;
@@ -49,7 +50,7 @@ impl Data {
     /// Locks the directory and reads its manifest, or makes both.
     pub(super) fn open(path: &Path, wanted: Wanted, random: [u64; 3]) -> Result<Self, OpenError> {
         fs::create_dir_all(path).map_err(failed(path))?;
-        let lock = files::lock(&path.join("LOCK"))?;
+        let lock = lock_when_left(&path.join("LOCK"))?;
         let manifest_path = path.join("MANIFEST");
         let manifest = match fs::read(&manifest_path) {
             Ok(bytes) => match Manifest::read(&bytes) {

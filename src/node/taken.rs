@@ -1,12 +1,58 @@
-//! Owns the patience of a start with an address that is taken.
+//! Owns the patience of a start with what a node that was just killed still holds: its addresses, and the lock of its data.
 
+use hyperion_runtime::files::{self, FileLock, LockError};
+use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long an address may be taken, and how often that is looked at.
-const LISTEN_PATIENCE: Duration = Duration::from_secs(2);
+const LISTEN_PATIENCE: Duration = Duration::from_secs(5);
 const LISTEN_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long the end of a process is waited for that is ending: its memory is given back first, which takes a second for some gigabytes.
+const END_PATIENCE: Duration = Duration::from_secs(20);
+
+/// As in /proc/PID/stat: it is on its way out.
+const PF_EXITING: u64 = 4;
+const SIGKILL_BIT: u64 = 1 << 8;
+
+/// Locks a data folder, for which the end of a holder that is ending is waited for.
+///
+/// Errors: another holder, which goes on; or the file cannot be used.
+pub(super) fn lock_when_left(path: &Path) -> Result<FileLock, LockError> {
+    let begin = Instant::now();
+    loop {
+        match files::lock(path) {
+            Err(LockError::Held { holder, .. })
+                if begin.elapsed() < END_PATIENCE && is_ending(&holder) =>
+            {
+                sleep(LISTEN_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether a process ends, or has ended just now.
+fn is_ending(process: &str) -> bool {
+    if process.parse::<u32>().is_err() {
+        return false;
+    }
+    let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}"));
+    let (Ok(stat), Ok(status)) = (read("stat"), read("status")) else { return true };
+    // Behind the name, which may hold anything: state, five numbers, flags.
+    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let is_dead = fields.next().is_some_and(|state| matches!(state, "Z" | "X"));
+    let flags: u64 = fields.nth(5).and_then(|flags| flags.parse().ok()).unwrap_or(0);
+    let is_killed = status.lines().any(|line| {
+        let pending = line.strip_prefix("ShdPnd:").or_else(|| line.strip_prefix("SigPnd:"));
+        let pending = pending.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+        pending.is_some_and(|bits| bits & SIGKILL_BIT != 0)
+    });
+    is_dead || flags & PF_EXITING != 0 || is_killed
+}
 
 /// Tries for a while what fails because an address is taken: the kernel lets go of a killed node's ring, and of the listeners in it, a moment after
 /// its process is gone.
@@ -29,6 +75,19 @@ fn retry_for<T>(patience: Duration, mut listen: impl FnMut() -> io::Result<T>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_is_killed_is_ending_and_one_that_runs_is_not() {
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        let number = child.id().to_string();
+        assert!(!is_ending(&number));
+        child.kill().unwrap();
+        // Nobody has waited for it: it is dead and still there.
+        assert!(is_ending(&number));
+        child.wait().unwrap();
+        assert!(is_ending(&number), "it is gone");
+        assert!(!is_ending("unknown"));
+    }
 
     #[test]
     fn an_address_that_is_taken_for_a_moment_is_waited_for() {
