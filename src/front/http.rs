@@ -66,10 +66,11 @@ fn second_ns() -> u64 {
 
 impl NodeCore {
     pub(crate) fn open_http(&mut self, io: &mut Io, socket: Socket, is_secured: bool) {
-        if is_secured && self.http.callers.len() >= HTTP_CONNECTIONS_MAX {
+        let is_full = self.http.callers.len() >= HTTP_CONNECTIONS_MAX && !self.end_slowest(io);
+        if is_secured && is_full {
             return drop(socket);
         }
-        if self.http.callers.len() >= HTTP_CONNECTIONS_MAX {
+        if is_full {
             io.refuse(socket, &refusal(503, "too many connections to the HTTP port; try again"));
             return;
         }
@@ -86,6 +87,18 @@ impl NodeCore {
             Caller { number, reader: RequestReader::default(), since_ns, waits_for_answer: false };
         self.http.callers.insert(connection, caller);
         self.http.numbers.insert(number, connection);
+    }
+
+    /// Ends the connection that has been at its request for longest, so that who sends none keeps nobody out. `false`: all wait for answers.
+    fn end_slowest(&mut self, io: &mut Io) -> bool {
+        let callers = self.http.callers.iter().filter(|(_, caller)| !caller.waits_for_answer);
+        let Some(connection) = callers.min_by_key(|(_, caller)| caller.since_ns).map(|(at, _)| *at)
+        else {
+            return false;
+        };
+        self.closed_http(connection);
+        io.close(connection);
+        true
     }
 
     pub(crate) fn feed_http(&mut self, io: &mut Io, connection: ConnectionId, bytes: &[u8]) {
