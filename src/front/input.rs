@@ -9,8 +9,8 @@ use hyperion_wire::{Limits, Parsed, Protocol, Span};
 use super::client::{Client, Hold};
 use super::execute::Progress;
 use super::limits::{
-    ARGUMENTS_INLINE, INPUT_LATE_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX, LINES_AHEAD,
-    OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
+    ARGUMENTS_INLINE, INPUT_LATE_BYTES, INPUT_PAUSE_BYTES, INPUT_TOTAL_BYTES_MAX,
+    INPUT_TOTAL_BYTES_MIN, LINES_AHEAD, OUTPUT_PAUSE_BYTES, PREFETCH_KEYS_MIN,
 };
 use super::tls::is_tls;
 use crate::node::{Io, NodeCore};
@@ -115,11 +115,13 @@ impl NodeCore {
         if client.input.is_empty() {
             return;
         }
-        if self.input_bytes > INPUT_TOTAL_BYTES_MAX {
-            self.refuse_client(
-                client,
-                "ERR too much unread input of all clients together; try again later",
+        let memory = self.config.memory_bytes_max;
+        let total_max = memory.clamp(INPUT_TOTAL_BYTES_MIN, INPUT_TOTAL_BYTES_MAX);
+        if self.input_bytes as u64 > total_max {
+            let sentence = format!(
+                "ERR clients have sent more than {total_max} bytes of commands that are not whole yet; send this one later, or in parts"
             );
+            self.refuse_client(client, &sentence);
         }
         if client.hold != Hold::None && client.input.len() > INPUT_PAUSE_BYTES && !client.is_paused
         {

@@ -36,8 +36,9 @@ pub(crate) const SPARE_IDLE_TICKS: u32 = 20;
 pub(crate) const INPUT_RETURNED_BYTES: usize = 4 << 20;
 /// A client keeps no output buffer above this size when what was in it is sent.
 pub(crate) const OUTPUT_KEEP_BYTES: usize = 16 << 10;
-/// Unread input of all clients of one core together.
-pub(crate) const INPUT_TOTAL_BYTES_MAX: usize = 2 << 30;
+/// Unread input of all clients of one core together, at most and at least: between them it is as much as the node's memory.
+pub(crate) const INPUT_TOTAL_BYTES_MAX: u64 = 2 << 30;
+pub(crate) const INPUT_TOTAL_BYTES_MIN: u64 = 64 << 20;
 /// Answers of one client that other cores still owe.
 pub(crate) const REMOTE_ANSWERS_MAX: usize = 65_536;
 /// Bytes of answers that other cores may be about to send one client, as far as its last answers tell.

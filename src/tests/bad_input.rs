@@ -115,6 +115,32 @@ fn limits_on_keys_and_values_are_answered() {
     assert_eq!(client.call(&[b"GET", &key[1..]]), Reply::Bulk(b"v".to_vec()));
 }
 
+/// What clients have half sent is bounded by the node's memory, all of them together.
+#[test]
+fn half_sent_values_are_bounded_together() {
+    let node = Setup::new().at("/settings/memory_bytes_max", json!("128MiB")).start();
+    let begin = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$80000000\r\n";
+    let part = vec![b'v'; 70_000_000];
+    let mut first = node.client();
+    first.send(begin);
+    first.send(&part);
+    let mut second = node.client();
+    second.send(begin);
+    let mut sent = &part[..];
+    // It is closed in the midst of it.
+    while !sent.is_empty() && second.try_send(&sent[..1_000_000]).is_ok() {
+        sent = &sent[1_000_000..];
+    }
+    let said = second.shown();
+    assert!(said.contains("commands that are not whole yet; send this one later"), "{said}");
+    assert!(second.is_closed_by_node());
+    // The others are none the worse for it.
+    node.client().expect(&[("SET a 1", "OK")]);
+    first.send(&part[..10_000_000]);
+    first.send(b"\r\n");
+    assert_eq!(first.shown(), "OK");
+}
+
 #[test]
 fn http_at_the_redis_port_and_redis_at_the_http_port() {
     let node = Setup::new().start();
