@@ -18,9 +18,9 @@ use super::url::Url;
 /// Copies all keys of all databases. Gives what to print.
 pub(crate) fn import_file(path: &Path, to: &str) -> Result<String, ImportError> {
     let unread = |error: io::Error| ImportError::file(path, &error);
-    let mut target = Link::connect(&Url::parse(to)?)?;
     let input = File::open(path).map_err(unread)?;
     let mut file = DumpFile::open(BufReader::with_capacity(READ_BYTES, input)).map_err(unread)?;
+    let mut target = Link::connect(&Url::parse(to)?)?;
     let (mut keys, mut refused, mut told) = (0_u64, Refused::default(), Instant::now());
     let mut sent: Vec<Vec<u8>> = Vec::new();
     let mut database = 0;

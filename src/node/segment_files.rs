@@ -60,6 +60,10 @@ pub(super) fn read_header(
     path: &Path,
     manifest: &Manifest,
 ) -> Result<Option<SegmentHeader>, OpenError> {
+    if !fs::metadata(path).map_err(failed(path))?.is_file() {
+        let path = path.to_path_buf();
+        return Err(OpenError::Header { path, what: "it is no regular file", records: None });
+    }
     let file = File::open(path).map_err(failed(path))?;
     let length = file.metadata().map_err(failed(path))?.len();
     let mut bytes = vec![0; HEADER_BYTES];

@@ -10,6 +10,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use hyperion_runtime::files;
 use hyperion_store::{BatchCheck, HEADER_BYTES};
 
+use super::cluster::Manifest;
 use super::format::{
     CHUNK_HEAD_BYTES, ChunkHead, Coding, FOOTER_BYTES, Footer, HEAD_BYTES, Head, HeadError,
     IndexCore, IndexSegment, Libraries, crc, low, read_index,
@@ -61,7 +62,10 @@ pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> RestoreError + '_ {
 /// Errors: [`RestoreError`]; the folder is as it was then.
 pub(crate) fn restore(from: &Path, to: &Path) -> Result<Restored, RestoreError> {
     if from.extension().is_some_and(|extension| extension == "json") {
-        let what = "it names the parts of a snapshot over all nodes; say with --node whose folder is to be made".to_owned();
+        let what = Manifest::read(from).map_or_else(
+            |what| what,
+            |_| "it names the parts of a snapshot over all nodes; say with --node whose folder is to be made".to_owned(),
+        );
         return Err(RestoreError::Parts { path: from.to_path_buf(), what });
     }
     restore_with(from, to, false, |_| Ok(()))

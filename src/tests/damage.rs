@@ -431,3 +431,18 @@ fn a_segment_that_is_gone_is_missed() {
     assert_eq!(node.stop(), 0);
     assert_eq!(check_data(&node.data()).0, 0);
 }
+
+/// Opening a pipe would wait for its other end.
+#[test]
+fn a_pipe_in_the_place_of_a_segment_is_damage() {
+    let mut node = filled(Setup::new());
+    let path = node.segments(0).remove(0);
+    fs::remove_file(&path).expect("it is there");
+    let made = Command::new("mkfifo").arg(&path).status().expect("mkfifo is there");
+    assert!(made.success());
+    let (code, said) = node.refusal();
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("it is no regular file"), "{said}");
+    let (code, said) = check_data(&node.data());
+    assert_eq!(code, if said.contains("it is no regular file") { 74 } else { 0 }, "{said}");
+}

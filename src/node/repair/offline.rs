@@ -271,6 +271,9 @@ fn header_like(used: &[(SegmentHeader, PathBuf)], id: u64, told: &Told) -> Optio
 
 /// Reads a file into `memory`, zeros where the disk or the file's end gives nothing. Gives the bytes that the disk did not give.
 fn read_all(path: &Path, memory: &mut [u8]) -> io::Result<u64> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(memory.len() as u64);
+    }
     let file = File::open(path)?;
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(memory.len());
     let memory = &mut memory[..length];

@@ -63,7 +63,11 @@ impl Manifest {
     /// Errors: it cannot be read, or is none; a few words.
     pub(in crate::snapshot) fn read(path: &Path) -> Result<Self, String> {
         let bytes = fs::read(path).map_err(|error| error.to_string())?;
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
+            format!(
+                "it does not name the parts of a snapshot over all nodes ({error}); the snapshot of a single node is restored without --node"
+            )
+        })?;
         if manifest.version != VERSION {
             return Err(format!(
                 "it has format version {}, this release reads {VERSION}: use the release that wrote it, or a later one",
