@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::client::show;
 use super::cluster_harness::{Cluster, Routed};
-use super::harness::wait_for;
+use super::harness::{wait_for, wait_while_it_goes_on};
 use super::http_call::{get, post};
 
 const NO_HOLD: &str = "HYPERION_TEST_SNAPSHOT_NO_HOLD";
@@ -113,10 +114,16 @@ pub(super) fn take(cluster: &Cluster, node: u32) -> (String, Value) {
     assert_eq!(answer.status, 202, "{answer:?}");
     let name = answer.json()["snapshot"].as_str().expect("a name").to_owned();
     let mut last = Value::Null;
-    wait_for("the end of the snapshot", || {
+    // It takes what others leave of the processor.
+    wait_while_it_goes_on("the end of the snapshot", || {
         let now = status(cluster, node);
         last = now["last"].clone();
-        now["state"] == "idle" && last["name"] == json!(name)
+        let has_ended = now["state"] == "idle" && last["name"] == json!(name);
+        let running = |node| status(cluster, node)["running"].clone();
+        let far = |node| (running(node)["phase"].clone(), running(node)["copied_bytes"].clone());
+        let alive =
+            cluster.numbers().filter(|&node| TcpStream::connect(cluster.http(node)).is_ok());
+        (!has_ended).then(|| alive.map(far).collect::<Vec<_>>())
     });
     (name, last)
 }
