@@ -138,6 +138,24 @@ fn the_first_line_says_what_a_script_does() {
     assert_eq!(named(all).as_deref(), Some(names));
 }
 
+/// Numbers are taken for texts, as everywhere in Lua.
+#[test]
+fn functions_are_registered_with_numbers_for_texts() {
+    let mut codes = Codes::new();
+    for (code, error) in [
+        ("redis.register_function{function_name=5, description=5, callback=function() end}", None),
+        ("redis.register_function(6, function() end)", None),
+        (
+            "redis.register_function{function_name='f', description={}, callback=function() end}",
+            Some("description argument given to redis.register_function must be a string"),
+        ),
+    ] {
+        let added = add(&mut codes, &format!("#!lua name=a\n{code}"), true);
+        let error = error.map(|it| format!("ERR Error registering functions: ERR {it}"));
+        assert_eq!(added.err(), error, "{code}");
+    }
+}
+
 fn library(name: &str, functions: &[&str]) -> String {
     let lines =
         functions.iter().map(|it| format!("redis.register_function('{it}', function() end)\n"));
