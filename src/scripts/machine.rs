@@ -257,11 +257,11 @@ fn read_shebang(text: &mut [u8]) -> Result<Option<ScriptFlags>, String> {
         return Ok(None);
     }
     let end = text.iter().position(|&byte| byte == b'\n').ok_or("ERR Invalid script shebang")?;
-    let line = String::from_utf8_lossy(&text[2..end]).into_owned();
+    let line = String::from_utf8_lossy(&text[..end]).into_owned();
     text[..2].copy_from_slice(b"--");
     let mut words = line.split_ascii_whitespace();
     let engine = words.next().unwrap_or_default();
-    if engine != "lua" {
+    if engine != "#!lua" {
         return Err(format!("ERR Unexpected engine in script shebang: {engine}"));
     }
     let mut flags = ScriptFlags::default();

@@ -121,7 +121,8 @@ fn the_first_line_says_what_a_script_does() {
     let machine = Machine::new(Kind::Script).expect("there is memory");
     for (text, error) in [
         ("#!lua", "ERR Invalid script shebang"),
-        ("#!js\nreturn 1", "ERR Unexpected engine in script shebang: js"),
+        ("#!js\nreturn 1", "ERR Unexpected engine in script shebang: #!js"),
+        ("#! lua\nreturn 1", "ERR Unexpected engine in script shebang: #!"),
         ("#!lua name=x\nreturn 1", "ERR Unknown lua shebang option: name=x"),
         ("#!lua flags=allow-oom,what?\nreturn 1", "ERR Unexpected flag in script shebang: what?"),
     ] {
