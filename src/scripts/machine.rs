@@ -2,10 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ffi::CStr;
 use std::rc::Rc;
 
-use hyperion_lua::{Caller, Gate, Given, Outcome, Values, Way, Where};
+use hyperion_lua::{Caller, Gate, Given, Guard, Outcome, Values, Visitor, Way, Where};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 
 use super::flags::ScriptFlags;
@@ -27,13 +26,9 @@ pub(crate) enum Kind {
 impl Kind {
     /// What Lua calls the text.
     pub(super) fn chunk(self) -> &'static str {
-        self.chunk_line().to_str().unwrap_or_default()
-    }
-
-    fn chunk_line(self) -> &'static CStr {
         match self {
-            Self::Script => c"user_script",
-            Self::Function => c"user_function",
+            Self::Script => "user_script",
+            Self::Function => "user_function",
         }
     }
 }
@@ -100,10 +95,12 @@ impl Machine {
         let register = Registering::function(&lua, &registering)?;
         let locate =
             lua.create_function(move |lua, error: Table| super::place(lua, &error, kind.chunk()))?;
+        let views = lua.create_table()?;
+        guard(&lua, &views)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=frame").into_function()?;
         let (environment, switch, globals, table_of): (Table, Function, Table, Function) =
-            prelude.call((kind == Kind::Function, register, locate))?;
-        let gate = Rc::new(Gate::new(&lua, kind.chunk_line(), &table_of, &globals)?);
+            prelude.call((kind == Kind::Function, register, locate, views))?;
+        let gate = Rc::new(Gate::new(&lua, &table_of, &globals)?);
         let names = ["call", "pcall", "acl_check_cmd", "setresp"];
         for (name, function) in names.iter().zip(gate.functions()) {
             redis.raw_set(*name, function)?;
@@ -193,6 +190,19 @@ impl Machine {
         self.kind
     }
 
+    /// Shows a value of the machine to a visitor that ends no walk.
+    ///
+    /// Errors: for want of memory.
+    pub(super) fn walk(
+        &self,
+        value: &Value,
+        names: &[&[u8]],
+        visitor: &mut dyn Visitor,
+    ) -> mlua::Result<()> {
+        let ended = hyperion_lua::walk(&self.lua, value, names, visitor)?;
+        ended.map_err(mlua::Error::runtime)
+    }
+
     /// Runs a script or a function. What it gives as a string is appended to `text`.
     ///
     /// Errors: when the machine itself fails, for want of memory.
@@ -242,6 +252,28 @@ impl Machine {
             None => Ok(VmState::Continue),
         })
     }
+}
+
+/// Has functions that go past metatables ask the views: those of protected tables are not changed, and show what these hold.
+fn guard(lua: &Lua, views: &Table) -> mlua::Result<()> {
+    let globals = lua.globals();
+    let table: Table = globals.get("table")?;
+    for (place, name, guard) in [
+        (&globals, "setmetatable", Guard::Refused),
+        (&globals, "rawset", Guard::Refused),
+        (&table, "insert", Guard::Refused),
+        (&table, "remove", Guard::Refused),
+        (&table, "sort", Guard::Refused),
+        (&table, "foreach", Guard::Shown),
+        (&globals, "rawget", Guard::Shown),
+    ] {
+        let function: Function = place.get(name)?;
+        place.set(name, hyperion_lua::guarded(lua, views, &function, guard)?)?;
+    }
+    let next: Function = globals.get("next")?;
+    let shown = hyperion_lua::guarded(lua, views, &next, Guard::Shown)?;
+    globals.set("pairs", hyperion_lua::pairs(lua, views, &next, &shown)?)?;
+    globals.set("next", shown)
 }
 
 /// Has every instruction from now on raise the error, in whichever coroutine one runs.
