@@ -97,6 +97,10 @@ impl Machine {
             lua.create_function(move |lua, error: Table| super::place(lua, &error, kind.chunk()))?;
         let views = lua.create_table()?;
         guard(&lua, &views)?;
+        let [random, seed] = hyperion_lua::random(&lua)?;
+        let math: Table = globals.get("math")?;
+        math.set("random", random)?;
+        math.set("randomseed", seed)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=frame").into_function()?;
         let (environment, switch, globals, table_of): (Table, Function, Table, Function) =
             prelude.call((kind == Kind::Function, register, locate, views))?;

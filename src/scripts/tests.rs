@@ -234,6 +234,23 @@ fn errors_are_caught_as_texts() {
     }
 }
 
+/// The numbers that Redis draws from these seeds.
+#[test]
+fn the_same_seed_gives_the_same_numbers() {
+    let machine = Machine::new(Kind::Script).expect("there is memory");
+    for (seed, expected) in [
+        ("5", "53 28 788600 0.1980692"),
+        ("0", "18 75 96372 0.8704652"),
+        ("-1", "31 5 357927 0.4049444"),
+        ("2^32 + 5", "53 28 788600 0.1980692"),
+    ] {
+        let text = format!(
+            "math.randomseed({seed}) local r = math.random return ('%d %d %d %.7f'):format(r(100), r(100), r(1000000), r())"
+        );
+        assert_eq!(run(&machine, &text).as_deref(), Ok(expected), "{seed}");
+    }
+}
+
 /// As deep as a stack of Lua is, and as wide as is bearable.
 #[test]
 fn answers_are_deep() {

@@ -1,6 +1,7 @@
 //! The short way into Lua and out of it. See the README of this folder.
 #![deny(unsafe_code)]
 
+mod chance;
 mod functions;
 mod gate;
 mod script;
@@ -10,6 +11,7 @@ mod tests;
 mod values;
 mod walk;
 
+pub use chance::random;
 pub use functions::{Guard, checked, guarded, pairs};
 pub use gate::Gate;
 pub use script::{Caller, Given, Outcome, Script, Way, Where};
