@@ -129,7 +129,8 @@ impl Underway<'_, '_> {
         let Some(line) = words else { return answer.error(BAD_WORDS) };
         match line.first().map(|name| find(name)) {
             None => answer.error(NO_WORDS),
-            Some(Some(spec)) if spec.admits(line.len()) => {
+            // One that is too short or too long is asked about too, as far as it goes.
+            Some(Some(spec)) if line.len() < 2 || !lacks_subcommand(spec, line[1]) => {
                 answer.boolean(self.script.user.check(spec, line).is_ok());
             }
             Some(_) => answer.error("ERR Invalid command passed to redis.acl_check_cmd()"),
@@ -144,7 +145,7 @@ impl Underway<'_, '_> {
     ) -> Result<(), String> {
         let spec = spec.ok_or("ERR Unknown Redis command called from script")?;
         let is_refused = subcommand_refusal(spec, words).is_some();
-        if is_refused && find_subcommand(spec, words[1]).is_none() {
+        if is_refused && lacks_subcommand(spec, words[1]) {
             return Err("ERR Unknown Redis command called from script".to_owned());
         }
         if is_refused || !spec.admits(words.len()) {
@@ -273,6 +274,11 @@ impl Underway<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether a command has subcommands, and this is none of them.
+fn lacks_subcommand(spec: &CommandSpec, word: &[u8]) -> bool {
+    find_subcommand(spec, word).is_none() && subcommand_refusal(spec, &[word, word]).is_some()
 }
 
 /// Commands that write nothing and have an effect elsewhere, or may have.

@@ -1,9 +1,11 @@
 //! Owns the library `cmsgpack`: values as MessagePack.
 
-use mlua::{Lua, Result, Table, Value, Variadic};
+use mlua::{IntoLuaMulti, Lua, MultiValue, Result, Table, Value};
 
-use super::cjson::shape;
-use super::limits::DEPTH_MAX;
+use super::checked::{Arguments, Problem, of_many, problem, spreading, wrong};
+use super::limits::PACKED_DEPTH_MAX;
+
+type Outcome<T> = std::result::Result<T, Problem>;
 
 /// Tables in tables that are packed; those in these are nil.
 const NESTED_MAX: usize = 16;
@@ -11,27 +13,36 @@ const NESTED_MAX: usize = 16;
 /// The library.
 pub(super) fn library(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
-    table.set(
-        "pack",
-        lua.create_function(|lua, values: Variadic<Value>| {
-            if values.is_empty() {
-                return Err(mlua::Error::runtime("MessagePack pack needs input."));
-            }
-            let mut out = Vec::new();
-            values.iter().try_for_each(|value| pack(value, 0, &mut out))?;
-            lua.create_string(&out)
-        })?,
-    )?;
-    // The frame makes the functions that scripts know of it.
-    table.set(
-        "values",
-        lua.create_function(|lua, (text, limit, from): (mlua::String, i64, i64)| {
-            unpack_some(lua, &text.as_bytes(), limit, from)
-        })?,
-    )?;
+    let packs = of_many(lua, |lua, given| {
+        if given.count() == 0 {
+            return wrong(0, "MessagePack pack needs input.");
+        }
+        let mut out = Vec::new();
+        (1..=given.count())
+            .filter_map(|number| given.get(number))
+            .try_for_each(|value| pack(value, 0, &mut out))?;
+        Ok(lua.create_string(&out)?)
+    })?;
+    table.set("pack", packs)?;
+    table.set("unpack", spreading(lua, |lua, given| unpack_some(lua, given, 0, 0))?)?;
+    let one = |lua: &Lua, given: &Arguments<'_>| {
+        let from = offset(given, 2)?;
+        unpack_some(lua, given, 1, from)
+    };
+    table.set("unpack_one", spreading(lua, one)?)?;
+    let limited = |lua: &Lua, given: &Arguments<'_>| {
+        let limit = given.integer(2)?;
+        let from = offset(given, 3)?;
+        unpack_some(lua, given, limit, from)
+    };
+    table.set("unpack_limit", spreading(lua, limited)?)?;
     table.set("_NAME", "cmsgpack")?;
     table.set("_VERSION", "lua-cmsgpack 0.4.0")?;
     Ok(table)
+}
+
+fn offset(given: &Arguments<'_>, number: usize) -> Outcome<i64> {
+    if given.given(number).is_some() { given.integer(number) } else { Ok(0) }
 }
 
 /// A head that tells a length: in the kind itself below `short`, else in two or four bytes (one too, where there is a kind for it).
@@ -137,45 +148,51 @@ fn pack_integer(number: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// Some values from a place on, all of them where both are 0: a table of them, how many, and where the next one is; -1 at the end.
-fn unpack_some(lua: &Lua, text: &[u8], limit: i64, from: i64) -> Result<(Table, usize, i64)> {
+/// Some values from a place on, all of them where both are 0: where the next one is, -1 at the end, unless it is all; a table of them, and how many.
+fn unpack_some(lua: &Lua, given: &Arguments<'_>, limit: i64, from: i64) -> Outcome<MultiValue> {
+    let text = given.text(1)?;
+    let text = text.as_bytes();
+    let length = text.len();
     let (Ok(count_max), Ok(start)) = (usize::try_from(limit), usize::try_from(from)) else {
-        let line = format!("Invalid request to unpack with offset of {from} and limit of {limit}.");
-        return Err(mlua::Error::runtime(line));
+        // Redis names the length in the place of the limit.
+        return problem(format!(
+            "Invalid request to unpack with offset of {from} and limit of {length}."
+        ));
     };
-    let mut bytes = text.get(start..).ok_or_else(|| {
-        let line = format!("Start offset {start} greater than input length {}.", text.len());
-        mlua::Error::runtime(line)
-    })?;
-    let count_max = if limit == 0 && from == 0 { usize::MAX } else { count_max };
+    let Some(mut bytes) = text.get(start..) else {
+        return problem(format!("Start offset {start} greater than input length {length}."));
+    };
+    let is_all = limit == 0 && from == 0;
     let (values, mut count) = (lua.create_table()?, 0);
-    while !bytes.is_empty() && count < count_max {
+    while !bytes.is_empty() && (is_all || count < count_max) {
         count += 1;
         values.raw_set(count, unpack(lua, &mut bytes, 0)?)?;
     }
-    let next = text.len() - bytes.len();
-    let next = if bytes.is_empty() { -1 } else { i64::try_from(next).unwrap_or(-1) };
-    Ok((values, count, next))
+    if is_all {
+        return Ok((values, count).into_lua_multi(lua)?);
+    }
+    let next = if bytes.is_empty() { None } else { i64::try_from(length - bytes.len()).ok() };
+    Ok((next.unwrap_or(-1), values, count).into_lua_multi(lua)?)
 }
 
-fn missing() -> mlua::Error {
-    mlua::Error::runtime("Missing bytes in input.")
+fn missing() -> Problem {
+    Problem::Text("Missing bytes in input.".to_owned())
 }
 
-fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8]> {
+fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Outcome<&'b [u8]> {
     let (taken, rest) = bytes.split_at_checked(count).ok_or_else(missing)?;
     *bytes = rest;
     Ok(taken)
 }
 
-fn take_number(bytes: &mut &[u8], width: usize) -> Result<u64> {
+fn take_number(bytes: &mut &[u8], width: usize) -> Outcome<u64> {
     Ok(take(bytes, width)?.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
-fn unpack(lua: &Lua, bytes: &mut &[u8], depth: usize) -> Result<Value> {
-    if depth > DEPTH_MAX {
-        return Err(mlua::Error::runtime("Bad data format in input."));
+fn unpack(lua: &Lua, bytes: &mut &[u8], depth: usize) -> Outcome<Value> {
+    if depth > PACKED_DEPTH_MAX {
+        return problem("Bad data format in input.");
     }
     let kind = take(bytes, 1)?[0];
     let length = |bytes: &mut &[u8], width| {
@@ -235,11 +252,11 @@ fn unpack(lua: &Lua, bytes: &mut &[u8], depth: usize) -> Result<Value> {
             unpack_map(lua, bytes, length, depth)?
         }
         0xe0..=0xff => Value::Number(f64::from(kind.cast_signed())),
-        _ => return Err(mlua::Error::runtime("Bad data format in input.")),
+        _ => return problem("Bad data format in input."),
     })
 }
 
-fn unpack_array(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Result<Value> {
+fn unpack_array(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Outcome<Value> {
     // Each value takes a byte at least.
     if count > bytes.len() {
         return Err(missing());
@@ -251,7 +268,7 @@ fn unpack_array(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Res
     Ok(Value::Table(table))
 }
 
-fn unpack_map(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Result<Value> {
+fn unpack_map(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Outcome<Value> {
     if count > bytes.len() {
         return Err(missing());
     }
@@ -259,10 +276,35 @@ fn unpack_map(lua: &Lua, bytes: &mut &[u8], count: usize, depth: usize) -> Resul
     for _ in 0..count {
         let key = unpack(lua, bytes, depth + 1)?;
         let value = unpack(lua, bytes, depth + 1)?;
-        if matches!(key, Value::Nil) {
-            return Err(mlua::Error::runtime("Bad data format in input."));
+        match &key {
+            Value::Nil => return problem("table index is nil"),
+            Value::Number(number) if number.is_nan() => return problem("table index is NaN"),
+            _ => {}
         }
         table.raw_set(key, value)?;
     }
     Ok(Value::Table(table))
+}
+
+/// How many values a table has, and the highest index if all keys are positive whole numbers. The values are not held meanwhile: a machine lends
+/// a few thousand at a time.
+fn shape(table: &Table) -> Result<(usize, Option<usize>)> {
+    let (mut count, mut highest) = (0, Some(0));
+    for pair in table.pairs::<Value, Value>() {
+        let (key, _) = pair?;
+        count += 1;
+        highest = highest.and_then(|highest: usize| Some(index_of(&key)?.max(highest)));
+    }
+    Ok((count, highest))
+}
+
+fn index_of(key: &Value) -> Option<usize> {
+    match key {
+        Value::Integer(number) => usize::try_from(*number).ok().filter(|&number| number > 0),
+        #[expect(clippy::cast_possible_truncation, reason = "whole, as was asked before")]
+        Value::Number(number) if number.fract() == 0.0 && *number >= 1.0 && *number < 1e15 => {
+            usize::try_from(*number as i64).ok()
+        }
+        _ => None,
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ffi::CStr;
 use std::rc::Rc;
 
-use hyperion_lua::{Caller, Gate, Given, Outcome, Values, Way, Where};
+use hyperion_lua::{Caller, Gate, Given, Guard, Outcome, Values, Visitor, Way, Where};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 
 use super::flags::ScriptFlags;
@@ -27,13 +26,9 @@ pub(crate) enum Kind {
 impl Kind {
     /// What Lua calls the text.
     pub(super) fn chunk(self) -> &'static str {
-        self.chunk_line().to_str().unwrap_or_default()
-    }
-
-    fn chunk_line(self) -> &'static CStr {
         match self {
-            Self::Script => c"user_script",
-            Self::Function => c"user_function",
+            Self::Script => "user_script",
+            Self::Function => "user_function",
         }
     }
 }
@@ -100,10 +95,16 @@ impl Machine {
         let register = Registering::function(&lua, &registering)?;
         let locate =
             lua.create_function(move |lua, error: Table| super::place(lua, &error, kind.chunk()))?;
+        let views = lua.create_table()?;
+        guard(&lua, &views)?;
+        let [random, seed] = hyperion_lua::random(&lua)?;
+        let math: Table = globals.get("math")?;
+        math.set("random", random)?;
+        math.set("randomseed", seed)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=frame").into_function()?;
         let (environment, switch, globals, table_of): (Table, Function, Table, Function) =
-            prelude.call((kind == Kind::Function, register, locate))?;
-        let gate = Rc::new(Gate::new(&lua, kind.chunk_line(), &table_of, &globals)?);
+            prelude.call((kind == Kind::Function, register, locate, views))?;
+        let gate = Rc::new(Gate::new(&lua, &table_of, &globals)?);
         let names = ["call", "pcall", "acl_check_cmd", "setresp"];
         for (name, function) in names.iter().zip(gate.functions()) {
             redis.raw_set(*name, function)?;
@@ -193,6 +194,19 @@ impl Machine {
         self.kind
     }
 
+    /// Shows a value of the machine to a visitor that ends no walk.
+    ///
+    /// Errors: for want of memory.
+    pub(super) fn walk(
+        &self,
+        value: &Value,
+        names: &[&[u8]],
+        visitor: &mut dyn Visitor,
+    ) -> mlua::Result<()> {
+        let ended = hyperion_lua::walk(&self.lua, value, names, visitor)?;
+        ended.map_err(mlua::Error::runtime)
+    }
+
     /// Runs a script or a function. What it gives as a string is appended to `text`.
     ///
     /// Errors: when the machine itself fails, for want of memory.
@@ -244,6 +258,28 @@ impl Machine {
     }
 }
 
+/// Has functions that go past metatables ask the views: those of protected tables are not changed, and show what these hold.
+fn guard(lua: &Lua, views: &Table) -> mlua::Result<()> {
+    let globals = lua.globals();
+    let table: Table = globals.get("table")?;
+    for (place, name, guard) in [
+        (&globals, "setmetatable", Guard::Refused),
+        (&globals, "rawset", Guard::Refused),
+        (&table, "insert", Guard::Refused),
+        (&table, "remove", Guard::Refused),
+        (&table, "sort", Guard::Refused),
+        (&table, "foreach", Guard::Shown),
+        (&globals, "rawget", Guard::Shown),
+    ] {
+        let function: Function = place.get(name)?;
+        place.set(name, hyperion_lua::guarded(lua, views, &function, guard)?)?;
+    }
+    let next: Function = globals.get("next")?;
+    let shown = hyperion_lua::guarded(lua, views, &next, Guard::Shown)?;
+    globals.set("pairs", hyperion_lua::pairs(lua, views, &next, &shown)?)?;
+    globals.set("next", shown)
+}
+
 /// Has every instruction from now on raise the error, in whichever coroutine one runs.
 fn stop(lua: &Lua, why: &str) -> mlua::Error {
     let (told, always) = (why.to_owned(), HookTriggers::new().every_nth_instruction(1));
@@ -257,11 +293,11 @@ fn read_shebang(text: &mut [u8]) -> Result<Option<ScriptFlags>, String> {
         return Ok(None);
     }
     let end = text.iter().position(|&byte| byte == b'\n').ok_or("ERR Invalid script shebang")?;
-    let line = String::from_utf8_lossy(&text[2..end]).into_owned();
+    let line = String::from_utf8_lossy(&text[..end]).into_owned();
     text[..2].copy_from_slice(b"--");
     let mut words = line.split_ascii_whitespace();
     let engine = words.next().unwrap_or_default();
-    if engine != "lua" {
+    if engine != "#!lua" {
         return Err(format!("ERR Unexpected engine in script shebang: {engine}"));
     }
     let mut flags = ScriptFlags::default();

@@ -1,9 +1,17 @@
 //! Owns the library `struct`: values as the bytes of C's structures.
 
-use mlua::{Lua, Result, Table, Value, Variadic};
+use mlua::{Lua, Result, Table, Value};
+
+use super::checked::{Arguments, Problem, function, of_many, problem, spreading, wrong};
 
 /// Values of one text: a machine lends a few thousand at a time.
 const FIELDS_MAX: usize = 4_000;
+/// Bytes of one integer; those above the eighth hold nothing.
+const INTEGER_BYTES_MAX: usize = 32;
+/// Where a format says nothing of it after its `!`, as on 64-bit processors.
+const ALIGN_DEFAULT: usize = 8;
+
+type Outcome<T> = std::result::Result<T, Problem>;
 
 /// How the next values lie.
 struct Format<'f> {
@@ -12,252 +20,256 @@ struct Format<'f> {
     align_max: usize,
 }
 
-/// One thing of a format.
-enum Item {
-    Integer {
-        width: usize,
-        is_signed: bool,
-    },
-    Float(usize),
-    /// A text of so many bytes; of all that is left, or as many as the number before says, where it is 0.
-    Text(usize),
-    /// Text up to a zero.
-    Ended,
-    Padding,
+/// One thing of a format, and how many bytes it takes; 0 for texts that have no fixed size.
+#[derive(Clone, Copy)]
+struct Item {
+    letter: u8,
+    size: usize,
 }
 
-impl Format<'_> {
-    fn number(&mut self) -> Option<usize> {
+impl<'f> Format<'f> {
+    /// The format that is the first argument.
+    fn of(text: &'f [u8]) -> Self {
+        let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+        Format { rest: text, is_little: true, align_max: 1 }
+    }
+
+    fn number(&mut self, default: usize) -> Outcome<usize> {
         let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, rest) = self.rest.split_at(digits);
         self.rest = rest;
-        std::str::from_utf8(digits).ok()?.parse().ok()
-    }
-
-    fn next(&mut self) -> Result<Option<Item>> {
-        loop {
-            let Some((&letter, rest)) = self.rest.split_first() else { return Ok(None) };
-            self.rest = rest;
-            let integer = |width, is_signed| Ok(Some(Item::Integer { width, is_signed }));
-            return match letter {
-                b'>' => {
-                    self.is_little = false;
-                    continue;
-                }
-                b'<' | b'=' => {
-                    self.is_little = true;
-                    continue;
-                }
-                b'!' => {
-                    self.align_max = self.number().unwrap_or(8);
-                    continue;
-                }
-                b' ' => continue,
-                b'b' => integer(1, true),
-                b'B' => integer(1, false),
-                b'h' => integer(2, true),
-                b'H' => integer(2, false),
-                b'l' => integer(8, true),
-                b'L' | b'T' => integer(8, false),
-                b'i' | b'I' => {
-                    let width = self.number().unwrap_or(4);
-                    if width == 0 || width > 8 {
-                        let line = "integral size is larger than limit of 8";
-                        return Err(mlua::Error::runtime(line));
-                    }
-                    integer(width, letter == b'i')
-                }
-                b'f' => Ok(Some(Item::Float(4))),
-                b'd' | b'n' => Ok(Some(Item::Float(8))),
-                b'c' => Ok(Some(Item::Text(self.number().unwrap_or(1)))),
-                b's' => Ok(Some(Item::Ended)),
-                b'x' => Ok(Some(Item::Padding)),
-                other => {
-                    let line = format!("invalid format option '{}'", char::from(other));
-                    Err(mlua::Error::runtime(line))
-                }
-            };
+        if digits.is_empty() {
+            return Ok(default);
+        }
+        let number = std::str::from_utf8(digits).ok().and_then(|it| it.parse::<i32>().ok());
+        match number.and_then(|number| usize::try_from(number).ok()) {
+            Some(number) => Ok(number),
+            None => problem("integral size overflow"),
         }
     }
 
-    /// Bytes before the next item, which begins at `at`.
-    fn padding(&self, item: &Item, at: usize) -> usize {
-        let width = match item {
-            Item::Integer { width, .. } | Item::Float(width) => *width,
-            _ => 1,
+    fn next(&mut self) -> Outcome<Option<Item>> {
+        let Some((&letter, rest)) = self.rest.split_first() else { return Ok(None) };
+        self.rest = rest;
+        let size = match letter {
+            b'B' | b'b' | b'x' => 1,
+            b'H' | b'h' => 2,
+            b'L' | b'l' | b'T' | b'd' => 8,
+            b'f' => 4,
+            b'c' => self.number(1)?,
+            b'i' | b'I' => {
+                let size = self.number(4)?;
+                if size > INTEGER_BYTES_MAX {
+                    return problem(format!(
+                        "integral size {size} is larger than limit of {INTEGER_BYTES_MAX}"
+                    ));
+                }
+                size
+            }
+            _ => 0,
         };
-        let align = width.min(self.align_max).max(1);
-        if align.is_power_of_two() { at.next_multiple_of(align) - at } else { 0 }
+        Ok(Some(Item { letter, size }))
+    }
+
+    /// Follows a letter that is no value.
+    fn follow(&mut self, letter: u8) -> Outcome<()> {
+        match letter {
+            b' ' => {}
+            b'>' => self.is_little = false,
+            b'<' | b'=' => self.is_little = true,
+            b'!' => {
+                let align = self.number(ALIGN_DEFAULT)?;
+                if !align.is_power_of_two() {
+                    return problem(format!("alignment {align} is not a power of 2"));
+                }
+                self.align_max = align;
+            }
+            other => return wrong(1, format!("invalid format option '{}'", char::from(other))),
+        }
+        Ok(())
+    }
+
+    /// Bytes before the next item, which begins at `at`. Sizes that are no power of two are aligned as the bits of theirs say.
+    fn padding(&self, item: Item, at: usize) -> usize {
+        if item.size == 0 || item.letter == b'c' {
+            return 0;
+        }
+        let align = item.size.min(self.align_max);
+        (align - (at & (align - 1))) & (align - 1)
+    }
+
+    /// Puts the low bytes of a number in their order.
+    fn push(&self, bits: u64, size: usize, out: &mut Vec<u8>) {
+        let start = out.len();
+        let bytes = bits.to_le_bytes();
+        out.extend((0..size).map(|at| bytes.get(at).copied().unwrap_or(0)));
+        if !self.is_little {
+            out[start..].reverse();
+        }
+    }
+
+    /// The number whose bytes these are.
+    fn bits(&self, bytes: &[u8]) -> u64 {
+        let join = |bits: u64, &byte: &u8| bits << 8 | u64::from(byte);
+        if self.is_little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) }
     }
 }
 
-fn format(text: &[u8]) -> Format<'_> {
-    Format { rest: text, is_little: true, align_max: 1 }
-}
-
-fn short() -> mlua::Error {
-    mlua::Error::runtime("data string too short")
-}
-
-/// The library; what it calls `fields` gives a table of values and their number.
+/// The library.
 pub(super) fn library(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
-    table.set("pack", lua.create_function(pack)?)?;
-    // The frame makes the function that scripts know of it.
-    table.set("fields", lua.create_function(unpack)?)?;
-    table.set("size", lua.create_function(|_, text: mlua::String| size(&text.as_bytes()))?)?;
+    table.set("pack", of_many(lua, |lua, given| Ok(lua.create_string(pack(given)?)?))?)?;
+    table.set("unpack", spreading(lua, unpack)?)?;
+    table.set("size", function(lua, |_, given| size(given))?)?;
     Ok(table)
 }
 
-fn size(text: &[u8]) -> Result<usize> {
-    let (mut format, mut bytes) = (format(text), 0);
+fn size(given: &Arguments<'_>) -> Outcome<usize> {
+    let text = given.text(1)?;
+    let text = text.as_bytes();
+    let (mut format, mut bytes) = (Format::of(&text), 0);
     while let Some(item) = format.next()? {
-        bytes += format.padding(&item, bytes);
-        bytes += match item {
-            Item::Integer { width, .. } | Item::Float(width) => width,
-            Item::Text(0) | Item::Ended => {
-                return Err(mlua::Error::runtime("variable-size format in 'struct.size'"));
-            }
-            Item::Text(bytes) => bytes,
-            Item::Padding => 1,
-        };
+        bytes += format.padding(item, bytes);
+        match item {
+            Item { letter: b's', .. } => return wrong(1, "option 's' has no fixed size"),
+            Item { letter: b'c', size: 0 } => return wrong(1, "option 'c0' has no fixed size"),
+            Item { letter, .. } if !letter.is_ascii_alphanumeric() => format.follow(letter)?,
+            _ => {}
+        }
+        bytes += item.size;
     }
     Ok(bytes)
 }
 
-fn pack(lua: &Lua, (text, values): (mlua::String, Variadic<Value>)) -> Result<mlua::String> {
+/// A number as C makes an integer of it on 64-bit processors.
+fn bits_of(number: f64) -> u64 {
+    const END: f64 = 18_446_744_073_709_551_616.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as C does")]
+    if number < 0.0 {
+        (number as i64).cast_unsigned()
+    } else if number.is_nan() {
+        1 << 63
+    } else if number >= END {
+        0
+    } else {
+        number as u64
+    }
+}
+
+fn pack(given: &Arguments<'_>) -> Outcome<Vec<u8>> {
+    let text = given.text(1)?;
     let text = text.as_bytes();
-    let mut format = format(&text);
-    let mut out: Vec<u8> = Vec::new();
-    let mut values = values.iter();
+    let mut format = Format::of(&text);
+    let (mut out, mut argument) = (Vec::new(), 1);
     while let Some(item) = format.next()? {
-        let padding = format.padding(&item, out.len());
+        let padding = format.padding(item, out.len());
         out.resize(out.len() + padding, 0);
-        if matches!(item, Item::Padding) {
-            out.push(0);
-            continue;
-        }
-        let value = values.next().ok_or_else(|| mlua::Error::runtime("bad argument: no value"))?;
-        let number = || match value {
-            #[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
-            Value::Integer(number) => Ok(*number as f64),
-            Value::Number(number) => Ok(*number),
-            _ => Err(mlua::Error::runtime("bad argument: number expected")),
+        let mut number = || {
+            argument += 1;
+            match given.get(argument) {
+                // A mark stands behind the arguments.
+                None => wrong(argument, "number expected, got nil"),
+                Some(_) => given.number(argument),
+            }
         };
-        match item {
-            Item::Integer { width, .. } => {
-                #[expect(clippy::cast_possible_truncation, reason = "as C does")]
-                let mut bytes = (number()? as i64).to_be_bytes()[8 - width..].to_vec();
-                if format.is_little {
-                    bytes.reverse();
-                }
-                out.extend_from_slice(&bytes);
+        match item.letter {
+            b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
+                format.push(bits_of(number()?), item.size, &mut out);
             }
-            Item::Float(width) => {
-                #[expect(clippy::cast_possible_truncation, reason = "as C does")]
-                let mut bytes = if width == 4 {
-                    (number()? as f32).to_be_bytes().to_vec()
-                } else {
-                    number()?.to_be_bytes().to_vec()
-                };
-                if format.is_little {
-                    bytes.reverse();
+            b'x' => out.push(0),
+            #[expect(clippy::cast_possible_truncation, reason = "as C does")]
+            b'f' => format.push((number()? as f32).to_bits().into(), item.size, &mut out),
+            b'd' => format.push(number()?.to_bits(), item.size, &mut out),
+            b'c' | b's' => {
+                argument += 1;
+                if given.get(argument).is_none() {
+                    return wrong(argument, "string expected, got nil");
                 }
-                out.extend_from_slice(&bytes);
-            }
-            Item::Text(_) | Item::Ended => {
-                let Value::String(text) = value else {
-                    return Err(mlua::Error::runtime("bad argument: string expected"));
-                };
+                let text = given.text(argument)?;
                 let text = text.as_bytes();
-                match item {
-                    Item::Text(bytes) if bytes > text.len() => {
-                        return Err(mlua::Error::runtime("string too short"));
-                    }
-                    Item::Text(bytes) if bytes > 0 => out.extend_from_slice(&text[..bytes]),
-                    _ => out.extend_from_slice(&text),
-                }
-                if matches!(item, Item::Ended) {
+                let size = if item.size == 0 { text.len() } else { item.size };
+                let Some(text) = text.get(..size) else {
+                    return wrong(argument + 1, "string too short");
+                };
+                out.extend_from_slice(text);
+                if item.letter == b's' {
                     out.push(0);
                 }
             }
-            Item::Padding => {}
+            letter => format.follow(letter)?,
         }
     }
-    lua.create_string(&out)
+    Ok(out)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
-fn unpack(
-    lua: &Lua,
-    (text, data, from): (mlua::String, mlua::String, Option<usize>),
-) -> Result<(Table, usize)> {
+fn unpack(lua: &Lua, given: &Arguments<'_>) -> Outcome<(Table, usize)> {
+    let (text, data) = (given.text(1)?, given.text(2)?);
     let (text, data) = (text.as_bytes(), data.as_bytes());
-    let mut format = format(&text);
-    let mut at = from.unwrap_or(1).saturating_sub(1);
+    let from = if given.given(3).is_some() { given.integer(3)? } else { 1 };
+    if from == 0 {
+        return wrong(3, "offset must be 1 or greater");
+    }
+    let mut format = Format::of(&text);
+    // One before the begin is behind any end.
+    let mut at = usize::try_from(from - 1).unwrap_or(usize::MAX >> 1);
     let mut values: Vec<Value> = Vec::new();
     while let Some(item) = format.next()? {
         if values.len() >= FIELDS_MAX {
-            return Err(mlua::Error::runtime("too many fields"));
+            return problem("stack overflow (too many results)");
         }
-        at += format.padding(&item, at);
-        let mut take = |count: usize| {
-            let taken = data.get(at..at.saturating_add(count)).ok_or_else(short)?;
-            at += count;
-            Ok::<&[u8], mlua::Error>(taken)
-        };
-        match item {
-            Item::Integer { width, is_signed } => {
-                let mut bytes = take(width)?.to_vec();
-                if format.is_little {
-                    bytes.reverse();
-                }
-                let number =
-                    bytes.iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
-                let unused = 64 - 8 * u32::try_from(width).unwrap_or(8);
-                values.push(Value::Number(if is_signed {
-                    ((number << unused).cast_signed() >> unused) as f64
-                } else {
-                    number as f64
-                }));
+        at += format.padding(item, at);
+        let Some(bytes) = data.get(at..at.saturating_add(item.size)) else { return too_short() };
+        let mut taken = item.size;
+        match item.letter {
+            b'b' | b'h' | b'l' | b'i' => {
+                // Above eight bytes the bit that tells the sign is the one that processors shift to.
+                let places = u32::try_from(8 * item.size).unwrap_or(0).wrapping_sub(1);
+                let (bits, above) = (format.bits(bytes), u64::MAX.wrapping_shl(places));
+                let bits = if bits & above == 0 { bits } else { bits | above };
+                values.push(Value::Number(bits.cast_signed() as f64));
             }
-            Item::Float(width) => {
-                let mut bytes = take(width)?.to_vec();
-                if format.is_little {
-                    bytes.reverse();
-                }
-                let bits = bytes.iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
-                values.push(Value::Number(if width == 4 {
-                    f64::from(f32::from_bits(u32::try_from(bits).unwrap_or(0)))
-                } else {
-                    f64::from_bits(bits)
-                }));
+            b'B' | b'H' | b'L' | b'T' | b'I' => {
+                values.push(Value::Number(format.bits(bytes) as f64));
             }
-            Item::Text(0) => {
-                let Some(Value::Number(count)) = values.pop() else {
-                    return Err(mlua::Error::runtime("format 'c0' needs a previous size"));
+            b'x' => {}
+            b'f' => {
+                let bits = u32::try_from(format.bits(bytes)).unwrap_or(0);
+                values.push(Value::Number(f64::from(f32::from_bits(bits))));
+            }
+            b'd' => values.push(Value::Number(f64::from_bits(format.bits(bytes)))),
+            b'c' if item.size == 0 => {
+                let count = match values.pop() {
+                    Some(count) => lua.coerce_number(count)?,
+                    None => None,
                 };
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a length"
-                )]
-                let text = take(count.max(0.0) as usize)?;
+                let Some(count) = count else {
+                    return problem("format 'c0' needs a previous size");
+                };
+                taken = usize::try_from(super::values::cut(count)).unwrap_or(usize::MAX >> 1);
+                let Some(text) = data.get(at..at.saturating_add(taken)) else {
+                    return too_short();
+                };
                 values.push(Value::String(lua.create_string(text)?));
             }
-            Item::Text(bytes) => values.push(Value::String(lua.create_string(take(bytes)?)?)),
-            Item::Ended => {
+            b'c' => values.push(Value::String(lua.create_string(bytes)?)),
+            b's' => {
                 let rest = data.get(at..).unwrap_or_default();
-                let end = rest.iter().position(|&byte| byte == 0);
-                let end = end.ok_or_else(|| mlua::Error::runtime("unfinished string in data"))?;
+                let Some(end) = rest.iter().position(|&byte| byte == 0) else {
+                    return problem("unfinished string in data");
+                };
                 values.push(Value::String(lua.create_string(&rest[..end])?));
-                at += end + 1;
+                taken = end + 1;
             }
-            Item::Padding => at += 1,
+            letter => format.follow(letter)?,
         }
+        at += taken;
     }
-    #[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
     values.push(Value::Number((at + 1) as f64));
     let count = values.len();
     Ok((lua.create_sequence_from(values)?, count))
+}
+
+fn too_short<T>() -> Outcome<T> {
+    wrong(2, "data string too short")
 }

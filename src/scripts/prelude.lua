@@ -1,13 +1,11 @@
 -- What scripts and functions find: views of tables that nobody changes. What they call comes into the table `redis` later.
--- Gets: whether it is for functions of libraries, who registers those, and who knows the line of an error. Gives: the globals of scripts as they are shown, a switch
+-- Gets: whether it is for functions of libraries, who registers those, who knows the line of an error, and the table of views, whose values are what they
+-- show: functions that go past metatables ask it already. Gives: the globals of scripts as they are shown, a switch
 -- between what is there while a library is loaded and what is there when its functions run, the globals in truth, and who makes the table of an error.
-local is_of_libraries, register, locate = ...
+local is_of_libraries, register, locate, views = ...
 local raise, type, tostring, select = error, type, tostring, select
 local setmetatable, rawget, rawset = setmetatable, rawget, rawset
 local loadstring, setfenv, collect, byte, concat = loadstring, setfenv, collectgarbage, string.byte, table.concat
-
--- Views that are protected, also against what goes past their metatables.
-local views = setmetatable({}, { __mode = 'k' })
 
 local function readonly() raise('Attempt to modify a readonly table', 2) end
 local function absent(_, name)
@@ -16,48 +14,43 @@ end
 local function view_of(inner)
     local shown = setmetatable({}, { __newindex = readonly, __metatable = false })
     local view = setmetatable({}, { __index = inner, __newindex = readonly, __metatable = shown })
-    views[shown], views[view] = true, true
+    views[shown], views[view] = true, inner
     return view
 end
 
 local globals = _G
-globals.setmetatable = function(table, meta)
-    if views[table] then raise('Attempt to modify a readonly table', 2) end
-    return setmetatable(table, meta)
+-- An error of a call, and another that is a table with a text, is that text where it is caught, as in Redis.
+local pcall = pcall
+local function caught(is_done, ...)
+    if is_done then return is_done, ... end
+    local problem = ...
+    if type(problem) == 'table' then
+        local text = problem.err
+        if type(text) == 'string' or type(text) == 'number' then return false, text end
+    elseif type(problem) == 'userdata' then
+        return false, tostring(problem)
+    end
+    return false, problem
 end
-globals.rawset = function(table, key, value)
-    if views[table] then raise('Attempt to modify a readonly table', 2) end
-    return rawset(table, key, value)
-end
-
--- What changes a table past its metatable. None is called last: then their errors would not name them.
-local insert, remove, sort = table.insert, table.remove, table.sort
-local function all(...) return ... end
-globals.table.insert = function(...)
-    if views[...] then raise('Attempt to modify a readonly table', 2) end
-    insert(...)
-end
-globals.table.remove = function(...)
-    if views[...] then raise('Attempt to modify a readonly table', 2) end
-    return all(remove(...))
-end
-globals.table.sort = function(...)
-    if views[...] then raise('Attempt to modify a readonly table', 2) end
-    sort(...)
-end
+globals.pcall = function(...) return caught(pcall(...)) end
 
 local environment
 -- Text alone: what is compiled already could do anything.
-globals.loadstring = function(text, name)
+local function unexpected(name, kind, ...)
+    local found = select('#', ...) == 0 and 'no value' or type((...))
+    raise("bad argument #1 to '" .. name .. "' (" .. kind .. ' expected, got ' .. found .. ')', 3)
+end
+globals.loadstring = function(...)
+    local text, name = ...
+    if type(text) ~= 'string' and type(text) ~= 'number' then unexpected('loadstring', 'string', ...) end
     if type(text) == 'string' and byte(text, 1) == 27 then return nil, 'only text can be loaded' end
     local chunk, problem = loadstring(text, name)
     if chunk then setfenv(chunk, environment) end
     return chunk, problem
 end
-globals.load = function(reader, name)
-    if type(reader) ~= 'function' then
-        raise("bad argument #1 to 'load' (function expected, got " .. type(reader) .. ')', 2)
-    end
+globals.load = function(...)
+    local reader, name = ...
+    if type(reader) ~= 'function' then unexpected('load', 'function', ...) end
     local pieces = {}
     for piece in reader do
         if piece == '' then break end
@@ -66,41 +59,17 @@ globals.load = function(reader, name)
     return globals.loadstring(concat(pieces), name or '=(load)')
 end
 globals.collectgarbage = function(what)
-    if what == 'count' then return collect('count') end
-    if what == nil or what == 'collect' then return collect('collect') end
+    if what == nil or what == 'count' or what == 'collect' then return collect(what) end
+    if what == 'step' then return false end
     return 0
 end
 getmetatable('').__metatable = false
 
-local unpack = unpack
 local function bounded(called)
     return function(...)
         if select('#', ...) > 4000 then raise('too many arguments', 2) end
         return called(...)
     end
-end
-for _, name in ipairs { 'band', 'bor', 'bxor' } do bit[name] = bounded(bit[name]) end
-struct.pack = bounded(struct.pack)
-local fields = struct.fields
-struct.fields = nil
-struct.unpack = function(...)
-    local values, count = fields(...)
-    return unpack(values, 1, count)
-end
-cmsgpack.pack = bounded(cmsgpack.pack)
-local values_of = cmsgpack.values
-cmsgpack.values = nil
-cmsgpack.unpack = function(text)
-    local values, count = values_of(text, 0, 0)
-    return unpack(values, 1, count)
-end
-cmsgpack.unpack_one = function(text, from)
-    local values, _, next = values_of(text, 1, from or 0)
-    return next, values[1]
-end
-cmsgpack.unpack_limit = function(text, limit, from)
-    local values, count, next = values_of(text, limit, from or 0)
-    return next, unpack(values, 1, count)
 end
 
 local redis = redis
@@ -117,7 +86,9 @@ end
 local sha1hex = redis.sha1hex
 redis.sha1hex = function(...)
     if select('#', ...) ~= 1 then raise({ err = 'ERR wrong number of arguments' }, 0) end
-    return sha1hex((...))
+    local text = ...
+    if type(text) ~= 'string' and type(text) ~= 'number' then text = '' end
+    return sha1hex(text)
 end
 redis.error_reply = function(...)
     local text = ...
@@ -149,14 +120,14 @@ redis.REPL_ALL, redis.REPL_AOF, redis.REPL_SLAVE, redis.REPL_REPLICA, redis.REPL
 redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING = 0, 1, 2, 3
 redis.REDIS_VERSION, redis.REDIS_VERSION_NUM = '7.2.4', 0x00070204
 
--- An error with its line, which the stack still tells.
+-- An error with its line, which the stack still tells: where it was raised last.
 local function table_of(message)
     if type(message) ~= 'table' then
         message = { err = 'ERR ' .. tostring(message) }
     elseif rawget(message, 'err') == nil then
         message = { err = 'ERR unknown error' }
     end
-    if rawget(message, 'line') == nil then locate(message) end
+    locate(message)
     return message
 end
 
@@ -174,7 +145,7 @@ setmetatable(globals, { __index = absent })
 environment = {}
 local meta = { __index = globals, __newindex = readonly, __metatable = view_of({}) }
 setmetatable(environment, meta)
-views[environment] = true
+views[environment] = globals
 globals._G = environment
 
 -- While a library is loaded there is nothing but a way to register functions.
@@ -195,6 +166,9 @@ if is_of_libraries then
 else
     globals.KEYS, globals.ARGV = {}, {}
 end
-local function switch(is_loading) meta.__index = is_loading and loading or globals end
+local function switch(is_loading)
+    meta.__index = is_loading and loading or globals
+    views[environment] = meta.__index
+end
 
 return environment, switch, globals, table_of

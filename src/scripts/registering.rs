@@ -132,9 +132,11 @@ fn flags_of(names: &Table) -> Option<ScriptFlags> {
     Some(flags)
 }
 
+/// A string, or a number as one.
 fn text(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::String(text) => Some(text.as_bytes().to_vec()),
+        Value::Integer(_) | Value::Number(_) => value.to_string().ok().map(String::into_bytes),
         _ => None,
     }
 }

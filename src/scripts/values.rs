@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use hyperion_engine::Recorded;
-use hyperion_lua::{Given, Name, Values, number_text};
+use hyperion_lua::{Form, Given, Met, Name, Place, Seen, Values, Visitor, number_text};
 use hyperion_model::ReplyWriter;
-use mlua::{Table, Value};
 
-use super::limits::DEPTH_MAX;
+use super::limits::ANSWER_TABLES_MAX;
+use super::machine::Machine;
 
 /// Makes values for Lua of an answer.
 struct Filling<'v> {
@@ -134,40 +134,161 @@ impl ReplyWriter for Filling<'_> {
 }
 
 /// Writes what a script gave as an answer; `text` is its string. What failed is told by who knows the script.
+///
+/// Errors: for want of memory; then a part is written.
 pub(super) fn given_to_answer(
+    machine: &Machine,
     given: &Given,
     text: &[u8],
     is_resp3: bool,
     out: &mut dyn ReplyWriter,
-) {
+) -> mlua::Result<()> {
+    let mut answering = Answering { is_resp3, tables: 0, out };
     match given {
-        Given::Nil => out.null(),
-        Given::Boolean(value) => to_answer(&Value::Boolean(*value), is_resp3, 0, out),
-        Given::Number(number) => out.integer(cut(*number)),
-        Given::Text => out.bulk(text),
-        Given::Status => out.simple(&one_line(text)),
-        Given::Other(value) | Given::Failed(value) => to_answer(value, is_resp3, 0, out),
+        Given::Nil => answering.show(Seen::Nil),
+        Given::Boolean(value) => answering.show(Seen::Boolean(*value)),
+        Given::Number(number) => answering.show(Seen::Number(*number)),
+        Given::Text => answering.show(Seen::Text(text)),
+        Given::Status => answering.out.simple(&one_line(text)),
+        Given::Other(value) | Given::Failed(value) => {
+            machine.walk(value, &NAMES, &mut answering)?;
+        }
+    }
+    Ok(())
+}
+
+/// Under what a table holds an answer of another kind than a list, in the order in which they are looked for.
+const NAMES: [&[u8]; 9] = [
+    b"err",
+    b"ok",
+    b"double",
+    b"big_number",
+    b"verbatim_string",
+    b"map",
+    b"set",
+    b"format",
+    b"string",
+];
+/// Their places in the list.
+const ERR: usize = 0;
+const OK: usize = 1;
+const DOUBLE: usize = 2;
+const BIG_NUMBER: usize = 3;
+const VERBATIM: usize = 4;
+const MAP: usize = 5;
+const SET: usize = 6;
+const FORMAT: usize = 7;
+const STRING: usize = 8;
+
+/// Writes what a walk meets as an answer.
+struct Answering<'o> {
+    is_resp3: bool,
+    tables: usize,
+    out: &'o mut dyn ReplyWriter,
+}
+
+impl Answering<'_> {
+    fn show(&mut self, value: Seen<'_>) {
+        match value {
+            Seen::Text(text) => self.out.bulk(text),
+            Seen::Number(number) => self.out.integer(cut(number)),
+            Seen::Boolean(value) if self.is_resp3 => self.out.boolean(value),
+            Seen::Boolean(true) => self.out.integer(1),
+            _ => self.out.null(),
+        }
+    }
+
+    /// Whether a table is an answer of its own kind, which is written then.
+    fn is_single(&mut self, table: Met<'_>) -> bool {
+        let out = &mut *self.out;
+        let mut is_text = |name: usize, show: fn(&mut dyn ReplyWriter, &str)| {
+            table.named(name, |value| match value {
+                Seen::Text(text) => {
+                    show(out, &one_line(text));
+                    true
+                }
+                _ => false,
+            })
+        };
+        if is_text(ERR, |out, line| out.error(line)) || is_text(OK, |out, line| out.simple(line)) {
+            return true;
+        }
+        let out = &mut *self.out;
+        let is_double = table.named(DOUBLE, |value| match value {
+            Seen::Number(number) => {
+                out.double(number);
+                true
+            }
+            _ => false,
+        });
+        if is_double {
+            return true;
+        }
+        let out = &mut *self.out;
+        let is_big = table.named(BIG_NUMBER, |value| match value {
+            Seen::Text(text) => {
+                out.big_number(&one_line(text));
+                true
+            }
+            _ => false,
+        });
+        if is_big {
+            return true;
+        }
+        let out = &mut *self.out;
+        let is_verbatim = table.within(VERBATIM, [FORMAT, STRING], |values| match values {
+            [Seen::Text(format), Seen::Text(text)] => {
+                let format = String::from_utf8_lossy(format);
+                let format: String = format.chars().chain("   ".chars()).take(3).collect();
+                out.verbatim(&format, text);
+                true
+            }
+            _ => false,
+        });
+        is_verbatim == Some(true)
     }
 }
 
-/// Writes a Lua value as an answer. Tables of tables beyond the limit are told as an error in their place.
-fn to_answer(value: &Value, is_resp3: bool, depth: usize, out: &mut dyn ReplyWriter) {
-    if depth > DEPTH_MAX {
-        return out.error("ERR reached lua stack limit");
+impl Visitor for Answering<'_> {
+    fn value(&mut self, value: Seen<'_>, _: Place) -> Result<(), String> {
+        self.show(value);
+        Ok(())
     }
-    match value {
-        Value::String(text) => out.bulk(&text.as_bytes()),
-        Value::Number(number) => out.integer(cut(*number)),
-        Value::Integer(number) => out.integer(*number),
-        Value::Boolean(value) if is_resp3 => out.boolean(*value),
-        Value::Boolean(true) => out.integer(1),
-        Value::Table(table) => table_to_answer(table, is_resp3, depth, out),
-        _ => out.null(),
+
+    fn table(&mut self, table: Met<'_>, _: Place, _: usize) -> Result<Form, String> {
+        self.tables += 1;
+        if self.tables > ANSWER_TABLES_MAX {
+            self.out.error("ERR the answer of the script has too many tables");
+            return Ok(Form::Nothing);
+        }
+        if self.is_single(table) {
+            return Ok(Form::Nothing);
+        }
+        if let Some(count) = table.count_named(MAP) {
+            self.out.map(count);
+            return Ok(Form::Pairs(Some(MAP)));
+        }
+        if let Some(count) = table.count_named(SET) {
+            self.out.set(count);
+            return Ok(Form::Keys(SET));
+        }
+        // As far as there is no hole.
+        let count = table.count_in_order();
+        self.out.array(count);
+        Ok(Form::List(count))
     }
+
+    /// It is told as an error in its place.
+    fn too_deep(&mut self, _: Place, _: usize) -> Result<(), String> {
+        self.out.error("ERR reached lua stack limit");
+        Ok(())
+    }
+
+    fn end(&mut self, _: Form) {}
 }
 
 /// A number without what is behind its point; what is no 64-bit number is the least one, as processors cut it for Redis.
-fn cut(number: f64) -> i64 {
+pub(super) fn cut(number: f64) -> i64 {
     const END: f64 = 9_223_372_036_854_775_808.0;
     if !(-END..END).contains(&number) {
         return i64::MIN;
@@ -175,48 +296,6 @@ fn cut(number: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "it is within the bounds")]
     {
         number as i64
-    }
-}
-
-fn table_to_answer(table: &Table, is_resp3: bool, depth: usize, out: &mut dyn ReplyWriter) {
-    let text = |name: &str| match table.raw_get::<Value>(name) {
-        Ok(Value::String(text)) => Some(one_line(&text.as_bytes()).into_owned()),
-        _ => None,
-    };
-    if let Some(line) = text("err") {
-        return out.error(&line);
-    }
-    if let Some(line) = text("ok") {
-        return out.simple(&line);
-    }
-    match table.raw_get::<Value>("double") {
-        Ok(Value::Number(number)) => return out.double(number),
-        #[expect(clippy::cast_precision_loss, reason = "Lua's numbers are doubles")]
-        Ok(Value::Integer(number)) => return out.double(number as f64),
-        _ => {}
-    }
-    // Values are looked at twice rather than held: a machine lends a few thousand at a time.
-    if let Ok(Value::Table(map)) = table.raw_get::<Value>("map") {
-        out.map(map.pairs::<Value, Value>().flatten().count());
-        for (key, value) in map.pairs::<Value, Value>().flatten() {
-            to_answer(&key, is_resp3, depth + 1, out);
-            to_answer(&value, is_resp3, depth + 1, out);
-        }
-        return;
-    }
-    if let Ok(Value::Table(set)) = table.raw_get::<Value>("set") {
-        out.set(set.pairs::<Value, Value>().flatten().count());
-        for (member, _) in set.pairs::<Value, Value>().flatten() {
-            to_answer(&member, is_resp3, depth + 1, out);
-        }
-        return;
-    }
-    // As far as there is no hole.
-    let at = |at: i64| table.raw_get::<Value>(at).ok().filter(|value| !value.is_nil());
-    let count = (1..).take_while(|&place| at(place).is_some()).count();
-    out.array(count);
-    for value in (1..).map_while(at).take(count) {
-        to_answer(&value, is_resp3, depth + 1, out);
     }
 }
 

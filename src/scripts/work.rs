@@ -208,7 +208,11 @@ impl Script<'_> {
                 if matches!(&given, Given::Other(value) if is_of_call(value)) {
                     self.asides.answered();
                 }
-                given_to_answer(&given, &text, is_resp3, &mut answer);
+                let given = given_to_answer(self.machine, &given, &text, is_resp3, &mut answer);
+                if let Err(error) = given {
+                    answer.clear();
+                    answer.error(&format!("ERR {}", first_line(&error.to_string())));
+                }
             }
             Err(line) => {
                 let (line, chunk) = (first_line(&line), self.machine.kind().chunk());

@@ -156,3 +156,65 @@ fn categories_hold_the_same_commands() {
         assert_eq!(here, there, "{category}");
     }
 }
+
+/// Scripts whose answers, errors and lines are to be those of Redis, in both protocols.
+#[test]
+fn scripts_give_what_they_give_in_redis() {
+    let scripts = [
+        "local ok, e = pcall(redis.call, 'nope') return { tostring(ok), type(e), e }",
+        "local ok, e = pcall(redis.call, 'set') return e",
+        "local ok, e = pcall(redis.call, 'nope') error(e)",
+        "local e = redis.pcall('nope') local n = 0 for k in pairs(e) do n = n + 1 end return { n, e.err, tostring(e.ignore_error_stats_update) }",
+        "local e = redis.pcall('set') return e",
+        "local e = redis.pcall('nope')\n\nerror(e)",
+        "\n\nreturn redis.call('nope')",
+        "local f = coroutine.wrap(function()\n redis.call('nope') end)\n f()",
+        "xpcall(function() redis.call('nope') end, function(e) error(type(e)) end)",
+        "error({ err = 'My Err' })",
+        "\nerror('x', 0)",
+        "local function f()\n error('deep', 2)\nend\n\nf()",
+        "local f = bit.bnot f(nil)",
+        "local t = { g = bit.bnot } return t:g(nil)",
+        "\nreturn cjson.decode('x')",
+        "return { big_number = '123' }",
+        "return { big_number = 123 }",
+        "return { verbatim_string = { format = 'txt', string = 'abc' } }",
+        "return { verbatim_string = { format = 't', string = 'abc' } }",
+        "return { verbatim_string = { format = 'long', string = 'abc' } }",
+        "return { verbatim_string = { format = 'txt' } }",
+        "return { verbatim_string = { format = 'txt', string = 'a' }, map = { a = 1 } }",
+        "return { verbatim_string = { format = 'txt', string = 'a' }, big_number = '1' }",
+        "return { double = 1.5, big_number = '1', map = {} }",
+        "return { double = '1.5' }",
+        "return { map = { [{ 1 }] = { 2 } } }",
+        "return { set = { [{ 1 }] = false } }",
+        "return { err = 5, ok = 'x' }",
+        "return { { big_number = '1' }, { double = 2.5 }, { map = { a = 1 } }, { set = { a = true } }, { ok = 'fine' }, { err = 'ERR bad' }, true, false, nil, 5 }",
+        "redis.setresp(3) return { { big_number = '1' }, { map = { a = 1 } }, true, false }",
+        "local t = {} for i = 1, 30 do t = { t } end return t",
+        "local t = {} for i = 1, 30 do t = { map = { a = t } } end return t",
+        "return redis.acl_check_cmd('set')",
+        "return redis.acl_check_cmd('config', 'get')",
+        "return redis.acl_check_cmd('config', 'nope')",
+        "return redis.acl_check_cmd('nope')",
+        "#!python\nreturn 1",
+        "#! lua\nreturn 1",
+        "math.randomseed(7) return { math.random(1000), math.random(5, 10), tostring(math.random()) }",
+        "return { select(2, math.randomseed(1), math.random(9)), math.random(9) }",
+        "return redis.sha1hex({})",
+        "return cjson.encode({ 1e15, 123456789012345, 0.1, { a = { } }, { [1] = 1, [3] = 3 } })",
+    ];
+    let node = Setup::new().start();
+    let Some(redis) = Redis::start(node.folder()) else { return };
+    for version in ["2", "3"] {
+        let (mut ours, mut theirs) = (node.client(), redis.client());
+        let mut both = [&mut ours, &mut theirs];
+        for script in scripts {
+            let [ours, theirs] = both.each_mut().map(|client| {
+                client.ask(&format!("HELLO {version}"));
+                format!("{:?}", client.call(&[b"EVAL", script.as_bytes(), b"0"]))
+            });
+            assert_eq!(ours, theirs, "RESP{version}: {script}");
+        }
+    }
+}

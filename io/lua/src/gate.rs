@@ -5,7 +5,7 @@
 )]
 
 use std::any::Any;
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 use std::mem;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -42,8 +42,6 @@ struct Inner(NonNull<State>);
 struct Kept(#[expect(dead_code, reason = "held for its drop")] Rc<Inner>);
 
 struct State {
-    /// What Lua calls the scripts.
-    chunk: &'static CStr,
     /// Who runs the script; nobody while a call of its is carried out.
     caller: Option<NonNull<dyn Caller>>,
     /// Of the script that is about to run.
@@ -84,16 +82,11 @@ impl Drop for Inner {
 }
 
 impl Gate {
-    /// The gate of a machine whose scripts Lua calls `chunk`, and whose globals are these. `handler` makes the table of an error.
+    /// The gate of a machine whose globals are these. `handler` makes the table of an error.
     ///
     /// # Errors
     /// When there is no memory for it.
-    pub fn new(
-        lua: &Lua,
-        chunk: &'static CStr,
-        handler: &Function,
-        globals: &Table,
-    ) -> mlua::Result<Self> {
+    pub fn new(lua: &Lua, handler: &Function, globals: &Table) -> mlua::Result<Self> {
         // SAFETY: the closure has nothing to drop, and `exec_raw` calls it under protection.
         let may_refill = unsafe {
             lua.exec_raw((), |state| {
@@ -104,7 +97,6 @@ impl Gate {
         }?;
         let none: NonNull<[&'static [u8]]> = NonNull::from(&[]);
         let state = State {
-            chunk,
             caller: None,
             lists: [none; 2],
             place: Where::Nowhere,
@@ -256,7 +248,7 @@ const fn lent(list: &[&[u8]]) -> NonNull<[&'static [u8]]> {
 }
 
 /// The stack of a state that Lua has handed out, or mlua.
-fn of(state: *mut lua_State) -> Stack {
+pub(crate) fn of(state: *mut lua_State) -> Stack {
     // SAFETY: it lives, all use of it here is below a protected call or raises nothing, and frames that may be jumped over have nothing to drop.
     unsafe { Stack::new(state) }
 }
@@ -304,11 +296,6 @@ fn carry(stack: Stack, way: Way) -> c_int {
         stack.push_bytes(COUNTED);
         stack.push_boolean(true);
         stack.raw_set(-3);
-        if let Some(line) = stack.line_of(state.chunk) {
-            stack.push_bytes(b"line");
-            stack.push_number(f64::from(line));
-            stack.raw_set(-3);
-        }
     }
     if way == Way::Pcall { 1 } else { stack.raise() }
 }

@@ -2,15 +2,11 @@
 #![expect(unsafe_code, reason = "Lua's C interface")]
 
 use std::ffi::{CStr, c_int, c_void};
-use std::mem::MaybeUninit;
-use std::ptr;
 
 use mlua::ffi::{self, lua_State};
 
-/// The most values that may lie in each other.
-const DEPTH_MAX: usize = 1_000;
-/// Frames of Lua that are looked through for a line of the script.
-const LEVELS_MAX: c_int = 8;
+/// The most values that may lie in each other: each takes two places of a stack that has 8,000.
+const DEPTH_MAX: usize = 3_000;
 
 /// A state of Lua at hand.
 #[derive(Clone, Copy)]
@@ -78,6 +74,14 @@ impl Stack {
     pub(crate) fn pop(self, count: c_int) {
         // SAFETY: `Stack::new` has a state that lives; who pops has pushed as many.
         unsafe { ffi::lua_pop(self.0, count) }
+    }
+
+    /// Takes off what is above so many values.
+    pub(crate) fn cut(self, count: c_int) {
+        if self.top() > count {
+            // SAFETY: `Stack::new` has a state that lives, and nothing that is to be closed lies on it.
+            unsafe { ffi::lua_settop(self.0, count) }
+        }
     }
 
     /// Takes all values off.
@@ -206,8 +210,81 @@ impl Stack {
         unsafe { ffi::lua_rawset(self.0, table) }
     }
 
+    /// Pushes the value that the topmost table has at an index; no metatable is asked.
+    pub(crate) fn raw_get_at(self, index: c_int) {
+        // SAFETY: `Stack::new` has a table on top, and its user has asked for room.
+        unsafe { ffi::lua_rawgeti_(self.0, -1, index) }
+    }
+
+    /// Puts the key behind the topmost one and its value in the place of that one, from the table below it; `false`: there is none, and
+    /// the key is forgotten. May raise for a key that the table has not.
+    pub(crate) fn next(self) -> bool {
+        // SAFETY: `Stack::new` rules over what may raise, and has a table below the key.
+        unsafe { ffi::lua_next(self.0, -2) != 0 }
+    }
+
+    /// Whether there is room for so many values, which is made; may raise for want of memory.
+    pub(crate) fn has_room(self, count: c_int) -> bool {
+        // SAFETY: `Stack::new` rules over what may raise.
+        unsafe { ffi::lua_checkstack(self.0, count) != 0 }
+    }
+
+    /// Takes the value at a place away.
+    pub(crate) fn remove(self, at: c_int) {
+        // SAFETY: `Stack::new` has a state that lives, and places that exist.
+        unsafe { ffi::lua_remove(self.0, at) }
+    }
+
+    /// Calls the function below so many arguments, which leaves all that it gives; may raise.
+    pub(crate) fn call_unprotected(self, arguments: c_int) {
+        // SAFETY: `Stack::new` rules over what may raise, and has the function and its arguments.
+        unsafe { ffi::lua_call(self.0, arguments, ffi::LUA_MULTRET) }
+    }
+
+    /// Carries a C function out as if it were the one that runs, which may raise; gives the number of its results. `None`: the value at
+    /// the place is no C function.
+    pub(crate) fn become_function(self, at: c_int) -> Option<c_int> {
+        // SAFETY: `Stack::new` has a state that lives, and a place that is no C function is told as none.
+        let function = unsafe { ffi::lua_tocfunction(self.0, at) }?;
+        // SAFETY: `Stack::new` rules over what may raise; it is a function of Lua's libraries that reads its arguments alone.
+        Some(unsafe { function(self.0) })
+    }
+
+    /// Raises the topmost string, with the place in the script that called the function which runs before it.
+    pub(crate) fn raise_located(self) -> c_int {
+        // SAFETY: `Stack::new` rules over what may raise, and a C function has room for a few values.
+        unsafe { ffi::luaL_where(self.0, 1) }
+        // SAFETY: as above.
+        unsafe { ffi::lua_insert(self.0, -2) }
+        // SAFETY: as above; both are strings.
+        unsafe { ffi::lua_concat(self.0, 2) }
+        self.raise()
+    }
+
+    /// Raises that an argument of the function that runs is wrong, by the topmost string.
+    pub(crate) fn raise_argument(self, number: c_int) -> c_int {
+        // SAFETY: a string stands on top, where it stays until it is copied; Lua ends all strings by a zero.
+        let text = unsafe { ffi::lua_tolstring(self.0, -1, std::ptr::null_mut()) };
+        // SAFETY: `Stack::new` rules over what may raise.
+        unsafe { ffi::luaL_argerror(self.0, number, text) }
+    }
+
+    /// A whole number that is an argument; raises where it is none.
+    pub(crate) fn check_integer(self, number: c_int) -> ffi::lua_Integer {
+        // SAFETY: `Stack::new` rules over what may raise.
+        unsafe { ffi::luaL_checkinteger(self.0, number) }
+    }
+
+    /// The name of the type of a value.
+    pub(crate) fn kind_name(self, at: c_int) -> &'static str {
+        // SAFETY: `Stack::new` has a state that lives, and the kind is one of its own.
+        let name = unsafe { ffi::lua_typename(self.0, self.kind(at)) };
+        // SAFETY: names of types are texts of Lua's program, ended by a zero.
+        unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default()
+    }
+
     /// Puts the topmost value into the table below it at an index, and forgets it; may raise.
-    fn raw_set_at(self, index: c_int) {
+    pub(crate) fn raw_set_at(self, index: c_int) {
         // SAFETY: `Stack::new` rules over what may raise, and has a table at this place.
         unsafe { ffi::lua_rawseti_(self.0, -2, index) }
     }
@@ -292,6 +369,7 @@ impl Stack {
             self.reserve(4);
             match *value {
                 Value::Nil => self.push_nil(),
+                Value::Null => self.push_pointer(std::ptr::null_mut()),
                 Value::Boolean(value) => self.push_boolean(value),
                 Value::Number(value) => self.push_number(value),
                 Value::Text(length) => {
@@ -369,30 +447,5 @@ impl Stack {
             }
             opened.0.pop();
         }
-    }
-
-    /// The line at which the nearest function of a chunk stands.
-    pub(crate) fn line_of(self, chunk: &CStr) -> Option<c_int> {
-        for level in 1..LEVELS_MAX {
-            let mut found = MaybeUninit::<ffi::lua_Debug>::zeroed();
-            // SAFETY: `Stack::new` has a state that lives, and the record is ours.
-            let is_there = unsafe { ffi::lua_getstack(self.0, level, found.as_mut_ptr()) } != 0;
-            if !is_there {
-                return None;
-            }
-            // SAFETY: the record names a function that is under way.
-            let is_told = unsafe { ffi::lua_getinfo(self.0, c"Sl".as_ptr(), found.as_mut_ptr()) };
-            if is_told == 0 {
-                continue;
-            }
-            // SAFETY: all its fields are numbers and pointers, for which zeros are fine, and Lua has filled what was asked for.
-            let found = unsafe { found.assume_init() };
-            // SAFETY: Lua ends the name by a zero, within the record.
-            let source = unsafe { CStr::from_ptr(ptr::from_ref(&found.short_src).cast()) };
-            if source == chunk {
-                return (found.currentline > 0).then_some(found.currentline);
-            }
-        }
-        None
     }
 }

@@ -31,6 +31,8 @@ impl Name {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
     Nil,
+    /// A pointer to nothing.
+    Null,
     Boolean(bool),
     Number(f64),
     Text(usize),
@@ -60,6 +62,11 @@ impl Values {
     /// No value.
     pub fn nil(&mut self) {
         self.list.push(Value::Nil);
+    }
+
+    /// The value that stands for none where nil cannot, as JSON has it.
+    pub fn null(&mut self) {
+        self.list.push(Value::Null);
     }
 
     /// A truth value.
@@ -93,6 +100,36 @@ impl Values {
     /// The head of a table of `count` values that follow.
     pub fn array(&mut self, count: usize) {
         self.list.push(Value::Array(count));
+    }
+
+    /// How many values and heads of tables there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The head of a table that [`Values::end_array`] or [`Values::end_pairs`] ends, by the place that this gives.
+    pub fn begin(&mut self) -> usize {
+        self.list.push(Value::Array(0));
+        self.list.len() - 1
+    }
+
+    /// The table that was begun there has got `count` values.
+    pub fn end_array(&mut self, begun: usize, count: usize) {
+        self.list[begun] = Value::Array(count);
+    }
+
+    /// The table that was begun there has got `count` keys and values.
+    pub fn end_pairs(&mut self, begun: usize, count: usize) {
+        self.list[begun] = Value::Pairs(count);
+    }
+
+    /// Makes the value in a machine.
+    ///
+    /// # Errors
+    /// When there is no memory for it, or too many tables lie in each other.
+    pub fn build(&self, lua: &mlua::Lua) -> mlua::Result<mlua::Value> {
+        crate::walk::build(lua, self)
     }
 
     /// The head of a table that holds the value that follows under a name.

@@ -20,6 +20,7 @@ enum Word {
     Set(usize),
     Double(f64),
     Decimal(usize),
+    BigNumber(usize),
     Boolean(bool),
     Verbatim(String, usize),
 }
@@ -120,6 +121,7 @@ impl Recorded {
                 Word::Set(count) => reply.set(*count),
                 Word::Double(value) => reply.double(*value),
                 Word::Decimal(bytes) => reply.decimal(text(take(*bytes))),
+                Word::BigNumber(bytes) => reply.big_number(text(take(*bytes))),
                 Word::Boolean(value) => reply.boolean(*value),
                 Word::Verbatim(format, bytes) => reply.verbatim(format, take(*bytes)),
             }
@@ -208,6 +210,11 @@ impl ReplyWriter for Recorded {
         self.words.push(Word::Decimal(bytes));
     }
 
+    fn big_number(&mut self, digits: &str) {
+        let bytes = self.keep(digits.as_bytes());
+        self.words.push(Word::BigNumber(bytes));
+    }
+
     fn boolean(&mut self, value: bool) {
         self.words.push(Word::Boolean(value));
     }
@@ -242,6 +249,7 @@ mod tests {
             reply.null_array();
             reply.double(1.5);
             reply.boolean(true);
+            reply.big_number("123");
             reply.verbatim("txt", b"said");
             assert!(!reply.bulk_later(9, 1, 0), "nothing is brought later");
         };
