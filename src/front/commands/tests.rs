@@ -312,6 +312,17 @@ fn config_set_refuses_with_the_words_of_redis() {
             "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument must be between 0 and 4294967295 \
              inclusive",
         ),
+        // With less no command could be read that takes it back.
+        (
+            "proto-max-bulk-len 1048575",
+            "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be between 1048576 \
+             and 9223372036854775807 inclusive",
+        ),
+        (
+            "slowlog-log-slower-than -2",
+            "ERR CONFIG SET failed (possibly related to argument 'slowlog-log-slower-than') - argument must be between -1 \
+             and 9223372036854775807 inclusive",
+        ),
     ] {
         let found = parse_set(&words(line)).err();
         assert_eq!(found.as_deref(), Some(expected), "line {line}");
