@@ -255,7 +255,11 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
     live(
         "notify-keyspace-events",
         "/settings/notify_keyspace_events",
-        |config, _| config.events.to_text(),
+        // Redis does not show `n` beside `A`.
+        |config, _| {
+            let text = config.events.to_text();
+            if text.starts_with('A') { text.replace('n', "") } else { text }
+        },
         |text| {
             let mask = EventMask::parse(text)
                 .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
@@ -273,6 +277,7 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         "/settings/limits/value_bytes",
         |config, _| config.value_bytes_max.to_string(),
         |text| {
+            // With less, words of CONFIG SET itself would be too long, and nobody could take it back.
             let bytes = memory(text)?;
             if bytes < VALUE_BYTES_MIN {
                 let most = i64::MAX;
