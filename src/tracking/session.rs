@@ -157,6 +157,19 @@ impl Tracking {
             }
     }
 
+    /// Whether reads behind this CLIENT command of a transaction count; `None`: it does not change that.
+    pub(crate) fn counts_behind(&self, words: &[&[u8]]) -> Option<bool> {
+        let [_, subcommand, word] = words else { return None };
+        if !subcommand.eq_ignore_ascii_case(b"caching") {
+            return None;
+        }
+        match self.options.choice {
+            Choice::OptIn if word.eq_ignore_ascii_case(b"yes") => Some(true),
+            Choice::OptOut if word.eq_ignore_ascii_case(b"no") => Some(false),
+            _ => None,
+        }
+    }
+
     /// The words that CLIENT TRACKINGINFO tells.
     pub(crate) fn words(&self) -> Vec<&'static str> {
         let (opt_in, opt_out) =
