@@ -361,6 +361,26 @@ fn reads_are_chosen_inside_a_transaction() {
     }
 }
 
+/// The first read of a node that nobody reads yet, and a write behind it in the same transaction or script: told, or the copy would be old for ever.
+#[test]
+fn what_a_client_writes_behind_its_first_read_is_told() {
+    let script = b"local a = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], '2') return a";
+    for is_script in [false, true] {
+        for node in nodes() {
+            let [mut ann, _] = clients(&node);
+            ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+            if is_script {
+                assert_eq!(show(&ann.call(&[b"EVAL", script, b"1", b"w"])), "nil");
+            } else {
+                ann.expect(&[("MULTI", "OK"), ("GET w", "QUEUED"), ("SET w 2", "QUEUED")]);
+                ann.expect(&[("EXEC", "[nil OK]")]);
+            }
+            hears(&mut ann, "[w]");
+            ann.expect(&[("PING", "PONG")]);
+        }
+    }
+}
+
 #[test]
 fn prefixes_are_told_of_every_change() {
     for node in nodes() {

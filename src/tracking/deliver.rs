@@ -12,6 +12,7 @@ use super::limits::INVALID_MAX;
 use super::session::{Target, Tracking};
 use super::table::{Reader, Reading, Table};
 use crate::front::Client;
+use crate::front::client::Hold;
 use crate::front::limits::BACKLOG_BATCHES_MAX;
 use crate::node::{Io, Mail, NodeCore};
 use crate::pubsub::{Frames, Kind};
@@ -215,7 +216,10 @@ impl NodeCore {
                     let is_broadcast = self.clients.get(*connection).is_some_and(|client| {
                         client.tracking.as_ref().is_some_and(|it| it.options.is_broadcast)
                     });
-                    if !is_broadcast && self.hears(*connection, *by) {
+                    if !is_broadcast
+                        && self.hears(*connection, *by)
+                        && !self.tells_later(*connection, Some(key))
+                    {
                         self.tell_invalid(io, *connection, Some(&[key]));
                     }
                 }
@@ -230,9 +234,7 @@ impl NodeCore {
                         }
                     }
                 }
-                Invalid::AllOf(connection) => {
-                    self.tell_invalid(io, *connection, None::<&[&[u8]]>);
-                }
+                Invalid::AllOf(connection) => self.tell_all_invalid(io, *connection),
                 Invalid::Flushed(id, cores) => {
                     let flushes = &mut self.trackers.flushes;
                     if flushes.take(*id, *cores) || flushes.overflow() {
@@ -244,7 +246,7 @@ impl NodeCore {
                     let clients: Vec<ConnectionId> =
                         clients.map(|client| client.connection).collect();
                     for connection in clients {
-                        self.tell_invalid(io, connection, None::<&[&[u8]]>);
+                        self.tell_all_invalid(io, connection);
                     }
                 }
             }
@@ -254,6 +256,30 @@ impl NodeCore {
                 self.tell_invalid(io, connection, Some(&keys));
             }
         }
+    }
+
+    fn tell_all_invalid(&mut self, io: &mut Io, connection: ConnectionId) {
+        if !self.tells_later(connection, None) {
+            self.tell_invalid(io, connection, None::<&[&[u8]]>);
+        }
+    }
+
+    /// Whether a client is told of a change behind the answer of the read that it waits for, which may be of before: told ahead of it, it would keep
+    /// what it reads then. `None`: all keys have changed.
+    fn tells_later(&mut self, connection: ConnectionId, key: Option<&Vec<u8>>) -> bool {
+        let client = self.clients.get(connection);
+        // What waits for something to come may wait for long.
+        let client = client.filter(|client| client.hold != Hold::Blocked);
+        let Some(tracking) = client.and_then(|client| client.tracking.as_mut()) else {
+            return false;
+        };
+        match key {
+            _ if tracking.reading.is_empty() => return false,
+            Some(key) if tracking.reading.binary_search(key).is_err() => return false,
+            Some(key) => drop(tracking.unheard.insert(key.clone())),
+            None => tracking.is_all_unheard = true,
+        }
+        true
     }
 
     fn no_loop(&mut self, connection: ConnectionId) -> bool {

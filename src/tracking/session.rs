@@ -1,5 +1,7 @@
 //! Owns what a client has chosen with CLIENT TRACKING, and the words of it.
 
+use std::collections::BTreeSet;
+
 use hyperion_model::number::parse_integer;
 use hyperion_runtime::ConnectionId;
 
@@ -49,8 +51,10 @@ pub(crate) struct Tracking {
     pub(crate) caching: bool,
     /// Keys that a read under way is about.
     pub(crate) reading: Vec<Vec<u8>>,
-    /// Those of them of whose changes this node does not hear.
-    pub(crate) unheard: Vec<Vec<u8>>,
+    /// Of these the client is told behind the answer of that read: they have changed meanwhile, or this node does not hear of their changes.
+    pub(crate) unheard: BTreeSet<Vec<u8>>,
+    /// As those: all keys.
+    pub(crate) is_all_unheard: bool,
 }
 
 impl Options {
