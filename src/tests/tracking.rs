@@ -381,6 +381,31 @@ fn what_a_client_writes_behind_its_first_read_is_told() {
     }
 }
 
+/// Who was in RESP2 when its redirection broke hears of it later.
+#[test]
+fn each_change_tells_that_a_redirection_is_broken() {
+    for node in nodes() {
+        let mut ears = node.client();
+        let number = ears.ask("CLIENT ID");
+        let [mut ann, mut bob] = clients(&node);
+        ann.ask("HELLO 2");
+        ann.expect(&[(&format!("CLIENT TRACKING ON REDIRECT {number}"), "OK")]);
+        drop(ears);
+        wait_for("the end of a client", || {
+            ann.ask("GET a");
+            bob.ask("SET a 1");
+            ann.ask("CLIENT TRACKINGINFO").contains("broken_redirect")
+        });
+        ann.ask("HELLO 3");
+        for key in ["a", "b", "a"] {
+            ann.ask(&format!("GET {key}"));
+            bob.expect(&[(&format!("SET {key} 2"), "OK")]);
+            assert_eq!(ann.shown(), format!("[tracking-redir-broken {number}]"));
+        }
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
 #[test]
 fn prefixes_are_told_of_every_change() {
     for node in nodes() {

@@ -354,9 +354,7 @@ impl NodeCore {
             RedirectMail::Gone { reader } => {
                 let Some(client) = self.clients.get(reader) else { return };
                 let Some(tracking) = &mut client.tracking else { return };
-                if std::mem::replace(&mut tracking.is_broken, true) {
-                    return;
-                }
+                tracking.is_broken = true;
                 let number = tracking.target.map_or(0, |target| target.number);
                 if client.session.protocol == Protocol::Resp3 {
                     let mut frames = Frames::default();
