@@ -381,6 +381,24 @@ fn what_a_client_writes_behind_its_first_read_is_told() {
     }
 }
 
+#[test]
+fn prefixes_are_told_once_of_the_keys_that_have_changed() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON BCAST", "OK")]);
+        bob.expect(&[("MULTI", "OK"), ("SADD {t}b 1", "QUEUED"), ("SADD {t}a 1", "QUEUED")]);
+        bob.expect(&[("SADD {t}a 2", "QUEUED"), ("SADD {t}a 2", "QUEUED"), ("EXEC", "[1 1 1 0]")]);
+        hears(&mut ann, "[{t}a {t}b]");
+        // One that changes nothing beside one that does, and one that reads to write another.
+        bob.expect(&[("MULTI", "OK"), ("SETNX {t}a 1", "QUEUED"), ("SET {t}c 1", "QUEUED")]);
+        bob.expect(&[("EXEC", "[0 OK]")]);
+        hears(&mut ann, "[{t}c]");
+        bob.expect(&[("SUNIONSTORE {t}d {t}a {t}b", "2")]);
+        hears(&mut ann, "[{t}d]");
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
 /// Who was in RESP2 when its redirection broke hears of it later.
 #[test]
 fn each_change_tells_that_a_redirection_is_broken() {

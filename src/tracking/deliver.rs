@@ -207,8 +207,8 @@ impl NodeCore {
 
     /// What this core's clients have read has changed.
     pub(crate) fn take_invalid(&mut self, io: &mut Io, all: &[Invalid]) {
-        // As in Redis, the keys of each prefix are a message of their own.
-        let mut prefixed: BTreeMap<(ConnectionId, &[u8]), Vec<&[u8]>> = BTreeMap::new();
+        // As in Redis, the keys of each prefix are a message of their own, which names each once.
+        let mut prefixed: BTreeMap<(ConnectionId, &[u8]), BTreeSet<&[u8]>> = BTreeMap::new();
         for invalid in all {
             match invalid {
                 Invalid::Read { connection, key, by } => {
@@ -230,7 +230,7 @@ impl NodeCore {
                         if *by != Some((self.index, word_of(connection)))
                             || !self.no_loop(connection)
                         {
-                            keys.push(key);
+                            keys.insert(key);
                         }
                     }
                 }
@@ -253,6 +253,7 @@ impl NodeCore {
         }
         for ((connection, _), keys) in prefixed {
             if !keys.is_empty() {
+                let keys: Vec<&[u8]> = keys.into_iter().collect();
                 self.tell_invalid(io, connection, Some(&keys));
             }
         }
