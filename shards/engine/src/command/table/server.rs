@@ -5,7 +5,7 @@ use crate::command::flags::Flags;
 use crate::command::gather::Gather;
 use crate::command::spec::Group::Server;
 use crate::command::spec::Run::{self, Every, Front, Key};
-use crate::command::spec::{CommandSpec, FrontCommand, Group};
+use crate::command::spec::{CommandSpec, FrontCommand, Group, More};
 use crate::command::usage;
 
 /// Refused with what to use instead.
@@ -43,7 +43,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "5.0.0", "O(1)", "Draws something, and tells the version."),
     row("memory", -2, READ, SECOND, Key(usage::memory))
         .about(Server, "4.0.0", "O(1)", "Tells what keys and the node take of the memory."),
-    row("migrate", -6, WRITE.and(Flags::DANGEROUS).and(Flags::MOVABLE_KEYS), NONE, INSTEAD)
+    row("migrate", -6, WRITE.and(Flags::DANGEROUS).and(Flags::MOVABLE_KEYS), NONE.with(More::Migrate), INSTEAD)
         .about(Group::Generic, "2.6.0", "O(1)", "Is refused: partitions move by themselves."),
     row("module", -2, OPERATE, NONE, Front(FrontCommand::Module))
         .about(Server, "4.0.0", "O(1)", "Lists modules, of which there are none."),
