@@ -158,6 +158,7 @@ fn client_list_filters_are_read_and_applied() {
         ("id 1 7", Ok(true)),
         ("id 1", Ok(false)),
         ("id", Err("ERR syntax error")),
+        ("id -1", Ok(false)),
         ("id a", Err("ERR Invalid client ID")),
         ("foo", Err("ERR syntax error")),
         ("type normal x", Err("ERR syntax error")),

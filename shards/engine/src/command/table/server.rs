@@ -49,7 +49,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "4.0.0", "O(1)", "Lists modules, of which there are none."),
     row("monitor", 1, OPERATE, NONE, Front(FrontCommand::Monitor))
         .about(Server, "1.0.0", "O(1)", "Shows the commands of all clients as they run."),
-    row("psync", -3, OPERATE, NONE, INSTEAD)
+    row("psync", -3, OPERATE.and(Flags::NO_MULTI), NONE, INSTEAD)
         .about(Server, "2.8.0", "O(1)", "Is refused: nodes replicate by Raft."),
     row("replconf", -1, OPERATE, NONE, INSTEAD)
         .about(Server, "3.0.0", "O(1)", "Is refused: nodes replicate by Raft."),
@@ -67,7 +67,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "2.2.12", "O(N) with the number of entries", "Lists commands that took long."),
     row("swapdb", 3, WRITE.and(Flags::FAST).and(Flags::NO_MULTI), NONE, Front(FrontCommand::Swapdb))
         .about(Server, "4.0.0", "O(N) with the clients that watch or wait", "Lets two databases change numbers."),
-    row("sync", 1, OPERATE, NONE, INSTEAD)
+    row("sync", 1, OPERATE.and(Flags::NO_MULTI), NONE, INSTEAD)
         .about(Server, "1.0.0", "O(1)", "Is refused: nodes replicate by Raft."),
     row("time", 1, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Time))
         .about(Server, "2.6.0", "O(1)", "Gives the node's clock."),
