@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use hyperion_engine::command::{CommandSpec, FrontCommand, Run, kept_words};
+use hyperion_engine::command::{CommandSpec, Flags, FrontCommand, Run, kept_words};
 use hyperion_engine::{Answer, Queued, Recorded, Unit, WatchedKey, key_slot};
 
 use super::client::{Client, Hold};
@@ -33,6 +33,10 @@ pub(crate) struct Exec {
     replies: VecDeque<Recorded>,
     /// Commands of the unit that runs.
     awaited: Option<usize>,
+    /// Of each of them, whether what it reads counts for a client that keeps copies.
+    counted: Vec<bool>,
+    /// It has read keys behind a CLIENT TRACKING of its own: nobody has noted them.
+    reads_unnoted: bool,
     observed: u64,
     watched: Vec<WatchedKey>,
     /// The first unit has run: the number of answers is told.
@@ -77,6 +81,8 @@ impl NodeCore {
             commands,
             replies: VecDeque::new(),
             awaited: None,
+            counted: Vec::new(),
+            reads_unnoted: false,
             observed: 0,
             watched,
             is_begun: false,
@@ -112,14 +118,14 @@ impl NodeCore {
                     self.answer(client, |reply| reply.array(count));
                     client.exec = Some(exec);
                 } else {
+                    let counted = std::mem::take(&mut exec.counted);
                     client.exec = Some(exec);
-                    self.begin_unit(client, unit);
+                    self.begin_unit(client, unit, &counted);
                 }
                 continue;
             }
             let Some(next) = exec.commands.front() else {
-                self.forget_watched(exec.watched);
-                return self.end_read(client);
+                return self.end_exec(client, *exec);
             };
             let spec = next.queued.spec;
             if let Some(refusal) = &next.refusal {
@@ -152,8 +158,9 @@ impl NodeCore {
                 continue;
             }
             let unit = self.next_unit(client, &mut exec);
+            let counted = std::mem::take(&mut exec.counted);
             client.exec = Some(exec);
-            self.begin_unit(client, unit);
+            self.begin_unit(client, unit, &counted);
         }
     }
 
@@ -185,6 +192,8 @@ impl NodeCore {
             unit.watched.clone_from(&exec.watched);
         }
         let mut chosen = client.session.database;
+        let (mut is_counted, mut tracks_anew) = (client.wants_read(), false);
+        exec.counted.clear();
         let steps = exec.commands.iter_mut().filter(|step| step.refusal.is_none());
         for command in steps.map(|step| &mut step.queued) {
             if self.is_of_unit(client, command.spec, exec.is_cut) {
@@ -192,6 +201,8 @@ impl NodeCore {
                 let kept = kept_words(self.databases, spec, &command.words());
                 let arguments = kept.unwrap_or_else(|| std::mem::take(&mut command.arguments));
                 unit.commands.push(Queued { spec, database: chosen, arguments });
+                exec.counted.push(is_counted);
+                exec.reads_unnoted |= tracks_anew && spec.flags.has(Flags::READONLY);
                 continue;
             }
             match command.spec.run {
@@ -199,6 +210,14 @@ impl NodeCore {
                     let number = command.arguments.get(1);
                     let number = number.and_then(|it| database(it).ok());
                     chosen = number.map_or(chosen, |it| self.databases.kept(it));
+                }
+                Run::Front(FrontCommand::Client) => {
+                    let tracking = client.tracking.as_deref();
+                    let said = tracking.and_then(|it| it.counts_behind(&command.words()));
+                    is_counted = said.unwrap_or(is_counted);
+                    let subcommand = command.arguments.get(1);
+                    tracks_anew |=
+                        subcommand.is_some_and(|it| it.eq_ignore_ascii_case(b"tracking"));
                 }
                 // A script works on what the commands before it have left.
                 Run::Front(FrontCommand::Eval | FrontCommand::Evalsha | FrontCommand::Fcall) => {
@@ -212,19 +231,24 @@ impl NodeCore {
         unit
     }
 
-    fn begin_unit(&mut self, client: &mut Client, unit: Unit) {
+    /// Runs a unit; `counted`: of each of its commands, whether what it reads counts for a client that keeps copies.
+    fn begin_unit(&mut self, client: &mut Client, unit: Unit, counted: &[bool]) {
         if let Err(line) = self.redirection(client, &unit.keys()) {
             return self.unit_came(client, Answer::Error(line));
         }
         // What was read before is in the client's output.
         self.end_read(client);
-        let touched = if client.wants_read() { Touched::by(&unit) } else { Vec::new() };
+        let touched = Touched::by(&unit, counted);
+        if !touched.is_empty() {
+            // What it writes behind a read is told, even where nobody has read anything before.
+            self.engine.tell_changes(true);
+        }
         let before = self.engine.store().appended_position();
         if let Some(answer) = self.engine.try_unit(&unit) {
             self.note_unit_reads(client, touched, before);
             return self.unit_came(client, answer);
         }
-        self.begin_unit_reads(client, &unit);
+        self.begin_unit_reads(client, touched);
         let ticket = self.fresh_ticket(client);
         self.engine.begin_unit(ticket, unit);
     }
@@ -255,8 +279,7 @@ impl NodeCore {
             _ => unreachable!("a unit is answered as one"),
         };
         if ended {
-            self.end_read(client);
-            return self.forget_watched(exec.watched);
+            return self.end_exec(client, *exec);
         }
         if !exec.is_begun {
             exec.is_begun = true;
@@ -264,6 +287,19 @@ impl NodeCore {
             self.answer_observing(client, observed, |reply| reply.array(count));
         }
         client.exec = Some(exec);
+    }
+
+    /// All of an EXEC is answered.
+    fn end_exec(&mut self, client: &mut Client, exec: Exec) {
+        self.end_read(client);
+        if exec.reads_unnoted {
+            self.tell_all_changed(client);
+        }
+        if let Some(tracking) = &mut client.tracking {
+            // CLIENT CACHING held for the transaction, and does not for what comes behind it.
+            tracking.caching = false;
+        }
+        self.forget_watched(exec.watched);
     }
 
     /// Takes the answer to what a transaction asked for; gives it back when it is none.

@@ -196,11 +196,13 @@ fn small_things() {
     let mut client = node.client();
     assert_eq!(client.ask("ACL GENPASS").len(), 64);
     assert_eq!(client.ask("ACL GENPASS 5").len(), 2);
+    client.expect(&[("ACL GENPASS abc", "-ERR value is not an integer or out of range")]);
     assert_ne!(client.ask("ACL GENPASS"), client.ask("ACL GENPASS"));
     client.expect(&[
         ("ACL SAVE", "-ERR This Redis instance is not configured to use an ACL file: users live in the config, which is written with every change. Use ACL SETUSER, or POST /config for all users at once."),
         ("ACL SETUSER alice +get ~a", "OK"),
         ("ACL DRYRUN alice get a", "OK"),
+        ("ACL DRYRUN alice CLIENT nope", "-ERR Command 'CLIENT' not found"),
         ("ACL DRYRUN alice get b", "User alice has no permissions to access the 'b' key"),
         ("ACL DRYRUN alice set a 1", "User alice has no permissions to run the 'set' command"),
         ("CLIENT KILL USER alice", "0"),

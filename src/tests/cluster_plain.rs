@@ -295,9 +295,10 @@ fn copies_on_other_nodes_are_waited_for_and_counted() {
             ("WAIT 2 0", "2"),
             ("WAITAOF 1 2 0", "[1 2]"),
             ("WAIT 3 50", "2"),
+            ("WAIT -1 0", "2"),
             ("WAIT x 1", "-ERR value is not an integer or out of range"),
             ("WAIT 1 -1", "-ERR timeout is negative"),
-            ("WAITAOF 2 0 0", "-ERR value is out of range, must be between 0 and 1"),
+            ("WAITAOF 2 0 0", "-ERR value is out of range, value must between 0 and 1"),
         ]);
         assert_eq!(replicas(&mut cluster.client(node)), 2);
     }

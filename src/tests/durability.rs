@@ -111,6 +111,20 @@ fn kill_loses_nothing_over_two_cores() {
     }
 }
 
+/// What is never synced would be waited for without end.
+#[test]
+fn nobody_waits_for_what_is_never_on_disk() {
+    let node = Setup::new().durability("never").start();
+    let refusal = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    node.client().expect(&[
+        ("SET a 1", "OK"),
+        ("WAITAOF 1 0 0", refusal),
+        ("CONFIG SET durability interval", "OK"),
+        ("SET a 2", "OK"),
+        ("WAITAOF 1 0 0", "[1 0]"),
+    ]);
+}
+
 #[test]
 fn what_was_deleted_stays_deleted() {
     let mut node = Setup::new().start();

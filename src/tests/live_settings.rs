@@ -148,12 +148,17 @@ fn the_memory_limit() {
 fn the_longest_value() {
     let node = Setup::new().start();
     let mut client = node.client();
-    post(&node, "/settings/limits/value_bytes", json!(1_000));
-    client.set("a", &[b'v'; 1_000]);
+    post(&node, "/settings/limits/value_bytes", json!(1 << 20));
+    client.set("a", &vec![b'v'; 1 << 20]);
     client
         .expect(&[("APPEND a x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")]);
-    set(&node, "proto-max-bulk-len", "1mb");
-    client.expect(&[("APPEND a x", "1001")]);
+    set(&node, "proto-max-bulk-len", "2mb");
+    client.expect(&[("APPEND a x", "1048577")]);
+    // With less nobody could take it back.
+    let refused = change(node.http(), &[("/settings/limits/value_bytes", json!(1))]);
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(client.ask("CONFIG SET proto-max-bulk-len 1").starts_with("-ERR CONFIG SET failed"));
+    client.expect(&[("PING", "PONG")]);
 }
 
 #[test]
@@ -182,7 +187,7 @@ fn settings_hold_for_both_cores() {
     let Some(setup) = Setup::two_cores() else { return };
     let node = setup.start();
     let mut clients: Vec<Client> = (0..4).map(|_| node.client()).collect();
-    clients[0].expect(&[("CONFIG SET requirepass secret proto-max-bulk-len 1000", "OK")]);
+    clients[0].expect(&[("CONFIG SET requirepass secret proto-max-bulk-len 1mb", "OK")]);
     for _ in 0..4 {
         node.client().expect(&[
             ("PING", "-NOAUTH Authentication required."),
@@ -192,7 +197,7 @@ fn settings_hold_for_both_cores() {
     }
     for client in &mut clients {
         client.expect(&[(
-            "SETRANGE a 2000 x",
+            "SETRANGE a 1048576 x",
             "-ERR string exceeds maximum allowed size (proto-max-bulk-len)",
         )]);
     }

@@ -60,6 +60,7 @@ fn events_come_on_the_channels_that_were_chosen_from_the_moment_they_were() {
             ("CONFIG SET notify-keyspace-events KEAm", "OK"),
             ("GET none", "nil"),
             ("CONFIG SET notify-keyspace-events KEAn", "OK"),
+            ("CONFIG GET notify-keyspace-events", "[notify-keyspace-events AKE]"),
             ("SET fresh 1", "OK"),
             ("CONFIG SET notify-keyspace-events ", "OK"),
             ("SET unheard 1", "OK"),

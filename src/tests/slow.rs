@@ -53,6 +53,10 @@ fn slow_commands_are_kept_with_who_sent_them() {
             "[SET a 1] foobar",
         ]
     );
+    client.expect(&[(
+        "SLOWLOG GET 1 2",
+        "-ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.",
+    )]);
     assert_eq!(slow(&mut client, "2").len(), 2);
     client.expect(&[("CONFIG SET slowlog-max-len 3", "OK"), ("SLOWLOG LEN", "3")]);
     assert_eq!(slow(&mut client, "-1").len(), 3);

@@ -256,6 +256,7 @@ fn errors_and_facts_are_those_of_redis() {
         ("CLIENT TRACKING", "-ERR wrong number of arguments for 'client|tracking' command"),
         ("CLIENT TRACKING foo", "-ERR syntax error"),
         ("CLIENT TRACKING ON REDIRECT", "-ERR syntax error"),
+        ("CLIENT TRACKING ON REDIRECT 0", "-ERR The client ID you want redirect to does not exist"),
         ("CLIENT TRACKING ON REDIRECT 999", "-ERR The client ID you want redirect to does not exist"),
         ("CLIENT TRACKING ON REDIRECT x", "-ERR value is not an integer or out of range"),
         (
@@ -330,6 +331,99 @@ fn reads_are_chosen_one_by_one() {
     }
 }
 
+/// CLIENT CACHING inside a transaction is about the reads behind it, and about none behind EXEC.
+#[test]
+fn reads_are_chosen_inside_a_transaction() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        for (mode, word, counted) in
+            [("OPTIN", "YES", &["{t}b"][..]), ("OPTOUT", "NO", &["{t}a", "{t}c"])]
+        {
+            ann.expect(&[
+                (&format!("CLIENT TRACKING ON {mode}"), "OK"),
+                ("MULTI", "OK"),
+                ("EXISTS {t}a", "QUEUED"),
+                (&format!("CLIENT CACHING {word}"), "QUEUED"),
+                ("EXISTS {t}b", "QUEUED"),
+            ]);
+            assert!(ann.ask("EXEC").starts_with('['));
+            ann.ask("EXISTS {t}c");
+            bob.expect(&[("SET {t}a 1", "OK"), ("SET {t}b 1", "OK"), ("SET {t}c 1", "OK")]);
+            for key in counted {
+                hears(&mut ann, &format!("[{key}]"));
+            }
+            ann.expect(&[("PING", "PONG"), ("CLIENT TRACKING OFF", "OK")]);
+        }
+        // What it reads behind a CLIENT TRACKING of its own it may not keep.
+        ann.expect(&[("MULTI", "OK"), ("CLIENT TRACKING ON", "QUEUED"), ("GET {t}a", "QUEUED")]);
+        ann.expect(&[("EXEC", "[OK 1]")]);
+        hears(&mut ann, "nil");
+    }
+}
+
+/// The first read of a node that nobody reads yet, and a write behind it in the same transaction or script: told, or the copy would be old for ever.
+#[test]
+fn what_a_client_writes_behind_its_first_read_is_told() {
+    let script = b"local a = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], '2') return a";
+    for is_script in [false, true] {
+        for node in nodes() {
+            let [mut ann, _] = clients(&node);
+            ann.expect(&[("CLIENT TRACKING ON", "OK")]);
+            if is_script {
+                assert_eq!(show(&ann.call(&[b"EVAL", script, b"1", b"w"])), "nil");
+            } else {
+                ann.expect(&[("MULTI", "OK"), ("GET w", "QUEUED"), ("SET w 2", "QUEUED")]);
+                ann.expect(&[("EXEC", "[nil OK]")]);
+            }
+            hears(&mut ann, "[w]");
+            ann.expect(&[("PING", "PONG")]);
+        }
+    }
+}
+
+#[test]
+fn prefixes_are_told_once_of_the_keys_that_have_changed() {
+    for node in nodes() {
+        let [mut ann, mut bob] = clients(&node);
+        ann.expect(&[("CLIENT TRACKING ON BCAST", "OK")]);
+        bob.expect(&[("MULTI", "OK"), ("SADD {t}b 1", "QUEUED"), ("SADD {t}a 1", "QUEUED")]);
+        bob.expect(&[("SADD {t}a 2", "QUEUED"), ("SADD {t}a 2", "QUEUED"), ("EXEC", "[1 1 1 0]")]);
+        hears(&mut ann, "[{t}a {t}b]");
+        // One that changes nothing beside one that does, and one that reads to write another.
+        bob.expect(&[("MULTI", "OK"), ("SETNX {t}a 1", "QUEUED"), ("SET {t}c 1", "QUEUED")]);
+        bob.expect(&[("EXEC", "[0 OK]")]);
+        hears(&mut ann, "[{t}c]");
+        bob.expect(&[("SUNIONSTORE {t}d {t}a {t}b", "2")]);
+        hears(&mut ann, "[{t}d]");
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
+/// Who was in RESP2 when its redirection broke hears of it later.
+#[test]
+fn each_change_tells_that_a_redirection_is_broken() {
+    for node in nodes() {
+        let mut ears = node.client();
+        let number = ears.ask("CLIENT ID");
+        let [mut ann, mut bob] = clients(&node);
+        ann.ask("HELLO 2");
+        ann.expect(&[(&format!("CLIENT TRACKING ON REDIRECT {number}"), "OK")]);
+        drop(ears);
+        wait_for("the end of a client", || {
+            ann.ask("GET a");
+            bob.ask("SET a 1");
+            ann.ask("CLIENT TRACKINGINFO").contains("broken_redirect")
+        });
+        ann.ask("HELLO 3");
+        for key in ["a", "b", "a"] {
+            ann.ask(&format!("GET {key}"));
+            bob.expect(&[(&format!("SET {key} 2"), "OK")]);
+            assert_eq!(ann.shown(), format!("[tracking-redir-broken {number}]"));
+        }
+        ann.expect(&[("PING", "PONG")]);
+    }
+}
+
 #[test]
 fn prefixes_are_told_of_every_change() {
     for node in nodes() {
@@ -373,19 +467,8 @@ fn another_client_hears_in_the_place_of_one() {
         for (at, reader) in readers.iter_mut().enumerate() {
             reader.ask("HELLO 3");
             wait_for("the word that it has gone", || {
-                reader.ask(&format!("GET {at}"));
-                reader.send(&super::client::words(&format!("SET {at} y")));
-                let mut shown = reader.shown();
-                while shown != "OK" && !shown.contains("tracking-redir-broken") {
-                    shown = reader.shown();
-                }
-                if shown == "OK" {
-                    reader.ask("CLIENT TRACKINGINFO").contains("broken_redirect")
-                        || reader.shown().contains("tracking-redir-broken")
-                } else {
-                    assert_eq!(shown, format!("[tracking-redir-broken {number}]"));
-                    true
-                }
+                reader.send(&pipeline([format!("GET {at}"), format!("SET {at} y")]));
+                told(reader).iter().any(|it| it.contains("tracking-redir-broken"))
             });
         }
     }

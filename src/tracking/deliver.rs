@@ -12,6 +12,7 @@ use super::limits::INVALID_MAX;
 use super::session::{Target, Tracking};
 use super::table::{Reader, Reading, Table};
 use crate::front::Client;
+use crate::front::client::Hold;
 use crate::front::limits::BACKLOG_BATCHES_MAX;
 use crate::node::{Io, Mail, NodeCore};
 use crate::pubsub::{Frames, Kind};
@@ -206,8 +207,8 @@ impl NodeCore {
 
     /// What this core's clients have read has changed.
     pub(crate) fn take_invalid(&mut self, io: &mut Io, all: &[Invalid]) {
-        // As in Redis, the keys of each prefix are a message of their own.
-        let mut prefixed: BTreeMap<(ConnectionId, &[u8]), Vec<&[u8]>> = BTreeMap::new();
+        // As in Redis, the keys of each prefix are a message of their own, which names each once.
+        let mut prefixed: BTreeMap<(ConnectionId, &[u8]), BTreeSet<&[u8]>> = BTreeMap::new();
         for invalid in all {
             match invalid {
                 Invalid::Read { connection, key, by } => {
@@ -215,7 +216,10 @@ impl NodeCore {
                     let is_broadcast = self.clients.get(*connection).is_some_and(|client| {
                         client.tracking.as_ref().is_some_and(|it| it.options.is_broadcast)
                     });
-                    if !is_broadcast && self.hears(*connection, *by) {
+                    if !is_broadcast
+                        && self.hears(*connection, *by)
+                        && !self.tells_later(*connection, Some(key))
+                    {
                         self.tell_invalid(io, *connection, Some(&[key]));
                     }
                 }
@@ -226,13 +230,11 @@ impl NodeCore {
                         if *by != Some((self.index, word_of(connection)))
                             || !self.no_loop(connection)
                         {
-                            keys.push(key);
+                            keys.insert(key);
                         }
                     }
                 }
-                Invalid::AllOf(connection) => {
-                    self.tell_invalid(io, *connection, None::<&[&[u8]]>);
-                }
+                Invalid::AllOf(connection) => self.tell_all_invalid(io, *connection),
                 Invalid::Flushed(id, cores) => {
                     let flushes = &mut self.trackers.flushes;
                     if flushes.take(*id, *cores) || flushes.overflow() {
@@ -244,16 +246,41 @@ impl NodeCore {
                     let clients: Vec<ConnectionId> =
                         clients.map(|client| client.connection).collect();
                     for connection in clients {
-                        self.tell_invalid(io, connection, None::<&[&[u8]]>);
+                        self.tell_all_invalid(io, connection);
                     }
                 }
             }
         }
         for ((connection, _), keys) in prefixed {
             if !keys.is_empty() {
+                let keys: Vec<&[u8]> = keys.into_iter().collect();
                 self.tell_invalid(io, connection, Some(&keys));
             }
         }
+    }
+
+    fn tell_all_invalid(&mut self, io: &mut Io, connection: ConnectionId) {
+        if !self.tells_later(connection, None) {
+            self.tell_invalid(io, connection, None::<&[&[u8]]>);
+        }
+    }
+
+    /// Whether a client is told of a change behind the answer of the read that it waits for, which may be of before: told ahead of it, it would keep
+    /// what it reads then. `None`: all keys have changed.
+    fn tells_later(&mut self, connection: ConnectionId, key: Option<&Vec<u8>>) -> bool {
+        let client = self.clients.get(connection);
+        // What waits for something to come may wait for long.
+        let client = client.filter(|client| client.hold != Hold::Blocked);
+        let Some(tracking) = client.and_then(|client| client.tracking.as_mut()) else {
+            return false;
+        };
+        match key {
+            _ if tracking.reading.is_empty() => return false,
+            Some(key) if tracking.reading.binary_search(key).is_err() => return false,
+            Some(key) => drop(tracking.unheard.insert(key.clone())),
+            None => tracking.is_all_unheard = true,
+        }
+        true
     }
 
     fn no_loop(&mut self, connection: ConnectionId) -> bool {
@@ -328,9 +355,7 @@ impl NodeCore {
             RedirectMail::Gone { reader } => {
                 let Some(client) = self.clients.get(reader) else { return };
                 let Some(tracking) = &mut client.tracking else { return };
-                if std::mem::replace(&mut tracking.is_broken, true) {
-                    return;
-                }
+                tracking.is_broken = true;
                 let number = tracking.target.map_or(0, |target| target.number);
                 if client.session.protocol == Protocol::Resp3 {
                     let mut frames = Frames::default();

@@ -20,14 +20,20 @@ pub(crate) struct Touched {
 }
 
 impl Touched {
-    /// The keys that a part of a transaction reads, each once.
-    pub(crate) fn by(unit: &Unit) -> Vec<Self> {
+    /// The keys that a part of a transaction reads, each once; `counted`: of each command, whether its reads count.
+    pub(crate) fn by(unit: &Unit, counted: &[bool]) -> Vec<Self> {
         let (mut read, mut written) = (BTreeMap::new(), BTreeSet::new());
-        for command in &unit.commands {
+        if !counted.contains(&true) {
+            return Vec::new();
+        }
+        for (command, is_counted) in unit.commands.iter().zip(counted) {
             let words = command.words();
             for at in keys_of(command.spec, &words) {
                 let key = words[at].to_vec();
                 if command.spec.flags.has(Flags::READONLY) {
+                    if !is_counted {
+                        continue;
+                    }
                     let is_behind = written.contains(&key);
                     read.entry(key).or_insert(is_behind);
                 } else {
@@ -44,13 +50,9 @@ impl Touched {
 
 impl NodeCore {
     /// Part of a transaction begins, of one turn or several: until `end_read` its client hears of every change of what it reads.
-    pub(crate) fn begin_unit_reads(&mut self, client: &mut Client, unit: &Unit) {
-        if !client.wants_read() {
-            return;
-        }
-        let keys: BTreeSet<Vec<u8>> = Touched::by(unit).into_iter().map(|it| it.key).collect();
-        if !keys.is_empty() {
-            self.begin_reads(client, keys.into_iter().collect());
+    pub(crate) fn begin_unit_reads(&mut self, client: &mut Client, touched: Vec<Touched>) {
+        if !touched.is_empty() {
+            self.begin_reads(client, touched.into_iter().map(|it| it.key).collect());
         }
     }
 
@@ -107,7 +109,12 @@ impl NodeCore {
     /// A script that has read more than is remembered leaves its client nothing to keep.
     fn tell_unknown_reads(&mut self, client: &Client, reads: &Reads) {
         if reads.are_too_many {
-            self.invalid.push(Invalid::AllOf(client.connection));
+            self.tell_all_changed(client);
         }
+    }
+
+    /// What a client has read was not noted: it keeps nothing.
+    pub(crate) fn tell_all_changed(&mut self, client: &Client) {
+        self.invalid.push(Invalid::AllOf(client.connection));
     }
 }

@@ -10,4 +10,4 @@ mod table;
 
 pub(crate) use deliver::{Invalid, RedirectMail, Track, Trackers, TrackingFigures};
 pub(crate) use inside::Touched;
-pub(crate) use session::{Options, Target, Tracking, set_caching};
+pub(crate) use session::{NO_TARGET, Options, Target, Tracking, set_caching};

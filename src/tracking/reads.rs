@@ -59,9 +59,10 @@ impl NodeCore {
     /// As [`NodeCore::begin_read`], of these keys.
     pub(super) fn begin_reads(&mut self, client: &mut Client, keys: Vec<Vec<u8>>) {
         let Some(tracking) = client.tracking.as_mut() else { return };
-        let (heard, unheard): (Vec<_>, Vec<_>) =
+        let (mut heard, unheard): (Vec<_>, Vec<_>) =
             keys.into_iter().partition(|key| self.hears_of(key));
-        tracking.unheard = unheard;
+        heard.sort_unstable();
+        tracking.unheard = unheard.into_iter().collect();
         tracking.reading.clone_from(&heard);
         self.track(client.connection, heard, Reading::Begun);
     }
@@ -71,7 +72,11 @@ impl NodeCore {
         let Some(tracking) = client.tracking.as_mut() else { return };
         let keys = std::mem::take(&mut tracking.reading);
         let unheard = std::mem::take(&mut tracking.unheard);
+        let is_all = std::mem::take(&mut tracking.is_all_unheard);
         self.track(client.connection, keys, Reading::Done);
+        if is_all {
+            return self.tell_all_changed(client);
+        }
         self.tell_unheard(client.connection, unheard);
     }
 
@@ -93,7 +98,11 @@ impl NodeCore {
     }
 
     /// The answer to a read of keys of whose changes nobody here hears is in its client's output.
-    pub(crate) fn tell_unheard(&mut self, connection: ConnectionId, keys: Vec<Vec<u8>>) {
+    pub(crate) fn tell_unheard(
+        &mut self,
+        connection: ConnectionId,
+        keys: impl IntoIterator<Item = Vec<u8>>,
+    ) {
         let told = keys.into_iter().map(|key| Invalid::Read { connection, key, by: None });
         self.invalid.extend(told);
     }

@@ -1,11 +1,14 @@
 //! Owns what a client has chosen with CLIENT TRACKING, and the words of it.
 
+use std::collections::BTreeSet;
+
 use hyperion_model::number::parse_integer;
 use hyperion_runtime::ConnectionId;
 
 use super::limits::PREFIXES_MAX;
 
 const NOT_CHOSEN: &str = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+pub(crate) const NO_TARGET: &str = "ERR The client ID you want redirect to does not exist";
 const OVERLAP: &str = "Prefixes for a single client must not overlap.";
 
 /// Which reads count.
@@ -43,14 +46,16 @@ pub(crate) struct Options {
 pub(crate) struct Tracking {
     pub(crate) options: Options,
     pub(crate) target: Option<Target>,
-    /// The target has gone, and that was told.
+    /// The target has gone: that is told for each change that it cannot hear of.
     pub(crate) is_broken: bool,
     /// CLIENT CACHING was said for the next command.
     pub(crate) caching: bool,
-    /// Keys that a read under way is about.
+    /// Keys that a read under way is about, in order.
     pub(crate) reading: Vec<Vec<u8>>,
-    /// Those of them of whose changes this node does not hear.
-    pub(crate) unheard: Vec<Vec<u8>>,
+    /// Of these the client is told behind the answer of that read: they have changed meanwhile, or this node does not hear of their changes.
+    pub(crate) unheard: BTreeSet<Vec<u8>>,
+    /// As those: all keys.
+    pub(crate) is_all_unheard: bool,
 }
 
 impl Options {
@@ -77,7 +82,8 @@ impl Options {
                     }
                     let number = parse_integer(number)
                         .ok_or("ERR value is not an integer or out of range")?;
-                    options.redirect = Some(u64::try_from(number).unwrap_or(u64::MAX));
+                    let number = u64::try_from(number).ok().filter(|number| *number > 0);
+                    options.redirect = Some(number.ok_or(NO_TARGET)?);
                 }
                 b"prefix" => options.prefixes.push(words.next().ok_or_else(syntax)?.to_vec()),
                 _ => return Err(syntax()),
@@ -155,6 +161,19 @@ impl Tracking {
                 Choice::OptIn => self.caching,
                 Choice::OptOut => !self.caching,
             }
+    }
+
+    /// Whether reads behind this CLIENT command of a transaction count; `None`: it does not change that.
+    pub(crate) fn counts_behind(&self, words: &[&[u8]]) -> Option<bool> {
+        let [_, subcommand, word] = words else { return None };
+        if !subcommand.eq_ignore_ascii_case(b"caching") {
+            return None;
+        }
+        match self.options.choice {
+            Choice::OptIn if word.eq_ignore_ascii_case(b"yes") => Some(true),
+            Choice::OptOut if word.eq_ignore_ascii_case(b"no") => Some(false),
+            _ => None,
+        }
     }
 
     /// The words that CLIENT TRACKINGINFO tells.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::{Arc, OnceLock};
 
 use hyperion_engine::acl::{self, DEFAULT, Selector, User, Users, merge_selectors};
-use hyperion_engine::command::{CATEGORIES, category, find, members};
+use hyperion_engine::command::{CATEGORIES, category, find, members, subcommand_refusal};
 use hyperion_model::ReplyWriter;
 use hyperion_model::number::parse_integer;
 
@@ -85,7 +85,7 @@ impl NodeCore {
                 let user = self.config.users.get(words[0]).cloned();
                 self.answer(client, |reply| match user {
                     Some(user) => write_user(&user, reply),
-                    None => reply.null_array(),
+                    None => reply.null(),
                 });
             }
             "setuser" if words.is_empty() => return Err(wrong_arity("acl|setuser")),
@@ -201,6 +201,11 @@ impl NodeCore {
         let spec =
             find(line[0]).ok_or_else(|| format!("ERR Command '{}' not found", shown(line[0])))?;
         spec.check_arity(line.len()).map_err(|error| error.to_string())?;
+        if let Some(error) = subcommand_refusal(spec, line) {
+            let is_unknown = error.starts_with("ERR unknown subcommand");
+            let missing = || format!("ERR Command '{}' not found", shown(line[0]));
+            return Err(if is_unknown { missing() } else { error });
+        }
         match user.check(spec, line) {
             Ok(()) => self.answer(client, |reply| reply.simple("OK")),
             Err(denied) => {
@@ -288,8 +293,8 @@ fn write_selector(selector: &Selector, reply: &mut dyn ReplyWriter) {
 fn generate(words: &[&[u8]]) -> Result<String, String> {
     let bits = match words {
         [] => GENPASS_BITS,
-        [bits] => parse_integer(bits)
-            .and_then(|bits| usize::try_from(bits).ok())
+        [bits] => usize::try_from(parse_integer(bits).ok_or_else(not_integer)?)
+            .ok()
             .filter(|bits| (1..=GENPASS_BITS_MAX).contains(bits))
             .ok_or_else(|| {
                 format!(

@@ -64,8 +64,9 @@ impl ClientFilter {
             [] => {}
             [option, kind] if is_word(option, "type") => filter.kind = Some(parse_kind(kind)?),
             [option, numbers @ ..] if is_word(option, "id") && !numbers.is_empty() => {
-                let numbers = numbers.iter().map(|number| parse_number(number)).collect();
-                let numbers: Option<Vec<u64>> = numbers;
+                // No client has a number below 1.
+                let number = |text| parse_integer(text).map(|it| u64::try_from(it).unwrap_or(0));
+                let numbers: Option<Vec<u64>> = numbers.iter().map(|text| number(text)).collect();
                 filter.numbers = Some(numbers.ok_or("ERR Invalid client ID")?);
             }
             _ => return Err(syntax()),

@@ -13,6 +13,10 @@ use super::run::{Carried, not_integer};
 use crate::config::Durability;
 use crate::node::{Io, Mail, NodeCore};
 
+/// What is never synced would be waited for without end.
+const NEVER_DURABLE: &str =
+    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+
 /// What a core looks for, for a client of its own or of another core.
 #[derive(Debug)]
 pub(crate) struct CopyWait {
@@ -49,7 +53,9 @@ impl NodeCore {
         client: &mut Client,
         words: &[&[u8]],
     ) -> Carried {
-        let others = count(words[1])?;
+        // Less than none is none.
+        let others = parse_integer(words[1]).ok_or_else(not_integer)?.max(0);
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
         let wanted = CopiesWanted { others, durable: None, timeout_ms: timeout(words[2])? };
         self.ask_copies(io, client, wanted, Asker::default())
     }
@@ -61,14 +67,18 @@ impl NodeCore {
         client: &mut Client,
         words: &[&[u8]],
     ) -> Carried {
-        let here = match count(words[1])? {
+        let here = match parse_integer(words[1]).ok_or_else(not_integer)? {
             0 => false,
             1 => true,
-            _ => return Err("ERR value is out of range, must be between 0 and 1".to_owned()),
+            _ => return Err("ERR value is out of range, value must between 0 and 1".to_owned()),
         };
-        let others = count(words[2])?;
+        let others = parse_integer(words[2]).and_then(|others| u32::try_from(others).ok());
+        let others = others.ok_or("ERR value is out of range, must be positive")?;
         let durable = Some(Durable { here });
         let wanted = CopiesWanted { others, durable, timeout_ms: timeout(words[3])? };
+        if here && self.config.settings().durability == Durability::Never {
+            return Err(NEVER_DURABLE.to_owned());
+        }
         let asker = Asker { wants_pair: true, ..Asker::default() };
         self.ask_copies(io, client, wanted, asker)
     }
@@ -191,11 +201,6 @@ impl NodeCore {
         let reached = others.filter(|(_, node)| node.is_up && !node.is_log_only).count();
         Some(certain.min(u32::try_from(reached).unwrap_or(u32::MAX)))
     }
-}
-
-fn count(word: &[u8]) -> Result<u32, String> {
-    let number = parse_integer(word).ok_or_else(not_integer)?;
-    u32::try_from(number).map_err(|_| "ERR value is out of range, must be positive".to_owned())
 }
 
 fn timeout(word: &[u8]) -> Result<u64, String> {

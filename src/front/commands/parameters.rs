@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hyperion_cluster::config::limits::{CLIENTS_MAX, SHOWN_BACK_BYTES_MAX};
+use hyperion_cluster::config::limits::{CLIENTS_MAX, SHOWN_BACK_BYTES_MAX, VALUE_BYTES_MIN};
 use hyperion_model::EventMask;
 use hyperion_model::limits::DATABASES;
 use hyperion_model::number::parse_integer;
@@ -255,7 +255,11 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
     live(
         "notify-keyspace-events",
         "/settings/notify_keyspace_events",
-        |config, _| config.events.to_text(),
+        // Redis does not show `n` beside `A`.
+        |config, _| {
+            let text = config.events.to_text();
+            if text.starts_with('A') { text.replace('n', "") } else { text }
+        },
         |text| {
             let mask = EventMask::parse(text)
                 .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
@@ -273,7 +277,14 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         "/settings/limits/value_bytes",
         |config, _| config.value_bytes_max.to_string(),
         |text| {
+            // With less, words of CONFIG SET itself would be too long, and nobody could take it back.
             let bytes = memory(text)?;
+            if bytes < VALUE_BYTES_MIN {
+                let most = i64::MAX;
+                return Err(format!(
+                    "argument must be between {VALUE_BYTES_MIN} and {most} inclusive"
+                ));
+            }
             Ok(Box::new(move |settings| settings.limits.value_bytes = Size::from_bytes(bytes)))
         },
     ),
@@ -300,6 +311,9 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         },
         |text| {
             let us = parse_integer(text).ok_or("argument couldn't be parsed into an integer")?;
+            if us < -1 {
+                return Err(format!("argument must be between -1 and {} inclusive", i64::MAX));
+            }
             let us = u64::try_from(us).ok();
             Ok(Box::new(move |settings| settings.observe.slowlog_slower_than_us = us))
         },

@@ -140,6 +140,10 @@ impl NodeCore {
             asides.is_watched = self.observer.watch.is_on;
             asides.is_tracked = client.wants_read();
         }
+        if client.wants_read() {
+            // What it writes behind a read is told, even where nobody has read anything before.
+            self.engine.tell_changes(true);
+        }
         let (user, running) = (Arc::clone(&client.session.user), Arc::clone(&self.shared.running));
         let script = Script {
             machine: &machine,

@@ -4,7 +4,7 @@ use hyperion_model::number::parse_integer;
 
 use super::super::client::Client;
 use super::asks::{After, Asker, FrontAsk};
-use super::run::{Carried, exactly, keyword, unknown_subcommand, wrong_arity};
+use super::run::{Carried, exactly, keyword, misused, unknown_subcommand};
 use crate::node::{Io, NodeCore};
 
 const HELP: [&str; 12] = [
@@ -38,7 +38,7 @@ impl NodeCore {
                     [count] => parse_integer(count)
                         .filter(|count| *count >= -1)
                         .ok_or("ERR count should be greater than or equal to -1")?,
-                    _ => return Err(wrong_arity("slowlog|get")),
+                    _ => return Err(misused(subcommand, "SLOWLOG")),
                 };
                 let count = usize::try_from(count).unwrap_or(usize::MAX).min(max);
                 (FrontAsk::Slow(count), After::Newest(count))

@@ -158,6 +158,7 @@ fn client_list_filters_are_read_and_applied() {
         ("id 1 7", Ok(true)),
         ("id 1", Ok(false)),
         ("id", Err("ERR syntax error")),
+        ("id -1", Ok(false)),
         ("id a", Err("ERR Invalid client ID")),
         ("foo", Err("ERR syntax error")),
         ("type normal x", Err("ERR syntax error")),
@@ -311,6 +312,17 @@ fn config_set_refuses_with_the_words_of_redis() {
             "timeout -1",
             "ERR CONFIG SET failed (possibly related to argument 'timeout') - argument must be between 0 and 4294967295 \
              inclusive",
+        ),
+        // With less no command could be read that takes it back.
+        (
+            "proto-max-bulk-len 1048575",
+            "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be between 1048576 \
+             and 9223372036854775807 inclusive",
+        ),
+        (
+            "slowlog-log-slower-than -2",
+            "ERR CONFIG SET failed (possibly related to argument 'slowlog-log-slower-than') - argument must be between -1 \
+             and 9223372036854775807 inclusive",
         ),
     ] {
         let found = parse_set(&words(line)).err();

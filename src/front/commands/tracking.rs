@@ -6,11 +6,10 @@ use super::asks::{After, Asker, FrontAsk};
 use super::client::on_or_off;
 use super::run::{Carried, syntax, wrong_arity};
 use crate::node::{Io, NodeCore};
-use crate::tracking::{Options, Target, Tracking};
+use crate::tracking::{NO_TARGET, Options, Target, Tracking};
 
 const NO_BROADCAST: &str = "ERR CLIENT TRACKING with BCAST is not supported at a node that has no replica of some keys, and does not hear of their \
      changes; track without BCAST";
-const NO_TARGET: &str = "ERR The client ID you want redirect to does not exist";
 
 impl NodeCore {
     pub(super) fn client_tracking(
@@ -29,8 +28,7 @@ impl NodeCore {
             return Err(NO_BROADCAST.to_owned());
         }
         let options = options.over(client.tracking.as_deref())?;
-        // Redis takes 0 for the client itself.
-        let Some(number) = options.redirect.filter(|number| *number > 0) else {
+        let Some(number) = options.redirect else {
             self.begin_tracking_for(client, options, None);
             return Ok(Progress::Ran);
         };

@@ -54,6 +54,8 @@ pub const PUBSUB_SOFT_BYTES_DEFAULT: u64 = 8 << 20;
 pub const PUBSUB_SOFT_S_DEFAULT: u32 = 60;
 /// The longest such time.
 pub const PUBSUB_SOFT_S_MAX: u32 = 86_400;
+/// The least that the longest value may be, in bytes: below, the words of commands themselves would be too long.
+pub const VALUE_BYTES_MIN: u64 = 1 << 20;
 /// The largest value, in bytes.
 pub const VALUE_BYTES_MAX: u64 = 512 << 20;
 /// The longest wait for a client that does not read, in seconds.

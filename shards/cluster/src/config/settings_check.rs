@@ -8,7 +8,7 @@ use super::limits::{
     MOVE_BYTES_A_SECOND_MIN, OUTPUT_BYTES_MIN, PEER_SECRET_PATH_BYTES_MAX, PUBSUB_SOFT_S_MAX,
     SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_A_CORE_MIN, SHOWN_BACK_BYTES_MAX,
     SHOWN_BACK_MAX, SNAPSHOT_BYTES_A_SECOND_MIN, SNAPSHOTS_KEPT_MAX, SYNC_INTERVAL_MS_MAX,
-    VALUE_BYTES_MAX, WRITE_TIMEOUT_S_MAX,
+    VALUE_BYTES_MAX, VALUE_BYTES_MIN, WRITE_TIMEOUT_S_MAX,
 };
 use super::machine::Machine;
 use super::password::PasswordHash;
@@ -121,7 +121,12 @@ pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
             0,
             second(PUBSUB_SOFT_S_MAX),
         ),
-        ("/settings/limits/value_bytes", limits.value_bytes.bytes(), 1, VALUE_BYTES_MAX),
+        (
+            "/settings/limits/value_bytes",
+            limits.value_bytes.bytes(),
+            VALUE_BYTES_MIN,
+            VALUE_BYTES_MAX,
+        ),
         (
             "/settings/limits/write_timeout_s",
             second(limits.write_timeout_s),

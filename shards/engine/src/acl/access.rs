@@ -65,6 +65,7 @@ const WRITES: &[&str] = &[
     "unlink",
     "xack",
     "xadd",
+    "xautoclaim",
     "xclaim",
     "xdel",
     "xgroup",
@@ -80,6 +81,7 @@ const WRITES: &[&str] = &[
     "hpexpire",
     "hpexpireat",
     "hpersist",
+    "hsetex",
 ];
 /// Tell of a key and not of what it holds.
 const LOOKS: &[&str] = &[
@@ -92,7 +94,6 @@ const LOOKS: &[&str] = &[
     "object",
     "scard",
     "sismember",
-    "smismember",
     "strlen",
     "touch",
     "type",
@@ -134,7 +135,7 @@ pub(crate) fn access_of(spec: &CommandSpec, arguments: &[&[u8]], number: usize) 
     match (name, number) {
         ("set", _) if has("get") => Access::BOTH,
         ("bitfield", _) if !has("set") && !has("incrby") => Access::READ,
-        ("xreadgroup", _) => Access::READ,
+        ("xreadgroup" | "pfdebug", _) => Access::READ,
         ("copy" | "sort" | "georadius" | "georadiusbymember", 0) => Access::READ,
         ("copy" | "sort" | "georadius" | "georadiusbymember", _) => Access::WRITE,
         ("bitop", 0) => Access::WRITE,

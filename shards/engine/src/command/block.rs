@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::error::CommandError;
+use super::sorted_set::read_score;
 use hyperion_model::ReplyWriter;
 use hyperion_store::ValueType;
 
@@ -74,6 +75,8 @@ impl Context<'_> {
 /// When it is no number, negative or too long.
 pub(super) fn timeout_ms(word: &[u8]) -> Result<u64, CommandError> {
     let seconds = std::str::from_utf8(word).ok().and_then(|word| word.parse::<f64>().ok());
+    // Of these it knows no hexadecimal ones.
+    let seconds = seconds.or_else(|| read_score(word));
     let seconds = seconds.filter(|seconds| !seconds.is_nan()).ok_or(NOT_A_FLOAT)?;
     let ms = (seconds * 1_000.0).ceil();
     if ms >= TIMEOUT_MS_MAX {

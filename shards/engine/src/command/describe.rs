@@ -4,11 +4,11 @@ use super::category::{category, is_in, members};
 use super::context::{integer, is_word};
 use super::error::{CommandError, repeat};
 use super::glob::matches;
+use super::key_words::key_words;
 use super::lookup::find;
 use super::spec::{CommandSpec, KeySpec, More, keys_of};
 use super::subcommands::{SUBCOMMANDS, subcommands_of};
 use super::table::COMMANDS;
-use crate::acl::{Access, MOVES, access_of};
 use hyperion_model::ReplyWriter;
 use hyperion_model::number::parse_integer;
 
@@ -121,14 +121,14 @@ fn info_one(spec: &CommandSpec, reply: &mut dyn ReplyWriter) {
     reply.integer(i64::from(spec.keys.last));
     reply.integer(i64::from(spec.keys.step));
     simple_set(categories(spec), reply);
-    reply.array(0);
+    reply.set(0);
     if spec.keys.first == 0 {
-        reply.array(0);
+        reply.set(0);
     } else {
-        reply.array(1);
+        reply.set(1);
         key_specification(spec, reply);
     }
-    reply.array(0);
+    reply.set(0);
 }
 
 fn simple_set(names: impl Iterator<Item = &'static str> + Clone, reply: &mut dyn ReplyWriter) {
@@ -166,8 +166,16 @@ fn key_specification(spec: &CommandSpec, reply: &mut dyn ReplyWriter) {
     reply.integer(0);
 }
 
+/// What is done to the keys of a command whatever its words are.
 fn key_flags(spec: &CommandSpec) -> &'static [&'static str] {
-    if spec.writes() { &["RW", "access", "update"] } else { &["RO", "access"] }
+    match (key_words(spec, &[], 0), key_words(spec, &[], 1)) {
+        _ if matches!(spec.name, "bitfield" | "set") => {
+            &["RW", "access", "update", "variable_flags"]
+        }
+        (first, second) if first == second => first,
+        _ if spec.writes() => &["RW", "access", "update"],
+        _ => &["RO", "access"],
+    }
 }
 
 /// The categories that a command belongs to, with their sign.
@@ -234,6 +242,20 @@ fn counts_its_keys(spec: &CommandSpec, line: &[&[u8]]) -> bool {
     count.is_some_and(|count| count > 0 && count < line.len() - at)
 }
 
+/// The keys of a line. Where it names one for each of STORE and STOREDIST, the last of them is written, and both are named.
+fn places_of(spec: &CommandSpec, line: &[&[u8]]) -> Vec<usize> {
+    let places = keys_of(spec, line);
+    if !matches!(spec.name, "georadius" | "georadiusbymember") {
+        return places.collect();
+    }
+    let options = if spec.name == "georadius" { 6 } else { 5 };
+    let named = ["store", "storedist"].map(|word| {
+        let behind = line.len().saturating_sub(1);
+        (options..behind).find(|&at| is_word(line[at], word)).map(|at| at + 1)
+    });
+    places.take(1).chain(named.into_iter().flatten()).collect()
+}
+
 fn keys(line: &[&[u8]], with_flags: bool, reply: &mut dyn ReplyWriter) -> Result<(), CommandError> {
     let spec = find(line[0]).ok_or(CommandError::InvalidCommand)?;
     if spec.keys == KeySpec::NONE {
@@ -242,8 +264,8 @@ fn keys(line: &[&[u8]], with_flags: bool, reply: &mut dyn ReplyWriter) -> Result
     if !spec.admits(line.len()) {
         return Err(CommandError::InvalidArgumentCount);
     }
-    let count = keys_of(spec, line).count();
-    if count == 0 || !counts_its_keys(spec, line) {
+    let places = places_of(spec, line);
+    if places.is_empty() || !counts_its_keys(spec, line) {
         // Scripts and functions may have none.
         if !spec.name.starts_with("eval") && !spec.name.starts_with("fcall") {
             return Err(CommandError::InvalidArguments);
@@ -251,21 +273,12 @@ fn keys(line: &[&[u8]], with_flags: bool, reply: &mut dyn ReplyWriter) -> Result
         reply.array(0);
         return Ok(());
     }
-    reply.array(count);
-    for (number, at) in keys_of(spec, line).enumerate() {
+    reply.array(places.len());
+    for (number, at) in places.into_iter().enumerate() {
         if with_flags {
             reply.array(2);
             reply.bulk(line[at]);
-            let access = access_of(spec, line, number);
-            let flags: &[&str] = match (MOVES.contains(&spec.name), number) {
-                (true, 0) => &["RW", "access", "delete"],
-                (true, _) => &["RW", "insert"],
-                _ if access == Access::BOTH => &["RW", "access", "update"],
-                _ if access == Access::WRITE => &["OW", "update"],
-                _ if access == Access::READ => &["RO", "access"],
-                _ => &["RO"],
-            };
-            simple_set(flags.iter().copied(), reply);
+            simple_set(key_words(spec, line, number).iter().copied(), reply);
         } else {
             reply.bulk(line[at]);
         }

@@ -1,7 +1,7 @@
 //! Owns the sum of two decimal numbers as text, the same to the last digit as Redis gives it.
 //!
 //! Redis adds in the 80 bits of x86's `long double`, where 0.1 + 0.2 is still 0.3 with 17 digits behind the point. Here the
-//! same numbers are kept in whole ones; deliberately absent are hexadecimal digits, which Redis reads too.
+//! same numbers are kept in whole ones.
 
 use super::big::Big;
 use super::error::CommandError;
@@ -51,6 +51,12 @@ pub(super) fn parse(text: &[u8]) -> Option<Number> {
     if text.eq_ignore_ascii_case(b"inf") || text.eq_ignore_ascii_case(b"infinity") {
         return Some(Number::Infinite);
     }
+    let finite = |magnitude: Extended| {
+        Number::Finite(if is_negative { magnitude.negated() } else { magnitude })
+    };
+    if let [b'0', b'x' | b'X', digits @ ..] = text {
+        return hexadecimal(digits).map(finite);
+    }
     let Decimal { digits, power } = Decimal::parse(text)?;
     let magnitude = match first_digit_power(&digits, power) {
         None => Extended::ZERO,
@@ -65,7 +71,35 @@ pub(super) fn parse(text: &[u8]) -> Option<Number> {
             }
         }
     };
-    Some(Number::Finite(if is_negative { magnitude.negated() } else { magnitude }))
+    Some(finite(magnitude))
+}
+
+/// Reads what stands behind `0x`: digits, a point among them, and behind a `p` a power of two.
+fn hexadecimal(text: &[u8]) -> Option<Extended> {
+    let mark = text.iter().position(|byte| matches!(byte, b'p' | b'P'));
+    let (mantissa, mut power) = match mark {
+        Some(at) => (&text[..at], parse_exponent(&text[at + 1..])?),
+        None => (text, 0),
+    };
+    let (mut value, mut is_inexact, mut is_behind, mut has_digit) = (0_u128, false, false, false);
+    for &byte in mantissa {
+        if byte == b'.' && !is_behind {
+            is_behind = true;
+            continue;
+        }
+        let digit = char::from(byte).to_digit(16)?;
+        has_digit = true;
+        if value >> 124 == 0 {
+            value = value << 4 | u128::from(digit);
+            power -= if is_behind { 4 } else { 0 };
+        } else {
+            // Too far behind to count, but for the rounding.
+            is_inexact |= digit > 0;
+            power += if is_behind { 0 } else { 4 };
+        }
+    }
+    let power = i32::try_from(power).ok()?;
+    if has_digit { Extended::round(value, is_inexact, power) } else { None }
 }
 
 /// Digits, `0..=9`, without zeros before and behind, times 10 to the power of `power`.

@@ -25,6 +25,7 @@ mod geo;
 mod glob;
 mod hash;
 mod hyperloglog;
+mod key_words;
 mod lcs;
 mod list;
 mod lookup;

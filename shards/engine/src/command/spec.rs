@@ -116,6 +116,8 @@ pub enum More {
     Streams,
     /// What is behind the last word STORE or STOREDIST.
     Store,
+    /// The third word behind the name, or where that is empty, what is behind the word KEYS.
+    Migrate,
 }
 
 impl KeySpec {
@@ -196,6 +198,11 @@ impl More {
                 let word = words.find(|&at| is(at, "store") || is(at, "storedist"));
                 word.map_or(0..0, |word| word + 1..word + 2)
             }
+            Self::Migrate if arguments.get(3).is_some_and(|key| key.is_empty()) => {
+                let word = (6..arguments.len()).find(|&at| is(at, "keys"));
+                word.map_or(0..0, |word| word + 1..arguments.len())
+            }
+            Self::Migrate => 3..arguments.len().clamp(3, 4),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Owns the watch over commands for those who listen: keys that come, are missed, or go by themselves, whatever command it was.
 
-use super::{Change, KeyEvent};
+use super::{Change, KeyEvent, changed_keys, may_change};
 use crate::command::{Flags, keys_of};
 use crate::engine::Engine;
 use crate::request::Request;
@@ -66,8 +66,8 @@ impl Engine {
         }
         self.seal_gone();
         let position = self.store.appended_position();
-        if self.changes.notes_commands() && request.spec.writes() && position != appended {
-            for at in keys_of(request.spec, request.arguments) {
+        if self.changes.notes_commands() && may_change(request.spec) && position != appended {
+            for at in changed_keys(request.spec, request.arguments) {
                 self.changes.note(position, request.arguments[at].to_vec(), Some(request.client));
             }
         }

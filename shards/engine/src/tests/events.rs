@@ -305,6 +305,27 @@ fn keys_that_change_are_told_with_who_changed_them() {
     }
     machine.now_ms += 10;
     assert_eq!(machine.changed("get b"), "(b)", "it has expired");
+    // Keys that are read to write others have not changed, nor streams whose entries stay.
+    for (line, changed) in [
+        ("sadd s 1 2", "s"),
+        ("sadd s2 2", "s2"),
+        ("sinterstore t s s2", "t"),
+        ("sort s store u", "u"),
+        ("copy s v", "v"),
+        ("smove s s2 1", "s s2"),
+        ("xadd x 1-1 f v", "x"),
+        ("xgroup create x g 0", ""),
+        ("xgroup create y g 0 mkstream", "y"),
+        ("xreadgroup group g c streams x >", ""),
+        ("xack x g 1-1", ""),
+        ("xdel x 1-1", "x"),
+        // It keeps its estimate with the sketch.
+        ("pfadd p 1", "p"),
+        ("pfcount p", "p"),
+        ("pfcount p", ""),
+    ] {
+        assert_eq!(machine.changed(line), changed, "{line}");
+    }
     assert_eq!(machine.changed("flushdb"), "all");
     machine.engine.tell_changes(false);
     assert_eq!(machine.changed("set a 1"), "");

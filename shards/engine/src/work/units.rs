@@ -1,9 +1,10 @@
 //! Owns the way of a unit to where it runs: on the one core that owns its keys, in one turn, or on copies.
 
 use super::{Plan, Queued, Unit};
-use crate::command::{self, CommandError, CommandSpec, Flags, Run, keys_of};
+use crate::command::{self, CommandError, CommandSpec, Flags, Run};
 use crate::effect::{Answer, Effect, Mail, Ticket};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
+use crate::events::{changed_keys, may_change};
 use crate::evict::Fit;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
@@ -427,7 +428,7 @@ impl Engine {
         words: &[&[u8]],
         reply: &mut Recorded,
     ) -> Result<(), CommandError> {
-        let lookups = self.store.lookups();
+        let (lookups, appended) = (self.store.lookups(), self.store.appended_position());
         let random = self.draw();
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
@@ -446,10 +447,11 @@ impl Engine {
         };
         if spec.writes() {
             self.store.set_lookups(lookups);
-            if self.changes.notes_commands() && result.is_ok() {
-                for at in keys_of(spec, words) {
-                    self.changes.note_open(words[at]);
-                }
+        }
+        let may_tell = self.changes.notes_commands() && may_change(spec) && result.is_ok();
+        if may_tell && self.store.appended_position() != appended {
+            for at in changed_keys(spec, words) {
+                self.changes.note_open(words[at]);
             }
         }
         result

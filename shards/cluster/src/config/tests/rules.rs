@@ -241,6 +241,10 @@ fn each_rule_names_its_field() {
             "/settings/limits/value_bytes",
         ),
         (
+            with(full(), "/settings/limits/value_bytes", json!((1 << 20) - 1)),
+            "/settings/limits/value_bytes",
+        ),
+        (
             with(full(), "/settings/limits/write_timeout_s", json!(0)),
             "/settings/limits/write_timeout_s",
         ),

@@ -5,7 +5,7 @@ use crate::command::flags::Flags;
 use crate::command::gather::Gather;
 use crate::command::spec::Group::Server;
 use crate::command::spec::Run::{self, Every, Front, Key};
-use crate::command::spec::{CommandSpec, FrontCommand, Group};
+use crate::command::spec::{CommandSpec, FrontCommand, Group, More};
 use crate::command::usage;
 
 /// Refused with what to use instead.
@@ -43,13 +43,13 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "5.0.0", "O(1)", "Draws something, and tells the version."),
     row("memory", -2, READ, SECOND, Key(usage::memory))
         .about(Server, "4.0.0", "O(1)", "Tells what keys and the node take of the memory."),
-    row("migrate", -6, WRITE.and(Flags::DANGEROUS).and(Flags::MOVABLE_KEYS), NONE, INSTEAD)
+    row("migrate", -6, WRITE.and(Flags::DANGEROUS).and(Flags::MOVABLE_KEYS), NONE.with(More::Migrate), INSTEAD)
         .about(Group::Generic, "2.6.0", "O(1)", "Is refused: partitions move by themselves."),
     row("module", -2, OPERATE, NONE, Front(FrontCommand::Module))
         .about(Server, "4.0.0", "O(1)", "Lists modules, of which there are none."),
     row("monitor", 1, OPERATE, NONE, Front(FrontCommand::Monitor))
         .about(Server, "1.0.0", "O(1)", "Shows the commands of all clients as they run."),
-    row("psync", -3, OPERATE, NONE, INSTEAD)
+    row("psync", -3, OPERATE.and(Flags::NO_MULTI), NONE, INSTEAD)
         .about(Server, "2.8.0", "O(1)", "Is refused: nodes replicate by Raft."),
     row("replconf", -1, OPERATE, NONE, INSTEAD)
         .about(Server, "3.0.0", "O(1)", "Is refused: nodes replicate by Raft."),
@@ -67,7 +67,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         .about(Server, "2.2.12", "O(N) with the number of entries", "Lists commands that took long."),
     row("swapdb", 3, WRITE.and(Flags::FAST).and(Flags::NO_MULTI), NONE, Front(FrontCommand::Swapdb))
         .about(Server, "4.0.0", "O(N) with the clients that watch or wait", "Lets two databases change numbers."),
-    row("sync", 1, OPERATE, NONE, INSTEAD)
+    row("sync", 1, OPERATE.and(Flags::NO_MULTI), NONE, INSTEAD)
         .about(Server, "1.0.0", "O(1)", "Is refused: nodes replicate by Raft."),
     row("time", 1, ANYTIME.and(Flags::FAST), NONE, Front(FrontCommand::Time))
         .about(Server, "2.6.0", "O(1)", "Gives the node's clock."),

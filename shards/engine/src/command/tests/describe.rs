@@ -27,6 +27,23 @@ fn subcommands() {
             "COMMAND GETKEYSANDFLAGS LMOVE a b LEFT RIGHT",
             "*2 *2 $a *3 +RW +access +delete *2 $b *2 +RW +insert",
         ),
+        ("COMMAND GETKEYSANDFLAGS DEL a", "*1 *2 $a *2 +RM +delete"),
+        ("COMMAND GETKEYSANDFLAGS LPOP a", "*1 *2 $a *3 +RW +access +delete"),
+        ("COMMAND GETKEYSANDFLAGS LREM a 0 b", "*1 *2 $a *2 +RW +delete"),
+        ("COMMAND GETKEYSANDFLAGS SETNX a 1", "*1 *2 $a *2 +OW +insert"),
+        ("COMMAND GETKEYSANDFLAGS LPUSH a 1", "*1 *2 $a *2 +RW +insert"),
+        ("COMMAND GETKEYSANDFLAGS HSET a f 1", "*1 *2 $a *2 +RW +update"),
+        (
+            "COMMAND GETKEYSANDFLAGS RENAME a b",
+            "*2 *2 $a *3 +RW +access +delete *2 $b *2 +OW +update",
+        ),
+        ("COMMAND GETKEYSANDFLAGS XGROUP CREATE a g 0", "*1 *2 $a *2 +RW +insert"),
+        ("COMMAND GETKEYSANDFLAGS XGROUP DESTROY a g", "*1 *2 $a *2 +RW +delete"),
+        ("COMMAND GETKEYSANDFLAGS PFCOUNT a", "*1 *2 $a *2 +RW +access"),
+        ("COMMAND GETKEYSANDFLAGS SMISMEMBER a b", "*1 *2 $a *2 +RO +access"),
+        ("COMMAND GETKEYSANDFLAGS SINTERSTORE a b", "*2 *2 $a *2 +OW +update *2 $b *2 +RO +access"),
+        ("COMMAND GETKEYS MIGRATE h 1 k 0 1", "*1 $k"),
+        ("COMMAND GETKEYS GEORADIUS a 1 1 1 m STOREDIST c STORE b", "*3 $a $b $c"),
         ("COMMAND LIST FILTERBY PATTERN ?ttl", "*2 $httl $pttl"),
         ("COMMAND LIST FILTERBY PATTERN GETR*", "*1 $getrange"),
         ("COMMAND LIST FILTERBY MODULE none", "*0"),
@@ -49,6 +66,14 @@ fn subcommands() {
             "*2 $get *8 $summary $Gives the value of a key. $since $1.0.0 $group $string $complexity $O(1)",
         ),
     ]);
+}
+
+/// MIGRATE of several keys has an empty one in the place of one.
+#[test]
+fn an_empty_word_is_no_key_to_migrate() {
+    let line = [&b"COMMAND"[..], b"GETKEYS", b"MIGRATE", b"h", b"1", b"", b"0", b"1"];
+    let keys = [&line[..], &[b"KEYS", b"a", b"b"]].concat();
+    assert_eq!(Stage::new().run_words(&keys), "*2 $a $b");
 }
 
 #[test]

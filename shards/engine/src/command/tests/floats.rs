@@ -43,6 +43,12 @@ fn sums() {
         ("1e-4932", "1", "1"),
         ("3.6e-4951", "0", "0"),
         ("0e99999999", "1", "1"),
+        ("0x10", "1", "17"),
+        ("-0X1.8", "0", "-1.5"),
+        ("0x1p-2", "0x.8P0", "0.75"),
+        ("0x10000000000000001", "0", "18446744073709551616"),
+        ("0x10000000000000003", "0", "18446744073709551620"),
+        ("0x100000000000000000000000000000000", "0", "340282366920938463463374607431768211456"),
         ("1.189731495357231765e4932", "-1.189731495357231765e4932", "0"),
     ] {
         let text = add(left.as_bytes(), right.as_bytes()).unwrap();
@@ -55,6 +61,11 @@ fn what_is_no_number() {
     for (left, right, error) in [
         ("", "1", CommandError::NotFloat),
         ("1", ".", CommandError::NotFloat),
+        ("1", "0x", CommandError::NotFloat),
+        ("1", "0x.", CommandError::NotFloat),
+        ("1", "0x1p", CommandError::NotFloat),
+        ("1", "0x1g", CommandError::NotFloat),
+        ("1", "0x1p16384", CommandError::NotFloat),
         ("1", "-", CommandError::NotFloat),
         ("1", "--1", CommandError::NotFloat),
         ("1", "1.1.1", CommandError::NotFloat),
