@@ -3,6 +3,7 @@
 mod blocking;
 mod clocks;
 mod events;
+mod full;
 mod led;
 mod machine;
 mod memory;

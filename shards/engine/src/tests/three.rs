@@ -109,6 +109,12 @@ impl Cluster {
         }
     }
 
+    /// Runs a command on a node once; `None`: it does not lead, or has no answer yet.
+    pub(super) fn try_on_one(&mut self, node: usize, text: &str) -> Option<(u64, String)> {
+        let words: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
+        self.try_on(node, &words)
+    }
+
     /// Asks all nodes that are up until the one that leads has answered, and the answer may leave. Gives the node too.
     pub(super) fn ask(&mut self, text: &str) -> (usize, String) {
         let words: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
