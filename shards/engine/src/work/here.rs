@@ -55,11 +55,13 @@ impl Engine {
         Some((answer, self.store.observed_position()))
     }
 
-    /// Begins a batch in which all lies that work writes, up to a bound. It may begin in what is kept back of the segment in use, since it may be
-    /// that it only deletes: each of its commands is asked for what it takes. It may not begin a segment that is the cleaner's.
+    /// Begins a batch in which all lies that work writes, up to a bound. Where writers are refused it may begin in what is kept back of the segment
+    /// in use, since it may be that it only deletes: each of its commands is asked for what it takes. Where they only wait, it waits too. It may
+    /// not begin a segment that is the cleaner's.
     fn make_work_batch(&mut self) -> bool {
         let bytes = WORK_BATCH_BYTES.min(self.store.batch_bytes_max() / 2);
-        let before = self.store.may_use_reserve(!self.store.has_ready());
+        let are_refused = self.store.is_full() || self.room_refusal().is_some();
+        let before = self.store.may_use_reserve(are_refused && !self.store.has_ready());
         let is_made = self.store.room(bytes) == Room::Now && self.store.make_batch(bytes).is_ok();
         self.store.may_use_reserve(before);
         is_made
