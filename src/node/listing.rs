@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 const NAME: &str = "FILES";
 const THERE: u8 = b'+';
 
-/// Numbers of files on a list, at most. A file is used again and again, so few are ever made.
+/// Numbers of files on a list, at most: those above are not missed. A file is used again and again, so few are ever made.
 const NUMBERS_MAX: u64 = 16 << 20;
 
 /// A file is there, on the disk.
@@ -51,12 +51,12 @@ pub(super) fn missing(folder: &Path, there: &[u64]) -> io::Result<Vec<PathBuf>> 
 
 /// Has the list name the files that are there.
 pub(super) fn bring_up_to_date(folder: &Path, there: &[u64]) -> io::Result<()> {
-    if read(folder)?.is_some_and(|listed| listed == there) {
+    let there = there.iter().copied().filter(|&id| index(id).is_some());
+    if read(folder)?.is_some_and(|listed| there.clone().eq(listed)) {
         return Ok(());
     }
     let mut list = Vec::new();
-    for &id in there {
-        let at = index(id)?;
+    for at in there.filter_map(index) {
         list.resize(list.len().max(at + 1), 0);
         list[at] = THERE;
     }
@@ -74,17 +74,19 @@ fn read(folder: &Path) -> io::Result<Option<Vec<u64>>> {
     Ok(Some(listed.map(|(id, _)| id).collect()))
 }
 
-/// Where a number stands on the list.
-fn index(id: u64) -> io::Result<usize> {
-    let index = usize::try_from(id).ok().filter(|_| id < NUMBERS_MAX);
-    index.ok_or_else(|| io::Error::other(format!("segment {id} is beyond what a folder may have")))
+/// Where a number stands on the list; `None`: it is too high for one.
+fn index(id: u64) -> Option<usize> {
+    usize::try_from(id).ok().filter(|_| id < NUMBERS_MAX)
 }
 
 /// Changes one byte where it stands: that needs no room on a full disk.
 fn set(folder: &Path, id: u64, byte: u8) -> io::Result<()> {
-    let at = index(id)?;
+    let Some(at) = index(id) else { return Ok(()) };
     let path = folder.join(NAME);
     let is_new = !path.try_exists()?;
+    if is_new && byte != THERE {
+        return Ok(());
+    }
     let file = File::options().write(true).create(true).truncate(false).open(&path)?;
     file.write_all_at(&[byte], at as u64)?;
     file.sync_data()?;
@@ -114,7 +116,8 @@ mod tests {
         // One that came without a word is on the list from then on.
         bring_up_to_date(folder, &[1, 7, 9]).expect("it can be written");
         assert_eq!(missing(folder, &[1, 7]).expect("it can be read"), [segment_path(folder, 9)]);
-        assert!(put_on(folder, NUMBERS_MAX).is_err());
+        put_on(folder, NUMBERS_MAX).expect("it is passed over");
+        assert_eq!(missing(folder, &[1, 7, 9]).expect("it can be read"), none);
         remove(folder).expect("it can go");
         remove(folder).expect("it is gone");
         assert_eq!(missing(folder, &[]).expect("it can be read"), none);

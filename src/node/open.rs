@@ -251,7 +251,10 @@ pub(super) fn load(
         listing::remove_file(path).map_err(failed(path))?;
     }
     there.retain(|id| unused.iter().all(|(other, _)| other != id));
-    listing::bring_up_to_date(&folder, &there).map_err(failed(&folder))?;
+    if let Err(error) = listing::bring_up_to_date(&folder, &there) {
+        // What is on it is there all the same: it names too few.
+        tracing::warn!("the list of files in {} cannot be written: {error}", folder.display());
+    }
     if remove_unfinished(&folder)? || !unused.is_empty() {
         // A file that came back would stand beside what is written from now on.
         files::sync_directory(&folder).map_err(failed(&folder))?;

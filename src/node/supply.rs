@@ -124,7 +124,7 @@ pub(super) fn make_unbacked_segment(
                     let listed = files::sync_directory(folder);
                     let listed = listed.and_then(|()| listing::put_on(folder, id));
                     // Not on the list it might be missed in vain, or not at all.
-                    listed.inspect_err(|_| drop(fs::remove_file(&path)))?;
+                    listed.inspect_err(|_| drop(listing::remove_file(&path)))?;
                     Ok(file)
                 })
                 .map_err(|error| NotMade {
@@ -317,8 +317,9 @@ impl NodeCore {
                 }
                 arena::release(memory);
             });
-            if let Err(busy) = self.supply.keeper.run(job) {
-                // The side thread has its hands full: this one is given back right here.
+            let busy = self.supply.keeper.run(job).err();
+            if let Some(busy) = busy.and_then(|busy| self.supply.memory.run(busy.0).err()) {
+                // The side threads have their hands full: this one is given back right here.
                 (busy.0)();
             }
         }

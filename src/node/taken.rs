@@ -14,6 +14,8 @@ const LISTEN_PAUSE: Duration = Duration::from_millis(20);
 /// How long the end of a process is waited for that is ending: its memory is given back first, which takes a second for some gigabytes.
 const END_PATIENCE: Duration = Duration::from_secs(20);
 
+const GONE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// As in /proc/PID/stat: it is on its way out.
 const PF_EXITING: u64 = 4;
 const SIGKILL_BIT: u64 = 1 << 8;
@@ -26,7 +28,7 @@ pub(super) fn lock_when_left(path: &Path) -> Result<FileLock, LockError> {
     loop {
         match files::lock(path) {
             Err(LockError::Held { holder, .. })
-                if begin.elapsed() < END_PATIENCE && is_ending(&holder) =>
+                if begin.elapsed() < END_PATIENCE && is_ending(&holder, begin.elapsed()) =>
             {
                 sleep(LISTEN_PAUSE);
             }
@@ -35,13 +37,15 @@ pub(super) fn lock_when_left(path: &Path) -> Result<FileLock, LockError> {
     }
 }
 
-/// Whether a process ends, or has ended just now.
-fn is_ending(process: &str) -> bool {
+/// Whether a process ends, or has ended just now. One that cannot be seen may be one of another container: it is taken for ended for a moment.
+fn is_ending(process: &str, waited: Duration) -> bool {
     if process.parse::<u32>().is_err() {
         return false;
     }
     let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}"));
-    let (Ok(stat), Ok(status)) = (read("stat"), read("status")) else { return true };
+    let (Ok(stat), Ok(status)) = (read("stat"), read("status")) else {
+        return waited < GONE_PATIENCE;
+    };
     // Behind the name, which may hold anything: state, five numbers, flags.
     let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
     let is_dead = fields.next().is_some_and(|state| matches!(state, "Z" | "X"));
@@ -80,13 +84,14 @@ mod tests {
     fn a_process_that_is_killed_is_ending_and_one_that_runs_is_not() {
         let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
         let number = child.id().to_string();
-        assert!(!is_ending(&number));
+        let long = 2 * GONE_PATIENCE;
+        assert!(!is_ending(&number, Duration::ZERO));
         child.kill().unwrap();
         // Nobody has waited for it: it is dead and still there.
-        assert!(is_ending(&number));
+        assert!(is_ending(&number, long));
         child.wait().unwrap();
-        assert!(is_ending(&number), "it is gone");
-        assert!(!is_ending("unknown"));
+        assert!(is_ending(&number, Duration::ZERO) && !is_ending(&number, long), "it is gone");
+        assert!(!is_ending("unknown", Duration::ZERO));
     }
 
     #[test]

@@ -85,6 +85,13 @@ impl Offline {
         files.filter(|path| path.is_file()).cloned()
     }
 
+    /// What stands in the place of files and is none: pipes, folders, links that lead nowhere.
+    pub(super) fn odd_paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        let files = self.bad_files.iter().map(|file| &file.path);
+        let odd = files.filter(|path| !path.is_file() && path.symlink_metadata().is_ok());
+        odd.filter(|path| **path != self.folder).cloned()
+    }
+
     /// Most records that are lost, as far as anything tells.
     pub(super) fn records_lost_max(&self) -> u64 {
         let files = self.bad_files.iter().filter(|file| file.saved == Saved::Nothing);

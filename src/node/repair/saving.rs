@@ -3,7 +3,7 @@
 //! The new segments belong to a new layout, which counts from the moment the manifest says so. Until then the damaged files are in
 //! force: a crash on the way leaves them, and the next repair begins again.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
@@ -62,6 +62,7 @@ pub(in crate::node) fn repair(
     let generations = cores.iter().map(|core| core.generation_max);
     let generation = generations.max().unwrap_or(0).max(data.manifest.generation) + 1;
     let bad: Vec<_> = cores.iter().flat_map(Offline::bad_paths).collect();
+    let odd: Vec<_> = cores.iter().flat_map(Offline::odd_paths).collect();
     for path in cores.iter().flat_map(|core| &core.unused) {
         listing::remove_file(path).map_err(failed(path))?;
     }
@@ -75,6 +76,11 @@ pub(in crate::node) fn repair(
     // They are put aside, and what could be saved of them stands in the new segments.
     for path in bad {
         listing::remove_file(&path).map_err(failed(&path))?;
+    }
+    for path in odd {
+        let name = path.strip_prefix(&data.path).unwrap_or(&path).display().to_string();
+        let target = quarantine.path.join(name.replace('/', "-"));
+        fs::rename(&path, &target).map_err(failed(&path))?;
     }
     // What was missing is not missed any more.
     for folder in (0..data.manifest.cores).map(|core| core_folder(&data.path, core)) {
