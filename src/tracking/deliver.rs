@@ -30,6 +30,8 @@ pub(crate) enum Invalid {
         /// Whose command it was.
         by: Option<(u16, u64)>,
     },
+    /// A key that this client has read, or everything: put off until the answer of a read, which stands before it now.
+    Late { connection: ConnectionId, key: Option<Vec<u8>> },
     /// A key, to those with a prefix of it.
     Prefixed { key: Vec<u8>, by: Option<(u16, u64)> },
     /// Everything, to one client of the core itself.
@@ -212,16 +214,21 @@ impl NodeCore {
         for invalid in all {
             match invalid {
                 Invalid::Read { connection, key, by } => {
-                    // What it read before it chose to hear of all keys is of no use to it.
-                    let is_broadcast = self.clients.get(*connection).is_some_and(|client| {
-                        client.tracking.as_ref().is_some_and(|it| it.options.is_broadcast)
-                    });
-                    if !is_broadcast
+                    if !self.is_broadcast(*connection)
                         && self.hears(*connection, *by)
                         && !self.tells_later(*connection, Some(key))
                     {
                         self.tell_invalid(io, *connection, Some(&[key]));
                     }
+                }
+                // Another read may be under way by now. It began behind the change.
+                Invalid::Late { connection, key: Some(key) } => {
+                    if !self.is_broadcast(*connection) {
+                        self.tell_invalid(io, *connection, Some(&[key]));
+                    }
+                }
+                Invalid::Late { connection, key: None } => {
+                    self.tell_invalid(io, *connection, None::<&[&[u8]]>);
                 }
                 Invalid::Prefixed { key, by } => {
                     for (connection, length) in self.pubsub.registry.own_prefixes(key) {
@@ -281,6 +288,14 @@ impl NodeCore {
             None => tracking.is_all_unheard = true,
         }
         true
+    }
+
+    /// Whether a client hears of all keys: what it read before it chose to is of no use to it.
+    fn is_broadcast(&mut self, connection: ConnectionId) -> bool {
+        let client = self.clients.get(connection);
+        client
+            .and_then(|client| client.tracking.as_ref())
+            .is_some_and(|tracking| tracking.options.is_broadcast)
     }
 
     fn no_loop(&mut self, connection: ConnectionId) -> bool {

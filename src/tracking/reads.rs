@@ -75,7 +75,7 @@ impl NodeCore {
         let is_all = std::mem::take(&mut tracking.is_all_unheard);
         self.track(client.connection, keys, Reading::Done);
         if is_all {
-            return self.tell_all_changed(client);
+            return self.invalid.push(Invalid::Late { connection: client.connection, key: None });
         }
         self.tell_unheard(client.connection, unheard);
     }
@@ -103,7 +103,7 @@ impl NodeCore {
         connection: ConnectionId,
         keys: impl IntoIterator<Item = Vec<u8>>,
     ) {
-        let told = keys.into_iter().map(|key| Invalid::Read { connection, key, by: None });
+        let told = keys.into_iter().map(|key| Invalid::Late { connection, key: Some(key) });
         self.invalid.extend(told);
     }
 
