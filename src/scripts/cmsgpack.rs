@@ -3,7 +3,7 @@
 use mlua::{IntoLuaMulti, Lua, MultiValue, Result, Table, Value};
 
 use super::checked::{Arguments, Problem, of_many, problem, spreading, wrong};
-use super::limits::PACKED_DEPTH_MAX;
+use super::limits::{MACHINE_BYTES_MAX, PACKED_DEPTH_MAX, PACKED_VALUES_MAX};
 
 type Outcome<T> = std::result::Result<T, Problem>;
 
@@ -17,10 +17,10 @@ pub(super) fn library(lua: &Lua) -> Result<Table> {
         if given.count() == 0 {
             return wrong(0, "MessagePack pack needs input.");
         }
-        let mut out = Vec::new();
+        let (mut out, mut left) = (Vec::new(), PACKED_VALUES_MAX);
         (1..=given.count())
             .filter_map(|number| given.get(number))
-            .try_for_each(|value| pack(value, 0, &mut out))?;
+            .try_for_each(|value| pack(value, 0, &mut out, &mut left))?;
         Ok(lua.create_string(&out)?)
     })?;
     table.set("pack", packs)?;
@@ -66,7 +66,12 @@ fn push_head(
     }
 }
 
-fn pack(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
+/// Packs a value, of `left` that may be packed.
+fn pack(value: &Value, depth: usize, out: &mut Vec<u8>, left: &mut usize) -> Result<()> {
+    if *left == 0 || out.len() > MACHINE_BYTES_MAX {
+        return Err(mlua::Error::runtime("not enough memory"));
+    }
+    *left -= 1;
     match value {
         Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),
         Value::Integer(number) => pack_integer(*number, out),
@@ -98,14 +103,14 @@ fn pack(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
             if highest == Some(count) {
                 push_head(out, count, (0x90, 16), [None, Some(0xdc), Some(0xdd)]);
                 for at in 1..=count {
-                    pack(&table.raw_get::<Value>(at)?, depth + 1, out)?;
+                    pack(&table.raw_get::<Value>(at)?, depth + 1, out, left)?;
                 }
             } else {
                 push_head(out, count, (0x80, 16), [None, Some(0xde), Some(0xdf)]);
                 for pair in table.pairs::<Value, Value>() {
                     let (key, value) = pair?;
-                    pack(&key, depth + 1, out)?;
-                    pack(&value, depth + 1, out)?;
+                    pack(&key, depth + 1, out, left)?;
+                    pack(&value, depth + 1, out, left)?;
                 }
             }
         }

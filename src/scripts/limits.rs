@@ -19,12 +19,14 @@ pub(crate) const TEXTS_BYTES_MAX: usize = 64 << 20;
 pub(crate) const COMPILED_MAX: usize = 1_000;
 /// Tables in tables of packed messages.
 pub(crate) const PACKED_DEPTH_MAX: usize = 128;
+/// Values of one packed message.
+pub(crate) const PACKED_VALUES_MAX: usize = MACHINE_BYTES_MAX / 16;
 /// Those of JSON, whatever scripts set: each takes three places of a stack that has 8,000.
 pub(crate) const JSON_DEPTH_MAX: usize = 2_600;
 /// Values of one JSON text: each takes 16 bytes of a machine at least.
 pub(crate) const JSON_VALUES_MAX: usize = MACHINE_BYTES_MAX / 16;
-/// Tables of an answer: one that refers to itself twice would never end.
-pub(crate) const ANSWER_TABLES_MAX: usize = 1 << 20;
+/// Bytes of an answer, 16 for each value beside its text.
+pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// Arguments of one call.
 pub(crate) const CALL_WORDS_MAX: usize = 1 << 20;
 /// Commands that one script was denied, as far as they are noted.

@@ -604,3 +604,19 @@ fn functions_have_a_limit() {
         assert_eq!(added.is_ok(), fits, "{name} {count}: {added:?}");
     }
 }
+
+/// Little memory holds one table many times: what would be written of it ends at a bound.
+#[test]
+fn answers_and_packed_messages_have_a_limit() {
+    let machine = Machine::new(Kind::Script).expect("there is memory");
+    let grown =
+        "local t = 1 for i = 1, 12 do local o = {} for j = 1, 100 do o[j] = t end t = o end";
+    let script = machine.compile("test", format!("{grown} return t").as_bytes()).expect("sound");
+    let given = machine.run(&script, [&[], &[]], &mut Nothing, &mut Vec::new()).expect("it runs");
+    let mut answer = Recorded::default();
+    let ended = given_to_answer(&machine, &given, b"", false, &mut answer);
+    let error = ended.expect_err("it is too long").to_string();
+    assert!(error.contains("longer than 268435456 bytes"), "{error}");
+    let error = run(&machine, &format!("{grown} return #cmsgpack.pack(t)")).expect_err("too long");
+    assert!(error.contains("not enough memory"), "{error}");
+}

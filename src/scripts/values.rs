@@ -6,7 +6,7 @@ use hyperion_engine::Recorded;
 use hyperion_lua::{Form, Given, Met, Name, Place, Seen, Values, Visitor, number_text};
 use hyperion_model::ReplyWriter;
 
-use super::limits::ANSWER_TABLES_MAX;
+use super::limits::ANSWER_BYTES_MAX;
 use super::machine::Machine;
 
 /// Makes values for Lua of an answer.
@@ -143,7 +143,7 @@ pub(super) fn given_to_answer(
     is_resp3: bool,
     out: &mut dyn ReplyWriter,
 ) -> mlua::Result<()> {
-    let mut answering = Answering { is_resp3, tables: 0, out };
+    let mut answering = Answering { is_resp3, left: ANSWER_BYTES_MAX, out };
     match given {
         Given::Nil => answering.show(Seen::Nil),
         Given::Boolean(value) => answering.show(Seen::Boolean(*value)),
@@ -180,14 +180,27 @@ const SET: usize = 6;
 const FORMAT: usize = 7;
 const STRING: usize = 8;
 
+/// What a value counts beside its text.
+const VALUE_BYTES: usize = 16;
+
 /// Writes what a walk meets as an answer.
 struct Answering<'o> {
     is_resp3: bool,
-    tables: usize,
+    /// Bytes that may still be written.
+    left: usize,
     out: &'o mut dyn ReplyWriter,
 }
 
 impl Answering<'_> {
+    /// Counts a value with so many bytes of text: what holds one value many times, or itself, would be long without end.
+    fn count(&mut self, bytes: usize) -> Result<(), String> {
+        let left = self.left.checked_sub(bytes.saturating_add(VALUE_BYTES));
+        self.left = left.ok_or_else(|| {
+            format!("the answer of the script is longer than {ANSWER_BYTES_MAX} bytes")
+        })?;
+        Ok(())
+    }
+
     fn show(&mut self, value: Seen<'_>) {
         match value {
             Seen::Text(text) => self.out.bulk(text),
@@ -251,16 +264,16 @@ impl Answering<'_> {
 
 impl Visitor for Answering<'_> {
     fn value(&mut self, value: Seen<'_>, _: Place) -> Result<(), String> {
+        self.count(if let Seen::Text(text) = value { text.len() } else { 0 })?;
         self.show(value);
         Ok(())
     }
 
     fn table(&mut self, table: Met<'_>, _: Place, _: usize) -> Result<Form, String> {
-        self.tables += 1;
-        if self.tables > ANSWER_TABLES_MAX {
-            self.out.error("ERR the answer of the script has too many tables");
-            return Ok(Form::Nothing);
-        }
+        let length = |value: Seen<'_>| if let Seen::Text(text) = value { text.len() } else { 0 };
+        let texts = [ERR, OK, BIG_NUMBER].map(|name| table.named(name, length));
+        let verbatim = table.within(VERBATIM, [FORMAT, STRING], |[_, text]| length(text));
+        self.count(texts.iter().sum::<usize>() + verbatim.unwrap_or(0))?;
         if self.is_single(table) {
             return Ok(Form::Nothing);
         }
@@ -280,6 +293,7 @@ impl Visitor for Answering<'_> {
 
     /// It is told as an error in its place.
     fn too_deep(&mut self, _: Place, _: usize) -> Result<(), String> {
+        self.count(0)?;
         self.out.error("ERR reached lua stack limit");
         Ok(())
     }
