@@ -93,9 +93,9 @@ def other_uuid(options, folder, rows):
 
 
 def gone_file(options, folder, rows):
-    """A segment's file is gone. In the control the list that misses it is gone too, and what is lost must be found by its client."""
+    """A segment's file is gone. In the control all are, and the list that misses them: what is lost must be found by its client."""
     for control in (False, True):
-        row = Row("gone-file" + (", and the list of files too" if control else ""), control)
+        row = Row("gone-file" + (", all of them, and the list of files too" if control else ""), control)
         rows.append(row)
         row.rounds = 1
         with ExitStack() as stack:
@@ -103,14 +103,16 @@ def gone_file(options, folder, rows):
             node, book = loaded(options, stack, here, "gone-file")
             node.kill()
             core = os.path.join(node.data, "core-000")
-            gone = os.path.join(core, sorted(name for name in os.listdir(core) if name.startswith("segment-"))[0])
+            segments = sorted(name for name in os.listdir(core) if name.startswith("segment-"))
+            gone = os.path.join(core, segments[0])
             kept = os.path.join(here, "kept")
-            shutil.move(gone, kept)
             if control:
-                os.unlink(os.path.join(core, "FILES"))
+                for name in [*segments, "FILES"]:
+                    os.unlink(os.path.join(core, name))
                 node.start()
                 row.take(book.judge(node.port))
                 continue
+            shutil.move(gone, kept)
             expect_refusal(row, node, [f"{os.path.basename(gone)} is missing"], here)
             shutil.move(kept, gone)
             node.start()
