@@ -42,14 +42,14 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The files that are on the list and not among `there`. A folder of a release that had no lists misses none.
+/// The files that are on the list and not among `there`, which are in order. A folder of a release that had no lists misses none.
 pub(super) fn missing(folder: &Path, there: &[u64]) -> io::Result<Vec<PathBuf>> {
     let listed = read(folder)?.unwrap_or_default();
-    let is_missing = |&id: &u64| !there.contains(&id);
+    let is_missing = |id: &u64| there.binary_search(id).is_err();
     Ok(listed.into_iter().filter(is_missing).map(|id| segment_path(folder, id)).collect())
 }
 
-/// Has the list name the files that are there.
+/// Has the list name the files that are there, in order.
 pub(super) fn bring_up_to_date(folder: &Path, there: &[u64]) -> io::Result<()> {
     let there = there.iter().copied().filter(|&id| index(id).is_some());
     if read(folder)?.is_some_and(|listed| there.clone().eq(listed)) {

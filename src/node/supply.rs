@@ -123,7 +123,7 @@ pub(super) fn make_unbacked_segment(
                 .and_then(|file| {
                     let listed = files::sync_directory(folder);
                     let listed = listed.and_then(|()| listing::put_on(folder, id));
-                    // Not on the list it might be missed in vain, or not at all.
+                    // On no list it would not be missed once it is lost; on the list and not there it would be missed for nothing.
                     listed.inspect_err(|_| drop(listing::remove_file(&path)))?;
                     Ok(file)
                 })
