@@ -251,7 +251,7 @@ fn the_same_seed_gives_the_same_numbers() {
     }
 }
 
-/// As deep as a stack of Lua is, and as wide as is bearable.
+/// As deep as a stack of Lua is.
 #[test]
 fn answers_are_deep() {
     let machine = Machine::new(Kind::Script).expect("there is memory");
@@ -275,8 +275,6 @@ fn answers_are_deep() {
     let whole = answer("local t = {} t[1] = t return t");
     let depth = (7_900..8_000).find(|&depth| whole == nested(depth, limit));
     assert!(depth.is_some(), "it ends where the stack does");
-    let twice = answer("local t = {} t[1], t[2] = t, t return t");
-    assert!(twice != whole);
 }
 
 /// JSON in and out, with what scripts set of it, as Redis' own library has it.
@@ -611,12 +609,15 @@ fn answers_and_packed_messages_have_a_limit() {
     let machine = Machine::new(Kind::Script).expect("there is memory");
     let grown =
         "local t = 1 for i = 1, 12 do local o = {} for j = 1, 100 do o[j] = t end t = o end";
-    let script = machine.compile("test", format!("{grown} return t").as_bytes()).expect("sound");
-    let given = machine.run(&script, [&[], &[]], &mut Nothing, &mut Vec::new()).expect("it runs");
-    let mut answer = Recorded::default();
-    let ended = given_to_answer(&machine, &given, b"", false, &mut answer);
-    let error = ended.expect_err("it is too long").to_string();
-    assert!(error.contains("longer than 268435456 bytes"), "{error}");
+    for text in [&format!("{grown} return t"), "local t = {} t[1], t[2] = t, t return t"] {
+        let script = machine.compile("test", text.as_bytes()).expect("sound");
+        let ran = machine.run(&script, [&[], &[]], &mut Nothing, &mut Vec::new());
+        let given = ran.expect("it runs");
+        let mut answer = Recorded::default();
+        let ended = given_to_answer(&machine, &given, b"", false, &mut answer);
+        let error = ended.expect_err("it is too long").to_string();
+        assert!(error.contains("longer than 268435456 bytes"), "{error}");
+    }
     let error = run(&machine, &format!("{grown} return #cmsgpack.pack(t)")).expect_err("too long");
     assert!(error.contains("not enough memory"), "{error}");
 }
