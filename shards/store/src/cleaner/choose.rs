@@ -97,6 +97,15 @@ impl Log {
         self.free_lacking() > 0
     }
 
+    /// The pace, in 1024ths of what is appended, that keeps half of what is held live, beyond a few segments: just what is appended where it
+    /// begins, and twice that where as many segments are held again. Nothing below.
+    fn waste_pace(&self) -> u64 {
+        let slack = (SLACK_SEGMENTS * self.segment_bytes) as u64;
+        let held = (self.order.len() * self.segment_bytes) as u64;
+        let over = held.saturating_sub(self.waiting_bytes() + 2 * self.live_total + slack);
+        if over == 0 { 0 } else { 1024 + 1024 * over / slack }
+    }
+
     /// More than half of what is held is dead, beyond a few segments.
     fn is_wasteful(&self, held: u64, live: u64) -> bool {
         held - live > live + (SLACK_SEGMENTS * self.segment_bytes) as u64
@@ -224,7 +233,8 @@ impl Cleaner {
         log.follow_waiting(appended);
         let lacking = log.free_lacking();
         // At a lack of half the span what is freed is what is written.
-        let pace = (2048 * lacking / log.free_span()).min(1024 * CLEANING_PACE_MAX);
+        let pace = (2048 * lacking / log.free_span()).max(log.waste_pace());
+        let pace = pace.min(1024 * CLEANING_PACE_MAX);
         self.owed = (carried + appended * pace / 1024).min(log.segment_bytes as u64);
     }
 

@@ -572,6 +572,30 @@ fn a_nearly_full_memory_holds_little_that_is_dead() {
     assert!(copied < 7 * written, "{copied} bytes copied for {written}");
 }
 
+/// Memory is plenty, and no turn goes by without a write: half of what is held stays live all the same.
+#[test]
+fn who_writes_all_the_time_leaves_no_more_than_half_dead() {
+    let mut world = World::new();
+    let mut dice = Dice(5);
+    let mut most = 0;
+    for step in 0..60_000_u32 {
+        let key = dice.roll(1_000) as u32;
+        world.put(&key.to_le_bytes(), &pattern(step.into(), 500));
+        if step % 4 == 0 {
+            world.supply();
+            if world.store.wants_cleaning() {
+                world.store.clean();
+            }
+            world.turn();
+        }
+        let figures = world.store.figures();
+        let spare = (SLACK_SEGMENTS + 5) * SEGMENT_BYTES;
+        let may_be_held = 2 * figures.live_bytes + spare as u64;
+        most = most.max(figures.held_bytes.saturating_sub(may_be_held));
+    }
+    assert_eq!(most, 0, "{:?}", world.store.figures());
+}
+
 /// A disk that is late with what was emptied is waited for before too little of what is held is live, and never for good. Where the cleaner
 /// went on meanwhile, it would hold its copies beside what they were copied from.
 #[test]
