@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -170,8 +171,13 @@ fn a_pipeline_of_long_values_comes_in_order_and_little_of_it_is_made_ahead() {
     let mut most = 0_usize;
     wait_for("output of a client that does not read", || {
         most = longest();
-        most > 50_000
+        most > 0
     });
+    // How much of the last send the system took is by chance, and the first look may have come too early.
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(50));
+        most = most.max(longest());
+    }
     // What is being sent, and what comes next.
     assert!(most < 2 * (128 << 10) + 2 * 51_000, "{most} bytes");
     for number in 0..VALUES {
