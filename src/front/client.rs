@@ -102,6 +102,8 @@ pub(crate) struct Client {
     pub(crate) sent_bytes: usize,
     /// About how long an answer of another core is.
     pub(crate) remote_answer_bytes: usize,
+    /// Cores that gave it a long answer and wait until it has taken it.
+    pub(crate) untaken: Vec<u16>,
     pub(crate) hold: Hold,
     pub(crate) is_paused: bool,
     /// It is in the list of those with something to send.
@@ -231,6 +233,7 @@ impl Client {
             output: Output::default(),
             sent_bytes: 0,
             remote_answer_bytes: REMOTE_ANSWER_BYTES,
+            untaken: Vec::new(),
             hold: Hold::None,
             is_paused: false,
             is_dirty: false,

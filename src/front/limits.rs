@@ -32,8 +32,10 @@ pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 4 << 20;
 pub(crate) const SPARE_BYTES_MAX: usize = 8 << 20;
 pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
 pub(crate) const SPARE_IDLE_TICKS: u32 = 20;
-/// Bytes of a long input buffer that a turn gives back.
-pub(crate) const INPUT_RETURNED_BYTES: usize = 4 << 20;
+/// Bytes of long buffers that a turn gives back at least; and of those beyond the second number one part in the third.
+pub(crate) const RETURNED_BYTES: usize = 4 << 20;
+pub(crate) const UNRETURNED_BYTES: usize = 64 << 20;
+pub(crate) const RETURNED_PART: usize = 4;
 /// A client keeps no output buffer above this size when what was in it is sent.
 pub(crate) const OUTPUT_KEEP_BYTES: usize = 16 << 10;
 /// Unread input of all clients of one core together, at most and at least: between them it is as much as the node's memory.
@@ -47,6 +49,10 @@ pub(crate) const REMOTE_BYTES_MAX: usize = 2 << 20;
 /// once, and the next may be longer than the last.
 pub(crate) const REMOTE_ANSWER_BYTES: usize = 128 << 10;
 pub(crate) const REMOTE_ANSWER_BYTES_MIN: usize = 16 << 10;
+/// An answer to another core's client that is so long is to be taken by it before that core's next command for it runs.
+pub(crate) const LONG_ANSWER_BYTES: usize = OUTPUT_PAUSE_BYTES;
+/// Answers for another core above which its clients' commands wait for the next turn.
+pub(crate) const ANSWERS_A_TURN_BYTES: usize = 4 << 20;
 /// Batches that wait for another core's mailbox before clients wait for them.
 pub(crate) const BACKLOG_BATCHES_MAX: usize = 64;
 /// Empty parcels that a core keeps for what it sends to others next.

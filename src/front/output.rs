@@ -35,6 +35,19 @@ struct Paid {
 struct Owed {
     core: u16,
     silent: bool,
+    asks_memcached: bool,
+}
+
+impl Owed {
+    /// Whether its answer is sent.
+    fn shows(self, answer: &[u8]) -> bool {
+        !self.silent && !(self.asks_memcached && is_memcached_error(answer))
+    }
+}
+
+/// Whether it is no value.
+fn is_memcached_error(answer: &[u8]) -> bool {
+    answer.starts_with(b"SERVER_ERROR") || answer.starts_with(b"CLIENT_ERROR")
 }
 
 /// What is to be sent to one client.
@@ -44,6 +57,9 @@ pub(crate) struct Output {
     marks: VecDeque<Mark>,
     owed: VecDeque<Owed>,
     lanes: Vec<Lane>,
+    /// Answers that are owed from now on are values that memcached's clients ask for: an error is a miss, as the line behind the last one would be
+    /// taken for the answer of the next request.
+    pub(crate) asks_memcached: bool,
     /// A long string whose rest comes next; what follows waits in the lanes.
     stream: Option<Stream>,
 }
@@ -106,7 +122,15 @@ impl Output {
     pub(crate) fn owe(&mut self, core: u16, silent: bool) {
         // The lane is there before its first answer.
         self.lane(core);
-        self.owed.push_back(Owed { core, silent });
+        self.owed.push_back(Owed { core, silent, asks_memcached: self.asks_memcached });
+    }
+
+    /// The answer that was written behind the first `before` bytes is not sent where it is an error.
+    pub(crate) fn drop_memcached_error(&mut self, before: usize) {
+        if self.bytes.get(before..).is_some_and(is_memcached_error) {
+            self.bytes.truncate(before);
+            self.marks.iter_mut().for_each(|mark| mark.end = mark.end.min(before));
+        }
     }
 
     /// The one answer that is owed will not come.
@@ -137,6 +161,11 @@ impl Output {
 
     fn pay(&mut self, core: u16, paid: Paid) {
         self.lane(core).answers.push_back(paid);
+    }
+
+    /// Whether all answers of `core` that came are in order.
+    pub(crate) fn is_merged(&self, core: u16) -> bool {
+        self.lanes.get(usize::from(core)).is_none_or(|lane| lane.answers.is_empty())
     }
 
     /// Bytes that nobody asked for: they leave behind all that is owed by now.
@@ -204,10 +233,10 @@ impl Output {
         }
         let lane = &mut self.lanes[usize::from(core)];
         match self.owed.front() {
-            Some(&Owed { core: next, silent })
-                if next == core && self.stream.is_none() && lane.answers.is_empty() =>
+            Some(&owed)
+                if owed.core == core && self.stream.is_none() && lane.answers.is_empty() =>
             {
-                if !silent {
+                if owed.shows(answer) {
                     self.bytes.extend_from_slice(answer);
                 }
                 self.owed.pop_front();
@@ -223,12 +252,13 @@ impl Output {
     /// Moves what is in order now from the lanes to the end.
     pub(crate) fn merge(&mut self, released: u64) {
         while self.stream.is_none()
-            && let Some(&Owed { core, silent }) = self.owed.front()
+            && let Some(&owed) = self.owed.front()
         {
-            let lane = &mut self.lanes[usize::from(core)];
+            let lane = &mut self.lanes[usize::from(owed.core)];
             let Some(Paid { length, observed, stream }) = lane.answers.pop_front() else { break };
-            if !silent {
-                self.bytes.extend_from_slice(&lane.bytes[lane.taken..lane.taken + length]);
+            let answer = &lane.bytes[lane.taken..lane.taken + length];
+            if owed.shows(answer) {
+                self.bytes.extend_from_slice(answer);
             }
             lane.taken += length;
             if lane.taken == lane.bytes.len() {

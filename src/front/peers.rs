@@ -13,10 +13,13 @@ use super::batch::{CommandBatch, CommandHead, Parcel, ReplyBatch, ReplyHead};
 use super::blocked::{BlockedAt, Tried};
 use super::client::Hold;
 use super::execute::client_word;
-use super::limits::{ARGUMENTS_INLINE, LINES_AHEAD, PREFETCH_KEYS_MIN};
+use super::limits::{
+    ANSWERS_A_TURN_BYTES, ARGUMENTS_INLINE, LINES_AHEAD, LONG_ANSWER_BYTES, OUTPUT_PAUSE_BYTES,
+    PREFETCH_KEYS_MIN,
+};
 use super::replies::Replies;
 use super::streams::Stream;
-use crate::node::{Io, NodeCore};
+use crate::node::{Io, Mail, NodeCore};
 
 /// A command of another core's client that could not run yet.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct Parked {
 pub(crate) struct ParkedCommands {
     commands: VecDeque<Parked>,
     origins: BTreeSet<(u16, ConnectionId)>,
+    /// Other cores' clients that have not taken a long answer of this core: their next commands wait.
+    takers: BTreeSet<(u16, ConnectionId)>,
 }
 
 impl ParkedCommands {
@@ -85,13 +90,55 @@ impl NodeCore {
     /// Runs a command of another core's or node's client, or keeps it until it can run.
     pub(super) fn run_or_park(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) {
         let waits = !self.parked.is_empty()
-            && self.parked.origins.contains(&self.origin(from, head.connection));
+            && self.parked.origins.contains(&self.origin(from, head.connection))
+            || self.answers_are_untaken(from, head.connection);
         let tried = if waits { Tried::Waits } else { self.run_for(from, head, arguments) };
         match tried {
             Tried::Ran => self.ran_for(from, &head),
             Tried::Waits => self.park(from, head, arguments),
             Tried::Blocks(wait) => self.block_for(from, head, arguments, wait),
         }
+    }
+
+    /// Whether a command would add to answers of which there are enough: the client has not taken its last one, or the core is given many in
+    /// this turn.
+    fn answers_are_untaken(&mut self, from: u16, connection: ConnectionId) -> bool {
+        // Who finds no place to wait adds to them rather than being refused.
+        if self.parked.commands.len() >= WAITING_COMMANDS_MAX {
+            return false;
+        }
+        if !self.parked.takers.is_empty() && self.parked.takers.contains(&(from, connection)) {
+            return true;
+        }
+        let is_much = self.replies_to(from).replies.bytes.len() > ANSWERS_A_TURN_BYTES;
+        // The next turn tries again.
+        self.is_unfinished |= is_much;
+        is_much
+    }
+
+    /// A client has taken the long answer of this core.
+    pub(crate) fn answer_taken(&mut self, from: u16, connection: ConnectionId) {
+        if self.parked.takers.remove(&(from, connection)) && !self.parked.is_empty() {
+            self.is_unfinished = true;
+        }
+    }
+
+    /// Tells the cores whose long answers have left for the client.
+    pub(crate) fn tell_taken(&mut self, io: &Io, connection: ConnectionId) {
+        let Some(client) = self.clients.get(connection) else { return };
+        if client.untaken.is_empty()
+            || client.output.ready_bytes() + io.unsent_bytes(connection) > OUTPUT_PAUSE_BYTES
+        {
+            return;
+        }
+        let links = &mut self.links;
+        client.untaken.retain(|&core| {
+            let is_taken = client.output.is_merged(core);
+            if is_taken {
+                links[usize::from(core)].backlog.push_back(Mail::Taken(connection));
+            }
+            !is_taken
+        });
     }
 
     /// Whose a command is: those of one client keep their order. Another node's numbers its commands, behind the client.
@@ -166,6 +213,9 @@ impl NodeCore {
                 }
                 replies.heads.push(ReplyHead { connection: head.connection, length });
                 replies.observed = replies.observed.max(observed);
+                if length > LONG_ANSWER_BYTES && !is_foreign {
+                    self.parked.takers.insert((from, head.connection));
+                }
                 if head.tracks {
                     self.note_read(from, head.connection, spec, arguments);
                 }
@@ -250,10 +300,12 @@ impl NodeCore {
 
     /// Something changed: tries again what waits, other cores' clients and our own.
     pub(crate) fn retry_held(&mut self, io: &mut Io) {
-        let commands = std::mem::take(&mut self.parked);
-        for Parked { from, head, arguments } in commands.commands {
+        let commands = std::mem::take(&mut self.parked.commands);
+        self.parked.origins.clear();
+        for Parked { from, head, arguments } in commands {
             let slices: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            let waits = self.parked.origins.contains(&self.origin(from, head.connection));
+            let waits = self.parked.origins.contains(&self.origin(from, head.connection))
+                || self.answers_are_untaken(from, head.connection);
             let tried = if waits { Tried::Waits } else { self.run_for(from, head, &slices) };
             match tried {
                 Tried::Ran => self.ran_for(from, &head),
@@ -296,7 +348,13 @@ impl NodeCore {
             for &(_, later) in &batch.later {
                 self.end_stream(Stream::new(from, later));
             }
-            batch.heads.iter().for_each(|head| io.close(head.connection));
+            let backlog = &mut self.links[usize::from(from)].backlog;
+            for head in &batch.heads {
+                if head.length > LONG_ANSWER_BYTES {
+                    backlog.push_back(Mail::Taken(head.connection));
+                }
+                io.close(head.connection);
+            }
             return;
         }
         let (mut number, mut rest) = (0, batch.bytes.as_slice());
@@ -319,10 +377,17 @@ impl NodeCore {
                 if waits_on.is_some() {
                     continue;
                 }
+                let is_long = head.length > LONG_ANSWER_BYTES;
                 let Some(client) = &mut client else {
                     gone.extend(stream);
+                    if is_long {
+                        self.links[usize::from(from)].backlog.push_back(Mail::Taken(connection));
+                    }
                     continue;
                 };
+                if is_long {
+                    client.untaken.push(from);
+                }
                 // What it observed of the other core's log was released before it was sent.
                 match stream {
                     Some(stream) => {

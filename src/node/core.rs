@@ -394,6 +394,7 @@ impl Core for NodeCore {
             Mail::Channels(bundle) => self.take_bundle(io, from, &bundle),
             Mail::Slow(connection, slow) => self.slow_elsewhere(io, connection, slow),
             Mail::Shown(shown) => self.take_shown(io, &shown),
+            Mail::Taken(connection) => self.answer_taken(from, connection),
             Mail::Unwatched => self.observer.watch.count(usize::from(from), false),
             Mail::ForeignReplies(replies) => self.take_foreign_replies(io, Replies { replies }),
         }

@@ -13,6 +13,7 @@ impl NodeCore {
         dirty.append(&mut self.waiting);
         for connection in dirty.drain(..) {
             self.flush_client(io, connection);
+            self.tell_taken(io, connection);
         }
         // The list itself is used again.
         if self.dirty.is_empty() {

@@ -76,6 +76,8 @@ pub(crate) enum Mail {
     Slow(ConnectionId, Slow),
     /// What clients of the sender did, for those who watch at the receiver.
     Shown(Shown),
+    /// The sender's client has taken the long answer of the receiver.
+    Taken(ConnectionId),
     /// One less watches at the sender.
     Unwatched,
     /// Other nodes' answers to commands of the receiver's clients.

@@ -415,6 +415,9 @@ impl NodeCore {
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.stop_watching(connection);
             client.output.streams().for_each(|stream| self.end_stream(stream));
+            for &core in &client.untaken {
+                self.links[usize::from(core)].backlog.push_back(Mail::Taken(connection));
+            }
             self.drop_subscriptions(&mut client);
             self.end_wait(&mut client, Ending::Gone);
             self.set_tracking(&mut client, None);
@@ -427,6 +430,7 @@ impl NodeCore {
     /// What was in flight has left: more may be sent, and a client that was held for it goes on.
     pub(super) fn after_send(&mut self, io: &mut Io, connection: ConnectionId) {
         self.take_sent(io, connection);
+        self.tell_taken(io, connection);
         let Some(mut client) = self.clients.take(connection) else { return };
         if !client.output.is_empty() || client.is_closing {
             self.dirty(&mut client);

@@ -1,6 +1,7 @@
 //! Owns tests of strings of many mebibytes: they come and go in parts, in order, and as they were when they were asked for.
 
 use std::thread;
+use std::time::Duration;
 
 use hyperion_wire::reply::Reply;
 
@@ -107,6 +108,56 @@ fn what_is_not_read_or_not_wanted_is_given_back() {
         wait_for("the memory of values that nobody has", || live_bytes(&node) < 100_000);
         other.set("long0", &value(3));
         other.expect_bytes("long0", &value(3));
+    }
+}
+
+/// Answers of many parts are made whole: one at a time for a client, whichever core owns the key, and who reads gets all, in order.
+#[test]
+fn long_answers_that_were_asked_for_at_once_are_made_one_after_the_other() {
+    const ASKED: usize = 24;
+    const LISTS: usize = 4;
+    for setup in setups() {
+        let node = setup.start();
+        let mut client = node.client();
+        let part = "x".repeat(1_000);
+        let parts = format!(" {part}").repeat(1_000);
+        for list in 0..LISTS {
+            for number in 1..=8 {
+                let count = (number * 1_000).to_string();
+                assert_eq!(client.ask(&format!("RPUSH list{list}{parts}")), count);
+            }
+        }
+        let expected: usize = 8_000 * (1_000 + b"$1000\r\n\r\n".len()) + b"*8000\r\n".len();
+        let before = node.memory_but_arenas();
+        // By chance some are on each core.
+        let mut silent: Vec<Client> = (0..4).map(|_| node.client()).collect();
+        for client in &mut silent {
+            for number in 0..ASKED {
+                let list = format!("list{}", number % LISTS);
+                client.send(&command(&[b"LRANGE", list.as_bytes(), b"0", b"-1"]));
+                client.send(&command(&[b"SET", format!("end{number}").as_bytes(), b"x"]));
+            }
+        }
+        let mut most = 0;
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(50));
+            most = most.max(node.memory_but_arenas().saturating_sub(before));
+        }
+        // One that is on its way and one that is made, each with the room that it grew into, for each client and core.
+        let bound = silent.len() * 2 * 4 * expected;
+        assert!(most < bound as u64, "{most} bytes, {bound} allowed");
+        let (mut reader, gone) = (silent.pop().expect("there are four"), silent);
+        drop(gone);
+        for number in 0..ASKED {
+            match reader.reply() {
+                Reply::Array(items) => assert_eq!(items.len(), 8_000, "answer {number}"),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(reader.shown(), "OK");
+        }
+        for number in 0..ASKED {
+            assert_eq!(client.ask(&format!("GET end{number}")), "x");
+        }
     }
 }
 

@@ -115,8 +115,26 @@ fn both_protocols_see_the_same_keys() {
     client.expect(&[("GET a", "hi"), ("TTL a", "100"), ("SELECT 1", "OK"), ("GET a", "nil")]);
     client.expect(&[("SELECT 0", "OK"), ("HSET h f 1", "1")]);
     let wrong = "SERVER_ERROR WRONGTYPE Operation against a key holding the wrong kind of value";
-    assert_eq!(lines.ask("get h"), format!("{wrong}|END"));
     assert_eq!(lines.ask("set h 0 0 1|x"), wrong);
+    // A line beside the values would be taken for the answer of the next request: what cannot be told is a miss.
+    for number in 0..8 {
+        client.expect(&[(&format!("HSET h{number} f 1"), "1")]);
+        assert_eq!(lines.ask(&format!("set s{number} 0 0 1|{number}")), "STORED");
+    }
+    assert_eq!(lines.ask("get h"), "END");
+    let keys = "s0 h0 h1 s1 h2 s2 h3 h4 s3 s4 h5 s5 h6 h7 s6 s7";
+    let values: String = (0..8).map(|number| format!("VALUE s{number} 0 1|{number}|")).collect();
+    for verb in ["get", "gat 100"] {
+        assert_eq!(lines.ask(&format!("{verb} {keys}")), format!("{values}END"));
+    }
+    let missing = "nobody-has-this-key ".repeat(20_000);
+    assert_eq!(lines.ask(&format!("get {missing}s0 h0")), "VALUE s0 0 1|0|END");
+    // Who wants no answer gets none, whatever is wrong.
+    for bad in ["set a 0 0 abc noreply", "set h 0 0 1 noreply|x"] {
+        assert_eq!(lines.ask(&format!("{bad}|get s1")), "VALUE s1 0 1|1|END", "{bad}");
+    }
+    let large = format!("set a 0 0 {} noreply|{}|get s1", 2 << 20, "y".repeat(2 << 20));
+    assert_eq!(lines.ask(&large), "VALUE s1 0 1|1|END");
     // Any write changes the number, whoever makes it.
     let cas = |answer: &str| answer.split(['|', ' ']).nth(4).map(str::to_owned).expect("a number");
     let before = cas(&lines.ask("gets a"));

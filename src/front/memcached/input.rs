@@ -51,10 +51,12 @@ impl NodeCore {
                     client.input_needed = bytes_min;
                     return at;
                 }
-                Parsed::Bad { consumed, answer } => {
+                Parsed::Bad { consumed, answer, is_silent } => {
                     client.memcached.dropped_bytes = consumed;
                     self.counters.errors += 1;
-                    self.answer(client, |reply| reply.bulk(answer.as_bytes()));
+                    if !is_silent {
+                        self.answer(client, |reply| reply.bulk(answer.as_bytes()));
+                    }
                 }
                 Parsed::Broken { answer } => {
                     self.counters.protocol_errors += 1;

@@ -114,9 +114,15 @@ impl NodeCore {
                 client.hold = Hold::Output;
                 return Progress::Held;
             }
+            let (before, is_next) = (client.output.ready_bytes(), client.output.is_in_order());
+            client.output.asks_memcached = true;
             let progress = self.run_key(io, client, spec, (verb, key), behind, None);
+            client.output.asks_memcached = false;
             if progress == Progress::Held {
                 return Progress::Held;
+            }
+            if is_next {
+                client.output.drop_memcached_error(before);
             }
             client.memcached.keys_done += 1;
         }

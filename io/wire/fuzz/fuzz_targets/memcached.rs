@@ -29,7 +29,7 @@ fn requests(stream: &[u8], step: usize) -> Vec<Vec<Vec<u8>>> {
                     found.push(spans.map(|span| span.of(input).to_vec()).collect());
                     start += consumed;
                 }
-                Parsed::Bad { consumed, answer } => {
+                Parsed::Bad { consumed, answer, .. } => {
                     found.push(vec![answer.into()]);
                     start += consumed;
                 }

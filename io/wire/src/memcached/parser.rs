@@ -24,6 +24,8 @@ pub enum Parsed {
         consumed: usize,
         /// The answer, without the line end.
         answer: &'static str,
+        /// The client wants no answer.
+        is_silent: bool,
     },
     /// No request, and nobody knows where the next begins: this line is the last answer.
     Broken {
@@ -54,7 +56,7 @@ pub fn parse(input: &[u8], value_bytes_max: usize, words: &mut Vec<Span>) -> Par
     let behind_line = end + 1;
     let word = |at: usize| words.get(at).map_or(&[][..], |span: &Span| span.of(input));
     let value = match word(0) {
-        b"" => return Parsed::Bad { consumed: behind_line, answer: ERROR },
+        b"" => return Parsed::Bad { consumed: behind_line, answer: ERROR, is_silent: false },
         b"set" | b"add" | b"replace" | b"append" | b"prepend" => {
             value_of_store(5, words.len(), &word)
         }
@@ -65,23 +67,25 @@ pub fn parse(input: &[u8], value_bytes_max: usize, words: &mut Vec<Span>) -> Par
         },
         _ => return Parsed::Request { consumed: behind_line, value: None },
     };
+    let is_silent = word(0) != b"ms" && word(words.len().saturating_sub(1)) == b"noreply";
+    let bad = |consumed, answer| Parsed::Bad { consumed, answer, is_silent };
     let length = match value {
         Ok(length) => length,
-        Err(answer) => return Parsed::Bad { consumed: behind_line, answer },
+        Err(answer) => return bad(behind_line, answer),
     };
     let value_end = behind_line + length;
     let consumed = value_end + 2;
     if length > value_bytes_max {
-        return Parsed::Bad { consumed, answer: TOO_LARGE };
+        return bad(consumed, TOO_LARGE);
     }
     if word(1).len() > MEMCACHED_KEY_BYTES_MAX {
-        return Parsed::Bad { consumed, answer: BAD_LINE };
+        return bad(consumed, BAD_LINE);
     }
     let Some(ending) = input.get(value_end..consumed) else {
         return Parsed::Incomplete { bytes_min: consumed };
     };
     if ending != b"\r\n" {
-        return Parsed::Bad { consumed, answer: BAD_CHUNK };
+        return bad(consumed, BAD_CHUNK);
     }
     let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let value = Some(Span { start: position(behind_line), end: position(value_end) });
