@@ -139,3 +139,5 @@ pub(crate) const HOLE_CHECKED_BYTES_MAX: usize = 256 << 20;
 pub(crate) const GONE_KEYS_MAX: usize = 65_536;
 /// Names of keys that entries have changed which are kept until somebody asks; beyond, any may have changed.
 pub(crate) const APPLIED_KEYS_MAX: usize = 65_536;
+/// A clock that is back by no more than this, ms, is waited for.
+pub(crate) const CLOCK_MOMENT_MS: u64 = 1_000;

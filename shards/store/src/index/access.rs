@@ -93,7 +93,7 @@ impl Access {
         (self.stamped, self.evicted) = (0, (0, 0));
     }
 
-    /// Takes the time of a turn, which is not before that of the last one, and when the clock has stepped the number of keys.
+    /// Takes the time of a turn, and when the clock has stepped the number of keys.
     /// Gives how far the hand is to go, in sixteenths of a round.
     #[inline]
     pub(crate) fn set_now(&mut self, now_ms: u64, keys: impl FnOnce() -> u64) -> u64 {
@@ -101,6 +101,8 @@ impl Access {
             self.stepped_ms = now_ms;
             self.until_ms.fill(now_ms);
         }
+        // The clock was set back: a step is as long as it was.
+        self.stepped_ms = self.stepped_ms.min(now_ms);
         let elapsed_ms = now_ms - self.stepped_ms;
         match self.meaning {
             Meaning::Time if elapsed_ms >= TIME_STEP_MS => {

@@ -28,7 +28,7 @@ impl Log {
     pub(crate) fn follow_rest(&mut self) {
         let written = self.appended_position().abs_diff(self.rest.seen);
         let is_written = written > (self.segment_bytes / REST_BYTES_PART) as u64;
-        if is_written || self.rest.since_ms == 0 {
+        if is_written || self.rest.since_ms == 0 || self.now_ms < self.rest.since_ms {
             self.rest.is_on = false;
             self.has_other_segments();
         } else if self.now_ms < self.rest.since_ms + REST_MS {

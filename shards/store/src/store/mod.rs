@@ -22,7 +22,7 @@ use crate::cleaner::{Cleaner, CleanerFigures};
 use crate::database::{Key, Place};
 use crate::error::StoreError;
 use crate::index::{Access, Entry, Hand, Index, IndexPool, Spot};
-use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::limits::{CLOCK_MOMENT_MS, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::log::{Location, Log, Room};
 use crate::object::{Copying, Objects, Splices, Staged, ValueType, cut};
 use crate::prefetch::prefetch;
@@ -230,9 +230,12 @@ impl Store {
         }
     }
 
-    /// Sets the time of this turn, Unix ms. It never goes back.
+    /// Sets the time of this turn, Unix ms. It goes back only where the clock was set right by more than a moment: what was told to be gone
+    /// was deleted, and waiting would let no time pass until the clock has caught up.
     pub fn set_now(&mut self, now_ms: u64) {
-        self.log.now_ms = self.log.now_ms.max(now_ms);
+        if now_ms > self.log.now_ms || now_ms + CLOCK_MOMENT_MS < self.log.now_ms {
+            self.log.now_ms = now_ms;
+        }
         self.log.passed_ms = if self.holds_expiry { 0 } else { self.log.now_ms };
         self.log.follow_rest();
         self.log.follow_disk();

@@ -23,6 +23,38 @@ fn the_sweep_removes_what_has_expired_and_a_clock_that_goes_back_does_not_return
     assert_eq!(again.store.figures().expiring, 124);
 }
 
+/// A clock that was a day ahead for a moment and is set right: times to live run on, and times that were named are those of the clock.
+#[test]
+fn a_clock_that_was_ahead_and_is_set_right_counts_again() {
+    const NOW_MS: u64 = 2_000_000;
+    const DAY_MS: u64 = 86_400_000;
+    let mut world = World::new();
+    world.store.set_now(NOW_MS);
+    world.put_in(0, b"before", b"value", Some(NOW_MS + 5_000));
+    world.store.set_now(NOW_MS + DAY_MS);
+    let is_there = |world: &mut World, name: &[u8]| {
+        world.store.find(&world.store.key(DatabaseId(0), name)).is_some()
+    };
+    while world.store.sweep(64, u64::MAX).removed == 0 {}
+    assert!(!is_there(&mut world, b"before"));
+    world.turn();
+    // A moment is waited for: who was told a time is told none before it.
+    world.store.set_now(NOW_MS + DAY_MS - 500);
+    assert_eq!(world.store.now_ms(), NOW_MS + DAY_MS);
+    world.store.set_now(NOW_MS + 1_000);
+    assert_eq!(world.store.now_ms(), NOW_MS + 1_000);
+    assert!(!is_there(&mut world, b"before"), "what was told to be gone was deleted");
+    world.put_in(0, b"after", b"value", Some(NOW_MS + 3_000));
+    assert!(is_there(&mut world, b"after"));
+    for ms in (1_000..3_000).step_by(100) {
+        world.store.set_now(NOW_MS + ms);
+        world.turn();
+        assert!(is_there(&mut world, b"after"), "after {ms} ms");
+    }
+    world.store.set_now(NOW_MS + 3_000);
+    assert!(!is_there(&mut world, b"after"));
+}
+
 #[test]
 fn one_sweep_looks_at_a_bounded_number_of_keys() {
     let mut world = World::new();
