@@ -189,6 +189,15 @@ fn a_value_longer_than_a_frame_reaches_all_nodes() {
     let value = Dice(1).bytes(BYTES);
     routed.set("{long}", &value);
     routed.set("{long}:after", b"x");
+    // More than a leader can handle within its lease is refused, by name.
+    let leader = cluster.leader_of(slot_of(b"{long}"));
+    let mut direct = cluster.client(leader);
+    match direct.call(&[b"SET", b"{long}", &vec![7; 65 << 20]]) {
+        Reply::Error(said) => {
+            assert!(String::from_utf8_lossy(&said).contains("in parts"), "{said:?}")
+        }
+        other => panic!("{other:?}"),
+    }
     let expected = Keys::from([
         ("{long}".to_owned(), Some(value)),
         ("{long}:after".to_owned(), Some(b"x".to_vec())),

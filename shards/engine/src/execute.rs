@@ -3,6 +3,7 @@
 use crate::command::{self, Blocking, CommandError, Context, Flags, Part, Run, Sought};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
 use crate::evict::Fit;
+use crate::limits::ENTRY_BYTES_MAX;
 use crate::replication::Around;
 use crate::request::{Outcome, Request};
 use crate::route::Route;
@@ -83,6 +84,12 @@ impl Engine {
             }
             let mut bytes: usize =
                 request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
+            if bytes > ENTRY_BYTES_MAX && spec.flags.has(Flags::DENYOOM) && self.is_replicated() {
+                reply.error(&format!(
+                    "ERR a command of {bytes} bytes does not fit an entry of the replicated log, which takes {ENTRY_BYTES_MAX}; write the value in parts, with APPEND or SETRANGE"
+                ));
+                return Outcome::Done { observed: 0 };
+            }
             if bytes > self.staged_bytes() || spec.flags.has(Flags::WRITES_MORE) {
                 match self.stage(request, bytes, reply) {
                     Step::Plain => {}

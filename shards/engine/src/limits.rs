@@ -1,5 +1,7 @@
 //! Owns the limits of one core's machine.
 
+/// What one command writes to a replicated log: a leader that handles more in one turn is not heard for as long as a lease.
+pub(crate) const ENTRY_BYTES_MAX: usize = (64 << 20) + (64 << 10);
 /// One part in this many of a segment is written of a long string in one turn: half a mebibyte of the largest.
 pub(crate) const STAGED_PART_OF_SEGMENT: usize = 128;
 /// Shorter values of a command with many are written when it runs.
