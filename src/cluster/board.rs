@@ -39,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) own: u32,
     /// This node, and those that the first core has a link to.
     pub(crate) reached: BTreeSet<u32>,
+    /// This node is none of the cluster's any more.
+    pub(crate) is_removed: bool,
     /// Partitions that this node leads, and that nobody leads.
     pub(crate) led: usize,
     pub(crate) leaderless: usize,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use hyperion_cluster::config::ClientRouting;
 use hyperion_engine::Request;
@@ -162,7 +163,9 @@ impl NodeCore {
     /// An election takes less than a second: the client waits for its end rather than being told to try again.
     pub(super) fn wait_for_leader(&mut self, io: &Io, client: &mut Client, slot: u16) -> Progress {
         let since_ns = *client.leaderless_since_ns.get_or_insert(io.now_ns());
-        if io.now_ns() - since_ns < LEADER_WAIT_NS {
+        // Nobody tells a node that was removed who leads: it would wait in vain.
+        let is_removed = self.shared.is_removed.load(Ordering::Relaxed);
+        if io.now_ns() - since_ns < LEADER_WAIT_NS && !is_removed {
             self.hold_again(client);
             return Progress::Held;
         }
@@ -341,7 +344,8 @@ impl NodeCore {
         let waiting = std::mem::take(&mut self.forwarding.waiting);
         for number in waiting {
             let Some(pending) = self.forwarding.pending.get(&number) else { continue };
-            if io.now_ns() - pending.since_ns < LEADER_WAIT_NS {
+            let is_removed = self.shared.is_removed.load(Ordering::Relaxed);
+            if io.now_ns() - pending.since_ns < LEADER_WAIT_NS && !is_removed {
                 self.forwarding.unsent.push(number);
             } else {
                 let sentence = format!(

@@ -226,8 +226,11 @@ pub(crate) fn snapshot(body: &[u8], view: &NodeView) -> Answer {
 fn ready(view: &NodeView) -> Result<(), String> {
     unsettled(view).map_or(Ok(()), Err)?;
     (view.healthy)()?;
-    let known = (view.cluster)();
-    known.and_then(|known| known.without_majority()).map_or(Ok(()), Err)
+    let Some(known) = (view.cluster)() else { return Ok(()) };
+    if known.seen.is_removed {
+        return Err("this node was removed from the cluster and ends soon".to_owned());
+    }
+    known.without_majority().map_or(Ok(()), Err)
 }
 
 fn health(found: Result<(), String>) -> Answer {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hyperion_cluster::NodeId;
 use hyperion_cluster::start::is_given_up;
@@ -139,6 +140,7 @@ impl NodeCore {
                 "this node was removed from the cluster: clients are sent to the others for 30 s, then it ends"
             );
             self.members.removed = Some(0);
+            self.shared.is_removed.store(true, Ordering::Relaxed);
         }
     }
 
@@ -300,7 +302,8 @@ impl NodeCore {
 
     /// What this core sees of nodes and leads.
     fn seen(&self) -> Seen {
-        let Some(view) = &self.view else { return Seen::default() };
+        let is_removed = self.members.removed.is_some();
+        let Some(view) = &self.view else { return Seen { is_removed, ..Seen::default() } };
         let own = view.nodes[view.own].id;
         let others = view.nodes.iter().filter(|node| node.is_up).map(|node| node.id);
         let own_epoch = self.members.state.as_ref().map(|state| (own, state.config().epoch));
@@ -310,6 +313,7 @@ impl NodeCore {
             reached: others.chain([own]).collect(),
             led: led_by(Some(view.own)),
             leaderless: led_by(None),
+            is_removed,
             lead_changes: self.members.lead_changes,
             nodes: self.node_figures(),
             epochs: self

@@ -12,7 +12,7 @@ use crate::snapshot::Snapshots;
 use hyperion_runtime::Postboxes;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// What all cores of the node share, read only but for a few counts.
 pub(crate) struct Shared {
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: Arc<ClusterBoard>,
     /// The way to change the config.
     pub(crate) jobs: Option<Jobs>,
+    /// This node is none of the cluster's any more.
+    pub(crate) is_removed: AtomicBool,
     /// How far the cores are on their way to a stop.
     pub(crate) leave: Leave,
     /// The cluster that the node belongs to, where there are several.

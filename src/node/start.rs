@@ -123,6 +123,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         tracked_keys: resolved.cores.iter().map(|_| AtomicUsize::new(0)).collect(),
         slow_commands: AtomicU64::new(0),
         flush_at_ms: AtomicU64::new(0),
+        is_removed: AtomicBool::new(false),
         scripts: Texts::default(),
         running: Arc::default(),
         postboxes: postboxes.clone(),
@@ -411,15 +412,21 @@ fn outlive_file_size_limits() -> Result<(), NodeError> {
 }
 
 fn stop_on_signals(postboxes: &Postboxes<Note>) -> Result<(), NodeError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
         .map_err(|error| NodeError::System { what: "taking SIGTERM and SIGINT", error })?;
     let postboxes = postboxes.clone();
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            for (number, _) in signals.forever().enumerate() {
-                let is_first = number == 0;
+            let mut is_first = true;
+            for signal in signals.forever() {
+                if signal == SIGHUP {
+                    tracing::info!(
+                        "SIGHUP: the node goes on and reads nothing again; POST /config changes the config and has certificates read anew, SIGTERM ends the node"
+                    );
+                    continue;
+                }
                 if is_first {
                     tracing::info!("stopping: what was begun is finished first");
                 } else {
@@ -431,6 +438,7 @@ fn stop_on_signals(postboxes: &Postboxes<Note>) -> Result<(), NodeError> {
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 }
+                is_first = false;
             }
         })
         .map(drop)

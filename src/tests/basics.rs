@@ -18,6 +18,18 @@ fn the_tour() {
     random_pipelines(&mut client, 1, 20);
 }
 
+/// A terminal that is closed ends nothing.
+#[test]
+fn a_hangup_ends_nothing_and_the_log_says_what_does() {
+    let mut node = Setup::new().start();
+    let mut client = node.client();
+    client.expect(&[("SET a 1", "OK")]);
+    node.signal("HUP");
+    wait_for("a word in the log", || node.log().contains("SIGTERM ends the node"));
+    client.expect(&[("GET a", "1")]);
+    assert_eq!(node.stop(), 0);
+}
+
 #[test]
 fn a_command_may_come_byte_by_byte() {
     let node = Setup::new().start();

@@ -277,6 +277,11 @@ fn a_node_of_four_is_removed_under_writes() {
     // It sends clients to the others for a while, and ends by itself.
     let said = cluster.client(2).ask("GET a1");
     assert!(said.starts_with("-MOVED "), "{said}");
+    wait_for("who balances load to be told", || {
+        let health = get(cluster.http(2), "/health");
+        health.status == 503 && health.body.contains("was removed from the cluster")
+    });
+    assert_eq!(get(cluster.http(2), "/live").status, 200, "it ends by itself");
     let mut routed = cluster.routed();
     routed.expect_all(&written);
     for node in [1, 3, 4] {

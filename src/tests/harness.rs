@@ -252,7 +252,11 @@ impl Node {
     }
 
     pub(crate) fn signal_term(&self) {
-        let line = format!("kill -TERM {}", self.pid());
+        self.signal("TERM");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.pid());
         assert!(Command::new("sh").args(["-c", &line]).status().expect("sh is there").success());
     }
 
