@@ -19,7 +19,8 @@ fn reserve(input: &mut Vec<u8>, bytes: usize) {
     if is_long && !has_room && input.try_reserve_exact(bytes.max(INPUT_ROOM_BYTES)).is_ok() {
         return;
     }
-    input.reserve(bytes);
+    // Where even that is refused (a bounded address space), it grows with what comes.
+    let _refused = input.try_reserve(bytes);
 }
 
 impl NodeCore {
@@ -65,7 +66,11 @@ impl NodeCore {
             return;
         }
         self.make_room(client, missing);
-        if io.fill(client.connection, &mut client.input, missing.min(FILL_BYTES_MAX)) {
+        let part = missing.min(FILL_BYTES_MAX);
+        if client.input.capacity() - length < part {
+            return;
+        }
+        if io.fill(client.connection, &mut client.input, part) {
             client.input_away = length;
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crc_fast::{CrcAlgorithm, Digest};
@@ -96,6 +96,9 @@ pub(super) fn make_folder<T>(
     fill: impl FnOnce(&Path) -> Result<T, RestoreError>,
 ) -> Result<T, RestoreError> {
     match fs::read_dir(to) {
+        Ok(_) if is_mount_point(to) => {
+            return Err(RestoreError::MountPoint { path: to.to_path_buf() });
+        }
         Ok(mut entries) => {
             if entries.next().is_some() {
                 return Err(RestoreError::NotEmpty { path: to.to_path_buf() });
@@ -126,6 +129,15 @@ pub(super) fn make_folder<T>(
         let _ = fs::remove_dir_all(&part);
     }
     made
+}
+
+/// Whether another file system begins there: such a folder cannot be replaced.
+fn is_mount_point(folder: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev());
+    match (device(folder), device(&folder.join(".."))) {
+        (Ok(own), Ok(above)) => own != above,
+        _ => false,
+    }
 }
 
 /// A segment on its way back. Its file is opened when it is written: there may be more of them than files may be open.

@@ -43,8 +43,18 @@ pub(crate) enum RestoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// A restore was killed here.
-    #[error("{path} is left of a restore that was cut short; remove it and restore again")]
+    /// The folder cannot be replaced whole.
+    #[error(
+        "{path} is a mount point, which a restore cannot put a whole folder in the place of; restore into a folder below it, as in {path}/data"
+    )]
+    MountPoint {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A restore was killed here, or is under way.
+    #[error(
+        "{path} is there: a restore goes on, or is left of one that was cut short; in that case remove it and restore again"
+    )]
     LeftOver {
         /// The folder.
         path: PathBuf,

@@ -38,7 +38,7 @@ fn read_late(
     let sender = thread::spawn(move || {
         (0..count / 1_000).for_each(|_| writer.write_all(&commands).expect("it takes them"));
     });
-    thread::sleep(std::time::Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     expect_service(node);
     let answer = answer.as_bytes();
     let (mut left, mut buffer, mut kept) = (count * answer.len(), vec![0; 1 << 20], 0);
@@ -235,7 +235,7 @@ fn silence_ends_a_connection() {
         let mut client = Client::tcp(busy);
         for _ in 0..20 {
             assert_eq!(client.ask("PING"), "PONG");
-            thread::sleep(std::time::Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(100));
         }
     });
     assert!(idle.is_closed_by_node());

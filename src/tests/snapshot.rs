@@ -489,10 +489,11 @@ fn a_restore_is_whole_or_not_at_all() {
         refused(&damaged, &to, 65, "is damaged at offset");
     }
     fs::create_dir(node.folder().join("new.part")).expect("the folder is ours");
-    refused(&path, &to, 1, "is left of a restore that was cut short");
+    refused(&path, &to, 1, "is left of one that was cut short");
     fs::remove_dir(node.folder().join("new.part")).expect("it is empty");
     fs::create_dir(&to).expect("the folder is ours");
     assert!(restore(&path, &to.join("")).status.success(), "an empty folder is fine");
+    refused(&path, Path::new("/proc"), 1, "is a mount point");
     refused(&path, &to, 1, "is not empty");
 }
 

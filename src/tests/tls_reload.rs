@@ -85,6 +85,12 @@ fn files_that_cannot_be_used_leave_the_old_in_force() {
             fs::write(path, bytes).expect("it is ours");
         }
     }
+    // A pipe that nobody writes to holds up nobody.
+    let pipe = folder.0.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo is there").success());
+    let wrong = change(node.http(), &[("/settings/tls/cert_file", json!(pipe))]);
+    assert_eq!((wrong.status, wrong.pointer().as_str()), (422, "/settings/tls/cert_file"));
     // Another path that is wrong is refused, and changes nothing.
     let wrong = change(node.http(), &[("/settings/tls/key_file", json!("/nowhere"))]);
     assert_eq!((wrong.status, wrong.pointer().as_str()), (422, "/settings/tls/key_file"));
