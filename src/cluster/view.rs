@@ -165,7 +165,7 @@ impl ClusterView {
             }
             Some(_) => format!("TRYAGAIN slot {slot} is about to be served here; send it again"),
             None => format!(
-                "CLUSTERDOWN slot {slot} has no leader now: a majority of its replicas must be up; try again"
+                "CLUSTERDOWN slot {slot} has no leader that this node hears: a majority of its replicas must be up, and be reached from here; try again"
             ),
         }
     }

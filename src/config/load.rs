@@ -77,9 +77,11 @@ pub(crate) fn open(flags: &Flags, machine: &Machine) -> Result<Opened, ConfigErr
         (path, config)
     };
     said.extend(take_functions(&path, &mut config, &flags.data, !flags.check)?);
+    let (flagged, file) = (overrides.clone(), config.clone());
+    let by_flag = |problems| flagged.name_flags(&file, problems);
     let keeper = match Keeper::new(&path, config, overrides, machine.clone()) {
         Ok(keeper) => keeper,
-        Err(problems) => return Err(ConfigError::Invalid { path, problems }),
+        Err(problems) => return Err(ConfigError::Invalid { path, problems: by_flag(problems) }),
     };
     if found {
         file::check_writable(&path).map_err(ConfigError::NotWritable)?;
@@ -182,6 +184,7 @@ fn make(
     }
     let problems = validate(&config, machine, None);
     if !problems.is_empty() {
+        let problems = overrides.name_flags(&config, problems);
         return Err(ConfigError::Invalid { path: path.to_owned(), problems });
     }
     if !flags.check {

@@ -1,7 +1,7 @@
 //! Owns the flags that stand over the config file for one start.
 
 use hyperion_cluster::config::{
-    Config, Durability, LogLevel, Node, Settings, Size, Storage, between,
+    Config, Durability, LogLevel, Node, Problem, Settings, Size, Storage, between,
 };
 
 use crate::flags::Flags;
@@ -77,6 +77,32 @@ impl Overrides {
         }
         put(&mut config.settings.log_level, &self.log_level);
         config
+    }
+
+    /// What is wrong, with the flag's name where it is what a flag says.
+    pub(crate) fn name_flags(&self, config: &Config, mut problems: Vec<Problem>) -> Vec<Problem> {
+        let named = |node: &Node| self.node.as_deref().is_none_or(|name| node.name == name);
+        let own = config.nodes.iter().position(named).unwrap_or(0);
+        let own = format!("/nodes/{own}/");
+        let flags = [
+            ("/resp", "--resp", self.resp.is_some()),
+            ("/http", "--http", self.http.is_some()),
+            ("/cores", "--cores", self.cores.is_some()),
+            ("/resp_cores", "--resp-cores", self.resp_cores.is_some()),
+            ("/unix", "--unix", self.unix.is_some()),
+            ("/settings/storage", "--storage", self.storage.is_some()),
+            ("/settings/memory_bytes_max", "--memory", self.memory.is_some()),
+        ];
+        for problem in &mut problems {
+            let is_others =
+                problem.pointer.starts_with("/nodes/") && !problem.pointer.starts_with(&own);
+            let is_it = |end: &str| problem.pointer.ends_with(end) && !is_others;
+            let flag = flags.iter().find(|(end, _, is_given)| *is_given && is_it(end));
+            if let Some((_, flag, _)) = flag {
+                problem.pointer = format!("{} by the flag {flag}", problem.pointer);
+            }
+        }
+        problems
     }
 
     /// One sentence for each field where the flags and the file differ, for the log.

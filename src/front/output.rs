@@ -41,7 +41,7 @@ struct Owed {
 impl Owed {
     /// Whether its answer is sent.
     fn shows(self, answer: &[u8]) -> bool {
-        !self.silent && !(self.asks_memcached && is_memcached_error(answer))
+        !(self.silent || self.asks_memcached && is_memcached_error(answer))
     }
 }
 

@@ -124,7 +124,7 @@ impl NodeCore {
     }
 
     /// Tells the cores whose long answers have left for the client.
-    pub(crate) fn tell_taken(&mut self, io: &Io, connection: ConnectionId) {
+    pub(crate) fn tell_taken(&mut self, io: &mut Io, connection: ConnectionId) {
         let Some(client) = self.clients.get(connection) else { return };
         if client.untaken.is_empty()
             || client.output.ready_bytes() + io.unsent_bytes(connection) > OUTPUT_PAUSE_BYTES
@@ -136,6 +136,8 @@ impl NodeCore {
             let is_taken = client.output.is_merged(core);
             if is_taken {
                 links[usize::from(core)].backlog.push_back(Mail::Taken(connection));
+                // The mail of this turn may have been posted already.
+                io.wake_again();
             }
             !is_taken
         });
@@ -270,7 +272,9 @@ impl NodeCore {
     }
 
     fn park(&mut self, from: u16, head: CommandHead, arguments: &[&[u8]]) {
-        if self.parked.commands.len() >= WAITING_COMMANDS_MAX {
+        // An error would overtake the answers of what the same client has waiting here, of which there is no more than may be owed to it.
+        let waits_already = self.parked.origins.contains(&self.origin(from, head.connection));
+        if self.parked.commands.len() >= WAITING_COMMANDS_MAX && !waits_already {
             let replies = &mut self.replies_to(from).replies;
             let before = replies.bytes.len();
             Replies::new(&mut replies.bytes, head.protocol).error(

@@ -195,10 +195,15 @@ impl Placed {
         self.leaderless_since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > wait_ms)
     }
 
+    /// The slot of a place at which nobody has it.
+    pub(super) fn nowhere(&self) -> Option<u16> {
+        let is_nowhere = |place: &&Place| matches!(place.stance, Stance::Due | Stance::Astray);
+        self.places.iter().find(is_nowhere).map(|place| place.slot)
+    }
+
     /// A place keeps it: it stands everywhere, if so.
     pub(super) fn note_kept(&mut self) {
-        let is_nowhere = |place: &Place| matches!(place.stance, Stance::Due | Stance::Astray);
-        if !self.collects_later && !self.places.iter().any(is_nowhere) {
+        if !self.collects_later && self.nowhere().is_none() {
             self.leaderless_since_ms = None;
         }
     }

@@ -130,11 +130,17 @@ impl NodeCore {
     /// Does what is to be done next for the command of a client.
     fn go_on_placed(&mut self, client: &mut Client) {
         let connection = client.connection;
+        let now_ms = self.engine.store().now_ms();
         loop {
             let Some(placed) = self.placed.commands.get_mut(&connection) else { return };
             if !placed.is_running()
                 && let Some(ending) = placed.ending
             {
+                // "Nothing was there" is not known of a partition that nobody could ask.
+                let is_unseen = ending == Ending::Timeout && placed.is_late(now_ms, UNSEEN_MS);
+                if let Some(slot) = placed.nowhere().filter(|_| is_unseen) {
+                    return self.give_placed_up(client, slot);
+                }
                 return self.finish_placed(client, None, |out, protocol| {
                     write_ending(ending, &mut Replies::new(out, protocol));
                 });
@@ -282,6 +288,14 @@ impl NodeCore {
         self.with_placed(end.1, |core, client| core.end_placed_wait(client, Ending::Timeout));
     }
 
+    /// Nobody serves one of its places.
+    fn give_placed_up(&mut self, client: &mut Client, slot: u16) {
+        let line = format!(
+            "CLUSTERDOWN slot {slot} is served by nobody that this node reaches; try again"
+        );
+        self.finish_placed(client, None, |out, protocol| Replies::new(out, protocol).error(&line));
+    }
+
     fn with_placed(&mut self, connection: ConnectionId, run: impl FnOnce(&mut Self, &mut Client)) {
         let Some(mut client) = self.clients.take(connection) else { return };
         if client.blocked == Some(BlockedAt::Placed) {
@@ -424,14 +438,7 @@ impl NodeCore {
                 self.with_placed(connection, Self::go_on_placed);
                 continue;
             };
-            let line = format!(
-                "CLUSTERDOWN slot {slot} is served by nobody that this node reaches; try again"
-            );
-            self.with_placed(connection, |core, client| {
-                core.finish_placed(client, None, |out, protocol| {
-                    Replies::new(out, protocol).error(&line);
-                });
-            });
+            self.with_placed(connection, |core, client| core.give_placed_up(client, slot));
         }
     }
 
@@ -441,14 +448,19 @@ impl NodeCore {
         if self.view.is_none() {
             self.tick_placed();
         }
-        if now_ms.saturating_sub(self.placed.tended_ms) < TEND_PLACED_MS {
+        // Where the clock was set back, at once.
+        let is_back = now_ms < self.placed.tended_ms;
+        if now_ms.saturating_sub(self.placed.tended_ms) < TEND_PLACED_MS && !is_back {
             return;
         }
         self.placed.tended_ms = now_ms;
         let (mut wanted, mut late) = (Vec::new(), Vec::new());
         for (connection, placed) in &mut self.placed.commands {
             let is_collected = placed.collects == Collects::Always;
+            placed.leaderless_since_ms =
+                placed.leaderless_since_ms.map(|since_ms| since_ms.min(now_ms));
             for (at, place) in placed.places.iter_mut().enumerate() {
+                place.since_ms = place.since_ms.min(now_ms);
                 let for_ms = now_ms.saturating_sub(place.since_ms);
                 if place.stance == Stance::Kept && for_ms > PLACED_AGAIN_MS {
                     place.stand(if is_collected { Stance::Due } else { Stance::Offered }, now_ms);
@@ -479,6 +491,8 @@ fn is_too_early(answer: &Collected) -> bool {
     line.starts_with("TRYAGAIN") || line.starts_with("CLUSTERDOWN")
 }
 
+/// For so long, ms, no leader was found of a place of a command whose time is up.
+const UNSEEN_MS: u64 = 250;
 /// How long a command waits for a leader, in ms.
 const LEADER_WAIT_MS: u64 = LEADER_WAIT_NS / 1_000_000;
 

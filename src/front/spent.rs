@@ -33,7 +33,7 @@ impl Spent {
     /// Gives the next part back. `true`: there is more.
     pub(crate) fn give_back(&mut self) -> bool {
         let beyond = self.bytes.saturating_sub(UNRETURNED_BYTES);
-        let mut part = RETURNED_BYTES.max(beyond / RETURNED_PART);
+        let mut part = (beyond / RETURNED_PART).clamp(RETURNED_BYTES, UNRETURNED_BYTES);
         while part > 0
             && let Some(Buffer { bytes, reached }) = self.buffers.last_mut()
         {

@@ -53,6 +53,11 @@ impl Link {
         Ok(id.unwrap_or_default().trim().to_owned())
     }
 
+    /// Whether the database has no keys, as far as this user may know.
+    pub(super) fn is_empty(&mut self) -> bool {
+        matches!(self.call("DBSIZE", &[b"DBSIZE"]), Ok(Reply::Integer(0)))
+    }
+
     /// Asks one thing and waits for the answer, which must be no error.
     pub(super) fn call(
         &mut self,

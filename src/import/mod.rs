@@ -48,7 +48,10 @@ pub(crate) fn import(asked: Asked<'_>) -> Result<String, ImportError> {
     let from = Url::parse(asked.from)?;
     let to = Url::parse(asked.to)?.in_database(from.database);
     let (mut source, mut target) = (Link::connect(&from)?, Link::connect(&to)?);
-    let state = State::begin(asked.state, &from, &to, &source.run_id()?)?;
+    let mut state = State::begin(asked.state, &from, &to, &source.run_id()?)?;
+    if target.is_empty() {
+        state.begin_anew();
+    }
     let mut said = state.resumed_sentence();
     copy_functions(&mut source, &mut target)?;
     let copied = copy(&mut source, &mut target, state)?;

@@ -70,6 +70,12 @@ impl State {
         Ok(Self { path, kept: if is_resumed { kept } else { fresh }, is_resumed })
     }
 
+    /// What was done before is not there any more: somebody has emptied the target.
+    pub(super) fn begin_anew(&mut self) {
+        (self.kept.cursor, self.kept.keys, self.kept.bytes) = (0, 0, 0);
+        self.is_resumed = false;
+    }
+
     /// What to say of what was done before; nothing if there was nothing.
     pub(super) fn resumed_sentence(&self) -> String {
         if self.is_resumed {

@@ -77,6 +77,11 @@ fn a_run_that_was_cut_short_goes_on() {
     let state = begin(&from, "run").expect("it is of the same");
     assert_eq!((state.cursor(), state.done()), (7, (10, 100)));
     assert!(state.resumed_sentence().contains("10 keys"));
+    // Where the target was emptied, nothing was done.
+    let mut emptied = begin(&from, "run").expect("it is of the same");
+    emptied.begin_anew();
+    assert_eq!((emptied.cursor(), emptied.done()), (0, (0, 0)));
+    assert_eq!(emptied.resumed_sentence(), "");
     // Cursors of another run mean nothing.
     assert_eq!(begin(&from, "other").expect("it begins anew").cursor(), 0);
     let other = Url::parse("h:3").expect("an address");

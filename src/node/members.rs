@@ -345,6 +345,7 @@ impl NodeCore {
         }
         let looks = self.members.removed.unwrap_or(0) + 1;
         self.members.removed = Some(looks);
+        self.shared.is_removed.store(true, Ordering::Relaxed);
         if looks == REMOVED_LOOKS {
             tracing::info!("this node is none of the cluster's any more: it ends");
             for core in 0..self.shared.postboxes.cores() {

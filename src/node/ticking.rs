@@ -415,11 +415,12 @@ impl NodeCore {
             self.shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.stop_watching(connection);
             client.output.streams().for_each(|stream| self.end_stream(stream));
+            self.drop_subscriptions(&mut client);
+            self.end_wait(&mut client, Ending::Gone);
+            // What waits for it behind a long answer is not to run before that core knows that it has gone.
             for &core in &client.untaken {
                 self.links[usize::from(core)].backlog.push_back(Mail::Taken(connection));
             }
-            self.drop_subscriptions(&mut client);
-            self.end_wait(&mut client, Ending::Gone);
             self.set_tracking(&mut client, None);
             if let Hold::Answer(ticket) = client.hold {
                 self.tickets.remove(&ticket);

@@ -194,7 +194,7 @@ fn a_value_longer_than_a_frame_reaches_all_nodes() {
     let mut direct = cluster.client(leader);
     match direct.call(&[b"SET", b"{long}", &vec![7; 65 << 20]]) {
         Reply::Error(said) => {
-            assert!(String::from_utf8_lossy(&said).contains("in parts"), "{said:?}")
+            assert!(String::from_utf8_lossy(&said).contains("in parts"), "{said:?}");
         }
         other => panic!("{other:?}"),
     }

@@ -287,12 +287,20 @@ fn an_import_goes_on() {
         "run_id": run_id.expect("it is there"), "cursor": cursor, "keys": before, "bytes": 0,
     });
     let path = node.folder().join("import.json");
+    ours.expect(&[("SET own 1", "OK")]);
     fs::write(&path, state.to_string()).expect("it is written");
     let output = import(&redis, &node, &["--compare-every", "0"]);
     let text = said(&output);
     assert!(output.status.success(), "{text}");
     assert!(text.contains(&format!("went on after {before} keys")), "{text}");
-    assert_eq!(ours.ask("DBSIZE"), (2_000 - before).to_string(), "only the rest was copied");
+    assert_eq!(ours.ask("DBSIZE"), (2_001 - before).to_string(), "only the rest was copied");
+    // Where there is nothing any more, there is nothing to go on with.
+    ours.expect(&[("FLUSHALL", "OK")]);
+    fs::write(&path, state.to_string()).expect("it is written");
+    let output = import(&redis, &node, &["--compare-every", "0"]);
+    let text = said(&output);
+    assert!(output.status.success() && !text.contains("went on"), "{text}");
+    assert_eq!(ours.ask("DBSIZE"), "2000");
     let output = import(&redis, &node, &[]);
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(ours.ask("DBSIZE"), "2000");

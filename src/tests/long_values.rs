@@ -158,6 +158,17 @@ fn long_answers_that_were_asked_for_at_once_are_made_one_after_the_other() {
         for number in 0..ASKED {
             assert_eq!(client.ask(&format!("GET end{number}")), "x");
         }
+        // Who wants no answers takes them all the same.
+        let mut quiet = node.client();
+        quiet.send(&command(&[b"CLIENT", b"REPLY", b"OFF"]));
+        for number in 0..ASKED {
+            let list = format!("list{}", number % LISTS);
+            quiet.send(&command(&[b"LRANGE", list.as_bytes(), b"0", b"-1"]));
+        }
+        for list in 0..LISTS {
+            quiet.send(&command(&[b"DEL", format!("list{list}").as_bytes()]));
+        }
+        wait_for("what was sent behind them", || client.ask("DBSIZE") == ASKED.to_string());
     }
 }
 

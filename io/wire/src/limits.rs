@@ -15,7 +15,9 @@ pub const UNAUTHENTICATED_BULK_BYTES_MAX: u64 = 16 * 1024;
 pub const UNAUTHENTICATED_ARGUMENTS_MAX: u32 = 10;
 
 /// Longest line of memcached's protocol, in bytes without the line end: thousands of keys.
-pub const MEMCACHED_LINE_BYTES_MAX: usize = 1024 * 1024;
+pub const MEMCACHED_LINE_BYTES_MAX: usize = 256 * 1024;
+/// The same, with a value behind it, before the password was told.
+pub const MEMCACHED_UNAUTHENTICATED_BYTES_MAX: usize = 64 * 1024;
 /// Longest key of memcached's protocol, in bytes, as it is written and as it is meant.
 pub const MEMCACHED_KEY_BYTES_MAX: usize = 250;
 /// Longest value that memcached's protocol takes by default, in bytes.

@@ -85,10 +85,13 @@ impl Engine {
             let mut bytes: usize =
                 request.arguments.iter().map(|argument| argument.len() + RECORD_SLACK_BYTES).sum();
             if bytes > ENTRY_BYTES_MAX && spec.flags.has(Flags::DENYOOM) && self.is_replicated() {
-                reply.error(&format!(
-                    "ERR a command of {bytes} bytes does not fit an entry of the replicated log, which takes {ENTRY_BYTES_MAX}; write the value in parts, with APPEND or SETRANGE"
-                ));
-                return Outcome::Done { observed: 0 };
+                let length: usize = request.arguments.iter().map(|argument| argument.len()).sum();
+                if length > ENTRY_BYTES_MAX {
+                    reply.error(&format!(
+                        "ERR a command of {length} bytes does not fit an entry of the replicated log, which takes {ENTRY_BYTES_MAX}; write the value in parts, a string with APPEND or SETRANGE"
+                    ));
+                    return Outcome::Done { observed: 0 };
+                }
             }
             if bytes > self.staged_bytes() || spec.flags.has(Flags::WRITES_MORE) {
                 match self.stage(request, bytes, reply) {

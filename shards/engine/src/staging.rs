@@ -200,6 +200,10 @@ impl Engine {
     /// Drops the strings of a client that does not come back: it has gone.
     pub(crate) fn drop_stale_staging(&mut self) {
         let now_ms = self.store.now_ms();
+        // In the future, where the clock was set back: as if it had just been touched.
+        if let Some(staging) = &mut self.staging {
+            staging.touched_ms = staging.touched_ms.min(now_ms);
+        }
         let is_stale = |staging: &Staging| now_ms > staging.touched_ms + STAGED_PATIENCE_MS;
         if self.staging.as_ref().is_some_and(is_stale) {
             self.end_staging();

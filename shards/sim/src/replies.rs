@@ -125,7 +125,9 @@ pub(crate) fn read(words: &[Word], values: &mut Values) -> Result<Answer, String
         [Word::Error(text)] if text.starts_with("MISCONF") || text.starts_with("OOM") => {
             Ok(Answer::Refused)
         }
-        [Word::Error(text)] if text.starts_with("TRYAGAIN") => Ok(Answer::Refused),
+        [Word::Error(text)] if text.starts_with("TRYAGAIN") || text.starts_with("CLUSTERDOWN") => {
+            Ok(Answer::Refused)
+        }
         [Word::Error(text)] if text.starts_with("ERR string exceeds") => Ok(Answer::Refused),
         [Word::Error(text)] if text.starts_with("ERR no such key") => Ok(Answer::NoSuchKey),
         [Word::Error(text)]

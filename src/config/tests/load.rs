@@ -41,6 +41,22 @@ fn the_first_start_makes_a_config_and_the_next_one_uses_it() {
     assert!(second.said[0].contains("/settings/durability"), "{:?}", second.said);
 }
 
+/// At the first start and at a later one: the file says nothing wrong.
+#[test]
+fn what_a_flag_has_wrong_is_told_with_its_name() {
+    let folder = Folder::new();
+    let data = folder.file("data");
+    let data = data.to_str().expect("text");
+    for _ in 0..2 {
+        for (flag, value) in [("--cores", "7"), ("--memory", "1KiB")] {
+            let wrong = open(&flags(&["--data", data, flag, value]), &machine());
+            let said = wrong.expect_err("it is wrong").to_string();
+            assert!(said.contains(&format!("by the flag {flag}")), "{said}");
+        }
+        open(&flags(&["--data", data]), &machine()).expect("nothing is wrong");
+    }
+}
+
 /// They came twice, and with the same words.
 #[test]
 fn what_is_unwise_is_said_once_at_a_start() {

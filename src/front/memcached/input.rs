@@ -2,7 +2,9 @@
 
 use hyperion_runtime::Socket;
 use hyperion_wire::Protocol;
-use hyperion_wire::limits::{MEMCACHED_VALUE_BYTES_MAX, UNAUTHENTICATED_BULK_BYTES_MAX};
+use hyperion_wire::limits::{
+    MEMCACHED_UNAUTHENTICATED_BYTES_MAX, MEMCACHED_VALUE_BYTES_MAX, UNAUTHENTICATED_BULK_BYTES_MAX,
+};
 use hyperion_wire::memcached::{Parsed, parse};
 
 use super::super::client::{Client, Hold};
@@ -10,6 +12,8 @@ use super::super::execute::Progress;
 use super::super::limits::{INPUT_LATE_BYTES, OUTPUT_PAUSE_BYTES};
 use crate::front::Arrival;
 use crate::node::{Io, Mail, NodeCore};
+
+const TOO_LONG: &[u8] = b"CLIENT_ERROR line too long";
 
 impl NodeCore {
     /// Gives a new client of memcached to the cores in turn.
@@ -47,6 +51,15 @@ impl NodeCore {
                 return at;
             }
             match parse(&input[at..], self.value_bytes_max(client), &mut words) {
+                Parsed::Incomplete { .. }
+                    if !client.session.is_authenticated
+                        && input.len() - at > MEMCACHED_UNAUTHENTICATED_BYTES_MAX =>
+                {
+                    self.counters.protocol_errors += 1;
+                    self.answer(client, |reply| reply.bulk(TOO_LONG));
+                    client.is_closing = true;
+                    return input.len();
+                }
                 Parsed::Incomplete { bytes_min } => {
                     client.input_needed = bytes_min;
                     return at;

@@ -13,6 +13,8 @@ use super::super::limits::OUTPUT_PAUSE_BYTES;
 use super::super::web::is_web_request;
 use crate::node::{Io, NodeCore};
 
+/// Keys of a line between two looks at the time.
+const KEYS_A_LOOK: usize = 64;
 const BAD_LINE: &str = "CLIENT_ERROR bad command line format";
 
 impl NodeCore {
@@ -125,6 +127,12 @@ impl NodeCore {
                 client.output.drop_memcached_error(before);
             }
             client.memcached.keys_done += 1;
+            // Lines of thousands of keys are not the only ones of a turn.
+            if client.memcached.keys_done.is_multiple_of(KEYS_A_LOOK) && io.is_part_over() {
+                client.hold = Hold::Turn;
+                self.late.push(client.connection);
+                return Progress::Held;
+            }
         }
         client.memcached.keys_done = 0;
         self.say(client, "END")

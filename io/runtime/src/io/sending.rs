@@ -51,8 +51,13 @@ impl<M> Io<M> {
     /// Bytes of `send` that have not left.
     #[must_use]
     pub fn unsent_bytes(&self, id: ConnectionId) -> usize {
-        let sending = self.memory.connections.view(id).filter(|connection| connection.in_send);
-        sending.map_or(0, |connection| connection.sending.len() - connection.sent_bytes)
+        self.memory.connections.view(id).map_or(0, |connection| {
+            let secured = connection.secured.as_ref();
+            let unsealed = secured.map_or(0, |secured| secured.unsealed_bytes());
+            let is_left = connection.in_send;
+            let left = || connection.sending.len() - connection.sent_bytes;
+            unsealed + if is_left { left() } else { 0 }
+        })
     }
 
     /// The allocation of what was sent last, when it has room for more than `keep_bytes` and nothing is in flight: otherwise it stays with

@@ -151,6 +151,11 @@ impl Secured {
         true
     }
 
+    /// Bytes of the core that are not in records yet.
+    pub(crate) fn unsealed_bytes(&self) -> usize {
+        self.plain.len() - self.plain_at
+    }
+
     /// Appends what is left to say to the peer when nothing of the core's leaves any more.
     pub(crate) fn alert(&mut self, out: &mut Vec<u8>) {
         let Stage::Speaks(connection) = &mut self.stage else { return };

@@ -16,6 +16,7 @@ use hyperion_model::limits::TRANSACTIONS_MAX;
 use hyperion_model::{DatabaseId, PartitionId, slot_of};
 
 /// Why a client is to send its command again.
+const NO_LEADER: &str = "CLUSTERDOWN a partition of this command's keys is served by nobody that this node reaches; try again";
 const TRY_AGAIN: &str = "TRYAGAIN the keys of this command lie in several partitions, and one of them is locked by another command or changes its leader; send it again";
 
 /// The command, kept for another try.
@@ -127,7 +128,7 @@ impl Engine {
             ))
         } else if bytes > SPAN_BYTES_MAX {
             Some(format!(
-                "ERR this command has {bytes} bytes, and one whose keys lie in several partitions may have {SPAN_BYTES_MAX}; send it in parts"
+                "ERR this command has {bytes} bytes, and a transaction, a script or one whose keys lie in several partitions may have {SPAN_BYTES_MAX}; send it in parts"
             ))
         } else {
             None
@@ -384,7 +385,8 @@ impl Engine {
             matches!(it.stage, Stage::Locks { part } if it.parts[part].node.is_none());
         let patience_ns = if is_leaderless { SPAN_PATIENCE_NS } else { SPAN_CONTENTION_NS };
         let is_late = now_ns.saturating_sub(it.asked.began_ns) > patience_ns;
-        let error = error.or_else(|| is_late.then(|| TRY_AGAIN.to_owned()));
+        let late = if is_leaderless { NO_LEADER } else { TRY_AGAIN };
+        let error = error.or_else(|| is_late.then(|| late.to_owned()));
         if let Some(error) = error {
             return self.finish(it.asked.ticket, Answer::Error(error));
         }

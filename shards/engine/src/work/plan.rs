@@ -182,6 +182,6 @@ impl Engine {
 /// What a client is told whose keys hold more than is brought to one core.
 pub(crate) fn too_many_bytes() -> String {
     format!(
-        "ERR the values of this command's keys, which lie on several cores, have more than {COLLECT_BYTES_MAX} bytes; give the keys one hash tag, as in {{tag}}key"
+        "ERR the values of this command's keys have more than {COLLECT_BYTES_MAX} bytes, which is what is brought together for a transaction, a script or keys on several cores; keys with one hash tag, as in {{tag}}key, need that in a cluster alone, and commands of one key never"
     )
 }

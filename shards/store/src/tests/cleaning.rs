@@ -579,7 +579,7 @@ fn who_writes_all_the_time_leaves_no_more_than_half_dead() {
     let mut dice = Dice(5);
     let mut most = 0;
     for step in 0..60_000_u32 {
-        let key = dice.roll(1_000) as u32;
+        let key = dice.roll(1_000);
         world.put(&key.to_le_bytes(), &pattern(step.into(), 500));
         if step % 4 == 0 {
             world.supply();
