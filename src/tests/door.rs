@@ -17,7 +17,7 @@ fn an_address_for_others_needs_a_password() {
         let address = "0.0.0.0:7399";
         let (code, log) = Setup::new().flag(&format!("--{field}"), address).refusal();
         let sentence = format!(
-            "/nodes/0/{field}: {address} can be reached from other machines and there is no password; \
+            "/nodes/0/{field} by the flag --{field}: {address} can be reached from other machines and there is no password; \
              set /settings/auth/password_hash"
         );
         assert!(log.contains(&sentence), "{log}");
