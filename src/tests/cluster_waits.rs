@@ -301,6 +301,11 @@ fn a_wait_without_a_leader_ends() {
     cluster.kill(2);
     let told = client.shown();
     assert!(told.starts_with("-CLUSTERDOWN"), "{told}");
+    // Nor is it told that nothing was there when its time is up before it is given up: nobody has looked.
+    for wait in ["BLPOP a 1", "BLPOP a b c 1", "BLMPOP 1 2 a b LEFT"] {
+        let told = client.ask(wait);
+        assert!(told.starts_with("-CLUSTERDOWN"), "{wait}: {told}");
+    }
 }
 
 /// What the crowd of the test below has seen.
