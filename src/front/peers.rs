@@ -13,10 +13,7 @@ use super::batch::{CommandBatch, CommandHead, Parcel, ReplyBatch, ReplyHead};
 use super::blocked::{BlockedAt, Tried};
 use super::client::Hold;
 use super::execute::client_word;
-use super::limits::{
-    ANSWERS_A_TURN_BYTES, ARGUMENTS_INLINE, LINES_AHEAD, LONG_ANSWER_BYTES, OUTPUT_PAUSE_BYTES,
-    PREFETCH_KEYS_MIN,
-};
+use super::limits::{ARGUMENTS_INLINE, LINES_AHEAD, LONG_ANSWER_BYTES, PREFETCH_KEYS_MIN};
 use super::replies::Replies;
 use super::streams::Stream;
 use crate::node::{Io, Mail, NodeCore};
@@ -32,10 +29,10 @@ pub(crate) struct Parked {
 /// Commands that wait, and whose they are: a later command of the same client waits behind.
 #[derive(Debug, Default)]
 pub(crate) struct ParkedCommands {
-    commands: VecDeque<Parked>,
+    pub(super) commands: VecDeque<Parked>,
     origins: BTreeSet<(u16, ConnectionId)>,
     /// Other cores' clients that have not taken a long answer of this core: their next commands wait.
-    takers: BTreeSet<(u16, ConnectionId)>,
+    pub(super) takers: BTreeSet<(u16, ConnectionId)>,
 }
 
 impl ParkedCommands {
@@ -98,49 +95,6 @@ impl NodeCore {
             Tried::Waits => self.park(from, head, arguments),
             Tried::Blocks(wait) => self.block_for(from, head, arguments, wait),
         }
-    }
-
-    /// Whether a command would add to answers of which there are enough: the client has not taken its last one, or the core is given many in
-    /// this turn.
-    fn answers_are_untaken(&mut self, from: u16, connection: ConnectionId) -> bool {
-        // Who finds no place to wait adds to them rather than being refused.
-        if self.parked.commands.len() >= WAITING_COMMANDS_MAX {
-            return false;
-        }
-        if !self.parked.takers.is_empty() && self.parked.takers.contains(&(from, connection)) {
-            return true;
-        }
-        let is_much = self.replies_to(from).replies.bytes.len() > ANSWERS_A_TURN_BYTES;
-        // The next turn tries again.
-        self.is_unfinished |= is_much;
-        is_much
-    }
-
-    /// A client has taken the long answer of this core.
-    pub(crate) fn answer_taken(&mut self, from: u16, connection: ConnectionId) {
-        if self.parked.takers.remove(&(from, connection)) && !self.parked.is_empty() {
-            self.is_unfinished = true;
-        }
-    }
-
-    /// Tells the cores whose long answers have left for the client.
-    pub(crate) fn tell_taken(&mut self, io: &mut Io, connection: ConnectionId) {
-        let Some(client) = self.clients.get(connection) else { return };
-        if client.untaken.is_empty()
-            || client.output.ready_bytes() + io.unsent_bytes(connection) > OUTPUT_PAUSE_BYTES
-        {
-            return;
-        }
-        let links = &mut self.links;
-        client.untaken.retain(|&core| {
-            let is_taken = client.output.is_merged(core);
-            if is_taken {
-                links[usize::from(core)].backlog.push_back(Mail::Taken(connection));
-                // The mail of this turn may have been posted already.
-                io.wake_again();
-            }
-            !is_taken
-        });
     }
 
     /// Whose a command is: those of one client keep their order. Another node's numbers its commands, behind the client.

@@ -4,7 +4,6 @@ use hyperion_runtime::ConnectionId;
 
 use super::Io;
 use super::core::NodeCore;
-use crate::front::client::Hold;
 use crate::front::limits::{GATHER_BYTES, OUTPUT_KEEP_BYTES};
 
 impl NodeCore {
@@ -20,18 +19,6 @@ impl NodeCore {
         // The list itself is used again.
         if self.dirty.is_empty() {
             self.dirty = dirty;
-        }
-    }
-
-    /// A client that was held until its answers have left goes on with the next turn where none is sent: it wants no answers.
-    fn go_on_unsent(&mut self, io: &mut Io, connection: ConnectionId) {
-        let Some(client) = self.clients.get(connection) else { return };
-        // Those in the lanes too: they wait for answers that are still owed.
-        let bytes = client.output.len();
-        if client.hold == Hold::Output && bytes == 0 && !io.is_sending(connection) {
-            client.hold = Hold::Turn;
-            self.late.push(connection);
-            io.wake_again();
         }
     }
 
