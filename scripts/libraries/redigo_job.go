@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -44,8 +45,14 @@ func main() {
 			done <- number
 		}
 	}()
+	ended := make(chan struct{})
+	var working sync.WaitGroup
+	working.Add(workers)
 	for worker := 0; worker < workers; worker++ {
-		go work(pool, worker)
+		go func(worker int) {
+			defer working.Done()
+			work(pool, worker, ended)
+		}(worker)
 	}
 	connection := pool.Get()
 	for number := 0; number < jobs; number++ {
@@ -65,6 +72,9 @@ func main() {
 			panic(fmt.Sprintf("%d of %d jobs came back", len(seen), jobs))
 		}
 	}
+	// The pool closes behind the workers: one that asks a closed pool for a connection would end a job that went well.
+	close(ended)
+	working.Wait()
 	results, err := redis.IntMap(connection.Do("HGETALL", "{q}squares"))
 	check(err)
 	right := 0
@@ -81,8 +91,13 @@ func main() {
 	}
 }
 
-func work(pool *redis.Pool, worker int) {
+func work(pool *redis.Pool, worker int, ended <-chan struct{}) {
 	for {
+		select {
+		case <-ended:
+			return
+		default:
+		}
 		connection := pool.Get()
 		job, err := redis.Int(take.Do(connection, "{q}wait", "{q}busy", worker))
 		if err == redis.ErrNil {
