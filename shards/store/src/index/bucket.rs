@@ -1,5 +1,7 @@
 //! Owns the bytes of one bucket: a cache line of 8 tags and 8 entries.
 
+use super::alike::alike;
+
 /// Entries of one bucket.
 pub(crate) const BUCKET_ENTRIES: usize = 8;
 const LOCATION_MASK: u64 = (1 << 40) - 1;
@@ -73,12 +75,7 @@ impl Bucket {
     /// A bit for each entry with `tag`.
     #[inline(always)]
     pub(crate) fn matches(&self, tag: u16) -> u32 {
-        // Written for the vectorizer: one compare, one pack, one mask.
-        let mut mask = 0;
-        for (entry, &other) in self.tags.iter().enumerate() {
-            mask |= u32::from(other == tag) << entry;
-        }
-        mask
+        alike(&self.tags, tag)
     }
 
     #[inline(always)]

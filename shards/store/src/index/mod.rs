@@ -8,6 +8,7 @@
 //! Source: Fagin et al., "Extendible hashing" (1979); Lu et al., "Dash" (VLDB 2020) for buckets that overflow to neighbours.
 
 mod access;
+mod alike;
 mod bucket;
 mod frequency;
 mod hand;

@@ -18,6 +18,16 @@ fn contains(index: &Index, pool: &IndexPool, key: u64, hash_at: impl Fn(u64) -> 
 }
 
 #[test]
+fn each_tag_of_a_bucket_is_compared() {
+    for tag in [0, 1, 0x7fff, 0x8000, 0xff00, 0xffff_u16] {
+        for wanted in 0..256_u32 {
+            let tags = std::array::from_fn(|at| if wanted >> at & 1 == 1 { tag } else { !tag });
+            assert_eq!(alike::alike(&tags, tag), wanted, "{tags:x?} and {tag:x}");
+        }
+    }
+}
+
+#[test]
 fn the_index_holds_what_a_set_holds() {
     let (mut pool, mut model) = (IndexPool::default(), BTreeSet::new());
     let mut index = Index::new(&mut pool);
