@@ -69,10 +69,10 @@ impl<'v> Of<'v> {
 }
 
 impl Few {
-    /// No change yet. Who does not commit it gives it [back](Few::give_back).
+    /// No change yet, and the [memory](Store::take_spare_splices) for some. Who does not commit it gives it [back](Few::give_back).
     #[inline]
-    pub fn new(store: &mut Store) -> Self {
-        Self { chunks: [const { None }; CHUNKS_MAX], spare: store.take_spare_splices() }
+    pub fn new(spare: Vec<Splices>) -> Self {
+        Self { chunks: [const { None }; CHUNKS_MAX], spare }
     }
 
     /// Nothing of it is to happen.

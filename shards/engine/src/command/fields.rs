@@ -32,10 +32,24 @@ pub(super) fn hash_of(name: &[u8]) -> u64 {
         let (left, right) = halves(u128::from_le_bytes(*pair));
         hash = mix(left ^ SEEDS[1], right ^ hash);
     }
-    let mut last = [0; 16];
-    last[..rest.len()].copy_from_slice(rest);
-    let (left, right) = halves(u128::from_le_bytes(last));
+    let (left, right) = words_of(rest);
     mix(mix(left ^ SEEDS[1], right ^ hash), SEEDS[2])
+}
+
+/// Fewer than 16 bytes as two words, little-endian, with zeros behind them. By loads that overlap, as a copy to where all are loaded at once waits for
+/// its own stores.
+#[inline(always)]
+fn words_of(bytes: &[u8]) -> (u64, u64) {
+    let shift = |missing: usize| 8 * u32::try_from(missing).expect("fewer than eight bytes");
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        let last = u64::from_le_bytes(*last).checked_shr(shift(16 - bytes.len()));
+        return (u64::from_le_bytes(*first), last.unwrap_or(0));
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let last = u64::from(u32::from_le_bytes(*last)) << 32 >> shift(8 - bytes.len());
+        return (u64::from(u32::from_le_bytes(*first)) | last & !u64::from(u32::MAX), 0);
+    }
+    (bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0)
 }
 
 /// A name as the key of its entry in an object.
@@ -43,6 +57,25 @@ pub(super) fn hashed(name: &[u8], out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&hash_of(name).to_be_bytes());
     out.extend_from_slice(name);
+}
+
+/// Copies bytes to as many others; 8 to 32 of them, as names mostly have, without a call.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    fn ends<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<()> {
+        let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
+        *to.first_chunk_mut()? = *first;
+        *to.last_chunk_mut()? = *last;
+        Some(())
+    }
+    let done = match from.len() {
+        8..=16 => ends::<8>(from, to),
+        17..=32 => ends::<16>(from, to),
+        _ => None,
+    };
+    if done.is_none() {
+        to.copy_from_slice(from);
+    }
 }
 
 /// Bytes of a key that lies on the stack, at most.
@@ -68,7 +101,7 @@ impl ShortKey {
             key.long.extend_from_slice(name);
         } else {
             key.short[..HASH_BYTES].copy_from_slice(&word.to_be_bytes());
-            key.short[HASH_BYTES..bytes].copy_from_slice(name);
+            copy(name, &mut key.short[HASH_BYTES..bytes]);
         }
         key
     }
@@ -187,24 +220,28 @@ fn put_large(
     name: &[u8],
     value: Option<&[u8]>,
 ) -> Result<Option<bool>, StoreError> {
-    let mut few = Few::new(store);
-    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(None) };
-    // What else it holds may tell of the name too.
-    if of.view().entries_all() != of.view().count(section) {
+    // It is taken first, as the store is looked into from here on, and what is often given back whole is not much to do.
+    let spare = store.take_spare_splices();
+    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else {
+        store.keep_spare_splices(spare, std::iter::empty());
         return Ok(None);
-    }
+    };
     let name = ShortKey::hashed(name);
-    let place = of.view().seek(section, name.get());
-    let is_done = match (place, value) {
-        (Ok(cursor), value) if of.view().has_value(cursor, |it| is_kept(it, value)) => {
-            few.give_back(store);
-            return Ok(Some(false));
-        }
-        (Ok(cursor), value) => few.replace(&of, cursor, value.unwrap_or_default()),
-        (Err(Some(at)), value) => {
-            few.insert(&of, (section, at), name.get(), value.unwrap_or_default())
-        }
-        (Err(None), _) => None,
+    // What else it holds may tell of the name too.
+    let is_alone = of.view().entries_all() == of.view().count(section);
+    let place = if is_alone { of.view().seek(section, name.get()) } else { Err(None) };
+    if let Ok(cursor) = place
+        && of.view().has_value(cursor, |it| is_kept(it, value))
+    {
+        store.keep_spare_splices(spare, std::iter::empty());
+        return Ok(Some(false));
+    }
+    let mut few = Few::new(spare);
+    let value = value.unwrap_or_default();
+    let is_done = match place {
+        Ok(cursor) => few.replace(&of, cursor, value),
+        Err(Some(at)) => few.insert(&of, (section, at), name.get(), value),
+        Err(None) => None,
     };
     if is_done.is_none() {
         few.give_back(store);

@@ -95,7 +95,7 @@ fn update_large(
     (score, member): (f64, &[u8]),
     decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
 ) -> Result<bool, CommandError> {
-    let mut few = Few::new(store);
+    let mut few = Few::new(store.take_spare_splices());
     let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(false) };
     let view = *of.view();
     let (key, rank) = (ShortKey::hashed(member), |score| ShortKey::of(word(score), member));

@@ -120,3 +120,33 @@ fn a_chunk_that_was_looked_up_ahead_is_known() {
     // Two words may have one place, and the first and the last chunk have none.
     assert!(known(&stage) >= before.max(6), "{} of {} are known", known(&stage), lines.len());
 }
+
+/// Objects in files are in the order of these hashes, so they must not change: as each name's last bytes, padded with zeros, are two words.
+#[test]
+fn names_have_the_hashes_that_files_have_them_in() {
+    let mix = |left: u64, right: u64| {
+        let both = u128::from(left) * u128::from(right);
+        u64::try_from(both & u128::from(u64::MAX)).unwrap() ^ u64::try_from(both >> 64).unwrap()
+    };
+    let slow = |name: &[u8]| {
+        let mut padded = name.to_vec();
+        padded.resize((name.len() / 16 + 1) * 16, 0);
+        let seeds = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
+        let mut hash = seeds[0] ^ name.len() as u64;
+        for pair in padded.chunks(16) {
+            let left = u64::from_le_bytes(pair[..8].try_into().unwrap());
+            let right = u64::from_le_bytes(pair[8..].try_into().unwrap());
+            hash = mix(left ^ seeds[1], right ^ hash);
+        }
+        mix(hash, seeds[2])
+    };
+    for length in 0..=80_u8 {
+        let name: Vec<u8> =
+            (0..length).map(|at| at.wrapping_mul(151).wrapping_add(length)).collect();
+        assert_eq!(crate::command::fields::hash_of(&name), slow(&name), "{length} bytes");
+    }
+    assert_eq!(crate::command::fields::hash_of(b"element:000000012345"), PINNED);
+}
+
+/// Said by the first version.
+const PINNED: u64 = 12_948_763_926_237_107_418;
