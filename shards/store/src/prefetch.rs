@@ -10,7 +10,11 @@ const LINE_BYTES: usize = 64;
 /// Asks for all cache lines of bytes that are looked through soon: a walk whose next step lies in what it reads would wait for each in turn.
 #[inline]
 pub fn prefetch_bytes(bytes: &[u8]) {
-    bytes.iter().step_by(LINE_BYTES).for_each(prefetch);
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        prefetch(byte);
+        at += LINE_BYTES;
+    }
     bytes.last().into_iter().for_each(prefetch);
 }
 

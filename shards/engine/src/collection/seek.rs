@@ -8,9 +8,13 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// Bytes of a chunk that are loaded at once, at most: a quarter of it.
+/// Bytes of a chunk that are loaded at once, at most.
 const LOOKED_BYTES_MAX: usize = 1024;
+/// Bytes that are loaded beyond where a key is expected.
+const LOOKED_BYTES_MORE: usize = 64;
 const QUARTERS: usize = 4;
+/// Bits of a distance between keys that are looked at, less one.
+const PLACE_BITS: u32 = 31;
 
 /// The chunk that a key is in or belongs to.
 #[derive(Clone, Copy)]
@@ -79,8 +83,12 @@ impl<'a> View<'a> {
             super::mark::is_right(mark, &entries),
             "an entry begins at {mark} of chunk {chunk}"
         );
-        let likely = between.map(|between| quarter_of(&between, prefix(key)));
-        if !is_ahead && let Some(looked) = looked_at(entries.len(), mark, likely) {
+        let word = prefix(key);
+        let likely = between.map(|between| quarter_of(&between, word));
+        if !is_ahead
+            && let Some(between) = between
+            && let Some(looked) = looked_at(entries.len(), mark, &between, word)
+        {
             prefetch_bytes(&entries[looked]);
         }
         Asked { chunk, entries, mark, likely }
@@ -110,8 +118,7 @@ impl Ahead<'_> {
     #[inline]
     pub fn ask(&self, between: &Between, word: u64) {
         let entries = &self.pieces.ask_change(between.chunk)[HEAD_BYTES..];
-        let likely = Some(quarter_of(between, word));
-        if let Some(looked) = looked_at(entries.len(), between.mark.into(), likely) {
+        if let Some(looked) = looked_at(entries.len(), between.mark.into(), between, word) {
             prefetch_bytes(&entries[looked]);
         }
     }
@@ -125,19 +132,33 @@ fn quarter_of(between: &Between, word: u64) -> usize {
     (1..QUARTERS as u64).filter(|quarter| off >= quarter * each).count()
 }
 
-/// What will be looked at first of so many bytes of entries.
+/// Where a key with this prefix is among so many bytes of entries, if keys rise evenly.
 #[inline]
-fn looked_at(bytes: usize, mark: usize, likely: Option<usize>) -> Option<Range<usize>> {
-    let quarter = bytes / QUARTERS;
-    let looked = quarter.min(LOOKED_BYTES_MAX);
-    let from = match likely {
-        Some(3) => bytes - looked,
-        Some(0) => 0,
+fn place_of(between: &Between, word: u64, bytes: usize) -> usize {
+    let span = between.high.saturating_sub(between.low).max(1);
+    let off = word.saturating_sub(between.low).min(span);
+    // Both fit 32 bits, and bytes of a chunk 16.
+    let shift = span.ilog2().saturating_sub(PLACE_BITS);
+    usize::try_from((off >> shift) * bytes as u64 / (span >> shift)).unwrap_or(bytes)
+}
+
+/// What will most likely be looked at of so many bytes of entries: from where the search begins to a little beyond where the key should be.
+#[inline]
+fn looked_at(bytes: usize, mark: usize, between: &Between, word: u64) -> Option<Range<usize>> {
+    let place = place_of(between, word, bytes);
+    let (before, behind) =
+        (place.saturating_sub(LOOKED_BYTES_MORE), bytes.min(place + LOOKED_BYTES_MORE));
+    let range = match quarter_of(between, word) {
+        3 => before.max(bytes.saturating_sub(LOOKED_BYTES_MAX))..bytes,
+        0 => 0..behind.min(LOOKED_BYTES_MAX),
         _ if mark == 0 => return None,
-        Some(2) => mark,
-        _ => mark.saturating_sub(quarter),
+        2 => mark..bytes.min(behind.clamp(mark + LOOKED_BYTES_MORE, mark + LOOKED_BYTES_MAX)),
+        _ => {
+            let least = mark.saturating_sub(LOOKED_BYTES_MAX);
+            before.clamp(least, mark.saturating_sub(LOOKED_BYTES_MORE))..mark
+        }
     };
-    Some(from..bytes.min(from + looked))
+    Some(range)
 }
 
 impl Asked<'_> {
@@ -337,4 +358,42 @@ fn skip_above(entries: &[u8], word: u64) -> usize {
         end = at;
     }
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_at_lies_in_the_chunk() {
+        let words = [0, 1, 63, 1 << 20, 1 << 40, u64::MAX / 3, u64::MAX - 1, u64::MAX];
+        for bytes in [0, 1, 63, 64, 65, 700, 1023, 4096, 65_000] {
+            for mark in [0, 1, bytes / 3, bytes / 2, bytes].map(|mark| mark.min(bytes)) {
+                for (low, high, word) in words
+                    .iter()
+                    .flat_map(|low| words.iter().map(move |high| (*low, *high)))
+                    .flat_map(|(low, high)| words.map(|word| (low, high, word)))
+                {
+                    let mark_word = u16::try_from(mark).unwrap();
+                    let between = Between { chunk: 1, low, high, mark: mark_word };
+                    let place = place_of(&between, word, bytes);
+                    assert!(place <= bytes, "{place} of {bytes}: {between:?} {word}");
+                    if let Some(range) = looked_at(bytes, mark, &between, word) {
+                        let is_within = range.start <= range.end && range.end <= bytes;
+                        assert!(is_within, "{range:?} of {bytes}: {between:?} {word}");
+                        assert!(range.len() <= LOOKED_BYTES_MAX, "{range:?} of {bytes}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_middle_of_a_distance_is_expected_in_the_middle_of_the_chunk() {
+        let between = Between { chunk: 1, low: 1 << 60, high: 3 << 60, mark: 500 };
+        assert_eq!(place_of(&between, 2 << 60, 1000), 500);
+        assert_eq!(looked_at(1000, 500, &between, 2 << 60), Some(500..564));
+        assert_eq!(looked_at(1000, 500, &between, (3 << 60) - 1), Some(935..1000));
+        assert_eq!(looked_at(1000, 500, &between, 1 << 60), Some(0..64));
+    }
 }

@@ -220,7 +220,19 @@ impl<'a> View<'a> {
     }
 
     /// The bytes of a chunk's entries; those of a long entry are put together.
+    #[inline]
     pub(super) fn entries(&self, chunk: usize) -> Cow<'a, [u8]> {
+        match self.source {
+            // Mostly it lies there as it is.
+            Source::Object(pieces, notes) if self.dirty.is_none() && notes.has_no_flags() => {
+                Cow::Borrowed(&pieces.chunk(chunk)[HEAD_BYTES..])
+            }
+            _ => self.entries_changed(chunk),
+        }
+    }
+
+    /// As [`View::entries`], where an edit may have changed it, or entries may be long.
+    fn entries_changed(&self, chunk: usize) -> Cow<'a, [u8]> {
         if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {
             return Cow::Borrowed(dirty.entries(|| self.stored(chunk)));
         }

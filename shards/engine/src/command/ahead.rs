@@ -41,23 +41,27 @@ impl<'a> Sought<'a> {
 
 /// Asks the memory for what commands that run soon will look at in large collections: first for where each entry is, then for what is there. Each
 /// of them that finds its collection unchanged need not look for its chunk again.
-pub fn prefetch_entries(store: &Store, sought: &[Option<(Key<'_>, Sought<'_>)>]) {
-    let mut asked: [Option<(Ahead<'_>, Between, u64)>; COMMANDS_MAX * ENTRIES_EACH] =
+pub fn prefetch_entries<'s>(store: &'s Store, sought: &[Option<(Key<'_>, Sought<'_>)>]) {
+    let mut asked: [Option<(Ahead<'s>, Between, u64)>; COMMANDS_MAX * ENTRIES_EACH] =
         [None; COMMANDS_MAX * ENTRIES_EACH];
     let (mut places, mut last, mut sections) = (asked.iter_mut(), None, [None; ENTRIES_EACH]);
+    let mut look = |section: Option<Ahead<'s>>, word: u64| {
+        if let Some(section) = section
+            && let Some(between) = section.near(word)
+            && let Some(place) = places.next()
+        {
+            *place = Some((section, between, word));
+        }
+    };
     for (key, sought) in sought.iter().take(COMMANDS_MAX).flatten() {
         // They are mostly about one key.
         if last != Some(key.bytes) {
             (last, sections) = (Some(key.bytes), sections_of(store, key));
         }
-        let words = [Some(hash_of(sought.name)), sought.score.map(word)];
-        for (section, word) in sections.iter().zip(words) {
-            if let Some((section, word)) = section.as_ref().zip(word)
-                && let Some(between) = section.near(word)
-                && let Some(place) = places.next()
-            {
-                *place = Some((*section, between, word));
-            }
+        let [names, ranks] = sections;
+        look(names, hash_of(sought.name));
+        if let Some(score) = sought.score {
+            look(ranks, word(score));
         }
     }
     for (section, between, word) in asked.iter().map_while(Option::as_ref) {

@@ -61,8 +61,8 @@ impl Notes {
         if !is_it || note.flags != 0 {
             return None;
         }
-        self.near.store(block, Relaxed);
         let chunk = self.starts[block] + at;
+        self.keep_near(chunk, block);
         Some(Between { chunk, low: note.key, high: next.key, mark: note.mark })
     }
 

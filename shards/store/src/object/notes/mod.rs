@@ -16,6 +16,9 @@ pub const NOTE_KINDS: usize = 8;
 /// Notes of a block, at most; a full one is cut in two.
 const BLOCK_NOTES_MAX: usize = 128;
 
+/// Chunks whose blocks are kept in mind: those whose numbers are this much apart share a place.
+const NEAR: usize = 8;
+
 /// So few are searched by halves.
 const EVEN_NOTES_MIN: usize = 8;
 /// Steps from where a note should be, at most, until it is searched by halves.
@@ -98,9 +101,9 @@ pub struct Notes {
     flagged: usize,
     /// Notes that there is memory for.
     room: usize,
-    /// The block that was looked into last: one command mostly asks for one chunk several times. A hint, and an atomic because stores at rest
-    /// are read by several threads.
-    near: AtomicUsize,
+    /// The blocks of chunks that were looked for last: one command mostly asks for each of a few several times. Hints, and atomics because
+    /// stores at rest are read by several threads.
+    near: [AtomicUsize; NEAR],
     /// Blocks and places of chunks that were looked up ahead. Hints as well: each is checked when it is used.
     hints: Hints,
     /// The object's last change when they were made.
@@ -155,14 +158,20 @@ impl Notes {
     /// The block that the chunk at `index` lies in, the last one for those behind all.
     #[inline]
     fn block_of(&self, index: usize) -> Option<usize> {
-        let near = self.near.load(Relaxed);
+        let near = self.near[index % NEAR].load(Relaxed);
         let ends = |near: usize| self.starts.get(near + 1).is_none_or(|&start| index < start);
         if self.starts.get(near).is_some_and(|&start| start <= index) && ends(near) {
             return Some(near);
         }
         let block = self.starts.partition_point(|&start| start <= index).checked_sub(1)?;
-        self.near.store(block, Relaxed);
+        self.keep_near(index, block);
         Some(block)
+    }
+
+    /// The chunk at `index` lies in this block.
+    #[inline]
+    fn keep_near(&self, index: usize, block: usize) {
+        self.near[index % NEAR].store(block, Relaxed);
     }
 
     /// How much the chunks before `index` hold.
@@ -205,7 +214,10 @@ impl Notes {
     #[inline]
     pub fn not_below(&self, range: Range<usize>, key: u64) -> usize {
         let Some(part) = self.part(&range, |other| other < key) else { return range.start };
-        part.first + part.not_below(key)
+        let found = part.first + part.not_below(key);
+        // Mostly the one before is asked for next.
+        self.keep_near(found.saturating_sub(1), part.block);
+        found
     }
 
     /// The notes of a range in the block where it turns from keys that are before to those that are not.
@@ -228,7 +240,6 @@ impl Notes {
         };
         let begun = &self.keys[first + 1..=last];
         let block = first + begun.partition_point(|&key| is_before(key));
-        self.near.store(block, Relaxed);
         let start = self.starts[block];
         let notes = &self.blocks[block];
         let begin = range.start.saturating_sub(start);
