@@ -38,6 +38,10 @@ use crate::snapshot::Snapshots;
 const APPLY_DEADLINE: Duration = Duration::from_secs(10);
 /// Descriptors that are not for clients: segments, listeners, the side threads.
 const DESCRIPTORS_KEPT: u64 = 512;
+/// Of each segment's file: as it is, and for direct writes.
+const DESCRIPTORS_A_SEGMENT: u64 = 2;
+/// Clients may have one part in this many of all, where the rest is too few for what is kept.
+const CLIENTS_PART_MIN: u64 = 4;
 const HEALTHY_MS: u64 = 5_000;
 /// Runs the node until it is told to stop.
 pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
@@ -51,7 +55,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         return check_cluster(&current, &flags.data);
     }
     outlive_file_size_limits()?;
-    check_descriptors(&resolved);
+    let clients_max = clients_by_descriptors(&resolved);
     let random =
         entropy().map_err(|error| NodeError::System { what: "reading random bits", error })?;
     let cores = u16::try_from(resolved.cores.len()).expect("cores are counted in 16 bits");
@@ -117,6 +121,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         data: flags.data.clone(),
         board,
         clients: AtomicUsize::new(0),
+        clients_max,
         client_numbers: AtomicU64::new(0),
         notes: AtomicU64::new(0),
         listener_news: resolved.cores.iter().map(|_| AtomicU64::new(0)).collect(),
@@ -203,17 +208,35 @@ fn commits_direct(data: &Path) -> bool {
     }
 }
 
-fn check_descriptors(config: &Resolved) {
-    match process::raise_open_files() {
-        Ok(limit) if limit < u64::from(config.settings().limits.clients) + DESCRIPTORS_KEPT => {
-            tracing::warn!(
-                "{limit} open files are allowed, too few for {} clients; raise `ulimit -n` or LimitNOFILE=",
-                config.settings().limits.clients
-            );
+/// How many clients may be let in at once, by the open files that the system allows: who has the last one keeps segments from being made,
+/// snapshots from being written, and HTTP from being answered.
+fn clients_by_descriptors(config: &Resolved) -> usize {
+    let limit = match process::raise_open_files() {
+        Ok(limit) => limit,
+        Err(error) => {
+            tracing::warn!("the limit of open files cannot be raised: {error}");
+            return usize::MAX;
         }
-        Ok(_) => {}
-        Err(error) => tracing::warn!("the limit of open files cannot be raised: {error}"),
+    };
+    let clients = clients_that_fit(limit, config);
+    let wanted = config.settings().limits.clients;
+    if clients < u64::from(wanted) {
+        tracing::warn!(
+            "{limit} open files are allowed: {clients} clients are let in at once and not {wanted}, as the rest is for the node's own files and connections; \
+             raise `ulimit -n` or LimitNOFILE="
+        );
     }
+    usize::try_from(clients).unwrap_or(usize::MAX)
+}
+
+/// What so many open files leave for clients: a quarter at least.
+fn clients_that_fit(limit: u64, config: &Resolved) -> u64 {
+    let segments = match config.settings().storage {
+        Storage::Disk => config.memory_bytes_max / config.segment_bytes,
+        Storage::Memory => 0,
+    };
+    let kept = DESCRIPTORS_KEPT + DESCRIPTORS_A_SEGMENT * segments;
+    limit.saturating_sub(kept).max(limit / CLIENTS_PART_MIN)
 }
 
 fn open_data(

@@ -368,8 +368,8 @@ impl NodeCore {
         socket: Socket,
         arrival: Arrival,
     ) -> Option<ConnectionId> {
-        let max = self.config.settings().limits.clients as usize;
         let shared = Arc::clone(&self.shared);
+        let max = shared.clients_max.min(self.config.settings().limits.clients as usize);
         if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
             shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.counters.connections_refused += 1;

@@ -262,6 +262,31 @@ fn one_client_too_many_is_told() {
     wait_for("a free place", || node.client().try_ask("PING").is_ok_and(|answer| answer == "PONG"));
 }
 
+/// Where few files may be open, clients get a part of them: the node makes segments, is asked over HTTP and refuses the next client in words.
+#[test]
+fn a_node_that_may_open_few_files_keeps_some_for_itself() {
+    let node = Setup::new().open_files(200).start();
+    let told = "200 open files are allowed: 50 clients are let in at once and not 10000";
+    assert!(node.log().contains(told), "{}", node.log());
+    let mut client = node.client();
+    wait_for("one client", || client.ask("CLIENT LIST").lines().count() == 1);
+    let mut others: Vec<Client> = (0..49).map(|_| node.client()).collect();
+    others.iter_mut().for_each(|other| other.expect(&[("PING", "PONG")]));
+    for _ in 0..20 {
+        assert_eq!(node.client().shown(), "-ERR max number of clients reached");
+    }
+    let value = "v".repeat(100_000);
+    for number in 0..300 {
+        client.expect(&[(&format!("SET key:{number} {value}"), "OK")]);
+    }
+    assert_eq!(super::http_call::get(node.http(), "/health").status, 200);
+    client.expect(&[("BGSAVE", "Background saving started")]);
+    wait_for("the snapshot", || {
+        client.ask("INFO persistence").contains("rdb_bgsave_in_progress:0")
+    });
+    assert!(client.ask("INFO persistence").contains("rdb_last_bgsave_status:ok"));
+}
+
 #[test]
 fn clients_that_come_and_go_are_counted_right() {
     let node = Setup::new().at("/settings/limits/clients", json!(8)).start();

@@ -33,6 +33,7 @@ pub(crate) struct Setup {
     pub(crate) ballast_bytes: u64,
     /// Standard error is a pipe, and nobody reads it.
     is_unread: bool,
+    open_files: Option<u64>,
 }
 
 /// The node's program.
@@ -80,6 +81,7 @@ impl Setup {
             tmpfs_bytes: None,
             ballast_bytes: 0,
             is_unread: false,
+            open_files: None,
         }
     }
 
@@ -112,6 +114,12 @@ impl Setup {
     pub(crate) fn tmpfs(mut self, bytes: u64, ballast_bytes: u64) -> Self {
         self.tmpfs_bytes = Some(bytes);
         self.ballast_bytes = ballast_bytes;
+        self
+    }
+
+    /// The node may open so few files.
+    pub(crate) fn open_files(mut self, count: u64) -> Self {
+        self.open_files = Some(count);
         self
     }
 
@@ -203,6 +211,12 @@ impl Node {
     }
 
     fn command(&self) -> Command {
+        if let Some(count) = self.setup.open_files {
+            let mut command = Command::new("sh");
+            let script = format!("ulimit -n {count} && exec \"$0\" \"$@\"");
+            command.args(["-c", &script, BINARY]);
+            return command;
+        }
         let Some(bytes) = self.setup.tmpfs_bytes else { return Command::new(BINARY) };
         in_tmpfs(&self.data(), bytes, self.setup.ballast_bytes)
     }
