@@ -279,10 +279,22 @@ fn write_core(
 
 impl Target<'_> {
     fn take(&mut self, held: &Held<'_>) -> Result<(), OpenError> {
-        let Held { key: bytes, value, value_type, expiry_ms, attributes, .. } = *held;
+        let Held { key: bytes, value, .. } = *held;
         self.make_room(value.len() + bytes.len() + 256)?;
+        loop {
+            match self.put(held) {
+                // Of a value in chunks each has a head in its record.
+                Err(StoreError::NoRoom { .. }) => self.add_segment()?,
+                result => return result.map_err(|error| self.refused(error)),
+            }
+        }
+    }
+
+    /// Sets a key to what was held under it. Without room nothing happens.
+    fn put(&mut self, held: &Held<'_>) -> Result<(), StoreError> {
+        let Held { key: bytes, value, value_type, expiry_ms, attributes, .. } = *held;
         let key = self.store.key(held.database, bytes).with_attributes(attributes);
-        let result = match value {
+        match value {
             _ if value_type == ValueType::STRING => {
                 let pieces: Vec<&[u8]>;
                 let parts = match &value {
@@ -300,8 +312,7 @@ impl Target<'_> {
                     (0..pieces.count()).map(|index| vec![pieces.chunk(index)]).collect();
                 self.store.put_object(&key, value_type, &chunks, expiry_ms)
             }
-        };
-        result.map_err(|error| self.refused(error))
+        }
     }
 
     /// Takes a group over whose keys are there: its state, and the entries that did not take effect.

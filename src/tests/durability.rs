@@ -154,6 +154,14 @@ fn what_was_deleted_stays_deleted() {
     node.client().expect(&[("DBSIZE", "0"), ("SELECT 5", "OK"), ("DBSIZE", "0")]);
 }
 
+/// Large sets of a node that changes its number of cores.
+const SETS: u32 = 60;
+
+/// Half thousands of members that each has.
+fn set_parts(set: u32) -> u32 {
+    5 + set * 7 % 13
+}
+
 #[test]
 fn another_number_of_cores_finds_the_same_keys() {
     let Some(two) = Setup::two_cores() else { return };
@@ -165,6 +173,14 @@ fn another_number_of_cores_finds_the_same_keys() {
     client.send(&pipeline((0..2_000).map(|number| format!("SET w:{number} {number}"))));
     (0..2_000).for_each(|_| assert_eq!(client.shown(), "OK"));
     let large = large_value(&mut client, "large", 3 << 20);
+    // Of values in many chunks each chunk takes more than it holds.
+    client.send(&pipeline((0..SETS).flat_map(|set| {
+        (0..set_parts(set)).map(move |part| {
+            let members = (0..500).map(|at| format!(" member:{part}:{at:030}"));
+            format!("SADD set:{set}{}", members.collect::<String>())
+        })
+    })));
+    (0..SETS).flat_map(|set| 0..set_parts(set)).for_each(|_| assert_eq!(client.shown(), "500"));
     client.expect(&[
         ("SET gone 1", "OK"),
         ("SET timed 1 EX 1000", "OK"),
@@ -178,11 +194,15 @@ fn another_number_of_cores_finds_the_same_keys() {
         let mut client = node.client();
         expect_written(&mut client, 2_000);
         client.expect_bytes("large", &large);
+        for set in 0..SETS {
+            let members = (set_parts(set) * 500).to_string();
+            client.expect(&[(&format!("SCARD set:{set}"), &members)]);
+        }
         let left: u64 = client.ask("TTL timed").parse().expect("a number");
         assert!((900..=1_000).contains(&left), "round {round}: {left} s left");
         client.expect(&[
             ("GET gone", "nil"),
-            ("DBSIZE", "2002"),
+            ("DBSIZE", &(2_002 + SETS).to_string()),
             ("SELECT 3", "OK"),
             ("GET other", "3"),
             ("DBSIZE", "1"),
