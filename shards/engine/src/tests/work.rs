@@ -258,6 +258,32 @@ fn deletions_in_units_and_scripts_may_use_what_is_kept_back() {
     assert!(matches!(machine.turn(ANN, &[b"set", b"key", &[b'v'; 1_000]]).0, Outcome::NoRoom));
 }
 
+/// Work that writes more than is left of the log waits for room like a command of its own does, and is not told of it.
+#[test]
+fn work_that_finds_no_room_begins_anew() {
+    let mut machine = Machine::in_memory();
+    for number in 0..4_000 {
+        let (score, member) = (number.to_string(), format!("member:{number}"));
+        machine.turn(ANN, &[b"zadd", b"source", score.as_bytes(), member.as_bytes()]);
+    }
+    let work = || Line("zunionstore target 1 source".to_owned());
+    let mut later = 0;
+    for round in 0..30 {
+        let answer = match machine.engine.try_work(&mut work(), &mut || {}) {
+            Some((answer, _)) => answer,
+            None => {
+                later += 1;
+                let keys = vec![key("source"), key("target")];
+                machine.engine.begin_work(Ticket(1), keys, Box::new(work()));
+                answer(&mut machine)
+            }
+        };
+        let Answer::Recorded(reply) = answer else { panic!("round {round}: {answer:?}") };
+        assert!(!reply.is_error(), "round {round}: {reply:?}");
+    }
+    assert!((1..30).contains(&later), "{later} of 30 found no room");
+}
+
 /// A unit lies in one batch of the log, whatever is left of the segment in use.
 #[test]
 fn a_unit_is_one_batch() {

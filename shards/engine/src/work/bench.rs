@@ -14,7 +14,7 @@ use hyperion_store::StoreError;
 /// Why work has no effect.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// It met keys that are not among its own: it begins anew with them.
+    /// It met keys that are not among its own, or no room: it begins anew with them, or where room is waited for.
     Missing(Vec<(DatabaseId, Vec<u8>)>),
     /// It is answered with an error line.
     Refused(String),
@@ -67,10 +67,7 @@ impl Bench<'_> {
     ) -> Result<(), Halt> {
         match &mut self.0 {
             Target::Copies(copies) => copies.call(spec, database, arguments, reply),
-            Target::Core(engine) => {
-                engine.call_here(spec, database, arguments, reply);
-                Ok(())
-            }
+            Target::Core(engine) => engine.call_here(spec, database, arguments, reply),
         }
     }
 }

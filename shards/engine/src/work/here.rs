@@ -14,6 +14,9 @@ use hyperion_store::{Room, StoreError};
 const STANDS: &str =
     "What it has changed stands, because some of it was too much to be taken back.";
 
+/// What is said where work found no room for what it writes, and cannot begin anew.
+const NO_ROOM: &str = "ERR there was no room for what was to be written.";
+
 impl Engine {
     /// Whose what [`Engine::try_unit`] and [`Engine::try_work`] run is, until this is said again: its core and its name there. What runs later or
     /// over several cores is nobody's.
@@ -48,7 +51,13 @@ impl Engine {
             Ok(answer) => answer,
             Err(Halt::Refused(error)) if self.take_back() => Answer::Error(error),
             Err(Halt::Refused(error)) => Answer::Error(format!("{error} {STANDS}")),
-            Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
+            // It found no room, which comes: it begins anew where that is waited for.
+            Err(Halt::Missing(_)) if self.take_back() => {
+                self.forget_before();
+                self.seal_unit(appended, None);
+                return None;
+            }
+            Err(Halt::Missing(_)) => Answer::Error(format!("{NO_ROOM} {STANDS}")),
         };
         self.forget_before();
         self.seal_unit(appended, None);
@@ -68,22 +77,31 @@ impl Engine {
     }
 
     /// Runs one command of work on the store itself; what it answers goes behind what `reply` has.
+    ///
+    /// # Errors
+    /// [`Halt::Missing`] without keys when it finds no room, which will be there: all of the work is to begin anew.
     pub(super) fn call_here(
         &mut self,
         spec: &'static CommandSpec,
         database: DatabaseId,
         words: &[&[u8]],
         reply: &mut Recorded,
-    ) {
+    ) -> Result<(), Halt> {
         let mark = reply.mark();
         // What takes no memory may use the last of it.
         let frees = spec.writes() && !spec.flags.has(Flags::DENYOOM);
         let before = self.store.may_use_reserve(frees);
-        if let Err(error) = self.try_here(spec, database, words, reply) {
-            reply.cut(mark);
-            reply.error(&error.to_string());
-        }
+        let result = self.try_here(spec, database, words, reply);
         self.store.may_use_reserve(before);
+        let Err(error) = result else { return Ok(()) };
+        reply.cut(mark);
+        let finds_no_room = matches!(error, CommandError::Store(StoreError::NoRoom { .. }));
+        let will_be_there = !self.store.is_full() && self.room_refusal().is_none();
+        if finds_no_room && will_be_there && self.can_take_back() {
+            return Err(Halt::Missing(Vec::new()));
+        }
+        reply.error(&error.to_string());
+        Ok(())
     }
 
     fn try_here(
@@ -93,16 +111,23 @@ impl Engine {
         words: &[&[u8]],
         reply: &mut Recorded,
     ) -> Result<(), CommandError> {
-        if spec.writes() {
-            self.note_before(spec, database, words);
-            let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
-            if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
-                return Err(self.why_no_memory(bytes));
-            }
-            if self.store.room(bytes) == Room::Later {
-                return Err(StoreError::NoRoom { bytes }.into());
-            }
+        if !spec.writes() {
+            return self.run_words(spec, database, words, reply);
         }
-        self.run_words(spec, database, words, reply)
+        let bytes = words.iter().map(|word| word.len() + RECORD_SLACK_BYTES).sum();
+        if spec.flags.has(Flags::DENYOOM) && !matches!(self.make_memory(bytes), Fit::Now) {
+            return Err(self.why_no_memory(bytes));
+        }
+        if self.store.room(bytes) == Room::Later {
+            return Err(StoreError::NoRoom { bytes }.into());
+        }
+        let (could_take_back, appended) = (self.can_take_back(), self.store.appended_position());
+        self.note_before(spec, database, words);
+        let result = self.run_words(spec, database, words, reply);
+        if result.is_err() && could_take_back && self.store.appended_position() == appended {
+            // It has changed nothing.
+            self.close_gaps();
+        }
+        result
     }
 }

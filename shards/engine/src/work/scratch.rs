@@ -4,8 +4,8 @@ use crate::command::CommandError;
 use crate::effect::{OwnedWrite, Wanted};
 use crate::limits::{SCRATCH_BYTES_MAX, SCRATCH_SEGMENT_BYTES};
 use crate::lock::LockKey;
-use hyperion_model::{CoreId, PartitionMap};
-use hyperion_store::{Options, OwnedContent, Room, Store};
+use hyperion_model::{CoreId, DatabaseId, PartitionMap};
+use hyperion_store::{Content, Options, OwnedContent, Room, Store, StoreError};
 
 /// The store while something runs, and the memory of its segments.
 #[derive(Default)]
@@ -99,14 +99,33 @@ impl Scratch {
                 return Err("ERR a value of this command's keys is not legible here".to_owned());
             }
             self.make_room(bytes.len() + value.bytes.len() + value.bytes.len() / 64 + SLACK_BYTES)?;
+            self.put(*database, bytes, value.as_ref(), expiry_ms)?;
             let store = self.store();
             let key = store.key(*database, bytes);
-            let put = store.put_content(&key, value.as_ref(), expiry_ms);
-            put.map_err(|error| CommandError::Store(error).to_string())?;
             let version = store.peek(&key).map_or(0, |found| store.changed_at(&found));
             versions.push(Some(version));
         }
         Ok(versions)
+    }
+
+    /// Sets a key, with as many segments more as that takes: of a value in chunks each has a head in its record.
+    fn put(
+        &mut self,
+        database: DatabaseId,
+        bytes: &[u8],
+        value: Content<'_>,
+        expiry_ms: Option<u64>,
+    ) -> Result<(), String> {
+        loop {
+            let store = self.store();
+            let key = store.key(database, bytes);
+            match store.put_content(&key, value, expiry_ms) {
+                Ok(()) => return Ok(()),
+                Err(StoreError::NoRoom { .. }) if self.grow() => {}
+                Err(StoreError::NoRoom { .. }) => return Err(too_much()),
+                Err(error) => return Err(CommandError::Store(error).to_string()),
+            }
+        }
     }
 
     /// What has become another since [`Scratch::fill`] gave `versions`.
@@ -135,6 +154,32 @@ impl Scratch {
     pub(super) fn close(&mut self) {
         if let Some(store) = self.store.take() {
             self.memory.extend(store.into_memory());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyperion_store::Form;
+
+    /// Values of many short chunks take more than they say, for each chunk has a record of its own.
+    #[test]
+    fn values_of_any_number_of_chunks_find_room() {
+        let mut scratch = Scratch::default();
+        for count in (500..13_000_u32).step_by(250) {
+            let mut bytes = vec![3];
+            for _ in 0..count {
+                bytes.extend_from_slice(&600_u32.to_le_bytes());
+                bytes.extend_from_slice(&[1; 600]);
+            }
+            let content = OwnedContent { form: Form::Chunked, bytes };
+            scratch.open(64 << 20, 1_000_000, 7);
+            let key: LockKey = (DatabaseId(0), b"key".to_vec());
+            let mut found = [Some(Wanted { value: content, expiry_ms: None })];
+            let filled = scratch.fill(&[key], &mut found);
+            assert!(filled.is_ok(), "{count} chunks: {filled:?}");
+            scratch.close();
         }
     }
 }

@@ -85,6 +85,11 @@ impl Engine {
         !self.undo.has_gaps
     }
 
+    /// What the last command would have changed that could not be noted was not changed after all.
+    pub(super) fn close_gaps(&mut self) {
+        self.undo.has_gaps = false;
+    }
+
     /// Forgets what was noted: the work that is about to run, or has run, is another.
     pub(super) fn forget_before(&mut self) {
         self.undo.few.clear();
