@@ -9,6 +9,7 @@ mod cluster_metrics;
 mod commit;
 mod core;
 mod cut_back;
+mod descriptors;
 mod error;
 mod facts;
 mod figures;

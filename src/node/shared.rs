@@ -21,8 +21,8 @@ pub(crate) struct Shared {
     pub(crate) board: Arc<Board>,
     /// Clients of the node: a limit of all cores together needs one count.
     pub(crate) clients: AtomicUsize,
-    /// How many there may be whatever the config says: for more there are no descriptors.
-    pub(crate) clients_max: usize,
+    /// Files and sockets that the process may have open.
+    pub(crate) open_files: u64,
     /// Refusals and slow commands of all cores so far: each has a number of its own.
     pub(crate) notes: AtomicU64,
     pub(crate) slow_commands: AtomicU64,

@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyperion_cluster::config::Role;
 use hyperion_model::PartitionMap;
-use hyperion_runtime::{CoreError, Keeper, Postboxes, RuntimeOptions, files, process};
+use hyperion_runtime::{CoreError, Keeper, Postboxes, RuntimeOptions, files};
 use hyperion_store::manifest::Manifest;
 
 use super::board::Board;
+use super::descriptors;
 use super::error::NodeError;
 use super::growing::Grower;
 use super::joining::{check_cluster, open_member};
@@ -36,12 +37,6 @@ use crate::snapshot::Snapshots;
 
 /// How long a core may take to take a config.
 const APPLY_DEADLINE: Duration = Duration::from_secs(10);
-/// Descriptors that are not for clients: segments, listeners, the side threads.
-const DESCRIPTORS_KEPT: u64 = 512;
-/// Of each segment's file: as it is, and for direct writes.
-const DESCRIPTORS_A_SEGMENT: u64 = 2;
-/// Clients may have one part in this many of all, where the rest is too few for what is kept.
-const CLIENTS_PART_MIN: u64 = 4;
 const HEALTHY_MS: u64 = 5_000;
 /// Runs the node until it is told to stop.
 pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
@@ -55,7 +50,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         return check_cluster(&current, &flags.data);
     }
     outlive_file_size_limits()?;
-    let clients_max = clients_by_descriptors(&resolved);
+    let open_files = descriptors::raise(&resolved);
     let random =
         entropy().map_err(|error| NodeError::System { what: "reading random bits", error })?;
     let cores = u16::try_from(resolved.cores.len()).expect("cores are counted in 16 bits");
@@ -121,7 +116,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         data: flags.data.clone(),
         board,
         clients: AtomicUsize::new(0),
-        clients_max,
+        open_files,
         client_numbers: AtomicU64::new(0),
         notes: AtomicU64::new(0),
         listener_news: resolved.cores.iter().map(|_| AtomicU64::new(0)).collect(),
@@ -168,6 +163,7 @@ pub(crate) fn serve(flags: &Flags, log: &LogControl) -> Result<(), NodeError> {
         cpus: resolved.cores.iter().map(|&cpu| usize::from(cpu)).collect(),
         level: log.ring_level,
         tick_interval: tick_interval(cluster.is_some()),
+        accepted_waiting_max: descriptors::waiting_a_core(open_files, &resolved),
         ..RuntimeOptions::default()
     };
     let handles = hyperion_runtime::run(&options, &postboxes, move |core, io| {
@@ -206,37 +202,6 @@ fn commits_direct(data: &Path) -> bool {
             false
         }
     }
-}
-
-/// How many clients may be let in at once, by the open files that the system allows: who has the last one keeps segments from being made,
-/// snapshots from being written, and HTTP from being answered.
-fn clients_by_descriptors(config: &Resolved) -> usize {
-    let limit = match process::raise_open_files() {
-        Ok(limit) => limit,
-        Err(error) => {
-            tracing::warn!("the limit of open files cannot be raised: {error}");
-            return usize::MAX;
-        }
-    };
-    let clients = clients_that_fit(limit, config);
-    let wanted = config.settings().limits.clients;
-    if clients < u64::from(wanted) {
-        tracing::warn!(
-            "{limit} open files are allowed: {clients} clients are let in at once and not {wanted}, as the rest is for the node's own files and connections; \
-             raise `ulimit -n` or LimitNOFILE="
-        );
-    }
-    usize::try_from(clients).unwrap_or(usize::MAX)
-}
-
-/// What so many open files leave for clients: a quarter at least.
-fn clients_that_fit(limit: u64, config: &Resolved) -> u64 {
-    let segments = match config.settings().storage {
-        Storage::Disk => config.memory_bytes_max / config.segment_bytes,
-        Storage::Memory => 0,
-    };
-    let kept = DESCRIPTORS_KEPT + DESCRIPTORS_A_SEGMENT * segments;
-    limit.saturating_sub(kept).max(limit / CLIENTS_PART_MIN)
 }
 
 fn open_data(

@@ -369,7 +369,7 @@ impl NodeCore {
         arrival: Arrival,
     ) -> Option<ConnectionId> {
         let shared = Arc::clone(&self.shared);
-        let max = shared.clients_max.min(self.config.settings().limits.clients as usize);
+        let max = self.clients_max();
         if shared.clients.fetch_add(1, Ordering::Relaxed) >= max {
             shared.clients.fetch_sub(1, Ordering::Relaxed);
             self.counters.connections_refused += 1;

@@ -265,19 +265,25 @@ fn one_client_too_many_is_told() {
 /// Where few files may be open, clients get a part of them: the node makes segments, is asked over HTTP and refuses the next client in words.
 #[test]
 fn a_node_that_may_open_few_files_keeps_some_for_itself() {
-    let node = Setup::new().open_files(200).start();
-    let told = "200 open files are allowed: 50 clients are let in at once and not 10000";
+    // 64 segments with two files each, so that all of them and the clients fit.
+    let setup = Setup::new().at("/settings/memory_bytes_max", json!("64MiB"));
+    let node = setup.at("/settings/durability", json!("always")).open_files(600).start();
+    let told = "600 open files are allowed: 150 clients are let in at once and not 10000";
     assert!(node.log().contains(told), "{}", node.log());
     let mut client = node.client();
     wait_for("one client", || client.ask("CLIENT LIST").lines().count() == 1);
-    let mut others: Vec<Client> = (0..49).map(|_| node.client()).collect();
+    let mut others: Vec<Client> = (0..149).map(|_| node.client()).collect();
     others.iter_mut().for_each(|other| other.expect(&[("PING", "PONG")]));
-    for _ in 0..20 {
-        assert_eq!(node.client().shown(), "-ERR max number of clients reached");
+    for _ in 0..3 {
+        let crowd: Vec<Client> = (0..300).map(|_| node.client()).collect();
+        for mut refused in crowd {
+            assert_eq!(refused.shown(), "-ERR max number of clients reached");
+        }
     }
+    assert!(client.ask("INFO clients").contains("maxclients:150"));
     let value = "v".repeat(100_000);
-    for number in 0..300 {
-        client.expect(&[(&format!("SET key:{number} {value}"), "OK")]);
+    for number in 0..1_000 {
+        client.expect(&[(&format!("SET key:{} {value}", number % 250), "OK")]);
     }
     assert_eq!(super::http_call::get(node.http(), "/health").status, 200);
     client.expect(&[("BGSAVE", "Background saving started")]);

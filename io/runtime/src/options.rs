@@ -29,6 +29,8 @@ pub struct RuntimeOptions {
     pub connections_max: usize,
     /// Messages from one core to another; a power of two.
     pub mailbox_capacity: usize,
+    /// Accepted sockets of one core that may wait for a turn before accepting itself is stopped; at least 1.
+    pub accepted_waiting_max: usize,
     /// Sockets given to the core in one turn.
     pub accepts_a_turn: usize,
 }
@@ -46,6 +48,7 @@ impl Default for RuntimeOptions {
             receive_buffer_bytes: limits::RECEIVE_BUFFER_BYTES,
             connections_max: limits::CONNECTIONS_MAX,
             mailbox_capacity: limits::MAILBOX_CAPACITY,
+            accepted_waiting_max: limits::ACCEPTED_WAITING_MAX,
             accepts_a_turn: limits::ACCEPTS_A_TURN,
         }
     }

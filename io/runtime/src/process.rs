@@ -7,7 +7,7 @@ use crate::limits;
 
 /// Raises the limit of open files to the most that the system allows this process, and gives it.
 ///
-/// Errors: those of getrlimit and setrlimit.
+/// Errors: those of getrlimit. Where it cannot be raised it stays as it is.
 pub fn raise_open_files() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one `rlimit`.
@@ -15,13 +15,11 @@ pub fn raise_open_files() -> io::Result<u64> {
     if read < 0 {
         return Err(io::Error::last_os_error());
     }
+    let before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     // SAFETY: the kernel reads one `rlimit`.
     let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    if set < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(limit.rlim_cur)
+    Ok(if set < 0 { before } else { limit.rlim_cur })
 }
 
 /// Nanoseconds since the machine was booted, sleep counted: a clock that no pause of the process stops.

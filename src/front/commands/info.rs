@@ -32,6 +32,7 @@ impl NodeCore {
             started_ms: self.shared.started_ms,
             saves: self.shared.snapshots.facts(),
             clients: self.shared.clients.load(Ordering::Relaxed),
+            clients_max: self.clients_max(),
             slow_commands: self.shared.slow_commands.load(Ordering::Relaxed),
             used_peak: self.shared.board.used_peak(),
             own_tracks: u64::from(client.tracking.is_some()),

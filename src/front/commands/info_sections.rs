@@ -26,6 +26,8 @@ pub(super) struct Facts<'a> {
     pub(super) saves: SaveFacts,
     /// Clients of the whole node.
     pub(super) clients: usize,
+    /// How many there may be.
+    pub(super) clients_max: usize,
     /// Slow commands that were noted since the start.
     pub(super) slow_commands: u64,
     /// Who asks keeps copies: it is out of the table while it does.
@@ -132,7 +134,7 @@ fn server(facts: &Facts<'_>, text: &mut String) {
 fn clients(facts: &Facts<'_>, text: &mut String) {
     line(text, "connected_clients", facts.clients);
     line(text, "cluster_connections", 0);
-    line(text, "maxclients", facts.config.settings().limits.clients);
+    line(text, "maxclients", facts.clients_max);
     line(text, "client_recent_max_input_buffer", facts.most(|core| core.upkeep.recent_buffers().0));
     line(
         text,

@@ -410,6 +410,7 @@ fn facts<'a>(config: &'a Resolved, cores: &'a [CoreFigures]) -> Facts<'a> {
         run_id: "0123456789abcdef",
         process: Process { resident_bytes: 3 << 20, ..Process::default() },
         process_id: 42,
+        clients_max: 10_000,
         now_ms: 100_000_000,
         started_ms: 10_000_000,
         clients: 3,

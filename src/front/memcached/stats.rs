@@ -41,7 +41,7 @@ impl NodeCore {
             stat("time", now_ms / 1000),
             stat("version", env!("CARGO_PKG_VERSION")),
             stat("pointer_size", usize::BITS),
-            stat("max_connections", self.config.settings().limits.clients),
+            stat("max_connections", self.clients_max()),
             stat("curr_connections", self.shared.clients.load(Ordering::Relaxed)),
             stat("total_connections", sum(&|core| core.counters.connections)),
             stat("rejected_connections", sum(&|core| core.counters.connections_refused)),
@@ -62,7 +62,7 @@ impl NodeCore {
     fn settings_stats(&self) -> Vec<String> {
         vec![
             stat("maxbytes", self.config.memory_bytes_max),
-            stat("maxconns", self.config.settings().limits.clients),
+            stat("maxconns", self.clients_max()),
             stat("tcpport", self.config.memcached.map_or(0, |address| address.port())),
             stat(
                 "evictions",

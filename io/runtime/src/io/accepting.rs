@@ -122,7 +122,7 @@ impl<M> Io<M> {
                 return;
             }
         }
-        if self.accepted.len() >= limits::ACCEPTED_WAITING_MAX {
+        if self.accepted.len() >= self.options.accepted_waiting_max {
             self.hold_accepting();
         }
         self.arm_accept(id);

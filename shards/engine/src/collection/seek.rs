@@ -137,7 +137,7 @@ fn quarter_of(between: &Between, word: u64) -> usize {
 fn place_of(between: &Between, word: u64, bytes: usize) -> usize {
     let span = between.high.saturating_sub(between.low).max(1);
     let off = word.saturating_sub(between.low).min(span);
-    // Both fit 32 bits, and bytes of a chunk 16.
+    // Both fit 32 bits, and so do the bytes.
     let shift = span.ilog2().saturating_sub(PLACE_BITS);
     usize::try_from((off >> shift) * bytes as u64 / (span >> shift)).unwrap_or(bytes)
 }
@@ -153,9 +153,11 @@ fn looked_at(bytes: usize, mark: usize, between: &Between, word: u64) -> Option<
         0 => 0..behind.min(LOOKED_BYTES_MAX),
         _ if mark == 0 => return None,
         2 => mark..bytes.min(behind.clamp(mark + LOOKED_BYTES_MORE, mark + LOOKED_BYTES_MAX)),
+        // The entry at the mark is looked at first.
         _ => {
-            let least = mark.saturating_sub(LOOKED_BYTES_MAX);
-            before.clamp(least, mark.saturating_sub(LOOKED_BYTES_MORE))..mark
+            let least = (mark + 1).saturating_sub(LOOKED_BYTES_MAX);
+            before.clamp(least, mark.saturating_sub(LOOKED_BYTES_MORE).max(least))
+                ..bytes.min(mark + 1)
         }
     };
     Some(range)

@@ -40,7 +40,7 @@ pub(super) fn hash_of(name: &[u8]) -> u64 {
 /// its own stores.
 #[inline(always)]
 fn words_of(bytes: &[u8]) -> (u64, u64) {
-    let shift = |missing: usize| 8 * u32::try_from(missing).expect("fewer than eight bytes");
+    let shift = |missing: usize| 8 * u32::try_from(missing).expect("eight bytes at most");
     if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         let last = u64::from_le_bytes(*last).checked_shr(shift(16 - bytes.len()));
         return (u64::from_le_bytes(*first), last.unwrap_or(0));

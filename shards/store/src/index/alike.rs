@@ -1,7 +1,10 @@
 //! Owns the one compare of all tags of a bucket.
-#![expect(
-    unsafe_code,
-    reason = "the intrinsics want it; of a loop the compiler makes vectors for half, which was 35 instructions of a lookup instead of ten"
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "the intrinsics want it; of a loop the compiler makes vectors for half, which was 35 instructions of a lookup instead of ten"
+    )
 )]
 
 use super::BUCKET_ENTRIES;

@@ -96,7 +96,10 @@ fn update_large(
     decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
 ) -> Result<bool, CommandError> {
     let mut few = Few::new(store.take_spare_splices());
-    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else { return Ok(false) };
+    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else {
+        few.give_back(store);
+        return Ok(false);
+    };
     let view = *of.view();
     let (key, rank) = (ShortKey::hashed(member), |score| ShortKey::of(word(score), member));
     let (near, mut after_rank) = (view.near(MEMBERS, key.get()), rank(score));
@@ -106,9 +109,12 @@ fn update_large(
     let place = asked.map_or(Err(None), |asked| asked.seek(key.get()).map_err(Some));
     let before = place.ok().and_then(|cursor| view.entry(cursor));
     let before = before.map(|entry| score_of_value(&entry.value));
-    let Some(after) = decide(before)? else {
-        few.give_back(store);
-        return Ok(true);
+    let after = match decide(before) {
+        Ok(Some(after)) => after,
+        decided => {
+            few.give_back(store);
+            return decided.map(|_| true);
+        }
     };
     let before_rank = before.map(rank);
     let before_near = before_rank.as_ref().and_then(|rank| view.near(RANKS, rank.get()));

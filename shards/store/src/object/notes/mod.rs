@@ -215,8 +215,11 @@ impl Notes {
     pub fn not_below(&self, range: Range<usize>, key: u64) -> usize {
         let Some(part) = self.part(&range, |other| other < key) else { return range.start };
         let found = part.first + part.not_below(key);
-        // Mostly the one before is asked for next.
-        self.keep_near(found.saturating_sub(1), part.block);
+        // It and the one before are asked for next.
+        self.keep_near(found, part.block);
+        if found > part.first {
+            self.keep_near(found - 1, part.block);
+        }
         found
     }
 
