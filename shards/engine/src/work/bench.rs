@@ -14,8 +14,10 @@ use hyperion_store::StoreError;
 /// Why work has no effect.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// It met keys that are not among its own, or no room: it begins anew with them, or where room is waited for.
+    /// It met keys that are not among its own: it begins anew with them.
     Missing(Vec<(DatabaseId, Vec<u8>)>),
+    /// It found no room on the store itself, which will be there: it begins anew where that is waited for.
+    NoRoom,
     /// It is answered with an error line.
     Refused(String),
 }

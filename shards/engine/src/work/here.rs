@@ -51,13 +51,13 @@ impl Engine {
             Ok(answer) => answer,
             Err(Halt::Refused(error)) if self.take_back() => Answer::Error(error),
             Err(Halt::Refused(error)) => Answer::Error(format!("{error} {STANDS}")),
-            // It found no room, which comes: it begins anew where that is waited for.
-            Err(Halt::Missing(_)) if self.take_back() => {
+            Err(Halt::NoRoom) if self.take_back() => {
                 self.forget_before();
                 self.seal_unit(appended, None);
                 return None;
             }
-            Err(Halt::Missing(_)) => Answer::Error(format!("{NO_ROOM} {STANDS}")),
+            Err(Halt::NoRoom) => Answer::Error(format!("{NO_ROOM} {STANDS}")),
+            Err(Halt::Missing(_)) => Answer::Error("ERR a key is not here".to_owned()),
         };
         self.forget_before();
         self.seal_unit(appended, None);
@@ -79,7 +79,7 @@ impl Engine {
     /// Runs one command of work on the store itself; what it answers goes behind what `reply` has.
     ///
     /// # Errors
-    /// [`Halt::Missing`] without keys when it finds no room, which will be there: all of the work is to begin anew.
+    /// [`Halt::NoRoom`] when it finds none, which will be there: all of the work is to begin anew.
     pub(super) fn call_here(
         &mut self,
         spec: &'static CommandSpec,
@@ -98,7 +98,7 @@ impl Engine {
         let finds_no_room = matches!(error, CommandError::Store(StoreError::NoRoom { .. }));
         let will_be_there = !self.store.is_full() && self.room_refusal().is_none();
         if finds_no_room && will_be_there && self.can_take_back() {
-            return Err(Halt::Missing(Vec::new()));
+            return Err(Halt::NoRoom);
         }
         reply.error(&error.to_string());
         Ok(())

@@ -1,6 +1,7 @@
 //! Owns what a transaction does once its keys are locked and known.
 
 use super::bench::{Bench, Copies, Halt, Target};
+use super::scratch::too_much;
 use super::{Unit, WatchedKey, Work};
 use crate::command::{CommandError, CommandSpec, Run, Spread};
 use crate::effect::{Answer, Want, Wanted};
@@ -175,6 +176,7 @@ impl Engine {
             Ok(verdict) => Judged::Verdict(Verdict { events: noted, ..verdict }),
             Err(Halt::Missing(more)) => Judged::More(more),
             Err(Halt::Refused(error)) => refused(error),
+            Err(Halt::NoRoom) => refused(too_much()),
         }
     }
 }
