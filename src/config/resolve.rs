@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use hyperion_cluster::config::limits::SEGMENTS_A_CORE_MIN;
 use hyperion_cluster::config::{
-    Config, Local, Machine, Node, PasswordHash, Problem, Settings, Storage, Usage, check, lints,
-    reached_by_others, user_pointer,
+    ClientRouting, Config, Local, Machine, Node, PasswordHash, Problem, Settings, Storage, Usage,
+    check, lints, reached_by_others, user_pointer,
 };
 use hyperion_engine::Eviction;
 use hyperion_engine::acl::{DEFAULT, Users};
@@ -80,6 +80,16 @@ impl Resolved {
     /// Whether it is a node without groups, which has never had others beside it.
     pub(crate) fn is_alone(&self) -> bool {
         self.config.is_alone()
+    }
+
+    /// Whether clients see the nodes of a cluster: not where each node answers for all of them, as one Redis would.
+    pub(crate) fn shows_a_cluster(&self) -> bool {
+        !self.is_alone() && !self.is_transparent()
+    }
+
+    /// Whether each node answers for all nodes.
+    pub(crate) fn is_transparent(&self) -> bool {
+        self.settings().resp.cluster == ClientRouting::Transparent
     }
 
     /// A limit of memory below what the node can work with, as CONFIG SET has it: what the data of all cores may take.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use hyperion_cluster::config::ClientRouting;
 use hyperion_engine::Request;
 use hyperion_engine::command::CommandSpec;
 use hyperion_model::{DatabaseId, ReplyWriter};
@@ -82,9 +81,7 @@ impl ForwardLanes {
 impl NodeCore {
     /// Whether commands of the client are carried to the nodes that serve them. Who asks at a core's own address knows the cluster.
     pub(super) fn forwards_for(&self, client: &Client) -> bool {
-        !client.own_core_only
-            && self.config.settings().resp.cluster == ClientRouting::Transparent
-            && self.view.is_some()
+        !client.own_core_only && self.config.is_transparent() && self.view.is_some()
     }
 
     /// The number of the node that leads the slot's partition, as far as known.

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hyperion_cluster::config::ClientRouting;
 use hyperion_engine::command::{Gather, Part, Run, check, merge, parse_cursor, scan_count};
 use hyperion_engine::{Recorded, Request, Ticket};
 use hyperion_model::{DatabaseId, PartitionId};
@@ -195,7 +194,7 @@ impl NodeCore {
     pub(super) fn empty_for_nobody(&mut self, io: &Io, database: DatabaseId) -> bool {
         self.tickets_given += 1;
         let (ticket, words) = (Ticket(self.tickets_given), [&b"flushdb"[..]]);
-        let is_transparent = self.config.settings().resp.cluster == ClientRouting::Transparent;
+        let is_transparent = self.config.is_transparent();
         let Some(view) = self.view.clone().filter(|_| is_transparent) else {
             let words = words.map(<[u8]>::to_vec);
             self.engine.begin_gather(ticket, Gather::Flush, database, &words);

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::client::{Client, Dice, command, pipeline, show};
 use super::cluster_harness::Cluster;
 use super::harness::wait_for;
+use super::http_call::{get, post};
 
 fn transparent(nodes: u32) -> Cluster {
     Cluster::plan(nodes).at("/settings/resp", json!({ "cluster": "transparent" }))
@@ -42,6 +43,27 @@ fn any_node_answers_for_all_and_in_order() {
         let mut elsewhere = cluster.client(other);
         elsewhere.expect(&[(&format!("GET k:{node}:7"), "10")]);
     }
+}
+
+#[test]
+fn a_node_that_answers_for_all_calls_itself_one_redis() {
+    let cluster = Cluster::plan(3).start();
+    let mut client = cluster.client(2);
+    for (routing, mode, enabled) in
+        [("redirect", "cluster", "1"), ("transparent", "standalone", "0")]
+    {
+        let mut next = get(cluster.http(1), "/config?next=1").json();
+        next["settings"]["resp"] = json!({ "cluster": routing });
+        assert_eq!(post(cluster.http(1), "/config", &next.to_string()).status, 200);
+        let line = format!("cluster_enabled:{enabled}\r\n");
+        wait_for("the routing", || client.ask("INFO cluster").contains(&line));
+        assert!(client.ask("INFO server").contains(&format!("redis_mode:{mode}\r\n")));
+        assert!(client.ask("HELLO 2").contains(&format!("mode {mode} ")), "{routing}");
+        let parameter = if enabled == "1" { "yes" } else { "no" };
+        client.expect(&[("CONFIG GET cluster-enabled", &format!("[cluster-enabled {parameter}]"))]);
+    }
+    // Who knows the cluster is told of it all the same.
+    assert_eq!(client.ask("CLUSTER NODES").lines().count(), 3);
 }
 
 #[test]

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use hyperion_cluster::config::ClientRouting;
 use hyperion_engine::command::{CommandSpec, Flags, keys_of};
 use hyperion_model::{PartitionId, slot_of};
 use hyperion_runtime::ConnectionId;
@@ -123,7 +122,7 @@ impl NodeCore {
     /// Whether clients may hear of the changes of all keys with a prefix: those of this node, where they know the cluster; else those of the
     /// cluster, so this node must have a replica of each.
     pub(crate) fn may_broadcast(&self) -> bool {
-        let is_transparent = self.config.settings().resp.cluster == ClientRouting::Transparent;
+        let is_transparent = self.config.is_transparent();
         if self.view.is_none() || !is_transparent {
             return true;
         }

@@ -60,7 +60,7 @@ impl NodeCore {
             client.session.protocol = protocol;
         }
         let (number, protocol) = (client.number, client.session.protocol);
-        let mode = if self.view.is_some() { "cluster" } else { "standalone" };
+        let mode = if self.config.shows_a_cluster() { "cluster" } else { "standalone" };
         self.answer(client, |reply| introduce(number, protocol, mode, reply));
         Ok(Progress::Ran)
     }

@@ -110,7 +110,7 @@ fn server(facts: &Facts<'_>, text: &mut String) {
     line(text, "redis_git_dirty", 0);
     line(text, "redis_build_id", VERSION);
     line(text, "hyperion_version", VERSION);
-    let mode = if facts.config.is_alone() { "standalone" } else { "cluster" };
+    let mode = if facts.config.shows_a_cluster() { "cluster" } else { "standalone" };
     line(text, "redis_mode", mode);
     line(text, "os", &facts.process.system);
     line(text, "arch_bits", usize::BITS);
@@ -433,7 +433,7 @@ fn latency_statistics(facts: &Facts<'_>, text: &mut String) {
 }
 
 fn cluster(facts: &Facts<'_>, text: &mut String) {
-    line(text, "cluster_enabled", u8::from(!facts.config.is_alone()));
+    line(text, "cluster_enabled", u8::from(facts.config.shows_a_cluster()));
 }
 
 fn keyspace(facts: &Facts<'_>, text: &mut String) {

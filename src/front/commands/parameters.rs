@@ -194,7 +194,7 @@ pub(super) static PARAMETERS: [Parameter; 28] = [
         |config, _| output_limits(config),
         read_output_limits,
     ),
-    fixed("cluster-enabled", |config, _| yes_or_no(!config.is_alone())),
+    fixed("cluster-enabled", |config, _| yes_or_no(config.shows_a_cluster())),
     fixed("databases", |_, _| DATABASES.to_string()),
     fixed("dir", |_, data| data.display().to_string()),
     live(
