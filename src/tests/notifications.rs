@@ -91,6 +91,53 @@ fn a_field_that_overflows_tells_nothing() {
     hears(&mut listener, "__keyspace@0__:end", "end");
 }
 
+/// Whatever runs the commands: a transaction, a script, or several cores.
+#[test]
+fn keys_that_come_and_keys_that_are_missed_are_told() {
+    for node in nodes() {
+        let mut client = node.client();
+        let mut listener = node.client();
+        client.expect(&[("CONFIG SET notify-keyspace-events E$gmn", "OK")]);
+        listener.expect(&[("PSUBSCRIBE __key*__:*", "[psubscribe __key*__:* 1]")]);
+        let mut heard = |expected: &str| {
+            for event in expected.split_terminator(", ") {
+                let (event, key) = event.split_once(' ').expect(event);
+                hears(&mut listener, &format!("__keyevent@0__:{event}"), key);
+            }
+        };
+        for round in 0..8 {
+            let [a, b, c] = ["a", "b", "c"].map(|name| format!("{name}{round}"));
+            client.expect(&[
+                ("MULTI", "OK"),
+                (&format!("GET {a}"), "QUEUED"),
+                (&format!("SET {a} 1"), "QUEUED"),
+                (&format!("SET {b} 1"), "QUEUED"),
+                (&format!("SET {b} 2"), "QUEUED"),
+                (&format!("GET {c}"), "QUEUED"),
+                ("EXEC", "[nil OK OK OK nil]"),
+            ]);
+            heard(&format!(
+                "keymiss {a}, new {a}, set {a}, new {b}, set {b}, set {b}, keymiss {c}"
+            ));
+            let script = "EVAL redis.call('GET',KEYS[1])redis.call('APPEND',KEYS[1],'x')";
+            client
+                .expect(&[(&format!("{script}return(redis.call('DEL',KEYS[2])) 2 {c} {b}"), "1")]);
+            heard(&format!("keymiss {c}, new {c}, append {c}, del {b}"));
+            client.expect(&[(&format!("RENAME {a} {b}"), "OK")]);
+            heard(&format!("new {b}, rename_from {a}, rename_to {b}"));
+            client.expect(&[(&format!("RENAME {b} {c}"), "OK"), (&format!("COPY {c} {a}"), "1")]);
+            heard(&format!("rename_from {b}, rename_to {c}, new {a}, copy_to {a}"));
+            client.expect(&[
+                (&format!("MGET {a} {b}"), "[1 nil]"),
+                (&format!("EXISTS {b} {c}"), "1"),
+            ]);
+            heard(&format!("keymiss {b}, keymiss {b}"));
+            client.expect(&[(&format!("DEL {a}"), "1"), (&format!("DEL {c}"), "1")]);
+            heard(&format!("del {a}, del {c}"));
+        }
+    }
+}
+
 #[test]
 fn commands_over_several_cores_tell_each_key() {
     for node in nodes() {

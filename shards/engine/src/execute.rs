@@ -2,6 +2,7 @@
 
 use crate::command::{self, Blocking, CommandError, Context, Flags, Part, Run, Sought};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
+use crate::events::Coming;
 use crate::evict::Fit;
 use crate::limits::ENTRY_BYTES_MAX;
 use crate::replication::Around;
@@ -131,7 +132,10 @@ impl Engine {
         // What a write looks up is no read.
         let lookups = self.store.lookups();
         let appended = self.store.appended_position();
-        let absent = if self.is_watched { self.begin_watched(request) } else { Vec::new() };
+        let coming = self.is_watched.then(|| {
+            let line = (request.spec, request.database, request.arguments);
+            Coming::begin(&mut self.store, &self.events, line)
+        });
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = if matches!(spec.run, Run::Keys { .. }) {
@@ -195,10 +199,10 @@ impl Engine {
         if self.scratch.capacity() > SCRATCH_KEEP_BYTES {
             self.scratch = Vec::new();
         }
-        if self.is_watched {
+        if let Some(coming) = coming {
             let has_entry = matches!(around, Around::Entry(_));
             if matches!(ended, Ok(true)) && result.is_ok() && !hides {
-                self.end_watched(request, &absent, appended);
+                self.end_watched(request, &coming, appended);
             } else {
                 self.drop_watched(has_entry);
             }

@@ -10,3 +10,4 @@ pub use changes::Change;
 pub(crate) use changes::Changes;
 pub(crate) use queue::of_spread;
 pub use queue::{Events, KeyEvent};
+pub(crate) use watch::Coming;

@@ -3,6 +3,7 @@
 use crate::command::Spread;
 use crate::effect::OwnedWrite;
 use crate::limits::{EVENT_BYTES_MAX, EVENTS_MAX};
+use crate::lock::LockKey;
 use hyperion_model::{DatabaseId, EventClass, EventMask};
 use std::collections::VecDeque;
 
@@ -68,9 +69,21 @@ impl Events {
         self.open.push(KeyEvent { event, database, key: key.to_vec() });
     }
 
-    /// As [`Events::note`], before all that the command has noted.
-    pub(crate) fn note_first(&mut self, event: &'static str, database: DatabaseId, key: &[u8]) {
-        self.open.insert(0, KeyEvent { event, database, key: key.to_vec() });
+    /// Events that the running command, and those that run together with it, have noted so far.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// As [`Events::note`], behind the first `before` that were noted.
+    pub(crate) fn note_at(
+        &mut self,
+        before: usize,
+        event: &'static str,
+        database: DatabaseId,
+        key: &[u8],
+    ) {
+        let at = before.min(self.open.len());
+        self.open.insert(at, KeyEvent { event, database, key: key.to_vec() });
     }
 
     /// Takes back what the running command has noted: it has changed nothing.
@@ -138,12 +151,28 @@ impl Events {
     }
 }
 
-/// The events of a command over several cores or partitions, by what it writes. `wants` tells which classes are heard.
+/// The events of a command over several cores or partitions, by what it writes. `wants` tells which classes are heard; `absent` has the keys that
+/// were looked for and not there.
 pub(crate) fn of_spread(
     spread: Spread,
-    writes: &[OwnedWrite],
+    (writes, absent): (&[OwnedWrite], &[LockKey]),
     wants: impl Fn(EventClass) -> bool,
 ) -> Vec<KeyEvent> {
+    let of = |event, (database, key): &LockKey| KeyEvent {
+        event,
+        database: *database,
+        key: key.clone(),
+    };
+    if matches!(spread, Spread::Mget | Spread::Count | Spread::Touch) {
+        let is_told = wants(EventClass::KeyMiss);
+        return absent.iter().filter(|_| is_told).map(|key| of("keymiss", key)).collect();
+    }
+    let comes = |key: &&LockKey| {
+        let mut written = writes.iter().filter(|write| write.value.is_some());
+        written.any(|write| write.database == key.0 && write.key == key.1)
+    };
+    let is_told = wants(EventClass::New);
+    let new = absent.iter().filter(|_| is_told).filter(comes).map(|key| of("new", key));
     // Of a value that moves, the place where it was is told first.
     let is_first = |write: &&OwnedWrite| write.value.is_none();
     let (gone, come): (Vec<_>, Vec<_>) = writes.iter().partition(is_first);
@@ -159,5 +188,5 @@ pub(crate) fn of_spread(
         };
         wants(class).then(|| KeyEvent { event, database: write.database, key: write.key.clone() })
     });
-    named.collect()
+    new.chain(named).collect()
 }

@@ -1,11 +1,11 @@
 //! Owns the watch over commands for those who listen: keys that come, are missed, or go by themselves, whatever command it was.
 
-use super::{Change, KeyEvent, changed_keys, may_change};
-use crate::command::{Flags, keys_of};
+use super::{Change, Events, KeyEvent, changed_keys, may_change};
+use crate::command::{CommandSpec, Flags, keys_of};
 use crate::engine::Engine;
 use crate::request::Request;
-use hyperion_model::{EventClass, EventMask};
-use hyperion_store::GoneWhy;
+use hyperion_model::{DatabaseId, EventClass, EventMask};
+use hyperion_store::{GoneWhy, Store};
 
 impl Engine {
     /// Which keyspace events are told from now on.
@@ -37,33 +37,11 @@ impl Engine {
         self.store.keep_gone(self.is_watched);
     }
 
-    /// A command is about to run: gives the places of those of its keys that are not there, where the coming of keys is told.
-    #[cold]
-    pub(crate) fn begin_watched(&mut self, request: &Request<'_>) -> Vec<usize> {
-        if !request.spec.flags.has(Flags::WRITE) || !self.events.wants(EventClass::New) {
-            return Vec::new();
-        }
-        let absent = |at: &usize| !self.is_there(request, *at);
-        keys_of(request.spec, request.arguments).filter(absent).collect()
-    }
-
     /// A command has run: what happened to its keys is told once the log has released what it has appended.
     #[cold]
-    pub(crate) fn end_watched(&mut self, request: &Request<'_>, absent: &[usize], appended: u64) {
-        for &at in absent.iter().rev() {
-            if self.is_there(request, at) {
-                self.events.note_first("new", request.database, request.arguments[at]);
-            }
-        }
-        let is_read = request.spec.flags.has(Flags::READONLY) && request.spec.name != "object";
-        if is_read && self.events.wants(EventClass::KeyMiss) {
-            for at in keys_of(request.spec, request.arguments) {
-                if !self.is_there(request, at) {
-                    let (database, key) = (request.database, request.arguments[at]);
-                    self.events.note(EventClass::KeyMiss, "keymiss", database, key);
-                }
-            }
-        }
+    pub(crate) fn end_watched(&mut self, request: &Request<'_>, coming: &Coming, appended: u64) {
+        let line = (request.spec, request.database, request.arguments);
+        coming.tell(&mut self.store, &mut self.events, line);
         self.seal_gone();
         let position = self.store.appended_position();
         if self.changes.notes_commands() && may_change(request.spec) && position != appended {
@@ -159,17 +137,61 @@ impl Engine {
             }
         }
     }
+}
 
-    /// Whether the key at `at` of a request is there; that somebody looked is not counted.
-    fn is_there(&mut self, request: &Request<'_>, at: usize) -> bool {
-        let bytes = request.arguments[at];
-        if bytes.len() > hyperion_model::limits::KEY_BYTES_MAX {
-            return false;
+/// A command that runs, with its database and its words.
+type Line<'a> = (&'a CommandSpec, DatabaseId, &'a [&'a [u8]]);
+
+/// Keys that come with a command, and those that it misses: what no handler tells.
+#[derive(Debug, Default)]
+pub(crate) struct Coming {
+    /// Places of its keys that are not there before it, where the coming of keys is told.
+    absent: Vec<usize>,
+    /// Events that commands before it have noted.
+    before: usize,
+}
+
+impl Coming {
+    /// A command is about to run.
+    #[cold]
+    pub(crate) fn begin(store: &mut Store, events: &Events, line: Line<'_>) -> Self {
+        let (spec, _, words) = line;
+        let before = events.open_count();
+        if !spec.flags.has(Flags::WRITE) || !events.wants(EventClass::New) {
+            return Self { absent: Vec::new(), before };
         }
-        let lookups = self.store.lookups();
-        let key = self.store.key(request.database, bytes);
-        let is_there = self.store.peek(&key).is_some();
-        self.store.set_lookups(lookups);
-        is_there
+        let absent = keys_of(spec, words).filter(|at| !is_there(store, line, *at)).collect();
+        Self { absent, before }
     }
+
+    /// It has run: notes what came before all that it has noted itself, and behind it what it missed.
+    #[cold]
+    pub(crate) fn tell(&self, store: &mut Store, events: &mut Events, line: Line<'_>) {
+        let (spec, database, words) = line;
+        for &at in self.absent.iter().rev() {
+            if is_there(store, line, at) {
+                events.note_at(self.before, "new", database, words[at]);
+            }
+        }
+        let is_read = spec.flags.has(Flags::READONLY) && spec.name != "object";
+        if is_read && events.wants(EventClass::KeyMiss) {
+            for at in keys_of(spec, words) {
+                if !is_there(store, line, at) {
+                    events.note(EventClass::KeyMiss, "keymiss", database, words[at]);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the key at `at` of a command is there; that somebody looked is not counted.
+fn is_there(store: &mut Store, (_, database, words): Line<'_>, at: usize) -> bool {
+    if words[at].len() > hyperion_model::limits::KEY_BYTES_MAX {
+        return false;
+    }
+    let lookups = store.lookups();
+    let key = store.key(database, words[at]);
+    let is_there = store.peek(&key).is_some();
+    store.set_lookups(lookups);
+    is_there
 }

@@ -4,7 +4,7 @@ use super::lock_keys;
 use super::scratch::{SLACK_BYTES, Scratch};
 use crate::command::{Blocking, CommandError, CommandSpec, Context, Run, meets_others, met};
 use crate::engine::Engine;
-use crate::events::Events;
+use crate::events::{Coming, Events};
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
 use hyperion_cluster::config::Thresholds;
@@ -119,6 +119,9 @@ impl Copies<'_> {
         let words = arguments.iter().map(|word| word.len() + word.len() / 64 + SLACK_BYTES);
         let mut bytes: usize = words.sum();
         let random = self.draw();
+        let line = (spec, database, arguments);
+        let listens = self.events.is_listening();
+        let coming = listens.then(|| Coming::begin(self.scratch.store(), self.events, line));
         loop {
             if spec.writes() {
                 self.scratch.make_room(bytes).map_err(Halt::Refused)?;
@@ -140,7 +143,11 @@ impl Copies<'_> {
                 blocking: Blocking::Never,
             };
             match handler(&mut context, arguments) {
-                Ok(()) => {}
+                Ok(()) => {
+                    if let Some(coming) = &coming {
+                        coming.tell(self.scratch.store(), self.events, line);
+                    }
+                }
                 // It writes more than its words say.
                 Err(CommandError::Store(StoreError::NoRoom { bytes: missing })) => {
                     bytes = (2 * bytes).max(missing);

@@ -99,10 +99,15 @@ impl Engine {
         }
         match plan {
             Plan::Shape(shape) => {
+                // Of MSET nobody asks what is there.
+                let asks = self.events.is_listening() && shape.want() != Want::Nothing;
+                let looked_for = keys.iter().zip(found.iter());
+                let absent = looked_for.filter(|(_, found)| asks && found.is_none());
+                let absent: Vec<LockKey> = absent.map(|(key, _)| key.clone()).collect();
                 let mut verdict = shape.decide(keys, found);
                 if self.events.is_listening() {
                     let wants = |class| self.events.wants(class);
-                    verdict.events = of_spread(shape.spread(), &verdict.writes, wants);
+                    verdict.events = of_spread(shape.spread(), (&verdict.writes, &absent), wants);
                 }
                 Judged::Verdict(verdict)
             }

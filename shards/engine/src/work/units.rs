@@ -4,7 +4,7 @@ use super::{Plan, Queued, Unit};
 use crate::command::{self, CommandError, CommandSpec, Flags, Run};
 use crate::effect::{Answer, Effect, Mail, Ticket};
 use crate::engine::{Engine, RECORD_SLACK_BYTES};
-use crate::events::{changed_keys, may_change};
+use crate::events::{Coming, changed_keys, may_change};
 use crate::evict::Fit;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
@@ -430,6 +430,9 @@ impl Engine {
     ) -> Result<(), CommandError> {
         let (lookups, appended) = (self.store.lookups(), self.store.appended_position());
         let random = self.draw();
+        let line = (spec, database, words);
+        let listens = self.events.is_listening();
+        let coming = listens.then(|| Coming::begin(&mut self.store, &self.events, line));
         let result = match spec.run {
             Run::Key(handler) | Run::Keys { local: handler, .. } => {
                 let transaction = self.fresh_transaction();
@@ -445,6 +448,9 @@ impl Engine {
             }),
             Run::Front(_) => Err(CommandError::NotAmongKeys(spec.name)),
         };
+        if let Some(coming) = coming.filter(|_| result.is_ok()) {
+            coming.tell(&mut self.store, &mut self.events, line);
+        }
         if spec.writes() {
             self.store.set_lookups(lookups);
         }
