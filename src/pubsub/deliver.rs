@@ -1,5 +1,7 @@
 //! Owns the way of a message: from who publishes it to the clients of this core, to other cores and to other nodes.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use hyperion_engine::KeyEvent;
@@ -44,7 +46,8 @@ pub(crate) struct PubsubFigures {
 /// What one core knows of channels, and what it has for others in this turn.
 #[derive(Debug, Default)]
 pub(crate) struct Pubsub {
-    pub(crate) registry: Registry,
+    /// Scripts ask it, too.
+    pub(crate) registry: Rc<RefCell<Registry>>,
     /// By core.
     outgoing: Vec<Bundle>,
     for_nodes: Outgoing,
@@ -70,6 +73,7 @@ impl NodeCore {
     /// What this core shows about channels.
     pub(crate) fn pubsub_figures(&self) -> PubsubFigures {
         let Pubsub { registry, counters, .. } = &self.pubsub;
+        let registry = registry.borrow();
         let names = |kind| registry.names_count(kind) as u64;
         PubsubFigures {
             counters: *counters,
@@ -113,9 +117,9 @@ impl NodeCore {
         comes: bool,
     ) {
         if comes {
-            self.pubsub.registry.add(kind, name, client);
+            self.pubsub.registry.borrow_mut().add(kind, name, client);
         } else {
-            self.pubsub.registry.remove(kind, name, client);
+            self.pubsub.registry.borrow_mut().remove(kind, name, client);
         }
         let (own, cores) = (usize::from(self.index), self.links.len());
         self.pubsub.outgoing.resize_with(cores, Bundle::default);
@@ -162,10 +166,10 @@ impl NodeCore {
         channel: &[u8],
         payload: &[u8],
     ) -> usize {
-        if self.pubsub.registry.is_empty() {
+        if self.pubsub.registry.borrow().is_empty() {
             return 0;
         }
-        let audience = self.pubsub.registry.audience(channel, is_shard);
+        let audience = self.pubsub.registry.borrow().audience(channel, is_shard);
         if audience.count == 0 {
             return 0;
         }
@@ -193,7 +197,8 @@ impl NodeCore {
         payload: &[u8],
     ) {
         // Nothing that is done to clients changes who listens.
-        let registry = std::mem::take(&mut self.pubsub.registry);
+        let shared = Rc::clone(&self.pubsub.registry);
+        let registry = shared.borrow();
         let mut frames = Frames::default();
         let (kind, word) =
             if is_shard { (Kind::Shard, "smessage") } else { (Kind::Channel, "message") };
@@ -214,7 +219,6 @@ impl NodeCore {
                 }
             }
         }
-        self.pubsub.registry = registry;
     }
 
     /// Puts bytes that nobody has asked for into a client's output. `running` is a client that is out of the table.
@@ -270,7 +274,7 @@ impl NodeCore {
     /// Another core's clients have come or gone, or have published.
     pub(crate) fn take_bundle(&mut self, io: &mut Io, from: u16, bundle: &Bundle) {
         for News { kind, name, comes } in &bundle.news {
-            self.pubsub.registry.note(from, *kind, name, *comes);
+            self.pubsub.registry.borrow_mut().note(from, *kind, name, *comes);
             if *kind == Kind::Prefix && *comes {
                 self.engine.tell_changes(true);
             }
@@ -365,7 +369,7 @@ impl NodeCore {
     fn publish_events(&mut self, io: &mut Io) {
         let mask = self.config.events;
         while let Some(KeyEvent { event, database, key }) = self.engine.take_event() {
-            if self.pubsub.registry.is_empty() {
+            if self.pubsub.registry.borrow().is_empty() {
                 continue;
             }
             let number = self.databases.number(database);

@@ -12,5 +12,5 @@ pub(crate) use bundle::Bundle;
 pub(crate) use deliver::{Pubsub, PubsubCounters, PubsubFigures, Readiness};
 pub(crate) use message::{Frames, changed};
 pub(crate) use output_limit::ListenerLimit;
-pub(crate) use registry::Kind;
+pub(crate) use registry::{Kind, Registry};
 pub(crate) use subscriptions::Subscriptions;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use hyperion_engine::Recorded;
 use hyperion_engine::acl::Denied;
@@ -11,6 +12,7 @@ use hyperion_model::DatabaseId;
 use super::limits::{
     DENIALS_MAX, ERRORS_MAX, READ_BYTES_MAX, READS_MAX, SHOWN_BYTES_MAX, SPARE_BYTES_MAX,
 };
+use crate::pubsub::Registry;
 
 /// A command that a script was denied, with its words.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(crate) type Seen = (DatabaseId, &'static CommandSpec, Vec<Vec<u8>>);
 #[derive(Debug, Default)]
 pub(crate) struct Asides {
     pub(crate) published: RefCell<Vec<Message>>,
+    /// Who hears them, for their number.
+    pub(crate) listeners: Rc<RefCell<Registry>>,
     pub(crate) denied: RefCell<Vec<Denial>>,
     /// With the index of the command.
     pub(crate) calls: RefCell<Vec<(usize, Tally)>>,

@@ -255,7 +255,9 @@ impl Underway<'_, '_> {
             FrontCommand::Publish | FrontCommand::Spublish => {
                 let is_shard = command == FrontCommand::Spublish;
                 let message = (words[1].to_vec(), words[2].to_vec(), is_shard);
-                let mut published = self.script.asides.published.borrow_mut();
+                let asides = self.script.asides;
+                let hearing = asides.listeners.borrow().audience(words[1], is_shard).count;
+                let mut published = asides.published.borrow_mut();
                 self.published_bytes += message.0.len() + message.1.len();
                 if published.len() >= PUBLISHED_MAX || self.published_bytes > PUBLISHED_BYTES_MAX {
                     return Err(format!(
@@ -263,7 +265,7 @@ impl Underway<'_, '_> {
                     ));
                 }
                 published.push(message);
-                answer.integer(0);
+                answer.integer(i64::try_from(hearing).unwrap_or(i64::MAX));
             }
             _ => {
                 return Err(format!(

@@ -202,6 +202,30 @@ fn scripts_run_between_multi_and_exec_and_say_on_channels() {
     });
 }
 
+/// Of any core, and by a pattern too.
+#[test]
+fn a_script_is_told_how_many_hear_what_it_says() {
+    on_one_core_and_two(|node| {
+        let mut clients = [node.client(), node.client(), node.client()];
+        let [ann, bob, _] = &mut clients;
+        ann.expect(&[("SUBSCRIBE news", "[subscribe news 1]")]);
+        ann.expect(&[("PSUBSCRIBE n*", "[psubscribe n* 2]")]);
+        bob.expect(&[("SUBSCRIBE news", "[subscribe news 1]")]);
+        bob.expect(&[("SSUBSCRIBE shard", "[ssubscribe shard 1]")]);
+        let script = "local n = redis.call('PUBLISH', 'news', 'm') \
+             return {n, redis.call('PUBLISH', 'other', 'm'), redis.call('SPUBLISH', 'shard', 'm')}";
+        let [ann, bob, last] = &mut clients;
+        // A fourth one is on another core than the third.
+        for asking in [last, &mut node.client()] {
+            assert_eq!(eval(asking, script, &["0"]), "[3 0 1]");
+            assert_eq!(ann.shown(), "[message news m]");
+            assert_eq!(ann.shown(), "[pmessage n* news m]");
+            assert_eq!(bob.shown(), "[message news m]");
+            assert_eq!(bob.shown(), "[smessage shard m]");
+        }
+    });
+}
+
 /// What a script says on channels is kept until it is done: there is an end to it.
 #[test]
 fn a_script_does_not_publish_without_end() {

@@ -91,15 +91,15 @@ impl NodeCore {
             clients: self.clients.iter().filter(|client| client.tracking.is_some()).count() as u64,
             keys: table.keys_count() as u64,
             items: table.readers_count() as u64,
-            prefixes: self.pubsub.registry.names_count(Kind::Prefix) as u64,
+            prefixes: self.pubsub.registry.borrow().names_count(Kind::Prefix) as u64,
             told: self.trackers.told,
         }
     }
 
     /// Looks whether anybody still wants to hear of changes: to be called every tick.
     pub(crate) fn tick_tracking(&mut self, io: &mut Io) {
-        let is_wanted =
-            !self.trackers.table.is_empty() || self.pubsub.registry.names_count(Kind::Prefix) > 0;
+        let is_wanted = !self.trackers.table.is_empty()
+            || self.pubsub.registry.borrow().names_count(Kind::Prefix) > 0;
         self.engine.tell_changes(is_wanted);
         // Other cores may need their parts of the limit by now.
         self.forget_oldest();
@@ -125,7 +125,8 @@ impl NodeCore {
                 Change::Key { key, by, position } => {
                     let readers = self.trackers.table.changed(&key, position);
                     self.tell_readers(&key, readers, by);
-                    for core in self.pubsub.registry.prefix_cores(&key, self.index) {
+                    let cores = self.pubsub.registry.borrow().prefix_cores(&key, self.index);
+                    for core in cores {
                         self.tell_core(core, Invalid::Prefixed { key: key.clone(), by });
                     }
                 }
@@ -231,7 +232,8 @@ impl NodeCore {
                     self.tell_invalid(io, *connection, None::<&[&[u8]]>);
                 }
                 Invalid::Prefixed { key, by } => {
-                    for (connection, length) in self.pubsub.registry.own_prefixes(key) {
+                    let own = self.pubsub.registry.borrow().own_prefixes(key);
+                    for (connection, length) in own {
                         let keys = prefixed.entry((connection, &key[..length])).or_default();
                         // Whether it hears of its own is asked when all are known.
                         if *by != Some((self.index, word_of(connection)))

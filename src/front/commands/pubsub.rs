@@ -176,7 +176,7 @@ impl NodeCore {
             "shardnumsub" => self.tell_counts(client, Kind::Shard, words),
             "numpat" => {
                 exactly(words, 0, "pubsub|numpat")?;
-                let count = integer(self.pubsub.registry.names_count(Kind::Pattern));
+                let count = integer(self.pubsub.registry.borrow().names_count(Kind::Pattern));
                 self.answer(client, |reply| reply.integer(count));
             }
             "help" => {
@@ -195,8 +195,10 @@ impl NodeCore {
     }
 
     fn tell_names(&mut self, client: &mut Client, kind: Kind, words: &[&[u8]]) {
-        let names = self.pubsub.registry.fitting(kind, words.first().copied());
+        let registry = self.pubsub.registry.borrow();
+        let names = registry.fitting(kind, words.first().copied());
         let names: Vec<Vec<u8>> = names.into_iter().map(<[u8]>::to_vec).collect();
+        drop(registry);
         self.answer(client, |reply| {
             reply.array(names.len());
             names.iter().for_each(|name| reply.bulk(name));
@@ -204,9 +206,10 @@ impl NodeCore {
     }
 
     fn tell_counts(&mut self, client: &mut Client, kind: Kind, names: &[&[u8]]) {
-        let registry = &self.pubsub.registry;
+        let registry = self.pubsub.registry.borrow();
         let counts: Vec<i64> =
             names.iter().map(|name| integer(registry.count(kind, name))).collect();
+        drop(registry);
         self.answer(client, |reply| {
             reply.array(2 * names.len());
             for (name, count) in names.iter().zip(counts) {

@@ -139,6 +139,7 @@ impl NodeCore {
         if let Some(asides) = Rc::get_mut(&mut asides) {
             asides.is_watched = self.observer.watch.is_on;
             asides.is_tracked = client.wants_read();
+            asides.listeners = Rc::clone(&self.pubsub.registry);
         }
         if client.wants_read() {
             // What it writes behind a read is told, even where nobody has read anything before.
