@@ -403,7 +403,7 @@ impl Maker {
     fn listen(&self, made: &mut NodeCore, io: &mut Io) -> Result<(), NodeError> {
         let core = usize::from(made.index);
         let tcp = |io: &mut Io, address: std::net::SocketAddr| {
-            retry_taken(|| io.listen_tcp(address))
+            retry_taken(address, || io.listen_tcp(address))
                 .map_err(|error| NodeError::Listen { address: address.to_string(), error })
         };
         if let Some(&address) = self.config.resp_cores.get(core) {

@@ -3,12 +3,15 @@
 use hyperion_runtime::files::{self, FileLock, LockError};
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long an address may be taken, and how often that is looked at.
 const LISTEN_PATIENCE: Duration = Duration::from_secs(5);
+/// Nothing is said of it for so long.
+const LISTEN_SILENCE: Duration = Duration::from_millis(300);
 const LISTEN_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long the end of a process is waited for that is ending: its memory is given back first, which takes a second for some gigabytes.
@@ -58,10 +61,20 @@ fn is_ending(process: &str, waited: Duration) -> bool {
     is_dead || flags & PF_EXITING != 0 || is_killed
 }
 
-/// Tries for a while what fails because an address is taken: the kernel lets go of a killed node's ring, and of the listeners in it, a moment after
+/// Tries for a while to listen where an address is taken: the kernel lets go of a killed node's ring, and of the listeners in it, a moment after
 /// its process is gone.
-pub(super) fn retry_taken<T>(listen: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    retry_for(LISTEN_PATIENCE, listen)
+pub(super) fn retry_taken<T>(
+    address: SocketAddr,
+    mut listen: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    match retry_for(LISTEN_SILENCE, &mut listen) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            let seconds = LISTEN_PATIENCE.as_secs();
+            tracing::info!("{address} is taken: waiting {seconds} s for who holds it to let go");
+            retry_for(LISTEN_PATIENCE, listen)
+        }
+        done => done,
+    }
 }
 
 fn retry_for<T>(patience: Duration, mut listen: impl FnMut() -> io::Result<T>) -> io::Result<T> {
@@ -101,13 +114,14 @@ mod tests {
             tries += 1;
             if tries < 3 { Err(io::Error::from(ErrorKind::AddrInUse)) } else { Ok(tries) }
         };
-        assert_eq!(retry_taken(&mut listen).unwrap(), 3);
+        let address = SocketAddr::from(([127, 0, 0, 1], 7379));
+        assert_eq!(retry_taken(address, &mut listen).unwrap(), 3);
         let mut tries = 0;
         let mut denied = || -> io::Result<()> {
             tries += 1;
             Err(io::Error::from(ErrorKind::PermissionDenied))
         };
-        assert!(retry_taken(&mut denied).is_err());
+        assert!(retry_taken(address, &mut denied).is_err());
         assert_eq!(tries, 1, "what does not go away is told at once");
         let taken = || -> io::Result<()> { Err(io::Error::from(ErrorKind::AddrInUse)) };
         assert!(retry_for(LISTEN_PAUSE, taken).is_err(), "and what stays taken in the end");
