@@ -38,7 +38,7 @@ pub use error::{Damage, StoreError};
 pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{
-    Between, Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, Splice, Spliced, Splices,
+    Between, Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, Splice, Spliced, Splices, Split,
     StagedAt, StagedText, ValueHandle, ValueType,
 };
 pub use prefetch::prefetch_bytes;

@@ -76,6 +76,8 @@ pub(crate) const DELTA_BYTES_MIN: usize = 1_536;
 /// Bytes that a changed chunk grows by before its memory is another, at least, and as a part of its own.
 pub(crate) const HOT_GROWS_BYTES: usize = 128;
 pub(crate) const HOT_GROWS_PART: usize = 8;
+/// That memory is a multiple of so much: the allocator gives as much anyway.
+pub(crate) const HOT_BYTES_STEP: usize = 128;
 /// Bytes of objects on the heap that lie in the caches nearest to a core, roundly.
 pub(crate) const CACHED_OBJECT_BYTES: u64 = if cfg!(test) { 0 } else { 512 << 10 };
 /// Changed chunks that are watched to be cooled, at most: others wait for their next change.

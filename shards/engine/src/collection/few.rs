@@ -7,7 +7,7 @@ use super::edit::Bias;
 use super::view::{Cursor, Source, View};
 use super::{Layout, Section, mark, notes, prefix};
 use hyperion_store::{
-    Edit as Change, Found, Insert, Key, Note, Splice, Spliced, Splices, Store, StoreError,
+    Edit as Change, Found, Insert, Key, Note, Splice, Spliced, Splices, Split, Store, StoreError,
 };
 
 /// Bytes of splices, at most: one part in this many of the chunk.
@@ -194,13 +194,22 @@ impl Few {
             }
         }
         let chunks = self.chunks.iter().flatten();
-        let result = if chunks.clone().all(|chunk| chunk.cut.is_empty()) {
-            store.splice(
-                found,
-                chunks.map(|it| Spliced { chunk: it.chunk, splices: &it.splices, note: it.note }),
-            )
-        } else {
-            self.change(store, found)
+        let spliced = chunks.clone().filter(|it| it.cut.is_empty());
+        let spliced =
+            spliced.map(|it| Spliced { chunk: it.chunk, splices: &it.splices, note: it.note });
+        let mut cut = chunks.filter(|it| !it.cut.is_empty());
+        let result = match (cut.next(), cut.next()) {
+            (None, _) => store.splice(found, spliced),
+            (Some(Chunk { chunk, cut, .. }), None) if let [first, second] = &cut[..] => {
+                let split = Split { chunk: *chunk, first, second };
+                store.split(found, split, spliced.clone()).map(|()| {
+                    store.update_notes(found, |of| {
+                        spliced.for_each(|it| of.set(it.chunk, it.note));
+                        of.splice(*chunk..chunk + 1, &notes::of_chunks(cut));
+                    });
+                })
+            }
+            _ => self.change(store, found),
         };
         self.give_back(store);
         match result {
@@ -209,7 +218,7 @@ impl Few {
         }
     }
 
-    /// As [`Few::commit`], where chunks are cut.
+    /// As [`Few::commit`], where several chunks are cut, or one in more than two.
     fn change(&self, store: &mut Store, found: &Found) -> Result<(), StoreError> {
         let mut chunks: Vec<&Chunk> = self.chunks.iter().flatten().collect();
         chunks.sort_unstable_by_key(|chunk| chunk.chunk);

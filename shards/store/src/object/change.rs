@@ -391,24 +391,17 @@ impl Object {
         let fits = apply(&touch.splices, &mut hot.bytes);
         assert!(fits && hot.bytes.len() == touch.bytes, "splices outside of a chunk");
         if touch.is_rebased {
-            let (base, is_watched, hot) = (chunk.base, chunk.is_watched, chunk.hot.take());
-            let Hot { bytes, deltas } = hot.expect("it was made");
-            self.bytes -= bytes_before;
-            self.heap_bytes -= heap_before;
-            let generation = self.generation_next;
-            self.generation_next = generation.wrapping_add(1);
-            self.write_base(log, id, number, (generation, touch.next), &[&bytes]).expect(there);
-            let chunk = self.chunks.at_mut(touch.at);
-            chunk.is_watched = is_watched;
+            let Hot { bytes, deltas } = chunk.hot.take().expect("it was made");
+            let before = (bytes_before, heap_before);
+            self.rewrite(log, id, (touch.at, touch.next), &bytes, before, &deltas);
             if !touch.rests {
                 // The next change finds its bytes where they are in the cache.
+                let chunk = self.chunks.at_mut(touch.at);
                 self.heap_bytes -= chunk.heap_bytes();
                 chunk.hot = Some(Hot { bytes, deltas: Deltas::default() });
-                chunk.is_watched = is_watched || warm.watch(id, number);
+                chunk.is_watched = chunk.is_watched || warm.watch(id, number);
                 self.heap_bytes += chunk.heap_bytes();
             }
-            self.discount(log, base);
-            deltas.iter().for_each(|delta| self.discount_sized(log, delta.at(), delta.size()));
             return;
         }
         let delta = Delta {
@@ -425,6 +418,36 @@ impl Object {
         self.heap_bytes = self.heap_bytes - heap_before + chunk.heap_bytes();
         self.bytes = self.bytes - bytes_before + touch.bytes;
         self.count(log, location, log.last_size);
+    }
+
+    /// Writes a chunk anew, for which there is room, and lets go of the records that it was made of: its base and `deltas`. `before` has what it
+    /// took, of bytes and of the heap.
+    pub(super) fn rewrite(
+        &mut self,
+        log: &mut Log,
+        id: u64,
+        (at, next): (At, u32),
+        bytes: &[u8],
+        before: (usize, usize),
+        deltas: &Deltas,
+    ) {
+        let chunk = self.chunks.at(at);
+        let (base, is_watched) = (chunk.base, chunk.is_watched);
+        self.bytes -= before.0;
+        self.heap_bytes -= before.1;
+        let generation = self.next_generation();
+        let written = self.write_base(log, id, at.number, (generation, next), &[bytes]);
+        written.expect("room was made for it");
+        self.chunks.at_mut(at).is_watched = is_watched;
+        self.discount(log, base);
+        deltas.iter().for_each(|delta| self.discount_sized(log, delta.at(), delta.size()));
+    }
+
+    /// The generation of the next base.
+    pub(super) fn next_generation(&mut self) -> u32 {
+        let generation = self.generation_next;
+        self.generation_next = generation.wrapping_add(1);
+        generation
     }
 }
 

@@ -1,6 +1,8 @@
 //! Owns how a value that is no plain string comes to be: packed, or as chunks, which are written before their head names them.
 
-use super::format::{CHUNK_HEAD_BYTES, Head, KEY_BYTES, NO_CHUNK, chunk_head, chunk_key};
+use super::format::{
+    CHUNK_HEAD_BYTES, Head, KEY_BYTES, NO_CHUNK, SHORT_KEY_BYTES, chunk_head, chunk_key,
+};
 use super::table::At;
 use super::{Chunk, Object, Objects, ValueType};
 use crate::database::Key;
@@ -185,10 +187,21 @@ impl Object {
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
         let bytes_max = log.chunk_bytes_max();
         assert!(bytes <= bytes_max, "a chunk of {bytes} bytes; at most {bytes_max} are allowed");
-        let head = chunk_head(generation, next);
-        let value: Vec<&[u8]> = std::iter::once(&head[..]).chain(parts.iter().copied()).collect();
-        let key = chunk_key(id, number);
-        let location = log.append(Kind::Chunk, &Extras::default(), &key, &value)?;
+        let (key, head) = (chunk_key(id, number), chunk_head(generation, next));
+        let location = match *parts {
+            [part] if CHUNK_HEAD_BYTES + part.len() <= usize::from(u16::MAX) => {
+                log.make_room(base_bytes(parts))?;
+                let mut begin = [0; KEY_BYTES + CHUNK_HEAD_BYTES];
+                begin[..KEY_BYTES].copy_from_slice(&key);
+                begin[KEY_BYTES..].copy_from_slice(&head);
+                log.append_short((Kind::Chunk, SHORT_KEY_BYTES), &begin, part)
+            }
+            _ => {
+                let value: Vec<&[u8]> =
+                    std::iter::once(&head[..]).chain(parts.iter().copied()).collect();
+                log.append(Kind::Chunk, &Extras::default(), &key, &value)?
+            }
+        };
         self.count(log, location, log.last_size);
         let chunk = Chunk::cold(number, location, bytes, generation, next);
         self.bytes += bytes;

@@ -6,7 +6,7 @@
 
 use super::ValueType;
 use crate::error::StoreError;
-use crate::limits::{HOT_GROWS_BYTES, HOT_GROWS_PART};
+use crate::limits::{HOT_BYTES_STEP, HOT_GROWS_BYTES, HOT_GROWS_PART};
 use crate::log::{Location, Log};
 use crate::record::{Extras, Kind, read_u32, read_u64_short};
 
@@ -21,6 +21,7 @@ pub(super) const DELTA_HEAD_BYTES: usize = 12;
 pub(super) const SPLICE_HEAD_BYTES: usize = 6;
 /// Bytes of the key of a chunk or a delta.
 pub(super) const KEY_BYTES: usize = 12;
+pub(super) const SHORT_KEY_BYTES: u8 = 12;
 
 /// What the record of an object's key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +104,7 @@ impl<'a> Delta<'a> {
         let mut begin = [0; KEY_BYTES + DELTA_HEAD_BYTES];
         begin[..KEY_BYTES].copy_from_slice(&chunk_key(id, number));
         begin[KEY_BYTES..].copy_from_slice(&self.head());
-        let key_bytes = u8::try_from(KEY_BYTES).expect("it is short");
-        Ok(log.append_short((Kind::Delta, key_bytes), &begin, self.splices))
+        Ok(log.append_short((Kind::Delta, SHORT_KEY_BYTES), &begin, self.splices))
     }
 
     pub(super) fn read(value: &'a [u8]) -> Option<Self> {
@@ -150,7 +150,8 @@ pub(super) fn splice(bytes: &mut Vec<u8>, at: usize, removed: usize, inserted: &
         let after = before - removed + inserted.len();
         if after > bytes.capacity() {
             // Not twice as much: there are many chunks, and each grows little.
-            bytes.reserve_exact(after - before + HOT_GROWS_BYTES + after / HOT_GROWS_PART);
+            let wanted = after + HOT_GROWS_BYTES + after / HOT_GROWS_PART;
+            bytes.reserve_exact(wanted.next_multiple_of(HOT_BYTES_STEP) - before);
         }
         bytes.resize(before.max(after), 0);
         bytes.copy_within(tail..before, at + inserted.len());

@@ -23,6 +23,7 @@ mod patch;
 mod read;
 mod replay;
 mod splices;
+mod split;
 mod stage;
 mod table;
 mod text;
@@ -37,6 +38,7 @@ pub use noted::ObjectHandle;
 pub use notes::{Between, NOTE_KINDS, Note, Notes};
 pub use read::ValueHandle;
 pub use splices::{Splice, Spliced, Splices};
+pub use split::Split;
 pub(crate) use stage::Staged;
 pub use stage::{StagedAt, StagedText};
 

@@ -12,6 +12,9 @@ use std::borrow::Cow;
 /// Bytes of memory that splices keep, at most.
 const SPARE_BYTES_MAX: usize = 4 << 10;
 
+/// Chunks of one change that are kept in mind while it is carried out; of others it is worked out again what becomes of them.
+const TOUCHES_KEPT: usize = 3;
+
 /// Replaced bytes of one chunk, each of these splices after those before it, in the form in which a delta has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Splices {
@@ -134,6 +137,20 @@ impl Splices {
     }
 }
 
+/// Splices of several chunks, as edits.
+pub(super) fn edits_of<'a>(
+    changes: impl Iterator<Item = Spliced<'a>>,
+) -> impl Iterator<Item = Edit<'a>> {
+    changes.flat_map(|Spliced { chunk, splices, .. }| {
+        splices.iter().map(move |Splice { at, removed, inserted }| Edit::Splice {
+            chunk,
+            at,
+            removed,
+            inserted,
+        })
+    })
+}
+
 /// What becomes of one chunk.
 #[derive(Clone, Copy, Debug)]
 pub struct Spliced<'a> {
@@ -185,16 +202,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let head = self.changed_head(found);
         if self.is_amended(found) {
-            let edits: Vec<Edit<'_>> = changes
-                .clone()
-                .flat_map(|it| it.splices.iter().map(move |splice| (it.chunk, splice)))
-                .map(|(chunk, Splice { at, removed, inserted })| Edit::Splice {
-                    chunk,
-                    at,
-                    removed,
-                    inserted,
-                })
-                .collect();
+            let edits: Vec<Edit<'_>> = edits_of(changes.clone()).collect();
             self.amend_in_entry(found, &edits, &[])?;
             if !edits.is_empty() {
                 self.objects.note_foreseen(head.id, changes);
@@ -244,16 +252,32 @@ impl Objects {
         changes: impl Iterator<Item = Spliced<'a>> + Clone,
     ) -> Result<(), StoreError> {
         let object = self.objects.get_mut(&id).expect("a head is indexed only with its object");
-        let room = changes.clone().map(|change| object.touch(&change).record_bytes()).sum();
+        // Mostly they are few: what becomes of them is worked out once.
+        let mut touches = [const { None }; TOUCHES_KEPT];
+        let mut room = 0;
+        for (nth, change) in changes.clone().enumerate() {
+            let touch = object.touch(&change);
+            room += touch.record_bytes();
+            if let Some(kept) = touches.get_mut(nth) {
+                *kept = Some(touch);
+            }
+        }
         log.make_room(room)?;
         let (before, are_noted) = (object.heap_bytes, object.has_notes());
-        for change in changes.clone() {
-            let touch = object.touch(&change);
-            object.emit(log, id, &touch, &mut self.warm);
+        for (nth, change) in changes.enumerate() {
+            match touches.get(nth) {
+                Some(Some(touch)) => object.emit(log, id, touch, &mut self.warm),
+                _ => {
+                    let touch = object.touch(&change);
+                    object.emit(log, id, &touch, &mut self.warm);
+                }
+            }
+            if are_noted && let Some(notes) = &mut object.notes {
+                notes.set(change.chunk, change.note);
+            }
         }
         object.changed_at = log.appended_position();
-        if let Some(notes) = object.notes.as_mut().filter(|_| are_noted) {
-            changes.for_each(|change| notes.set(change.chunk, change.note));
+        if are_noted && let Some(notes) = &mut object.notes {
             notes.at = object.changed_at;
         }
         self.heap_bytes = self.heap_bytes - before + object.heap_bytes;
@@ -262,7 +286,7 @@ impl Objects {
 }
 
 impl Object {
-    fn touch<'a>(&self, change: &Spliced<'a>) -> Touch<'a> {
+    pub(super) fn touch<'a>(&self, change: &Spliced<'a>) -> Touch<'a> {
         let at = self.order[change.chunk];
         let chunk = self.chunks.at(at);
         let Splices { bytes, removed, inserted, .. } = change.splices;

@@ -2,7 +2,7 @@
 
 use super::disk::{SEGMENT_BYTES, World, pattern};
 use crate::{
-    Edit, Insert, Note, Notes, Room, Spliced, Splices, Store, StoreError, Value, ValueType,
+    Edit, Insert, Note, Notes, Room, Spliced, Splices, Split, Store, StoreError, Value, ValueType,
 };
 use hyperion_model::DatabaseId;
 use proptest::prelude::*;
@@ -445,6 +445,11 @@ fn step(world: &mut World, model: &mut Model, dice: &mut Dice) {
             model.clear();
         }
         5 => rewrite_both(world, model, &name, &pattern(seed, dice.roll(60))),
+        6 => {
+            if let Some((Expected::Chunks(_, chunks), _)) = model.get_mut(&name[..]) {
+                split_both(world, &name, chunks, dice);
+            }
+        }
         _ => {
             if let Some((Expected::Chunks(_, chunks), _)) = model.get_mut(&name[..]) {
                 change_both(world, &name, chunks, dice);
@@ -484,6 +489,34 @@ fn rewrite_both(world: &mut World, model: &mut Model, name: &[u8], more: &[u8]) 
         }
     };
     assert_eq!(given, before);
+}
+
+/// Makes two chunks of one, and puts a few bytes into others: on the store and on the model.
+fn split_both(world: &mut World, name: &[u8], chunks: &mut Vec<Vec<u8>>, dice: &mut Dice) {
+    let index = dice.roll(chunks.len());
+    let [first, second] = [1, 2].map(|seed| pattern(seed ^ dice.0, dice.roll(2_000)));
+    let more = pattern(dice.0, 1 + dice.roll(50));
+    let mut of_others: Vec<(usize, Splices)> = Vec::new();
+    for other in (0..chunks.len()).filter(|other| *other != index) {
+        let fits = chunks[other].len() + more.len() <= world.store.chunk_bytes_max();
+        if fits && dice.roll(4) == 0 {
+            let at = dice.roll(chunks[other].len() + 1);
+            let mut splices = Splices::default();
+            splices.push(at, 0, &more);
+            chunks[other].splice(at..at, more.iter().copied());
+            of_others.push((other, splices));
+        }
+    }
+    let note = Note { count: 7, ..Note::default() };
+    let others = of_others.iter().map(|(chunk, splices)| Spliced { chunk: *chunk, splices, note });
+    world.retry(|store| {
+        let key = store.key(DatabaseId(0), name);
+        let found = store.find(&key).expect("it is there");
+        let split = Split { chunk: index, first: &first, second: &second };
+        store.split(&found, split, others.clone())
+    });
+    chunks[index] = first;
+    chunks.insert(index + 1, second);
 }
 
 /// A random change of an object, made on the store and on the model.

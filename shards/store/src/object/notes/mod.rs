@@ -281,7 +281,11 @@ impl Notes {
         self.set(index, Note { count, ..note });
     }
 
-    pub(super) fn set(&mut self, index: usize, note: Note) {
+    /// Notes something else of a chunk.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn set(&mut self, index: usize, note: Note) {
         let block = self.block_of(index).expect("there is a chunk");
         let at = index - self.starts[block];
         let before = std::mem::replace(&mut self.blocks[block][at], note);
