@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Chunks that were looked up ahead, and are kept in mind: the words are spread over so many places.
-const AHEAD_BITS: u32 = 6;
+/// Chunks that were looked up ahead, and are kept in mind: the words are spread over so many places, and over the second number of them where
+/// there are several blocks. A pipeline has some dozens of words, of which few are to meet in one place.
+const PLACES: usize = 64;
+const MANY_PLACES: usize = 256;
 /// Bits of a place in a block.
 const PLACE_BITS: u32 = 8;
 const _: () = assert!(BLOCK_NOTES_MAX < 1 << PLACE_BITS, "a place in a block fits its bits");
@@ -26,20 +28,35 @@ pub struct Between {
 
 /// Where chunks lie that were looked up for words of keys.
 #[derive(Debug)]
-pub(super) struct Hints([AtomicU32; 1 << AHEAD_BITS]);
+pub(super) struct Hints(Box<[AtomicU32]>);
 
 impl Default for Hints {
     fn default() -> Self {
-        Self([const { AtomicU32::new(0) }; 1 << AHEAD_BITS])
+        Self::of_places(PLACES)
     }
 }
 
 impl Hints {
+    fn of_places(places: usize) -> Self {
+        Self(std::iter::repeat_with(AtomicU32::default).take(places).collect())
+    }
+
+    /// There are several blocks: the words get more places. What is in mind is forgotten.
+    pub(super) fn widen(&mut self) {
+        if self.0.len() < MANY_PLACES {
+            *self = Self::of_places(MANY_PLACES);
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.0.len() * size_of::<AtomicU32>()
+    }
+
     #[inline]
     fn of(&self, key: u64) -> &AtomicU32 {
-        // Keys that are scores differ in their middle.
-        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - AHEAD_BITS);
-        &self.0[usize::try_from(spread).expect("a few bits")]
+        // Keys that are scores differ in their middle. The number of places is a power of two.
+        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS / 2);
+        &self.0[usize::try_from(spread).expect("half of the bits") & (self.0.len() - 1)]
     }
 }
 

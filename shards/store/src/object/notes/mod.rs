@@ -333,6 +333,7 @@ impl Notes {
         self.keys.insert(block + 1, behind[0].key);
         self.sums.insert(block + 1, sum);
         self.blocks.insert(block + 1, behind);
+        self.hints.widen();
     }
 
     fn remove(&mut self, index: usize) {
@@ -368,6 +369,7 @@ impl Notes {
 
     pub(super) fn heap_bytes(&self) -> usize {
         let each = size_of::<Vec<Note>>() + size_of::<usize>() + 2 * size_of::<u64>();
-        size_of::<Self>() + self.blocks.capacity() * each + self.room * size_of::<Note>()
+        let notes = self.blocks.capacity() * each + self.room * size_of::<Note>();
+        size_of::<Self>() + notes + self.hints.heap_bytes()
     }
 }
