@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hyperion_engine::Request;
 use hyperion_engine::command::CommandSpec;
@@ -373,13 +374,22 @@ impl NodeCore {
     /// Puts an answer in its place.
     fn deliver(&mut self, io: &mut Io, number: u64, bytes: &[u8]) {
         let released = self.engine.released_position();
-        let Some(Pending { connection, lane, unheard, spec, arguments, .. }) = self.forget(number)
+        let Some(Pending { connection, lane, unheard, spec, arguments, since_ns, .. }) =
+            self.forget(number)
         else {
             return;
         };
         if let Some((b'-', line)) = bytes.split_first() {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             self.counters.failed_with(spec, &arguments, line);
+        }
+        // As its client saw it, with the way there and back.
+        let took = Duration::from_nanos(io.now_ns().saturating_sub(since_ns));
+        if took >= self.observer.note_from {
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            if let Some(slow) = self.slow_command(io.now_unix_ms(), spec, &arguments, took) {
+                self.slow_elsewhere(io, connection, slow);
+            }
         }
         self.tell_unheard(connection, unheard);
         let Some(client) = self.clients.get(connection) else { return };

@@ -67,6 +67,28 @@ fn a_node_that_answers_for_all_calls_itself_one_redis() {
 }
 
 #[test]
+fn what_other_nodes_run_is_in_the_slow_log_of_the_node_that_was_asked() {
+    let cluster = transparent(3).start();
+    let mut client = cluster.client(1);
+    client.expect(&[("CONFIG SET slowlog-log-slower-than 0", "OK")]);
+    let elsewhere: Vec<String> = (0..60)
+        .map(|number| format!("k{number}"))
+        .filter(|key| cluster.leader_of(slot_of(key.as_bytes())) != 1)
+        .take(5)
+        .collect();
+    assert_eq!(elsewhere.len(), 5);
+    client.expect(&[("SLOWLOG RESET", "OK")]);
+    for key in &elsewhere {
+        client.expect(&[(&format!("GET {key}"), "nil")]);
+    }
+    let log = client.ask("SLOWLOG GET 20");
+    for key in &elsewhere {
+        assert!(log.contains(&format!("[GET {key}]")), "{key}: {log}");
+    }
+    assert_eq!(log.matches("127.0.0.1:").count(), log.matches("[GET").count() + 1, "{log}");
+}
+
+#[test]
 fn errors_are_counted_by_the_node_that_was_asked() {
     let cluster = transparent(3).start();
     let mut client = cluster.client(1);

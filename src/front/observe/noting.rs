@@ -44,7 +44,7 @@ pub(crate) struct Observer {
     /// Time from which on a command is noted as slow.
     slow_from: Option<Duration>,
     /// The shorter of that and of what LATENCY notes.
-    note_from: Duration,
+    pub(crate) note_from: Duration,
 }
 
 impl Default for Observer {
