@@ -284,7 +284,10 @@ impl NodeCore {
         // Given up meanwhile, or told twice.
         let Some(pending) = self.forwarding.pending.get(&number) else { return };
         match reply.answer {
-            Answer::Done { resp } => self.deliver(io, number, &resp),
+            Answer::Done { resp } => {
+                self.note_slow_there(io, number);
+                self.deliver(io, number, &resp);
+            }
             Answer::Refused { sentence } => self.refuse(io, number, &sentence),
             Answer::Lost => {
                 let connection = pending.connection;
@@ -371,25 +374,33 @@ impl NodeCore {
         self.deliver(io, number, &bytes);
     }
 
+    /// Another node has run a command: it is slow or not by what its client saw, with the way there and back.
+    fn note_slow_there(&mut self, io: &Io, number: u64) {
+        let Some(pending) = self.forwarding.pending.get(&number) else { return };
+        let took = Duration::from_nanos(io.now_ns().saturating_sub(pending.since_ns));
+        let own = self.view.as_ref().map(|view| view.nodes[view.own].id);
+        // What this node has come to lead is noted where it runs.
+        if took < self.observer.note_from || pending.asked == own {
+            return;
+        }
+        let (connection, spec, arguments) =
+            (pending.connection, pending.spec, pending.arguments.clone());
+        let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+        if let Some(slow) = self.slow_command(io.now_unix_ms(), spec, &arguments, took) {
+            self.slow_elsewhere(io, connection, slow);
+        }
+    }
+
     /// Puts an answer in its place.
     fn deliver(&mut self, io: &mut Io, number: u64, bytes: &[u8]) {
         let released = self.engine.released_position();
-        let Some(Pending { connection, lane, unheard, spec, arguments, since_ns, .. }) =
-            self.forget(number)
+        let Some(Pending { connection, lane, unheard, spec, arguments, .. }) = self.forget(number)
         else {
             return;
         };
         if let Some((b'-', line)) = bytes.split_first() {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             self.counters.failed_with(spec, &arguments, line);
-        }
-        // As its client saw it, with the way there and back.
-        let took = Duration::from_nanos(io.now_ns().saturating_sub(since_ns));
-        if took >= self.observer.note_from {
-            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            if let Some(slow) = self.slow_command(io.now_unix_ms(), spec, &arguments, took) {
-                self.slow_elsewhere(io, connection, slow);
-            }
         }
         self.tell_unheard(connection, unheard);
         let Some(client) = self.clients.get(connection) else { return };

@@ -71,7 +71,7 @@ pub(super) fn retry_taken<T>(
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             let seconds = LISTEN_PATIENCE.as_secs();
             tracing::info!("{address} is taken: waiting {seconds} s for who holds it to let go");
-            retry_for(LISTEN_PATIENCE, listen)
+            retry_for(LISTEN_PATIENCE - LISTEN_SILENCE, listen)
         }
         done => done,
     }

@@ -60,7 +60,10 @@ impl NodeCore {
             client.session.protocol = protocol;
         }
         let (number, protocol) = (client.number, client.session.protocol);
-        let mode = if self.config.shows_a_cluster() { "cluster" } else { "standalone" };
+        // At a core's own address keys of others are redirected, whatever the other ones do.
+        let redirects = client.own_core_only && self.view.is_some();
+        let mode =
+            if self.config.shows_a_cluster() || redirects { "cluster" } else { "standalone" };
         self.answer(client, |reply| introduce(number, protocol, mode, reply));
         Ok(Progress::Ran)
     }

@@ -104,7 +104,7 @@ impl NodeCore {
         spec: &'static CommandSpec,
         arguments: &[&[u8]],
     ) -> Carried {
-        if self.must_wait(io, client)? {
+        if self.script_must_wait(io, client)? {
             return Ok(Progress::Held);
         }
         if self.observer.watch.is_on {

@@ -87,7 +87,7 @@ impl NodeCore {
         arguments: &[&[u8]],
         is_by_name: bool,
     ) -> Carried {
-        if self.must_wait(io, client)? {
+        if self.script_must_wait(io, client)? {
             return Ok(Progress::Held);
         }
         // It is shown before what it calls, and also where nothing runs.
@@ -117,6 +117,24 @@ impl NodeCore {
             }
         };
         self.run_script(io, client, spec, (machine, name, script), arguments[3..].split_at(count))
+    }
+
+    /// Whether a script may not begin yet: what it says on channels is counted, so this core must know all who were told that they listen.
+    ///
+    /// Errors: as [`NodeCore::must_wait`].
+    pub(super) fn script_must_wait(
+        &mut self,
+        io: &Io,
+        client: &mut Client,
+    ) -> Result<bool, String> {
+        if self.must_wait(io, client)? {
+            return Ok(true);
+        }
+        let must_wait = !self.knows_listeners();
+        if must_wait {
+            self.hold_again(client);
+        }
+        Ok(must_wait)
     }
 
     /// Runs a script or a function with its keys and words.

@@ -74,16 +74,14 @@ impl Events {
         self.open.len()
     }
 
-    /// As [`Events::note`], behind the first `before` that were noted.
-    pub(crate) fn note_at(
+    /// Notes events of the running command behind the first `before` that were noted.
+    pub(crate) fn note_behind(
         &mut self,
         before: usize,
-        event: &'static str,
-        database: DatabaseId,
-        key: &[u8],
+        events: impl IntoIterator<Item = KeyEvent>,
     ) {
         let at = before.min(self.open.len());
-        self.open.insert(at, KeyEvent { event, database, key: key.to_vec() });
+        self.open.splice(at..at, events);
     }
 
     /// Takes back what the running command has noted: it has changed nothing.
@@ -163,16 +161,22 @@ pub(crate) fn of_spread(
         database: *database,
         key: key.clone(),
     };
-    if matches!(spread, Spread::Mget | Spread::Count | Spread::Touch) {
-        let is_told = wants(EventClass::KeyMiss);
-        return absent.iter().filter(|_| is_told).map(|key| of("keymiss", key)).collect();
-    }
-    let comes = |key: &&LockKey| {
-        let mut written = writes.iter().filter(|write| write.value.is_some());
-        written.any(|write| write.database == key.0 && write.key == key.1)
+    let all = |event| absent.iter().map(|key| of(event, key)).collect();
+    let told: Vec<KeyEvent> = match spread {
+        Spread::Mget | Spread::Count | Spread::Touch if wants(EventClass::KeyMiss) => {
+            all("keymiss")
+        }
+        Spread::Msetnx if wants(EventClass::New) && !writes.is_empty() => all("new"),
+        // They have two keys.
+        Spread::Rename | Spread::RenameNx | Spread::Copy if wants(EventClass::New) => {
+            let comes = |(database, key): &&LockKey| {
+                let mut written = writes.iter().filter(|write| write.value.is_some());
+                written.any(|write| write.database == *database && write.key == *key)
+            };
+            absent.iter().filter(comes).map(|key| of("new", key)).collect()
+        }
+        _ => Vec::new(),
     };
-    let is_told = wants(EventClass::New);
-    let new = absent.iter().filter(|_| is_told).filter(comes).map(|key| of("new", key));
     // Of a value that moves, the place where it was is told first.
     let is_first = |write: &&OwnedWrite| write.value.is_none();
     let (gone, come): (Vec<_>, Vec<_>) = writes.iter().partition(is_first);
@@ -188,5 +192,5 @@ pub(crate) fn of_spread(
         };
         wants(class).then(|| KeyEvent { event, database: write.database, key: write.key.clone() })
     });
-    new.chain(named).collect()
+    told.into_iter().chain(named).collect()
 }

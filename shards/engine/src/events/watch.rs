@@ -168,11 +168,9 @@ impl Coming {
     #[cold]
     pub(crate) fn tell(&self, store: &mut Store, events: &mut Events, line: Line<'_>) {
         let (spec, database, words) = line;
-        for &at in self.absent.iter().rev() {
-            if is_there(store, line, at) {
-                events.note_at(self.before, "new", database, words[at]);
-            }
-        }
+        let come = self.absent.iter().filter(|at| is_there(store, line, **at));
+        let new = |at: &usize| KeyEvent { event: "new", database, key: words[*at].to_vec() };
+        events.note_behind(self.before, come.map(new));
         let is_read = spec.flags.has(Flags::READONLY) && spec.name != "object";
         if is_read && events.wants(EventClass::KeyMiss) {
             for at in keys_of(spec, words) {

@@ -10,7 +10,7 @@ use crate::events::of_spread;
 use crate::limits::COLLECT_BYTES_MAX;
 use crate::lock::LockKey;
 use crate::transaction::{Shape, Verdict};
-use hyperion_model::DatabaseId;
+use hyperion_model::{DatabaseId, EventClass};
 use hyperion_store::Lookups;
 
 /// What it does.
@@ -100,7 +100,9 @@ impl Engine {
         match plan {
             Plan::Shape(shape) => {
                 // Of MSET nobody asks what is there.
-                let asks = self.events.is_listening() && shape.want() != Want::Nothing;
+                let hears = |class| self.events.wants(class);
+                let asks = (hears(EventClass::New) || hears(EventClass::KeyMiss))
+                    && shape.want() != Want::Nothing;
                 let looked_for = keys.iter().zip(found.iter());
                 let absent = looked_for.filter(|(_, found)| asks && found.is_none());
                 let absent: Vec<LockKey> = absent.map(|(key, _)| key.clone()).collect();

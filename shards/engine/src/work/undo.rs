@@ -112,7 +112,11 @@ impl Engine {
         let slack = crate::engine::RECORD_SLACK_BYTES;
         let bytes = 2 * undo.bytes + slack * undo.len();
         if undo.has_gaps || self.store.room(bytes) == Room::Later {
-            return undo.len() == 0 && !undo.has_gaps;
+            let is_nothing = undo.len() == 0 && !undo.has_gaps;
+            if is_nothing {
+                self.events.drop_open();
+            }
+            return is_nothing;
         }
         let lookups = self.store.lookups();
         let put = undo.few.into_iter().chain(undo.more).try_for_each(|((database, key), held)| {

@@ -28,6 +28,27 @@ fn check(notes: &Notes, model: &[Note]) {
     }
 }
 
+/// Of a pipeline's words most are known when its commands run, also where they are whole numbers as fractions are written: those differ in their
+/// upper bits alone.
+#[test]
+fn words_of_a_pipeline_seldom_meet_in_one_place() {
+    for (chunks, least) in [(100, 24), (1_000, 29)] {
+        let mut notes = Notes::default();
+        let score = |number: u64| (number as f64).to_bits();
+        for number in 0..=chunks {
+            notes.push(Note { key: score(number * 10), count: 1, ..Note::default() });
+        }
+        for (first, step) in [(1, 10), (5, 20), (3, 30)] {
+            let words = (0..32).map(|nth| score(first + nth * step));
+            for word in words.clone() {
+                assert!(notes.look_up_ahead(0..notes.len(), word).is_some());
+            }
+            let known = words.filter(|word| notes.looked_up(0, *word).is_some()).count();
+            assert!(known >= least, "{known} of 32 among {chunks} chunks");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

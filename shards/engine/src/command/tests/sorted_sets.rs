@@ -279,6 +279,26 @@ fn check(stage: &mut Stage, model: &Model) {
     assert_eq!(scanned, model.scores);
 }
 
+/// Chunks are cut in two while others are changed by the same command: ranks and counts stay right, and so they are by what is noted of chunks.
+#[test]
+fn a_set_that_is_filled_one_by_one_keeps_its_order() {
+    let mut stage = Stage::with_segments(1 << 18);
+    let mut model = Model::default();
+    for number in 0_u64..1_500 {
+        let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let (member, score) = (format!("member:{spread:08}"), i64::try_from(spread % 977).unwrap());
+        model.add(&member, score);
+        assert_eq!(stage.run(&format!("ZADD z {score} {member}")), ":1", "{number}");
+        if number % 100 == 99 {
+            for (rank, (_, member)) in model.ranks.iter().enumerate().step_by(37) {
+                assert_eq!(stage.run(&format!("ZRANK z {member}")), format!(":{rank}"), "{number}");
+            }
+            assert_eq!(stage.run("ZCOUNT z -inf +inf"), format!(":{}", number + 1));
+        }
+    }
+    check(&mut stage, &model);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4))]
 

@@ -28,7 +28,12 @@ pub struct Between {
 
 /// Where chunks lie that were looked up for words of keys.
 #[derive(Debug)]
-pub(super) struct Hints(Box<[AtomicU32]>);
+pub(super) struct Hints {
+    /// As many as a power of two.
+    places: Box<[AtomicU32]>,
+    /// Bits of a word that tell nothing of its place.
+    shift: u32,
+}
 
 impl Default for Hints {
     fn default() -> Self {
@@ -37,26 +42,27 @@ impl Default for Hints {
 }
 
 impl Hints {
-    fn of_places(places: usize) -> Self {
-        Self(std::iter::repeat_with(AtomicU32::default).take(places).collect())
+    fn of_places(count: usize) -> Self {
+        let places = std::iter::repeat_with(AtomicU32::default).take(count).collect();
+        Self { places, shift: u64::BITS - count.trailing_zeros() }
     }
 
     /// There are several blocks: the words get more places. What is in mind is forgotten.
     pub(super) fn widen(&mut self) {
-        if self.0.len() < MANY_PLACES {
+        if self.places.len() < MANY_PLACES {
             *self = Self::of_places(MANY_PLACES);
         }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.0.len() * size_of::<AtomicU32>()
+        self.places.len() * size_of::<AtomicU32>()
     }
 
     #[inline]
     fn of(&self, key: u64) -> &AtomicU32 {
-        // Keys that are scores differ in their middle. The number of places is a power of two.
-        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS / 2);
-        &self.0[usize::try_from(spread).expect("half of the bits") & (self.0.len() - 1)]
+        // Keys that are scores differ in their upper bits alone: only the highest bits of the product depend on all.
+        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift;
+        &self.places[usize::try_from(spread).expect("a few bits")]
     }
 }
 
