@@ -344,12 +344,13 @@ impl NodeCore {
         };
         let strangers = peers.incoming.keys().filter(|connection| is_silent(connection));
         ended.extend(strangers.map(|&connection| (connection, "the node asks nothing any more")));
+        let mut unheard = Vec::new();
         for link in peers.out.values_mut() {
             let State::Up { connection } = link.state else { continue };
             let Some((heard_ns, was_asked)) = peers.heard_ns.get_mut(&connection) else { continue };
             let silent_ns = now_ns.saturating_sub(*heard_ns);
             if silent_ns > 2 * SILENCE_NS {
-                ended.push((connection, "the peer does not answer"));
+                unheard.push(connection);
             } else if silent_ns > SILENCE_NS && !*was_asked {
                 *was_asked = true;
                 link.queue(|out| {
@@ -359,6 +360,11 @@ impl NodeCore {
         }
         for (connection, why) in ended {
             self.end_peer(io, connection, why);
+        }
+        for connection in unheard {
+            // Whoever sent commands there is told that nobody knows what becomes of them: they are not to come after newer ones.
+            self.forget_peer(io, connection, "the peer does not answer");
+            io.abort(connection);
         }
         self.refuse_unnamed(io);
         self.end_links_against_config(io);

@@ -49,6 +49,15 @@ impl<M> Io<M> {
         self.end(id, why);
     }
 
+    /// As [`Io::close`], and the kernel sends no more of what the other side has not got: after a while without a way there, that would be
+    /// carried out long after it was given up.
+    pub fn abort(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.memory.connections.get(id) {
+            connection.socket.drop_unsent();
+        }
+        self.close(id);
+    }
+
     /// Ends a connection when the bytes in flight have left; nothing is received any more.
     pub fn close_after_send(&mut self, id: ConnectionId) {
         let Some(connection) = self.memory.connections.get(id) else { return };

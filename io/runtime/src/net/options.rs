@@ -20,6 +20,16 @@ pub(super) fn set_nodelay(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)
 }
 
+/// What the other side has not got is sent no more once the socket is closed.
+pub(super) fn set_no_linger(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let length = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap_or(8);
+    let pointer: *const libc::linger = &raw const linger;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_LINGER);
+    // SAFETY: the kernel copies `length` bytes of `linger` during the call.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, pointer.cast(), length) })
+}
+
 /// Sets how many connections the kernel holds for a listener.
 pub(super) fn set_backlog(socket: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the call has no pointers.

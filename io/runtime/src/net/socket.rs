@@ -85,6 +85,15 @@ impl Socket {
         };
     }
 
+    /// What the other side has not got when the socket is closed is sent no more.
+    pub(crate) fn drop_unsent(&self) {
+        // A socket that does not take that lingers as others do.
+        let _ = match &self.stream {
+            Stream::Tcp(stream) => options::set_no_linger(stream.as_fd()),
+            Stream::Unix(_) => Ok(()),
+        };
+    }
+
     /// Says `bytes` as far as the socket takes them at once, and closes. The peer may be gone:
     /// nobody is told.
     pub(crate) fn refuse(self, bytes: &[u8]) {

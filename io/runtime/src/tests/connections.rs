@@ -44,6 +44,26 @@ fn close_after_send_sends_all_and_closes() {
     }
 }
 
+/// The other side hears that it was given up, and gets no more than what it has.
+#[test]
+fn an_aborted_connection_sends_no_more() {
+    for level in LEVELS {
+        let Some(echoes) = start(&options(level, 1)) else { continue };
+        let mut stream = echoes.connect();
+        let id = echoes.wait(0, |echo, _| echo.held.keys().next().copied());
+        let bytes = 32 << 20;
+        assert!(echoes.ask(0, move |_, io| io.send(id, &mut vec![b'x'; bytes])));
+        stream.peek(&mut [0]).unwrap();
+        echoes.ask(0, move |_, io| io.abort(id));
+        let closed = echoes.wait(0, |echo, _| echo.closed.first().copied());
+        assert_eq!(closed, (id, CloseReason::Core), "level {level}");
+        let mut got = Vec::new();
+        let ended = stream.read_to_end(&mut got).expect_err("it was not closed in order");
+        assert_eq!(ended.kind(), std::io::ErrorKind::ConnectionReset, "level {level}");
+        assert!(got.len() < bytes, "level {level}: all of it came");
+    }
+}
+
 #[test]
 fn dead_ids_do_nothing() {
     for level in LEVELS {
