@@ -101,6 +101,8 @@ pub(crate) struct Counters {
     pub(crate) hops: u64,
     pub(crate) forwarded: u64,
     pub(crate) connections_refused: u64,
+    /// Clients that were closed because more waited for them than `limits.output_bytes`.
+    pub(crate) closed_unread: u64,
     pub(crate) connections: u64,
     pub(crate) syncs: Latency,
     pub(crate) writes: Latency,
@@ -122,6 +124,7 @@ impl Default for Counters {
             hops: 0,
             forwarded: 0,
             connections_refused: 0,
+            closed_unread: 0,
             connections: 0,
             syncs: Latency::default(),
             writes: Latency::default(),

@@ -245,6 +245,7 @@ impl NodeCore {
                     && listener_limit.is_overdue(client, pending_bytes(io, client), now_ms)
                 || client.output.len() > output_max && io.is_sending(client.connection)
         };
+        let mut closed_unread = 0;
         let (mut input, mut output) = (0, 0);
         let late: Vec<ConnectionId> = self
             .clients
@@ -254,8 +255,19 @@ impl NodeCore {
                 output = output.max(pending_bytes(io, client));
             })
             .filter(|client| is_late(client))
+            .inspect(|client| {
+                let waiting = pending_bytes(io, client);
+                if client.output.len() > output_max {
+                    closed_unread += 1;
+                    tracing::warn!(
+                        "client {} is closed: {waiting} bytes of answers wait for it, more than limits.output_bytes ({output_max}) allows",
+                        client.number
+                    );
+                }
+            })
             .map(|client| client.connection)
             .collect();
+        self.counters.closed_unread += closed_unread;
         self.upkeep.buffers(input, output, now_ms);
         for connection in late {
             io.close(connection);

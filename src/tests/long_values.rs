@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyperion_wire::reply::Reply;
 
-use super::client::{Client, Dice, command};
+use super::client::{Client, Dice, command, show};
 use super::harness::{Node, Setup, wait_for};
 use super::http_call::get;
 
@@ -262,4 +262,30 @@ fn commands_about_many_keys_are_whole_for_others_and_survive_a_kill() {
     assert!(matches!(client.call(&about(b"DEL")), Reply::Integer(20_000)));
     node.kill_and_start();
     assert_eq!(node.client().ask("DBSIZE"), "0");
+}
+
+#[test]
+fn a_client_for_which_more_waits_than_the_limit_is_closed_and_counted() {
+    let node = Setup::new().start();
+    let mut client = node.client();
+    client.set("long", &value(1));
+    limit_output(&mut client, "normal 1mb 0 0");
+    let mut sloth = node.client();
+    // More than the kernel's buffers of a socket take.
+    let mut words = vec![&b"MGET"[..]];
+    words.extend([&b"long"[..]; 6]);
+    sloth.send(&command(&words));
+    let counted = "client_output_buffer_limit_disconnections:1";
+    wait_for("the one that does not read is closed", || client.ask("INFO stats").contains(counted));
+    assert!(sloth.is_closed_by_node());
+    // Where the limit allows it the same answer comes.
+    limit_output(&mut client, "normal 2gb 0 0");
+    let Reply::Array(values) = client.call(&words) else { panic!("no array") };
+    assert!(values.len() == 6 && values.iter().all(|it| is(it, &value(1))));
+    assert!(client.ask("INFO stats").contains(counted));
+}
+
+fn limit_output(client: &mut Client, limits: &str) {
+    let name = b"client-output-buffer-limit";
+    assert_eq!(show(&client.call(&[b"CONFIG", b"SET", name, limits.as_bytes()])), "OK");
 }

@@ -30,6 +30,8 @@ pub(crate) const FRUITLESS_TICKS_MAX: u32 = 10;
 pub(crate) const OOM_TOLD_BYTES: usize = 64 << 10;
 /// A write goes on while evictions lag behind by less than one part in this many of the limit.
 pub(crate) const MEMORY_LAG_PART: u64 = 64;
+/// Bytes of the answers of one transaction above which what it reads is left out.
+pub(crate) const UNIT_ANSWER_BYTES_MAX: usize = 1 << 30;
 /// Bytes of values that are brought to one core for a command whose keys lie on several, and keys that it names at most.
 pub(crate) const COLLECT_BYTES_MAX: usize = 32 << 20;
 pub(crate) const COLLECT_KEYS_MAX: usize = 16_384;

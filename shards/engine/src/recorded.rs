@@ -63,6 +63,11 @@ impl Recorded {
         Some(std::str::from_utf8(&self.bytes[..*bytes]).expect("it was written as text"))
     }
 
+    /// Bytes of what is in it.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.words.len() * size_of::<Word>()
+    }
+
     /// How far it was written, for [`Recorded::cut`].
     pub(crate) fn mark(&self) -> (usize, usize) {
         (self.words.len(), self.bytes.len())

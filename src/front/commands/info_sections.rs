@@ -333,7 +333,8 @@ fn statistics(facts: &Facts<'_>, text: &mut String) {
     line(text, "tracking_total_items", facts.sum(|core| core.tracking.items));
     line(text, "tracking_total_prefixes", most(|core| core.tracking.prefixes));
     let counted = |of: fn(&PubsubCounters) -> u64| facts.sum(|core| of(&core.pubsub.counters));
-    line(text, "client_output_buffer_limit_disconnections", counted(|it| it.closed));
+    let unread = facts.sum(|core| core.counters.closed_unread);
+    line(text, "client_output_buffer_limit_disconnections", unread + counted(|it| it.closed));
     line(text, "hyperion_messages_published", counted(|it| it.published));
     line(text, "hyperion_messages_delivered", counted(|it| it.delivered));
     line(text, "hyperion_messages_dropped", counted(|it| it.dropped));

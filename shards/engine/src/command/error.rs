@@ -1,6 +1,7 @@
 //! Owns what a command answers when it cannot do what was asked: the exact line, code first.
 
 use super::block::Wait;
+use crate::limits::UNIT_ANSWER_BYTES_MAX;
 use hyperion_model::limits::KEY_BYTES_MAX;
 use hyperion_store::StoreError;
 use thiserror::Error;
@@ -56,6 +57,11 @@ pub enum CommandError {
     /// The sum is no finite number.
     #[error("ERR increment would produce NaN or Infinity")]
     NotFinite,
+    /// The answers before it in a transaction are too long already.
+    #[error(
+        "ERR the answers of this transaction are longer than {UNIT_ANSWER_BYTES_MAX} bytes together, so this was not read; read it outside of MULTI"
+    )]
+    AnswersTooLong,
     /// The string would be longer than the limit on values.
     #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
     TooLong,

@@ -2,8 +2,9 @@
 
 use super::bench::{Bench, Halt};
 use super::lock_keys;
-use crate::command::{CommandSpec, Flags, Run, meets_others};
+use crate::command::{CommandError, CommandSpec, Flags, Run, meets_others};
 use crate::effect::Answer;
+use crate::limits::UNIT_ANSWER_BYTES_MAX;
 use crate::lock::LockKey;
 use crate::recorded::Recorded;
 use hyperion_model::DatabaseId;
@@ -111,14 +112,64 @@ impl Unit {
     /// Runs on copies.
     pub(super) fn run(&self, bench: &mut Bench<'_>) -> Result<Answer, Halt> {
         let mut replies = Vec::with_capacity(self.commands.len());
+        let mut room = AnswerRoom::default();
         for command in &self.commands {
+            if let Some(refusal) = room.refusal(command.spec) {
+                replies.push(refusal);
+                continue;
+            }
             let mut reply = Recorded::default();
             bench.call(command.spec, command.database, &command.words(), &mut reply)?;
+            room.take(&reply);
             replies.push(reply);
         }
         if self.is_single {
             return Ok(Answer::Recorded(replies.pop().unwrap_or_default()));
         }
         Ok(Answer::Unit { replies: Some(replies), observed: 0 })
+    }
+}
+
+/// What the answers of a transaction may still take.
+#[derive(Debug)]
+pub(super) struct AnswerRoom(usize);
+
+impl Default for AnswerRoom {
+    fn default() -> Self {
+        Self(UNIT_ANSWER_BYTES_MAX)
+    }
+}
+
+impl AnswerRoom {
+    /// The answer of a command that is left out. One that writes never is: who sent it must learn what became of it.
+    pub(super) fn refusal(&self, spec: &CommandSpec) -> Option<Recorded> {
+        (self.0 == 0 && !spec.writes())
+            .then(|| Recorded::failed(&CommandError::AnswersTooLong.to_string()))
+    }
+
+    /// An answer was made.
+    pub(super) fn take(&mut self, reply: &Recorded) {
+        self.0 = self.0.saturating_sub(reply.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::find;
+    use hyperion_model::ReplyWriter;
+
+    #[test]
+    fn reads_behind_long_answers_are_left_out_and_writes_are_not() {
+        let [get, set] = [&b"get"[..], b"set"].map(|name| find(name).expect("a command"));
+        let (mut room, mut long) = (AnswerRoom(100), Recorded::default());
+        assert_eq!(room.refusal(get), None);
+        long.bulk(&[b'x'; 90]);
+        room.take(&long);
+        assert!(long.len() < 200 && room.refusal(set).is_none());
+        room.take(&long);
+        let refused = room.refusal(get).expect("it is full");
+        assert!(refused.error_line().is_some_and(|line| line.contains("outside of MULTI")));
+        assert_eq!(room.refusal(set), None);
     }
 }

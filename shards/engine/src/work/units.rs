@@ -1,5 +1,6 @@
 //! Owns the way of a unit to where it runs: on the one core that owns its keys, in one turn, or on copies.
 
+use super::unit::AnswerRoom;
 use super::{Plan, Queued, Unit};
 use crate::command::{self, CommandError, CommandSpec, Flags, Run};
 use crate::effect::{Answer, Effect, Mail, Ticket};
@@ -308,8 +309,12 @@ impl Engine {
             self.store.set_lookups(lookups);
             self.store.watched_version(&key) == it.version
         });
-        let mut replies = stands.then(Vec::new);
+        let (mut replies, mut room) = (stands.then(Vec::new), AnswerRoom::default());
         for command in unit.commands.iter().filter(|_| stands) {
+            if let Some(refusal) = room.refusal(command.spec) {
+                replies.get_or_insert_default().push(refusal);
+                continue;
+            }
             let mut reply = Recorded::default();
             match self.run_queued(command, &mut reply) {
                 Ok(()) => {}
@@ -320,6 +325,7 @@ impl Engine {
                 }
                 Err(error) => reply = Recorded::failed(&error.to_string()),
             }
+            room.take(&reply);
             replies.get_or_insert_default().push(reply);
         }
         if let Some((_, group)) = group {
