@@ -150,7 +150,7 @@ impl Plan {
         Self { wide, key_bytes, value_bytes, size: size.next_multiple_of(4), epoch_ms }
     }
 
-    /// Writes the record into `out` (`[size]`) and gives its crc.
+    /// Writes the record into `out` (`[size]`), without its crc, for which [`sum`] is.
     pub(crate) fn write(
         &self,
         out: &mut [u8],
@@ -158,8 +158,7 @@ impl Plan {
         extras: &Extras,
         key: &[u8],
         value: &[&[u8]],
-        salt: u32,
-    ) -> u32 {
+    ) {
         debug_assert_eq!(key.len(), self.key_bytes);
         let flags = if self.wide { WIDE } else { 0 }
             | if extras.expiry_ms.is_some() { EXPIRY } else { 0 }
@@ -205,22 +204,26 @@ impl Plan {
         if let Some(lsn) = extras.moved_lsn {
             put(&lsn.to_le_bytes());
         }
-        let crc = crc32_iscsi(&out[4..]) ^ salt;
-        out[..4].copy_from_slice(&crc.to_le_bytes());
-        crc
     }
 }
 
+/// Puts the crc of a record that was written before it, and gives it. `record` is all of it and no more.
+#[inline]
+pub(crate) fn sum(record: &mut [u8], salt: u32) -> u32 {
+    let crc = crc32_iscsi(&record[4..]) ^ salt;
+    record[..4].copy_from_slice(&crc.to_le_bytes());
+    crc
+}
+
 /// Writes a small record without extras at the start of `out`: its key, of `key_bytes` bytes, and the first bytes of its value are `begin`, the
-/// others `rest`. Gives its size and its crc.
+/// others `rest`, without its crc. Gives its size.
 #[inline]
 pub(crate) fn write_short<const BEGIN: usize>(
     out: &mut [u8],
     (kind, key_bytes): (Kind, u8),
     begin: &[u8; BEGIN],
     rest: &[u8],
-    salt: u32,
-) -> (usize, u32) {
+) -> usize {
     let value_bytes = BEGIN - usize::from(key_bytes) + rest.len();
     let value_bytes = u16::try_from(value_bytes).expect("small records are below 64 KiB");
     let [low, high] = value_bytes.to_le_bytes();
@@ -231,9 +234,7 @@ pub(crate) fn write_short<const BEGIN: usize>(
     out[4..SMALL_HEAD_BYTES].copy_from_slice(&[kind as u8, key_bytes, low, high]);
     out[SMALL_HEAD_BYTES..SMALL_HEAD_BYTES + BEGIN].copy_from_slice(begin);
     out[SMALL_HEAD_BYTES + BEGIN..end].copy_from_slice(rest);
-    let crc = crc32_iscsi(&out[4..]) ^ salt;
-    out[..4].copy_from_slice(&crc.to_le_bytes());
-    (size, crc)
+    size
 }
 
 fn length_u32(length: usize) -> u32 {

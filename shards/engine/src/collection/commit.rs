@@ -15,8 +15,9 @@ const CHUNK_SLACK_BYTES: usize = 96;
 /// Chunks that are emptied by one commit, at least, for the rest to be written anew.
 const EMPTIED_MIN: usize = 16;
 
-/// Steps for which notes are moved one step after the other.
+/// Steps for which notes are moved one step after the other, in any case, and where there are so many times as many notes.
 const SPLICED_STEPS_MAX: usize = 8;
+const SPLICED_STEPS_PART: usize = 16;
 
 /// Numbers of chunks from which on a collection has larger ones.
 const MANY_CHUNKS: usize = 4 << 10;
@@ -363,7 +364,7 @@ fn push_splices<'a>(
 
 /// Brings the notes up to date.
 fn note_steps(notes: &mut Notes, steps: &[Step]) {
-    if steps.len() > SPLICED_STEPS_MAX {
+    if steps.len() > SPLICED_STEPS_MAX.max(notes.len() / SPLICED_STEPS_PART) {
         return note_many(notes, steps);
     }
     for step in steps.iter().rev() {

@@ -195,6 +195,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Number of a section's chunks.
+    #[must_use]
+    pub fn chunks_of(&self, section: Section) -> usize {
+        self.chunks(section).len()
+    }
+
     /// Chunks of a section that only the edit knows: one at most.
     fn dirty_range(&self, section: Section) -> Range<usize> {
         // The one chunk of a packed collection, or a new one.

@@ -4,7 +4,7 @@ use super::fields::hash_of;
 use super::sorted_set::{MEMBERS, RANKS, whole_number, word};
 use super::spec::{CommandSpec, EntrySpec};
 use super::types::{HASH, SET, SORTED_SET};
-use crate::collection::{Ahead, View};
+use crate::collection::{Ahead, Section, View};
 use hyperion_store::{Between, Key, Store};
 
 /// Commands that are looked ahead for at once, at most.
@@ -66,6 +66,34 @@ pub fn prefetch_entries<'s>(store: &'s Store, sought: &[Option<(Key<'_>, Sought<
     }
     for (section, between, word) in asked.iter().map_while(Option::as_ref) {
         section.ask(between, *word);
+    }
+}
+
+/// Names of one command that are looked ahead for at once, at most.
+pub(super) const NAMES_AHEAD: usize = COMMANDS_MAX;
+
+/// As [`prefetch_entries`], for names that one command looks for: [`NAMES_AHEAD`] of them. For a single one its line was looked at.
+pub(super) fn prefetch_names<'n>(
+    view: &View<'_>,
+    section: Section,
+    names: impl ExactSizeIterator<Item = &'n [u8]>,
+) {
+    prefetch_words(view, section, names.map(hash_of));
+}
+
+/// As [`prefetch_names`], for any words of keys.
+pub(super) fn prefetch_words(
+    view: &View<'_>,
+    section: Section,
+    words: impl ExactSizeIterator<Item = u64>,
+) {
+    let Some(ahead) = view.ahead_in(section).filter(|_| words.len() > 1) else { return };
+    let mut asked = [None; NAMES_AHEAD];
+    for (place, word) in asked.iter_mut().zip(words) {
+        *place = ahead.near(word).map(|between| (between, word));
+    }
+    for (between, word) in asked.iter().flatten() {
+        ahead.ask(between, *word);
     }
 }
 

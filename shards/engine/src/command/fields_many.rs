@@ -6,9 +6,9 @@ use crate::collection::{Edit, MergeChange, Section};
 /// Names from which on it is done.
 const NAMES_MIN: usize = 64;
 
-/// Whether changes of so many names are for this file.
-pub(super) fn is_for_many(edit: &Edit<'_, '_>, names: usize) -> bool {
-    names >= NAMES_MIN && !edit.is_packed()
+/// Whether changes of so many names are for this file: some chunks have several of them.
+pub(super) fn is_for_many(edit: &Edit<'_, '_>, section: Section, names: usize) -> bool {
+    names >= NAMES_MIN && !edit.is_packed() && edit.view().chunks_of(section) <= names
 }
 
 /// As [`is_for_many`], of names to put in with so many bytes, those of their values too: what they would not fit is an object then.
@@ -20,7 +20,7 @@ pub(super) fn is_ready_for_many(
     if names >= NAMES_MIN && edit.outgrows(section, bytes) {
         unpack(edit, section);
     }
-    is_for_many(edit, names)
+    is_for_many(edit, section, names)
 }
 
 /// Keys of names, in order, each once.

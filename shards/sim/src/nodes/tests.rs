@@ -187,7 +187,7 @@ fn machines_that_are_lost_are_given_up() {
 fn machines_that_are_lost_with_their_data_take_nothing_else_along() {
     let settings = |seed| Settings { loses: true, ..short(seed, 3).with_members(seed) };
     let sum = run_all(8_000..8_060, settings);
-    assert!(sum.emptied > 3 && sum.left_copies > 3, "{sum}");
+    assert!(sum.emptied > 1 && sum.left_copies > 3, "{sum}");
 }
 
 /// Seeds in which a node was given up with its data while members changed: the vote of a copy that served was taken before that of the lost one; who

@@ -12,7 +12,7 @@ use super::{BATCH_HEAD_BYTES, Location, Log, OpenBatch, Reached, SEAL_BYTES};
 use crate::batch::{BatchHead, BatchKind};
 use crate::limits::{COPIES_APART_SEGMENTS_MIN, COPIES_SEGMENTS_MIN};
 use crate::log::Append;
-use crate::record::{Extras, Kind, Plan, read_u32};
+use crate::record::{Extras, Kind, Plan, read_u32, sum};
 use crate::segment::{HEADER_BYTES, Role, State};
 
 /// The open segment of one role.
@@ -160,7 +160,8 @@ impl Log {
         let start = segment.filled;
         segment.filled += BATCH_HEAD_BYTES;
         self.copies.appended += BATCH_HEAD_BYTES as u64;
-        head.open = Some(OpenBatch { start, records: 0, folded: 0, kind, base_lsn });
+        head.open =
+            Some(OpenBatch { start, records: 0, folded: 0, unsummed: None, kind, base_lsn });
     }
 
     fn put_copy(
@@ -175,7 +176,8 @@ impl Log {
         let plan = Plan::new(key.len(), value.len(), extras, segment.epoch_ms);
         let offset = segment.filled;
         let memory = &mut segment.memory[offset..];
-        let crc = plan.write(memory, kind, extras, key, &[value], segment.salt);
+        plan.write(memory, kind, extras, key, &[value]);
+        let crc = sum(&mut memory[..plan.size], segment.salt);
         self.count_copy(head, offset, plan.size, crc)
     }
 

@@ -13,7 +13,7 @@ use crate::batch::{BATCH_HEAD_BYTES, BatchHead, BatchKind, fold};
 use crate::cleaner::Held;
 use crate::error::StoreError;
 use crate::limits::SEGMENTS_MAX;
-use crate::record::{Extras, Kind, Plan, Record, write_short};
+use crate::record::{Extras, Kind, Plan, Record, sum, write_short};
 use crate::segment::Segment;
 use copies::Copies;
 pub use effects::{Append, Room, SyncTicket};
@@ -37,6 +37,8 @@ struct OpenBatch {
     start: usize,
     records: u32,
     folded: u32,
+    /// Begin and end of the last record, where its crc is not there yet: of bytes that were just written it would wait for their stores.
+    unsummed: Option<(usize, usize)>,
     kind: BatchKind,
     base_lsn: u64,
 }
@@ -46,6 +48,14 @@ impl OpenBatch {
     fn add(&mut self, crc: u32) {
         self.records += 1;
         self.folded = fold(self.folded, crc);
+    }
+
+    /// Puts the crc of the last record into the memory of the batch's segment, if it is missing.
+    #[inline]
+    fn sum_last(&mut self, memory: &mut [u8], salt: u32) {
+        if let Some((begin, end)) = self.unsummed.take() {
+            self.add(sum(&mut memory[begin..end], salt));
+        }
     }
 }
 
@@ -255,7 +265,9 @@ impl Log {
         let segment = &mut self.segments[slot as usize];
         let start = segment.filled;
         segment.filled += BATCH_HEAD_BYTES;
-        self.open = Some(OpenBatch { start, records: 0, folded: 0, kind, base_lsn: self.lsn_next });
+        let base_lsn = self.lsn_next;
+        self.open =
+            Some(OpenBatch { start, records: 0, folded: 0, unsummed: None, kind, base_lsn });
     }
 
     fn put_record(
@@ -270,19 +282,21 @@ impl Log {
         let segment = &mut self.segments[slot as usize];
         let plan = Plan::new(key.len(), value_bytes, extras, segment.epoch_ms);
         let offset = segment.filled;
-        let crc = plan.write(&mut segment.memory[offset..], kind, extras, key, value, segment.salt);
-        self.was_put(slot, plan.size, crc)
+        plan.write(&mut segment.memory[offset..], kind, extras, key, value);
+        self.was_put(slot, plan.size)
     }
 
     /// A record was written behind all others. Gives where it lies.
     #[inline]
-    fn was_put(&mut self, slot: u32, size: usize, crc: u32) -> Location {
+    fn was_put(&mut self, slot: u32, size: usize) -> Location {
         let segment = &mut self.segments[slot as usize];
         let offset = segment.filled;
         segment.filled += size;
         self.last_size = size;
         self.appended = segment.base_position + segment.filled as u64;
-        self.open.as_mut().expect("a record is put into an open batch").add(crc);
+        let open = self.open.as_mut().expect("a record is put into an open batch");
+        open.sum_last(segment.memory, segment.salt);
+        open.unsummed = Some((offset, segment.filled));
         self.lsn_next += 1;
         self.location(slot, offset)
     }
@@ -302,8 +316,8 @@ impl Log {
         let segment = &mut self.segments[slot as usize];
         let offset = segment.filled;
         let out = &mut segment.memory[offset..];
-        let (size, crc) = write_short(out, kind, begin, rest, segment.salt);
-        self.was_put(slot, size, crc)
+        let size = write_short(out, kind, begin, rest);
+        self.was_put(slot, size)
     }
 
     /// Appends one record to the open batch, in the next segment when the active one is full.
@@ -373,10 +387,11 @@ impl Log {
 
     /// Ends the open batch, if there is one, so that it can be written.
     pub(crate) fn close_batch(&mut self) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else { return };
         let slot = self.active.expect("an open batch lies in the active segment");
         let lag = open.base_lsn.saturating_sub(self.durable_lsn);
         let segment = &mut self.segments[slot as usize];
+        open.sum_last(segment.memory, segment.salt);
         assert!(open.records > 0, "a batch was opened and nothing put into it");
         segment.records += u64::from(open.records);
         let body_bytes = segment.filled - open.start - BATCH_HEAD_BYTES;

@@ -5,6 +5,7 @@
 use super::live::{earliest, expired, expiry, time_of};
 use super::{EXPIRIES, FIELDS};
 use crate::collection::{Edit, Layout, MergeChange};
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::fields;
@@ -134,7 +135,12 @@ impl<'c, 'k> Change<'c, 'k> {
         if is_ready_for_many(&mut self.edit, FIELDS, (pairs.len(), bytes)) {
             return put_many(&mut self.edit, FIELDS, pairs);
         }
-        pairs.iter().filter(|[field, value]| self.put_kept(field, value)).count()
+        let mut added = 0;
+        for pairs in pairs.chunks(NAMES_AHEAD) {
+            prefetch_names(&self.edit.view(), FIELDS, pairs.iter().map(|[field, _]| *field));
+            added += pairs.iter().filter(|[field, value]| self.put_kept(field, value)).count();
+        }
+        added
     }
 
     /// As [`Change::put`]; a field that is there expires when it did.
@@ -152,8 +158,13 @@ impl<'c, 'k> Change<'c, 'k> {
 
     /// Takes fields out. Gives how many were there.
     pub(super) fn remove_all(&mut self, names: &[&[u8]]) -> usize {
-        if !is_for_many(&self.edit, names.len()) {
-            return names.iter().filter(|field| self.remove(field)).count();
+        if !is_for_many(&self.edit, FIELDS, names.len()) {
+            let mut removed = 0;
+            for names in names.chunks(NAMES_AHEAD) {
+                prefetch_names(&self.edit.view(), FIELDS, names.iter().copied());
+                removed += names.iter().filter(|field| self.remove(field)).count();
+            }
+            return removed;
         }
         for field in names {
             self.persist(field);

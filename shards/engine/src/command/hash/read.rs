@@ -1,6 +1,8 @@
 //! Owns the commands that read a hash.
 
+use super::FIELDS;
 use super::live::Hash;
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names};
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
 use crate::command::fields::name_of;
@@ -24,10 +26,15 @@ pub(in crate::command) fn hmget(context: &mut Context<'_>, arguments: &[&[u8]]) 
     let Context { store, reply, events, .. } = context;
     let hash = Hash::open(store, events, &key)?;
     reply.array(arguments.len() - 2);
-    for field in &arguments[2..] {
-        match hash.and_then(|hash| hash.get(field)) {
-            Some(entry) => reply.bulk(&entry.value),
-            None => reply.null(),
+    for fields in arguments[2..].chunks(NAMES_AHEAD) {
+        if let Some(hash) = &hash {
+            prefetch_names(hash.view(), FIELDS, fields.iter().copied());
+        }
+        for field in fields {
+            match hash.and_then(|hash| hash.get(field)) {
+                Some(entry) => reply.bulk(&entry.value),
+                None => reply.null(),
+            }
         }
     }
     Ok(())

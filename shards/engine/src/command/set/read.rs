@@ -1,6 +1,7 @@
 //! Owns the commands that read a set.
 
 use super::{MEMBERS, find, view};
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 use crate::command::fields::name_of;
@@ -22,8 +23,13 @@ pub(in crate::command) fn smismember(context: &mut Context<'_>, arguments: &[&[u
     let Context { store, reply, .. } = context;
     let view = view(store, &key)?;
     reply.array(arguments.len() - 2);
-    for member in &arguments[2..] {
-        reply.integer(i64::from(view.is_some_and(|view| find(&view, member).is_some())));
+    for members in arguments[2..].chunks(NAMES_AHEAD) {
+        if let Some(view) = &view {
+            prefetch_names(view, MEMBERS, members.iter().copied());
+        }
+        for member in members {
+            reply.integer(i64::from(view.is_some_and(|view| find(&view, member).is_some())));
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{MEMBERS, add, edit, find, tell_removed};
 use crate::collection::{Edit, Layout};
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names};
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
 use crate::command::fields::put_one;
@@ -37,7 +38,7 @@ pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -
         let entries: Vec<_> = members.iter().map(|member| (*member, &[][..])).collect();
         put_all(&mut edit, MEMBERS, &entries)
     } else {
-        members.iter().filter(|member| add(&mut edit, member)).count()
+        add_all(&mut edit, members)
     };
     if added > 0 {
         edit.commit()?;
@@ -52,10 +53,10 @@ pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let key = context.first_key(arguments)?;
     let mut edit = edit(context, &key)?;
     let members = &arguments[2..];
-    let removed = if is_for_many(&edit, members.len()) {
+    let removed = if is_for_many(&edit, MEMBERS, members.len()) {
         remove_keys(&mut edit, MEMBERS, &keys_of(members))
     } else {
-        members.iter().filter(|member| take(&mut edit, member)).count()
+        take_all(&mut edit, members)
     };
     if removed > 0 {
         let is_gone = edit.view().count(MEMBERS) == 0;
@@ -64,6 +65,26 @@ pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -
     }
     context.reply.integer(integer(removed));
     Ok(())
+}
+
+/// Adds members one after the other. Gives how many were not there.
+fn add_all(edit: &mut Edit<'_, '_>, members: &[&[u8]]) -> usize {
+    let mut added = 0;
+    for members in members.chunks(NAMES_AHEAD) {
+        prefetch_names(&edit.view(), MEMBERS, members.iter().copied());
+        added += members.iter().filter(|member| add(edit, member)).count();
+    }
+    added
+}
+
+/// Takes members out one after the other. Gives how many were there.
+fn take_all(edit: &mut Edit<'_, '_>, members: &[&[u8]]) -> usize {
+    let mut taken = 0;
+    for members in members.chunks(NAMES_AHEAD) {
+        prefetch_names(&edit.view(), MEMBERS, members.iter().copied());
+        taken += members.iter().filter(|member| take(edit, member)).count();
+    }
+    taken
 }
 
 /// Takes a member out. `true`: it was there.

@@ -3,6 +3,7 @@
 use super::members::{Writer, update_one};
 use super::number::parse_score;
 use crate::collection::{Edit, Layout};
+use crate::command::ahead::NAMES_AHEAD;
 use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
 use crate::command::types::SORTED_SET;
@@ -135,8 +136,11 @@ pub(in crate::command) fn add(
         told = Told::default();
         let edit = Edit::open_found(context.store, (key, found), SORTED_SET, &Layout::KEYED)?;
         let mut writer = Writer::new(edit, scored.len());
-        for (score, member) in scored {
-            writer.update(member, |before| told.decide(options, before, *score))?;
+        for scored in scored.chunks(NAMES_AHEAD) {
+            writer.look_ahead(scored);
+            for (score, member) in scored {
+                writer.update(member, |before| told.decide(options, before, *score))?;
+            }
         }
         writer.commit()?;
     }

@@ -9,6 +9,7 @@ use super::{MEMBERS, RANKS};
 use crate::collection::few::{Few, Of};
 use crate::collection::packed::Packed;
 use crate::collection::{Cursor, Edit, Layout, View};
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names, prefetch_words};
 use crate::command::error::CommandError;
 use crate::command::fields::{ShortKey, hashed};
 use crate::command::fields_many::remove_keys;
@@ -162,6 +163,15 @@ impl<'s, 'k> Writer<'s, 'k> {
         Self { edit, all, is_changed: false, key: Vec::new() }
     }
 
+    /// Asks the memory for what updates of members look at that most likely get these scores, of some at once.
+    pub(in crate::command) fn look_ahead(&self, scored: &[(f64, &[u8])]) {
+        if self.all.is_none() {
+            let view = self.edit.view();
+            prefetch_names(&view, MEMBERS, scored.iter().map(|(_, member)| *member));
+            prefetch_words(&view, RANKS, scored.iter().map(|(score, _)| word(*score)));
+        }
+    }
+
     /// Gives a member the score that `decide` makes of the one it has; `None` leaves it as it is.
     ///
     /// # Errors
@@ -246,7 +256,14 @@ impl<'s, 'k> Writer<'s, 'k> {
     /// Takes members out. Gives how many were there.
     pub(in crate::command) fn remove_all(&mut self, members: &[&[u8]]) -> usize {
         if self.all.is_some() || self.edit.is_packed() || !is_many(members.len() as u64) {
-            return members.iter().filter(|member| self.remove(member)).count();
+            let mut removed = 0;
+            for members in members.chunks(NAMES_AHEAD) {
+                if self.all.is_none() {
+                    prefetch_names(&self.edit.view(), MEMBERS, members.iter().copied());
+                }
+                removed += members.iter().filter(|member| self.remove(member)).count();
+            }
+            return removed;
         }
         let (view, mut keys, mut ranks) = (self.edit.view(), Vec::new(), Vec::new());
         for member in members {

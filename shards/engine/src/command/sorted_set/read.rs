@@ -1,7 +1,8 @@
 //! Owns ZSCORE, ZMSCORE and ZCARD.
 
 use super::members::score;
-use super::{card, told, view};
+use super::{MEMBERS, card, told, view};
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names};
 use crate::command::context::Context;
 use crate::command::error::CommandError;
 
@@ -25,10 +26,15 @@ pub(in crate::command) fn zmscore(context: &mut Context<'_>, arguments: &[&[u8]]
     let Context { store, reply, .. } = context;
     let view = view(store, &key)?;
     reply.array(arguments.len() - 2);
-    for member in &arguments[2..] {
-        match view.and_then(|view| score(&view, member)) {
-            Some(score) => reply.double(score),
-            None => reply.null(),
+    for members in arguments[2..].chunks(NAMES_AHEAD) {
+        if let Some(view) = &view {
+            prefetch_names(view, MEMBERS, members.iter().copied());
+        }
+        for member in members {
+            match view.and_then(|view| score(&view, member)) {
+                Some(score) => reply.double(score),
+                None => reply.null(),
+            }
         }
     }
     Ok(())

@@ -260,14 +260,14 @@ impl Notes {
 
     /// Replaces notes by others.
     pub fn splice(&mut self, range: Range<usize>, notes: &[Note]) {
-        let at = range.start;
-        if let ([note], 1) = (notes, range.len()) {
-            return self.set(at, *note);
+        let (at, replaced) = (range.start, range.len().min(notes.len()));
+        for (behind, note) in notes[..replaced].iter().enumerate() {
+            self.set(at + behind, *note);
         }
-        for _ in range {
-            self.remove(at);
+        for _ in replaced..range.len() {
+            self.remove(at + replaced);
         }
-        for (behind, note) in notes.iter().enumerate() {
+        for (behind, note) in notes.iter().enumerate().skip(replaced) {
             self.insert(at + behind, *note);
         }
     }
