@@ -13,6 +13,12 @@ impl View<'_> {
         chunks.map(|chunk| (self.chunk_count(chunk) as u64, self.chunk_bytes(chunk)))
     }
 
+    /// Bytes of the entries of the chunk that a key is in or belongs to; `None`: the section has no chunk.
+    #[must_use]
+    pub fn bytes_around(&self, section: Section, key: &[u8]) -> Option<usize> {
+        Some(self.chunk_bytes(self.seek_chunk(section, key)?))
+    }
+
     /// Bytes of a chunk's entries.
     pub(super) fn chunk_bytes(&self, chunk: usize) -> usize {
         if let Some(dirty) = self.dirty.and_then(|dirty| dirty.get(&chunk)) {

@@ -114,13 +114,14 @@ impl Ahead<'_> {
         Some(between)
     }
 
-    /// The second step: what the command will look at and change comes from the memory.
+    /// The second step: what the command will look at and change comes from the memory. Gives the bytes of the chunk's entries.
     #[inline]
-    pub fn ask(&self, between: &Between, word: u64) {
+    pub fn ask(&self, between: &Between, word: u64) -> usize {
         let entries = &self.pieces.ask_change(between.chunk)[HEAD_BYTES..];
         if let Some(looked) = looked_at(entries.len(), between.mark.into(), between, word) {
             prefetch_bytes(&entries[looked]);
         }
+        entries.len()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Owns looking ahead for entries of large collections: several commands wait for the memory together, and not each by itself.
 
-use super::fields::hash_of;
+use super::fields::{ShortKey, hash_of};
 use super::sorted_set::{MEMBERS, RANKS, whole_number, word};
 use super::spec::{CommandSpec, EntrySpec};
 use super::types::{HASH, SET, SORTED_SET};
-use crate::collection::{Ahead, Section, View};
+use crate::collection::{Ahead, Section, View, prefix};
 use hyperion_store::{Between, Key, Store};
 
 /// Commands that are looked ahead for at once, at most.
@@ -65,7 +65,7 @@ pub fn prefetch_entries<'s>(store: &'s Store, sought: &[Option<(Key<'_>, Sought<
         }
     }
     for (section, between, word) in asked.iter().map_while(Option::as_ref) {
-        section.ask(between, *word);
+        let _ = section.ask(between, *word);
     }
 }
 
@@ -93,8 +93,38 @@ pub(super) fn prefetch_words(
         *place = ahead.near(word).map(|between| (between, word));
     }
     for (between, word) in asked.iter().flatten() {
-        ahead.ask(between, *word);
+        let _ = ahead.ask(between, *word);
     }
+}
+
+/// As [`prefetch_words`], for keys of one command that changes each by itself: gives the bytes of the chunks that they are in or belong to,
+/// each counted for every key. `None`: some chunks have several of them, or the section is no large one.
+pub(super) fn foresee(
+    view: &View<'_>,
+    section: Section,
+    count: usize,
+    key_of: impl Fn(usize) -> ShortKey,
+) -> Option<usize> {
+    let ahead = view.ahead_in(section)?;
+    if count > view.chunks_of(section) {
+        return None;
+    }
+    let mut bytes = 0;
+    for begin in (0..count).step_by(NAMES_AHEAD) {
+        let mut asked = [None; NAMES_AHEAD];
+        let numbers = begin..count.min(begin + NAMES_AHEAD);
+        for (place, number) in asked.iter_mut().zip(numbers.clone()) {
+            let word = prefix(key_of(number).get());
+            *place = ahead.near(word).map(|between| (between, word));
+        }
+        for (place, number) in asked.iter().zip(numbers) {
+            bytes += match place {
+                Some((between, word)) => ahead.ask(between, *word),
+                None => view.bytes_around(section, key_of(number).get())?,
+            };
+        }
+    }
+    Some(bytes)
 }
 
 /// Where names lie in the large collection that is most likely under a key, and where the ranks of a sorted set lie.

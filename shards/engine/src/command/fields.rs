@@ -213,7 +213,7 @@ fn put_packed(
 }
 
 /// As [`put_one`], into a large collection.
-fn put_large(
+pub(super) fn put_large(
     store: &mut Store,
     (key, found): (&Key<'_>, &Found),
     section: Section,

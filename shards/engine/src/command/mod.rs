@@ -16,6 +16,7 @@ mod expire;
 mod extended;
 mod fields;
 mod fields_all;
+mod fields_each;
 mod fields_many;
 mod fields_scan;
 mod flags;

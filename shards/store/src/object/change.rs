@@ -104,6 +104,13 @@ impl Store {
         found.head.expect("only objects are changed in parts")
     }
 
+    /// Whether changes of a value that was found go straight to the log: several of one command, one after the other, within what was
+    /// [reserved](Store::reserve).
+    #[must_use]
+    pub fn is_changed_in_steps(&self, found: &Found) -> bool {
+        !self.is_amended(found)
+    }
+
     /// Whether changes of a value go into an entry.
     #[inline]
     pub(super) fn is_amended(&self, found: &Found) -> bool {

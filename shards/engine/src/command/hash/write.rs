@@ -5,6 +5,7 @@ use super::change::Change;
 use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
 use crate::command::fields::put_one;
+use crate::command::fields_each::put_each;
 use crate::command::types::HASH;
 use hyperion_model::EventClass;
 use hyperion_store::{Found, Key};
@@ -23,12 +24,16 @@ pub(in crate::command) fn hset(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let is_put = match arguments {
         [_, _, field, value] => {
             let place = (&key, found.as_ref());
-            put_one(context.store, place, (HASH, FIELDS), field, Some(value))?
+            put_one(context.store, place, (HASH, FIELDS), field, Some(value))?.map(usize::from)
         }
-        _ => None,
+        _ => {
+            let (pairs, _) = arguments[2..].as_chunks::<2>();
+            let place = (&key, found.as_ref());
+            put_each(context.store, place, (HASH, FIELDS), pairs, entry_of)?
+        }
     };
-    if let Some(is_new) = is_put {
-        added = usize::from(is_new);
+    if let Some(put) = is_put {
+        added = put;
         context.notify(EventClass::Hash, "hset", arguments[1]);
     } else {
         added = put_all(context, (&key, found), arguments)?;
@@ -39,6 +44,10 @@ pub(in crate::command) fn hset(context: &mut Context<'_>, arguments: &[&[u8]]) -
         context.reply.integer(integer(added));
     }
     Ok(())
+}
+
+fn entry_of<'n>([field, value]: &'n [&'n [u8]; 2]) -> (&'n [u8], Option<&'n [u8]>) {
+    (field, Some(value))
 }
 
 fn put_all(

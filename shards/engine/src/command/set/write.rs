@@ -7,6 +7,7 @@ use crate::command::context::{Context, integer};
 use crate::command::error::CommandError;
 use crate::command::fields::put_one;
 use crate::command::fields_all::{is_for_all, put_all};
+use crate::command::fields_each::put_each;
 use crate::command::fields_many::{is_for_many, keys_of, remove_keys};
 use crate::command::types::SET;
 use hyperion_model::EventClass;
@@ -31,8 +32,18 @@ pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -
         context.reply.integer(i64::from(is_new));
         return Ok(());
     }
-    let mut edit = Edit::open_found(context.store, (&key, found), SET, &Layout::KEYED)?;
     let members = &arguments[2..];
+    let place = (&key, found.as_ref());
+    if let Some(added) =
+        put_each(context.store, place, (SET, MEMBERS), members, |member| (*member, None))?
+    {
+        if added > 0 {
+            context.notify(EventClass::Set, "sadd", arguments[1]);
+        }
+        context.reply.integer(integer(added));
+        return Ok(());
+    }
+    let mut edit = Edit::open_found(context.store, (&key, found), SET, &Layout::KEYED)?;
     let bytes = members.iter().map(|member| member.len()).sum();
     let added = if is_for_all(&edit, MEMBERS, (members.len(), bytes)) {
         let entries: Vec<_> = members.iter().map(|member| (*member, &[][..])).collect();

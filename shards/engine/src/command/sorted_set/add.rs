@@ -1,6 +1,6 @@
 //! Owns ZADD and ZINCRBY.
 
-use super::members::{Writer, update_one};
+use super::members::{Writer, may_update_each, update_large, update_one};
 use super::number::parse_score;
 use crate::collection::{Edit, Layout};
 use crate::command::ahead::NAMES_AHEAD;
@@ -8,7 +8,7 @@ use crate::command::context::{Context, is_word};
 use crate::command::error::CommandError;
 use crate::command::types::SORTED_SET;
 use hyperion_model::EventClass;
-use hyperion_store::Key;
+use hyperion_store::{Found, Key};
 
 type Done = Result<(), CommandError>;
 
@@ -132,7 +132,13 @@ pub(in crate::command) fn add(
         }
         _ => false,
     };
-    if !is_one {
+    let place = found.filter(|_| !is_one && !options.adds);
+    let each = place.and_then(|found| {
+        may_update_each(context.store, &found, scored).map(|bytes| (found, bytes))
+    });
+    if let Some((found, bytes)) = each {
+        told = update_each(context, (key, found), options, (scored, bytes))?;
+    } else if !is_one {
         told = Told::default();
         let edit = Edit::open_found(context.store, (key, found), SORTED_SET, &Layout::KEYED)?;
         let mut writer = Writer::new(edit, scored.len());
@@ -159,8 +165,34 @@ pub(in crate::command) fn add(
     Ok(())
 }
 
+/// As [`add`] does, one after the other in a large set, where [`may_update_each`] has said that it may be so, and how many bytes that are at most.
+fn update_each(
+    context: &mut Context<'_>,
+    (key, mut found): (&Key<'_>, Found),
+    options: Options,
+    (scored, bytes): (&[(f64, &[u8])], usize),
+) -> Result<Told, CommandError> {
+    let (mut told, begun) = (Told::default(), context.store.appended_position());
+    for (score, member) in scored {
+        let before = told;
+        let decide = |before| told.decide(options, before, *score);
+        if update_large(context.store, (key, &found), (*score, member), decide)? {
+            continue;
+        }
+        told = before;
+        let opened = (key, Some(found));
+        let edit = Edit::open_found(context.store, opened, SORTED_SET, &Layout::KEYED)?;
+        let mut writer = Writer::new(edit, 1);
+        writer.update(member, |before| told.decide(options, before, *score))?;
+        writer.commit()?;
+        found = context.store.peek(key).expect("it has what was put into it");
+    }
+    debug_assert!(context.store.appended_position() - begun <= bytes as u64);
+    Ok(told)
+}
+
 /// What becomes of the members.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Told {
     added: i64,
     changed: i64,

@@ -218,3 +218,54 @@ proptest! {
         prop_assert_eq!(a, b);
     }
 }
+
+/// Chunks are cut, some hold one long entry alone or a part of one, and segments are small, so that room for all is not always to be had.
+fn several_names_of_a_large_collection(seed: u64, names: u64, longest: usize) {
+    let (mut stage, mut dice) = (Stage::with_segments(1 << 18), seed);
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (dice >> 33) % sides
+    };
+    for round in 0..120 {
+        let count = if round < 30 { 60 } else { 2 + roll(40) };
+        let (mut sum, mut one_by_one, command) = (0, 0, ["SADD", "HSET", "ZADD"][round % 3]);
+        let (mut together, mut apart) = (String::new(), Vec::new());
+        for _ in 0..count {
+            let name = format!("name:{}", roll(names));
+            let long = if roll(50) == 0 { longest } else { 30 };
+            let value = "v".repeat(usize::try_from(roll(long as u64)).unwrap() + 1);
+            let words = match command {
+                "HSET" => format!("{name} {value}"),
+                "ZADD" => format!("{} {name}", roll(500)),
+                _ => name,
+            };
+            together += &format!(" {words}");
+            apart.push(words);
+        }
+        let changed = if command == "ZADD" { "CH " } else { "" };
+        let option = if changed.is_empty() { "" } else { ["NX", "XX", "GT", ""][round / 3 % 4] };
+        let before = format!("{option} {changed}");
+        let before = before.trim_start();
+        sum +=
+            self::count(&stage.run(&format!("{command} {command}:a {before}{}", together.trim())));
+        for words in &apart {
+            one_by_one +=
+                self::count(&stage.run(&format!("{command} {command}:b {before}{words}")));
+        }
+        assert_eq!(sum, one_by_one, "{command} {before} in round {round} of seed {seed}");
+    }
+    for (key, all) in [("SADD", "SMEMBERS"), ("HSET", "HGETALL"), ("ZADD", "ZRANGE")] {
+        let behind = if all == "ZRANGE" { " 0 -1 WITHSCORES" } else { "" };
+        let [a, b] = ["a", "b"].map(|end| stage.run(&format!("{all} {key}:{end}{behind}")));
+        assert!(sorted(&a) == sorted(&b), "{key}: {} and {} bytes, seed {seed}", a.len(), b.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn several_names_are_as_one_by_one(seed in any::<u64>(), names in 500..6_000_u64, is_long in any::<bool>()) {
+        several_names_of_a_large_collection(seed, names, if is_long { 150_000 } else { 2_000 });
+    }
+}
