@@ -112,6 +112,11 @@ impl<'s, 'k> Edit<'s, 'k> {
         }
     }
 
+    /// Gives back what it was opened with; nothing of it happens.
+    pub fn drop_changes(self) -> (&'s mut Store, &'k Key<'k>, Option<Found>) {
+        (self.store, self.key, self.found)
+    }
+
     /// Whether the key was there when the edit began.
     #[must_use]
     pub fn was_there(&self) -> bool {

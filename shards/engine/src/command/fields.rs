@@ -212,6 +212,38 @@ fn put_packed(
     Some(is_new)
 }
 
+/// As [`put_one`], for several names of a collection that stays packed: gives how many are new.
+pub(super) fn put_several<'n, E>(
+    store: &mut Store,
+    (key, found): (&Key<'_>, Option<&Found>),
+    (value_type, section): (ValueType, Section),
+    entries: &'n [E],
+    of: impl Fn(&'n E) -> (&'n [u8], Option<&'n [u8]>) + Copy,
+) -> Result<Option<usize>, StoreError> {
+    let added = store.rewrite_packed(key, found, value_type, |bytes, out| {
+        // What it is by now, and what it is next.
+        let (mut now, mut next) = (Vec::new(), Vec::new());
+        let mut added = 0;
+        for (name, value) in entries.iter().map(of) {
+            let packed = Packed::read(if now.is_empty() { bytes } else { &now }, section)?;
+            added += usize::from(put_packed(packed, name, value, &mut next)?);
+            if !next.is_empty() {
+                std::mem::swap(&mut now, &mut next);
+                next.clear();
+            }
+        }
+        out.extend_from_slice(&now);
+        Some(added)
+    })?;
+    let sets = || entries.iter().any(|entry| of(entry).1.is_some());
+    if let (Some(found), true) = (found, added.is_some_and(|added| added < entries.len()) && sets())
+    {
+        // Some may have been the same values, of which nothing is written.
+        store.set_again(found);
+    }
+    Ok(added)
+}
+
 /// As [`put_one`], into a large collection.
 pub(super) fn put_large(
     store: &mut Store,

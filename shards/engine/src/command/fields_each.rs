@@ -4,12 +4,14 @@
 
 use super::ahead::foresee;
 use super::error::CommandError;
-use super::fields::{ShortKey, add, put, put_large};
+use super::fields::{ShortKey, add, put, put_large, put_several};
 use crate::collection::{Edit, Layout, Section, View};
 use hyperion_store::{Found, Key, Store, ValueType};
 
 /// Names of a command, at most; those of more are worked together.
 const NAMES_MAX: usize = 128;
+/// The same where the collection is packed: each goes through all of it.
+const PACKED_NAMES_MAX: usize = 16;
 /// Bytes of the records of one change beside those of what is written, at most.
 const CHANGE_BYTES: usize = 512;
 
@@ -31,8 +33,11 @@ pub(super) fn put_each<'n, E>(
     (key, found): (&Key<'_>, Option<&Found>),
     (value_type, section): (ValueType, Section),
     entries: &'n [E],
-    of: impl Fn(&'n E) -> (&'n [u8], Option<&'n [u8]>),
+    of: impl Fn(&'n E) -> (&'n [u8], Option<&'n [u8]>) + Copy,
 ) -> Result<Option<usize>, CommandError> {
+    if entries.len() <= PACKED_NAMES_MAX && found.is_none_or(|found| !store.is_in_chunks(found)) {
+        return Ok(put_several(store, (key, found), (value_type, section), entries, of)?);
+    }
     let Some(found) = found.filter(|found| {
         is_for_each(entries.len())
             && store.is_in_chunks(found)

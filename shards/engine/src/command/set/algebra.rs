@@ -2,6 +2,7 @@
 
 use super::{MEMBERS, find};
 use crate::collection::{Edit, Layout, View};
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names};
 use crate::command::context::{Context, integer, is_word};
 use crate::command::error::CommandError;
 use crate::command::fields::{build, name_of};
@@ -158,12 +159,8 @@ fn combine<'v>(views: &[Option<View<'v>>], operation: Operation, most: u64) -> V
             let Some(mut sets) = sets else { return Vec::new() };
             sets.sort_by_key(|set| set.count(MEMBERS));
             let Some((smallest, others)) = sets.split_first() else { return Vec::new() };
-            let is_in_all =
-                |member: &Cow<'v, [u8]>| others.iter().all(|set| find(set, member).is_some());
-            members(*smallest)
-                .filter(is_in_all)
-                .take(usize::try_from(most).unwrap_or(usize::MAX))
-                .collect()
+            let is_in_all = |member: &[u8]| others.iter().all(|set| find(set, member).is_some());
+            some_of(*smallest, others, most, is_in_all)
         }
         Operation::Union => {
             let all = views.iter().flatten().flat_map(|&set| members(set));
@@ -172,12 +169,35 @@ fn combine<'v>(views: &[Option<View<'v>>], operation: Operation, most: u64) -> V
         }
         Operation::Difference => {
             let Some((Some(first), others)) = views.split_first() else { return Vec::new() };
-            let is_elsewhere = |member: &Cow<'v, [u8]>| {
-                others.iter().flatten().any(|set| find(set, member).is_some())
-            };
-            members(*first).filter(|member| !is_elsewhere(member)).collect()
+            let others: Vec<View<'v>> = others.iter().flatten().copied().collect();
+            let is_nowhere = |member: &[u8]| others.iter().all(|set| find(set, member).is_none());
+            some_of(*first, &others, most, is_nowhere)
         }
     }
+}
+
+/// Members of a set for which something holds in the others, `most` of them at most. They are looked for in groups, whose places in the others are asked
+/// for together.
+fn some_of<'v>(
+    set: View<'v>,
+    others: &[View<'v>],
+    most: u64,
+    holds: impl Fn(&[u8]) -> bool,
+) -> Vec<Cow<'v, [u8]>> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let (mut members, mut found) = (members(set), Vec::new());
+    while found.len() < most {
+        let group: Vec<Cow<'v, [u8]>> = members.by_ref().take(NAMES_AHEAD).collect();
+        if group.is_empty() {
+            break;
+        }
+        for other in others {
+            prefetch_names(other, MEMBERS, group.iter().map(|member| &**member));
+        }
+        found.extend(group.into_iter().filter(|member| holds(member)));
+    }
+    found.truncate(most);
+    found
 }
 
 fn members(set: View<'_>) -> impl Iterator<Item = Cow<'_, [u8]>> {

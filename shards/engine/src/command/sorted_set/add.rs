@@ -1,6 +1,7 @@
 //! Owns ZADD and ZINCRBY.
 
-use super::members::{Writer, may_update_each, update_large, update_one};
+use super::each::may_update_each;
+use super::members::{Writer, update_large, update_one};
 use super::number::parse_score;
 use crate::collection::{Edit, Layout};
 use crate::command::ahead::NAMES_AHEAD;

@@ -9,10 +9,9 @@ use super::{MEMBERS, RANKS};
 use crate::collection::few::{Few, Of};
 use crate::collection::packed::Packed;
 use crate::collection::{Cursor, Edit, Layout, View};
-use crate::command::ahead::{NAMES_AHEAD, foresee, prefetch_names, prefetch_words};
+use crate::command::ahead::{NAMES_AHEAD, prefetch_names, prefetch_words};
 use crate::command::error::CommandError;
 use crate::command::fields::{ShortKey, hashed};
-use crate::command::fields_each::{is_for_each, written_bytes};
 use crate::command::fields_many::remove_keys;
 use crate::command::types::SORTED_SET;
 use hyperion_store::{Found, Key, Store, StoreError};
@@ -141,43 +140,6 @@ pub(in crate::command) fn update_large(
         return Ok(false);
     }
     Ok(few.commit(store, found)?)
-}
-
-/// Whether the scores of some members of a set that was just looked up may be changed by [`update_large`] one after the other: then room is made for
-/// all of them, so that they come about, and in one batch. Gives the bytes that they write at most.
-pub(in crate::command) fn may_update_each(
-    store: &mut Store,
-    found: &Found,
-    scored: &[(f64, &[u8])],
-) -> Option<usize> {
-    let is_large = is_for_each(scored.len())
-        && store.is_in_chunks(found)
-        && store.value_type(found) == SORTED_SET
-        && store.is_changed_in_steps(found);
-    if !is_large {
-        return None;
-    }
-    View::prepare(store, found);
-    let bytes = written_by(&View::again(store, found), scored)?;
-    store.reserve(bytes).ok().map(|()| bytes)
-}
-
-/// Bytes that updates of members one after the other write, at most; `None`: they are not to be made so.
-fn written_by(view: &View<'_>, scored: &[(f64, &[u8])]) -> Option<usize> {
-    let count = scored.len();
-    let rank_of = |score, member| ShortKey::of(word(score), member);
-    let mut around = foresee(view, MEMBERS, count, |at| ShortKey::hashed(scored[at].1))?;
-    around += foresee(view, RANKS, count, |at| rank_of(scored[at].0, scored[at].1))?;
-    for (_, member) in scored {
-        let place = view.seek(MEMBERS, ShortKey::hashed(member).get()).ok();
-        if let Some(entry) = place.and_then(|cursor| view.entry(cursor)) {
-            let before = rank_of(score_of_value(&entry.value), member);
-            around += view.bytes_around(RANKS, before.get())?;
-        }
-    }
-    // A member's entry, its rank's, and that of the rank it had.
-    let entries: usize = scored.iter().map(|(_, member)| member.len() + 4 * SCORE_BYTES).sum();
-    Some(written_bytes(3 * count, entries, around))
 }
 
 /// Changes of a sorted set: one after the other, or, where they are many beside what is there, of all of it at once.

@@ -10,6 +10,7 @@ mod algebra_options;
 mod blocking;
 mod build;
 mod choose;
+mod each;
 mod members;
 mod number;
 mod pop;

@@ -253,6 +253,30 @@ fn several_names_of_a_large_collection(seed: u64, names: u64, longest: usize) {
                 self::count(&stage.run(&format!("{command} {command}:b {before}{words}")));
         }
         assert_eq!(sum, one_by_one, "{command} {before} in round {round} of seed {seed}");
+        if round < 40 {
+            continue;
+        }
+        let take = ["SREM", "HDEL", "ZREM"][round % 3];
+        let gone: Vec<String> =
+            (0..1 + roll(20)).map(|_| format!("name:{}", roll(names))).collect();
+        let together = self::count(&stage.run(&format!("{take} {command}:a {}", gone.join(" "))));
+        let apart =
+            gone.iter().map(|name| self::count(&stage.run(&format!("{take} {command}:b {name}"))));
+        assert_eq!(together, apart.sum::<u64>(), "{take} in round {round} of seed {seed}");
+    }
+    for key in ["ZADD:a", "ZADD:b"] {
+        for line in [
+            "ZREMRANGEBYRANK KEY 20 50",
+            "ZREMRANGEBYSCORE KEY 100 103",
+            "ZPOPMIN KEY 30",
+            "ZPOPMAX KEY",
+        ] {
+            stage.run(&line.replace("KEY", key));
+        }
+        // All that is left goes in one command, name by name until nothing is.
+        let left = stage.run(&format!("ZRANGE {key} 0 -1"));
+        let left: Vec<&str> = left.split(' ').filter_map(|word| word.strip_prefix('$')).collect();
+        assert_eq!(stage.run(&format!("ZCARD {key}")), format!(":{}", left.len()));
     }
     for (key, all) in [("SADD", "SMEMBERS"), ("HSET", "HGETALL"), ("ZADD", "ZRANGE")] {
         let behind = if all == "ZRANGE" { " 0 -1 WITHSCORES" } else { "" };
