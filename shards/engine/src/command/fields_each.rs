@@ -1,6 +1,6 @@
 //! Owns putting some names into a large hash or set one after the other: what a command does whose names lie far apart.
 //!
-//! Each is a change of its own. Room for all is made before the first, so that all of them come about, and in one batch.
+//! Each is a change of its own. It is done where the batch that is open has room for all, so that all of them come about, and together.
 
 use super::ahead::foresee;
 use super::error::CommandError;
@@ -55,9 +55,7 @@ pub(super) fn put_each<'n, E>(
     let entry_bytes = entries.iter().map(&of);
     let entry_bytes = entry_bytes.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len));
     let bytes = around.map(|around| written_bytes(entries.len(), entry_bytes.sum(), around));
-    if bytes.is_none_or(|bytes| store.reserve(bytes).is_err()) {
-        return Ok(None);
-    }
+    let Some(bytes) = bytes.filter(|bytes| store.fits_batch(*bytes)) else { return Ok(None) };
     let (mut found, mut added, begun) = (*found, 0, store.appended_position());
     for (name, value) in entries.iter().map(of) {
         if let Some(is_new) = put_large(store, (key, &found), section, name, value)? {
@@ -76,6 +74,6 @@ pub(super) fn put_each<'n, E>(
         edit.commit()?;
         found = store.peek(key).expect("it has what was put into it");
     }
-    debug_assert!(store.appended_position() - begun <= bytes.unwrap_or_default() as u64);
+    debug_assert!(store.appended_position() - begun <= bytes as u64);
     Ok(Some(added))
 }

@@ -377,6 +377,11 @@ impl Log {
         self.rotate(bytes)
     }
 
+    /// Whether the next `bytes` of records fall into the batch that is open, or into the next one of this segment.
+    pub(crate) fn fits_batch(&self, bytes: usize) -> bool {
+        (self.may_use_reserve || !self.is_tight) && self.fits_active(bytes)
+    }
+
     /// Closes what is open and begins a batch of another kind.
     pub(crate) fn begin_prepare(&mut self, bytes: usize) -> Result<(), StoreError> {
         self.close_batch();

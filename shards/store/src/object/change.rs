@@ -104,8 +104,8 @@ impl Store {
         found.head.expect("only objects are changed in parts")
     }
 
-    /// Whether changes of a value that was found go straight to the log: several of one command, one after the other, within what was
-    /// [reserved](Store::reserve).
+    /// Whether changes of a value that was found go straight to the log: several of one command, one after the other, where they
+    /// [fit](Store::fits_batch).
     #[must_use]
     pub fn is_changed_in_steps(&self, found: &Found) -> bool {
         !self.is_amended(found)
@@ -137,6 +137,13 @@ impl Store {
     /// When there is no room, or one batch never holds as much.
     pub fn reserve(&mut self, bytes: usize) -> Result<(), StoreError> {
         self.log.make_room(bytes)
+    }
+
+    /// Whether so many bytes of records fit behind what is there: what is written next within them cannot fail, and lies in the batch that is open, so
+    /// in that of the whole transaction.
+    #[must_use]
+    pub fn fits_batch(&self, bytes: usize) -> bool {
+        self.log.fits_batch(bytes)
     }
 
     /// The key of a record changes.

@@ -1,5 +1,5 @@
-//! Owns changes of some members of a large set one after the other: each is a change of its own, and room for all of them is made before the first, so
-//! that all come about, and in one batch.
+//! Owns changes of some members of a large set one after the other: each is a change of its own. It is done where the batch that is open has room
+//! for all, so that all of them come about, and together.
 
 use super::members::Writer;
 use super::score::{SCORE_BYTES, score_of_value, word};
@@ -13,8 +13,8 @@ use crate::command::fields_each::{is_for_each, written_bytes};
 use crate::command::types::SORTED_SET;
 use hyperion_store::{Found, Key, Store, StoreError};
 
-/// Whether the scores of some members of a set that was just looked up may be changed by [`super::members::update_large`] one after the other: then room is made for
-/// all of them, so that they come about, and in one batch. Gives the bytes that they write at most.
+/// Whether the scores of some members of a set that was just looked up may be changed by [`super::members::update_large`] one after the other: there is
+/// room for all of them in one batch. Gives the bytes that they write at most.
 pub(super) fn may_update_each(
     store: &mut Store,
     found: &Found,
@@ -28,8 +28,7 @@ pub(super) fn may_update_each(
         return None;
     }
     View::prepare(store, found);
-    let bytes = written_by(&View::again(store, found), scored)?;
-    store.reserve(bytes).ok().map(|()| bytes)
+    written_by(&View::again(store, found), scored).filter(|bytes| store.fits_batch(*bytes))
 }
 
 /// Bytes that updates of members one after the other write, at most; `None`: they are not to be made so.
@@ -69,7 +68,7 @@ pub(super) fn remove_each<M: AsRef<[u8]>>(
     let mut most = u64::MAX;
     if members.len() > 1 {
         let bytes = removed_by(&View::again(store, &found), members);
-        let Some(bytes) = bytes.filter(|bytes| store.reserve(*bytes).is_ok()) else {
+        let Some(bytes) = bytes.filter(|bytes| store.fits_batch(*bytes)) else {
             return Ok(None);
         };
         most = bytes as u64;
@@ -107,7 +106,7 @@ pub(super) fn remove_run(
         return Ok(false);
     };
     let bytes = removed_by(&View::again(store, &found), members);
-    let Some(bytes) = bytes.filter(|bytes| store.reserve(*bytes).is_ok()) else {
+    let Some(bytes) = bytes.filter(|bytes| store.fits_batch(*bytes)) else {
         return Ok(false);
     };
     let begun = store.appended_position();
