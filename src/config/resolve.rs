@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use hyperion_cluster::config::limits::SEGMENTS_A_CORE_MIN;
+use hyperion_cluster::config::limits::{
+    OUTPUT_BYTES_DEFAULT, OUTPUT_BYTES_UNSAID, SEGMENTS_A_CORE_MIN,
+};
 use hyperion_cluster::config::{
     ClientRouting, Config, Local, Machine, Node, PasswordHash, Problem, Settings, Storage, Usage,
     check, lints, reached_by_others, user_pointer,
@@ -138,6 +140,10 @@ pub(crate) fn resolve(
     if !open.is_empty() {
         return Err(open);
     }
+    let output_bytes_max = match settings.limits.output_bytes.bytes() {
+        OUTPUT_BYTES_DEFAULT => OUTPUT_BYTES_UNSAID,
+        bytes => bytes,
+    };
     let tight = tight_limit(settings).map(|bytes| tight_warning(bytes, checked.memory_bytes_max));
     Ok(Resolved {
         resp: checked.addresses.resp,
@@ -152,7 +158,7 @@ pub(crate) fn resolve(
         memory_bytes_max: checked.memory_bytes_max,
         eviction: Eviction::named(&settings.eviction).unwrap_or(Eviction::None),
         segment_bytes: settings.segment_bytes.bytes(),
-        output_bytes_max: settings.limits.output_bytes.bytes(),
+        output_bytes_max,
         value_bytes_max: settings.limits.value_bytes.bytes(),
         listener_limit: ListenerLimit::new(
             &settings.limits.pubsub_output,

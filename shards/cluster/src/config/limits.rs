@@ -44,8 +44,10 @@ pub const CLIENTS_DEFAULT: u32 = 10_000;
 pub const IDLE_TIMEOUT_S_MAX: u32 = 31_536_000;
 /// The smallest bound on the output that waits for one client, in bytes.
 pub const OUTPUT_BYTES_MIN: u64 = 64 << 10;
-/// The bound on the output that waits for one client, in bytes, when the config does not say: more than any one answer is long.
-pub const OUTPUT_BYTES_DEFAULT: u64 = 2 << 30;
+/// The bound on the output that waits for one client, in bytes, when the config does not say.
+pub const OUTPUT_BYTES_DEFAULT: u64 = 256 << 20;
+/// What it stands for: one answer may be longer, and comes whole. The config has the old number, as a default is in its hash.
+pub const OUTPUT_BYTES_UNSAID: u64 = 2 << 30;
 /// What may wait for a client that listens to channels, in bytes, at once and for a time, when the config does not say.
 pub const PUBSUB_HARD_BYTES_DEFAULT: u64 = 32 << 20;
 /// See above.

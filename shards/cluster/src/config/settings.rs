@@ -213,7 +213,7 @@ pub struct Limits {
     pub clients: u32,
     /// Silence after which a client is closed, in seconds; 0 for never.
     pub idle_timeout_s: u32,
-    /// Output that may wait for one client.
+    /// Output that may wait for one client. 256 MiB, as it comes, stands for 2 GiB: no one answer is longer.
     pub output_bytes: Size,
     /// What may wait for one client that listens to channels.
     #[serde(skip_serializing_if = "PubsubOutput::is_default")]

@@ -97,6 +97,9 @@ pub(super) fn prefetch_words(
     }
 }
 
+/// Chunks of a section whose keys are foreseen, at most: fewer than an object may have, so that some more can be made.
+const CHUNKS_MAX: usize = 1 << 18;
+
 /// As [`prefetch_words`], for keys of one command that changes each by itself: gives the bytes of the chunks that they are in or belong to,
 /// each counted for every key. `None`: some chunks have several of them, or the section is no large one.
 pub(super) fn foresee(
@@ -106,7 +109,8 @@ pub(super) fn foresee(
     key_of: impl Fn(usize) -> ShortKey,
 ) -> Option<usize> {
     let ahead = view.ahead_in(section)?;
-    if count > view.chunks_of(section) {
+    let chunks = view.chunks_of(section);
+    if count > chunks || chunks > CHUNKS_MAX {
         return None;
     }
     let mut bytes = 0;

@@ -42,12 +42,12 @@ fn what_is_left_out_has_a_default() {
 fn a_hash_is_that_of_the_canonical_form_written_by_hand() {
     let config = parse(minimal().to_string().as_bytes()).expect("the rest has defaults");
     let text = format!(
-        r#"{{"cluster_id":"{UUID}","epoch":1,"mode":"single","nodes":[{{"cores":"all","http":"127.0.0.1:7380","id":1,"name":"a","resp":"127.0.0.1:7379","resp_cores":7400,"uuid":"{UUID}"}}],"parent":"","partitions":64,"removed":[],"replication":1,"settings":{{"auth":{{}},"durability":"always","eviction":"none","limits":{{"clients":10000,"idle_timeout_s":0,"output_bytes":"2GiB","value_bytes":"512MiB","write_timeout_s":60}},"log_level":"info","segment_bytes":"64MiB","snapshot":{{"keep":7}},"storage":"disk","sync_interval_ms":100}}}}"#
+        r#"{{"cluster_id":"{UUID}","epoch":1,"mode":"single","nodes":[{{"cores":"all","http":"127.0.0.1:7380","id":1,"name":"a","resp":"127.0.0.1:7379","resp_cores":7400,"uuid":"{UUID}"}}],"parent":"","partitions":64,"removed":[],"replication":1,"settings":{{"auth":{{}},"durability":"always","eviction":"none","limits":{{"clients":10000,"idle_timeout_s":0,"output_bytes":"256MiB","value_bytes":"512MiB","write_timeout_s":60}},"log_level":"info","segment_bytes":"64MiB","snapshot":{{"keep":7}},"storage":"disk","sync_interval_ms":100}}}}"#
     );
     let value = serde_json::to_value(&config).expect("a config");
     assert_eq!(crate::config::canonical::canonical(&value), text);
     // The SHA-256 of that text, by `sha256sum`.
-    assert_eq!(hash(&config), "fee144b55a57c67e3c09e180a10a21a44ebf7ed8a608af304ce6a365f63daec7");
+    assert_eq!(hash(&config), "fc5bc0b37912ad7bcb69f650f253b437b1c72891fa2dab7b5aaac1797fde1c69");
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::command::fields_each::{is_for_each, written_bytes};
 use crate::command::types::SORTED_SET;
 use hyperion_store::{Found, Key, Store, StoreError};
 
+/// Bytes of a chunk of several entries, at most, and of its record's head.
+const CHUNK_BYTES_MAX: usize = (4 << 10) + 512;
+
 /// Whether the scores of some members of a set that was just looked up may be changed by [`super::members::update_large`] one after the other: there is
 /// room for all of them in one batch. Gives the bytes that they write at most.
 pub(super) fn may_update_each(
@@ -46,7 +49,8 @@ fn written_by(view: &View<'_>, scored: &[(f64, &[u8])]) -> Option<usize> {
     }
     // A member's entry, its rank's, and that of the rank it had.
     let entries: usize = scored.iter().map(|(_, member)| member.len() + 4 * SCORE_BYTES).sum();
-    Some(written_bytes(3 * count, entries, around))
+    // The rank that it had may have been alone in its chunk.
+    Some(written_bytes(3 * count, entries, around) + count * CHUNK_BYTES_MAX)
 }
 
 /// Takes members out of a set that was just looked up, one after the other, where it is large: so many that [`is_for_each`] says so, or one. Gives how
@@ -105,7 +109,10 @@ pub(super) fn remove_run(
     }) else {
         return Ok(false);
     };
-    let bytes = removed_by(&View::again(store, &found), members);
+    let view = View::again(store, &found);
+    // Where most chunks go, the rest is written anew as a whole.
+    let are_few = 3 * members.len() <= view.chunks_of(MEMBERS) + view.chunks_of(RANKS);
+    let bytes = are_few.then(|| removed_by(&view, members)).flatten();
     let Some(bytes) = bytes.filter(|bytes| store.fits_batch(*bytes)) else {
         return Ok(false);
     };
@@ -114,8 +121,9 @@ pub(super) fn remove_run(
         let name = ShortKey::hashed(member);
         if !remove_entry(store, (key, &found), name.get())? {
             let mut edit = Edit::open_found(store, (key, Some(found)), SORTED_SET, &Layout::KEYED)?;
-            let at = edit.view().seek(MEMBERS, name.get()).expect("it was there");
-            edit.remove(MEMBERS, at);
+            if let Ok(at) = edit.view().seek(MEMBERS, name.get()) {
+                edit.remove(MEMBERS, at);
+            }
             edit.commit()?;
         }
     }
@@ -182,6 +190,7 @@ fn removed_by<M: AsRef<[u8]>>(view: &View<'_>, members: &[M]) -> Option<usize> {
             around += view.bytes_around(RANKS, rank.get())?;
         }
     }
-    // Where a chunk goes, the one before it changes too.
-    Some(written_bytes(4 * members.len(), 0, around))
+    // Where a chunk goes, the one before it changes too, and may be written whole.
+    let changes = 2 * members.len();
+    Some(written_bytes(changes, 0, around) + changes * CHUNK_BYTES_MAX)
 }

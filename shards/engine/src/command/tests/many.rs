@@ -293,3 +293,24 @@ proptest! {
         several_names_of_a_large_collection(seed, names, if is_long { 150_000 } else { 2_000 });
     }
 }
+
+/// The names of the members that go leave their chunks, and then most of the ranks do: what is left was written anew, in another batch if need be.
+#[test]
+fn a_run_of_members_alone_in_their_chunks_goes_as_a_whole() {
+    let mut stage = Stage::with_segments(1 << 20);
+    let (short, long) = ("s".repeat(700), "l".repeat(12_000));
+    for round in 0..8 {
+        for at in 0..50 {
+            stage.run(&format!("ZADD z {at} {at}:{short}"));
+        }
+        for at in 0..20 {
+            stage.run(&format!("ZADD z {} {at}:{long}", 1_000 + at));
+        }
+        let line =
+            if round % 2 == 0 { "ZREMRANGEBYRANK z 0 49" } else { "ZREMRANGEBYSCORE z 0 49" };
+        assert_eq!(stage.run(line), ":50");
+        assert_eq!(stage.run("ZCARD z"), ":20");
+        assert_eq!(stage.run(&format!("ZSCORE z 19:{long}")), "$1019");
+        assert_eq!(stage.run(&format!("ZSCORE z 0:{short}")), "$-1");
+    }
+}
