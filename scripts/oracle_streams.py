@@ -190,6 +190,12 @@ class Commands:
     NAMES, WEIGHTS = list(MIX), list(MIX.values())
 
 
+def is_refused_since(command, left, right):
+    """Whether the tested server refuses an XSETID as Redis does since 7.2, before all else, and an older one does not."""
+    since = b"-ERR The ID specified in XSETID is smaller than current max_deleted_entry_id\r\n"
+    return str(command[0]).upper() == "XSETID" and right[0] == since != left[0]
+
+
 def same(name, left, right):
     """Whether two raw replies to one command of streams say the same, beyond being equal."""
     name = name.split(b" ")[0]
