@@ -208,7 +208,7 @@ impl Plan {
 }
 
 /// Puts the crc of a record that was written before it, and gives it. `record` is all of it and no more.
-#[inline]
+#[inline(always)]
 pub(crate) fn sum(record: &mut [u8], salt: u32) -> u32 {
     let crc = crc32_iscsi(&record[4..]) ^ salt;
     record[..4].copy_from_slice(&crc.to_le_bytes());

@@ -37,7 +37,7 @@ struct OpenBatch {
     start: usize,
     records: u32,
     folded: u32,
-    /// Begin and end of the last record, where its crc is not there yet: of bytes that were just written it would wait for their stores.
+    /// Begin and end of the last record, where its crc is not there yet: of a short one that was just written it would wait for the stores.
     unsummed: Option<(usize, usize)>,
     kind: BatchKind,
     base_lsn: u64,
@@ -51,7 +51,7 @@ impl OpenBatch {
     }
 
     /// Puts the crc of the last record into the memory of the batch's segment, if it is missing.
-    #[inline]
+    #[inline(always)]
     fn sum_last(&mut self, memory: &mut [u8], salt: u32) {
         if let Some((begin, end)) = self.unsummed.take() {
             self.add(sum(&mut memory[begin..end], salt));
@@ -282,13 +282,15 @@ impl Log {
         let segment = &mut self.segments[slot as usize];
         let plan = Plan::new(key.len(), value_bytes, extras, segment.epoch_ms);
         let offset = segment.filled;
-        plan.write(&mut segment.memory[offset..], kind, extras, key, value);
-        self.was_put(slot, plan.size)
+        let out = &mut segment.memory[offset..offset + plan.size];
+        plan.write(out, kind, extras, key, value);
+        let crc = sum(out, segment.salt);
+        self.was_put(slot, plan.size, Some(crc))
     }
 
-    /// A record was written behind all others. Gives where it lies.
-    #[inline]
-    fn was_put(&mut self, slot: u32, size: usize) -> Location {
+    /// A record was written behind all others; without a crc, it gets one before the next. Gives where it lies.
+    #[inline(always)]
+    fn was_put(&mut self, slot: u32, size: usize, crc: Option<u32>) -> Location {
         let segment = &mut self.segments[slot as usize];
         let offset = segment.filled;
         segment.filled += size;
@@ -296,7 +298,10 @@ impl Log {
         self.appended = segment.base_position + segment.filled as u64;
         let open = self.open.as_mut().expect("a record is put into an open batch");
         open.sum_last(segment.memory, segment.salt);
-        open.unsummed = Some((offset, segment.filled));
+        match crc {
+            Some(crc) => open.add(crc),
+            None => open.unsummed = Some((offset, segment.filled)),
+        }
         self.lsn_next += 1;
         self.location(slot, offset)
     }
@@ -317,7 +322,7 @@ impl Log {
         let offset = segment.filled;
         let out = &mut segment.memory[offset..];
         let size = write_short(out, kind, begin, rest);
-        self.was_put(slot, size)
+        self.was_put(slot, size, None)
     }
 
     /// Appends one record to the open batch, in the next segment when the active one is full.
