@@ -24,12 +24,14 @@ mod notes;
 pub mod packed;
 mod seek;
 mod view;
+mod walk;
 
 pub use edit::Edit;
 pub use ends::End;
 pub use merge::MergeChange;
 pub use seek::Ahead;
-pub use view::{Cursor, Entry, Iter, View, meta_of};
+pub use view::{Cursor, Entry, View, meta_of};
+pub use walk::Iter;
 
 /// A section of a collection, below [`SECTIONS_MAX`].
 pub type Section = u8;

@@ -49,7 +49,7 @@ pub(in crate::command) fn sadd(context: &mut Context<'_>, arguments: &[&[u8]]) -
         let entries: Vec<_> = members.iter().map(|member| (*member, &[][..])).collect();
         put_all(&mut edit, MEMBERS, &entries)
     } else {
-        add_all(&mut edit, members)
+        each_of(&mut edit, members, add)
     };
     if added > 0 {
         edit.commit()?;
@@ -67,7 +67,7 @@ pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -
     let removed = if is_for_many(&edit, MEMBERS, members.len()) {
         remove_keys(&mut edit, MEMBERS, &keys_of(members))
     } else {
-        take_all(&mut edit, members)
+        each_of(&mut edit, members, take)
     };
     if removed > 0 {
         let is_gone = edit.view().count(MEMBERS) == 0;
@@ -78,24 +78,18 @@ pub(in crate::command) fn srem(context: &mut Context<'_>, arguments: &[&[u8]]) -
     Ok(())
 }
 
-/// Adds members one after the other. Gives how many were not there.
-fn add_all(edit: &mut Edit<'_, '_>, members: &[&[u8]]) -> usize {
-    let mut added = 0;
+/// Makes a change for each of some members, one after the other. Gives for how many it was one.
+fn each_of(
+    edit: &mut Edit<'_, '_>,
+    members: &[&[u8]],
+    change: impl Fn(&mut Edit<'_, '_>, &[u8]) -> bool,
+) -> usize {
+    let mut changed = 0;
     for members in members.chunks(NAMES_AHEAD) {
         prefetch_names(&edit.view(), MEMBERS, members.iter().copied());
-        added += members.iter().filter(|member| add(edit, member)).count();
+        changed += members.iter().filter(|member| change(edit, member)).count();
     }
-    added
-}
-
-/// Takes members out one after the other. Gives how many were there.
-fn take_all(edit: &mut Edit<'_, '_>, members: &[&[u8]]) -> usize {
-    let mut taken = 0;
-    for members in members.chunks(NAMES_AHEAD) {
-        prefetch_names(&edit.view(), MEMBERS, members.iter().copied());
-        taken += members.iter().filter(|member| take(edit, member)).count();
-    }
-    taken
+    changed
 }
 
 /// Takes a member out. `true`: it was there.
