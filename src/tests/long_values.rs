@@ -269,6 +269,9 @@ fn a_client_for_which_more_waits_than_the_limit_is_closed_and_counted() {
     let node = Setup::new().start();
     let mut client = node.client();
     client.set("long", &value(1));
+    // As it comes the limit is above the longest value.
+    let comes = client.ask("CONFIG GET client-output-buffer-limit");
+    assert!(comes.contains("normal 2147483648 0 0"), "{comes}");
     limit_output(&mut client, "normal 1mb 0 0");
     let mut sloth = node.client();
     // More than the kernel's buffers of a socket take.
