@@ -17,13 +17,18 @@ const PARTS: u64 = 16;
 
 impl IndexPool {
     /// Moves the hand by `parts` sixteenths of a round and what it had left, over a bounded number of segments: `change` gives the
-    /// access bits that an entry is to have.
-    pub(crate) fn move_hand(&mut self, hand: &mut Hand, parts: u64, change: impl Fn(u8) -> u8) {
+    /// access bits that an entry is to have. `true`: some may have got others.
+    pub(crate) fn move_hand(
+        &mut self,
+        hand: &mut Hand,
+        parts: u64,
+        change: impl Fn(u8) -> u8,
+    ) -> bool {
         let segments = self.depths.len();
         hand.due = (hand.due + parts * segments as u64).min(2 * PARTS * segments as u64);
-        for _ in 0..SEGMENTS_A_TURN {
+        for turn in 0..SEGMENTS_A_TURN {
             if hand.due < PARTS {
-                return;
+                return turn > 0;
             }
             hand.due -= PARTS;
             hand.segment = (hand.segment + 1) % segments;
@@ -38,6 +43,7 @@ impl IndexPool {
                 }
             }
         }
+        true
     }
 
     /// The entry at a spot that was drawn some time ago, if it is still the same one there.

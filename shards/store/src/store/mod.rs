@@ -8,6 +8,7 @@ mod expiry;
 mod files;
 mod gone;
 mod keyspace;
+mod known;
 mod lookups;
 mod memory;
 mod moving;
@@ -43,6 +44,7 @@ use hyperion_model::limits::DATABASES_KEPT;
 use hyperion_model::{CoreId, DatabaseId, PartitionId, PartitionMap, slot_of};
 pub(crate) use keyspace::FLUSH_ALL_KEY;
 pub use keyspace::ScanCursor;
+use known::{Indexes, Known};
 pub use lookups::Lookups;
 pub use moving::Held;
 pub use policy::Policy;
@@ -119,7 +121,8 @@ pub struct Store {
     pub(crate) log: Log,
     pub(crate) pool: IndexPool,
     /// Per database; empty until its first key. `[owned partitions]` each.
-    pub(crate) databases: Vec<Vec<Index>>,
+    pub(crate) databases: Indexes,
+    known: Known,
     pub(crate) objects: Objects,
     /// Long strings that are being written ahead of their command.
     pub(crate) staged: Vec<Staged>,
@@ -195,7 +198,8 @@ impl Store {
                 options.entropy,
             ),
             pool: IndexPool::default(),
-            databases: (0..DATABASES_KEPT).map(|_| Vec::new()).collect(),
+            databases: Indexes::new(usize::from(DATABASES_KEPT)),
+            known: Known::default(),
             objects: Objects::default(),
             staged: Vec::new(),
             copying: None,
@@ -241,7 +245,9 @@ impl Store {
         self.log.follow_disk();
         let keys = || self.databases.iter().flatten().map(Index::count).sum();
         let parts = self.access.set_now(self.log.now_ms, keys);
-        self.pool.move_hand(&mut self.hand, parts, |bits| self.access.held_back(bits));
+        if self.pool.move_hand(&mut self.hand, parts, |bits| self.access.held_back(bits)) {
+            self.known.forget();
+        }
     }
 
     /// The time of this turn, Unix ms.
@@ -254,7 +260,7 @@ impl Store {
     ///
     /// # Panics
     /// When another core owns the key.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn key<'a>(&self, database: DatabaseId, bytes: &'a [u8]) -> Key<'a> {
         self.key_in_slot(database, bytes, slot_of(bytes))
@@ -264,13 +270,20 @@ impl Store {
     ///
     /// # Panics
     /// When another core owns the key.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn key_in_slot<'a>(&self, database: DatabaseId, bytes: &'a [u8], slot: u16) -> Key<'a> {
         let local = self.locals[usize::from(self.map.partition_of(slot).0)];
         assert!(local != NOT_OWNED, "slot {slot} belongs to another core");
-        let hash = xxh3_64_with_seed(bytes, self.hash_seed);
-        Key { bytes, database, local, hash, attributes: None }
+        let (hash, known) =
+            self.known.of(database, bytes).unwrap_or_else(|| (self.hash_of(bytes), 0));
+        Key { bytes, database, local, known, hash, attributes: None }
+    }
+
+    /// Apart from who makes a key of it: that one is put together where it is used, and not moved there right behind its last word.
+    #[inline(never)]
+    fn hash_of(&self, bytes: &[u8]) -> u64 {
+        xxh3_64_with_seed(bytes, self.hash_seed)
     }
 
     pub(crate) fn owns(&self, slot: u16) -> bool {

@@ -1,6 +1,7 @@
 //! Owns lookups: where a key's record lies, whether it still counts, and what its value is.
 
 use super::Store;
+use super::known::Located;
 use crate::database::{Found, Key, Pieces, Place, Value};
 use crate::index::{Entry, Spot};
 use crate::log::Location;
@@ -49,41 +50,59 @@ impl Store {
         {
             return seen;
         }
-        let Some((spot, entry)) = self.locate(key) else {
+        if let Some(&place) = self.known.place_of(key, &self.databases) {
+            return Some(self.found_at::<USES>(key, place));
+        }
+        self.look_for::<USES>(key)
+    }
+
+    fn look_for<const USES: bool>(&mut self, key: &Key<'_>) -> Option<Found> {
+        let Some(place) = self.place_of(key) else {
             self.lookups.misses += 1;
             self.observe(self.deleted_at[usize::from(key.local)]);
             return None;
         };
-        if entry.expires() && self.has_expired(entry.location()) {
-            self.remove_expired(key, spot, entry);
-            self.lookups.misses += 1;
-            self.observe(self.deleted_at[usize::from(key.local)]);
-            return None;
-        }
+        Some(self.found_at::<USES>(key, place))
+    }
+
+    /// Counts that a key was found, and used.
+    #[inline(always)]
+    fn found_at<const USES: bool>(&mut self, key: &Key<'_>, place: Located) -> Found {
+        let Located { spot, mut entry, observed, head } = place;
+        let before = entry.access();
         self.lookups.hits += 1;
-        self.observe(self.log.position(entry.location()) + 1);
-        let head = self.object_head(entry.location());
+        self.observe(observed);
         if let Some(head) = head {
             // What was changed in an object counts as seen too.
             self.observe(self.objects.get(head.id).observable_at());
         }
-        let access =
-            if USES && !self.is_quiet { self.access.used(entry.access()) } else { entry.access() };
-        if access != entry.access() {
-            let touched = entry.with_access(access);
+        let access = if USES && !self.is_quiet { self.access.used(before) } else { before };
+        if access != before {
+            entry = entry.with_access(access);
             self.databases[usize::from(key.database.0)][usize::from(key.local)].replace(
                 &mut self.pool,
                 spot,
-                touched,
+                entry,
             );
         }
-        Some(Found {
-            location: entry.location(),
-            spot,
-            expires: entry.expires(),
-            access: entry.access(),
-            head,
-        })
+        Found { location: entry.location(), spot, expires: entry.expires(), access: before, head }
+    }
+
+    /// Where a key lies that has not expired; one that has is removed.
+    #[inline(always)]
+    fn place_of(&mut self, key: &Key<'_>) -> Option<Located> {
+        let (spot, entry) = self.locate(key)?;
+        if entry.expires() && self.has_expired(entry.location()) {
+            self.remove_expired(key, spot, entry);
+            return None;
+        }
+        let location = entry.location();
+        let (observed, head) = (self.log.position(location) + 1, self.object_head(location));
+        let place = Located { spot, entry, observed, head };
+        if !entry.expires() {
+            self.known.found(key, &self.databases, place);
+        }
+        Some(place)
     }
 
     /// The value of a key that was just found.

@@ -12,6 +12,7 @@ pub(crate) mod flips;
 mod format;
 mod golden;
 mod keyspace;
+mod known;
 mod long_values;
 mod moving;
 mod notes;

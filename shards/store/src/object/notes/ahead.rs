@@ -69,7 +69,7 @@ impl Hints {
 impl Notes {
     /// Where a key belongs among the chunks of a kind, if it was looked up ahead.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn looked_up(&self, kind: u8, key: u64) -> Option<Between> {
         let hint = self.hints.of(key).load(Relaxed);
         let (block, at) =
@@ -92,7 +92,7 @@ impl Notes {
     /// Where a key belongs among the chunks of a range, in which keys rise. It is kept in mind for [`Notes::looked_up`]. `None`: before all,
     /// behind the first key of the last one, a chunk begins with it, or notes have flags.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn look_up_ahead(&self, range: Range<usize>, key: u64) -> Option<Between> {
         if self.flagged > 0 {
             return None;
