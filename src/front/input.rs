@@ -296,22 +296,11 @@ impl NodeCore {
 
     /// Entries of large collections.
     fn prefetch_entries(&self, database: DatabaseId, input: &[u8], lines: &[Line]) {
-        let mut sought: [Option<(Key<'_>, Sought<'_>)>; LINES_AHEAD] = [None; LINES_AHEAD];
-        let mut last: Option<Key<'_>> = None;
-        for (place, line) in sought.iter_mut().zip(lines) {
-            let Some((spec, slot)) = line.spec.zip(line.slot) else { continue };
+        let sought = lines.iter().filter_map(|line| {
             let word = |number| line.word(input, number);
-            let Some((entry, bytes)) = Sought::of(spec, line.spans.len(), word).zip(word(1)) else {
-                continue;
-            };
-            let key = match last {
-                Some(key) if key.bytes == bytes => Some(key),
-                _ => self.engine.own_key(database, bytes, slot),
-            };
-            last = key;
-            *place = key.map(|key| (key, entry));
-        }
-        self.engine.prefetch_entries(&sought);
+            Sought::of(line.spec?, line.slot?, line.spans.len(), word)
+        });
+        self.engine.prefetch_entries(database, sought);
     }
 
     /// First all places, then all records.

@@ -107,16 +107,11 @@ impl Machine {
         }
         let lines = std::mem::take(&mut self.ahead);
         if self.engine.has_large_collections() {
-            let sought: Vec<_> = lines
-                .iter()
-                .map(|line| {
-                    let word = |at: usize| line.get(at).map(Vec::as_slice);
-                    let key = word(1)?;
-                    let key = self.engine.own_key(DatabaseId(0), key, slot_of(key))?;
-                    Some(key).zip(Sought::of(find(&line[0])?, line.len(), word))
-                })
-                .collect();
-            self.engine.prefetch_entries(&sought);
+            let sought = lines.iter().filter_map(|line| {
+                let word = |at: usize| line.get(at).map(Vec::as_slice);
+                Sought::of(find(&line[0])?, slot_of(word(1)?), line.len(), word)
+            });
+            self.engine.prefetch_entries(DatabaseId(0), sought);
         }
         for line in &lines {
             self.run(&line.iter().map(Vec::as_slice).collect::<Vec<_>>());

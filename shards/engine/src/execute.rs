@@ -55,9 +55,15 @@ impl Engine {
         is_own.then(|| self.store.key_in_slot(database, key, slot))
     }
 
-    /// Asks the memory for entries of large collections that commands look for which run soon, each with its key.
-    pub fn prefetch_entries(&self, sought: &[Option<(Key<'_>, Sought<'_>)>]) {
-        command::prefetch_entries(&self.store, sought);
+    /// Asks the memory for entries of large collections that commands look for which run soon.
+    #[inline]
+    pub fn prefetch_entries<'a>(
+        &self,
+        database: DatabaseId,
+        sought: impl Iterator<Item = Sought<'a>>,
+    ) {
+        let key_of = |key, slot| self.own_key(database, key, slot);
+        command::prefetch_entries(&self.store, key_of, sought);
     }
 
     /// Runs a command whose route is [`Route::Here`].

@@ -39,20 +39,23 @@ impl<'a> View<'a> {
     /// Where `key` is (`Ok`), or where it belongs (`Err`): before the entry there, or at the end of the chunk. `Err(None)`: the section
     /// has no chunk.
     pub fn seek(&self, section: Section, key: &[u8]) -> Result<Cursor, Option<Cursor>> {
-        let Some(near) = self.chunk_for(section, key) else { return Err(None) };
-        self.ask(near, key).seek(key).map_err(Some)
+        match &self.chunk_for(section, key) {
+            Some(near) => self.ask(near, key).seek(key).map_err(Some),
+            None => Err(None),
+        }
     }
 
     /// The first of three steps of [`View::seek`], so that what one look-up waits for comes while another one is at work. `None`: the section
     /// has no chunk.
     pub fn near(&self, section: Section, key: &[u8]) -> Option<Near> {
-        let near = self.chunk_for(section, key)?;
-        if let Source::Object(pieces, _) = self.source
-            && !near.is_ahead
+        let near = self.chunk_for(section, key);
+        if let Some(found) = &near
+            && let Source::Object(pieces, _) = self.source
+            && !found.is_ahead
         {
-            pieces.prefetch(near.chunk);
+            pieces.prefetch(found.chunk);
         }
-        Some(near)
+        near
     }
 
     /// A section in which commands that run later look for entries. `None`: they are to look for themselves.
@@ -71,27 +74,29 @@ impl<'a> View<'a> {
 
     /// The second step; the third one is `Asked::seek`.
     #[inline]
-    pub fn ask(&self, near: Near, key: &[u8]) -> Asked<'a> {
-        let Near { chunk, between, is_ahead } = near;
-        let entries = self.entries(chunk);
-        let mark = match between {
+    pub fn ask(&self, near: &Near, key: &[u8]) -> Asked<'a> {
+        let Near { chunk, ref between, is_ahead } = *near;
+        // Put together where it stays: what was just written is slow to move.
+        let mut asked = Asked { chunk, entries: self.entries(chunk), mark: 0, likely: None };
+        let bytes = asked.entries.len();
+        asked.mark = match between {
             Some(between) if self.dirty.is_none() => usize::from(between.mark),
             _ => self.mark(chunk),
         };
         #[cfg(debug_assertions)]
         assert!(
-            super::mark::is_right(mark, &entries),
-            "an entry begins at {mark} of chunk {chunk}"
+            super::mark::is_right(asked.mark, &asked.entries),
+            "an entry begins at {} of chunk {chunk}",
+            asked.mark
         );
-        let word = prefix(key);
-        let likely = between.map(|between| quarter_of(&between, word));
-        if !is_ahead
-            && let Some(between) = between
-            && let Some(looked) = looked_at(entries.len(), mark, &between, word)
-        {
-            prefetch_bytes(&entries[looked]);
+        if let Some(between) = between {
+            let word = prefix(key);
+            asked.likely = Some(quarter_of(between, word));
+            if !is_ahead && let Some(looked) = looked_at(bytes, asked.mark, between, word) {
+                prefetch_bytes(&asked.entries[looked]);
+            }
         }
-        Asked { chunk, entries, mark, likely }
+        asked
     }
 }
 
@@ -107,7 +112,7 @@ pub struct Ahead<'a> {
 impl Ahead<'_> {
     /// As [`View::near`], for a command that runs later and looks for a key with this prefix: it need not look for the chunk again. `None`: it is
     /// to look for itself.
-    #[inline]
+    #[inline(always)]
     pub fn near(&self, word: u64) -> Option<Between> {
         let between = self.notes.look_up_ahead(self.begin..self.end, word)?;
         self.pieces.prefetch(between.chunk);

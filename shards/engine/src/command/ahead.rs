@@ -5,7 +5,7 @@ use super::sorted_set::{MEMBERS, RANKS, whole_number, word};
 use super::spec::{CommandSpec, EntrySpec};
 use super::types::{HASH, SET, SORTED_SET};
 use crate::collection::{Ahead, Section, View, prefix};
-use hyperion_store::{Between, Key, Store};
+use hyperion_store::{Key, Store};
 
 /// Commands that are looked ahead for at once, at most.
 const COMMANDS_MAX: usize = 16;
@@ -15,57 +15,70 @@ const ENTRIES_EACH: usize = 2;
 /// What a command that runs soon looks for in the collection under its one key.
 #[derive(Clone, Copy, Debug)]
 pub struct Sought<'a> {
+    key: &'a [u8],
+    slot: u16,
     name: &'a [u8],
     /// The score that it gives it, if it is a whole number.
     score: Option<f64>,
 }
 
 impl<'a> Sought<'a> {
-    /// Reads it off a line: the words by their number. `None`: nobody knows.
+    /// Reads it off a line: the words by their number, the first one being the key, which lies in `slot`. `None`: nobody knows.
     #[inline]
     pub fn of(
         spec: &CommandSpec,
+        slot: u16,
         count: usize,
         word: impl Fn(usize) -> Option<&'a [u8]>,
     ) -> Option<Self> {
-        match spec.entry {
-            EntrySpec::None => None,
-            EntrySpec::Named(at) => Some(Self { name: word(at.into())?, score: None }),
-            EntrySpec::Scored if count == 4 => {
-                Some(Self { name: word(3)?, score: whole_number(word(2)?) })
-            }
-            EntrySpec::Scored => None,
-        }
+        let (name, score) = match spec.entry {
+            EntrySpec::None => return None,
+            EntrySpec::Named(at) => (word(at.into())?, None),
+            EntrySpec::Scored if count == 4 => (word(3)?, whole_number(word(2)?)),
+            EntrySpec::Scored => return None,
+        };
+        Some(Self { key: word(1)?, slot, name, score })
     }
 }
 
 /// Asks the memory for what commands that run soon will look at in large collections: first for where each entry is, then for what is there. Each
-/// of them that finds its collection unchanged need not look for its chunk again.
-pub fn prefetch_entries<'s>(store: &'s Store, sought: &[Option<(Key<'_>, Sought<'_>)>]) {
-    let mut asked: [Option<(Ahead<'s>, Between, u64)>; COMMANDS_MAX * ENTRIES_EACH] =
-        [None; COMMANDS_MAX * ENTRIES_EACH];
-    let (mut places, mut last, mut sections) = (asked.iter_mut(), None, [None; ENTRIES_EACH]);
-    let mut look = |section: Option<Ahead<'s>>, word: u64| {
-        if let Some(section) = section
-            && let Some(between) = section.near(word)
-            && let Some(place) = places.next()
-        {
-            *place = Some((section, between, word));
-        }
-    };
-    for (key, sought) in sought.iter().take(COMMANDS_MAX).flatten() {
+/// of them that finds its collection unchanged need not look for its chunk again. `key_of` makes a key of its bytes and its slot, where it is
+/// this core's.
+///
+/// What is found is put together where it stays: a copy of words that were just written, by two at a time, waits for each of them.
+#[inline]
+pub fn prefetch_entries<'a>(
+    store: &Store,
+    key_of: impl Fn(&'a [u8], u16) -> Option<Key<'a>>,
+    sought: impl Iterator<Item = Sought<'a>>,
+) {
+    let mut of_keys = [const { [None; ENTRIES_EACH] }; COMMANDS_MAX];
+    let mut asked = [const { None }; COMMANDS_MAX * ENTRIES_EACH];
+    let (mut places, mut keys, mut last) = (asked.iter_mut(), 0, None);
+    for it in sought.take(COMMANDS_MAX) {
         // They are mostly about one key.
-        if last != Some(key.bytes) {
-            (last, sections) = (Some(key.bytes), sections_of(store, key));
+        if last != Some(it.key) {
+            last = Some(it.key);
+            if let Some(key) = key_of(it.key, it.slot) {
+                of_keys[keys] = sections_of(store, &key);
+            }
+            keys += 1;
         }
-        let [names, ranks] = sections;
-        look(names, hash_of(sought.name));
-        if let Some(score) = sought.score {
-            look(ranks, word(score));
+        let words = [Some(hash_of(it.name)), it.score.map(word)];
+        for (section, sought) in words.into_iter().enumerate() {
+            if let Some(sought) = sought
+                && let Some(ahead) = &of_keys[keys - 1][section]
+                && let Some(between) = ahead.near(sought)
+                && let Some(place) = places.next()
+            {
+                *place = Some((keys - 1, section, between, sought));
+            }
         }
     }
-    for (section, between, word) in asked.iter().map_while(Option::as_ref) {
-        let _ = section.ask(between, *word);
+    for (key, section, between, word) in asked.iter().map_while(Option::as_ref) {
+        if let Some(ahead) = &of_keys[*key][*section] {
+            let _ = ahead.ask(between, *word);
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// As [`Context::key`].
-    #[inline]
+    #[inline(always)]
     pub fn first_key<'k>(&self, arguments: &[&'k [u8]]) -> Result<Key<'k>, CommandError> {
         let bytes = arguments[1];
         let Some(slot) = self.slot else { return self.key(bytes) };

@@ -90,19 +90,42 @@ pub(super) struct ShortKey {
 }
 
 impl ShortKey {
+    /// No key yet.
+    pub(super) const fn none() -> Self {
+        Self { short: [0; SHORT_KEY_BYTES], bytes: 0, long: Vec::new() }
+    }
+
+    /// Becomes a name behind a word. What has just been written is slow to move, so who is in a hurry calls this, and not [`ShortKey::of`].
+    #[inline]
+    pub(super) fn set(&mut self, word: u64, name: &[u8]) {
+        self.bytes = HASH_BYTES + name.len();
+        if self.bytes > SHORT_KEY_BYTES {
+            self.set_long(word, name);
+        } else {
+            self.short[..HASH_BYTES].copy_from_slice(&word.to_be_bytes());
+            copy(name, &mut self.short[HASH_BYTES..self.bytes]);
+        }
+    }
+
+    #[cold]
+    fn set_long(&mut self, word: u64, name: &[u8]) {
+        self.long.clear();
+        self.long.reserve_exact(self.bytes);
+        self.long.extend_from_slice(&word.to_be_bytes());
+        self.long.extend_from_slice(name);
+    }
+
+    /// Becomes a name as the key of its entry in a section that is in the order of hashes.
+    #[inline]
+    pub(super) fn hash(&mut self, name: &[u8]) {
+        self.set(hash_of(name), name);
+    }
+
     /// A name behind a word.
     #[inline]
     pub(super) fn of(word: u64, name: &[u8]) -> Self {
-        let bytes = HASH_BYTES + name.len();
-        let mut key = Self { short: [0; SHORT_KEY_BYTES], bytes, long: Vec::new() };
-        if bytes > SHORT_KEY_BYTES {
-            key.long.reserve_exact(bytes);
-            key.long.extend_from_slice(&word.to_be_bytes());
-            key.long.extend_from_slice(name);
-        } else {
-            key.short[..HASH_BYTES].copy_from_slice(&word.to_be_bytes());
-            copy(name, &mut key.short[HASH_BYTES..bytes]);
-        }
+        let mut key = Self::none();
+        key.set(word, name);
         key
     }
 
@@ -128,7 +151,9 @@ pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cur
     if view.is_packed() {
         return view.find_linear(section, name);
     }
-    view.seek(section, ShortKey::hashed(name).get()).ok()
+    let mut key = ShortKey::none();
+    key.hash(name);
+    view.seek(section, key.get()).ok()
 }
 
 /// Finds a name in what an edit has made so far.
@@ -254,11 +279,14 @@ pub(super) fn put_large(
 ) -> Result<Option<bool>, StoreError> {
     // It is taken first, as the store is looked into from here on, and what is often given back whole is not much to do.
     let spare = store.take_spare_splices();
-    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else {
+    let opened = Of::open(store, (key, found), &Layout::KEYED);
+    let Some(of) = &opened else {
         store.keep_spare_splices(spare, std::iter::empty());
         return Ok(None);
     };
-    let name = ShortKey::hashed(name);
+    let mut name_key = ShortKey::none();
+    name_key.hash(name);
+    let name = &name_key;
     // What else it holds may tell of the name too.
     let is_alone = of.view().entries_all() == of.view().count(section);
     let place = if is_alone { of.view().seek(section, name.get()) } else { Err(None) };
@@ -271,8 +299,8 @@ pub(super) fn put_large(
     let mut few = Few::new(spare);
     let value = value.unwrap_or_default();
     let is_done = match place {
-        Ok(cursor) => few.replace(&of, cursor, value),
-        Err(Some(at)) => few.insert(&of, (section, at), name.get(), value),
+        Ok(cursor) => few.replace(of, cursor, value),
+        Err(Some(at)) => few.insert(of, (section, at), name.get(), value),
         Err(None) => None,
     };
     if is_done.is_none() {

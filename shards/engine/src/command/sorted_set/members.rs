@@ -97,17 +97,20 @@ pub(in crate::command) fn update_large(
     decide: impl FnOnce(Option<f64>) -> Result<Option<f64>, CommandError>,
 ) -> Result<bool, CommandError> {
     let mut few = Few::new(store.take_spare_splices());
-    let Some(of) = Of::open(store, (key, found), &Layout::KEYED) else {
+    let opened = Of::open(store, (key, found), &Layout::KEYED);
+    let Some(of) = &opened else {
         few.give_back(store);
         return Ok(false);
     };
-    let view = *of.view();
-    let (key, rank) = (ShortKey::hashed(member), |score| ShortKey::of(word(score), member));
-    let (near, mut after_rank) = (view.near(MEMBERS, key.get()), rank(score));
+    let view = of.view();
+    let (key, after_rank) = (&mut ShortKey::none(), &mut ShortKey::none());
+    key.hash(member);
+    let near = view.near(MEMBERS, key.get());
+    after_rank.set(word(score), member);
     let mut after_near = view.near(RANKS, after_rank.get());
-    let asked = near.map(|near| view.ask(near, key.get()));
-    let mut after_asked = after_near.map(|near| view.ask(near, after_rank.get()));
-    let place = asked.map_or(Err(None), |asked| asked.seek(key.get()).map_err(Some));
+    let asked = near.as_ref().map(|near| view.ask(near, key.get()));
+    let mut after_asked = after_near.as_ref().map(|near| view.ask(near, after_rank.get()));
+    let place = asked.as_ref().map_or(Err(None), |asked| asked.seek(key.get()).map_err(Some));
     let before = place.ok().and_then(|cursor| view.entry(cursor));
     let before = before.map(|entry| score_of_value(&entry.value));
     let after = match decide(before) {
@@ -117,24 +120,29 @@ pub(in crate::command) fn update_large(
             return decided.map(|_| true);
         }
     };
-    let before_rank = before.map(rank);
-    let before_near = before_rank.as_ref().and_then(|rank| view.near(RANKS, rank.get()));
+    let before_rank = &mut ShortKey::none();
+    let before_near = before.and_then(|before| {
+        before_rank.set(word(before), member);
+        view.near(RANKS, before_rank.get())
+    });
     if word(after) != word(score) {
-        after_rank = rank(after);
+        after_rank.set(word(after), member);
         after_near = view.near(RANKS, after_rank.get());
-        after_asked = after_near.map(|near| view.ask(near, after_rank.get()));
+        after_asked = after_near.as_ref().map(|near| view.ask(near, after_rank.get()));
     }
-    let after_at = after_asked.map(|asked| asked.seek(after_rank.get()).unwrap_or_else(|at| at));
+    let after_at = after_asked.as_ref();
+    let after_at = after_at.map(|asked| asked.seek(after_rank.get()).unwrap_or_else(|at| at));
+    let before_asked = before_near.as_ref().map(|near| view.ask(near, before_rank.get()));
     let is_done = match place {
-        Ok(cursor) => few.replace(&of, cursor, &value(after)).and_then(|()| {
-            let (rank, near) = before_rank.zip(before_near).expect("each member has a rank");
-            let at = view.ask(near, rank.get()).seek(rank.get());
-            few.remove(&of, at.expect("each member has a rank"))
+        Ok(cursor) => few.replace(of, cursor, &value(after)).and_then(|()| {
+            let asked = before_asked.as_ref().expect("each member has a rank");
+            let at = asked.seek(before_rank.get());
+            few.remove(of, at.expect("each member has a rank"))
         }),
-        Err(at) => at.and_then(|at| few.insert(&of, (MEMBERS, at), key.get(), &value(after))),
+        Err(at) => at.and_then(|at| few.insert(of, (MEMBERS, at), key.get(), &value(after))),
     };
     let is_done = is_done
-        .and_then(|()| few.insert(&of, (RANKS, after_at?), after_rank.get(), rank_value(after)));
+        .and_then(|()| few.insert(of, (RANKS, after_at?), after_rank.get(), rank_value(after)));
     if is_done.is_none() {
         few.give_back(store);
         return Ok(false);

@@ -3,7 +3,7 @@
 use super::stage::Stage;
 use crate::collection::View;
 use crate::command::{Sought, find, prefetch_entries};
-use hyperion_model::DatabaseId;
+use hyperion_model::{DatabaseId, slot_of};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,16 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 const AHEAD: usize = 16;
 
 fn look_ahead(stage: &Stage, lines: &[Vec<String>]) {
-    let sought: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            let word = |at: usize| line.get(at).map(String::as_bytes);
-            let spec = find(line[0].as_bytes())?;
-            let key = stage.store.key(DatabaseId(0), word(1)?);
-            Sought::of(spec, line.len(), word).map(|sought| (key, sought))
-        })
-        .collect();
-    prefetch_entries(&stage.store, &sought);
+    let sought = lines.iter().filter_map(|line| {
+        let word = |at: usize| line.get(at).map(String::as_bytes);
+        Sought::of(find(line[0].as_bytes())?, slot_of(word(1)?), line.len(), word)
+    });
+    let key_of = |key, slot| Some(stage.store.key_in_slot(DatabaseId(0), key, slot));
+    prefetch_entries(&stage.store, key_of, sought);
 }
 
 /// A hash, a set and a sorted set as maps.
