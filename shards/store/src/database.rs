@@ -15,7 +15,7 @@ pub struct Key<'a> {
     pub database: DatabaseId,
     /// Index of its partition among those of this core.
     pub(crate) local: u16,
-    /// The number of what is [known](crate::store::Known) of it, 0 if nothing is.
+    /// The number of what is known of it (`store/known.rs`), 0 if nothing is.
     pub(crate) known: u32,
     pub(crate) hash: u64,
     /// What is written with a value that it gets.

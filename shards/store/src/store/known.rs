@@ -83,7 +83,11 @@ impl Known {
     #[inline(always)]
     pub(crate) fn place_of(&self, key: &Key<'_>, indexes: &Indexes) -> Option<&Located> {
         let holds = key.known == self.number && self.changes == indexes.changes && key.known > 0;
-        if holds && key.local == self.local { self.place.as_ref() } else { None }
+        if !holds || key.local != self.local || key.database.0 != self.database {
+            return None;
+        }
+        debug_assert_eq!(&self.key[..self.key_bytes], key.bytes, "another key has its number");
+        self.place.as_ref()
     }
 
     /// A key was found, which never expires.

@@ -1,7 +1,7 @@
 //! Tests of what is kept in mind of the key that was looked up last: it never outlives what it tells of.
 
 use super::disk::{World, options};
-use crate::{Evicted, Options, Policy, Store};
+use crate::{Evicted, Key, Options, Policy, Store};
 use hyperion_model::DatabaseId;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -15,10 +15,18 @@ const LOOKS: usize = 4;
 type Model = BTreeMap<(u8, usize), (u32, Option<u64>)>;
 
 /// Looks a key up until it is known, and compares each time.
-fn look(world: &mut World, model: &Model, now_ms: u64, (database, key): (u8, usize)) {
+/// The first time it is the key `before`, which was made before what has happened since.
+fn look(
+    world: &mut World,
+    model: &Model,
+    now_ms: u64,
+    (database, key): (u8, usize),
+    mut before: Option<Key<'static>>,
+) {
     let expected = model.get(&(database, key)).filter(|(_, at)| at.is_none_or(|at| at > now_ms));
     for round in 0..LOOKS {
-        let key = world.store.key(DatabaseId(database), KEYS[key].as_bytes());
+        let made = world.store.key(DatabaseId(database), KEYS[key].as_bytes());
+        let key = before.take().unwrap_or(made);
         let found = world.store.find(&key);
         let mut value = Vec::new();
         if let Some(found) = &found {
@@ -37,9 +45,9 @@ proptest! {
     fn what_is_known_of_a_key_is_what_is_so(steps in prop::collection::vec((0..9_u8, 0..2_u8, 0..KEYS.len(), any::<u32>()), 1..120)) {
         let (mut world, mut model, mut now_ms) = (World::new(), Model::new(), 1_000_000_u64);
         for (kind, database, key, number) in steps {
-            look(&mut world, &model, now_ms, (database, key));
-            // Made while the key was known, used when it has changed.
+            look(&mut world, &model, now_ms, (database, key), None);
             let bytes = KEYS[key].as_bytes();
+            let before = world.store.key(DatabaseId(database), bytes);
             match kind {
                 0 | 1 => {
                     world.put_in(database, bytes, &number.to_le_bytes(), None);
@@ -79,7 +87,7 @@ proptest! {
                     world.store.set_policy(Policy::None);
                 }
             }
-            look(&mut world, &model, now_ms, (database, key));
+            look(&mut world, &model, now_ms, (database, key), Some(before));
         }
     }
 }
