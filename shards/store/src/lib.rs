@@ -38,8 +38,8 @@ pub use error::{Damage, StoreError};
 pub use index::Unbacked;
 pub use log::{Append, Room, SyncTicket};
 pub use object::{
-    Between, Edit, Insert, NOTE_KINDS, Note, Notes, ObjectHandle, Splice, Spliced, Splices, Split,
-    StagedAt, StagedText, ValueHandle, ValueType,
+    Between, Edit, Insert, LogMark, NOTE_KINDS, Note, Notes, ObjectHandle, Splice, Spliced,
+    Splices, Split, StagedAt, StagedText, ValueHandle, ValueType,
 };
 pub use prefetch::prefetch_bytes;
 pub use reach::{BatchPlace, Ending, Reach, Resting, cuts};

@@ -56,7 +56,7 @@ pub(super) fn put_each<'n, E>(
     let entry_bytes = entry_bytes.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len));
     let bytes = around.map(|around| written_bytes(entries.len(), entry_bytes.sum(), around));
     let Some(bytes) = bytes.filter(|bytes| store.fits_batch(*bytes)) else { return Ok(None) };
-    let (mut found, mut added, begun) = (*found, 0, store.appended_position());
+    let (mut found, mut added, begun) = (*found, 0, store.log_mark());
     for (name, value) in entries.iter().map(of) {
         if let Some(is_new) = put_large(store, (key, &found), section, name, value)? {
             if !is_new && value.is_some() {
@@ -74,6 +74,6 @@ pub(super) fn put_each<'n, E>(
         edit.commit()?;
         found = store.peek(key).expect("it has what was put into it");
     }
-    debug_assert!(store.appended_position() - begun <= bytes as u64);
+    debug_assert!(store.is_one_batch(begun, bytes), "more than one batch, or {bytes} bytes");
     Ok(Some(added))
 }

@@ -308,6 +308,58 @@ fn a_unit_is_one_batch() {
     assert!(rotations > 0, "segments were filled");
 }
 
+/// Commands about many names of large collections, which change them one after the other or in one edit.
+fn lines_of_many_names(at: usize, count: usize) -> [String; 5] {
+    let names = |begin: usize, count: usize, each: &dyn Fn(usize) -> String| {
+        let names: Vec<_> = (begin..begin + count).map(|at| each(at * 7_919 % 20_000)).collect();
+        names.join(" ")
+    };
+    [
+        format!("hset h {}", names(at, count, &|at| format!("field:{at} value:{at}"))),
+        format!("sadd s {}", names(at, count, &|at| format!("member:{at}"))),
+        format!("zadd z {}", names(at, count, &|at| format!("{} member:{at}", at % 977))),
+        format!("srem s {}", names(at / 2, count / 2 + 1, &|at| format!("member:{at}"))),
+        format!("zremrangebyrank z {} {}", at % 50, at % 50 + count / 3),
+    ]
+}
+
+/// How many names those have.
+const COUNTS: [usize; 6] = [1, 3, 16, 40, 100, 200];
+
+/// A unit of such commands lies in one batch too, which a debug build checks where it runs.
+#[test]
+fn a_unit_about_large_collections_is_one_batch() {
+    let mut machine = Machine::in_memory();
+    let mut at = 0;
+    for count in COUNTS.into_iter().cycle().take(300) {
+        machine.now_ms += 1;
+        machine.engine.begin_turn(machine.now_ms);
+        let lines = lines_of_many_names(at, count);
+        at += count;
+        machine.engine.begin_unit(Ticket(1), unit(&lines.each_ref().map(String::as_str)));
+        let answered = answer(&mut machine);
+        let Answer::Unit { replies: Some(replies), .. } = answered else { panic!("{answered:?}") };
+        assert!(!replies.iter().any(Recorded::is_error), "{lines:?}");
+    }
+    assert!(machine.segments > 10, "segments were filled: {}", machine.segments);
+}
+
+/// Commands that change their names one after the other begin at all places of a segment: what they write lies in one batch, as a debug build checks.
+#[test]
+fn a_command_about_many_names_may_meet_the_end_of_a_segment() {
+    let mut machine = Machine::in_memory();
+    let mut at = 0;
+    for count in COUNTS.into_iter().cycle().take(1_500) {
+        for line in lines_of_many_names(at, count) {
+            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let said = machine.run(ANN, &words);
+            assert!(said.starts_with(':'), "{line:.40}: {said}");
+        }
+        at += count;
+    }
+    assert!(machine.segments > 10, "segments were filled: {}", machine.segments);
+}
+
 #[test]
 fn a_unit_runs_only_if_what_is_watched_stands() {
     let mut machine = Machine::in_memory();

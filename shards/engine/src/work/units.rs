@@ -300,7 +300,7 @@ impl Engine {
             return Ran::Later;
         }
         self.store.begin_observing();
-        let appended = self.store.appended_position();
+        let (appended, begun) = (self.store.appended_position(), self.store.log_mark());
         let stands = unit.watched.iter().all(|it| {
             let lookups = self.store.lookups();
             let key = self.store.key(it.database, &it.key);
@@ -328,6 +328,11 @@ impl Engine {
             room.take(&reply);
             replies.get_or_insert_default().push(reply);
         }
+        debug_assert!(
+            !writes || group.is_some() || self.store.is_one_batch(begun, usize::MAX),
+            "a unit of {} commands is more than one batch",
+            unit.commands.len()
+        );
         if let Some((_, group)) = group {
             match self.end_around(group) {
                 Ok(has_entry) if has_entry || self.confirms_read(group) => {}

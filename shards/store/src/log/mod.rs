@@ -70,6 +70,8 @@ pub(crate) struct Log {
     pub(crate) ready: VecDeque<u32>,
     active: Option<u32>,
     open: Option<OpenBatch>,
+    /// Batches of changes that were closed.
+    pub(crate) batches: u64,
     appends: Vec<Append>,
     copies: Copies,
     /// Uses of segments so far.
@@ -155,6 +157,7 @@ impl Log {
             ready: VecDeque::new(),
             active: None,
             open: None,
+            batches: 0,
             appends: Vec::new(),
             copies: Copies::default(),
             uses: 0,
@@ -398,6 +401,7 @@ impl Log {
     /// Ends the open batch, if there is one, so that it can be written.
     pub(crate) fn close_batch(&mut self) {
         let Some(mut open) = self.open.take() else { return };
+        self.batches += u64::from(open.kind == BatchKind::Data);
         let slot = self.active.expect("an open batch lies in the active segment");
         let lag = open.base_lsn.saturating_sub(self.durable_lsn);
         let segment = &mut self.segments[slot as usize];

@@ -54,6 +54,13 @@ pub struct Insert<'a> {
     pub chunks: &'a [Vec<&'a [u8]>],
 }
 
+/// A place in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogMark {
+    appended: u64,
+    batches: u64,
+}
+
 /// What a change does to one chunk that was there before.
 pub(super) struct Touch<'a> {
     pub(super) at: At,
@@ -144,6 +151,19 @@ impl Store {
     #[must_use]
     pub fn fits_batch(&self, bytes: usize) -> bool {
         self.log.fits_batch(bytes)
+    }
+
+    /// Where the log stands, for [`Store::is_one_batch`].
+    #[must_use]
+    pub fn log_mark(&self) -> LogMark {
+        LogMark { appended: self.log.appended_position(), batches: self.log.batches }
+    }
+
+    /// Whether what was written since a mark lies in one batch, and is no more than so many bytes.
+    #[must_use]
+    pub fn is_one_batch(&self, since: LogMark, bytes: usize) -> bool {
+        let now = self.log_mark();
+        now.batches == since.batches && now.appended - since.appended <= bytes as u64
     }
 
     /// The key of a record changes.

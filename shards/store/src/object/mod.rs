@@ -29,7 +29,7 @@ mod table;
 mod text;
 
 pub(crate) use amendment::{Amendment, encode as encode_amendment, room as amendment_room};
-pub use change::{Edit, Insert};
+pub use change::{Edit, Insert, LogMark};
 pub(crate) use copy::Copying;
 pub(crate) use create::cut;
 pub(crate) use foreseen::Foreseen;

@@ -173,7 +173,7 @@ fn update_each(
     options: Options,
     (scored, bytes): (&[(f64, &[u8])], usize),
 ) -> Result<Told, CommandError> {
-    let (mut told, begun) = (Told::default(), context.store.appended_position());
+    let (mut told, begun) = (Told::default(), context.store.log_mark());
     for (score, member) in scored {
         let before = told;
         let decide = |before| told.decide(options, before, *score);
@@ -188,7 +188,10 @@ fn update_each(
         writer.commit()?;
         found = context.store.peek(key).expect("it has what was put into it");
     }
-    debug_assert!(context.store.appended_position() - begun <= bytes as u64);
+    debug_assert!(
+        context.store.is_one_batch(begun, bytes),
+        "more than one batch, or {bytes} bytes"
+    );
     Ok(told)
 }
 

@@ -69,15 +69,15 @@ pub(super) fn remove_each<M: AsRef<[u8]>>(
         return Ok(None);
     };
     View::prepare(store, &found);
-    let mut most = u64::MAX;
+    let mut most = usize::MAX;
     if members.len() > 1 {
         let bytes = removed_by(&View::again(store, &found), members);
         let Some(bytes) = bytes.filter(|bytes| store.fits_batch(*bytes)) else {
             return Ok(None);
         };
-        most = bytes as u64;
+        most = bytes;
     }
-    let begun = store.appended_position();
+    let begun = store.log_mark();
     let (mut found, mut removed) = (Some(found), 0);
     for member in members {
         // It may have gone with its last member.
@@ -92,7 +92,7 @@ pub(super) fn remove_each<M: AsRef<[u8]>>(
         }
         removed += usize::from(done.unwrap_or(false));
     }
-    debug_assert!(store.appended_position() - begun <= most);
+    debug_assert!(members.len() == 1 || store.is_one_batch(begun, most), "over {most} bytes");
     Ok(Some(removed))
 }
 
@@ -116,7 +116,7 @@ pub(super) fn remove_run(
     let Some(bytes) = bytes.filter(|bytes| store.fits_batch(*bytes)) else {
         return Ok(false);
     };
-    let begun = store.appended_position();
+    let begun = store.log_mark();
     for member in members {
         let name = ShortKey::hashed(member);
         if !remove_entry(store, (key, &found), name.get())? {
@@ -130,7 +130,7 @@ pub(super) fn remove_run(
     let mut edit = Edit::open_found(store, (key, Some(found)), SORTED_SET, &Layout::KEYED)?;
     edit.remove_from(RANKS, first, members.len() as u64);
     edit.commit()?;
-    debug_assert!(store.appended_position() - begun <= bytes as u64);
+    debug_assert!(store.is_one_batch(begun, bytes), "more than one batch, or {bytes} bytes");
     Ok(true)
 }
 
