@@ -117,7 +117,7 @@ impl ShortKey {
 
     /// Becomes a name as the key of its entry in a section that is in the order of hashes.
     #[inline]
-    pub(super) fn hash(&mut self, name: &[u8]) {
+    pub(super) fn set_hashed(&mut self, name: &[u8]) {
         self.set(hash_of(name), name);
     }
 
@@ -152,7 +152,7 @@ pub(super) fn find(view: &View<'_>, section: Section, name: &[u8]) -> Option<Cur
         return view.find_linear(section, name);
     }
     let mut key = ShortKey::none();
-    key.hash(name);
+    key.set_hashed(name);
     view.seek(section, key.get()).ok()
 }
 
@@ -285,7 +285,7 @@ pub(super) fn put_large(
         return Ok(None);
     };
     let mut name_key = ShortKey::none();
-    name_key.hash(name);
+    name_key.set_hashed(name);
     let name = &name_key;
     // What else it holds may tell of the name too.
     let is_alone = of.view().entries_all() == of.view().count(section);

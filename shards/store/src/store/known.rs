@@ -10,7 +10,7 @@ use hyperion_model::DatabaseId;
 use std::ops::{Deref, DerefMut};
 
 /// The longest key that is kept in mind.
-const KEY_BYTES_MAX: usize = 32;
+const KNOWN_BYTES_MAX: usize = 32;
 
 /// The indexes of all databases by partition, none where a database is empty, and how often they may have changed.
 pub(crate) struct Indexes {
@@ -57,7 +57,7 @@ pub(crate) struct Located {
 pub(crate) struct Known {
     /// Its number; 0: nothing is known.
     number: u32,
-    key: [u8; KEY_BYTES_MAX],
+    key: [u8; KNOWN_BYTES_MAX],
     key_bytes: usize,
     database: u8,
     hash: u64,

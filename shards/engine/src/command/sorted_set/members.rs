@@ -104,7 +104,7 @@ pub(in crate::command) fn update_large(
     };
     let view = of.view();
     let (key, after_rank) = (&mut ShortKey::none(), &mut ShortKey::none());
-    key.hash(member);
+    key.set_hashed(member);
     let near = view.near(MEMBERS, key.get());
     after_rank.set(word(score), member);
     let mut after_near = view.near(RANKS, after_rank.get());
